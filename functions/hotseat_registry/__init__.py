@@ -1,0 +1,28 @@
+"""What a version is, where it lies, what an alias points to."""
+
+from hotseat_registry.ledger import Entry
+from hotseat_registry.manifest import (
+    File,
+    Input,
+    Manifest,
+    Output,
+    Signature,
+    Variant,
+)
+from hotseat_registry.names import LIVE, Reference
+from hotseat_registry.registry import Head, Registry, open_registry
+
+__all__ = [
+    "LIVE",
+    "Entry",
+    "File",
+    "Head",
+    "Input",
+    "Manifest",
+    "Output",
+    "Reference",
+    "Registry",
+    "Signature",
+    "Variant",
+    "open_registry",
+]

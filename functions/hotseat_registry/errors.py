@@ -1,0 +1,63 @@
+"""What can go wrong in a registry, as one tree, by whose move it is.
+
+RegistryError
+├─ BadNameError          a name or reference that cannot be read
+├─ NotFoundError         nothing there by that name
+│  ├─ ModelNotFoundError
+│  ├─ VersionNotFoundError
+│  └─ AliasNotFoundError
+├─ ConflictError         somebody else was first
+│  ├─ ExistsError           (a key that may be created only once)
+│  └─ AliasMovedError       (a lost compare-and-swap: says who won)
+├─ IntegrityError        bytes are not what their digest or manifest says
+├─ RefusedError          a rule said no
+└─ StoreError            the folder or bucket cannot be reached or written
+"""
+
+
+class RegistryError(Exception):
+    """Anything the registry refuses or cannot do."""
+
+
+class BadNameError(RegistryError):
+    """A model name, alias or reference that cannot be read."""
+
+
+class NotFoundError(RegistryError):
+    """Nothing stands under that name."""
+
+
+class ModelNotFoundError(NotFoundError):
+    """No model of that name has a version."""
+
+
+class VersionNotFoundError(NotFoundError):
+    """The model has no version of that number."""
+
+
+class AliasNotFoundError(NotFoundError):
+    """The model has no alias of that name."""
+
+
+class ConflictError(RegistryError):
+    """Somebody else was first."""
+
+
+class ExistsError(ConflictError):
+    """The key exists and may be created only once."""
+
+
+class AliasMovedError(ConflictError):
+    """The alias moved between reading and writing; the message says who won."""
+
+
+class IntegrityError(RegistryError):
+    """Bytes are not what their digest or manifest says."""
+
+
+class RefusedError(RegistryError):
+    """A rule of the registry said no."""
+
+
+class StoreError(RegistryError):
+    """The folder or bucket cannot be reached, read or written."""

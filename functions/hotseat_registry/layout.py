@@ -1,0 +1,46 @@
+"""Where things lie in a store; the only module that knows keys.
+
+::
+
+    blobs/sha256/ab/abcd...             a file, named by its digest
+    models/<model>/versions/<n>.json    a manifest, created once and last
+    models/<model>/head.json            the aliases, and the ledger's newest entry
+    models/<model>/ledger/<n>.json      the ledger's older entries
+"""
+
+MODELS = "models/"
+
+
+def blob(sha256: str) -> str:
+    """Key of the file with that digest."""
+    return f"blobs/sha256/{sha256[:2]}/{sha256}"
+
+
+def versions(model: str) -> str:
+    """Prefix of all manifests of a model."""
+    return f"{MODELS}{model}/versions/"
+
+
+def manifest(model: str, version: int) -> str:
+    """Key of one manifest."""
+    return f"{versions(model)}{version}.json"
+
+
+def number(key: str) -> int:
+    """Return the number in the last part of a manifest's or entry's key."""
+    return int(key.rpartition("/")[2].removesuffix(".json"))
+
+
+def head(model: str) -> str:
+    """Key of a model's aliases and newest ledger entry."""
+    return f"{MODELS}{model}/head.json"
+
+
+def ledger(model: str) -> str:
+    """Prefix of a model's older ledger entries."""
+    return f"{MODELS}{model}/ledger/"
+
+
+def entry(model: str, sequence: int) -> str:
+    """Key of one older ledger entry."""
+    return f"{ledger(model)}{sequence}.json"

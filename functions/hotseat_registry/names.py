@@ -1,0 +1,68 @@
+"""How versions are named: ``sentiment@3`` is fixed, ``sentiment#live`` moves.
+
+The same two marks stand in the command line, logs, documents and errors.
+"""
+
+import re
+from dataclasses import dataclass
+
+from hotseat_registry.errors import BadNameError
+
+LIVE = "live"
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+
+
+def check_name(name: str, what: str = "model") -> str:
+    """Return `name` if a model or alias may be called so.
+
+    Raises `BadNameError` otherwise.
+    """
+    if not _NAME.fullmatch(name):
+        raise BadNameError(
+            f"{name!r} cannot name a {what}: use 1 to 64 of a-z, 0-9 and '-', "
+            "beginning and ending with a letter or digit"
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One way to name a version: a number, or an alias that stands for one."""
+
+    model: str
+    version: int | None = None
+    alias: str | None = None
+
+    def __str__(self) -> str:
+        """Render as ``model@3`` or ``model#live``."""
+        if self.version is not None:
+            return f"{self.model}@{self.version}"
+        return f"{self.model}#{self.alias}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Reference":
+        """Read ``model@3``, ``model#alias`` or ``model`` (which means ``#live``).
+
+        Raises `BadNameError` for anything else.
+        """
+        model, at, number = text.partition("@")
+        if at:
+            return cls(check_name(model), version=parse_version(number))
+        model, _, alias = text.partition("#")
+        return cls(check_name(model), alias=check_name(alias or LIVE, "alias"))
+
+    @classmethod
+    def of(cls, model: str, version: str | int | None = None) -> "Reference":
+        """Name a version of `model` by a number or an alias, the default being live."""
+        text = str(LIVE if version is None else version)
+        if text.isascii() and text.isdigit():
+            return cls(check_name(model), version=parse_version(text))
+        return cls(check_name(model), alias=check_name(text, "alias"))
+
+
+def parse_version(text: str) -> int:
+    """Read a version number, 1 or more; raises `BadNameError`."""
+    # ten digits are more versions than anyone publishes, and fewer than int() chokes on
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+        raise BadNameError(f"{text!r} is no version: write a whole number from 1")
+    return int(text)

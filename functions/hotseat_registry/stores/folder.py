@@ -1,0 +1,134 @@
+"""A folder as a store, safe for several processes on one machine.
+
+A file appears under its key by a rename, complete or not at all, and is on the disk
+before it is said to be written. Compare-and-swap holds a lock that the operating
+system gives back when its holder dies.
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from hotseat_registry.errors import ConflictError, NotFoundError, StoreError
+from hotseat_registry.stores.store import Stored
+
+_TEMPORARY = ".tmp-"
+
+
+class FolderStore:
+    """Keys are paths below `root`."""
+
+    def __init__(self, root: Path) -> None:
+        # "file:///C:/x" leaves "/C:/x" on Windows
+        text = str(root)
+        if sys.platform == "win32" and text[:1] in "/\\" and text[2:3] == ":":
+            root = Path(text[1:])
+        self.root = root.expanduser().absolute()
+        self.uri = f"file://{self.root.as_posix()}"
+
+    def read(self, key: str, *, unless: str | None = None) -> Stored | None:
+        """See `Store.read`."""
+        with self._door(key):
+            data = (self.root / key).read_bytes()
+        tag = hashlib.sha256(data).hexdigest()
+        return None if tag == unless else Stored(data, tag)
+
+    def write(self, key: str, data: bytes, *, replacing: str | None = None) -> str:
+        """See `Store.write`."""
+        with self._door(key), self._locked():
+            try:
+                current = hashlib.sha256((self.root / key).read_bytes()).hexdigest()
+            except FileNotFoundError:
+                current = None
+            if current != replacing:
+                raise ConflictError(f"{key} was written by somebody else")
+            with self._renamed(key) as file:
+                file.write(data)
+        return hashlib.sha256(data).hexdigest()
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """See `Store.list`."""
+        folder = self.root / prefix
+        with self._door(prefix):
+            for path, _, names in os.walk(folder):
+                for name in names:
+                    if not name.startswith(_TEMPORARY):
+                        yield Path(path, name).relative_to(self.root).as_posix()
+
+    def upload(self, key: str, path: Path) -> bool:
+        """See `Store.upload`."""
+        with self._door(key):
+            if (self.root / key).exists():
+                return False
+            with path.open("rb") as source, self._renamed(key) as file:
+                shutil.copyfileobj(source, file)
+        return True
+
+    def download(self, key: str, file: BinaryIO) -> None:
+        """See `Store.download`."""
+        with self._door(key), (self.root / key).open("rb") as source:
+            shutil.copyfileobj(source, file)
+
+    @contextmanager
+    def _renamed(self, key: str) -> Iterator[BinaryIO]:
+        """Open a temporary file that takes the key's place when it is complete."""
+        path = self.root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        _sync(path.parent)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("a+b") as file:
+            _lock(file)
+            yield  # closing the file gives the lock back
+
+    @contextmanager
+    def _door(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise NotFoundError(f"{self.uri} has no {key}") from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StoreError(f"{self.uri}, {key}: {reason}") from error
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: BinaryIO) -> None:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+
+    def _sync(_folder: Path) -> None:
+        """Windows has no handle of a folder to flush."""
+
+else:
+    import fcntl
+
+    def _lock(file: BinaryIO) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+    def _sync(folder: Path) -> None:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

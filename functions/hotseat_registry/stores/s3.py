@@ -1,0 +1,139 @@
+"""A bucket, or a prefix inside one, as a store; the only module that knows boto3.
+
+Writes are conditional: ``If-None-Match: *`` creates, ``If-Match`` swaps (S3 has both
+since November 2024), so two writers never overwrite each other.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hotseat_registry.errors import ConflictError, NotFoundError, StoreError
+from hotseat_registry.stores.store import Stored
+
+_MISSING = {"NoSuchKey", "404", "NotFound"}
+_LOST = {"PreconditionFailed", "412"}
+_UNCHANGED = {"304", "NotModified"}
+_RACE = {"ConditionalRequestConflict", "409"}
+_TRIES = 5
+
+
+class S3Store:
+    """Keys are keys below the prefix of ``s3://bucket/prefix``."""
+
+    def __init__(self, uri: str, client: Any = None) -> None:
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        self.uri = uri.rstrip("/")
+        self._bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._s3 = client or _client()
+
+    def read(self, key: str, *, unless: str | None = None) -> Stored | None:
+        """See `Store.read`."""
+        condition = {"IfNoneMatch": unless} if unless else {}
+        with self._door(key):
+            try:
+                got = self._s3.get_object(**self._at(key), **condition)
+            except ClientError as error:
+                if _code(error) in _UNCHANGED:
+                    return None
+                raise
+            return Stored(got["Body"].read(), got["ETag"])
+
+    def write(self, key: str, data: bytes, *, replacing: str | None = None) -> str:
+        """See `Store.write`."""
+        condition = {"IfMatch": replacing} if replacing else {"IfNoneMatch": "*"}
+        digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+        def put() -> str:
+            written = self._s3.put_object(
+                **self._at(key), Body=data, ChecksumSHA256=digest, **condition
+            )
+            return str(written["ETag"])
+
+        with self._door(key):
+            return _again(put)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """See `Store.list`."""
+        pages = self._s3.get_paginator("list_objects_v2")
+        with self._door(prefix):
+            for page in pages.paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix
+            ):
+                for item in page.get("Contents", []):
+                    yield item["Key"].removeprefix(self._prefix)
+
+    def upload(self, key: str, path: Path) -> bool:
+        """See `Store.upload`."""
+        with self._door(key):
+            try:
+                self._s3.head_object(**self._at(key))
+            except ClientError as error:
+                if _code(error) not in _MISSING:
+                    raise
+            else:
+                return False
+            with path.open("rb") as file:
+                self._s3.upload_fileobj(
+                    file,
+                    self._bucket,
+                    self._prefix + key,
+                    ExtraArgs={"ChecksumAlgorithm": "SHA256"},
+                )
+        return True
+
+    def download(self, key: str, file: BinaryIO) -> None:
+        """See `Store.download`."""
+        with self._door(key):
+            self._s3.download_fileobj(self._bucket, self._prefix + key, file)
+
+    def _at(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": self._prefix + key}
+
+    @contextmanager
+    def _door(self, key: str) -> Iterator[None]:
+        """Narrow what boto3 raises to the registry's own errors."""
+        try:
+            yield
+        except ClientError as error:
+            code = _code(error)
+            if code in _LOST:
+                raise ConflictError(f"{key} was written by somebody else") from error
+            if code in _MISSING:
+                raise NotFoundError(f"{self.uri} has no {key}") from error
+            message = error.response.get("Error", {}).get("Message", "")
+            raise StoreError(f"{self.uri}, {key}: {code} {message}") from error
+        except BotoCoreError as error:
+            raise StoreError(f"{self.uri}, {key}: {error}") from error
+
+
+def _client() -> Any:
+    try:
+        return boto3.client(
+            "s3", config=Config(retries={"mode": "standard", "max_attempts": 5})
+        )
+    except BotoCoreError as error:  # no region, a broken profile ...
+        raise StoreError(f"S3: {error}") from error
+
+
+def _again(put: Callable[[], str]) -> str:
+    """Repeat a write that S3 gave up because another was under way (409)."""
+    for left in reversed(range(_TRIES)):
+        try:
+            return put()
+        except ClientError as error:
+            if _code(error) not in _RACE or not left:
+                raise
+    raise AssertionError  # the last try returns or raises
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))

@@ -1,0 +1,65 @@
+"""What the registry asks of a place that keeps bytes under keys.
+
+A store knows nothing of models. It must be strongly consistent: what a write
+returned from is what every later read sees (a folder is; S3 is since 2020).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from hotseat_registry.errors import StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One small object, and the tag that names this state of it."""
+
+    data: bytes
+    tag: str
+
+
+class Store(Protocol):
+    """Bytes under keys. Every method may raise `StoreError`."""
+
+    uri: str
+
+    def read(self, key: str, *, unless: str | None = None) -> Stored | None:
+        """Return the object, or None if its tag is still `unless`.
+
+        Raises `NotFoundError`.
+        """
+
+    def write(self, key: str, data: bytes, *, replacing: str | None = None) -> str:
+        """Write the object in one step and return its new tag.
+
+        `replacing` is the tag it must have now; None means that it must not exist.
+        Raises `ConflictError` and leaves the object as it is when that is not so.
+        """
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the keys below `prefix`, in no order."""
+
+    def upload(self, key: str, path: Path) -> bool:
+        """Store the file unless the key exists; return whether it was sent."""
+
+    def download(self, key: str, file: BinaryIO) -> None:
+        """Append the object to `file`, a piece at a time; raises `NotFoundError`."""
+
+
+def open_store(uri: str) -> Store:
+    """Open ``s3://bucket/prefix``, ``file://folder`` or a plain path.
+
+    Raises `StoreError` for any other scheme.
+    """
+    scheme, mark, rest = uri.partition("://")
+    if mark and scheme == "s3":
+        from hotseat_registry.stores.s3 import S3Store  # noqa: PLC0415 (boto3: 300 ms)
+
+        return S3Store(uri)
+    if mark and scheme != "file":
+        raise StoreError(f"{uri!r}: a registry is s3://bucket/prefix or file://folder")
+    from hotseat_registry.stores.folder import FolderStore  # noqa: PLC0415 (as above)
+
+    return FolderStore(Path(rest if mark else uri))

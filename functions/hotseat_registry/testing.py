@@ -1,0 +1,65 @@
+"""A registry's store in memory, for tests; it can fail on cue."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from hotseat_registry.errors import ConflictError, NotFoundError
+from hotseat_registry.stores.store import Stored
+
+
+class MemoryStore:
+    """Bytes in a dictionary.
+
+    `before` is called ahead of every operation with its name and key; it may raise
+    any `RegistryError` to play a store that is away.
+    """
+
+    def __init__(self, before: Callable[[str, str], None] | None = None) -> None:
+        self.uri = "memory://"
+        self.objects: dict[str, bytes] = {}
+        self.before = before or (lambda _operation, _key: None)
+
+    def read(self, key: str, *, unless: str | None = None) -> Stored | None:
+        """See `Store.read`."""
+        self.before("read", key)
+        data = self._get(key)
+        return None if _tag(data) == unless else Stored(data, _tag(data))
+
+    def write(self, key: str, data: bytes, *, replacing: str | None = None) -> str:
+        """See `Store.write`."""
+        self.before("write", key)
+        there = self.objects.get(key)
+        if (None if there is None else _tag(there)) != replacing:
+            raise ConflictError(f"{key} was written by somebody else")
+        self.objects[key] = data
+        return _tag(data)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """See `Store.list`."""
+        self.before("list", prefix)
+        yield from [key for key in self.objects if key.startswith(prefix)]
+
+    def upload(self, key: str, path: Path) -> bool:
+        """See `Store.upload`."""
+        self.before("upload", key)
+        if key in self.objects:
+            return False
+        self.objects[key] = path.read_bytes()
+        return True
+
+    def download(self, key: str, file: BinaryIO) -> None:
+        """See `Store.download`."""
+        self.before("download", key)
+        file.write(self._get(key))
+
+    def _get(self, key: str) -> bytes:
+        try:
+            return self.objects[key]
+        except KeyError:
+            raise NotFoundError(f"{self.uri} has no {key}") from None
+
+
+def _tag(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
