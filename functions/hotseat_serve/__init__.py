@@ -1,0 +1,1 @@
+"""A request comes in, a prediction goes out."""

@@ -1,0 +1,72 @@
+"""The verb `serve`: the same application on this machine."""
+
+import argparse
+import os
+import socket
+import sys
+from dataclasses import replace
+
+from hotseat_registry.command import REFUSED, Run, add_registry, answering
+from hotseat_serve.settings import Settings
+
+
+def serve(parser: argparse.ArgumentParser) -> Run:
+    """Serve a registry's models over HTTP on this machine."""
+    parser.description = (
+        "Serve a registry's models over HTTP. A promote or roll back is noticed "
+        "within --refresh seconds, without a restart."
+    )
+    parser.epilog = (
+        "example: hotseat serve --registry file://.hotseat/registry --port 8080"
+    )
+    add_registry(parser)
+    parser.add_argument("--port", type=int, default=8080, help="default: 8080")
+    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+    parser.add_argument(
+        "--model",
+        default="",
+        help="what POST /model-service asks (default: the only live model)",
+    )
+    parser.add_argument(
+        "--refresh",
+        type=float,
+        default=2.0,
+        metavar="SECONDS",
+        help="how long an alias is believed (default: 2)",
+    )
+    return _serve
+
+
+@answering()
+def _serve(arguments: argparse.Namespace) -> int:
+    import uvicorn  # noqa: PLC0415 (the verb is found without it)
+
+    from hotseat_serve.app import create_app  # noqa: PLC0415
+
+    settings = replace(
+        Settings.from_env(os.environ),
+        registry=arguments.registry,
+        refresh_seconds=arguments.refresh,
+    )
+    if arguments.model:
+        settings = replace(settings, default_model=arguments.model)
+    app = create_app(settings)
+    with socket.socket() as listener:
+        # a restart may take the port again at once
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((arguments.host, arguments.port))
+        except (OSError, OverflowError) as error:
+            print(
+                f"hotseat: cannot listen on {arguments.host}:{arguments.port}: "
+                f"{error}; choose another with --port",
+                file=sys.stderr,
+            )
+            return REFUSED
+        host, port = listener.getsockname()[:2]
+        print(f"serving {settings.registry} on http://{host}:{port}", flush=True)
+        print(f"  try  curl http://{host}:{port}/v1/models", flush=True)
+        print(f"  docs http://{host}:{port}/docs   stop: Ctrl-C", flush=True)
+        config = uvicorn.Config(app, log_level="warning", access_log=False)
+        uvicorn.Server(config).run(sockets=[listener])
+    return 0

@@ -1,0 +1,82 @@
+"""What a caller may be told, as one table; RFC 9457 on the wire.
+
+`sdk/spec/errors.json` says the same to every SDK.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hotseat_registry.errors import (
+    AliasNotFoundError,
+    BadNameError,
+    ModelNotFoundError,
+    RegistryError,
+    VersionNotFoundError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row of the table."""
+
+    status: int
+    retryable: bool
+    title: str
+
+
+KINDS = {
+    "invalid_json": Kind(400, False, "The body is not JSON"),
+    "invalid_input": Kind(422, False, "The input does not fit the model's signature"),
+    "not_found": Kind(404, False, "No such route"),
+    "model_not_found": Kind(404, False, "No such model"),
+    "version_not_found": Kind(404, False, "No such version"),
+    "method_not_allowed": Kind(405, False, "The route has no such method"),
+    "too_large": Kind(413, False, "The input is larger than the limit"),
+    "unsupported_media_type": Kind(415, False, "The body has to be JSON"),
+    "internal": Kind(500, False, "The service failed"),
+    "unavailable": Kind(503, True, "The model cannot be loaded now"),
+    "deadline_exceeded": Kind(504, True, "The time allowed was over"),
+}
+
+
+class Problem(Exception):  # noqa: N818 (the name RFC 9457 gives it)
+    """An answer that is no prediction. `pointer` is the JSON pointer to the fault."""
+
+    def __init__(self, code: str, detail: str, pointer: str | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.pointer = pointer
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return KINDS[self.code].status
+
+    def to_json(self, request_id: str) -> dict[str, Any]:
+        """Return the problem document."""
+        kind = KINDS[self.code]
+        pointer = {} if self.pointer is None else {"pointer": self.pointer}
+        return {
+            "type": f"urn:hotseat:problem:{self.code}",
+            "title": kind.title,
+            "status": kind.status,
+            "detail": self.detail,
+            "code": self.code,
+            "retryable": kind.retryable,
+            "request_id": request_id,
+            **pointer,
+        }
+
+
+def from_registry(error: RegistryError) -> Problem:
+    """Say a registry's error to a caller, without the store's own words."""
+    if isinstance(error, ModelNotFoundError):
+        return Problem("model_not_found", "no model of that name is published")
+    if isinstance(error, VersionNotFoundError | AliasNotFoundError):
+        return Problem("version_not_found", "the model has no such version or alias")
+    if isinstance(error, BadNameError):
+        return Problem("model_not_found", str(error))
+    return Problem("unavailable", "the model cannot be loaded now; try again")

@@ -1,0 +1,63 @@
+"""The function's settings: environment variables as one value.
+
+Infrastructure writes them with `to_env`, the function reads them with `from_env`,
+so a renamed variable is a type error and not a surprise at night.
+"""
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Each field is the variable ``HOTSEAT_<FIELD>``."""
+
+    registry: str = "file://.hotseat/registry"
+    """Where versions lie: s3://bucket/prefix or file://folder."""
+    default_model: str = ""
+    """What POST /model-service asks; empty: the registry's only model."""
+    refresh_seconds: float = 10.0
+    """How long an alias is believed before it is looked up again."""
+    cache: str = ""
+    """Folder for fetched versions; empty: a folder in the temporary one."""
+    max_body_bytes: int = 6_000_000
+    """Of one request; Lambda itself takes 6 MB."""
+    threads: int = 1
+    """Of one prediction; a Lambda function has one core up to 1,769 MB."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read the variables that are set; raises `ValueError` naming a bad one."""
+        values: dict[str, object] = {}
+        for field in dataclasses.fields(cls):
+            name = _variable(field.name)
+            if name not in env:
+                continue
+            kind = type(field.default)
+            try:
+                values[field.name] = kind(env[name])
+            except ValueError:
+                raise ValueError(
+                    f"{name}={env[name]!r} is no {kind.__name__}"
+                ) from None
+        return cls(**values)  # type: ignore[arg-type] # each was made of its own type
+
+    def to_env(self) -> dict[str, str]:
+        """Return the variables that `from_env` reads."""
+        return {
+            _variable(field.name): str(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+        }
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where fetched versions lie."""
+        return Path(self.cache or Path(tempfile.gettempdir(), "hotseat-cache"))
+
+
+def _variable(field: str) -> str:
+    return f"HOTSEAT_{field.upper()}"
