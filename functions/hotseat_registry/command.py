@@ -17,7 +17,7 @@ Run = Callable[[argparse.Namespace], int]
 
 def answering(*errors: type[Exception]) -> Callable[[Run], Run]:
     """Make a verb print these errors and `RegistryError` in one line and exit 1."""
-    expected = (RegistryError, *errors)
+    expected: tuple[type[Exception], ...] = (RegistryError, *errors)
 
     def decorate(run: Run) -> Run:
         @functools.wraps(run)

@@ -61,31 +61,34 @@ class Entry(Record):
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
 
-def move(  # noqa: PLR0913 (an entry has this many fields)
-    head: Entry | None,
-    *,
-    model: str,
-    alias: str,
-    after: int,
-    at: str,
-    by: str,
-    action: str = "promote",
-    because: str | None = None,
-) -> Entry:
-    """Return the entry that follows `head` when `alias` moves to version `after`."""
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What somebody wants an alias to do."""
+
+    model: str
+    alias: str
+    after: int
+    at: str
+    by: str
+    because: str | None = None
+    action: str = "promote"
+
+
+def follow(head: Entry | None, move: Move) -> Entry:
+    """Return the entry of `move` that follows `head`."""
     aliases = dict(head.aliases) if head else {}
     return Entry(
         sequence=head.sequence + 1 if head else 1,
-        model=model,
-        alias=alias,
-        before=aliases.get(alias),
-        after=after,
-        aliases={**aliases, alias: after},
-        at=max(at, head.at) if head else at,
-        by=by,
+        model=move.model,
+        alias=move.alias,
+        before=aliases.get(move.alias),
+        after=move.after,
+        aliases={**aliases, move.alias: move.after},
+        at=max(move.at, head.at) if head else move.at,
+        by=move.by,
         previous=head.digest() if head else NO_ENTRY,
-        action=action,
-        because=because,
+        action=move.action,
+        because=move.because,
     )
 
 
@@ -118,9 +121,8 @@ def before(entries: Iterable[Entry], alias: str, steps: int = 1) -> int:
 
 def check(entries: Iterable[Entry]) -> None:
     """Check the chain, oldest entry first; raises `IntegrityError`."""
-    sequence, previous = 0, NO_ENTRY
-    for entry in entries:
-        sequence += 1
+    previous = NO_ENTRY
+    for sequence, entry in enumerate(entries, start=1):
         if entry.sequence != sequence:
             raise IntegrityError(
                 f"{entry.model}: ledger entry {sequence} is missing, "

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hotseat_registry.errors import BadNameError
 
 LIVE = "live"
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 
@@ -62,7 +63,6 @@ class Reference:
 
 def parse_version(text: str) -> int:
     """Read a version number, 1 or more; raises `BadNameError`."""
-    # ten digits are more versions than anyone publishes, and fewer than int() chokes on
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+    if not _NUMBER.fullmatch(text):
         raise BadNameError(f"{text!r} is no version: write a whole number from 1")
     return int(text)

@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from hotseat_registry.errors import (
     NotFoundError,
     VersionNotFoundError,
 )
-from hotseat_registry.ledger import Entry
+from hotseat_registry.ledger import Entry, Move
 from hotseat_registry.manifest import File, Manifest
 from hotseat_registry.names import LIVE, Reference, check_name
 from hotseat_registry.stores import Store, open_store
@@ -64,7 +65,7 @@ class Registry:
         named = {variant.file for variant in manifest.variants}
         named |= {manifest.golden} if manifest.golden else set()
         if missing := named - set(files):
-            raise IntegrityError(f"{manifest.model}: no file {sorted(missing)[0]!r}")
+            raise IntegrityError(f"{manifest.model}: no file {min(missing)!r}")
         described = {name: _describe(path) for name, path in files.items()}
         for name, path in files.items():
             self.store.upload(layout.blob(described[name].sha256), path)
@@ -230,7 +231,9 @@ class Registry:
         check_name(alias, "alias")
         after = self.resolve(reference).version
         head = self._head(reference.model)
-        return self._move(head, reference.model, alias, after, by, "promote", because)
+        return self._move(
+            head, Move(reference.model, alias, after, self._time(), by, because)
+        )
 
     def rollback(
         self,
@@ -246,51 +249,39 @@ class Registry:
         Raises as `promote` does, and `RefusedError` when it never stood elsewhere.
         """
         head = self._head(model)
-        after = ledger.before(self.history(model), alias, steps)
+        _, after = self.plan_rollback(model, alias, steps)
         self.resolve(Reference(model, version=after))
-        return self._move(head, model, alias, after, by, "rollback", because)
-
-    def _move(  # noqa: PLR0913 (as many as an entry has)
-        self,
-        head: Head | None,
-        model: str,
-        alias: str,
-        after: int,
-        by: str,
-        action: str,
-        because: str | None,
-    ) -> Entry:
-        entry = ledger.move(
-            head.entry if head else None,
-            model=model,
-            alias=alias,
-            after=after,
-            at=self._time(),
-            by=by,
-            action=action,
-            because=because,
+        return self._move(
+            head, Move(model, alias, after, self._time(), by, because, "rollback")
         )
+
+    def plan_rollback(self, model: str, alias: str, steps: int = 1) -> tuple[int, int]:
+        """Return where `alias` stands and where `rollback` would move it."""
+        entries = self.history(model)
+        after = ledger.before(entries, alias, steps)
+        return entries[-1].aliases[alias], after
+
+    def _move(self, head: Head | None, move: Move) -> Entry:
+        entry = ledger.follow(head.entry if head else None, move)
         if head:
             self._keep(head.entry)
         tag = head.tag if head else None
         try:
-            self.store.write(layout.head(model), entry.to_bytes(), replacing=tag)
+            self.store.write(layout.head(move.model), entry.to_bytes(), replacing=tag)
         except ConflictError:
-            won = self.head(model).entry
+            won = self.head(move.model).entry
             raise AliasMovedError(
-                f"{model}#{alias} was not moved to version {after}: meanwhile "
-                f"{won.by} moved {model}#{won.alias} to version {won.after} "
-                f"at {won.at}; look again and repeat"
+                f"{move.model}#{move.alias} was not moved to version {move.after}: "
+                f"meanwhile {won.by} moved {won.model}#{won.alias} to version "
+                f"{won.after} at {won.at}; look again and repeat"
             ) from None
         return entry
 
     def _keep(self, entry: Entry) -> None:
         """Copy the head's entry to its own key, before the head moves on."""
         key = layout.entry(entry.model, entry.sequence)
-        try:
+        with suppress(ConflictError):  # whoever wrote it wrote the same bytes
             self.store.write(key, entry.to_bytes())
-        except ConflictError:
-            pass  # whoever wrote it wrote the same bytes
 
     def _head(self, model: str) -> Head | None:
         try:
@@ -312,7 +303,7 @@ class Registry:
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as temporary:
             part = Path(temporary.name)
             try:
-                self.store.download(layout.blob(file.sha256), temporary)
+                self.store.download(layout.blob(file.sha256), temporary.file)
             except NotFoundError:
                 part.unlink()
                 raise IntegrityError(f"{what}: its bytes are missing") from None

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from hotseat_registry.errors import ConflictError, NotFoundError
 from hotseat_registry.stores.store import Stored
@@ -49,7 +49,7 @@ class MemoryStore:
         self.objects[key] = path.read_bytes()
         return True
 
-    def download(self, key: str, file: BinaryIO) -> None:
+    def download(self, key: str, file: IO[bytes]) -> None:
         """See `Store.download`."""
         self.before("download", key)
         file.write(self._get(key))

@@ -47,7 +47,9 @@ def create_app(settings: Settings, models: Models | None = None) -> FastAPI:
 
     # endpoints are `async def`: a plain one would start a thread an invocation
 
-    @app.post("/model-service", response_model=wire.One | wire.Many, openapi_extra=_BODY)
+    @app.post(
+        "/model-service", response_model=wire.One | wire.Many, openapi_extra=_BODY
+    )
     async def model_service(request: Request) -> Response:
         """Ask the default model."""
         return _json(request, service.predict(await request.body()))
@@ -91,6 +93,13 @@ def create_app(settings: Settings, models: Models | None = None) -> FastAPI:
         ready = service.ready()
         return _plain({"ready": ready}, 200 if ready else 503)
 
+    _tell_problems(app)
+    return app
+
+
+def _tell_problems(app: FastAPI) -> None:
+    """Answer every error as a problem document."""
+
     @app.exception_handler(Problem)
     async def on_problem(request: Request, problem: Problem) -> Response:
         body = problem.to_json(_request_id(request))
@@ -106,8 +115,6 @@ def create_app(settings: Settings, models: Models | None = None) -> FastAPI:
     async def on_bug(request: Request, _error: Exception) -> Response:
         detail = "the service failed; its log says why under this request_id"
         return await on_problem(request, Problem("internal", detail))
-
-    return app
 
 
 def _json(request: Request, answer: Mapping[str, Any]) -> Response:

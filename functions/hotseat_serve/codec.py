@@ -56,9 +56,7 @@ def encode(
     }
 
 
-def decode(
-    manifest: Manifest, outputs: Mapping[str, Array]
-) -> list[dict[str, Any]]:
+def decode(manifest: Manifest, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
     """Return one answer a row, as the model's kind shapes it."""
     return _KINDS[manifest.kind](manifest.signature, outputs)
 
@@ -68,7 +66,7 @@ def check(manifest: Manifest) -> None:
     forms = {item.form for item in manifest.signature.inputs}
     if unknown := forms - set(_FORMS):
         raise IntegrityError(
-            f"{manifest.reference} wants inputs as {sorted(unknown)[0]!r}; "
+            f"{manifest.reference} wants inputs as {min(unknown)!r}; "
             f"this service knows {', '.join(sorted(_FORMS))}: update it"
         )
     if manifest.kind not in _KINDS:

@@ -86,9 +86,7 @@ class Models:
         """
         if self._settings.default_model:
             return self._settings.default_model
-        names = [
-            name for name in self.registry.models() if self.registry.aliases(name)
-        ]
+        names = [name for name in self.registry.models() if self.registry.aliases(name)]
         if len(names) != 1:
             raise NotFoundError(
                 f"{len(names)} models are live: set HOTSEAT_DEFAULT_MODEL"
@@ -155,5 +153,3 @@ def load(registry: Registry, reference: Reference, settings: Settings) -> Loaded
         data = paths[manifest.golden].read_bytes()
         golden.check(data, variant.name, loaded.predict, manifest.reference)
     return loaded
-
-

@@ -37,7 +37,7 @@ class Settings:
             name = _variable(field.name)
             if name not in env:
                 continue
-            kind = type(field.default)
+            kind: type = type(field.default)
             try:
                 values[field.name] = kind(env[name])
             except ValueError:

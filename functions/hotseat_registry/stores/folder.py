@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from hotseat_registry.errors import ConflictError, NotFoundError, StoreError
 from hotseat_registry.stores.store import Stored
@@ -70,7 +70,7 @@ class FolderStore:
                 shutil.copyfileobj(source, file)
         return True
 
-    def download(self, key: str, file: BinaryIO) -> None:
+    def download(self, key: str, file: IO[bytes]) -> None:
         """See `Store.download`."""
         with self._door(key), (self.root / key).open("rb") as source:
             shutil.copyfileobj(source, file)

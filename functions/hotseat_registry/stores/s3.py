@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import boto3
 from botocore.config import Config
@@ -90,7 +90,7 @@ class S3Store:
                 )
         return True
 
-    def download(self, key: str, file: BinaryIO) -> None:
+    def download(self, key: str, file: IO[bytes]) -> None:
         """See `Store.download`."""
         with self._door(key):
             self._s3.download_fileobj(self._bucket, self._prefix + key, file)

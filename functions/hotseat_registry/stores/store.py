@@ -7,7 +7,7 @@ returned from is what every later read sees (a folder is; S3 is since 2020).
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, Protocol
 
 from hotseat_registry.errors import StoreError
 
@@ -44,7 +44,7 @@ class Store(Protocol):
     def upload(self, key: str, path: Path) -> bool:
         """Store the file unless the key exists; return whether it was sent."""
 
-    def download(self, key: str, file: BinaryIO) -> None:
+    def download(self, key: str, file: IO[bytes]) -> None:
         """Append the object to `file`, a piece at a time; raises `NotFoundError`."""
 
 

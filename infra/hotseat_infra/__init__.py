@@ -1,0 +1,1 @@
+"""The platform's deployment to AWS."""
