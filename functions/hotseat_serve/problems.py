@@ -9,7 +9,7 @@ from typing import Any
 from hotseat_registry.errors import (
     AliasNotFoundError,
     BadNameError,
-    ModelNotFoundError,
+    NotFoundError,
     RegistryError,
     VersionNotFoundError,
 )
@@ -73,10 +73,10 @@ class Problem(Exception):  # noqa: N818 (the name RFC 9457 gives it)
 
 def from_registry(error: RegistryError) -> Problem:
     """Say a registry's error to a caller, without the store's own words."""
-    if isinstance(error, ModelNotFoundError):
-        return Problem("model_not_found", "no model of that name is published")
     if isinstance(error, VersionNotFoundError | AliasNotFoundError):
         return Problem("version_not_found", "the model has no such version or alias")
+    if isinstance(error, NotFoundError):
+        return Problem("model_not_found", "no such model is published")
     if isinstance(error, BadNameError):
         return Problem("model_not_found", str(error))
     return Problem("unavailable", "the model cannot be loaded now; try again")

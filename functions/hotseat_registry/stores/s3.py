@@ -59,7 +59,12 @@ class S3Store:
             return str(written["ETag"])
 
         with self._door(key):
-            return _again(put)
+            try:
+                return _again(put)
+            except ClientError as error:
+                if replacing and _code(error) in _MISSING:  # no object, no match
+                    raise ConflictError(f"{key} was removed meanwhile") from error
+                raise
 
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`."""

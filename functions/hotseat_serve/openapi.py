@@ -1,0 +1,11 @@
+"""Print the OpenAPI document: ``python -m hotseat_serve.openapi``."""
+
+import json
+import sys
+
+from hotseat_serve.app import create_app
+from hotseat_serve.settings import Settings
+
+if __name__ == "__main__":
+    document = create_app(Settings()).openapi()
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")

@@ -1,0 +1,132 @@
+"""The showcase: a small real version, and the registries that it is published to."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from hotseat_registry import Input, Manifest, Output, Registry, Signature, Variant
+from hotseat_registry.testing import MemoryStore
+
+LABELS = ("negative", "positive")
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    now: datetime = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock to move by hand."""
+    return Clock()
+
+
+@pytest.fixture
+def registry(clock: Clock) -> Registry:
+    """A registry in memory."""
+    return Registry(MemoryStore(), clock)
+
+
+def graph(path: Path, word: str = "good", positive: float = 0.9) -> Path:
+    """Write a real ONNX graph: `word` is positive, any other text is negative."""
+    rows = np.array([[1 - positive, positive], [positive, 1 - positive]], np.float32)
+    model = helper.make_model(
+        helper.make_graph(
+            [
+                helper.make_node(
+                    "LabelEncoder",
+                    ["text"],
+                    ["row"],
+                    domain="ai.onnx.ml",
+                    keys_strings=[word],
+                    values_int64s=[0],
+                    default_int64=1,
+                ),
+                helper.make_node("Gather", ["rows", "row"], ["scores"]),
+            ],
+            "word",
+            [helper.make_tensor_value_info("text", TensorProto.STRING, ["n"])],
+            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 2])],
+            [numpy_helper.from_array(rows, "rows")],
+        ),
+        opset_imports=[
+            helper.make_opsetid("", 17),
+            helper.make_opsetid("ai.onnx.ml", 2),
+        ],
+        ir_version=9,
+    )
+    onnx.save(model, path)
+    return path
+
+
+Publish = Callable[..., Manifest]
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Callable[..., tuple[Manifest, dict[str, Path]]]:
+    """Make what a publisher hands in: a manifest without number, and its files."""
+
+    def make(
+        model: str = "mood", *, word: str = "good", positive: float = 0.9
+    ) -> tuple[Manifest, dict[str, Path]]:
+        folder = tmp_path / f"{word}-{positive}"
+        folder.mkdir(exist_ok=True)
+        golden = folder / "golden.json"
+        scores = dict(zip(LABELS, (1 - positive, positive), strict=True))
+        golden.write_text(
+            json.dumps(
+                {
+                    "rows": [{"input": {"text": word}, "expected": {"scores": scores}}],
+                    "tolerance": {"fp32": 1e-5},
+                }
+            )
+        )
+        manifest = Manifest(
+            model=model,
+            kind="classification",
+            signature=Signature(
+                inputs=(Input("text", "BYTES", (-1,), "text", max_bytes=64),),
+                outputs=(Output("scores", "FP32", (-1, 2)),),
+                labels=LABELS,
+                max_rows=10,
+            ),
+            variants=(Variant("fp32", "model.onnx"),),
+            default_variant="fp32",
+            golden="golden.json",
+            card=f"# {model}\n\nKnows one word.",
+        )
+        files = {
+            "model.onnx": graph(folder / "model.onnx", word, positive),
+            "golden.json": golden,
+        }
+        return manifest, files
+
+    return make
+
+
+@pytest.fixture
+def publish(
+    registry: Registry, bundle: Callable[..., tuple[Manifest, dict[str, Path]]]
+) -> Publish:
+    """Publish the word model, by default to the registry in memory."""
+
+    def make(into: Registry = registry, **options: object) -> Manifest:
+        manifest, files = bundle(**options)
+        return into.publish(manifest, files, by="ada")
+
+    return make

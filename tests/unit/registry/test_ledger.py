@@ -1,0 +1,73 @@
+"""The chain of alias moves."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotseat_registry import ledger
+from hotseat_registry.errors import (
+    AliasNotFoundError,
+    IntegrityError,
+    RefusedError,
+)
+from hotseat_registry.ledger import Entry, Move
+
+
+def chain(*versions, alias="live"):
+    """Entries of promotes to these versions."""
+    entries = []
+    for version in versions:
+        move = Move("mood", alias, version, "2026-11-23T12:00:00+00:00", "ada")
+        entries.append(ledger.follow(entries[-1] if entries else None, move))
+    return entries
+
+
+def test_rolling_back_twice_goes_two_versions_back():
+    """A second roll back goes one further and not to and fro."""
+    entries = chain(1, 2, 3)
+    assert ledger.before(entries, "live") == 2
+    back = Move("mood", "live", 2, "", "ada", action="rollback")
+    entries.append(ledger.follow(entries[-1], back))
+    assert ledger.before(entries, "live") == 1
+
+
+def test_rolling_back_several_steps():
+    """`steps` counts moves, and cannot go beyond the first."""
+    assert ledger.before(chain(1, 2, 3), "live", steps=2) == 1
+    with pytest.raises(RefusedError, match="moved 2 times"):
+        ledger.before(chain(1, 2, 3), "live", steps=3)
+    with pytest.raises(AliasNotFoundError):
+        ledger.before(chain(1, 2), "canary")
+
+
+def test_time_never_goes_backwards():
+    """An entry is not older than the one before, whatever the clock says."""
+    first = Move("mood", "live", 1, "2026-11-23T12:00:00+00:00", "ada")
+    second = Move("mood", "live", 2, "2026-11-23T11:00:00+00:00", "ada")
+    head = ledger.follow(None, first)
+    assert ledger.follow(head, second).at == first.at
+
+
+@given(st.lists(st.integers(1, 9), min_size=3, max_size=9), st.data())
+def test_the_chain_shows_what_was_done_to_it(versions, data):
+    """An edited, removed or reordered entry is detected."""
+    entries = chain(*versions)
+    ledger.check(entries)
+    at = data.draw(st.integers(0, len(entries) - 2))
+    edited = [*entries]
+    edited[at] = replace(edited[at], by="mallory")
+    swapped = [*entries]
+    swapped[at], swapped[at + 1] = swapped[at + 1], swapped[at]
+    for damaged in (edited, swapped, entries[:at] + entries[at + 1 :]):
+        with pytest.raises(IntegrityError):
+            ledger.check(damaged)
+
+
+def test_an_entry_is_read_as_it_is_written():
+    """Bytes to entry to bytes changes nothing, unknown fields included."""
+    data = chain(1, 2)[1].to_bytes().replace(b'"by"', b'"later": 1,\n "by"')
+    entry = Entry.from_bytes(data, "head")
+    assert entry.extra == {"later": 1}
+    assert Entry.from_bytes(entry.to_bytes(), "head") == entry

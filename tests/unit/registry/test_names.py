@@ -1,0 +1,43 @@
+"""How versions are named."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotseat_registry.errors import BadNameError
+from hotseat_registry.names import Reference
+
+names = st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
+
+
+@given(names, st.integers(1, 999_999_999))
+def test_a_version_is_read_as_it_is_written(model, number):
+    """`model@number` names that version, and prints as it was read."""
+    reference = Reference.parse(f"{model}@{number}")
+    assert reference == Reference(model, version=number)
+    assert Reference.parse(str(reference)) == reference
+
+
+@given(names, names)
+def test_an_alias_is_read_as_it_is_written(model, alias):
+    """`model#alias` names that alias, and prints as it was read."""
+    reference = Reference.parse(f"{model}#{alias}")
+    assert reference == Reference(model, alias=alias)
+    assert Reference.parse(str(reference)) == reference
+
+
+def test_a_bare_model_is_its_live_version():
+    """A model's name alone means what is live."""
+    assert Reference.parse("mood") == Reference("mood", alias="live")
+    assert Reference.of("mood") == Reference("mood", alias="live")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Mood", "mood@0", "mood@01", "mood@-1", "mood@x", "mood@", "mood@1#live",
+     "../mood", "mood/..", "mood#LIVE", "m" * 65, "-mood", "mood@9999999999", "mood@²"],
+)  # fmt: skip
+def test_what_cannot_be_a_name_is_refused(text):
+    """A name that could escape its key, or that nobody can type, is refused."""
+    with pytest.raises(BadNameError):
+        Reference.parse(text)
