@@ -1,0 +1,1 @@
+"""Rows become a model, a model becomes ONNX, ONNX becomes a version with proof."""

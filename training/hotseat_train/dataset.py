@@ -1,0 +1,55 @@
+"""Rows with their answers, split once and for all."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hotseat_train.errors import DatasetError
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Inputs and the index of each one's label."""
+
+    inputs: tuple[Any, ...]
+    targets: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Three splits that share no row, and where they come from."""
+
+    train: Split
+    validation: Split
+    test: Split
+    labels: tuple[str, ...]
+    source: str
+    licence: str
+    sha256: str
+    """Of the files as they were read."""
+    preparation: str
+    """What was done before splitting, for the model card."""
+
+
+def split(
+    rows: Sequence[tuple[str, Any, int]], seed: int
+) -> tuple[Split, Split, Split]:
+    """Split rows of (key, input, target) 80 / 10 / 10 by a hash of their key.
+
+    Rows with the same key go the same way, and a row stays where it is when others
+    come or go. Raises `DatasetError` when a split would be empty.
+    """
+    parts: tuple[list[tuple[Any, int]], ...] = ([], [], [])
+    for key, value, target in rows:
+        digest = hashlib.sha256(f"{seed} {key}".encode()).digest()
+        tenth = int.from_bytes(digest[:8], "big") % 10
+        parts[0 if tenth < 8 else tenth - 7].append((value, target))  # noqa: PLR2004
+    if not all(parts):
+        raise DatasetError(f"{len(rows)} rows are too few to split in three")
+    train, validation, test = (Split(*zip(*part, strict=True)) for part in parts)
+    return train, validation, test
