@@ -83,8 +83,8 @@ def _show(arguments: argparse.Namespace) -> int:
     manifest = registry(arguments).resolve(Reference.parse(arguments.reference))
     if arguments.json:
         return _print(manifest.to_json())
-    from rich.console import Console  # noqa: PLC0415 (only tables and cards need it)
-    from rich.markdown import Markdown  # noqa: PLC0415
+    from rich.console import Console
+    from rich.markdown import Markdown
 
     Console().print(Markdown(manifest.card or f"# {manifest.reference}\n\nNo card."))
     _table(
@@ -230,8 +230,8 @@ def _print(value: Any) -> int:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    from rich.console import Console  # noqa: PLC0415 (only tables and cards need it)
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:

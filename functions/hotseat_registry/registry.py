@@ -112,7 +112,7 @@ class Registry:
                 f"{model} has no aliases: promote a version first"
             ) from None
         if stored is None:
-            assert unless is not None  # noqa: S101 (only then is anything unchanged)
+            assert unless is not None
             return unless
         return Head(Entry.from_bytes(stored.data, key), stored.tag)
 
@@ -163,7 +163,7 @@ class Registry:
                 f"{reference.model} has no version {number} "
                 f"({_list(known, 'versions')})"
             ) from None
-        assert stored is not None  # noqa: S101 (no `unless` was given)
+        assert stored is not None
         manifest = Manifest.from_bytes(stored.data, key)
         if (manifest.model, manifest.version) != (reference.model, number):
             raise IntegrityError(f"{key} holds the manifest of {manifest.reference}")
@@ -295,7 +295,7 @@ class Registry:
             stored = self.store.read(key)
         except NotFoundError:
             raise IntegrityError(f"{key} is missing from the ledger") from None
-        assert stored is not None  # noqa: S101 (no `unless` was given)
+        assert stored is not None
         return Entry.from_bytes(stored.data, key)
 
     def _download(self, file: File, path: Path, what: str) -> None:

@@ -39,9 +39,9 @@ def serve(parser: argparse.ArgumentParser) -> Run:
 
 @answering()
 def _serve(arguments: argparse.Namespace) -> int:
-    import uvicorn  # noqa: PLC0415 (the verb is found without it)
+    import uvicorn
 
-    from hotseat_serve.app import create_app  # noqa: PLC0415
+    from hotseat_serve.app import create_app
 
     settings = replace(
         Settings.from_env(os.environ),

@@ -83,7 +83,7 @@ def _text(
     texts = []
     for value, pointer in zip(inputs, pointers, strict=True):
         if isinstance(value, Mapping):
-            pointer = f"{pointer}/{item.name}"  # noqa: PLW2901 (it is where we look)
+            pointer = f"{pointer}/{item.name}"  # noqa: PLW2901 (where we look)
             if item.name not in value:
                 raise Problem("invalid_input", f"{item.name!r} is missing", pointer)
             text = value[item.name]

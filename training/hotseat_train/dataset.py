@@ -48,7 +48,7 @@ def split(
     for key, value, target in rows:
         digest = hashlib.sha256(f"{seed} {key}".encode()).digest()
         tenth = int.from_bytes(digest[:8], "big") % 10
-        parts[0 if tenth < 8 else tenth - 7].append((value, target))  # noqa: PLR2004
+        parts[0 if tenth < 8 else tenth - 7].append((value, target))
     if not all(parts):
         raise DatasetError(f"{len(rows)} rows are too few to split in three")
     train, validation, test = (Split(*zip(*part, strict=True)) for part in parts)

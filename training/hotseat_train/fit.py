@@ -6,7 +6,6 @@ What is kept is the epoch with the lowest validation loss.
 """
 
 import os
-
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -68,7 +67,7 @@ class State:
         return min(self.curve, key=lambda epoch: epoch.validation_loss)
 
 
-def fit(  # noqa: PLR0913 (data, plan, and two ways to look on)
+def fit(
     module: torch.nn.Module,
     train: "tuple[Rows, tuple[int, ...]]",
     validation: "tuple[Rows, tuple[int, ...]]",
@@ -116,7 +115,7 @@ def measure(
     return float(loss), float(right)
 
 
-def _pass(  # noqa: PLR0913, PLR0917 (one epoch needs them all)
+def _pass(
     module: torch.nn.Module,
     rows: "Rows",
     targets: torch.Tensor,
@@ -159,7 +158,7 @@ def _optimizer(module: torch.nn.Module, plan: Plan) -> torch.optim.Optimizer:
     )
 
 
-def _save(  # noqa: PLR0913, PLR0917 (a descent is all of these)
+def _save(
     path: Path,
     state: State,
     module: torch.nn.Module,
@@ -199,5 +198,3 @@ def _resume(
     optimizer.load_state_dict(whole["optimizer"])
     random.bit_generator.state = whole["random"]
     return State([Epoch(**epoch) for epoch in whole["curve"]], whole["best"])
-
-

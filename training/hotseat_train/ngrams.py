@@ -10,6 +10,7 @@ The graph holds all of it: characters, folding of case and width, hashing, weigh
 
 import unicodedata
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,8 @@ class NgramLearner:
 
     def _folded(self) -> dict[str, int]:
         """Return every character that folds to a known one, with that one's id."""
-        every = (chr(n) for n in range(1, 0x20000) if not 0xD800 <= n < 0xE000)
+        planes = (range(1, 0xD800), range(0xE000, 0x20000))  # between: surrogates
+        every = map(chr, chain.from_iterable(planes))
         folded = {c: self._characters.get(fold(c)) for c in every}
         known = {c: i for c, i in folded.items() if i is not None}
         return {**self._characters, **known, "\0": 0}

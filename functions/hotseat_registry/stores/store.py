@@ -55,11 +55,11 @@ def open_store(uri: str) -> Store:
     """
     scheme, mark, rest = uri.partition("://")
     if mark and scheme == "s3":
-        from hotseat_registry.stores.s3 import S3Store  # noqa: PLC0415 (boto3: 300 ms)
+        from hotseat_registry.stores.s3 import S3Store
 
         return S3Store(uri)
     if mark and scheme != "file":
         raise StoreError(f"{uri!r}: a registry is s3://bucket/prefix or file://folder")
-    from hotseat_registry.stores.folder import FolderStore  # noqa: PLC0415 (as above)
+    from hotseat_registry.stores.folder import FolderStore
 
     return FolderStore(Path(rest if mark else uri))

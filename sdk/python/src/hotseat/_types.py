@@ -1,0 +1,42 @@
+"""What the service answers, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer to one input.
+
+    Which of the fields a model fills depends on its kind: a classification has
+    `label`, `probability` and `scores`. `is_default` says that no model answered:
+    what stands in `label` and `value` is the default that the caller gave.
+    """
+
+    label: str | None = None
+    probability: float | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    value: Any = None
+    model: str | None = None
+    version: int | None = None
+    variant: str | None = None
+    request_id: str | None = None
+    latency: float = 0.0
+    """Seconds from call to answer, retries included."""
+    is_default: bool = False
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The whole answer, with the fields that this SDK does not know."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model in the service's catalogue."""
+
+    name: str
+    kind: str
+    version: int
+    versions: tuple[int, ...] = ()
+    aliases: Mapping[str, int] = field(default_factory=dict)
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The whole entry; of `card`, with signature and card."""

@@ -1,0 +1,104 @@
+"""What a call can raise, as one tree; nothing else leaves the SDK.
+
+HotseatError
+├─ ConfigError            the client was made or called in a way that cannot work
+├─ TransportError         no answer came
+│  └─ DeadlineError          (the time allowed was over)
+└─ StatusError            an answer came, and it was no
+   ├─ BadInputError          400, 405, 415, 422
+   ├─ AuthError              401, 403
+   ├─ NotFoundError          404
+   ├─ TooLargeError          413
+   ├─ RateLimitedError       429
+   └─ UnavailableError       5xx
+"""
+
+
+class HotseatError(Exception):
+    """Anything that the SDK raises."""
+
+
+class ConfigError(HotseatError):
+    """The client was made or called in a way that cannot work."""
+
+
+class TransportError(HotseatError):
+    """No answer came: no connection, or it broke."""
+
+
+class DeadlineError(TransportError):
+    """The time allowed was over before an answer came."""
+
+
+class StatusError(HotseatError):
+    """The service answered no.
+
+    `code` names the problem, `pointer` is the JSON pointer to the fault in the
+    input, `retry_after` is how many seconds to wait, where the service said so.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        status: int,
+        code: str = "",
+        retryable: bool = False,
+        request_id: str = "",
+        pointer: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        where = f" at {pointer}" if pointer else ""
+        asked = f" (request {request_id})" if request_id else ""
+        super().__init__(f"{status} {code}{where}: {detail}{asked}")
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.retryable = retryable
+        self.request_id = request_id
+        self.pointer = pointer
+        self.retry_after = retry_after
+
+
+class BadInputError(StatusError):
+    """The request does not fit the model's signature."""
+
+
+class AuthError(StatusError):
+    """The key is missing, wrong or not allowed this."""
+
+
+class NotFoundError(StatusError):
+    """No such model, version or route."""
+
+
+class TooLargeError(StatusError):
+    """The input is larger than the limit."""
+
+
+class RateLimitedError(StatusError):
+    """Too many requests."""
+
+
+class UnavailableError(StatusError):
+    """The service failed or is not there now."""
+
+
+_BY_STATUS = {
+    400: BadInputError,
+    401: AuthError,
+    403: AuthError,
+    404: NotFoundError,
+    405: BadInputError,
+    413: TooLargeError,
+    415: BadInputError,
+    422: BadInputError,
+    429: RateLimitedError,
+}
+
+
+def class_of(status: int) -> type[StatusError]:
+    """Return the class that a status is raised as."""
+    if status >= 500:
+        return UnavailableError
+    return _BY_STATUS.get(status, StatusError)

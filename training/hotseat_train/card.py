@@ -1,0 +1,55 @@
+"""A model card (Mitchell et al. 2019), written from the evidence alone."""
+
+from hotseat_registry import Manifest
+from hotseat_train import tasks
+
+
+def write(manifest: Manifest) -> str:
+    """Return the card as Markdown."""
+    lineage = manifest.lineage
+    task = tasks.find(lineage["task"])
+    data, plan, best = lineage["data"], lineage["plan"], lineage["best"]
+    rows = data["rows"]
+    lines = [
+        f"# {manifest.model}",
+        "",
+        f"{manifest.kind.capitalize()}: {', '.join(manifest.signature.labels)}.",
+        "",
+        "## Intended use",
+        "",
+        task.intended_use,
+        "",
+        "## Limits",
+        "",
+        task.limits,
+        "",
+        "## Data",
+        "",
+        f"{data['source']} (licence: {data['licence']}). {data['preparation']}.",
+        f"{rows['train']} rows for training, {rows['validation']} for validation,",
+        f"{rows['test']} for test. SHA-256 `{data['sha256'][:16]}`.",
+        "",
+        "## Quality",
+        "",
+        "On the test split, through the serving code; intervals are 95 %.",
+        "",
+        "| variant | accuracy | macro F1 | KiB | ms a row | times fp32's speed |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {v.name} | {v.metrics['accuracy']:.3f} "
+            f"({v.metrics['interval'][0]:.3f} to {v.metrics['interval'][1]:.3f}) "
+            f"| {v.metrics['macro_f1']:.3f} | {v.metrics['bytes'] / 1024:.0f} "
+            f"| {v.metrics['milliseconds']:.3f} | {v.metrics['speed']:.2f} |"
+            for v in manifest.variants
+        ),
+        "",
+        f"Measured on {manifest.variants[0].metrics['cpu']}, one thread.",
+        "",
+        "## Training",
+        "",
+        f"{plan['optimizer']}, learning rate {plan['learning_rate']},",
+        f"momentum {plan['momentum']}, seed {plan['seed']};",
+        f"stopped by {lineage['reason']}, kept epoch {best['number']}",
+        f"(validation loss {best['validation_loss']:.4f}).",
+    ]
+    return "\n".join(lines) + "\n"

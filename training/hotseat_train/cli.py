@@ -1,0 +1,198 @@
+"""Training's verbs: train, quantize, evaluate, publish."""
+
+import argparse
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hotseat_registry.command import (
+    DONE,
+    Run,
+    add_registry,
+    answering,
+    author,
+    registry,
+)
+from hotseat_train.errors import TrainError
+
+if TYPE_CHECKING:
+    from hotseat_registry import Manifest
+
+# torch, onnx and matplotlib take seconds to import: only the verb that runs does so
+
+_RUN = "a run's folder, or a task's name for its newest run"
+
+
+def train(parser: argparse.ArgumentParser) -> Run:
+    """Train a task on its data."""
+    parser.description = (
+        "Train a task and leave a run: model, graph, loss curve. The same command "
+        "takes an interrupted run up again where --run names it."
+    )
+    parser.epilog = "example: hotseat train sentiment --optimizer sgd"
+    parser.add_argument("task", help="sentiment")
+    parser.add_argument(
+        "--optimizer",
+        choices=("gd", "sgd", "adam"),
+        default="sgd",
+        help="gd: the whole data a step; sgd, adam: a batch a step (default: sgd)",
+    )
+    for name, kind, what in (
+        ("learning-rate", float, "size of a step"),
+        ("momentum", float, "share of the last step that goes on"),
+        ("batch-size", int, "rows a step"),
+        ("max-epochs", int, "passes over the data, at most"),
+        ("tolerance", float, "stop when the loss changes by less"),
+        ("patience", int, "stop after so many epochs without improvement"),
+        ("seed", int, "of initialisation and order"),
+    ):
+        parser.add_argument(
+            f"--{name}", type=kind, help=f"{what} (default: the task's)"
+        )
+    parser.add_argument("--rows", type=int, help="train on the first rows only")
+    parser.add_argument("--run", type=Path, metavar="DIR", help="the run's folder")
+    return _train
+
+
+@answering(TrainError)
+def _train(arguments: argparse.Namespace) -> int:
+    from hotseat_train import run, tasks
+    from hotseat_train.progress import epochs
+    from hotseat_train.train import train as begin
+
+    task = tasks.find(arguments.task)
+    plan = task.plan(arguments.optimizer)
+    given = {name: getattr(arguments, name, None) for name in plan.__slots__}
+    plan = replace(plan, **{k: v for k, v in given.items() if v is not None})
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    folder = arguments.run or run.RUNS / task.name / f"{now}-{plan.optimizer}"
+    with epochs(f"{task.name}, {plan.optimizer}", plan.max_epochs) as report:
+        made = begin(task, plan, folder, rows=arguments.rows, report=report)
+    record = made.read()
+    best = record["best"]
+    print(
+        f"stopped by {record['reason']} after {len(record['curve'])} epochs; kept "
+        f"epoch {best['number']}: validation loss {best['validation_loss']:.4f}, "
+        f"accuracy {best['validation_accuracy']:.3f}"
+    )
+    for path in (made.record, made.model, made.curve):
+        print(f"  wrote {path}")
+    return DONE
+
+
+def quantize(parser: argparse.ArgumentParser) -> Run:
+    """Make a run's int8 variant."""
+    parser.description = "Make the dynamic int8 variant of a run's graph."
+    parser.epilog = "example: hotseat quantize sentiment"
+    parser.add_argument("run", help=_RUN)
+    return _quantize
+
+
+@answering(TrainError)
+def _quantize(arguments: argparse.Namespace) -> int:
+    from hotseat_train import run
+    from hotseat_train.quantize import quantize as make
+
+    source = run.find(arguments.run)
+    path = make(source)
+    before, after = source.model.stat().st_size, path.stat().st_size
+    print(f"  wrote {path}: {after:,} bytes, {before / after:.1f} times smaller")
+    return DONE
+
+
+def evaluate(parser: argparse.ArgumentParser) -> Run:
+    """Measure a run's variants on the test split."""
+    parser.description = (
+        "Measure every variant of a run through the code that serves it: quality "
+        "with its 95 % interval, size, latency."
+    )
+    parser.epilog = "example: hotseat evaluate sentiment --json"
+    parser.add_argument("run", help=_RUN)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return _evaluate
+
+
+@answering(TrainError)
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from hotseat_train import run
+    from hotseat_train.evaluate import evaluate as measure
+
+    source = run.find(arguments.run)
+    manifest = measure(source)
+    if arguments.json:
+        print(json.dumps([v.to_json() for v in manifest.variants], indent=2))
+        return DONE
+    show(manifest)
+    for path in (source.golden, source.manifest):
+        print(f"  wrote {path}")
+    return DONE
+
+
+def show(manifest: "Manifest") -> None:
+    """Print the variants with what was measured of them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("variant", "accuracy (95 %)", "macro F1", "KiB", "ms a row", "speed"):
+        table.add_column(name, justify="left" if name == "variant" else "right")
+    for variant in manifest.variants:
+        m = variant.metrics
+        low, high = m["interval"]
+        table.add_row(
+            variant.name,
+            f"{m['accuracy']:.3f} ({low:.3f} to {high:.3f})",
+            f"{m['macro_f1']:.3f}",
+            f"{m['bytes'] / 1024:,.0f}",
+            f"{m['milliseconds']:.3f}",
+            f"{m['speed']:.2f}x",
+        )
+    Console().print(table)
+
+
+def publish(parser: argparse.ArgumentParser) -> Run:
+    """Publish a measured run as a version."""
+    parser.description = (
+        "Publish a run as the model's next version. A variant that lost more "
+        "accuracy than the gate allows is refused."
+    )
+    parser.epilog = "example: hotseat publish sentiment --max-loss 0.5"
+    parser.add_argument("run", help=_RUN)
+    add_registry(parser)
+    parser.add_argument(
+        "--max-loss",
+        type=float,
+        default=0.5,
+        metavar="POINTS",
+        help="accuracy that int8 may lose (default: 0.5)",
+    )
+    parser.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        help="publish this one; again for more (default: all)",
+    )
+    return _publish
+
+
+@answering(TrainError)
+def _publish(arguments: argparse.Namespace) -> int:
+    from hotseat_train import run
+    from hotseat_train.publish import publish as give
+
+    target = registry(arguments)
+    manifest = give(
+        run.find(arguments.run),
+        target,
+        by=author(),
+        max_loss=arguments.max_loss,
+        variants=tuple(arguments.variant),
+    )
+    print(f"published {manifest.reference} to {target.store.uri}")
+    for name, file in manifest.files.items():
+        print(f"  {name}  {file.size:,} bytes  sha256 {file.sha256[:12]}")
+    print(f"  serves {manifest.default_variant}; next: hotseat promote "
+          f"{manifest.reference}")  # fmt: skip
+    return DONE

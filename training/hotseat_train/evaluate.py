@@ -1,0 +1,195 @@
+"""Measure every variant of a run through the code that serves it.
+
+Quality is on the test split alone, with a 95 % Wilson interval (Wilson 1927). Latency
+is the median of single rows, the variants in turn, so that their ratio holds when the
+machine's speed drifts.
+"""
+
+import json
+import math
+import platform
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hotseat_registry import Manifest, Variant
+from hotseat_serve.models import Loaded
+from hotseat_serve.session import Session
+from hotseat_train import card, run, tasks
+from hotseat_train.dataset import Dataset, Split
+from hotseat_train.errors import ParityError
+from hotseat_train.run import Run
+
+FP32, INT8 = "fp32", "int8-dynamic"
+_GOLDEN_ROWS = 16
+_TIMED_ROWS = 200
+_BATCH = 256
+_Z = statistics.NormalDist().inv_cdf(0.975)
+
+
+def evaluate(source: Run) -> Manifest:
+    """Measure a run's variants; write and return the manifest to publish.
+
+    Raises `RunError`, and `ParityError` when the graph in fp32 does not answer as
+    the model did when it was trained.
+    """
+    record = source.read()
+    task = tasks.find(record["task"])
+    dataset = task.dataset()
+    files = {FP32: source.needs(source.model, "train")}
+    if source.quantized.exists():
+        files[INT8] = source.quantized
+    manifest = Manifest(
+        model=task.name,
+        kind=task.kind,
+        signature=task.signature(dataset),
+        variants=tuple(Variant(name, path.name) for name, path in files.items()),
+        default_variant=FP32,
+        golden=source.golden.name,
+        lineage={"run": source.folder.name, **_lineage(record)},
+    )
+    loaded = {
+        name: Loaded(manifest, name, Session(path)) for name, path in files.items()
+    }
+    _check_parity(loaded[FP32], dataset.validation, record["best"])
+    answers = {
+        name: predict(model, dataset.test.inputs) for name, model in loaded.items()
+    }
+    times = latency(loaded, dataset.test.inputs[:_TIMED_ROWS])
+    variants = tuple(
+        Variant(
+            variant.name,
+            variant.file,
+            {
+                **quality(answers[variant.name], dataset.test, dataset.labels),
+                "bytes": files[variant.name].stat().st_size,
+                "milliseconds": round(times[variant.name], 4),
+                "speed": round(times[FP32] / times[variant.name], 2),
+                "cpu": cpu(),
+            },
+        )
+        for variant in manifest.variants
+    )
+    manifest = replace(manifest, variants=variants)
+    manifest = replace(manifest, card=card.write(manifest))
+    write_golden(source.golden, dataset, answers)
+    run.write(source.manifest, manifest.to_json())
+    return manifest
+
+
+def predict(model: Loaded, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    """Answer all inputs, a batch at a time."""
+    return [
+        answer
+        for start in range(0, len(inputs), _BATCH)
+        for answer in model.predict(inputs[start : start + _BATCH])
+    ]
+
+
+def quality(
+    answers: Sequence[Mapping[str, Any]], test: Split, labels: Sequence[str]
+) -> dict[str, Any]:
+    """Return accuracy with its interval, macro F1 and the number of rows."""
+    said = [answer["label"] for answer in answers]
+    true = [labels[target] for target in test.targets]
+    right = sum(a == b for a, b in zip(said, true, strict=True))
+    scores = [_f1(said, true, label) for label in labels]
+    return {
+        "accuracy": round(right / len(true), 4),
+        "interval": [round(bound, 4) for bound in wilson(right, len(true))],
+        "macro_f1": round(statistics.fmean(scores), 4),
+        "rows": len(true),
+    }
+
+
+def wilson(right: int, total: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share, after Wilson (1927)."""
+    share = right / total
+    scale = 1 + _Z**2 / total
+    middle = (share + _Z**2 / (2 * total)) / scale
+    spread = math.sqrt(share * (1 - share) / total + _Z**2 / (4 * total**2))
+    return middle - _Z * spread / scale, middle + _Z * spread / scale
+
+
+def _f1(said: Sequence[str], true: Sequence[str], label: str) -> float:
+    hits = sum(a == b == label for a, b in zip(said, true, strict=True))
+    named = said.count(label) + true.count(label)
+    return 2 * hits / named if named else 0.0
+
+
+def latency(models: Mapping[str, Loaded], inputs: Sequence[Any]) -> dict[str, float]:
+    """Return each variant's median milliseconds for one input, codec included."""
+    times: dict[str, list[float]] = {name: [] for name in models}
+    for value in inputs:
+        for name, model in models.items():
+            start = time.perf_counter()
+            model.predict([value])
+            times[name].append(time.perf_counter() - start)
+    return {name: 1000 * statistics.median(t) for name, t in times.items()}
+
+
+def _check_parity(model: Loaded, validation: Split, best: Mapping[str, Any]) -> None:
+    """Hold the served graph against what the descent measured of its module."""
+    answers = predict(model, validation.inputs)
+    labels = model.manifest.signature.labels
+    losses = [
+        -math.log(max(answer["scores"][labels[target]], 1e-30))
+        for answer, target in zip(answers, validation.targets, strict=True)
+    ]
+    loss, want = statistics.fmean(losses), best["validation_loss"]
+    if abs(loss - want) > 1e-4:
+        raise ParityError(
+            f"the exported graph has validation loss {loss:.6f}, "
+            f"the trained model had {want:.6f}"
+        )
+
+
+def write_golden(
+    path: Path, dataset: Dataset, answers: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> None:
+    """Write inputs with the answers that every variant must give.
+
+    A variant's tolerance is twice the most that it differed here from fp32, and
+    never under a thousandth, which is more than another CPU's rounding.
+    """
+    rows = sorted(range(len(dataset.test)), key=lambda i: len(dataset.test.inputs[i]))
+    chosen = rows[:: max(1, len(rows) // _GOLDEN_ROWS)][:_GOLDEN_ROWS]
+    expected = [answers[FP32][i]["scores"] for i in chosen]
+    tolerance = {}
+    for name, given in answers.items():
+        off = max(
+            abs(given[i]["scores"][label] - want[label])
+            for i, want in zip(chosen, expected, strict=True)
+            for label in want
+        )
+        tolerance[name] = round(max(1e-3, 2 * off), 6)
+    golden = {
+        "rows": [
+            {
+                "input": {"text": dataset.test.inputs[i]},
+                "expected": {"label": answers[FP32][i]["label"], "scores": scores},
+            }
+            for i, scores in zip(chosen, expected, strict=True)
+        ],
+        "tolerance": tolerance,
+    }
+    path.write_text(json.dumps(golden, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def _lineage(record: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("task", "plan", "data", "best", "reason", "began_at", "seconds", "commit")
+    return {key: record[key] for key in kept}
+
+
+def cpu() -> str:
+    """Return the processor's name."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass  # not Linux
+    return platform.processor() or platform.machine()

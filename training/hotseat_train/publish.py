@@ -1,0 +1,56 @@
+"""Publish a measured run as a version, if the gate lets it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from hotseat_registry import Manifest, Registry, Variant
+from hotseat_train.errors import GateError
+from hotseat_train.run import Run
+
+MAX_LOSS = 0.5
+
+
+def publish(
+    run: Run,
+    registry: Registry,
+    *,
+    by: str,
+    max_loss: float = MAX_LOSS,
+    variants: tuple[str, ...] = (),
+) -> Manifest:
+    """Publish a run's `variants` (all, if none are named) and return the manifest.
+
+    The default variant is the smallest. Raises `RunError`, and `GateError` when a
+    variant lost more than `max_loss` points of accuracy against the first.
+    """
+    manifest = read(run)
+    first = manifest.variants[0]
+    chosen = tuple(v for v in manifest.variants if not variants or v.name in variants)
+    if unknown := set(variants) - {v.name for v in chosen}:
+        raise GateError(f"{run.folder} has no variant {min(unknown)!r}")
+    for variant in chosen:
+        gate(variant, first, max_loss)
+    smallest = min(chosen, key=lambda variant: variant.metrics["bytes"])
+    names = {variant.file for variant in chosen} | {run.golden.name, run.curve.name}
+    files = {name: Path(run.folder, name) for name in sorted(names)}
+    return registry.publish(
+        replace(manifest, variants=chosen, default_variant=smallest.name), files, by=by
+    )
+
+
+def gate(variant: Variant, first: Variant, max_loss: float) -> None:
+    """Refuse a variant that lost too much; raises `GateError`."""
+    lost = 100 * (first.metrics["accuracy"] - variant.metrics["accuracy"])
+    if not lost <= max_loss:
+        raise GateError(
+            f"{variant.name} lost {lost:.2f} points of accuracy against {first.name}; "
+            f"the gate allows {max_loss:g}. Publish without it (--variant "
+            f"{first.name}) or allow more (--max-loss)"
+        )
+
+
+def read(run: Run) -> Manifest:
+    """Return what `evaluate` measured; raises `RunError`."""
+    path = run.needs(run.manifest, "evaluate")
+    return Manifest.from_json(json.loads(path.read_bytes()))

@@ -1,0 +1,122 @@
+"""One training of a task: a folder with the model and the evidence for it.
+
+::
+
+    run.json            task, plan, data, curve, why it stopped
+    checkpoint.pt       where an interrupted training goes on
+    model.onnx          the variant fp32
+    model.int8.onnx     the variant int8-dynamic
+    curve.png           the loss, epoch by epoch
+    golden.json         what the version must answer
+    manifest.json       what will be published, with everything measured
+"""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hotseat_registry.manifest import to_bytes
+from hotseat_train.errors import RunError
+
+RUNS = Path(".hotseat/runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run's folder."""
+
+    folder: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where an interrupted training goes on."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def curve(self) -> Path:
+        """The picture of the loss."""
+        return self.folder / "curve.png"
+
+    @property
+    def model(self) -> Path:
+        """The graph as it was trained."""
+        return self.folder / "model.onnx"
+
+    @property
+    def quantized(self) -> Path:
+        """The graph with int8 weights."""
+        return self.folder / "model.int8.onnx"
+
+    @property
+    def golden(self) -> Path:
+        """The golden rows."""
+        return self.folder / "golden.json"
+
+    @property
+    def manifest(self) -> Path:
+        """What will be published."""
+        return self.folder / "manifest.json"
+
+    @property
+    def record(self) -> Path:
+        """What was trained, how and on what."""
+        return self.folder / "run.json"
+
+    def read(self) -> dict[str, Any]:
+        """Return the record; raises `RunError` when the training is not done."""
+        try:
+            record: dict[str, Any] = json.loads(self.record.read_bytes())
+        except FileNotFoundError:
+            raise RunError(
+                f"{self.folder} is no finished run: hotseat train TASK --run "
+                f"{self.folder}"
+            ) from None
+        except ValueError as error:
+            raise RunError(f"{self.record} cannot be read: {error}") from None
+        return record
+
+    def needs(self, path: Path, verb: str) -> Path:
+        """Return `path`; raises `RunError` naming the verb that makes it."""
+        if not path.exists():
+            raise RunError(f"{path} is missing: hotseat {verb} {self.folder}")
+        return path
+
+
+def find(name: str) -> Run:
+    """Return the run in that folder, or the newest of the task of that name.
+
+    Raises `RunError`.
+    """
+    if (Path(name) / "run.json").exists() or os.sep in name:
+        return Run(Path(name))
+    done = (RUNS / name).glob("*/run.json")
+    newest = max(done, key=lambda path: path.stat().st_mtime, default=None)
+    if newest is None:
+        raise RunError(f"no run {name!r}: give a run's folder, or hotseat train {name}")
+    return Run(newest.parent)
+
+
+def write(path: Path, value: Any) -> None:
+    """Write JSON whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_bytes(to_bytes(value))
+    part.replace(path)
+
+
+def commit() -> str | None:
+    """Return the code's commit, where it lies in a git checkout."""
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 (wherever git is)
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()

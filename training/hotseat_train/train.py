@@ -1,0 +1,76 @@
+"""Train a task: data, descent, graph, picture; one run."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hotseat_train import curve, run
+from hotseat_train.dataset import Dataset, Split
+from hotseat_train.fit import Epoch, Plan, fit
+from hotseat_train.run import Run
+from hotseat_train.tasks.task import Task
+
+
+def train(
+    task: Task,
+    plan: Plan,
+    folder: Path,
+    *,
+    rows: int | None = None,
+    report: Callable[[Epoch], None] = lambda _epoch: None,
+) -> Run:
+    """Train and leave a run in `folder`; an interrupted one goes on.
+
+    `rows` takes the first of the training rows only, for trying things out.
+    Raises `DatasetError`.
+    """
+    dataset = task.dataset()
+    part = _first(dataset.train, rows)
+    learner = task.learner(part, plan.seed)
+    result = Run(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    began = datetime.now(UTC)
+    state = fit(
+        learner.module,
+        (learner.encode(part.inputs), part.targets),
+        (learner.encode(dataset.validation.inputs), dataset.validation.targets),
+        plan,
+        checkpoint=result.checkpoint,
+        report=report,
+    )
+    learner.export(result.model)
+    best = state.best_epoch
+    title = f"{task.name}, {plan.optimizer}: stopped by {state.reason}"
+    curve.plot(state.curve, best.number, title, result.curve)
+    record = {
+        "task": task.name,
+        "plan": asdict(plan),
+        "data": _source(dataset, len(part)),
+        "curve": [asdict(epoch) for epoch in state.curve],
+        "best": asdict(best),
+        "reason": state.reason,
+        "began_at": began.isoformat(timespec="seconds"),
+        "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
+        "commit": run.commit(),
+    }
+    run.write(result.record, record)
+    return result
+
+
+def _first(split: Split, rows: int | None) -> Split:
+    return Split(split.inputs[:rows], split.targets[:rows])
+
+
+def _source(dataset: Dataset, rows: int) -> dict[str, object]:
+    return {
+        "source": dataset.source,
+        "licence": dataset.licence,
+        "sha256": dataset.sha256,
+        "preparation": dataset.preparation,
+        "rows": {
+            "train": rows,
+            "validation": len(dataset.validation),
+            "test": len(dataset.test),
+        },
+    }
