@@ -21,7 +21,7 @@ $(READY): pyproject.toml sdk/python/pyproject.toml training/constraints.txt
 	@touch $@
 
 demo: $(READY) ## one model's whole life: train, publish, serve, ask, roll back
-	@$(BIN)/python docs/demo.py
+	@$(BIN)/python tests/e2e/journey.py
 
 test: $(READY) ## all tests
 	@$(BIN)/pytest

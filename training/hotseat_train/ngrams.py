@@ -185,6 +185,12 @@ class NgramLearner:
             [helper.make_tensor_value_info("text", TensorProto.STRING, ["n"])],
             [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", labels])],
             [numpy_helper.from_array(a, name) for name, a in constants.items()],
+            # onnx 1.23's shape inference crashes where it has to guess this one
+            value_info=[
+                helper.make_tensor_value_info(
+                    "characters", TensorProto.STRING, ["n", "length"]
+                )
+            ],
         )
         return helper.make_model(
             graph,

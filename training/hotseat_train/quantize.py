@@ -1,12 +1,10 @@
 """Make the int8 variant: weights as 8-bit integers, activations as they come."""
 
 import logging
-import tempfile
 from pathlib import Path
 
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from hotseat_train.run import Run
 
@@ -17,21 +15,18 @@ def quantize(run: Run) -> Path:
     Whether it is any good is for `evaluate` to measure and for the gate to judge.
     """
     model = run.needs(run.model, "train")
-    with tempfile.TemporaryDirectory() as folder:
-        prepared = Path(folder) / "prepared.onnx"
-        # symbolic shape inference does not know the string operators
-        quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True)
-        root = logging.getLogger()
-        level = root.level
-        root.setLevel(logging.ERROR)  # it warns of every tensor whose type it guesses
-        try:
-            quantize_dynamic(
-                prepared,
-                run.quantized,
-                weight_type=QuantType.QInt8,
-                op_types_to_quantize=["Gather", "MatMul", "Gemm", "Conv"],
-                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-            )
-        finally:
-            root.setLevel(level)
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # it advises to optimise first, which gains nothing
+    try:
+        quantize_dynamic(
+            model,
+            run.quantized,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=["Gather", "MatMul", "Gemm", "Conv"],
+            # without it, every tensor's type must be inferred, strings' included
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+        )
+    finally:
+        root.setLevel(level)
     return run.quantized
