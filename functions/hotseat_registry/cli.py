@@ -15,7 +15,7 @@ from hotseat_registry.command import (
 )
 from hotseat_registry.errors import ModelNotFoundError
 from hotseat_registry.ledger import Entry
-from hotseat_registry.names import LIVE, Reference, parse_version
+from hotseat_registry.names import LIVE, Reference
 
 _REFERENCE = "a version: sentiment@3, sentiment#live or sentiment (its live version)"
 
@@ -177,7 +177,7 @@ def rollback(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument("model")
     parser.add_argument("--alias", default=LIVE, help="default: live")
     parser.add_argument(
-        "--steps", type=parse_version, default=1, help="moves to go back (default: 1)"
+        "--steps", type=_steps, default=1, help="moves to go back (default: 1)"
     )
     _moving(parser)
     return _rollback
@@ -200,6 +200,12 @@ def _rollback(arguments: argparse.Namespace) -> int:
     )
     print(f"{entry.model}#{entry.alias}: {_way(entry)}")
     return DONE
+
+
+def _steps(text: str) -> int:
+    if (steps := int(text)) < 1:
+        raise ValueError  # argparse shows the usage
+    return steps
 
 
 def _querying(parser: argparse.ArgumentParser) -> None:

@@ -200,4 +200,5 @@ def wait(true: Callable[[], bool], what: str, seconds: float = 30) -> None:
 
 
 if __name__ == "__main__":
-    Journey(Path(".hotseat"), lambda line: print(line, flush=True)).run()
+    sys.stdout.reconfigure(encoding="utf-8", line_buffering=True)
+    Journey(Path(".hotseat"), lambda line: sys.stdout.write(f"{line}\n")).run()

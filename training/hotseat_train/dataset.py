@@ -42,12 +42,15 @@ def split(
     """Split rows of (key, input, target) 80 / 10 / 10 by a hash of their key.
 
     Rows with the same key go the same way, and a row stays where it is when others
-    come or go. Raises `DatasetError` when a split would be empty.
+    come or go. They come out in the order of the hash, so that the first rows of a
+    split are a sample of it. Raises `DatasetError` when a split would be empty.
     """
     parts: tuple[list[tuple[Any, int]], ...] = ([], [], [])
-    for key, value, target in rows:
-        digest = hashlib.sha256(f"{seed} {key}".encode()).digest()
-        tenth = int.from_bytes(digest[:8], "big") % 10
+    hashed = [
+        (hashlib.sha256(f"{seed} {row[0]}".encode()).digest(), row) for row in rows
+    ]
+    for digest, (_, value, target) in sorted(hashed, key=lambda item: item[0]):
+        tenth = int.from_bytes(digest[-8:], "big") % 10
         parts[0 if tenth < 8 else tenth - 7].append((value, target))
     if not all(parts):
         raise DatasetError(f"{len(rows)} rows are too few to split in three")

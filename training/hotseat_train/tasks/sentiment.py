@@ -73,7 +73,7 @@ class Sentiment:
     def plan(self, optimizer: str) -> Plan:
         """Return what was found by hand to converge."""
         return {
-            "gd": Plan("gd", learning_rate=5.0, momentum=0.9, max_epochs=150),
+            "gd": Plan("gd", learning_rate=10.0, momentum=0.9, max_epochs=200),
             "sgd": Plan("sgd", learning_rate=2.0, momentum=0.9, batch_size=128),
             "adam": Plan("adam", learning_rate=0.005, batch_size=128),
         }[optimizer]

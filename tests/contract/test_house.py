@@ -1,0 +1,89 @@
+"""The house: what import contracts and sizes promise."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LINT = "from importlinter.cli import lint_imports_command as c; c()"
+ROOT = Path(__file__).parents[2]
+
+
+def lint_imports(folder):
+    """Check the import contracts of a copy of the house."""
+    return subprocess.run(
+        [sys.executable, "-c", LINT, "--no-cache"],
+        cwd=folder,
+        env={"PYTHONPATH": ":".join(
+            str(folder / part)
+            for part in ("functions", "training", "infra", "sdk/python/src")
+        )},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def house(tmp_path):
+    """A copy of the code to plant things in."""
+    for part in ("functions", "training", "infra", "sdk/python/src"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_the_house_keeps_its_contracts(house):
+    """As it stands, no import crosses a wall."""
+    done = lint_imports(house)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "planted", "contract"),
+    [
+        ("functions/hotseat_serve/codec.py", "import torch", "no training weight"),
+        ("functions/hotseat_registry/names.py", "import hotseat_serve", "the house"),
+        ("training/hotseat_train/run.py", "import boto3", "boto3 enters by one door"),
+        ("functions/hotseat_serve/app.py", "import onnxruntime", "onnxruntime enters"),
+        ("sdk/python/src/hotseat/_types.py", "import numpy", "the SDK stands alone"),
+        ("functions/hotseat_serve/app.py", "import hotseat", "no room leans"),
+    ],
+)
+def test_what_is_planted_is_found(house, module, planted, contract):
+    """An import that a contract forbids breaks the lint, by the contract's name."""
+    path = house / module
+    path.write_text(f"{path.read_text()}\n{planted}\n")
+    done = lint_imports(house)
+    assert done.returncode != 0
+    broken = done.stdout.partition("Broken contracts")[2]
+    assert contract in broken
+
+
+def test_the_image_needs_nothing_from_outside_its_folder(tmp_path):
+    """With functions/ alone on the path, registry and service import."""
+    code = (
+        "import sys\nsys.path.insert(0, sys.argv[1])\n"
+        "import hotseat_registry, hotseat_serve.handler\n"
+        "heavy = {'torch', 'onnx', 'matplotlib', 'boto3', 'hotseat'}\n"
+        "heavy &= set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, ROOT / "functions"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_module_holds_two_nouns():
+    """A module over 300 lines is a sign to look again."""
+    rooms = ("functions", "training", "infra", "sdk/python/src")
+    for room in rooms:
+        for path in (ROOT / room).rglob("*.py"):
+            assert len(path.read_text().splitlines()) <= 350, path

@@ -1,0 +1,148 @@
+"""The descent, held against what can be computed by hand."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hotseat_train.fit import Plan, fit
+
+POINTS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
+TARGETS = (0, 1, 1, 0)
+
+
+class Points:
+    """Rows that are already tensors."""
+
+    def __init__(self, points=POINTS):
+        self.points = points
+
+    def __len__(self):
+        return len(self.points)
+
+    def take(self, rows):
+        return (self.points[rows],)
+
+
+def line():
+    """A linear classifier that begins at zero."""
+    module = torch.nn.Linear(2, 2)
+    torch.nn.init.zeros_(module.weight)
+    torch.nn.init.zeros_(module.bias)
+    return module
+
+
+def run(plan, module=None, **options):
+    """Descend on the four points, validated on the same."""
+    module = module or line()
+    data = (Points(), TARGETS)
+    return module, fit(module, data, data, plan, **options)
+
+
+def test_a_step_of_gd_is_the_gradient_of_the_whole_data():
+    """One epoch of gd moves the weights by minus the rate times the mean gradient."""
+    module, _ = run(Plan("gd", learning_rate=0.5, max_epochs=1))
+    x, y = POINTS.numpy(), np.eye(2)[list(TARGETS)]
+    gradient = (np.full((4, 2), 0.5) - y).T @ x / 4
+    np.testing.assert_allclose(module.weight.detach(), -0.5 * gradient, atol=1e-7)
+
+
+def test_a_step_of_sgd_is_the_gradient_of_a_batch():
+    """With batches of one row, an epoch makes as many steps as there are rows."""
+    steps = []
+    module = line()
+    module.register_forward_pre_hook(
+        lambda m, args: steps.append(len(args[0])) if m.training else None
+    )
+    run(Plan("sgd", learning_rate=0.5, batch_size=1, max_epochs=1), module)
+    assert steps == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("optimizer", ["gd", "sgd", "adam"])
+def test_the_loss_goes_down(optimizer):
+    """Each optimizer ends with a lower loss than it began with."""
+    _, state = run(Plan(optimizer, learning_rate=0.1, max_epochs=20))
+    assert state.curve[-1].train_loss < state.curve[0].train_loss
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        (Plan("gd", learning_rate=0.1, max_epochs=3), "max_epochs"),
+        (Plan("gd", learning_rate=1e-9, max_epochs=9), "tolerance"),
+        (Plan("sgd", learning_rate=1e5, max_epochs=99, patience=2), "patience"),
+    ],
+)
+def test_it_stops_for_a_reason(plan, reason):
+    """It stops at the last epoch, when the loss stands still, or gets no better."""
+    validation = (Points(POINTS), (1, 0, 0, 1)) if reason == "patience" else None
+    module, data = line(), (Points(), TARGETS)
+    state = fit(module, data, validation or data, plan)
+    assert state.reason == reason
+    assert len(state.curve) <= plan.max_epochs
+
+
+def test_the_best_epoch_is_kept():
+    """The weights that are left are those of the lowest validation loss."""
+    module, data = line(), (Points(), TARGETS)
+    wrong = (Points(), (1, 0, 0, 1))
+    plan = Plan("gd", learning_rate=1.0, max_epochs=5, tolerance=0)
+    state = fit(module, data, wrong, plan)
+    assert state.best_epoch.number == 1
+    once, _ = run(Plan("gd", learning_rate=1.0, max_epochs=1))
+    torch.testing.assert_close(module.weight, once.weight)
+
+
+@pytest.mark.parametrize("optimizer", ["gd", "sgd", "adam"])
+def test_a_resumed_descent_equals_an_uninterrupted_one(tmp_path, optimizer):
+    """Stopping after two epochs and going on gives the same curve and weights."""
+    path = tmp_path / "checkpoint.pt"
+    plan = Plan(optimizer, 0.1, momentum=0.5, batch_size=2, max_epochs=6, tolerance=0)
+    whole, expected = run(plan)
+
+    def interrupt(epoch):
+        if epoch.number == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, checkpoint=path, report=interrupt)
+    resumed, state = run(plan, checkpoint=path)
+    assert state.curve == expected.curve
+    torch.testing.assert_close(resumed.weight, whole.weight, rtol=0, atol=0)
+
+
+def test_a_checkpoint_of_another_plan_is_not_taken_up(tmp_path):
+    """Other settings begin anew."""
+    path = tmp_path / "checkpoint.pt"
+    run(Plan("gd", 0.1, max_epochs=3), checkpoint=path)
+    _, state = run(Plan("gd", 0.2, max_epochs=2), checkpoint=path)
+    assert len(state.curve) == 2
+
+
+def test_a_killed_training_leaves_a_whole_checkpoint(tmp_path):
+    """Killed at any moment, the checkpoint is there whole and is taken up."""
+    path = tmp_path / "checkpoint.pt"
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
+        "from test_fit import run, Plan\n"
+        "plan = Plan('gd', 1e-3, max_epochs=10**6, tolerance=0, patience=10**6)\n"
+        "run(plan, checkpoint=Path(sys.argv[1]), report=lambda e: print(e.number))"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-u", "-c", code, path, Path(__file__).parent],
+        stdout=subprocess.PIPE,
+    )
+    for _ in range(20):
+        child.stdout.readline()
+    os.kill(child.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    child.communicate()
+    done = len(torch.load(path, weights_only=True)["curve"])
+    assert done >= 20
+    plan = Plan("gd", 1e-3, max_epochs=done + 1, tolerance=0, patience=10**6)
+    _, state = run(plan, checkpoint=path)
+    assert len(state.curve) == done + 1
