@@ -1,7 +1,11 @@
 """The showcase: a small real version, and the registries that it is published to."""
 
 import json
-from collections.abc import Callable
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,6 +76,41 @@ def graph(path: Path, word: str = "good", positive: float = 0.9) -> Path:
     )
     onnx.save(model, path)
     return path
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    """Credentials that are nobody's, and no way to the real AWS."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_CA_BUNDLE", "HOTSEAT_KMS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    return monkeypatch
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[str]:
+    """Moto's server on a real socket; its URL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    end = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            assert time.monotonic() < end, "moto's server did not start"
+            time.sleep(0.05)
+    yield f"http://localhost:{port}"
+    server.terminate()
+    server.wait(10)
 
 
 Publish = Callable[..., Manifest]

@@ -1,6 +1,7 @@
 """What a version is, where it lies, what an alias points to."""
 
-from hotseat_registry.ledger import Entry
+from hotseat_registry.entry import Entry
+from hotseat_registry.ledger import Head
 from hotseat_registry.manifest import (
     File,
     Input,
@@ -10,7 +11,7 @@ from hotseat_registry.manifest import (
     Variant,
 )
 from hotseat_registry.names import LIVE, Reference
-from hotseat_registry.registry import Head, Registry, open_registry
+from hotseat_registry.registry import Registry, open_registry
 
 __all__ = [
     "LIVE",

@@ -5,12 +5,15 @@ RegistryError
 ├─ NotFoundError         nothing there by that name
 │  ├─ ModelNotFoundError
 │  ├─ VersionNotFoundError
+│  │  └─ RetiredError           (it was there, and gc took it)
 │  └─ AliasNotFoundError
 ├─ ConflictError         somebody else was first
 │  ├─ ExistsError           (a key that may be created only once)
 │  └─ AliasMovedError       (a lost compare-and-swap: says who won)
 ├─ IntegrityError        bytes are not what their digest or manifest says
 ├─ RefusedError          a rule said no
+│  ├─ GateError             (the evidence does not pass the model's gate)
+│  └─ UntrustedError        (no signature by a trusted key)
 └─ StoreError            the folder or bucket cannot be reached or written
 """
 
@@ -35,6 +38,10 @@ class VersionNotFoundError(NotFoundError):
     """The model has no version of that number."""
 
 
+class RetiredError(VersionNotFoundError):
+    """The version was retired by gc; its number stays, its files go."""
+
+
 class AliasNotFoundError(NotFoundError):
     """The model has no alias of that name."""
 
@@ -57,6 +64,14 @@ class IntegrityError(RegistryError):
 
 class RefusedError(RegistryError):
     """A rule of the registry said no."""
+
+
+class GateError(RefusedError):
+    """The version's evidence does not pass the model's gate."""
+
+
+class UntrustedError(RefusedError):
+    """No signature by a trusted key."""
 
 
 class StoreError(RegistryError):

@@ -6,9 +6,13 @@
     models/<model>/versions/<n>.json    a manifest, created once and last
     models/<model>/head.json            the aliases, and the ledger's newest entry
     models/<model>/ledger/<n>.json      the ledger's older entries
+    models/<model>/signatures/<n>/<key>.json    a signature of a version
+    garbage/<sha256>.json               a blob that nothing names any more
 """
 
 MODELS = "models/"
+BLOBS = "blobs/"
+GARBAGE = "garbage/"
 
 
 def blob(sha256: str) -> str:
@@ -44,3 +48,23 @@ def ledger(model: str) -> str:
 def entry(model: str, sequence: int) -> str:
     """Key of one older ledger entry."""
     return f"{ledger(model)}{sequence}.json"
+
+
+def signatures(model: str, version: int) -> str:
+    """Prefix of a version's signatures."""
+    return f"{MODELS}{model}/signatures/{version}/"
+
+
+def signature(model: str, version: int, key: str) -> str:
+    """Key of the signature made with the public key of that hash."""
+    return f"{signatures(model, version)}{key}.json"
+
+
+def garbage(sha256: str) -> str:
+    """Key of the note that nothing names a blob any more."""
+    return f"{GARBAGE}{sha256}.json"
+
+
+def digest(key: str) -> str:
+    """Return the digest in the last part of a note's key."""
+    return key.rpartition("/")[2].removesuffix(".json")

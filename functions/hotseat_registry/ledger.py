@@ -1,136 +1,133 @@
-"""The chain of alias moves of one model, and where its aliases stand now.
+"""The ledger of every model, as it lies in a store (see `entry` for its rules)."""
 
-Rules, free of any store:
-
-- The newest entry *is* the state: it carries where every alias stands after it.
-  So a move and its record are one object, written by one compare-and-swap.
-- Every entry holds the SHA-256 of the entry before, so an edited, removed or
-  reordered entry shows.
-- Before the head moves on, its entry is copied to a key of its own. That copy is
-  created once and is the same bytes whoever writes it, so a crash leaves nothing
-  half done: at worst a copy of what the head still says.
-- Times never go backwards, even if a clock does.
-"""
-
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
-from hotseat_registry.errors import AliasNotFoundError, IntegrityError, RefusedError
-from hotseat_registry.manifest import Record, to_bytes
-
-NO_ENTRY = "0" * 64
+from hotseat_registry import layout
+from hotseat_registry.entry import Entry, check, follow
+from hotseat_registry.errors import (
+    AliasMovedError,
+    AliasNotFoundError,
+    ConflictError,
+    IntegrityError,
+    NotFoundError,
+)
+from hotseat_registry.names import check_name
+from hotseat_registry.stores import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Record):
-    """One move of one alias."""
+class Head:
+    """The newest entry of a model's ledger, and the tag that names this state."""
 
-    sequence: int
-    """1, 2, 3 ... without gaps."""
-    model: str
-    alias: str
-    after: int
-    aliases: Mapping[str, int]
-    """Where every alias of the model stands after this move."""
-    at: str
-    """UTC, ISO 8601."""
-    by: str
-    previous: str
-    """SHA-256 of the entry before, zeros for the first."""
-    before: int | None = None
-    """The version that the alias stood on; None if it is new."""
-    action: str = "promote"
-    because: str | None = None
+    entry: Entry
+    tag: str
 
-    def to_bytes(self) -> bytes:
-        """Return the bytes that are stored and hashed."""
-        return to_bytes(self.to_json())
 
-    @classmethod
-    def from_bytes(cls, data: bytes, what: str) -> "Entry":
-        """Read an entry called `what`; raises `IntegrityError`."""
+class Ledger:
+    """Reads and extends ledgers. Every method may raise `StoreError`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def head(self, model: str, *, unless: Head | None = None) -> Head:
+        """Return the newest entry of the ledger of `model`; one request.
+
+        With `unless`, an unchanged head is returned without being sent again.
+        Raises `AliasNotFoundError` when nothing was ever done.
+        """
+        key = layout.head(check_name(model))
         try:
-            return cls.from_json(json.loads(data))
-        except (ValueError, TypeError, AttributeError) as error:
-            raise IntegrityError(f"{what} is no ledger entry: {error}") from None
+            stored = self._store.read(key, unless=unless.tag if unless else None)
+        except NotFoundError:
+            raise AliasNotFoundError(
+                f"{model} has no aliases: promote a version first"
+            ) from None
+        if stored is None:
+            assert unless is not None
+            return unless
+        return Head(Entry.from_bytes(stored.data, key), stored.tag)
 
-    def digest(self) -> str:
-        """Return the SHA-256 of the entry, in hex."""
-        return hashlib.sha256(self.to_bytes()).hexdigest()
+    def newest(self, model: str) -> Head | None:
+        """Return the head of `model`, or None when nothing was ever done."""
+        try:
+            return self.head(model)
+        except AliasNotFoundError:
+            return None
+
+    def history(self, model: str) -> list[Entry]:
+        """Return every change of the model, oldest first, chain checked.
+
+        Raises `IntegrityError` when the chain is broken.
+        """
+        head = self.newest(model)
+        if head is None:
+            return []
+        chain = [self._entry(model, n) for n in range(1, head.entry.sequence)]
+        chain.append(head.entry)
+        check(chain)
+        return chain
+
+    def as_of(self, model: str, time: datetime) -> dict[str, int]:
+        """Return where each alias of `model` stood at `time`.
+
+        Reads the logarithm of the ledger's length. Raises `IntegrityError`.
+        """
+        head = self.newest(model)
+        if head is None:
+            return {}
+
+        def at(sequence: int) -> datetime:
+            return datetime.fromisoformat(self._at(head, sequence).at)
+
+        # the last entry that is not after `time`; times never go backwards
+        found = bisect_right(range(1, head.entry.sequence + 1), time, key=at)
+        return dict(self._at(head, found).aliases) if found else {}
+
+    def retired(self, model: str) -> tuple[int, ...]:
+        """Return the versions that gc took."""
+        head = self.newest(model)
+        return head.entry.retired if head else ()
+
+    def change(self, head: Head | None, change: Entry) -> Entry:
+        """Write the entry that follows `head`; raises `AliasMovedError`."""
+        entry = follow(head.entry if head else None, change)
+        if head:
+            with suppress(ConflictError):  # whoever wrote it wrote the same bytes
+                key = layout.entry(head.entry.model, head.entry.sequence)
+                self._store.write(key, head.entry.to_bytes())
+        tag = head.tag if head else None
+        try:
+            self._store.write(layout.head(entry.model), entry.to_bytes(), replacing=tag)
+        except ConflictError:
+            won = self.head(entry.model).entry
+            if won == entry:
+                return entry  # our own write, whose answer was lost
+            raise AliasMovedError(
+                f"{entry.model} was not changed ({entry.action}): meanwhile {won.by} "
+                f"did {_say(won)} at {won.at}; look again and repeat"
+            ) from None
+        return entry
+
+    def _at(self, head: Head, sequence: int) -> Entry:
+        if sequence == head.entry.sequence:
+            return head.entry
+        return self._entry(head.entry.model, sequence)
+
+    def _entry(self, model: str, sequence: int) -> Entry:
+        key = layout.entry(model, sequence)
+        try:
+            stored = self._store.read(key)
+        except NotFoundError:
+            raise IntegrityError(f"{key} is missing from the ledger") from None
+        assert stored is not None
+        return Entry.from_bytes(stored.data, key)
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """What somebody wants an alias to do."""
-
-    model: str
-    alias: str
-    after: int
-    at: str
-    by: str
-    because: str | None = None
-    action: str = "promote"
-
-
-def follow(head: Entry | None, move: Move) -> Entry:
-    """Return the entry of `move` that follows `head`."""
-    aliases = dict(head.aliases) if head else {}
-    return Entry(
-        sequence=head.sequence + 1 if head else 1,
-        model=move.model,
-        alias=move.alias,
-        before=aliases.get(move.alias),
-        after=move.after,
-        aliases={**aliases, move.alias: move.after},
-        at=max(move.at, head.at) if head else move.at,
-        by=move.by,
-        previous=head.digest() if head else NO_ENTRY,
-        action=move.action,
-        because=move.because,
-    )
-
-
-def before(entries: Iterable[Entry], alias: str, steps: int = 1) -> int:
-    """Return the version on which `alias` stood `steps` moves ago.
-
-    `entries` come oldest first. A roll back takes its move off the way, so that
-    rolling back twice goes two versions back and not to and fro.
-
-    Raises `AliasNotFoundError` and `RefusedError` (not moved that often).
-    """
-    way: list[int] = []
-    for entry in entries:
-        if entry.alias != alias:
-            continue
-        if entry.action == "rollback" and entry.after in way:
-            while way[-1] != entry.after:
-                way.pop()
-        elif not way or way[-1] != entry.after:
-            way.append(entry.after)
-    if not way:
-        raise AliasNotFoundError(f"no alias {alias!r} to roll back")
-    if len(way) <= steps:
-        raise RefusedError(
-            f"{alias!r} cannot go {steps} back from version {way[-1]}: "
-            f"it has moved {len(way) - 1} times"
-        )
-    return way[-1 - steps]
-
-
-def check(entries: Iterable[Entry]) -> None:
-    """Check the chain, oldest entry first; raises `IntegrityError`."""
-    previous = NO_ENTRY
-    for sequence, entry in enumerate(entries, start=1):
-        if entry.sequence != sequence:
-            raise IntegrityError(
-                f"{entry.model}: ledger entry {sequence} is missing, "
-                f"{entry.sequence} stands in its place"
-            )
-        if entry.previous != previous:
-            raise IntegrityError(
-                f"{entry.model}: ledger entry {sequence} does not follow the entry "
-                "before it: one of the two was changed"
-            )
-        previous = entry.digest()
+def _say(entry: Entry) -> str:
+    """Say in a few words what an entry did."""
+    if entry.alias:
+        return f"{entry.action} {entry.model}#{entry.alias} to version {entry.after}"
+    return f"{entry.action} of {entry.model}"

@@ -13,6 +13,8 @@ from typing import Any, Self, TypeVar
 from hotseat_registry.errors import IntegrityError
 
 FORMAT = 1
+SUFFIXES = (".onnx", ".ort", ".json", ".md", ".png", ".html")
+"""Of the files a version may hold: none of these formats can carry code."""
 KINDS = ("classification", "regression", "policy", "generation")
 
 
@@ -70,6 +72,26 @@ class File(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Field(Record):
+    """One named feature: a column of an input of form ``features``."""
+
+    name: str
+    type: str = "number"
+    """number or category."""
+    default: Any = None
+    """What a missing feature is; None: it must be given."""
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] | None = None
+    """All that may be given; None: any."""
+
+    def __post_init__(self) -> None:
+        """Take JSON's list for the categories."""
+        if self.categories is not None:
+            _read(self, "categories", tuple(self.categories))
+
+
+@dataclass(frozen=True, slots=True)
 class Input(Record):
     """One tensor that the model eats, and how game-shaped JSON fills it."""
 
@@ -82,10 +104,16 @@ class Input(Record):
     """text, features, board or tensor."""
     max_bytes: int | None = None
     """Of one text, in UTF-8."""
+    fields: tuple[Field, ...] | None = None
+    """The columns, for the form ``features``."""
+    minimum: float | None = None
+    maximum: float | None = None
 
     def __post_init__(self) -> None:
-        """Take JSON's list for the shape."""
+        """Take JSON's list for the shape, and read the fields."""
         _read(self, "shape", tuple(self.shape))
+        if self.fields is not None:
+            _read(self, "fields", _records(Field, self.fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +217,13 @@ class Manifest(Record):
     def to_bytes(self) -> bytes:
         """Return the bytes that are stored."""
         return to_bytes(self.to_json())
+
+    def content(self) -> bytes:
+        """Return what is the same in every registry: all but number, when and who."""
+        kept = self.to_json()
+        for name in ("version", "published_at", "published_by"):
+            kept.pop(name, None)
+        return to_bytes(kept)
 
 
 def _records(kind: type[R], values: Any) -> tuple[R, ...]:

@@ -1,37 +1,39 @@
 """A registry: versions that never change, aliases that move over them."""
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
-from hotseat_registry import layout, ledger
+from hotseat_registry import blobs, graph, layout
+from hotseat_registry.cache import Cache, describe
+from hotseat_registry.entry import GATE, PROMOTE, ROLLBACK, Entry, before
 from hotseat_registry.errors import (
-    AliasMovedError,
     AliasNotFoundError,
+    BadNameError,
     ConflictError,
     IntegrityError,
     ModelNotFoundError,
     NotFoundError,
+    RetiredError,
     VersionNotFoundError,
 )
-from hotseat_registry.ledger import Entry, Move
-from hotseat_registry.manifest import File, Manifest
+from hotseat_registry.gate import Gate
+from hotseat_registry.ledger import Head, Ledger
+from hotseat_registry.manifest import SUFFIXES, Manifest
 from hotseat_registry.names import LIVE, Reference, check_name
-from hotseat_registry.stores import Store, open_store
+from hotseat_registry.stores import Moved, Store, nobody, open_store
+from hotseat_registry.trust import Trust
 
-_PIECE = 1 << 20
+Watch = Callable[[str, int], Moved]
+"""Hears of each file's name and size before it moves, and gives what to tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Where a model's aliases stand, and the tag that names this state."""
-
-    entry: Entry
-    tag: str
+def unwatched(_name: str, _size: int) -> Moved:
+    """Watch nothing."""
+    return nobody
 
 
 def _now() -> datetime:
@@ -41,17 +43,31 @@ def _now() -> datetime:
 class Registry:
     """Publish, resolve, fetch, promote, roll back; over any store.
 
-    Every method may raise `StoreError` when the store cannot be reached.
+    With `trust`, only versions that a trusted key signed are promoted or fetched to
+    be served. Every method may raise `StoreError` when the store cannot be reached.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime] = _now,
+        *,
+        trust: Trust | None = None,
+    ) -> None:
         self.store = store
-        self._clock = clock
+        self.ledger = Ledger(store)
+        self.clock = clock
+        self.trust = trust
 
     # Publishing
 
     def publish(
-        self, manifest: Manifest, files: Mapping[str, Path], *, by: str
+        self,
+        manifest: Manifest,
+        files: Mapping[str, Path],
+        *,
+        by: str,
+        watch: Watch = unwatched,
     ) -> Manifest:
         """Make a version of `files` and return its manifest, numbered.
 
@@ -59,25 +75,21 @@ class Registry:
         version, and then all of it is there. Numbers have no gaps, however many
         publish at once.
 
-        Raises `IntegrityError` when the manifest names a file that is not given.
+        Raises `IntegrityError` for a file that is missing, of a format that could
+        carry code, or no graph that may be served; `ConflictError` when gc is just
+        removing the same bytes.
         """
         check_name(manifest.model)
-        named = {variant.file for variant in manifest.variants}
-        named |= {manifest.golden} if manifest.golden else set()
-        if missing := named - set(files):
-            raise IntegrityError(f"{manifest.model}: no file {min(missing)!r}")
-        described = {name: _describe(path) for name, path in files.items()}
-        for name, path in files.items():
-            self.store.upload(layout.blob(described[name].sha256), path)
+        _check_files(manifest, files)
+        described = {name: describe(path) for name, path in sorted(files.items())}
+        for name, file in described.items():
+            blobs.store(self.store, file, files[name], watch(name, file.size))
+        manifest = replace(manifest, files=described)
         number = max(self.versions(manifest.model), default=0)
         while True:
             number += 1
             version = replace(
-                manifest,
-                version=number,
-                files=described,
-                published_at=self._time(),
-                published_by=by,
+                manifest, version=number, published_at=self.time(), published_by=by
             )
             key = layout.manifest(manifest.model, number)
             try:
@@ -94,34 +106,20 @@ class Registry:
         return sorted({key.split("/")[1] for key in keys if "/versions/" in key})
 
     def versions(self, model: str) -> list[int]:
-        """Return the numbers of a model's versions, ascending."""
+        """Return the numbers of a model's versions, ascending; one list."""
         keys = self.store.list(layout.versions(check_name(model)))
         return sorted(map(layout.number, keys))
 
-    def head(self, model: str, *, unless: Head | None = None) -> Head:
-        """Return where the aliases of `model` stand; one request.
-
-        With `unless`, an unchanged head is returned without being sent again.
-        Raises `AliasNotFoundError` when no alias was ever set.
-        """
-        key = layout.head(check_name(model))
-        try:
-            stored = self.store.read(key, unless=unless.tag if unless else None)
-        except NotFoundError:
-            raise AliasNotFoundError(
-                f"{model} has no aliases: promote a version first"
-            ) from None
-        if stored is None:
-            assert unless is not None
-            return unless
-        return Head(Entry.from_bytes(stored.data, key), stored.tag)
-
     def aliases(self, model: str) -> dict[str, int]:
         """Return where each alias of `model` stands."""
-        try:
-            return dict(self.head(model).entry.aliases)
-        except AliasNotFoundError:
-            return {}
+        head = self.ledger.newest(model)
+        return dict(head.entry.aliases) if head else {}
+
+    def gate(self, model: str) -> Gate | None:
+        """Return what a version of `model` must pass to become live."""
+        head = self.ledger.newest(model)
+        found = head.entry.gate if head else None
+        return Gate.from_json(found) if found else None
 
     def number(self, reference: Reference) -> int:
         """Return the version number that `reference` means now.
@@ -134,86 +132,71 @@ class Registry:
         aliases = self.aliases(reference.model)
         if reference.alias in aliases:
             return aliases[reference.alias]
-        known = self.versions(reference.model)
-        if not known:
-            raise ModelNotFoundError(
-                f"no model {reference.model!r} in {self.store.uri}"
-            )
+        known = self._known(reference.model)
         raise AliasNotFoundError(
             f"{reference.model} has no alias {reference.alias!r} "
             f"({_list(sorted(aliases), 'aliases')}; {_list(known, 'versions')})"
         )
 
-    def resolve(self, reference: Reference) -> Manifest:
+    def resolve(self, reference: Reference, cache: Cache | None = None) -> Manifest:
         """Return the manifest of the version that `reference` means now.
 
+        A manifest never changes: with `cache`, one that was read before is not
+        fetched again, so that an alias takes one request and a number none.
         Raises `NotFoundError` or `IntegrityError`.
         """
         number = self.number(reference)
         key = layout.manifest(reference.model, number)
-        try:
-            stored = self.store.read(key)
-        except NotFoundError:
-            known = self.versions(reference.model)
-            if not known:
-                raise ModelNotFoundError(
-                    f"no model {reference.model!r} in {self.store.uri}"
-                ) from None
-            raise VersionNotFoundError(
-                f"{reference.model} has no version {number} "
-                f"({_list(known, 'versions')})"
-            ) from None
-        assert stored is not None
-        manifest = Manifest.from_bytes(stored.data, key)
+        kept = self._kept(cache, key)
+        data = kept.read_bytes() if kept and kept.exists() else None
+        if data is None or not _sealed(data):
+            data = _seal(self._manifest(reference.model, number))
+            if kept:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                part = kept.with_suffix(f".{id(data)}.part")
+                part.write_bytes(data)
+                part.replace(kept)
+        manifest = Manifest.from_bytes(data[64:], key)
         if (manifest.model, manifest.version) != (reference.model, number):
             raise IntegrityError(f"{key} holds the manifest of {manifest.reference}")
         return manifest
 
-    def history(self, model: str) -> list[Entry]:
-        """Return every move of the model's aliases, oldest first, chain checked.
-
-        Raises `IntegrityError` when the chain is broken.
-        """
-        try:
-            newest = self.head(model).entry
-        except AliasNotFoundError:
-            return []
-        entries = [self._entry(model, n) for n in range(1, newest.sequence)]
-        entries.append(newest)
-        ledger.check(entries)
-        return entries
-
     # Fetching
 
     def fetch(
-        self, manifest: Manifest, into: Path, names: Iterable[str] | None = None
+        self,
+        manifest: Manifest,
+        cache: Cache,
+        names: Iterable[str] | None = None,
+        watch: Watch = unwatched,
     ) -> dict[str, Path]:
-        """Bring files of a version into the folder `into` and return their paths.
+        """Bring files of a version into the cache and return their paths.
 
-        Each lies under its digest and is checked on every call, so what is there
-        already is not fetched again and what was damaged is.
-        Raises `IntegrityError` when the store's bytes are not what they should be.
+        Each is checked on every call, so what is there already is not fetched again
+        and what was damaged is. Raises `IntegrityError` when the store's bytes are
+        not what they should be.
         """
         paths = {}
         for name in manifest.files if names is None else names:
             file = manifest.files[name]
-            path = into / file.sha256[:2] / f"{file.sha256}{Path(name).suffix}"
-            if not (path.exists() and _describe(path).sha256 == file.sha256):
-                self._download(file, path, f"{manifest.reference}, {name}")
-            paths[name] = path
+            suffix = PurePath(name).suffix
+            paths[name] = cache.get(file, suffix) or self._download(
+                manifest, name, cache, watch(name, file.size)
+            )
         return paths
 
-    def verify(self, reference: Reference) -> Manifest:
-        """Fetch every file of a version and check its digest.
+    def check_trust(self, manifest: Manifest) -> None:
+        """Raise `UntrustedError` unless a trusted key signed the version."""
+        if self.trust is not None:
+            self.trust.check(manifest, self.signatures(manifest))
 
-        Raises `IntegrityError` naming the first that is damaged or missing.
-        """
-        manifest = self.resolve(reference)
-        with tempfile.TemporaryDirectory() as folder:
-            self.fetch(manifest, Path(folder))
-        return manifest
+    def signatures(self, manifest: Manifest) -> list[bytes]:
+        """Return the signatures of a version."""
+        prefix = layout.signatures(manifest.model, manifest.version)
+        found = [self.store.read(key) for key in sorted(self.store.list(prefix))]
+        return [stored.data for stored in found if stored]
 
-    # Moving
+    # Changing
 
     def promote(
         self,
@@ -222,18 +205,35 @@ class Registry:
         *,
         by: str,
         because: str | None = None,
+        override: str | None = None,
     ) -> Entry:
         """Move `alias` to a version and return the ledger's entry of it.
 
-        Raises `NotFoundError` when the version is not there and `AliasMovedError`
-        when somebody moved an alias of the model meanwhile.
+        Moving live takes that the version passes the model's gate, or an `override`:
+        a reason, which the ledger keeps.
+
+        Raises `NotFoundError` when the version is not there, `GateError`,
+        `UntrustedError`, and `AliasMovedError` when somebody changed the model
+        meanwhile.
         """
         check_name(alias, "alias")
-        after = self.resolve(reference).version
-        head = self._head(reference.model)
-        return self._move(
-            head, Move(reference.model, alias, after, self._time(), by, because)
+        head = self.ledger.newest(reference.model)
+        manifest = self.resolve(reference)
+        self._check_there(head, manifest)
+        self.check_trust(manifest)
+        if alias == LIVE and override is None:
+            self._check_gate(head, manifest)
+        change = Entry(
+            reference.model,
+            PROMOTE,
+            by,
+            self.time(),
+            because,
+            alias=alias,
+            after=manifest.version,
+            override=override,
         )
+        return self.ledger.change(head, change)
 
     def rollback(
         self,
@@ -244,95 +244,134 @@ class Registry:
         by: str,
         because: str | None = None,
     ) -> Entry:
-        """Move `alias` to where it stood `steps` moves ago; a move like any other.
+        """Move `alias` to where it stood `steps` moves ago; a change like any other.
 
-        Raises as `promote` does, and `RefusedError` when it never stood elsewhere.
+        No gate stands in the way back. Raises as `promote` does, and `RefusedError`
+        when it never stood elsewhere.
         """
-        head = self._head(model)
+        head = self.ledger.newest(model)
         _, after = self.plan_rollback(model, alias, steps)
-        self.resolve(Reference(model, version=after))
-        return self._move(
-            head, Move(model, alias, after, self._time(), by, because, "rollback")
+        manifest = self.resolve(Reference(model, version=after))
+        self._check_there(head, manifest)
+        self.check_trust(manifest)
+        change = Entry(
+            model,
+            ROLLBACK,
+            by,
+            self.time(),
+            because,
+            alias=alias,
+            after=after,
+            steps=steps,
         )
+        return self.ledger.change(head, change)
 
     def plan_rollback(self, model: str, alias: str, steps: int = 1) -> tuple[int, int]:
         """Return where `alias` stands and where `rollback` would move it."""
-        entries = self.history(model)
-        after = ledger.before(entries, alias, steps)
+        entries = self.ledger.history(model)
+        after = before(entries, alias, steps)
         return entries[-1].aliases[alias], after
 
-    def _move(self, head: Head | None, move: Move) -> Entry:
-        entry = ledger.follow(head.entry if head else None, move)
-        if head:
-            self._keep(head.entry)
-        tag = head.tag if head else None
-        try:
-            self.store.write(layout.head(move.model), entry.to_bytes(), replacing=tag)
-        except ConflictError:
-            won = self.head(move.model).entry
-            raise AliasMovedError(
-                f"{move.model}#{move.alias} was not moved to version {move.after}: "
-                f"meanwhile {won.by} moved {won.model}#{won.alias} to version "
-                f"{won.after} at {won.at}; look again and repeat"
-            ) from None
-        return entry
+    def set_gate(
+        self, model: str, rule: Gate, *, by: str, because: str | None = None
+    ) -> Entry:
+        """Say what a version must pass to become live; raises as `promote` does."""
+        self._known(model)
+        head = self.ledger.newest(model)
+        change = Entry(model, GATE, by, self.time(), because, gate=rule.to_json())
+        return self.ledger.change(head, change)
 
-    def _keep(self, entry: Entry) -> None:
-        """Copy the head's entry to its own key, before the head moves on."""
-        key = layout.entry(entry.model, entry.sequence)
-        with suppress(ConflictError):  # whoever wrote it wrote the same bytes
-            self.store.write(key, entry.to_bytes())
+    def time(self) -> str:
+        """Return the time as it stands in manifests and entries."""
+        return self.clock().astimezone(UTC).isoformat(timespec="milliseconds")
 
-    def _head(self, model: str) -> Head | None:
-        try:
-            return self.head(model)
-        except AliasNotFoundError:
-            return None
-
-    def _entry(self, model: str, sequence: int) -> Entry:
-        key = layout.entry(model, sequence)
-        try:
-            stored = self.store.read(key)
-        except NotFoundError:
-            raise IntegrityError(f"{key} is missing from the ledger") from None
-        assert stored is not None
-        return Entry.from_bytes(stored.data, key)
-
-    def _download(self, file: File, path: Path, what: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as temporary:
-            part = Path(temporary.name)
-            try:
-                self.store.download(layout.blob(file.sha256), temporary.file)
-            except NotFoundError:
-                part.unlink()
-                raise IntegrityError(f"{what}: its bytes are missing") from None
-            except BaseException:
-                part.unlink()
-                raise
-        if _describe(part).sha256 != file.sha256:
-            part.unlink()
-            raise IntegrityError(
-                f"{what}: its bytes do not match their digest {file.sha256[:12]}..."
+    def _check_there(self, head: Head | None, manifest: Manifest) -> None:
+        if head and manifest.version in head.entry.retired:
+            raise RetiredError(
+                f"{manifest.reference} was retired by gc and its files are gone or "
+                "going; publish it again"
             )
-        part.replace(path)
 
-    def _time(self) -> str:
-        return self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
+    def _check_gate(self, head: Head | None, manifest: Manifest) -> None:
+        if head is None or not head.entry.gate:
+            return
+        live = head.entry.aliases.get(LIVE)
+        there = self.resolve(Reference(manifest.model, version=live)) if live else None
+        Gate.from_json(head.entry.gate).check(manifest, there)
+
+    def _known(self, model: str) -> list[int]:
+        known = self.versions(model)
+        if not known:
+            raise ModelNotFoundError(f"no model {model!r} in {self.store.uri}")
+        return known
+
+    def _manifest(self, model: str, number: int) -> bytes:
+        try:
+            stored = self.store.read(layout.manifest(model, number))
+        except NotFoundError:
+            known = _list(self._known(model), "versions")
+            raise VersionNotFoundError(
+                f"{model} has no version {number} ({known})"
+            ) from None
+        assert stored is not None
+        return stored.data
+
+    def _kept(self, cache: Cache | None, key: str) -> Path | None:
+        if cache is None:
+            return None
+        name = hashlib.sha256(f"{self.store.uri}/{key}".encode()).hexdigest()
+        return cache.folder / "manifests" / name
+
+    def _download(
+        self, manifest: Manifest, name: str, cache: Cache, moved: Moved
+    ) -> Path:
+        file = manifest.files[name]
+        what = f"{manifest.reference}, {name}"
+        key = layout.blob(file.sha256)
+        try:
+            return cache.put(
+                file,
+                PurePath(name).suffix,
+                lambda into: self.store.download(key, into, moved),
+            )
+        except NotFoundError:
+            if manifest.version in self.ledger.retired(manifest.model):
+                raise RetiredError(f"{manifest.reference} was retired by gc") from None
+            raise IntegrityError(f"{what}: its bytes are missing ({key})") from None
+        except ValueError:
+            raise IntegrityError(
+                f"{what}: its bytes do not match their digest ({key})"
+            ) from None
 
 
-def open_registry(uri: str) -> Registry:
+def open_registry(uri: str, *, trust: Trust | None = None) -> Registry:
     """Open ``s3://bucket/prefix``, ``file://folder`` or a plain path."""
-    return Registry(open_store(uri))
+    return Registry(open_store(uri), trust=trust)
 
 
-def _describe(path: Path) -> File:
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-            size += len(piece)
-    return File(sha256=digest.hexdigest(), size=size)
+def _check_files(manifest: Manifest, files: Mapping[str, Any]) -> None:
+    named = {variant.file for variant in manifest.variants}
+    named |= {manifest.golden} if manifest.golden else set()
+    if missing := named - set(files):
+        raise IntegrityError(f"{manifest.model}: no file {min(missing)!r} was given")
+    for name, path in files.items():
+        if PurePath(name).name != name or not name.isprintable():
+            raise BadNameError(f"{name!r} is no plain file name")
+        if PurePath(name).suffix not in SUFFIXES:
+            raise IntegrityError(
+                f"{name}: only {', '.join(SUFFIXES)} may be in a version, because no "
+                "other format is known to carry no code"
+            )
+        if name.endswith(".onnx"):
+            graph.check(path, set(files))
+
+
+def _seal(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode() + data
+
+
+def _sealed(data: bytes) -> bool:
+    return _seal(data[64:]) == data
 
 
 def _list(items: Iterable[object], what: str) -> str:

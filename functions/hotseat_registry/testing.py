@@ -6,20 +6,26 @@ from pathlib import Path
 from typing import IO
 
 from hotseat_registry.errors import ConflictError, NotFoundError
-from hotseat_registry.stores.store import Stored
+from hotseat_registry.stores.store import Moved, Stored, nobody
+
+Listener = Callable[[str, str], None]
 
 
 class MemoryStore:
     """Bytes in a dictionary.
 
-    `before` is called ahead of every operation with its name and key; it may raise
-    any `RegistryError` to play a store that is away.
+    `before` is called ahead of every operation with its name and key, `after` behind
+    every one that wrote: they may raise any `RegistryError`, to play a store that is
+    away or whose answer was lost.
     """
 
-    def __init__(self, before: Callable[[str, str], None] | None = None) -> None:
+    def __init__(
+        self, before: Listener | None = None, after: Listener | None = None
+    ) -> None:
         self.uri = "memory://"
         self.objects: dict[str, bytes] = {}
         self.before = before or (lambda _operation, _key: None)
+        self.after = after or (lambda _operation, _key: None)
 
     def read(self, key: str, *, unless: str | None = None) -> Stored | None:
         """See `Store.read`."""
@@ -34,25 +40,37 @@ class MemoryStore:
         if (None if there is None else _tag(there)) != replacing:
             raise ConflictError(f"{key} was written by somebody else")
         self.objects[key] = data
+        self.after("write", key)
         return _tag(data)
+
+    def delete(self, key: str, *, replacing: str | None = None) -> None:
+        """See `Store.delete`."""
+        self.before("delete", key)
+        there = self.objects.get(key)
+        if there is not None and replacing not in {None, _tag(there)}:
+            raise ConflictError(f"{key} was written by somebody else")
+        self.objects.pop(key, None)
+        self.after("delete", key)
 
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`."""
         self.before("list", prefix)
         yield from [key for key in self.objects if key.startswith(prefix)]
 
-    def upload(self, key: str, path: Path) -> bool:
+    def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
         """See `Store.upload`."""
         self.before("upload", key)
         if key in self.objects:
             return False
         self.objects[key] = path.read_bytes()
+        moved(len(self.objects[key]))
+        self.after("upload", key)
         return True
 
-    def download(self, key: str, file: IO[bytes]) -> None:
+    def download(self, key: str, file: IO[bytes], moved: Moved = nobody) -> None:
         """See `Store.download`."""
         self.before("download", key)
-        file.write(self._get(key))
+        moved(file.write(self._get(key)))
 
     def _get(self, key: str) -> bytes:
         try:

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from hotseat_registry import open_registry
+from hotseat_registry.trust import Trust
 from hotseat_serve import wire
 from hotseat_serve.models import Models
 from hotseat_serve.problems import MEDIA_TYPE, Problem
@@ -36,7 +37,9 @@ _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 def create_app(settings: Settings, models: Models | None = None) -> FastAPI:
     """Return the application; it opens the registry when it is first asked."""
-    models = models or Models(open_registry(settings.registry), settings)
+    if models is None:
+        trust = Trust.read(settings.trust) if settings.trust else None
+        models = Models(open_registry(settings.registry, trust=trust), settings)
     service = Service(models, settings)
     app = FastAPI(
         title="Hotseat",

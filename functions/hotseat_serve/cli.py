@@ -6,7 +6,7 @@ import socket
 import sys
 from dataclasses import replace
 
-from hotseat_registry.command import REFUSED, Run, add_registry, answering
+from hotseat_registry.verbs.command import REFUSED, Run, add_registry, answering
 from hotseat_serve.settings import Settings
 
 

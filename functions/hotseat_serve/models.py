@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hotseat_registry import Head, Manifest, Reference, Registry
+from hotseat_registry.cache import Cache
 from hotseat_registry.errors import NotFoundError, RegistryError
 from hotseat_serve import codec, golden
 from hotseat_serve.session import Session
@@ -116,9 +117,9 @@ class Models:
         if old is None:
             # asks in words that name the missing model, version or alias
             number = self.registry.number(reference)
-            head = self.registry.head(reference.model)
+            head = self.registry.ledger.head(reference.model)
         else:
-            head = self.registry.head(reference.model, unless=old.head)
+            head = self.registry.ledger.head(reference.model, unless=old.head)
             if head is old.head:
                 return old
             number = head.entry.aliases[str(reference.alias)]
@@ -142,11 +143,13 @@ def load(registry: Registry, reference: Reference, settings: Settings) -> Loaded
 
     Raises `RegistryError`.
     """
-    manifest = registry.resolve(reference)
+    cache = Cache(settings.cache_folder, settings.cache_bytes)
+    manifest = registry.resolve(reference, cache)
     codec.check(manifest)
     variant = manifest.variant(manifest.default_variant)
     names = [variant.file, *([manifest.golden] if manifest.golden else [])]
-    paths = registry.fetch(manifest, settings.cache_folder, names)
+    registry.check_trust(manifest)
+    paths = registry.fetch(manifest, cache, names)
     session = Session(paths[variant.file], settings.threads)
     loaded = Loaded(manifest, variant.name, session)
     if manifest.golden:

@@ -24,6 +24,11 @@ class Settings:
     """How long an alias is believed before it is looked up again."""
     cache: str = ""
     """Folder for fetched versions; empty: a folder in the temporary one."""
+    cache_bytes: int = 400_000_000
+    """What fetched versions may take; Lambda's /tmp has 512 MB."""
+    trust: str = ""
+    """Files with public keys, separated by commas; only what one of them signed is
+    served. Empty: signatures are not asked for."""
     max_body_bytes: int = 6_000_000
     """Of one request; Lambda itself takes 6 MB."""
     threads: int = 1

@@ -14,8 +14,7 @@ import pytest
 from hotseat import _cli
 from hotseat_registry import layout, open_registry
 
-VERBS = ["train", "quantize", "evaluate", "publish", "versions", "show", "history",
-         "verify", "promote", "rollback", "serve", "predict"]  # fmt: skip
+VERBS = sorted(_cli._EXTRAS)
 
 
 @pytest.fixture
@@ -29,9 +28,9 @@ def folder(tmp_path, publish, monkeypatch):
 
 
 def test_every_verb_is_there():
-    """Each verb of the README is known, loads, and teaches with an example."""
+    """Every verb that help names is an entry point, and the other way round."""
     found = {entry.name for entry in entry_points(group="hotseat.verbs")}
-    assert found | {"predict"} == set(VERBS) == set(_cli._EXTRAS)
+    assert found | {"predict"} == set(VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -79,7 +78,7 @@ def test_looking(capsys):
     assert _cli.main(["show", "mood@1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["files"]["model.onnx"]["sha256"]
     assert _cli.main(["verify", "mood@2"]) == 0
-    assert "2 files are as published" in capsys.readouterr().out
+    assert "1 versions, 2 files: no damaged" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -128,7 +127,7 @@ def test_a_damaged_version_is_named(folder, capsys):
     path = folder.store.root / layout.blob(digest)
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     assert _cli.main(["verify", "mood@1"]) == 1
-    assert "mood@1, model.onnx: its bytes do not match" in capsys.readouterr().err
+    assert "mood@1, model.onnx: its bytes do not match" in capsys.readouterr().out
 
 
 def _reference():

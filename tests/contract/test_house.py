@@ -82,8 +82,8 @@ def test_the_image_needs_nothing_from_outside_its_folder(tmp_path):
 
 
 def test_no_module_holds_two_nouns():
-    """A module over 300 lines is a sign to look again."""
+    """A module over 300 lines is a sign to look again; none has over 400."""
     rooms = ("functions", "training", "infra", "sdk/python/src")
     for room in rooms:
         for path in (ROOT / room).rglob("*.py"):
-            assert len(path.read_text().splitlines()) <= 350, path
+            assert len(path.read_text().splitlines()) <= 400, path

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import uuid
 from pathlib import Path
 
 import boto3
@@ -10,6 +11,8 @@ import pytest
 from moto import mock_aws
 
 from hotseat_registry import Reference, Registry, layout
+from hotseat_registry.audit import audit
+from hotseat_registry.cache import Cache
 from hotseat_registry.errors import (
     AliasMovedError,
     AliasNotFoundError,
@@ -28,24 +31,21 @@ from hotseat_registry.stores.s3 import S3Store
 from hotseat_registry.testing import MemoryStore
 
 
-@pytest.fixture(params=["memory", "folder", "s3"])
-def store(request, tmp_path, monkeypatch):
+@pytest.fixture(params=["memory", "folder", "s3", "s3-socket"])
+def store(request, tmp_path, aws):
     """Each store in turn, empty."""
     if request.param == "memory":
         yield MemoryStore()
     elif request.param == "folder":
         yield FolderStore(tmp_path / "registry")
+    elif request.param == "s3-socket":
+        aws.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("moto_server"))
+        bucket = f"b{uuid.uuid4().hex}"
+        boto3.client("s3").create_bucket(Bucket=bucket)
+        yield S3Store(f"s3://{bucket}/hotseat")
     else:
-        for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_CA_BUNDLE"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         with mock_aws():
-            boto3.client("s3").create_bucket(
-                Bucket="shared",
-                CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
-            )
+            boto3.client("s3").create_bucket(Bucket="shared")
             yield S3Store("s3://shared/hotseat")
 
 
@@ -68,7 +68,7 @@ def damage(store, key):
         path.write_bytes(data)
     else:
         s3 = boto3.client("s3")
-        at = {"Bucket": "shared", "Key": f"hotseat/{key}"}
+        at = store._at(key)
         data = bytearray(s3.get_object(**at)["Body"].read())
         data[len(data) // 2] ^= 1
         s3.put_object(**at, Body=bytes(data))
@@ -88,7 +88,7 @@ def test_a_version_comes_back_as_it_was_published(registry, publish, tmp_path):
     again = registry.resolve(Reference("mood", version=1))
     assert again == manifest
     assert (again.published_by, again.published_at[:10]) == ("ada", "2026-11-23")
-    paths = registry.fetch(again, tmp_path / "cache")
+    paths = registry.fetch(again, Cache(tmp_path))
     assert set(paths) == {"model.onnx", "golden.json"}
     assert json.loads(paths["golden.json"].read_bytes())["rows"]
     assert paths["model.onnx"].stat().st_size == again.files["model.onnx"].size
@@ -112,7 +112,7 @@ def test_an_alias_moves_and_the_ledger_says_who(registry, publish, clock):
     entry = registry.rollback("mood", by="ada", because="false alarms")
     assert (entry.before, entry.after, entry.action) == (2, 1, "rollback")
     assert registry.resolve(Reference.parse("mood")).version == 1
-    moves = [(e.sequence, e.by, e.after) for e in registry.history("mood")]
+    moves = [(e.sequence, e.by, e.after) for e in registry.ledger.history("mood")]
     assert moves == [(1, "ada", 1), (2, "bob", 2), (3, "ada", 1)]
 
 
@@ -130,10 +130,10 @@ def test_an_unchanged_head_is_known_by_its_tag(registry, publish):
     """Looking again gives the same head until an alias moves."""
     publish(), publish()
     registry.promote(Reference("mood", version=1), by="ada")
-    head = registry.head("mood")
-    assert registry.head("mood", unless=head) is head
+    head = registry.ledger.head("mood")
+    assert registry.ledger.head("mood", unless=head) is head
     registry.promote(Reference("mood", version=2), by="ada")
-    assert registry.head("mood", unless=head).entry.after == 2
+    assert registry.ledger.head("mood", unless=head).entry.after == 2
 
 
 def test_the_loser_of_a_race_is_told_who_won(registry, publish, monkeypatch):
@@ -149,9 +149,9 @@ def test_the_loser_of_a_race_is_told_who_won(registry, publish, monkeypatch):
         return write(key, data, replacing=replacing)
 
     monkeypatch.setattr(registry.store, "write", late)
-    with pytest.raises(AliasMovedError, match="bob moved mood#live to version 2"):
+    with pytest.raises(AliasMovedError, match="bob did promote mood#live to version 2"):
         registry.promote(Reference("mood", version=1), by="ada")
-    assert [e.by for e in registry.history("mood")] == ["ada", "bob"]
+    assert [e.by for e in registry.ledger.history("mood")] == ["ada", "bob"]
 
 
 def test_racing_publishers_leave_no_gap(store, bundle):
@@ -177,19 +177,21 @@ def test_a_flipped_bit_is_refused(registry, publish, tmp_path, name):
     manifest = publish()
     damage(registry.store, layout.blob(manifest.files[name].sha256))
     with pytest.raises(IntegrityError, match=f"mood@1, {name}: its bytes"):
-        registry.fetch(manifest, tmp_path / "cache")
-    with pytest.raises(IntegrityError):
-        registry.verify(Reference("mood", version=1))
-    assert not [p for p in (tmp_path / "cache").rglob("tmp*") if p.is_file()]
+        registry.fetch(manifest, Cache(tmp_path))
+    assert [
+        f"mood@1, {name}: its bytes" in line for line in audit(registry).damage
+    ] == [True]
+    folder = tmp_path / manifest.files[name].sha256[:2]
+    assert list(folder.iterdir()) == []
 
 
 def test_a_damaged_cache_is_mended(registry, publish, tmp_path):
     """A file that was damaged after it was fetched is fetched again."""
     manifest = publish()
-    path = registry.fetch(manifest, tmp_path)["model.onnx"]
+    path = registry.fetch(manifest, Cache(tmp_path))["model.onnx"]
     good = path.read_bytes()
     path.write_bytes(good[:-1])
-    registry.fetch(manifest, tmp_path)
+    registry.fetch(manifest, Cache(tmp_path))
     assert path.read_bytes() == good
 
 
@@ -203,7 +205,7 @@ def test_a_damaged_manifest_or_head_is_refused(registry, publish):
     with pytest.raises(IntegrityError, match=r"versions/1\.json"):
         registry.resolve(Reference("mood", version=1))
     with pytest.raises(IntegrityError, match=r"head\.json"):
-        registry.head("mood")
+        registry.ledger.head("mood")
 
 
 def test_an_edited_ledger_is_detected(registry, publish):
@@ -216,7 +218,7 @@ def test_an_edited_ledger_is_detected(registry, publish):
     forged = stored.data.replace(b"ada", b"eve")
     registry.store.write(key, forged, replacing=stored.tag)
     with pytest.raises(IntegrityError, match="does not follow"):
-        registry.history("mood")
+        registry.ledger.history("mood")
 
 
 @pytest.mark.parametrize(
@@ -280,11 +282,9 @@ def test_a_key_is_created_once(store):
     assert list(store.list("a/")) == ["a/b.json"]
 
 
-def test_a_missing_bucket_is_named(monkeypatch):
+@pytest.mark.usefixtures("aws")
+def test_a_missing_bucket_is_named():
     """A bucket that is not there is a store's error that names it."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with mock_aws():
         registry = Registry(open_store("s3://nowhere"))
         with pytest.raises(StoreError, match=r"s3://nowhere.*NoSuchBucket"):

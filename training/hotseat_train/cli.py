@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hotseat_registry.command import (
+from hotseat_registry.verbs.command import (
     DONE,
     Run,
     add_registry,

@@ -1,5 +1,5 @@
 """Where bytes lie: a folder, a bucket, memory; one behaviour."""
 
-from hotseat_registry.stores.store import Store, Stored, open_store
+from hotseat_registry.stores.store import Moved, Store, Stored, nobody, open_store
 
-__all__ = ["Store", "Stored", "open_store"]
+__all__ = ["Moved", "Store", "Stored", "nobody", "open_store"]

@@ -7,7 +7,6 @@ system gives back when its holder dies.
 
 import hashlib
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,9 +15,10 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from hotseat_registry.errors import ConflictError, NotFoundError, StoreError
-from hotseat_registry.stores.store import Stored
+from hotseat_registry.stores.store import Moved, Stored, nobody
 
 _TEMPORARY = ".tmp-"
+_PIECE = 1 << 20
 
 
 class FolderStore:
@@ -52,6 +52,16 @@ class FolderStore:
                 file.write(data)
         return hashlib.sha256(data).hexdigest()
 
+    def delete(self, key: str, *, replacing: str | None = None) -> None:
+        """See `Store.delete`."""
+        path = self.root / key
+        with self._door(key), self._locked():
+            if replacing is not None and path.exists():
+                current = hashlib.sha256(path.read_bytes()).hexdigest()
+                if current != replacing:
+                    raise ConflictError(f"{key} was written by somebody else")
+            path.unlink(missing_ok=True)
+
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`."""
         folder = self.root / prefix
@@ -61,19 +71,19 @@ class FolderStore:
                     if not name.startswith(_TEMPORARY):
                         yield Path(path, name).relative_to(self.root).as_posix()
 
-    def upload(self, key: str, path: Path) -> bool:
+    def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
         """See `Store.upload`."""
         with self._door(key):
             if (self.root / key).exists():
                 return False
             with path.open("rb") as source, self._renamed(key) as file:
-                shutil.copyfileobj(source, file)
+                _copy(source, file, moved)
         return True
 
-    def download(self, key: str, file: IO[bytes]) -> None:
+    def download(self, key: str, file: IO[bytes], moved: Moved = nobody) -> None:
         """See `Store.download`."""
         with self._door(key), (self.root / key).open("rb") as source:
-            shutil.copyfileobj(source, file)
+            _copy(source, file, moved)
 
     @contextmanager
     def _renamed(self, key: str) -> Iterator[BinaryIO]:
@@ -108,6 +118,12 @@ class FolderStore:
         except OSError as error:
             reason = error.strerror or str(error)
             raise StoreError(f"{self.uri}, {key}: {reason}") from error
+
+
+def _copy(source: IO[bytes], target: IO[bytes], moved: Moved) -> None:
+    while piece := source.read(_PIECE):
+        target.write(piece)
+        moved(len(piece))
 
 
 if sys.platform == "win32":

@@ -6,34 +6,52 @@ since November 2024), so two writers never overwrite each other.
 
 import base64
 import hashlib
+import os
+import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hotseat_registry.errors import ConflictError, NotFoundError, StoreError
-from hotseat_registry.stores.store import Stored
+from hotseat_registry.stores.store import Moved, Stored, nobody
 
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _LOST = {"PreconditionFailed", "412"}
 _UNCHANGED = {"304", "NotModified"}
 _RACE = {"ConditionalRequestConflict", "409"}
-_TRIES = 5
+_TRIES = 8
+# 4 pieces of 16 MiB are in memory at once, whatever a blob's size
+_TRANSFER = TransferConfig(
+    multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=4
+)
 
 
 class S3Store:
-    """Keys are keys below the prefix of ``s3://bucket/prefix``."""
+    """Keys are keys below the prefix of ``s3://bucket/prefix``.
 
-    def __init__(self, uri: str, client: Any = None) -> None:
+    `kms_key` (default HOTSEAT_KMS_KEY) encrypts what is written; without it the
+    bucket's own setting holds.
+    """
+
+    def __init__(self, uri: str, s3: Any = None, kms_key: str | None = None) -> None:
+        kms_key = kms_key or os.environ.get("HOTSEAT_KMS_KEY")
+        self._encryption = (
+            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
+            if kms_key
+            else {}
+        )
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         self.uri = uri.rstrip("/")
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self._s3 = client or _client()
+        self._s3 = s3 or client()
 
     def read(self, key: str, *, unless: str | None = None) -> Stored | None:
         """See `Store.read`."""
@@ -54,7 +72,11 @@ class S3Store:
 
         def put() -> str:
             written = self._s3.put_object(
-                **self._at(key), Body=data, ChecksumSHA256=digest, **condition
+                **self._at(key),
+                Body=data,
+                ChecksumSHA256=digest,
+                **condition,
+                **self._encryption,
             )
             return str(written["ETag"])
 
@@ -66,6 +88,16 @@ class S3Store:
                     raise ConflictError(f"{key} was removed meanwhile") from error
                 raise
 
+    def delete(self, key: str, *, replacing: str | None = None) -> None:
+        """See `Store.delete`."""
+        condition = {"IfMatch": replacing} if replacing else {}
+        with self._door(key):
+            try:
+                self._s3.delete_object(**self._at(key), **condition)
+            except ClientError as error:
+                if _code(error) not in _MISSING:
+                    raise
+
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`."""
         pages = self._s3.get_paginator("list_objects_v2")
@@ -76,7 +108,7 @@ class S3Store:
                 for item in page.get("Contents", []):
                     yield item["Key"].removeprefix(self._prefix)
 
-    def upload(self, key: str, path: Path) -> bool:
+    def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
         """See `Store.upload`."""
         with self._door(key):
             try:
@@ -91,14 +123,18 @@ class S3Store:
                     file,
                     self._bucket,
                     self._prefix + key,
-                    ExtraArgs={"ChecksumAlgorithm": "SHA256"},
+                    ExtraArgs={"ChecksumAlgorithm": "SHA256", **self._encryption},
+                    Callback=moved,
+                    Config=_TRANSFER,
                 )
         return True
 
-    def download(self, key: str, file: IO[bytes]) -> None:
+    def download(self, key: str, file: IO[bytes], moved: Moved = nobody) -> None:
         """See `Store.download`."""
         with self._door(key):
-            self._s3.download_fileobj(self._bucket, self._prefix + key, file)
+            self._s3.download_fileobj(
+                self._bucket, self._prefix + key, file, Callback=moved, Config=_TRANSFER
+            )
 
     def _at(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + key}
@@ -106,27 +142,39 @@ class S3Store:
     @contextmanager
     def _door(self, key: str) -> Iterator[None]:
         """Narrow what boto3 raises to the registry's own errors."""
-        try:
-            yield
-        except ClientError as error:
-            code = _code(error)
-            if code in _LOST:
-                raise ConflictError(f"{key} was written by somebody else") from error
-            if code in _MISSING:
-                raise NotFoundError(f"{self.uri} has no {key}") from error
-            message = error.response.get("Error", {}).get("Message", "")
-            raise StoreError(f"{self.uri}, {key}: {code} {message}") from error
-        except BotoCoreError as error:
-            raise StoreError(f"{self.uri}, {key}: {error}") from error
+        with narrowed(f"{self.uri}, {key}"):
+            try:
+                yield
+            except ClientError as error:
+                if _code(error) in _LOST:
+                    raise ConflictError(
+                        f"{key} was written by somebody else"
+                    ) from error
+                if _code(error) in _MISSING:
+                    raise NotFoundError(f"{self.uri} has no {key}") from error
+                raise
 
 
-def _client() -> Any:
+def client(service: str = "s3") -> Any:
+    """Return an AWS client that retries throttling; raises `StoreError`."""
     try:
         return boto3.client(
-            "s3", config=Config(retries={"mode": "standard", "max_attempts": 5})
+            service, config=Config(retries={"mode": "standard", "max_attempts": 5})
         )
     except BotoCoreError as error:  # no region, a broken profile ...
-        raise StoreError(f"S3: {error}") from error
+        raise StoreError(f"{service}: {error}") from error
+
+
+@contextmanager
+def narrowed(what: str) -> Iterator[None]:
+    """Narrow what boto3 raises to `StoreError`."""
+    try:
+        yield
+    except ClientError as error:
+        message = error.response.get("Error", {}).get("Message", "")
+        raise StoreError(f"{what}: {_code(error)} {message}") from error
+    except BotoCoreError as error:
+        raise StoreError(f"{what}: {error}") from error
 
 
 def _again(put: Callable[[], str]) -> str:
@@ -137,6 +185,7 @@ def _again(put: Callable[[], str]) -> str:
         except ClientError as error:
             if _code(error) not in _RACE or not left:
                 raise
+            time.sleep(random.uniform(0, 0.1 * (_TRIES - left)))  # noqa: S311
     raise AssertionError  # the last try returns or raises
 
 

@@ -4,7 +4,7 @@ A store knows nothing of models. It must be strongly consistent: what a write
 returned from is what every later read sees (a folder is; S3 is since 2020).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -18,6 +18,13 @@ class Stored:
 
     data: bytes
     tag: str
+
+
+Moved = Callable[[int], None]
+
+
+def nobody(_size: int) -> None:
+    """Watch nothing."""
 
 
 class Store(Protocol):
@@ -38,13 +45,22 @@ class Store(Protocol):
         Raises `ConflictError` and leaves the object as it is when that is not so.
         """
 
+    def delete(self, key: str, *, replacing: str | None = None) -> None:
+        """Remove the object if it is there, and if its tag is `replacing`.
+
+        Raises `ConflictError` when it has another tag.
+        """
+
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys below `prefix`, in no order."""
 
-    def upload(self, key: str, path: Path) -> bool:
-        """Store the file unless the key exists; return whether it was sent."""
+    def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
+        """Store the file unless the key exists; return whether it was sent.
 
-    def download(self, key: str, file: IO[bytes]) -> None:
+        `moved` hears of every piece, in bytes.
+        """
+
+    def download(self, key: str, file: IO[bytes], moved: Moved = nobody) -> None:
         """Append the object to `file`, a piece at a time; raises `NotFoundError`."""
 
 

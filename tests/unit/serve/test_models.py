@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass
 
+import onnx
 import pytest
 
 from hotseat_registry import Reference, Registry, layout
@@ -119,8 +120,10 @@ def test_a_version_that_fails_its_golden_rows_never_takes_over(
 def test_a_file_that_is_no_graph_is_refused(models, registry, bundle, tmp_path):
     """A file that ONNX Runtime cannot open is named, not served."""
     manifest, files = bundle()
-    (tmp_path / "text").write_text("no graph")
-    files["model.onnx"] = tmp_path / "text"
+    model = onnx.load(files["model.onnx"])
+    model.graph.node[1].op_type = "NoSuchOperator"
+    onnx.save(model, tmp_path / "model.onnx")
+    files["model.onnx"] = tmp_path / "model.onnx"
     registry.publish(manifest, files, by="ada")
     with pytest.raises(IntegrityError, match="does not load"):
         models.get(Reference("mood", version=1))

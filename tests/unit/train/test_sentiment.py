@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hotseat_registry.cache import Cache
 from hotseat_registry.errors import IntegrityError
 from hotseat_serve.models import Loaded
 from hotseat_serve.session import Session
@@ -158,7 +159,7 @@ def test_publishing_serves_what_was_measured(trained, registry, tmp_path):
     """A published version answers its own golden rows, in both variants."""
     manifest = publish(trained, registry, by="ada", max_loss=100)
     assert manifest.default_variant == "int8-dynamic"
-    paths = registry.fetch(manifest, tmp_path)
+    paths = registry.fetch(manifest, Cache(tmp_path))
     golden = json.loads(paths["golden.json"].read_bytes())
     for variant in manifest.variants:
         model = Loaded(manifest, variant.name, Session(paths[variant.file]))

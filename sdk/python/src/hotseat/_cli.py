@@ -43,7 +43,8 @@ _ROOMS = (
             "versions": "list a model's versions, or all models",
             "show": "show one version: its card, its manifest",
             "history": "show who moved which alias when, and why",
-            "verify": "check every byte of a version against its digest",
+            "diff": "show what changed from one version to another",
+            "verify": "check every byte of a version, or of the whole registry",
         },
     ),
     (
@@ -52,6 +53,18 @@ _ROOMS = (
         {
             "promote": "move an alias to a version",
             "rollback": "move an alias back to where it stood before",
+            "gate": "show or set what a version must pass to become live",
+            "sign": "vouch for a version with a key",
+        },
+    ),
+    (
+        "the registry, keeping house",
+        "ops",
+        {
+            "gc": "retire versions that nothing needs, remove unnamed blobs",
+            "copy": "copy a version to another registry",
+            "export": "write a version into one file",
+            "import": "publish the version in such a file",
         },
     ),
     ("serving", "serve", {"serve": "serve a registry's models on this machine"}),

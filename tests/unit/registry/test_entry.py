@@ -6,20 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotseat_registry import ledger
+from hotseat_registry import entry as ledger
+from hotseat_registry.entry import Entry
 from hotseat_registry.errors import (
     AliasNotFoundError,
     IntegrityError,
     RefusedError,
 )
-from hotseat_registry.ledger import Entry, Move
+
+NOON = "2026-11-23T12:00:00+00:00"
+
+
+def promote(version, *, at=NOON, alias="live", **fields):
+    """A promote, before it follows anything."""
+    return Entry("mood", "promote", "ada", at, alias=alias, after=version, **fields)
 
 
 def chain(*versions, alias="live"):
     """Entries of promotes to these versions."""
     entries = []
     for version in versions:
-        move = Move("mood", alias, version, "2026-11-23T12:00:00+00:00", "ada")
+        move = promote(version, alias=alias)
         entries.append(ledger.follow(entries[-1] if entries else None, move))
     return entries
 
@@ -28,9 +35,19 @@ def test_rolling_back_twice_goes_two_versions_back():
     """A second roll back goes one further and not to and fro."""
     entries = chain(1, 2, 3)
     assert ledger.before(entries, "live") == 2
-    back = Move("mood", "live", 2, "", "ada", action="rollback")
+    back = replace(promote(2), action="rollback")
     entries.append(ledger.follow(entries[-1], back))
     assert ledger.before(entries, "live") == 1
+
+
+def test_a_roll_back_undoes_as_many_moves_as_it_says():
+    """Rolling back over a version that was live twice goes to the right one."""
+    entries = chain(1, 2, 1, 3)
+    assert ledger.before(entries, "live", steps=3) == 1
+    back = replace(promote(1), action="rollback", steps=3)
+    entries.append(ledger.follow(entries[-1], back))
+    with pytest.raises(RefusedError, match="moved 0 times"):
+        ledger.before(entries, "live")
 
 
 def test_rolling_back_several_steps():
@@ -44,10 +61,21 @@ def test_rolling_back_several_steps():
 
 def test_time_never_goes_backwards():
     """An entry is not older than the one before, whatever the clock says."""
-    first = Move("mood", "live", 1, "2026-11-23T12:00:00+00:00", "ada")
-    second = Move("mood", "live", 2, "2026-11-23T11:00:00+00:00", "ada")
-    head = ledger.follow(None, first)
-    assert ledger.follow(head, second).at == first.at
+    head = ledger.follow(None, promote(1))
+    assert ledger.follow(head, promote(2, at="2026-11-23T11:00:00+00:00")).at == NOON
+
+
+def test_the_state_is_carried_on():
+    """An entry that changes one thing leaves the rest as it was."""
+    entries = chain(1, 2)
+    gate = Entry("mood", "gate", "ada", NOON, gate={"floor": 0.8})
+    retire = Entry("mood", "retire", "ada", NOON, retired=(1,))
+    for change in (gate, retire, promote(3, alias="canary")):
+        entries.append(ledger.follow(entries[-1], change))
+    last = entries[-1]
+    assert last.aliases == {"live": 2, "canary": 3}
+    assert (last.gate, last.retired) == ({"floor": 0.8}, (1,))
+    ledger.check(entries)
 
 
 @given(st.lists(st.integers(1, 9), min_size=3, max_size=9), st.data())

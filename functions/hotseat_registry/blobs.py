@@ -1,0 +1,95 @@
+"""Blobs: stored once, and removed when nothing has named them for a while.
+
+gc first leaves a note that nothing names a blob. Only a note that is older than the
+grace time lets the blob go, and only after the note was changed to *deleting* by a
+compare-and-swap. A publisher who finds his bytes there already takes the note away by
+the same means, so that one of the two is told to stand back: either the note is gone
+and the blob stays, or it says *deleting* and the publisher has to come again.
+
+What is assumed: a publisher who looked before the note was written is done within the
+grace time, and gc does not sleep for an hour between its swap and its removal.
+"""
+
+import json
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from hotseat_registry import layout
+from hotseat_registry.errors import ConflictError, IntegrityError, NotFoundError
+from hotseat_registry.manifest import File, to_bytes
+from hotseat_registry.stores import Moved, Store, nobody
+
+_STUCK = timedelta(hours=1)
+
+
+def store(place: Store, file: File, path: Path, moved: Moved = nobody) -> bool:
+    """Store a file under its digest; return whether its bytes were sent.
+
+    Raises `ConflictError` when gc is just removing the same bytes.
+    """
+    sent = place.upload(layout.blob(file.sha256), path, moved)
+    _keep(place, file.sha256)
+    # gc may have removed what was there before, up to the moment that no note was left
+    return place.upload(layout.blob(file.sha256), path, moved) or sent
+
+
+def _keep(place: Store, sha256: str) -> None:
+    key = layout.garbage(sha256)
+    while True:
+        try:
+            note = place.read(key)
+        except NotFoundError:
+            return
+        assert note is not None
+        if _read(note.data, key)[1]:
+            raise ConflictError(
+                f"blob {sha256[:12]}... is just being removed: try again in a minute, "
+                "or run hotseat gc if that was interrupted"
+            )
+        try:
+            place.delete(key, replacing=note.tag)
+        except ConflictError:
+            continue  # gc was here: look again
+
+
+def mark(place: Store, sha256: str, now: datetime) -> None:
+    """Note that nothing names the blob, unless that was noted before."""
+    note = to_bytes({"since": now.isoformat(), "deleting": False})
+    with suppress(ConflictError):
+        place.write(layout.garbage(sha256), note)
+
+
+def unmark(place: Store, sha256: str) -> None:
+    """Take the note away where the blob is named again."""
+    with suppress(ConflictError):  # it is being removed; whoever named it was told
+        _keep(place, sha256)
+
+
+def remove(place: Store, sha256: str, now: datetime, grace: timedelta) -> bool:
+    """Remove the blob if its note is old enough; return whether it went."""
+    key = layout.garbage(sha256)
+    try:
+        note = place.read(key)
+    except NotFoundError:
+        return False
+    assert note is not None
+    since, deleting = _read(note.data, key)
+    if now - since < (_STUCK if deleting else grace):
+        return False
+    final = to_bytes({"since": now.isoformat(), "deleting": True})
+    try:
+        tag = place.write(key, final, replacing=note.tag)
+    except ConflictError:
+        return False  # a publisher wants it, or another gc has it
+    place.delete(layout.blob(sha256))
+    place.delete(key, replacing=tag)
+    return True
+
+
+def _read(data: bytes, key: str) -> tuple[datetime, bool]:
+    try:
+        note = json.loads(data)
+        return datetime.fromisoformat(note["since"]), bool(note["deleting"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{key} cannot be read: {error}") from None

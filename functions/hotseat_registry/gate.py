@@ -1,0 +1,131 @@
+"""What a version must show before it may become live; data, not code."""
+
+from dataclasses import dataclass, fields
+
+from hotseat_registry.errors import GateError
+from hotseat_registry.manifest import Input, Manifest, Record, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Gate(Record):
+    """Limits on a version's evidence; what is None is not looked at.
+
+    Quality is `metric` of the variant that serves, with its 95 % interval.
+    """
+
+    metric: str = "accuracy"
+    floor: float | None = None
+    """The least quality."""
+    margin: float | None = None
+    """How far the lower end of the interval may lie below what is live."""
+    max_loss: float | None = None
+    """How much quality any variant may lose against the first."""
+    max_bytes: int | None = None
+    """Of the variant that serves."""
+    min_speed: float | None = None
+    """Of the variant that serves, as a multiple of the first one's."""
+    compatible: bool = True
+    """Whoever asks what is live must be able to ask this."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no limit; raises `GateError`."""
+        if self.extra:
+            known = ", ".join(f.name for f in fields(self) if f.name != "extra")
+            raise GateError(f"a gate has no {min(self.extra)!r}; it has {known}")
+        for name in ("floor", "margin", "max_loss", "max_bytes", "min_speed"):
+            value = getattr(self, name)
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, int | float)
+            ):
+                raise GateError(f"a gate's {name} is a number, not {value!r}")
+
+    def check(self, manifest: Manifest, live: Manifest | None) -> None:
+        """Raise `GateError` with every rule that `manifest` breaks."""
+        faults = [*self._quality(manifest, live), *self._serving(manifest)]
+        if self.compatible and live is not None:
+            faults += incompatible(manifest, live)
+        if faults:
+            raise GateError(
+                f"{manifest.reference} does not pass the gate: {'; '.join(faults)}. "
+                'To promote it all the same: --override "reason"'
+            )
+
+    def _quality(self, manifest: Manifest, live: Manifest | None) -> list[str]:
+        faults = []
+        serving = manifest.variant(manifest.default_variant)
+        value = serving.metrics.get(self.metric)
+        wanted = {self.floor, self.margin, self.max_loss} != {None}
+        if wanted and value is None:
+            return [f"no {self.metric} was measured of {serving.name}"]
+        if self.floor is not None and not float(value or 0) >= self.floor:
+            faults.append(f"{self.metric} {value} is under the floor {self.floor}")
+        if self.margin is not None and live is not None:
+            before = live.variant(live.default_variant).metrics.get(self.metric)
+            low = (serving.metrics.get("interval") or [None])[0]
+            if before is None or low is None:
+                faults.append(f"{self.metric} has no interval to compare with live")
+            elif not low >= before - self.margin:
+                faults.append(
+                    f"{self.metric} may be as low as {low}, more than {self.margin} "
+                    f"under {before} of {live.reference}, which is live"
+                )
+        if self.max_loss is not None:
+            faults += self._losses(manifest.variants)
+        return faults
+
+    def _losses(self, variants: tuple[Variant, ...]) -> list[str]:
+        allowed = self.max_loss or 0
+        first = variants[0].metrics.get(self.metric)
+        faults = []
+        for variant in variants[1:]:
+            value = variant.metrics.get(self.metric)
+            if first is None or value is None:
+                faults.append(f"no {self.metric} was measured of {variant.name}")
+            elif not first - value <= allowed:
+                faults.append(
+                    f"{variant.name} lost {first - value:.4g} {self.metric} against "
+                    f"{variants[0].name}, more than {self.max_loss}"
+                )
+        return faults
+
+    def _serving(self, manifest: Manifest) -> list[str]:
+        faults = []
+        serving = manifest.variant(manifest.default_variant)
+        size = manifest.files[serving.file].size
+        if self.max_bytes is not None and size > self.max_bytes:
+            faults.append(f"{serving.name} has {size} bytes, over {self.max_bytes}")
+        if self.min_speed is not None:
+            speed = serving.metrics.get("speed")
+            if speed is None or not speed >= self.min_speed:
+                faults.append(
+                    f"{serving.name} is {speed} times as fast as "
+                    f"{manifest.variants[0].name}, not {self.min_speed}"
+                )
+        return faults
+
+
+def incompatible(manifest: Manifest, live: Manifest) -> list[str]:
+    """Return why whoever asks `live` could not ask `manifest`, one reason each."""
+    new, old = manifest.signature, live.signature
+    faults = []
+    if manifest.kind != live.kind:
+        faults.append(f"its kind is {manifest.kind}, live is {live.kind}")
+    if set(old.labels) != set(new.labels):
+        faults.append(f"its labels are {list(new.labels)}, live has {list(old.labels)}")
+    inputs = {item.name: item for item in new.inputs}
+    for item in old.inputs:
+        if item.name not in inputs:
+            faults.append(f"it has no input {item.name!r}")
+        elif _shape(inputs[item.name]) != _shape(item):
+            faults.append(f"its input {item.name!r} is of another type or shape")
+    further = sorted(set(inputs) - {item.name for item in old.inputs})
+    faults += [f"it demands a further input {name!r}" for name in further]
+    outputs = {item.name for item in new.outputs}
+    gone = sorted({item.name for item in old.outputs} - outputs)
+    return faults + [f"it has no output {name!r}" for name in gone]
+
+
+def _shape(item: Input) -> tuple[object, ...]:
+    """Return what a caller has to send: type, shape, and features without a default."""
+    needed = {f.name for f in item.fields or () if f.default is None}
+    return item.datatype, item.shape, item.form, frozenset(needed)

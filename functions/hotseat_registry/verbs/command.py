@@ -1,0 +1,153 @@
+"""What the verbs of every room share: flags, tables, and how they refuse."""
+
+import argparse
+import functools
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from hotseat_registry.entry import RETIRE, Entry
+from hotseat_registry.errors import RegistryError
+from hotseat_registry.registry import Registry, Watch, open_registry, unwatched
+from hotseat_registry.stores import Moved
+from hotseat_registry.trust import Trust
+
+DONE, REFUSED, WRONG = 0, 1, 2
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def answering(*errors: type[Exception]) -> Callable[[Run], Run]:
+    """Make a verb print these errors and `RegistryError` in one line and exit 1."""
+    expected: tuple[type[Exception], ...] = (RegistryError, *errors)
+
+    def decorate(run: Run) -> Run:
+        @functools.wraps(run)
+        def wrapped(arguments: argparse.Namespace) -> int:
+            try:
+                return run(arguments)
+            except expected as error:
+                print(f"hotseat: {error}", file=sys.stderr)
+                return REFUSED
+
+        return wrapped
+
+    return decorate
+
+
+def add_registry(parser: argparse.ArgumentParser) -> None:
+    """Add ``--registry``."""
+    parser.add_argument(
+        "--registry",
+        metavar="URI",
+        default=os.environ.get("HOTSEAT_REGISTRY", "file://.hotseat/registry"),
+        help="s3://bucket/prefix or file://folder "
+        "(default: HOTSEAT_REGISTRY, else file://.hotseat/registry)",
+    )
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add ``--trust``."""
+    parser.add_argument(
+        "--trust",
+        metavar="PEM,...",
+        default=os.environ.get("HOTSEAT_TRUST", ""),
+        help="public keys; only what one of them signed is taken "
+        "(default: HOTSEAT_TRUST; without it, signatures are not asked for)",
+    )
+
+
+def querying(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a verb that looks."""
+    add_registry(parser)
+    add_trust(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def moving(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a verb that changes something."""
+    add_registry(parser)
+    add_trust(parser)
+    parser.add_argument("--because", metavar="TEXT", help="why, for the ledger")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the plan and stop there"
+    )
+
+
+def registry(arguments: argparse.Namespace) -> Registry:
+    """Open the registry that ``--registry`` names, under ``--trust``."""
+    keys = getattr(arguments, "trust", "")
+    trust = Trust.read(keys) if keys else None
+    return open_registry(arguments.registry, trust=trust)
+
+
+def date(text: str) -> datetime:
+    """Read a time in ISO 8601; without a zone it is this machine's."""
+    return datetime.fromisoformat(text).astimezone()
+
+
+def way(entry: Entry) -> str:
+    """Say from where to where an alias moved, or what else was done."""
+    if entry.alias:
+        return f"{entry.before or 'nowhere'} -> {entry.after}"
+    return f"retired: {len(entry.retired)}" if entry.action == RETIRE else ""
+
+
+def print_json(value: Any) -> int:
+    """Print for a script."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+    return DONE
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print for a person."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*map(str, row))
+    Console().print(table)
+
+
+@contextmanager
+def watched() -> Iterator[Watch]:
+    """Show a bar for every file that moves, on a terminal."""
+    if not sys.stderr.isatty():
+        yield unwatched
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+
+        def watch(name: str, size: int) -> Moved:
+            bar = progress.add_task(name, total=size)
+            return lambda moved: progress.advance(bar, moved)
+
+        yield watch
+
+
+def author() -> str:
+    """Return who acts: HOTSEAT_BY, else the user's name on this machine."""
+    try:
+        return os.environ.get("HOTSEAT_BY") or getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no such user, as in some containers
+        return "unknown"
