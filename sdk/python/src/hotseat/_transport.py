@@ -7,7 +7,7 @@ from typing import Protocol
 from hotseat.errors import DeadlineError, TransportError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Request:
     """One HTTP request."""
 
@@ -17,7 +17,7 @@ class Request:
     body: bytes | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Response:
     """One HTTP response; header names in lower case."""
 
@@ -40,10 +40,12 @@ class HttpTransport:
     """Requests over pooled connections. Safe for several threads."""
 
     def __init__(self) -> None:
-        import urllib3
+        import urllib3  # late: a game that only imports the SDK waits less
+
+        from hotseat._pool import open_pool
 
         self._urllib3 = urllib3
-        self._pool = urllib3.PoolManager(maxsize=8, retries=False)
+        self._pool = open_pool()
 
     def send(self, request: Request, timeout: float) -> Response:
         """See `Transport.send`."""
@@ -61,8 +63,10 @@ class HttpTransport:
             raise DeadlineError(f"no answer within {timeout:.3g} s") from error
         except exceptions.LocationValueError as error:
             raise TransportError(f"{request.url} is no address: {error}") from error
-        except exceptions.HTTPError as error:
+        except (exceptions.NewConnectionError, exceptions.SSLError) as error:
             raise TransportError(f"{request.url} cannot be reached: {error}") from error
+        except exceptions.HTTPError as error:
+            raise TransportError(f"{request.url} broke off: {error}") from error
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Response(response.status, headers, response.data)
 
