@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hotseat._client import ModelServiceClient
-from hotseat.errors import HotseatError
+from hotseat.errors import HotseatError, TransportError
 
 DONE, REFUSED, WRONG = 0, 1, 2
 
@@ -79,17 +79,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(encoding="utf-8")
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _main(given)
+        code = _main(given)
+        sys.stdout.flush()  # here, where a closed pipe is still expected
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    return code
 
 
 def _main(given: list[str]) -> int:
     verbs: dict[str, Verb | EntryPoint] = {"predict": predict}
-    verbs |= {found.name: found for found in entry_points(group="hotseat.verbs")}
+    if given[:1] != ["predict"]:  # looking through what is installed takes a while
+        for entry in entry_points(group="hotseat.verbs"):
+            verbs.setdefault(entry.name, entry)
     if not given or given[0] in {"-h", "--help"}:
         print(_help(set(verbs)))
         return DONE if given else WRONG
@@ -113,7 +117,7 @@ def _main(given: list[str]) -> int:
         run = verb(parser)
         return int(run(parser.parse_args(given[1:])))
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith("hotseat"):
+        if name not in _EXTRAS or (error.name or "").startswith("hotseat"):
             raise
         return _missing(name, error.name)
 
@@ -176,10 +180,11 @@ def predict(parser: argparse.ArgumentParser) -> Run:
 
 def _input(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> Any:
     try:
-        if arguments.input == "-":
-            return json.load(sys.stdin)
-        return json.loads(Path(arguments.input).read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        file = arguments.input  # bytes: json finds the encoding, a BOM as well
+        return json.loads(
+            sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        )
+    except (OSError, ValueError, RecursionError) as error:
         parser.error(f"--input {arguments.input}: {error}")
 
 
@@ -190,7 +195,9 @@ def _predict(arguments: argparse.Namespace, value: Any) -> int:
                 value, model=arguments.model, version=arguments.version
             )
     except HotseatError as error:
-        print(f"hotseat: {error}", file=sys.stderr)
+        away = isinstance(error, TransportError)
+        hint = "; does it run (hotseat serve), or is it at another --url?"
+        print(f"hotseat: {error}{hint if away else ''}", file=sys.stderr)
         return REFUSED
     if arguments.json:
         print(json.dumps(answer.raw, ensure_ascii=False, indent=2))
