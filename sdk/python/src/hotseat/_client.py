@@ -7,23 +7,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from hotseat import _retry
-from hotseat._transport import HttpTransport, Request, Response, Transport
+from hotseat import _answer, _retry
+from hotseat._transport import HttpTransport, Request, Transport
 from hotseat._types import Model, Prediction
 from hotseat.errors import (
     BadInputError,
     ConfigError,
     DeadlineError,
     HotseatError,
-    TransportError,
-    class_of,
 )
 
 BASE_URL = "http://localhost:8080"
 """Where `hotseat serve` listens."""
 DEADLINE = 2.0
+_DAY = 86_400.0
 
 _RAISE: Any = object()  # no default was given
 
@@ -45,21 +44,17 @@ class ModelServiceClient:
         transport: Transport | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = random.random,
     ) -> None:
-        url = base_url or os.environ.get("HOTSEAT_URL") or BASE_URL
-        if not url.startswith(("http://", "https://")):
-            raise ConfigError(
-                f"{url!r} is no base URL: it begins with http:// or https://; set "
-                "HOTSEAT_URL or give base_url"
-            )
+        self.base_url = _base(base_url or os.environ.get("HOTSEAT_URL") or BASE_URL)
         if not deadline > 0:
             raise ConfigError(f"a deadline is more than 0 seconds, not {deadline!r}")
-        self.base_url = url.rstrip("/")
-        self._deadline = deadline
-        self._key = api_key or os.environ.get("HOTSEAT_API_KEY")
+        self._deadline = _finite(deadline)
+        self._key = _sendable(api_key or os.environ.get("HOTSEAT_API_KEY") or "")
         self._transport = transport or HttpTransport()
         self._clock = clock
         self._sleep = sleep
+        self._random = random
 
     def __repr__(self) -> str:
         """Name the service, never the key."""
@@ -84,18 +79,18 @@ class ModelServiceClient:
         Raises `HotseatError`.
         """
         start = self._clock()
-        body = {"text": input} if isinstance(input, str) else {"input": input}
-        if model:  # its one input may have another name
-            body = {"input": input}
+        # a named model's one input may have another name than "text"
+        plain = model is None and isinstance(input, str)
+        body = {"text": input} if plain else {"input": input}
         try:
             answer = self._ask(model, version, body, player_id, deadline)
+            return _answer.prediction(answer, self._clock() - start)
         except (ConfigError, BadInputError):
             raise
         except HotseatError:
             if default is _RAISE:
                 raise
             return _default(default, self._clock() - start)
-        return _prediction(answer, answer, self._clock() - start)
 
     def predict_many(
         self,
@@ -105,24 +100,33 @@ class ModelServiceClient:
         version: int | str | None = None,
         player_id: str | None = None,
         deadline: float | None = None,
+        default: Any = _RAISE,
     ) -> list[Prediction]:
         """Ask about many inputs in one request; answers come in their order.
 
-        Raises `HotseatError`.
+        `default` is given for each input, as by `predict`. Raises `HotseatError`.
         """
+        if isinstance(inputs, str):
+            raise ConfigError("inputs is a list of texts, not one text: use predict")
         start = self._clock()
-        body = {"inputs": list(inputs)}
-        answer = self._ask(model, version, body, player_id, deadline)
-        latency = self._clock() - start
-        return [_prediction(item, answer, latency) for item in answer["predictions"]]
+        rows = list(inputs)
+        try:
+            answer = self._ask(model, version, {"inputs": rows}, player_id, deadline)
+            return _answer.predictions(answer, len(rows), self._clock() - start)
+        except (ConfigError, BadInputError):
+            raise
+        except HotseatError:
+            if default is _RAISE:
+                raise
+            return [_default(default, self._clock() - start) for _ in rows]
 
     def models(self) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
-        return [_model(item) for item in self._call("GET", "/v1/models")["models"]]
+        return _answer.models(self._call("GET", "/v1/models"))
 
     def card(self, model: str) -> Model:
         """Return one model with signature and card; raises `HotseatError`."""
-        return _model(self._call("GET", f"/v1/models/{quote(model, safe='')}"))
+        return _answer.model(self._call("GET", f"/v1/models/{_part(model)}"))
 
     def ready(self) -> bool:
         """Whether the service answers and has a model to ask."""
@@ -160,9 +164,9 @@ class ModelServiceClient:
             raise ConfigError("a version belongs to a model: give model as well")
         path = "/model-service"
         if model is not None:
-            path = f"/v1/models/{quote(model, safe='')}"
+            path = f"/v1/models/{_part(model)}"
             if version is not None:
-                path += f"/versions/{quote(str(version), safe='')}"
+                path += f"/versions/{_part(str(version))}"
             path += "/predict"
         if player_id is not None:
             body["player_id"] = player_id
@@ -177,7 +181,7 @@ class ModelServiceClient:
     ) -> dict[str, Any]:
         """Send until there is an answer, a final error, or no time left."""
         request = self._request(method, path, body)
-        allowed = self._deadline if deadline is None else deadline
+        allowed = self._deadline if deadline is None else _finite(deadline)
         end = self._clock() + allowed
         attempt = 0
         while True:
@@ -185,9 +189,9 @@ class ModelServiceClient:
             if left <= 0:
                 raise DeadlineError(f"{path}: no answer within {allowed:g} s")
             try:
-                return _read(self._transport.send(request, left))
+                return _answer.read(self._transport.send(request, left))
             except HotseatError as error:
-                wait = _retry.pause(attempt, random.random(), error)  # noqa: S311
+                wait = _retry.pause(attempt, self._random(), error)
                 if not _retry.may_retry(error) or self._clock() + wait >= end:
                     raise
             attempt += 1
@@ -204,49 +208,9 @@ class ModelServiceClient:
             headers["content-type"] = "application/json"
             try:
                 data = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, RecursionError) as error:
                 raise ConfigError(f"the input is not JSON: {error}") from None
         return Request(method, self.base_url + path, headers, data)
-
-
-def _read(response: Response) -> dict[str, Any]:
-    try:
-        body = json.loads(response.body)
-    except ValueError:
-        body = None
-    if 200 <= response.status < 300:
-        if not isinstance(body, dict):
-            raise TransportError("the answer is no JSON object: is this the service?")
-        return body
-    problem = body if isinstance(body, dict) else {}
-    after = response.headers.get("retry-after", "")
-    raise class_of(response.status)(
-        str(problem.get("detail", "")) or "the service gave no reason",
-        status=response.status,
-        code=str(problem.get("code", "")),
-        # a gateway in between says no more than its status
-        retryable=bool(problem.get("retryable", response.status in {429, 502, 503})),
-        request_id=str(problem.get("request_id", "")),
-        pointer=problem.get("pointer"),
-        retry_after=float(after) if after.isdigit() else None,
-    )
-
-
-def _prediction(
-    item: Mapping[str, Any], source: Mapping[str, Any], latency: float
-) -> Prediction:
-    return Prediction(
-        label=item.get("label"),
-        probability=item.get("probability"),
-        scores=item.get("scores", {}),
-        value=item.get("value"),
-        model=source.get("model"),
-        version=source.get("version"),
-        variant=source.get("variant"),
-        request_id=source.get("request_id"),
-        latency=latency,
-        raw=item,
-    )
 
 
 def _default(default: Any, latency: float) -> Prediction:
@@ -254,12 +218,41 @@ def _default(default: Any, latency: float) -> Prediction:
     return Prediction(label=label, value=default, latency=latency, is_default=True)
 
 
-def _model(item: Mapping[str, Any]) -> Model:
-    return Model(
-        name=item["name"],
-        kind=item["kind"],
-        version=item["version"],
-        versions=tuple(item.get("versions", ())),
-        aliases=item.get("aliases", {}),
-        raw=item,
-    )
+def _base(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port_is_one = parts.port is None or parts.port > 0
+    except ValueError:  # a port or an IPv6 address that is none
+        port_is_one = False
+        parts = urlsplit("")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError("a base URL holds no user or password: give api_key")
+    fits = parts.scheme in {"http", "https"} and parts.hostname and port_is_one
+    if not fits or parts.query or parts.fragment:
+        raise ConfigError(
+            f"{url!r} is no base URL, such as https://models.example/prod; set "
+            "HOTSEAT_URL or give base_url"
+        )
+    return url.rstrip("/")
+
+
+def _finite(seconds: float) -> float:
+    if not seconds <= _DAY:  # NaN too
+        raise ConfigError(f"a deadline is at most {_DAY:g} seconds, not {seconds!r}")
+    return seconds
+
+
+def _sendable(key: str) -> str:
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(
+            "the API key has a character that no header can carry: is there a line "
+            "break at its end?"
+        )
+    return key
+
+
+def _part(name: str) -> str:
+    """Quote a part of a path; dots alone would be taken for a folder."""
+    if name in {"", ".", ".."}:
+        raise ConfigError(f"{name!r} names no model or version")
+    return quote(name, safe="")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """The answer to one input.
 
@@ -29,7 +29,7 @@ class Prediction:
     """The whole answer, with the fields that this SDK does not know."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model in the service's catalogue."""
 

@@ -2,7 +2,7 @@
 
 HotseatError
 ├─ ConfigError            the client was made or called in a way that cannot work
-├─ TransportError         no answer came
+├─ TransportError         no answer came, or none of the service's
 │  └─ DeadlineError          (the time allowed was over)
 └─ StatusError            an answer came, and it was no
    ├─ BadInputError          400, 405, 415, 422
@@ -41,16 +41,14 @@ class StatusError(HotseatError):
         self,
         detail: str,
         *,
-        status: int,
+        status: int = 0,
         code: str = "",
         retryable: bool = False,
         request_id: str = "",
         pointer: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        where = f" at {pointer}" if pointer else ""
-        asked = f" (request {request_id})" if request_id else ""
-        super().__init__(f"{status} {code}{where}: {detail}{asked}")
+        super().__init__(detail)  # alone: then the error can be pickled
         self.status = status
         self.code = code
         self.detail = detail
@@ -58,6 +56,13 @@ class StatusError(HotseatError):
         self.request_id = request_id
         self.pointer = pointer
         self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        """Say status, code, place, reason and request."""
+        code = f" {self.code}" if self.code else ""
+        where = f" at {self.pointer}" if self.pointer else ""
+        asked = f" (request {self.request_id})" if self.request_id else ""
+        return f"{self.status}{code}{where}: {self.detail}{asked}"
 
 
 class BadInputError(StatusError):

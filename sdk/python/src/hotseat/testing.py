@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hotseat._transport import Request, Response
-from hotseat.errors import HotseatError
+from hotseat.errors import ConfigError, HotseatError
 
 __all__ = ["FakeTransport", "Request", "Response"]
 
@@ -24,6 +24,8 @@ class FakeTransport:
     """
 
     def __init__(self, *answers: Mapping[str, Any] | Response | HotseatError) -> None:
+        if not answers:
+            raise ConfigError("a FakeTransport needs at least one answer")
         self._answers = list(answers)
         self.requests: list[Request] = []
         self.closed = False

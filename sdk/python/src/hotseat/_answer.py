@@ -1,0 +1,112 @@
+"""From a response to values: pure, and strict, for anything may stand in between.
+
+What is no answer of the service (a captive portal's page, half a catalogue) is a
+`TransportError`: no answer came.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from hotseat._transport import Response
+from hotseat._types import Model, Prediction
+from hotseat.errors import TransportError, class_of
+
+# a gateway in between says no more than its status
+_PASSING = {429, 502, 503, 504}
+_REQUEST_IDS = ("x-request-id", "apigw-requestid", "x-amzn-requestid")
+
+
+def read(response: Response) -> dict[str, Any]:
+    """Return the answer's JSON object; raises `StatusError`, `TransportError`."""
+    try:
+        body = json.loads(response.body)
+    except (ValueError, RecursionError):
+        body = None
+    if 200 <= response.status < 300:
+        if not isinstance(body, dict):
+            raise _strange("is no JSON object")
+        return body
+    problem = body if isinstance(body, dict) else {}
+    headers = response.headers
+    said = problem.get("detail") or problem.get("message")  # API Gateway's own word
+    if not said and 300 <= response.status < 400:
+        said = f"it redirects to {headers.get('location')}: give that as base URL"
+    retryable = problem.get("retryable")
+    if not isinstance(retryable, bool):
+        retryable = response.status in _PASSING
+    traced = next((headers[name] for name in _REQUEST_IDS if name in headers), "")
+    raise class_of(response.status)(
+        str(said or "the service gave no reason"),
+        status=response.status,
+        code=str(problem.get("code") or ""),
+        retryable=retryable,
+        request_id=str(problem.get("request_id") or traced),
+        pointer=problem.get("pointer"),
+        retry_after=_seconds(headers.get("retry-after", "")),
+    )
+
+
+def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
+    """Return the prediction that an answer holds; raises `TransportError`."""
+    if answer.get("label") is None and answer.get("value") is None:
+        raise _strange("holds no prediction")
+    return Prediction(
+        label=answer.get("label"),
+        probability=answer.get("probability"),
+        scores=answer.get("scores") or {},
+        value=answer.get("value"),
+        model=answer.get("model"),
+        version=answer.get("version"),
+        variant=answer.get("variant"),
+        request_id=answer.get("request_id"),
+        latency=latency,
+        raw=answer,
+    )
+
+
+def predictions(
+    answer: Mapping[str, Any], count: int, latency: float
+) -> list[Prediction]:
+    """Return the `count` predictions of an answer; raises `TransportError`."""
+    items = _items(answer, "predictions")
+    if len(items) != count:
+        raise _strange(f"holds {len(items)} predictions for {count} inputs")
+    source = {key: value for key, value in answer.items() if key != "predictions"}
+    return [prediction({**source, **item}, latency) for item in items]
+
+
+def models(answer: Mapping[str, Any]) -> list[Model]:
+    """Return the models of a catalogue; raises `TransportError`."""
+    return [model(item) for item in _items(answer, "models")]
+
+
+def model(item: Mapping[str, Any]) -> Model:
+    """Return one model; raises `TransportError`."""
+    try:
+        return Model(
+            name=item["name"],
+            kind=item["kind"],
+            version=item["version"],
+            versions=tuple(item.get("versions") or ()),
+            aliases=item.get("aliases") or {},
+            raw=item,
+        )
+    except (KeyError, TypeError):
+        raise _strange("describes no model") from None
+
+
+def _items(answer: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    items = answer.get(name)
+    if isinstance(items, list) and all(isinstance(item, dict) for item in items):
+        return items
+    raise _strange(f"has no list of {name}")
+
+
+def _strange(what: str) -> TransportError:
+    return TransportError(f"the answer {what}: is this a Hotseat service?")
+
+
+def _seconds(text: str) -> float | None:
+    """Read a Retry-After in seconds; as a date it needs a clock that nobody set."""
+    return float(text) if text.isascii() and text.isdigit() else None
