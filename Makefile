@@ -47,9 +47,12 @@ wheels: $(READY) ## build both wheels into dist/
 	@$(BIN)/python -m build --wheel --outdir dist ./sdk/python
 	@$(BIN)/python -m build --wheel --outdir dist .
 
+bench-registry: $(READY) ## the registry's figures (2 GB blob; SIZE=MB for another)
+	@$(BIN)/python benchmarks/registry.py --size $(or $(SIZE),2048)
+
 ci: lint test demo ## what CI runs
 
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help venv demo test unit lint fix spec wheels ci clean
+.PHONY: help venv demo test unit lint fix spec wheels bench-registry ci clean

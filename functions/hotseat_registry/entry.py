@@ -14,13 +14,12 @@ Rules, free of any store:
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hotseat_registry.errors import AliasNotFoundError, IntegrityError, RefusedError
-from hotseat_registry.manifest import Record, to_bytes
+from hotseat_registry.manifest import Record, opened, sealed
 
 NO_ENTRY = "0" * 64
 PROMOTE, ROLLBACK, RETIRE, GATE = "promote", "rollback", "retire", "gate"
@@ -64,13 +63,13 @@ class Entry(Record):
 
     def to_bytes(self) -> bytes:
         """Return the bytes that are stored and hashed."""
-        return to_bytes(self.to_json())
+        return sealed(self.to_json())
 
     @classmethod
     def from_bytes(cls, data: bytes, what: str) -> "Entry":
         """Read an entry called `what`; raises `IntegrityError`."""
         try:
-            return cls.from_json(json.loads(data))
+            return cls.from_json(opened(data, what))
         except (ValueError, TypeError, AttributeError) as error:
             raise IntegrityError(f"{what} is no ledger entry: {error}") from None
 

@@ -1,11 +1,14 @@
 """A signing key that never leaves AWS KMS (ECC_NIST_P256, sign and verify)."""
 
-import base64
 import hashlib
-from textwrap import wrap
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from hotseat_registry.errors import StoreError
 from hotseat_registry.stores import s3
+
+_LARGEST = 4096
 
 
 class KmsKey:
@@ -17,11 +20,13 @@ class KmsKey:
 
     def sign(self, data: bytes) -> bytes:
         """Return the signature; raises `StoreError` when KMS refuses."""
+        # KMS takes 4,096 bytes itself, and of more than that the digest
+        raw = len(data) <= _LARGEST
         with s3.narrowed(self._id):
             answer = self._kms.sign(
                 KeyId=self._id,
-                Message=hashlib.sha256(data).digest(),
-                MessageType="DIGEST",
+                Message=data if raw else hashlib.sha256(data).digest(),
+                MessageType="RAW" if raw else "DIGEST",
                 SigningAlgorithm="ECDSA_SHA_256",
             )
         return bytes(answer["Signature"])
@@ -30,8 +35,10 @@ class KmsKey:
         """Return the public key, PEM; raises `StoreError`."""
         with s3.narrowed(self._id):
             answer = self._kms.get_public_key(KeyId=self._id)
-        if answer["KeySpec"] != "ECC_NIST_P256":
-            raise StoreError(f"{self._id} is {answer['KeySpec']}, not ECC_NIST_P256")
-        body = "\n".join(wrap(base64.b64encode(answer["PublicKey"]).decode(), 64))
-        text = f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n"
-        return text.encode()
+        key = serialization.load_der_public_key(answer["PublicKey"])
+        if not isinstance(key, ec.EllipticCurvePublicKey) or key.key_size != 256:
+            raise StoreError(f"{self._id} is no key on P-256 (ECC_NIST_P256)")
+        return key.public_bytes(
+            serialization.Encoding.PEM,
+            serialization.PublicFormat.SubjectPublicKeyInfo,
+        )

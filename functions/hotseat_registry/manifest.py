@@ -5,6 +5,7 @@ never breaks an older reader or loses anything by way of it.
 """
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any, Self, TypeVar
 from hotseat_registry.errors import IntegrityError
 
 FORMAT = 1
+_SEAL = "seal"
 SUFFIXES = (".onnx", ".ort", ".json", ".md", ".png", ".html")
 """Of the files a version may hold: none of these formats can carry code."""
 KINDS = ("classification", "regression", "policy", "generation")
@@ -210,13 +212,13 @@ class Manifest(Record):
     def from_bytes(cls, data: bytes, what: str) -> "Manifest":
         """Read a manifest object called `what`; raises `IntegrityError`."""
         try:
-            return cls.from_json(json.loads(data))
+            return cls.from_json(opened(data, what))
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise IntegrityError(f"{what} is no manifest: {error}") from None
 
     def to_bytes(self) -> bytes:
         """Return the bytes that are stored."""
-        return to_bytes(self.to_json())
+        return sealed(self.to_json())
 
     def content(self) -> bytes:
         """Return what is the same in every registry: all but number, when and who."""
@@ -236,3 +238,23 @@ def to_bytes(value: Any) -> bytes:
     """Return the one way in which the registry writes JSON."""
     text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
     return text.encode() + b"\n"
+
+
+def sealed(value: Mapping[str, Any]) -> bytes:
+    """Return an object as it is stored: with the SHA-256 of the rest of it inside."""
+    return to_bytes({**value, _SEAL: hashlib.sha256(to_bytes(value)).hexdigest()})
+
+
+def opened(data: bytes, what: str) -> dict[str, Any]:
+    """Read what `sealed` wrote, without the seal.
+
+    Raises `IntegrityError` naming `what` when it is broken or missing.
+    """
+    try:
+        value = json.loads(data)
+        seal = value.pop(_SEAL, None)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise IntegrityError(f"{what} cannot be read: {error}") from None
+    if seal != hashlib.sha256(to_bytes(value)).hexdigest():
+        raise IntegrityError(f"{what} was damaged or changed: its seal is broken")
+    return dict(value)

@@ -25,6 +25,7 @@ from hotseat_registry.errors import (
     StoreError,
     VersionNotFoundError,
 )
+from hotseat_registry.manifest import opened, sealed
 from hotseat_registry.stores import open_store
 from hotseat_registry.stores.folder import FolderStore
 from hotseat_registry.stores.s3 import S3Store
@@ -215,8 +216,8 @@ def test_an_edited_ledger_is_detected(registry, publish):
         registry.promote(Reference("mood", version=version), by="ada")
     key = layout.entry("mood", 1)
     stored = registry.store.read(key)
-    forged = stored.data.replace(b"ada", b"eve")
-    registry.store.write(key, forged, replacing=stored.tag)
+    document = {**opened(stored.data, key), "by": "eve"}
+    registry.store.write(key, sealed(document), replacing=stored.tag)
     with pytest.raises(IntegrityError, match="does not follow"):
         registry.ledger.history("mood")
 

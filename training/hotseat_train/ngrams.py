@@ -100,7 +100,9 @@ class NgramLearner:
 
     def export(self, path: Path) -> None:
         """Write the graph: ``text`` strings [rows] to ``scores`` [rows, labels]."""
-        onnx.save(self._graph(), path)
+        model = self._graph()
+        onnx.checker.check_model(model)
+        onnx.save(model, path)
 
     def _rarity(self, grams: list[Array]) -> Array:
         """Return the inverse document frequency of each row, 0 where it is unseen."""

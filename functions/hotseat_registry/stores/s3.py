@@ -27,9 +27,12 @@ _LOST = {"PreconditionFailed", "412"}
 _UNCHANGED = {"304", "NotModified"}
 _RACE = {"ConditionalRequestConflict", "409"}
 _TRIES = 8
-# 4 pieces of 16 MiB are in memory at once, whatever a blob's size
+# few and small pieces: they are all in memory at once, whatever a blob's size
 _TRANSFER = TransferConfig(
-    multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=4
+    multipart_threshold=8 << 20,
+    multipart_chunksize=8 << 20,
+    max_concurrency=4,
+    max_io_queue=32,
 )
 
 
@@ -118,15 +121,14 @@ class S3Store:
                     raise
             else:
                 return False
-            with path.open("rb") as file:
-                self._s3.upload_fileobj(
-                    file,
-                    self._bucket,
-                    self._prefix + key,
-                    ExtraArgs={"ChecksumAlgorithm": "SHA256", **self._encryption},
-                    Callback=moved,
-                    Config=_TRANSFER,
-                )
+            self._s3.upload_file(
+                str(path),
+                self._bucket,
+                self._prefix + key,
+                ExtraArgs={"ChecksumAlgorithm": "SHA256", **self._encryption},
+                Callback=moved,
+                Config=_TRANSFER,
+            )
         return True
 
     def download(self, key: str, file: IO[bytes], moved: Moved = nobody) -> None:

@@ -1,0 +1,295 @@
+"""Keeping house: gc, copy, export, import, audit, as_of, diff."""
+
+import io
+import tarfile
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hotseat import _cli
+from hotseat_registry import Reference, Registry, archive, layout, open_registry, trust
+from hotseat_registry.audit import audit
+from hotseat_registry.cache import Cache
+from hotseat_registry.diff import diff
+from hotseat_registry.errors import (
+    ConflictError,
+    ExistsError,
+    IntegrityError,
+    RetiredError,
+    StoreError,
+)
+from hotseat_registry.manifest import opened, sealed
+from hotseat_registry.sweep import sweep
+from hotseat_registry.testing import MemoryStore
+
+DAYS = 24 * 3600
+
+
+@pytest.fixture
+def swept(registry, publish, clock):
+    """Six versions, of which 1, 3 and 6 are still needed, 40 days later."""
+    for n in range(1, 7):
+        publish(positive=0.5 + n / 20)
+    for number in (2, 1):
+        registry.promote(Reference("mood", version=number), by="ada")
+    registry.promote(Reference("mood", version=4), "canary", by="ada")
+    registry.promote(Reference("mood", version=3), "canary", by="ada")
+    clock.sleep(40 * DAYS)
+    return registry
+
+
+def test_gc_takes_what_nothing_needs(swept, clock):
+    """Aliases, their recent past and the newest stay; blobs wait for the grace time."""
+    plan = sweep(swept, by="gc", dry_run=True)
+    assert plan.retired == ("mood@2", "mood@4", "mood@5")
+    assert swept.ledger.retired("mood") == ()
+    done = sweep(swept, by="gc")
+    assert (done.retired, done.removed) == (plan.retired, ())
+    assert set(plan.unnamed) == set(done.unnamed)
+    clock.sleep(2 * DAYS)
+    done = sweep(swept, by="gc")
+    assert (done.retired, len(done.removed)) == ((), 6)
+    assert list(swept.store.list(layout.GARBAGE)) == []
+    assert audit(swept).damage == ()
+    assert swept.versions("mood") == [1, 2, 3, 4, 5, 6]
+    with pytest.raises(RetiredError, match=r"mood@2 was retired"):
+        swept.promote(Reference("mood", version=2), by="ada")
+
+
+def test_gc_keeps_what_an_alias_pointed_to_lately(registry, publish, clock):
+    """A version that was live within the days to keep is there to roll back to."""
+    for n in range(3):
+        publish(positive=0.6 + n / 10)
+    clock.sleep(60 * DAYS)
+    for number in (1, 2):
+        registry.promote(Reference("mood", version=number), by="ada")
+    clock.sleep(29 * DAYS)
+    assert sweep(registry, by="gc").retired == ()
+    registry.rollback("mood", by="ada")
+    clock.sleep(31 * DAYS)
+    assert sweep(registry, by="gc").retired == ("mood@2",)
+
+
+def test_gc_leaves_shared_blobs(registry, publish, clock):
+    """A blob that another version names stays, however old."""
+    publish(), publish()
+    registry.promote(Reference("mood", version=2), by="ada")
+    clock.sleep(40 * DAYS)
+    assert sweep(registry, by="gc").retired == ("mood@1",)
+    clock.sleep(2 * DAYS)
+    assert sweep(registry, by="gc").removed == ()
+    assert audit(registry).damage == ()
+
+
+def test_a_publisher_takes_a_blob_back(swept, publish, clock):
+    """Publishing the bytes of a retired version again keeps them from going."""
+    sweep(swept, by="gc")
+    clock.sleep(2 * DAYS)
+    again = publish(positive=0.5 + 2 / 20)
+    assert len(sweep(swept, by="gc").removed) == 4
+    assert audit(swept, Reference("mood", version=again.version)).damage == ()
+
+
+def test_an_interrupted_removal_is_told_and_finished(swept, publish, clock):
+    """Bytes that gc was just removing cannot be published until it is done."""
+    sweep(swept, by="gc")
+    clock.sleep(2 * DAYS)
+
+    def die(operation, key):
+        if operation == "delete" and key.startswith(layout.BLOBS):
+            raise StoreError("killed")
+
+    swept.store.before = die
+    with pytest.raises(StoreError):
+        sweep(swept, by="gc")
+    swept.store.before = lambda *_: None
+    dying = next(
+        n for n in (2, 4, 5)
+        for file in swept.resolve(Reference("mood", version=n)).files.values()
+        if b"true" in swept.store.objects.get(layout.garbage(file.sha256), b"")
+    )  # fmt: skip
+    with pytest.raises(ConflictError, match="try again"):
+        publish(positive=0.5 + dying / 20)
+    clock.sleep(3601)
+    # of the version's two files the publisher had taken one back
+    assert len(sweep(swept, by="gc").removed) == 5
+    publish(positive=0.5 + dying / 20)
+    assert audit(swept).damage == ()
+
+
+def test_gc_does_nothing_when_it_does_not_understand(swept):
+    """A manifest or ledger that cannot be read stops the sweep before anything goes."""
+    key = layout.manifest("mood", 5)
+    swept.store.objects[key] = b"{"
+    before = dict(swept.store.objects)
+    with pytest.raises(IntegrityError):
+        sweep(swept, by="gc")
+    assert swept.store.objects == before
+
+
+def test_copying_keeps_digests_and_signatures(registry, publish, tmp_path, keys):
+    """A copy has the same files, evidence and signatures, and the next number there."""
+    manifest = publish()
+    signature = trust.sign(manifest, trust.LocalKey(keys))
+    archive.add_signature(registry, manifest, signature)
+    prod = open_registry(f"file://{tmp_path}/prod")
+    publish(prod, positive=0.6)
+    copied = archive.copy(manifest, registry, prod, by="bob")
+    assert (copied.version, copied.published_by) == (2, "bob")
+    assert copied.content() == manifest.content()
+    assert prod.signatures(copied) == [signature]
+    assert audit(prod).damage == ()
+    with pytest.raises(ExistsError, match="mood@2"):
+        archive.copy(manifest, registry, prod, by="bob")
+
+
+@pytest.fixture
+def keys(tmp_path):
+    """A private key."""
+    import subprocess
+
+    path = tmp_path / "key.pem"
+    command = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out"]
+    subprocess.run([*command, path], check=True)
+    return path
+
+
+def test_export_and_import(registry, publish, tmp_path, keys):
+    """One file carries a version, its signatures too, and is the same every time."""
+    manifest = publish()
+    archive.add_signature(
+        registry, manifest, trust.sign(manifest, trust.LocalKey(keys))
+    )
+    one, two = tmp_path / "1.tar", tmp_path / "2.tar"
+    archive.write(manifest, registry, one)
+    archive.write(manifest, registry, two)
+    assert one.read_bytes() == two.read_bytes()
+    target = Registry(MemoryStore())
+    made = archive.read(one, target, by="bob")
+    assert made.content() == manifest.content()
+    assert target.signatures(made) == registry.signatures(manifest)
+    assert target.fetch(made, Cache(tmp_path / "c"))
+
+
+def tar(path, members):
+    """Write a tar of names and bytes, as a stranger might."""
+    with tarfile.open(path, "w") as file:
+        for name, data in members.items():
+            item = tarfile.TarInfo(name)
+            if data is None:
+                item.type, item.linkname = tarfile.SYMTYPE, "/etc/passwd"
+                file.addfile(item)
+            else:
+                item.size = len(data)
+                file.addfile(item, io.BytesIO(data))
+    return path
+
+
+def test_a_stranger_s_file_is_not_trusted(registry, publish, tmp_path):
+    """Damaged, incomplete, linked or escaping contents are refused by name."""
+    manifest = publish()
+    archive.write(manifest, registry, tmp_path / "good.tar")
+    with tarfile.open(tmp_path / "good.tar") as file:
+        good = {m.name: file.extractfile(m).read() for m in file.getmembers()}
+    golden = "files/golden.json"
+    escaping = opened(good["manifest.json"], "manifest")
+    escaping["files"]["../x.json"] = escaping["files"]["golden.json"]
+    bad = {
+        "flipped": ({**good, golden: good[golden][:-1] + b"!"}, "digest"),
+        "missing": ({k: v for k, v in good.items() if k != golden}, "missing"),
+        "linked": ({**good, golden: None}, "no exported version"),
+        "escaping": ({**good, "../../x": b"x"}, "no exported version"),
+        "no manifest": ({golden: b"x"}, "no exported version"),
+        "named outside": (
+            {**good, "manifest.json": sealed(escaping)}, "no plain file"
+        ),
+    }  # fmt: skip
+    for name, (members, says) in bad.items():
+        path = tar(tmp_path / f"{name}.tar", members)
+        target = Registry(MemoryStore())
+        with pytest.raises(IntegrityError, match=says):
+            archive.read(path, target, by="eve")
+        assert target.models() == []
+    (tmp_path / "text.tar").write_text("no tar")
+    with pytest.raises(IntegrityError, match="no exported version"):
+        archive.read(tmp_path / "text.tar", Registry(MemoryStore()), by="eve")
+    with pytest.raises(StoreError, match="cannot be written"):
+        archive.write(manifest, registry, tmp_path / "none" / "x.tar")
+
+
+def test_the_audit_reports_all_damage(registry, publish):
+    """Every damaged object is named, not only the first."""
+    publish(positive=0.6), publish(positive=0.7), publish(positive=0.8)
+    for number in (1, 2):
+        registry.promote(Reference("mood", version=number), by="ada")
+    objects = registry.store.objects
+    files = registry.resolve(Reference("mood", version=1)).files
+    objects[layout.blob(files["model.onnx"].sha256)] = b"x"
+    del objects[layout.blob(files["golden.json"].sha256)]
+    objects[layout.manifest("mood", 2)] = b"{"
+    first = layout.entry("mood", 1)
+    objects[first] = sealed({**opened(objects[first], first), "by": "eve"})
+    damage = audit(registry).damage
+    for says in (
+        "mood@1, model.onnx: its bytes do not",
+        "mood@1, golden.json: its bytes are missing",
+        "versions/2.json cannot be read",
+        "does not follow",
+    ):
+        assert sum(says in line for line in damage) == 1, says
+    assert len(damage) == 4
+
+
+def test_what_was_live_then(registry, publish, clock):
+    """as_of answers for every moment, before the first entry too."""
+    start = clock.now
+    for n in range(5):
+        publish(positive=0.6 + n / 20)
+        clock.sleep(60)
+        registry.promote(Reference("mood", version=n + 1), by="ada")
+    for minutes in range(8):
+        then = start + timedelta(minutes=minutes)
+        live = min(minutes, 5)
+        expected = {"live": live} if live else {}
+        assert registry.ledger.as_of("mood", then) == expected
+    assert registry.ledger.as_of("nobody", datetime.now(UTC)) == {}
+
+
+def test_diff_shows_what_changed(registry, publish):
+    """Signature, sizes and card are compared by name; what is the same is left out."""
+    old, new = publish(), publish(word="excellent")
+    changed = diff(old, new)
+    assert "files.model.onnx.sha256" in changed
+    assert not any(path.startswith(("signature", "card")) for path in changed)
+    assert diff(old, registry.resolve(Reference("mood", version=1))) == {}
+
+
+def test_keeping_house_by_command(tmp_path, publish, monkeypatch, capsys):
+    """gc, copy, export, import, diff, gate and history --at, as they are typed."""
+    registry = open_registry(f"file://{tmp_path}/registry")
+    publish(registry), publish(registry, positive=0.8)
+    monkeypatch.setenv("HOTSEAT_REGISTRY", registry.store.uri)
+    prod = f"file://{tmp_path}/prod"
+    (tmp_path / "gate.json").write_text('{"max_bytes": 1}')
+    for command, code, says in (
+        ("gc --dry-run", 0, "would retire 0 versions"),
+        (f"copy mood@1 --to {prod} --dry-run", 0, "would copy mood@1"),
+        (f"copy mood@1 --to {prod}", 0, "mood@1 -> mood@1 in file://"),
+        (f"copy mood@1 --to {prod}", 1, "is the same"),
+        (f"export mood@2 {tmp_path}/m.tar", 0, "mood@2 -> "),
+        (f"import {tmp_path}/m.tar --registry {prod}", 0, "mood@2 in file://"),
+        ("diff mood@1 mood@2", 0, "files.model.onnx.sha256"),
+        ("promote mood@1", 0, "nowhere -> 1"),
+        (f"gate mood --set {tmp_path}/gate.json", 0, "the gate is set"),
+        ("gate mood", 0, '"max_bytes": 1'),
+        ("promote mood@2", 1, "does not pass the gate"),
+        ("promote mood@2 --override tonight", 0, "1 -> 2"),
+        ("history mood", 0, "tonight"),
+        ("history mood --at 2099-01-01", 0, "2"),
+        ("history mood --at 1999-01-01 --json", 0, "{}"),
+        (f"gate mood --set {tmp_path}/none.json", 1, "is no gate"),
+        ("sign mood@1 --key nowhere.pem", 1, "is no private key"),
+    ):
+        assert _cli.main(command.split()) == code, command
+        captured = capsys.readouterr()
+        assert says in captured.out + captured.err, command
