@@ -140,6 +140,8 @@ class Signature(Record):
     labels: tuple[str, ...] = ()
     max_rows: int | None = None
     """Inputs in one request."""
+    non_finite: bool = False
+    """Whether numbers may be NaN or infinite, as where NaN means missing."""
 
     def __post_init__(self) -> None:
         """Read the nested records."""

@@ -42,6 +42,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     import uvicorn
 
     from hotseat_serve.app import create_app
+    from hotseat_serve.open import open_room
 
     settings = replace(
         Settings.from_env(os.environ),
@@ -50,7 +51,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     )
     if arguments.model:
         settings = replace(settings, default_model=arguments.model)
-    app = create_app(settings)
+    app = create_app(open_room(settings))
     with socket.socket() as listener:
         # a restart may take the port again at once
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

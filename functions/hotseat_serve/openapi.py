@@ -4,8 +4,9 @@ import json
 import sys
 
 from hotseat_serve.app import create_app
+from hotseat_serve.open import open_room
 from hotseat_serve.settings import Settings
 
 if __name__ == "__main__":
-    document = create_app(Settings()).openapi()
+    document = create_app(open_room(Settings())).openapi()
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")

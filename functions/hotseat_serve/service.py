@@ -1,16 +1,16 @@
 """The room behind every door: bytes of a request in, an answer or a problem out."""
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 from hotseat_registry import LIVE, Manifest, Reference, Registry
 from hotseat_registry.errors import NotFoundError, RegistryError
 from hotseat_serve.codec import read_inputs
 from hotseat_serve.models import Models
 from hotseat_serve.problems import Problem, from_registry
-from hotseat_serve.settings import Settings
 
 log = logging.getLogger("hotseat.serve")
 
@@ -18,10 +18,9 @@ log = logging.getLogger("hotseat.serve")
 class Service:
     """What can be asked. Every method raises `Problem` and nothing else."""
 
-    def __init__(self, models: Models, settings: Settings) -> None:
+    def __init__(self, models: Models) -> None:
         self._models = models
         self._registry: Registry = models.registry
-        self._settings = settings
 
     def predict(
         self, body: bytes, model: str | None = None, version: str | None = None
@@ -30,17 +29,30 @@ class Service:
 
         `version` is a number or an alias; the default is live.
         """
-        if len(body) > self._settings.max_body_bytes:
+        inputs, pointers, many = read_inputs(_parsed(body))
+        return self._predict(model, version, inputs, pointers, many=many)
+
+    def instances(self, body: bytes, model: str) -> dict[str, Any]:
+        """Answer a request in the shape of KServe's version 1."""
+        request = _parsed(body)
+        inputs = request.get("instances") if isinstance(request, Mapping) else None
+        if not isinstance(inputs, list) or not inputs:
             raise Problem(
-                "too_large",
-                f"the body has {len(body)} bytes; "
-                f"the limit is {self._settings.max_body_bytes}",
-            )
-        try:
-            request = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise Problem("invalid_json", f"the body is not JSON: {error}") from None
-        inputs, pointers, many = read_inputs(request)
+                "invalid_input", "'instances' has to be a list with one or more",
+                "/instances",
+            )  # fmt: skip
+        pointers = [f"/instances/{row}" for row in range(len(inputs))]
+        return self._predict(model, None, inputs, pointers, many=True)
+
+    def _predict(
+        self,
+        model: str | None,
+        version: str | None,
+        inputs: list[Any],
+        pointers: list[str],
+        *,
+        many: bool,
+    ) -> dict[str, Any]:
         try:
             name = model or self._models.default()
             loaded = self._models.get(Reference.of(name, version))
@@ -72,6 +84,7 @@ class Service:
                 "signature": manifest.signature.to_json(),
                 "variants": [variant.to_json() for variant in manifest.variants],
                 "card": manifest.card,
+                "ready": bool(self._registry.aliases(name).get(LIVE)),
             }
         except RegistryError as error:
             raise self._problem(error) from error
@@ -108,3 +121,10 @@ class Service:
         if problem.code == "unavailable":
             log.warning("%s", error)
         return problem
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem("invalid_json", f"the body is not JSON: {error}") from None

@@ -1,6 +1,6 @@
 """One ONNX graph, ready to run; the only module that knows onnxruntime."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,10 @@ Tensors = Mapping[str, np.ndarray[Any, Any]]
 
 
 class Session:
-    """A graph in memory. `inputs` and `outputs` map names to protocol datatypes.
+    """A graph in memory.
+
+    `inputs` and `output_types` map names to the protocol's datatype and the shape,
+    where -1 is any length.
 
     Raises `IntegrityError` when the file is no graph that this runtime runs.
     """
@@ -40,12 +43,24 @@ class Session:
             )
         except Exception as error:  # onnxruntime has no base class of its own
             raise IntegrityError(f"{path.name} does not load: {error}") from error
-        self.inputs = {
-            item.name: _DATATYPES[item.type] for item in self._session.get_inputs()
-        }
-        self.outputs = [item.name for item in self._session.get_outputs()]
+        try:
+            self.inputs = dict(map(_described, self._session.get_inputs()))
+            self.output_types = dict(map(_described, self._session.get_outputs()))
+        except KeyError as error:
+            raise IntegrityError(
+                f"{path.name} has a tensor of type {error}, which cannot be served"
+            ) from None
+        self._outputs = list(self.output_types)
 
-    def run(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
-        """Return every output by name; shapes as the signature says."""
-        answers = self._session.run(None, dict(tensors))
-        return dict(zip(self.outputs, answers, strict=True))
+    def run(
+        self, tensors: Tensors, outputs: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray[Any, Any]]:
+        """Return outputs by name (all, unless some are named)."""
+        names = self._outputs if outputs is None else outputs
+        answers = self._session.run(names, tensors)
+        return dict(zip(names, answers, strict=True))
+
+
+def _described(item: Any) -> tuple[str, tuple[str, tuple[int, ...]]]:
+    shape = tuple(n if isinstance(n, int) else -1 for n in item.shape)
+    return item.name, (_DATATYPES[item.type], shape)

@@ -82,3 +82,102 @@ class Problem(BaseModel):
     retryable: bool
     request_id: str
     pointer: str | None = Field(None, description="JSON pointer to the first fault.")
+
+
+class Instances(BaseModel):
+    """Inputs as KServe's version 1 names them."""
+
+    instances: list[Any]
+
+
+class Error(BaseModel):
+    """An error of the Open Inference Protocol."""
+
+    error: str
+
+
+class Server(BaseModel):
+    """Server metadata."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class Live(BaseModel):
+    """Whether the process answers."""
+
+    live: bool
+
+
+class Ready(Live):
+    """Whether the default model answers."""
+
+    ready: bool
+
+
+class ModelReady(BaseModel):
+    """Whether a model answers."""
+
+    name: str
+    ready: bool
+
+
+class Indexed(BaseModel):
+    """A model in the repository's index."""
+
+    name: str
+    version: str
+    state: str
+    reason: str
+
+
+class TensorMetadata(BaseModel):
+    """A tensor that a model takes or gives; -1 is any length."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class Metadata(BaseModel):
+    """Model metadata."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class Tensor(TensorMetadata):
+    """A tensor with its data, flat or nested, or in the binary part of the body."""
+
+    parameters: dict[str, Any] | None = None
+    data: list[Any] | None = None
+
+
+class WantedOutput(BaseModel):
+    """An output that is wanted."""
+
+    name: str
+    parameters: dict[str, Any] | None = None
+
+
+class Infer(BaseModel):
+    """An inference request."""
+
+    id: str | None = None
+    parameters: dict[str, Any] | None = None
+    inputs: list[Tensor]
+    outputs: list[WantedOutput] | None = None
+
+
+class Inferred(BaseModel):
+    """An inference response."""
+
+    model_name: str
+    model_version: str
+    id: str | None = None
+    parameters: dict[str, Any] | None = None
+    outputs: list[Tensor]

@@ -185,12 +185,13 @@ def test_predict_asks_a_running_service(folder, capsys, monkeypatch):
     import uvicorn
 
     from hotseat_serve.app import create_app
+    from hotseat_serve.open import open_room
     from hotseat_serve.settings import Settings
 
     assert _cli.main(["promote", "mood@1"]) == 0
     settings = Settings(registry=folder.store.uri, cache=str(Path(folder.store.root)))
     server = uvicorn.Server(
-        uvicorn.Config(create_app(settings), port=0, log_level="error")
+        uvicorn.Config(create_app(open_room(settings)), port=0, log_level="error")
     )
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -1,0 +1,193 @@
+"""The room behind every door: a request in, an answer out, whatever happens.
+
+Doors (`handler` for Lambda, `app` for FastAPI) only turn their own requests into
+`Request` and back; which route is meant and how an error is worded is decided here.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from hotseat_registry import Registry
+from hotseat_serve import protocol
+from hotseat_serve.models import Models
+from hotseat_serve.problems import MEDIA_TYPE, Problem
+from hotseat_serve.request import JSON, Answer, Request, packed, plain
+from hotseat_serve.service import Service
+from hotseat_serve.settings import Settings
+
+log = logging.getLogger("hotseat.serve")
+
+Act = Callable[[Request], Answer]
+
+
+@dataclass(slots=True)
+class Count:
+    """What a version was asked so far; nanoseconds as Triton counts them."""
+
+    requests: int = 0
+    failed: int = 0
+    nanoseconds: int = 0
+    last_ms: int = 0
+
+
+@dataclass(slots=True)
+class Room:
+    """Answers every route of the API."""
+
+    models: Models
+    settings: Settings
+    service: Service = field(init=False)
+    counts: dict[tuple[str, int], Count] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make what the routes share."""
+        self.service = Service(self.models)
+
+    @property
+    def registry(self) -> Registry:
+        """Where versions come from."""
+        return self.models.registry
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request; never raises."""
+        try:
+            acts = self._find([unquote(p) for p in request.path.strip("/").split("/")])
+            if not acts:
+                problem = Problem("not_found", f"no route {request.path}")
+                return self._problem(request, problem)
+            if request.method not in acts:
+                allowed = ", ".join(sorted(acts))
+                detail = f"{request.path} takes {allowed}, not {request.method}"
+                answer = self._problem(request, Problem("method_not_allowed", detail))
+                return replace(answer, headers={**answer.headers, "allow": allowed})
+            request = plain(request, self.settings.max_body_bytes)
+            answer = acts[request.method](request)
+        except Problem as problem:
+            return self._problem(request, problem)
+        except Exception:
+            log.exception("request %s failed", request.request_id)
+            detail = "the service failed; its log says why under this request_id"
+            return self._problem(request, Problem("internal", detail))
+        return packed(answer, request)
+
+    def _problem(self, request: Request, problem: Problem) -> Answer:
+        if request.path.startswith("/v2"):
+            return protocol.error(problem)
+        body = orjson.dumps(problem.to_json(request.request_id))
+        return Answer(problem.status, body, {"content-type": MEDIA_TYPE})
+
+    def _find(self, parts: Sequence[str]) -> dict[str, Act]:  # noqa: PLR0911
+        """Return what the methods of a route do; nothing where there is no route."""
+        match parts:
+            case ["model-service"]:
+                return {"POST": self._predict(None, None)}
+            case ["v1", "models"]:
+                return {"GET": lambda _: _json(self.service.catalogue())}
+            case ["v1", "models", name] if name.endswith(":predict"):
+                return {"POST": self._instances(name.removesuffix(":predict"))}
+            case ["v1", "models", name]:
+                return {"GET": lambda _: _json(self.service.model(name))}
+            case ["v1", "models", name, "predict"]:
+                return {"POST": self._predict(name, None)}
+            case ["v1", "models", name, "versions", version, "predict"]:
+                return {"POST": self._predict(name, version)}
+            case ["v2", *rest]:
+                return self._find_v2(rest)
+        return {}
+
+    def _find_v2(self, parts: Sequence[str]) -> dict[str, Act]:  # noqa: PLR0911
+        match parts:
+            case []:
+                return {"GET": lambda _: _json(protocol.server())}
+            case ["health", "live"]:
+                return {"GET": lambda _: _json({"live": True})}
+            case ["health", "ready"]:
+                return {"GET": lambda _: self._ready()}
+            case ["repository", "index"]:
+                return {"POST": lambda _: _json(protocol.index(self.models))}
+            case ["models", name, "versions", version, *verb] if len(verb) < 2:
+                return self._model(name, version, verb[0] if verb else "")
+            case ["models", name, *verb] if len(verb) < 2:
+                return self._model(name, None, verb[0] if verb else "")
+        return {}
+
+    def _model(self, name: str, version: str | None, verb: str) -> dict[str, Act]:
+        def loaded() -> Any:
+            return protocol.get(self.models, name, version)
+
+        acts: dict[str, dict[str, Act]] = {
+            "": {"GET": lambda _: _json(protocol.metadata(self.models, loaded()))},
+            "ready": {"GET": lambda _: _json(_is_ready(loaded().manifest.model))},
+            "config": {"GET": lambda _: _json(protocol.config(loaded()))},
+            "stats": {"GET": lambda _: _json(self._stats(name, version))},
+            "infer": {"POST": lambda request: self._infer(name, version, request)},
+        }
+        return acts.get(verb, {})
+
+    def _infer(self, name: str, version: str | None, request: Request) -> Answer:
+        loaded = protocol.get(self.models, name, version)
+        count = self.counts.setdefault((name, loaded.manifest.version), Count())
+        start = time.perf_counter_ns()
+        count.requests += 1
+        try:
+            return protocol.infer(loaded, request)
+        except BaseException:
+            count.failed += 1
+            raise
+        finally:
+            count.nanoseconds += time.perf_counter_ns() - start
+            count.last_ms = time.time_ns() // 1_000_000
+
+    def _predict(self, name: str | None, version: str | None) -> Act:
+        def act(request: Request) -> Answer:
+            answer = self.service.predict(request.body, name, version)
+            return _json({**answer, "request_id": request.request_id})
+
+        return act
+
+    def _instances(self, name: str) -> Act:
+        """KServe's version 1: ``instances`` in, ``predictions`` out."""
+
+        def act(request: Request) -> Answer:
+            answer = self.service.instances(request.body, name)
+            return _json({**answer, "request_id": request.request_id})
+
+        return act
+
+    def _ready(self) -> Answer:
+        ready = self.service.ready()
+        return _json({"ready": ready, "live": True}, 200 if ready else 503)
+
+    def _stats(self, name: str, version: str | None) -> dict[str, Any]:
+        number = protocol.get(self.models, name, version).manifest.version
+        count = self.counts.get((name, number), Count())
+        good = count.requests - count.failed
+        return {
+            "model_stats": [
+                {
+                    "name": name,
+                    "version": str(number),
+                    "last_inference": count.last_ms,
+                    "inference_count": good,
+                    "execution_count": good,
+                    "inference_stats": {
+                        "success": {"count": good, "ns": count.nanoseconds},
+                        "fail": {"count": count.failed, "ns": 0},
+                    },
+                }
+            ]
+        }
+
+
+def _is_ready(name: str) -> dict[str, Any]:
+    return {"name": name, "ready": True}
+
+
+def _json(body: Any, status: int = 200) -> Answer:
+    return Answer(status, orjson.dumps(body), {"content-type": JSON})
