@@ -47,6 +47,9 @@ wheels: $(READY) ## build both wheels into dist/
 	@$(BIN)/python -m build --wheel --outdir dist ./sdk/python
 	@$(BIN)/python -m build --wheel --outdir dist .
 
+bench: $(READY) ## what serving costs, as ratios to the bare runtime
+	@$(BIN)/python benchmarks/serving.py
+
 bench-registry: $(READY) ## the registry's figures (2 GB blob; SIZE=MB for another)
 	@$(BIN)/python benchmarks/registry.py --size $(or $(SIZE),2048)
 
@@ -55,4 +58,4 @@ ci: lint test demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help venv demo test unit lint fix spec wheels bench-registry ci clean
+.PHONY: help venv demo test unit lint fix spec wheels bench bench-registry ci clean

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from hotseat_registry.errors import IntegrityError
-from hotseat_registry.manifest import Input, Manifest, Signature
+from hotseat_registry.manifest import Field, Input, Manifest, Signature
 from hotseat_serve.problems import Problem
+from hotseat_serve.tensors import DTYPES
 
 Array = np.ndarray[Any, Any]
 
@@ -132,8 +133,133 @@ def _classification(
     return answers
 
 
+def _features(
+    item: Input, _signature: Signature, inputs: Sequence[Any], pointers: Sequence[str]
+) -> Array:
+    """Fill ``[rows, fields]`` from objects that name the fields."""
+    fields = item.fields or ()
+    rows = []
+    for value, pointer in zip(inputs, pointers, strict=True):
+        if not isinstance(value, Mapping):
+            raise Problem("invalid_input", "an input has to be an object", pointer)
+        rows.append([_field(field, value, pointer) for field in fields])
+    if item.datatype == "BYTES":
+        array = np.empty((len(rows), len(fields)), object)
+        array[:] = rows
+        return array
+    return np.array(rows, DTYPES[item.datatype])
+
+
+def _field(field: Field, given: Mapping[str, Any], pointer: str) -> Any:
+    value = given.get(field.name)
+    where = f"{pointer}/{_escaped(field.name)}"
+    if value is None:
+        if field.default is None:
+            raise Problem("invalid_input", f"{field.name!r} is missing", where)
+        return field.default
+    if field.type == "category":
+        if not isinstance(value, str):
+            raise Problem("invalid_input", f"{field.name!r} has to be a string", where)
+        if field.categories is not None and value not in field.categories:
+            known = ", ".join(field.categories)
+            raise Problem(
+                "invalid_input", f"{field.name!r} is not one of {known}", where
+            )
+        return value
+    if isinstance(value, bool):
+        value = int(value)
+    if not isinstance(value, int | float):
+        raise Problem("invalid_input", f"{field.name!r} has to be a number", where)
+    _within(value, field, where)
+    return value
+
+
+def _tensor(
+    item: Input, signature: Signature, inputs: Sequence[Any], pointers: Sequence[str]
+) -> Array:
+    """Fill ``[rows, ...]`` from nested lists: a board, a grid, plain numbers."""
+    shape, rows = item.shape[1:], []
+    for value, at in zip(inputs, pointers, strict=True):
+        pointer = at
+        if isinstance(value, Mapping):
+            pointer = f"{at}/{_escaped(item.name)}"
+            if item.name not in value:
+                raise Problem("invalid_input", f"{item.name!r} is missing", pointer)
+            value = value[item.name]  # noqa: PLW2901 (the rest of it is not ours)
+        elif len(signature.inputs) > 1:
+            raise Problem("invalid_input", "an input has to be an object", pointer)
+        rows.append(value)
+        _check_grid(value, shape, item, pointer)
+    return np.array(rows, DTYPES[item.datatype]).reshape(len(rows), *shape)
+
+
+def _check_grid(value: Any, shape: Sequence[int], item: Input, pointer: str) -> None:
+    if shape:
+        if not isinstance(value, list) or len(value) != shape[0]:
+            raise Problem(
+                "invalid_input", f"here has to be a list of {shape[0]}", pointer
+            )
+        for place, inner in enumerate(value):
+            _check_grid(inner, shape[1:], item, f"{pointer}/{place}")
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        raise Problem("invalid_input", "here has to be a number", pointer)
+    else:
+        _within(value, item, pointer)
+
+
+def _within(value: float, limits: Field | Input, pointer: str) -> None:
+    low, high = limits.minimum, limits.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        least = "anything" if low is None else f"{low:g}"
+        most = "anything" if high is None else f"{high:g}"
+        raise Problem(
+            "invalid_input", f"{value:g} is not between {least} and {most}", pointer
+        )
+
+
+def _escaped(name: str) -> str:
+    """Return a name as RFC 6901 writes it in a pointer."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _regression(
+    _signature: Signature, outputs: Mapping[str, Array]
+) -> list[dict[str, Any]]:
+    """``value`` [rows] or [rows, 1] is the answer."""
+    return [{"value": value} for value in outputs["value"].reshape(-1).tolist()]
+
+
+def _policy(signature: Signature, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
+    """``policy`` [rows, actions] are probabilities, 0 for what is not legal.
+
+    ``value`` [rows], where the model gives it, is what whoever moves may expect.
+    """
+    values = outputs.get("value")
+    answers = []
+    for number, row in enumerate(outputs["policy"].tolist()):
+        actions = signature.labels or tuple(map(str, range(len(row))))
+        legal = {a: p for a, p in zip(actions, row, strict=True) if p > 0}
+        answer: dict[str, Any] = {"actions": legal}
+        if legal:
+            answer["action"] = max(legal, key=legal.__getitem__)
+            answer["probability"] = legal[answer["action"]]
+        if values is not None:
+            answer["value"] = float(values.reshape(-1)[number])
+        answers.append(answer)
+    return answers
+
+
 _Form = Callable[[Input, Signature, Sequence[Any], Sequence[str]], Array]
 _Kind = Callable[[Signature, Mapping[str, Array]], list[dict[str, Any]]]
 
-_FORMS: Mapping[str, _Form] = {"text": _text}
-_KINDS: Mapping[str, _Kind] = {"classification": _classification}
+_FORMS: Mapping[str, _Form] = {
+    "text": _text,
+    "features": _features,
+    "board": _tensor,
+    "tensor": _tensor,
+}
+_KINDS: Mapping[str, _Kind] = {
+    "classification": _classification,
+    "regression": _regression,
+    "policy": _policy,
+}

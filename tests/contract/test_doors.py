@@ -127,3 +127,13 @@ def test_both_doors_answer_alike(room, method, path, body, given):
     assert status < 500
     if "json" in back["content-type"] and "content-encoding" not in back:
         json.loads(data)
+
+
+def test_the_application_documents_every_route_of_the_room(room):
+    """A route that is documented is answered, and one that is not is unknown."""
+    document = create_app(room).openapi()
+    for path, methods in document["paths"].items():
+        parts = path.strip("/").replace("{model}", "mood").replace("{version}", "1")
+        acts = room._find(parts.split("/"))
+        assert {method.upper() for method in methods} == set(acts), path
+    assert len(document["paths"]) == 20

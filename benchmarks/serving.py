@@ -1,0 +1,227 @@
+"""What serving costs: ``make bench``. Ratios to the bare session.run in one run.
+
+In process, event bytes to response bytes, validation included: an API Gateway event as
+a JSON text goes in, the answer as a JSON text comes out. Beside it the usual way:
+FastAPI with a pydantic model behind Mangum, asked with the same events.
+"""
+
+import base64
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import onnx
+import orjson
+from fastapi import FastAPI
+from mangum import Mangum
+from onnx import TensorProto, helper, numpy_helper
+from pydantic import BaseModel
+
+from hotseat_registry import (
+    Input,
+    Manifest,
+    Output,
+    Reference,
+    Registry,
+    Signature,
+    Variant,
+)
+from hotseat_registry.testing import MemoryStore
+from hotseat_serve import event as events
+from hotseat_serve import tensors
+from hotseat_serve.models import Models
+from hotseat_serve.room import Room
+from hotseat_serve.session import Session
+from hotseat_serve.settings import Settings
+
+WIDTH = 32
+CONTEXT = SimpleNamespace(aws_request_id="bench")
+
+
+def network(path):
+    """Write a small network: 32 -> 64 -> 2."""
+    random = np.random.default_rng(0)
+    tensors_ = {
+        "w1": random.normal(size=(WIDTH, 64)),
+        "b1": random.normal(size=64),
+        "w2": random.normal(size=(64, 2)),
+        "b2": random.normal(size=2),
+    }
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gemm", ["features", "w1", "b1"], ["h"]),
+            helper.make_node("Relu", ["h"], ["r"]),
+            helper.make_node("Gemm", ["r", "w2", "b2"], ["z"]),
+            helper.make_node("Softmax", ["z"], ["scores"], axis=1),
+        ],
+        "network",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", WIDTH])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 2])],
+        [numpy_helper.from_array(a.astype(np.float32), n) for n, a in tensors_.items()],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+
+
+def room_of(folder):
+    """Return a room that serves the network as model ``net``."""
+    network(folder / "net.onnx")
+    registry = Registry(MemoryStore())
+    manifest = Manifest(
+        model="net",
+        kind="classification",
+        signature=Signature(
+            inputs=(Input("features", "FP32", (-1, WIDTH), "tensor"),),
+            outputs=(Output("scores", "FP32", (-1, 2)),),
+            labels=("stays", "leaves"),
+        ),
+        variants=(Variant("fp32", "net.onnx"),),
+        default_variant="fp32",
+    )
+    registry.publish(manifest, {"net.onnx": folder / "net.onnx"}, by="bench")
+    registry.promote(Reference("net", version=1), by="bench")
+    settings = Settings(cache=str(folder / "cache"), refresh_seconds=1e9)
+    return Room(Models(registry, settings), settings)
+
+
+def usual(session):
+    """Return the usual way: FastAPI, a pydantic model, Mangum."""
+
+    class Tensor(BaseModel):
+        name: str
+        shape: list[int]
+        datatype: str
+        data: list[float]
+
+    class Body(BaseModel):
+        inputs: list[Tensor]
+
+    app = FastAPI()
+
+    @app.post("/v2/models/net/infer")
+    async def infer(body: Body) -> dict:
+        item = body.inputs[0]
+        array = np.array(item.data, np.float32).reshape(item.shape)
+        scores = session.run({"features": array})["scores"]
+        return {
+            "model_name": "net",
+            "outputs": [
+                {
+                    "name": "scores",
+                    "shape": list(scores.shape),
+                    "datatype": "FP32",
+                    "data": scores.ravel().tolist(),
+                }
+            ],
+        }
+
+    return Mangum(app, lifespan="off")
+
+
+def event_of(body, headers=None):
+    """Return API Gateway's event (REST) as text."""
+    binary = isinstance(body, bytes)
+    return json.dumps(
+        {
+            "httpMethod": "POST",
+            "path": "/v2/models/net/infer",
+            "resource": "/{proxy+}",
+            "headers": {"Content-Type": "application/json", **(headers or {})},
+            "multiValueHeaders": {},
+            "queryStringParameters": None,
+            "multiValueQueryStringParameters": None,
+            "requestContext": {
+                "stage": "prod",
+                "identity": {"sourceIp": "192.0.2.1"},
+                "requestId": "r",
+            },
+            "body": base64.b64encode(body).decode() if binary else body,
+            "isBase64Encoded": binary,
+        }
+    ).encode()
+
+
+def median_us(calls, seconds=4.0):
+    """Return the median microseconds of each call, taken in turn."""
+    for call in calls.values():
+        for _ in range(20):
+            call()
+    spent = {name: [] for name in calls}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        for name, call in calls.items():
+            start = time.perf_counter_ns()
+            call()
+            spent[name].append(time.perf_counter_ns() - start)
+    return {name: statistics.median(times) / 1000 for name, times in spent.items()}
+
+
+def main():
+    """Measure and print a table in Markdown."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        room = room_of(folder)
+        session = Session(folder / "net.onnx")
+        plain = usual(session)
+        print(f"CPU: {cpu()}, one thread a prediction\n")
+        print("| request | raw | Hotseat | FastAPI + Mangum | target |")
+        print("|---|---|---|---|---|")
+        for rows in (1, 1000):
+            table(room, session, plain, rows)
+
+
+def table(room, session, plain, rows):
+    """Measure requests of so many rows."""
+    random = np.random.default_rng(rows)
+    array = random.normal(size=(rows, WIDTH)).astype(np.float32)
+    item = {"name": "features", "shape": [rows, WIDTH], "datatype": "FP32"}
+    data = [round(float(x), 6) for x in array.ravel()]
+    text = event_of(json.dumps({"inputs": [{**item, "data": data}]}))
+    raw = tensors.to_bytes(array)
+    head = json.dumps(
+        {
+            "inputs": [{**item, "parameters": {"binary_data_size": len(raw)}}],
+            "parameters": {"binary_data_output": True},
+        }
+    ).encode()
+    binary = event_of(head + raw, {"Inference-Header-Content-Length": str(len(head))})
+
+    def ours(event):
+        answer = room.answer(events.read(orjson.loads(event), "bench"))
+        return orjson.dumps(events.write(answer))
+
+    assert json.loads(ours(text))["statusCode"] == 200
+    assert json.loads(ours(binary))["statusCode"] == 200
+    assert plain(orjson.loads(text), CONTEXT)["statusCode"] == 200
+    times = median_us(
+        {
+            "raw": lambda: session.run({"features": array}),
+            "json": lambda: ours(text),
+            "binary": lambda: ours(binary),
+            "usual": lambda: orjson.dumps(plain(orjson.loads(text), CONTEXT)),
+        }
+    )
+    base = times["raw"]
+    for kind, target in (("json", "< 4x" if rows == 1 else "< 5x"),
+                         ("binary", "< 2x" if rows > 1 else "")):  # fmt: skip
+        other = f"{times['usual'] / base:.1f}x" if kind == "json" else ""
+        print(
+            f"| {rows:,} x {WIDTH}, {kind} | {base:.1f} us | "
+            f"{times[kind] / base:.1f}x | {other} | {target} |"
+        )
+
+
+def cpu():
+    """Return the processor's name."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "unknown"
+
+
+if __name__ == "__main__":
+    main()
