@@ -140,7 +140,7 @@ class Signature(Record):
     labels: tuple[str, ...] = ()
     max_rows: int | None = None
     """Inputs in one request."""
-    non_finite: bool = False
+    non_finite: bool | None = None
     """Whether numbers may be NaN or infinite, as where NaN means missing."""
 
     def __post_init__(self) -> None:

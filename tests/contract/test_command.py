@@ -57,6 +57,8 @@ def test_promote_and_roll_back(folder, capsys):
         "would move mood#live: 2 -> 1",
         "mood#live: 2 -> 1",
     ]
+    assert _cli.main(["promote", "mood@1", "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["before"] == 1
     assert _cli.main(["history", "mood", "--json"]) == 0
     entries = json.loads(capsys.readouterr().out)
     assert [(e["by"], e["after"], e.get("because")) for e in entries] == [

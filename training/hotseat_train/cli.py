@@ -14,6 +14,7 @@ from hotseat_registry.verbs.command import (
     answering,
     author,
     registry,
+    watched,
 )
 from hotseat_train.errors import TrainError
 
@@ -183,13 +184,15 @@ def _publish(arguments: argparse.Namespace) -> int:
     from hotseat_train.publish import publish as give
 
     target = registry(arguments)
-    manifest = give(
-        run.find(arguments.run),
-        target,
-        by=author(),
-        max_loss=arguments.max_loss,
-        variants=tuple(arguments.variant),
-    )
+    with watched() as watch:
+        manifest = give(
+            run.find(arguments.run),
+            target,
+            by=author(),
+            max_loss=arguments.max_loss,
+            variants=tuple(arguments.variant),
+            watch=watch,
+        )
     print(f"published {manifest.reference} to {target.store.uri}")
     for name, file in manifest.files.items():
         print(f"  {name}  {file.size:,} bytes  sha256 {file.sha256[:12]}")

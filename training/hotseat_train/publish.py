@@ -4,8 +4,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from hotseat_registry import Manifest, Registry, Variant
-from hotseat_train.errors import GateError
+import onnx
+
+from hotseat_registry import LIVE, Manifest, Registry, Variant
+from hotseat_registry.registry import Watch, unwatched
+from hotseat_train.errors import GateError, ParityError
 from hotseat_train.run import Run
 
 MAX_LOSS = 0.5
@@ -18,6 +21,7 @@ def publish(
     by: str,
     max_loss: float = MAX_LOSS,
     variants: tuple[str, ...] = (),
+    watch: Watch = unwatched,
 ) -> Manifest:
     """Publish a run's `variants` (all, if none are named) and return the manifest.
 
@@ -32,11 +36,30 @@ def publish(
     for variant in chosen:
         gate(variant, first, max_loss)
     smallest = min(chosen, key=lambda variant: variant.metrics["bytes"])
+    for variant in chosen:
+        _check(Path(run.folder, variant.file))
+    live = registry.aliases(manifest.model).get(LIVE)
+    parent = f"{manifest.model}@{live}" if live else None
     names = {variant.file for variant in chosen} | {run.golden.name, run.curve.name}
     files = {name: Path(run.folder, name) for name in sorted(names)}
     return registry.publish(
-        replace(manifest, variants=chosen, default_variant=smallest.name), files, by=by
+        replace(
+            manifest,
+            variants=chosen,
+            default_variant=smallest.name,
+            lineage={**manifest.lineage, "parent": parent},
+        ),
+        files,
+        by=by,
+        watch=watch,
     )
+
+
+def _check(path: Path) -> None:
+    try:
+        onnx.checker.check_model(str(path))
+    except onnx.checker.ValidationError as error:
+        raise ParityError(f"{path} is no valid ONNX graph: {error}") from None
 
 
 def gate(variant: Variant, first: Variant, max_loss: float) -> None:

@@ -77,6 +77,7 @@ def moving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="print the plan and stop there"
     )
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def registry(arguments: argparse.Namespace) -> Registry:

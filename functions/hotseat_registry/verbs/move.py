@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from hotseat_registry.entry import Entry
 from hotseat_registry.errors import GateError
 from hotseat_registry.gate import Gate
 from hotseat_registry.names import LIVE, Reference
@@ -43,7 +44,7 @@ def _promote(arguments: argparse.Namespace) -> int:
     after = source.resolve(reference).version
     before = source.aliases(reference.model).get(arguments.to)
     if arguments.dry_run:
-        return plan(reference.model, arguments.to, before, after)
+        return plan(reference.model, arguments.to, before, after, arguments)
     entry = source.promote(
         Reference(reference.model, version=after),
         arguments.to,
@@ -51,8 +52,7 @@ def _promote(arguments: argparse.Namespace) -> int:
         because=arguments.because,
         override=arguments.override,
     )
-    print(f"{entry.model}#{entry.alias}: {way(entry)}")
-    return DONE
+    return _done(entry, arguments)
 
 
 def rollback(parser: argparse.ArgumentParser) -> Run:
@@ -78,7 +78,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
         before, after = source.plan_rollback(
             arguments.model, arguments.alias, arguments.steps
         )
-        return plan(arguments.model, arguments.alias, before, after)
+        return plan(arguments.model, arguments.alias, before, after, arguments)
     entry = source.rollback(
         arguments.model,
         arguments.alias,
@@ -86,8 +86,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
         by=author(),
         because=arguments.because,
     )
-    print(f"{entry.model}#{entry.alias}: {way(entry)}")
-    return DONE
+    return _done(entry, arguments)
 
 
 def gate(parser: argparse.ArgumentParser) -> Run:
@@ -100,7 +99,6 @@ def gate(parser: argparse.ArgumentParser) -> Run:
     parser.epilog = "example: hotseat gate sentiment --set gate.json"
     parser.add_argument("model")
     parser.add_argument("--set", type=Path, metavar="FILE", help="the new gate, JSON")
-    parser.add_argument("--json", action="store_true", help="print JSON")
     moving(parser)
     return _gate
 
@@ -129,7 +127,22 @@ def _steps(text: str) -> int:
     return steps
 
 
-def plan(model: str, alias: str, before: int | None, after: int) -> int:
+def plan(
+    model: str,
+    alias: str,
+    before: int | None,
+    after: int,
+    arguments: argparse.Namespace,
+) -> int:
     """Say what a move would do."""
+    if arguments.json:
+        return print_json({"alias": alias, "before": before, "after": after})
     print(f"would move {model}#{alias}: {before or 'nowhere'} -> {after}")
+    return DONE
+
+
+def _done(entry: Entry, arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        return print_json(entry.to_json())
+    print(f"{entry.model}#{entry.alias}: {way(entry)}")
     return DONE
