@@ -5,6 +5,7 @@ The same two marks stand in the command line, logs, documents and errors.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hotseat_registry.errors import BadNameError
 
@@ -52,13 +53,14 @@ class Reference:
         model, _, alias = text.partition("#")
         return cls(check_name(model), alias=check_name(alias or LIVE, "alias"))
 
-    @classmethod
-    def of(cls, model: str, version: str | int | None = None) -> "Reference":
+    @staticmethod
+    @lru_cache(256)  # a service is asked for the same few again and again
+    def of(model: str, version: str | int | None = None) -> "Reference":
         """Name a version of `model` by a number or an alias, the default being live."""
         text = str(LIVE if version is None else version)
         if text.isascii() and text.isdigit():
-            return cls(check_name(model), version=parse_version(text))
-        return cls(check_name(model), alias=check_name(text, "alias"))
+            return Reference(check_name(model), version=parse_version(text))
+        return Reference(check_name(model), alias=check_name(text, "alias"))
 
 
 def parse_version(text: str) -> int:

@@ -6,6 +6,7 @@ index. Every error is ``{"error": "..."}``.
 """
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -104,10 +105,9 @@ class Wanted:
 def infer(loaded: Loaded, request: Request) -> Answer:
     """Answer an inference request; raises `Problem` (invalid_input, invalid_json)."""
     head, rest = _split(request)
-    parser = simdjson.Parser()  # one a request: it reuses its memory while views live
     try:
-        document: Any = parser.parse(head)
-    except (ValueError, RuntimeError) as error:
+        document = _parsed(head)
+    except ValueError as error:
         raise Problem("invalid_json", f"the request is not JSON: {error}") from None
     if not isinstance(document, simdjson.Object):
         raise _bad("the request has to be a JSON object")
@@ -118,6 +118,21 @@ def infer(loaded: Loaded, request: Request) -> Answer:
         raise _bad("id has to be a string")
     outputs = loaded.session.run(given, [item.name for item in wanted])
     return _answer(loaded, identity, wanted, outputs)
+
+
+_thread = threading.local()
+
+
+def _parsed(head: bytes) -> Any:
+    """Parse with the thread's own parser, whose memory is there already."""
+    parser = getattr(_thread, "parser", None)
+    if parser is not None:
+        try:
+            return parser.parse(head)
+        except RuntimeError:
+            pass  # something still looks at the last document: leave that parser to it
+    _thread.parser = simdjson.Parser()
+    return _thread.parser.parse(head)
 
 
 def _split(request: Request) -> tuple[bytes, memoryview]:

@@ -25,6 +25,8 @@ log = logging.getLogger("hotseat.serve")
 
 Act = Callable[[Request], Answer]
 
+_ROUTES = 256  # kept; a stranger's made-up paths fill no memory
+
 
 @dataclass(slots=True)
 class Count:
@@ -44,6 +46,7 @@ class Room:
     settings: Settings
     service: Service = field(init=False)
     counts: dict[tuple[str, int], Count] = field(default_factory=dict)
+    _routes: dict[str, dict[str, Act]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make what the routes share."""
@@ -57,7 +60,7 @@ class Room:
     def answer(self, request: Request) -> Answer:
         """Answer a request; never raises."""
         try:
-            acts = self._find([unquote(p) for p in request.path.strip("/").split("/")])
+            acts = self._route(request.path)
             if not acts:
                 problem = Problem("not_found", f"no route {request.path}")
                 return self._problem(request, problem)
@@ -81,6 +84,15 @@ class Room:
             return protocol.error(problem)
         body = orjson.dumps(problem.to_json(request.request_id))
         return Answer(problem.status, body, {"content-type": MEDIA_TYPE})
+
+    def _route(self, path: str) -> dict[str, Act]:
+        """Find a route, and keep it: games ask the same few again and again."""
+        acts = self._routes.get(path)
+        if acts is None:
+            acts = self._find([unquote(part) for part in path.strip("/").split("/")])
+            if acts and len(self._routes) < _ROUTES:
+                self._routes[path] = acts
+        return acts
 
     def _find(self, parts: Sequence[str]) -> dict[str, Act]:  # noqa: PLR0911
         """Return what the methods of a route do; nothing where there is no route."""

@@ -1,5 +1,6 @@
 """Stores that fail, processes that race and die: nothing lost, nothing half done."""
 
+import json
 import os
 import random
 import signal
@@ -254,3 +255,19 @@ def test_a_truncated_blob_and_a_newer_manifest_are_named(tmp_path, publish):
     path.write_bytes(sealed({**document, "format": 2}))
     with pytest.raises(IntegrityError, match=r"mood@1 has manifest format 2.*update"):
         registry.resolve(Reference("mood", version=1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["folder", "s3"])
+def test_a_large_blob_takes_little_memory(kind, tmp_path, request):
+    """A blob goes in and comes out a piece at a time: 256 MB in under 100 more."""
+    uri, environment = place(kind, tmp_path, request)
+    script = Path(__file__).parents[2] / "benchmarks/registry.py"
+    done = subprocess.run(
+        [sys.executable, script, "--blob", uri, tmp_path, "--size", "256"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        check=True,
+    )
+    peak = json.loads(done.stdout)
+    assert peak["peak_mb"] - peak["base_mb"] < 100
