@@ -5,6 +5,7 @@ binary tensor data, classification, statistics, model configuration and reposito
 index. Every error is ``{"error": "..."}``.
 """
 
+import contextlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,9 @@ from hotseat_serve.tensors import Array, TensorError
 
 BINARY = "application/octet-stream"
 _LENGTH = "inference-header-content-length"
+_SMALL = 4096
+_OBJECT = (dict, simdjson.Object)
+_LIST = (list, simdjson.Array)
 EXTENSIONS = [
     "binary_tensor_data", "classification", "model_configuration", "model_repository",
     "statistics",
@@ -109,7 +113,7 @@ def infer(loaded: Loaded, request: Request) -> Answer:
         document = _parsed(head)
     except ValueError as error:
         raise Problem("invalid_json", f"the request is not JSON: {error}") from None
-    if not isinstance(document, simdjson.Object):
+    if not isinstance(document, _OBJECT):
         raise _bad("the request has to be a JSON object")
     given = _inputs(document, loaded, rest)
     wanted = _wanted(document, loaded)
@@ -124,13 +128,25 @@ _thread = threading.local()
 
 
 def _parsed(head: bytes) -> Any:
+    """Parse JSON; raises `ValueError`.
+
+    A small request is quickest as Python's own objects. Of a large one simdjson hands
+    on the numbers without an object for each; what it does not read (numbers of more
+    than 64 bits) is left to orjson.
+    """
+    if len(head) >= _SMALL:
+        with contextlib.suppress(ValueError):
+            return _viewed(head)
+    return orjson.loads(head)
+
+
+def _viewed(head: bytes) -> Any:
     """Parse with the thread's own parser, whose memory is there already."""
     parser = getattr(_thread, "parser", None)
     if parser is not None:
-        try:
+        # RuntimeError: something still looks at its last document, so leave it to that
+        with contextlib.suppress(RuntimeError):
             return parser.parse(head)
-        except RuntimeError:
-            pass  # something still looks at the last document: leave that parser to it
     _thread.parser = simdjson.Parser()
     return _thread.parser.parse(head)
 
@@ -148,7 +164,7 @@ def _split(request: Request) -> tuple[bytes, memoryview]:
 
 def _inputs(document: Any, loaded: Loaded, rest: memoryview) -> dict[str, Array]:
     items: Any = document.get("inputs")
-    if not isinstance(items, simdjson.Array) or not len(items):
+    if not isinstance(items, _LIST) or not len(items):
         raise _bad("inputs has to be a list with one or more tensors")
     expected = loaded.session.inputs
     given: dict[str, Array] = {}
@@ -169,7 +185,7 @@ def _inputs(document: Any, loaded: Loaded, rest: memoryview) -> dict[str, Array]
 def _input(
     item: Any, expected: Mapping[str, Any], rest: memoryview
 ) -> tuple[str, Array, memoryview]:
-    if not isinstance(item, simdjson.Object):
+    if not isinstance(item, _OBJECT):
         raise _bad("an input has to be an object")
     name: Any = item.get("name")
     datatype = item.get("datatype")
@@ -179,7 +195,9 @@ def _input(
     if datatype != want:
         raise _bad(f"input {name!r} is {want}, not {datatype}")
     given = item.get("shape")
-    shape: Any = given.as_list() if isinstance(given, simdjson.Array) else None
+    shape: Any = given.as_list() if isinstance(given, simdjson.Array) else given
+    if not isinstance(shape, list):
+        shape = None
     if shape is None or not all(type(n) is int and n >= 0 for n in shape):
         raise _bad(f"input {name!r} needs a shape, a list of whole numbers")
     if len(shape) != len(dims) or any(
@@ -229,13 +247,13 @@ def _wanted(document: Any, loaded: Loaded) -> list[Wanted]:
     names = list(loaded.session.output_types)
     everything = bool(_parameters(document).get("binary_data_output"))
     items: Any = document.get("outputs")
-    if items is None or (isinstance(items, simdjson.Array) and not len(items)):
+    if items is None or (isinstance(items, _LIST) and not len(items)):
         return [Wanted(name, everything) for name in names]
-    if not isinstance(items, simdjson.Array):
+    if not isinstance(items, _LIST):
         raise _bad("outputs has to be a list")
     wanted = []
     for item in items:
-        name = item.get("name") if isinstance(item, simdjson.Object) else None
+        name = item.get("name") if isinstance(item, _OBJECT) else None
         if name not in names:
             raise _bad(f"unknown output {name!r}; the model has {', '.join(names)}")
         own = _parameters(item)
@@ -248,7 +266,9 @@ def _wanted(document: Any, loaded: Loaded) -> list[Wanted]:
 
 def _parameters(item: Any) -> dict[str, Any]:
     found = item.get("parameters")
-    return dict(found.as_dict()) if isinstance(found, simdjson.Object) else {}
+    if isinstance(found, simdjson.Object):
+        return dict(found.as_dict())
+    return found if isinstance(found, dict) else {}
 
 
 def _answer(
