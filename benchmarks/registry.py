@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
+import cpu
 
 from hotseat_registry import (
     Input,
@@ -127,14 +128,6 @@ def varint(value):
     return bytes([*data, value])
 
 
-def cpu():
-    """Return the processor's name."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return "unknown"
-
-
 def measure(folder, size):
     """Return rows of (what, target, folder, S3)."""
     model = folder / "model.onnx"
@@ -213,7 +206,7 @@ def main():
             rows = measure(Path(folder), arguments.size)
     finally:
         server.terminate()
-    print(f"CPU: {cpu()}; S3 is moto's server on loopback\n")
+    print(f"CPU: {cpu.name()}; S3 is moto's server on loopback\n")
     print("| what | target | folder | S3 |\n|---|---|---|---|")
     for row in rows:
         print(f"| {' | '.join(row)} |")

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import cpu
 import numpy as np
 import onnx
 import orjson
@@ -167,7 +168,7 @@ def main():
         room = room_of(folder)
         session = Session(folder / "net.onnx")
         plain = usual(session)
-        print(f"CPU: {cpu()}, one thread a prediction\n")
+        print(f"CPU: {cpu.name()}, one thread a prediction\n")
         print("| request | raw | Hotseat | FastAPI + Mangum | target |")
         print("|---|---|---|---|---|")
         for rows in (1, 1000):
@@ -213,14 +214,6 @@ def table(room, session, plain, rows):
             f"| {rows:,} x {WIDTH}, {kind} | {base:.1f} us | "
             f"{times[kind] / base:.1f}x | {other} | {target} |"
         )
-
-
-def cpu():
-    """Return the processor's name."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return "unknown"
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ Shapes: docs.aws.amazon.com/apigateway, "Lambda proxy integrations for REST APIs
 "Lambda proxy integrations for HTTP APIs".
 """
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
+import pybase64
 
 from hotseat_serve.request import Answer, Request
 
@@ -30,7 +30,7 @@ def read(event: Mapping[str, Any], request_id: str) -> Request | None:
     headers = {k.lower(): v for k, v in (event.get("headers") or {}).items()}
     body = event.get("body") or ""
     if event.get("isBase64Encoded"):
-        data = base64.b64decode(body)
+        data = pybase64.b64decode(body)
     else:
         data = body.encode("utf-8", "surrogatepass")
     return Request(method, path, data, headers, request_id)
@@ -56,7 +56,7 @@ def write(answer: Answer) -> dict[str, Any]:
     headers = dict(answer.headers)
     kind = headers.get("content-type", "")
     text = "json" in kind and "content-encoding" not in headers
-    body = answer.body.decode() if text else base64.b64encode(answer.body).decode()
+    body = answer.body.decode() if text else pybase64.b64encode(answer.body).decode()
     return {
         "statusCode": answer.status,
         "headers": headers,

@@ -9,15 +9,22 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-if TYPE_CHECKING:
-    from hotseat_train.tasks.task import Rows
-
 OPTIMIZERS = ("gd", "sgd", "adam")
+
+
+class Rows(Protocol):
+    """Encoded inputs, from which batches are taken."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    def take(self, rows: np.ndarray[Any, Any]) -> tuple[torch.Tensor, ...]:
+        """Return the module's arguments for these rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,8 @@ class State:
 
 def fit(
     module: torch.nn.Module,
-    train: "tuple[Rows, tuple[int, ...]]",
-    validation: "tuple[Rows, tuple[int, ...]]",
+    train: tuple[Rows, tuple[int, ...]],
+    validation: tuple[Rows, tuple[int, ...]],
     plan: Plan,
     *,
     checkpoint: Path | None = None,
@@ -103,7 +110,7 @@ def fit(
 
 
 def measure(
-    module: torch.nn.Module, rows: "Rows", targets: tuple[int, ...]
+    module: torch.nn.Module, rows: Rows, targets: tuple[int, ...]
 ) -> tuple[float, float]:
     """Return the mean cross-entropy and the accuracy."""
     module.eval()
@@ -117,7 +124,7 @@ def measure(
 
 def _pass(
     module: torch.nn.Module,
-    rows: "Rows",
+    rows: Rows,
     targets: torch.Tensor,
     optimizer: torch.optim.Optimizer,
     plan: Plan,

@@ -1,5 +1,25 @@
 """Where bytes lie: a folder, a bucket, memory; one behaviour."""
 
-from hotseat_registry.stores.store import Moved, Store, Stored, nobody, open_store
+from pathlib import Path
+
+from hotseat_registry.errors import StoreError
+from hotseat_registry.stores.store import Moved, Store, Stored, nobody
 
 __all__ = ["Moved", "Store", "Stored", "nobody", "open_store"]
+
+
+def open_store(uri: str) -> Store:
+    """Open ``s3://bucket/prefix``, ``file://folder`` or a plain path.
+
+    Raises `StoreError` for any other scheme.
+    """
+    scheme, mark, rest = uri.partition("://")
+    if mark and scheme == "s3":
+        from hotseat_registry.stores.s3 import S3Store
+
+        return S3Store(uri)
+    if mark and scheme != "file":
+        raise StoreError(f"{uri!r}: a registry is s3://bucket/prefix or file://folder")
+    from hotseat_registry.stores.folder import FolderStore
+
+    return FolderStore(Path(rest if mark else uri))

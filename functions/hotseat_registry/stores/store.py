@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from hotseat_registry.errors import StoreError
-
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -62,20 +60,3 @@ class Store(Protocol):
 
     def download(self, key: str, file: IO[bytes], moved: Moved = nobody) -> None:
         """Append the object to `file`, a piece at a time; raises `NotFoundError`."""
-
-
-def open_store(uri: str) -> Store:
-    """Open ``s3://bucket/prefix``, ``file://folder`` or a plain path.
-
-    Raises `StoreError` for any other scheme.
-    """
-    scheme, mark, rest = uri.partition("://")
-    if mark and scheme == "s3":
-        from hotseat_registry.stores.s3 import S3Store
-
-        return S3Store(uri)
-    if mark and scheme != "file":
-        raise StoreError(f"{uri!r}: a registry is s3://bucket/prefix or file://folder")
-    from hotseat_registry.stores.folder import FolderStore
-
-    return FolderStore(Path(rest if mark else uri))

@@ -3,22 +3,11 @@
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 
 from hotseat_registry import Signature
 from hotseat_train.dataset import Dataset, Split
-from hotseat_train.fit import Plan
-
-
-class Rows(Protocol):
-    """Encoded inputs, from which batches are taken."""
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-
-    def take(self, rows: np.ndarray[Any, Any]) -> tuple[torch.Tensor, ...]:
-        """Return the module's arguments for these rows."""
+from hotseat_train.fit import Plan, Rows
 
 
 class Learner(Protocol):
