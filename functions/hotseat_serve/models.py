@@ -62,6 +62,7 @@ class Models:
         self.registry = registry
         self._settings = settings
         self._clock = clock
+        self._default = settings.default_model
         self._lock = threading.RLock()
         self._followed: dict[Reference, Followed] = {}
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
@@ -83,16 +84,18 @@ class Models:
     def default(self) -> str:
         """Return the model that POST /model-service asks.
 
+        Without a setting it is the only live one, found once: another that comes to
+        life later changes nothing for whoever asks already.
         Raises `NotFoundError` when there is none, or several and none is named.
         """
-        if self._settings.default_model:
-            return self._settings.default_model
-        names = [name for name in self.registry.models() if self.registry.aliases(name)]
-        if len(names) != 1:
-            raise NotFoundError(
-                f"{len(names)} models are live: set HOTSEAT_DEFAULT_MODEL"
-            )
-        return names[0]
+        if not self._default:
+            live = [n for n in self.registry.models() if self.registry.aliases(n)]
+            if len(live) != 1:
+                raise NotFoundError(
+                    f"{len(live)} models are live: set HOTSEAT_DEFAULT_MODEL"
+                )
+            self._default = live[0]
+        return self._default
 
     def _follow(self, reference: Reference) -> Loaded:
         followed = self._followed.get(reference)

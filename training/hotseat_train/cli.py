@@ -69,6 +69,7 @@ def _train(arguments: argparse.Namespace) -> int:
     plan = replace(plan, **{k: v for k, v in given.items() if v is not None})
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = arguments.run or run.RUNS / task.name / f"{now}-{plan.optimizer}"
+    print(f"reading and encoding the data of {task.name} ...", flush=True)
     with epochs(f"{task.name}, {plan.optimizer}", plan.max_epochs) as report:
         made = begin(task, plan, folder, rows=arguments.rows, report=report)
     record = made.read()

@@ -161,7 +161,12 @@ def client(service: str = "s3") -> Any:
     """Return an AWS client that retries throttling; raises `StoreError`."""
     try:
         return boto3.client(
-            service, config=Config(retries={"mode": "standard", "max_attempts": 5})
+            service,
+            config=Config(
+                retries={"mode": "standard", "max_attempts": 5},
+                connect_timeout=5,
+                read_timeout=30,
+            ),
         )
     except BotoCoreError as error:  # no region, a broken profile ...
         raise StoreError(f"{service}: {error}") from error

@@ -136,7 +136,7 @@ def test_a_version_can_be_asked_by_number(models, publish):
     assert [loaded.manifest.version for loaded in asked] == [2, 1]
 
 
-def test_the_default_is_the_only_live_model(models, registry, publish):
+def test_the_default_is_the_only_live_model(models, registry, publish, tmp_path):
     """Without a name there must be exactly one model that is live."""
     publish()
     with pytest.raises(RegistryError, match="0 models are live"):
@@ -145,8 +145,10 @@ def test_the_default_is_the_only_live_model(models, registry, publish):
     publish(model="other")
     assert models.default() == "mood"
     registry.promote(Reference("other", version=1), by="ada")
+    assert models.default() == "mood"
+    later = Models(registry, Settings(cache=str(tmp_path)))
     with pytest.raises(RegistryError, match="HOTSEAT_DEFAULT_MODEL"):
-        models.default()
+        later.default()
 
 
 def test_threads_share_one_load(models, registry, publish, monkeypatch):
@@ -161,3 +163,23 @@ def test_threads_share_one_load(models, registry, publish, monkeypatch):
     for thread in threads:
         thread.join()
     assert len(fetched) == 1
+
+
+def test_between_refreshes_the_registry_is_not_asked(publish, seconds, tmp_path):
+    """A request that comes within the refresh time costs the store nothing."""
+    asked = []
+    registry = Registry(MemoryStore(lambda *what: asked.append(what)))
+    models = Models(
+        registry, Settings(refresh_seconds=10, cache=str(tmp_path)), seconds
+    )
+    publish(registry)
+    promote(registry, 1)
+    models.get(Reference.of(models.default()))
+    asked.clear()
+    for now in (0.1, 9.9):
+        seconds.now = now
+        models.get(Reference.of(models.default()))
+    assert asked == []
+    seconds.now = 10
+    models.get(Reference.of(models.default()))
+    assert asked == [("read", layout.head("mood"))]
