@@ -219,13 +219,7 @@ class Registry:
         `UntrustedError`, and `AliasMovedError` when somebody changed the model
         meanwhile.
         """
-        check_name(alias, "alias")
-        head = self.ledger.newest(reference.model)
-        manifest = self.resolve(reference)
-        self._check_there(head, manifest)
-        self.check_trust(manifest)
-        if alias == LIVE and override is None:
-            self._check_gate(head, manifest)
+        head, manifest = self._admitted(reference, alias, override)
         change = Entry(
             reference.model,
             PROMOTE,
@@ -237,6 +231,17 @@ class Registry:
             override=override,
         )
         return self.ledger.change(head, change)
+
+    def plan_promote(
+        self, reference: Reference, alias: str = LIVE, *, override: str | None = None
+    ) -> tuple[int | None, int]:
+        """Return where `alias` stands and where `promote` would move it.
+
+        Raises what `promote` would.
+        """
+        head, manifest = self._admitted(reference, alias, override)
+        before = head.entry.aliases.get(alias) if head else None
+        return before, manifest.version
 
     def rollback(
         self,
@@ -287,6 +292,19 @@ class Registry:
     def time(self) -> str:
         """Return the time as it stands in manifests and entries."""
         return self.clock().astimezone(UTC).isoformat(timespec="milliseconds")
+
+    def _admitted(
+        self, reference: Reference, alias: str, override: str | None
+    ) -> tuple[Head | None, Manifest]:
+        """Return a version that may be promoted, and the head it was held against."""
+        check_name(alias, "alias")
+        head = self.ledger.newest(reference.model)
+        manifest = self.resolve(reference)
+        self._check_there(head, manifest)
+        self.check_trust(manifest)
+        if alias == LIVE and override is None:
+            self._check_gate(head, manifest)
+        return head, manifest
 
     def _check_there(self, head: Head | None, manifest: Manifest) -> None:
         if head and manifest.version in head.entry.retired:

@@ -52,10 +52,13 @@ def test_promote_and_roll_back(folder, capsys):
     assert _cli.main(["rollback", "mood", "--because", "false alarms"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "mood#live: nowhere -> 1",
+        "done: entry 1 of the ledger, by ada",
         "mood#live: 1 -> 2",
-        "would move mood#live: 2 -> 1",
-        "would move mood#live: 2 -> 1",
+        "done: entry 2 of the ledger, by ada",
+        "mood#live: 2 -> 1",  # what the two dry runs would do
         "mood#live: 2 -> 1",
+        "mood#live: 2 -> 1",
+        "done: entry 3 of the ledger, by ada",
     ]
     assert _cli.main(["promote", "mood@1", "--dry-run", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["before"] == 1

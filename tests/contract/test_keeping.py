@@ -283,6 +283,7 @@ def test_keeping_house_by_command(tmp_path, publish, monkeypatch, capsys):
         (f"gate mood --set {tmp_path}/gate.json", 0, "the gate is set"),
         ("gate mood", 0, '"max_bytes": 1'),
         ("promote mood@2", 1, "does not pass the gate"),
+        ("promote mood@2 --dry-run", 1, "does not pass the gate"),
         ("promote mood@2 --override tonight", 0, "1 -> 2"),
         ("history mood", 0, "tonight"),
         ("history mood --at 2099-01-01", 0, "2"),

@@ -16,7 +16,6 @@ from hotseat_registry.verbs.command import (
     moving,
     print_json,
     registry,
-    way,
 )
 
 _REFERENCE = "a version: sentiment@3, sentiment#canary"
@@ -41,10 +40,11 @@ def promote(parser: argparse.ArgumentParser) -> Run:
 def _promote(arguments: argparse.Namespace) -> int:
     source = registry(arguments)
     reference = Reference.parse(arguments.reference)
-    after = source.resolve(reference).version
-    before = source.aliases(reference.model).get(arguments.to)
-    if arguments.dry_run:
-        return plan(reference.model, arguments.to, before, after, arguments)
+    before, after = source.plan_promote(
+        reference, arguments.to, override=arguments.override
+    )
+    if not _plan(reference.model, arguments.to, before, after, arguments):
+        return DONE
     entry = source.promote(
         Reference(reference.model, version=after),
         arguments.to,
@@ -74,11 +74,11 @@ def rollback(parser: argparse.ArgumentParser) -> Run:
 @answering()
 def _rollback(arguments: argparse.Namespace) -> int:
     source = registry(arguments)
-    if arguments.dry_run:
-        before, after = source.plan_rollback(
-            arguments.model, arguments.alias, arguments.steps
-        )
-        return plan(arguments.model, arguments.alias, before, after, arguments)
+    before, after = source.plan_rollback(
+        arguments.model, arguments.alias, arguments.steps
+    )
+    if not _plan(arguments.model, arguments.alias, before, after, arguments):
+        return DONE
     entry = source.rollback(
         arguments.model,
         arguments.alias,
@@ -127,22 +127,23 @@ def _steps(text: str) -> int:
     return steps
 
 
-def plan(
+def _plan(
     model: str,
     alias: str,
     before: int | None,
     after: int,
     arguments: argparse.Namespace,
-) -> int:
-    """Say what a move would do."""
-    if arguments.json:
-        return print_json({"alias": alias, "before": before, "after": after})
-    print(f"would move {model}#{alias}: {before or 'nowhere'} -> {after}")
-    return DONE
+) -> bool:
+    """Say what will move from where to where; return whether to do it."""
+    if not arguments.json:
+        print(f"{model}#{alias}: {before or 'nowhere'} -> {after}")
+    elif arguments.dry_run:
+        print_json({"alias": alias, "before": before, "after": after})
+    return not arguments.dry_run
 
 
 def _done(entry: Entry, arguments: argparse.Namespace) -> int:
     if arguments.json:
         return print_json(entry.to_json())
-    print(f"{entry.model}#{entry.alias}: {way(entry)}")
+    print(f"done: entry {entry.sequence} of the ledger, by {entry.by}")
     return DONE
