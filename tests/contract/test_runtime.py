@@ -1,0 +1,177 @@
+"""The handler under AWS's own runtime client, over the Lambda runtime API.
+
+The API is served here as its documentation says (docs.aws.amazon.com/lambda, "Using the
+Lambda runtime API"); the client that polls it is awslambdaric, as in every image.
+"""
+
+import base64
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from hotseat_registry import Reference, open_registry
+
+REST = {
+    "resource": "/{proxy+}",
+    "httpMethod": "POST",
+    "headers": {"Content-Type": "application/json", "Host": "api.example"},
+    "multiValueHeaders": {"Content-Type": ["application/json"]},
+    "queryStringParameters": None,
+    "pathParameters": {"proxy": "model-service"},
+    "stageVariables": None,
+    "requestContext": {
+        "resourceId": "2gxmpl",
+        "resourcePath": "/{proxy+}",
+        "httpMethod": "POST",
+        "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+        "stage": "prod",
+        "identity": {"sourceIp": "192.0.2.1", "userAgent": "game"},
+    },
+    "isBase64Encoded": False,
+}
+HTTP = {
+    "version": "2.0",
+    "routeKey": "$default",
+    "rawQueryString": "",
+    "headers": {"content-type": "application/json", "host": "api.example"},
+    "requestContext": {
+        "accountId": "123456789012",
+        "apiId": "api-id",
+        "domainName": "id.execute-api.us-east-1.amazonaws.com",
+        "http": {
+            "method": "POST",
+            "path": "/prod/model-service",
+            "protocol": "HTTP/1.1",
+            "sourceIp": "192.0.2.1",
+            "userAgent": "game",
+        },
+        "requestId": "id",
+        "stage": "prod",
+    },
+    "isBase64Encoded": False,
+}
+
+
+class RuntimeApi:
+    """Hands events to a runtime client and takes its answers."""
+
+    def __init__(self):
+        api = self
+        self.events, self.answers = queue.Queue(), queue.Queue()
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # the client takes no older one
+
+            def do_GET(self):
+                number, event = api.events.get()
+                body = json.dumps(event).encode()
+                self.send_response(200)
+                self.send_header("Lambda-Runtime-Aws-Request-Id", f"aws-{number}")
+                deadline = str(int(time.time() * 1000) + 60_000)
+                self.send_header("Lambda-Runtime-Deadline-Ms", deadline)
+                self.send_header(
+                    "Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:::f"
+                )
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_POST(self):
+                size = int(self.headers.get("Content-Length") or 0)
+                body = self.rfile.read(size)
+                self.send_response(202)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                api.answers.put((self.path.rpartition("/")[2], json.loads(body)))
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.address = f"127.0.0.1:{self.server.server_address[1]}"
+        self.count = 0
+
+    def ask(self, event):
+        """Send an event and return what the function answered."""
+        self.count += 1
+        self.events.put((self.count, event))
+        kind, answer = self.answers.get(timeout=20)
+        assert kind == "response", answer
+        return answer
+
+
+@pytest.fixture
+def function(tmp_path, publish):
+    """The function in a process of its own, as Lambda starts it."""
+    registry = open_registry(f"file://{tmp_path}/registry")
+    publish(registry)
+    registry.promote(Reference("mood", version=1), by="ada")
+    api = RuntimeApi()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "awslambdaric", "hotseat_serve.handler.handler"],
+        env={
+            **os.environ,
+            "AWS_LAMBDA_RUNTIME_API": api.address,
+            "HOTSEAT_REGISTRY": registry.store.uri,
+            "HOTSEAT_CACHE": str(tmp_path / "cache"),
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield api
+    process.kill()
+    process.wait()
+    api.server.shutdown()
+    api.server.server_close()
+
+
+def body(answer):
+    """The body of API Gateway's answer."""
+    data = answer["body"]
+    return json.loads(base64.b64decode(data) if answer["isBase64Encoded"] else data)
+
+
+def test_the_function_answers_under_the_real_client(function):
+    """REST and HTTP events, encoded or not, direct invocations, and bad requests."""
+    text = '{"text": "good"}'
+    encoded = {
+        "body": base64.b64encode(text.encode()).decode(),
+        "isBase64Encoded": True,
+    }
+    for event in (
+        {**REST, "path": "/model-service", "body": text},
+        {**REST, "path": "/model-service", **encoded},
+        {**HTTP, "rawPath": "/prod/model-service", "body": text},
+        {**HTTP, "rawPath": "/prod/v1/models/mood/predict", **encoded},
+    ):
+        answer = function.ask(event)
+        assert (answer["statusCode"], body(answer)["label"]) == (200, "positive")
+        assert body(answer)["request_id"] == f"aws-{function.count}"
+    assert function.ask({"text": "good"})["label"] == "positive"
+    assert function.ask({"model": "mood", "version": 1, "input": "bad"})["version"] == 1
+    assert function.ask({"model": "nobody", "input": "x"})["code"] == "model_not_found"
+    answer = function.ask({**REST, "path": "/model-service", "body": "{"})
+    assert (answer["statusCode"], body(answer)["code"]) == (400, "invalid_json")
+    infer = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES",
+                         "data": ["good"]}]}  # fmt: skip
+    answer = function.ask(
+        {**REST, "path": "/v2/models/mood/infer", "body": json.dumps(infer)}
+    )
+    assert body(answer)["outputs"][0]["shape"] == [1, 2]
+
+
+def test_the_pages_come_from_fastapi(function):
+    """The document and its viewer are there too, when they are asked for."""
+    page = {**REST, "httpMethod": "GET", "path": "/openapi.json", "body": None}
+    answer = function.ask(page)
+    assert (answer["statusCode"], body(answer)["info"]["title"]) == (200, "Hotseat")
