@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from onnx import TensorProto, helper, numpy_helper
 
 from hotseat_registry import Input, Manifest, Output, Registry, Signature, Variant
@@ -169,3 +171,34 @@ def publish(
         return into.publish(manifest, files, by="ada")
 
     return make
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
+    """Make a fresh key pair on P-256 and return the paths of both halves, PEM."""
+
+    def make(name: str = "key") -> tuple[Path, Path]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        private, public = tmp_path / f"{name}.pem", tmp_path / f"{name}.pub"
+        private.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        public.write_bytes(
+            key.public_key().public_bytes(
+                serialization.Encoding.PEM,
+                serialization.PublicFormat.SubjectPublicKeyInfo,
+            )
+        )
+        return private, public
+
+    return make
+
+
+@pytest.fixture
+def keys(pair: Callable[..., tuple[Path, Path]]) -> tuple[Path, Path]:
+    """A key pair."""
+    return pair()

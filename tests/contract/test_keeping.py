@@ -130,7 +130,7 @@ def test_gc_does_nothing_when_it_does_not_understand(swept):
 def test_copying_keeps_digests_and_signatures(registry, publish, tmp_path, keys):
     """A copy has the same files, evidence and signatures, and the next number there."""
     manifest = publish()
-    signature = trust.sign(manifest, trust.LocalKey(keys))
+    signature = trust.sign(manifest, trust.LocalKey(keys[0]))
     archive.add_signature(registry, manifest, signature)
     prod = open_registry(f"file://{tmp_path}/prod")
     publish(prod, positive=0.6)
@@ -143,22 +143,11 @@ def test_copying_keeps_digests_and_signatures(registry, publish, tmp_path, keys)
         archive.copy(manifest, registry, prod, by="bob")
 
 
-@pytest.fixture
-def keys(tmp_path):
-    """A private key."""
-    import subprocess
-
-    path = tmp_path / "key.pem"
-    command = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out"]
-    subprocess.run([*command, path], check=True)
-    return path
-
-
 def test_export_and_import(registry, publish, tmp_path, keys):
     """One file carries a version, its signatures too, and is the same every time."""
     manifest = publish()
     archive.add_signature(
-        registry, manifest, trust.sign(manifest, trust.LocalKey(keys))
+        registry, manifest, trust.sign(manifest, trust.LocalKey(keys[0]))
     )
     one, two = tmp_path / "1.tar", tmp_path / "2.tar"
     archive.write(manifest, registry, one)

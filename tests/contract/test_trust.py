@@ -8,8 +8,6 @@ from dataclasses import replace
 
 import boto3
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from moto import mock_aws
 
 from hotseat import _cli
@@ -20,32 +18,6 @@ from hotseat_registry.kms import KmsKey
 from hotseat_registry.trust import LocalKey, Trust
 from hotseat_serve.models import Models
 from hotseat_serve.settings import Settings
-
-
-def pair(folder, name="key"):
-    """Write a fresh key pair and return the paths of both halves."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    private, public = folder / f"{name}.pem", folder / f"{name}.pub"
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    public.write_bytes(
-        key.public_key().public_bytes(
-            serialization.Encoding.PEM,
-            serialization.PublicFormat.SubjectPublicKeyInfo,
-        )
-    )
-    return private, public
-
-
-@pytest.fixture
-def keys(tmp_path):
-    """A key pair."""
-    return pair(tmp_path)
 
 
 def as_folder(registry, manifest, folder):
@@ -96,7 +68,9 @@ def test_we_verify_what_model_signing_signs(registry, publish, keys, tmp_path):
     assert trusted.check(manifest, [signature.read_bytes()]) == hint
 
 
-def test_only_what_is_signed_is_promoted_and_served(registry, publish, keys, tmp_path):
+def test_only_what_is_signed_is_promoted_and_served(
+    registry, publish, keys, pair, tmp_path
+):
     """Without a trusted signature a version is neither promoted nor loaded."""
     private, public = keys
     manifest = publish()
@@ -106,7 +80,7 @@ def test_only_what_is_signed_is_promoted_and_served(registry, publish, keys, tmp
     for act in (lambda: strict.promote(one, by="ada"), lambda: models.get(one)):
         with pytest.raises(UntrustedError, match="it has no signature"):
             act()
-    other, _ = pair(tmp_path, "other")
+    other, _ = pair("other")
     archive.add_signature(registry, manifest, trust.sign(manifest, LocalKey(other)))
     with pytest.raises(UntrustedError, match="is not trusted"):
         strict.promote(one, by="ada")
