@@ -50,6 +50,9 @@ wheels: $(READY) ## build both wheels into dist/
 bench: $(READY) ## what serving costs, as ratios to the bare runtime
 	@$(BIN)/python benchmarks/serving.py
 
+bench-cold: $(READY) ## process start to first answer, under AWS's runtime client
+	@$(BIN)/python benchmarks/coldstart.py
+
 bench-registry: $(READY) ## the registry's figures (2 GB blob; SIZE=MB for another)
 	@$(BIN)/python benchmarks/registry.py --size $(or $(SIZE),2048)
 
@@ -58,4 +61,4 @@ ci: lint test demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help venv demo test unit lint fix spec wheels bench bench-registry ci clean
+.PHONY: help venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean

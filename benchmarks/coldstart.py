@@ -1,0 +1,176 @@
+"""Process start to first answer under AWS's runtime client: ``make bench-cold``.
+
+Three functions with the same model, started in turn: a bare onnxruntime handler; ours,
+which resolves an alias in a folder, fetches, and checks the digest; and FastAPI behind
+Mangum. Beside it warm invocations, with what the runtime client itself costs.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cpu
+from runtime_api import RuntimeApi
+from serving import network
+
+import hotseat_serve
+from hotseat_registry import (
+    Input,
+    Manifest,
+    Output,
+    Reference,
+    Signature,
+    Variant,
+    open_registry,
+)
+
+ROW = [0.1] * 32
+BARE = """
+import json
+import numpy as np
+import onnxruntime
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = options.inter_op_num_threads = 1
+session = onnxruntime.InferenceSession("net.onnx", options)
+
+def handler(event, context):
+    row = json.loads(event["body"])["inputs"][0]["data"]
+    scores = session.run(None, {"features": np.array([row], np.float32)})[0]
+    return {"statusCode": 200, "body": json.dumps({"data": scores[0].tolist()})}
+"""
+USUAL = """
+import numpy as np
+import onnxruntime
+from fastapi import FastAPI
+from mangum import Mangum
+from pydantic import BaseModel
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = options.inter_op_num_threads = 1
+session = onnxruntime.InferenceSession("net.onnx", options)
+app = FastAPI()
+
+class Tensor(BaseModel):
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[float]
+
+class Body(BaseModel):
+    inputs: list[Tensor]
+
+@app.post("/v2/models/net/infer")
+async def infer(body: Body) -> dict:
+    row = np.array(body.inputs[0].data, np.float32).reshape(body.inputs[0].shape)
+    return {"data": session.run(None, {"features": row})[0][0].tolist()}
+
+handler = Mangum(app, lifespan="off")
+"""
+
+
+def event():
+    """Return API Gateway's event (REST) of one row."""
+    tensor = {"name": "features", "shape": [1, 32], "datatype": "FP32", "data": ROW}
+    return {
+        "resource": "/{proxy+}",
+        "httpMethod": "POST",
+        "path": "/v2/models/net/infer",
+        "headers": {"content-type": "application/json", "host": "game"},
+        "multiValueHeaders": {"content-type": ["application/json"]},
+        "queryStringParameters": None,
+        "requestContext": {"stage": "prod", "identity": {"sourceIp": "192.0.2.1"}},
+        "body": json.dumps({"inputs": [tensor]}),
+        "isBase64Encoded": False,
+    }
+
+
+def start(handler, folder, environment):
+    """Start the function, ask once and a hundred times; return both in ms."""
+    api = RuntimeApi()  # one each: what waits at one that was killed takes no event
+    api_environment = {"AWS_LAMBDA_RUNTIME_API": api.address, **environment}
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "awslambdaric", handler],
+        cwd=folder,
+        env={**os.environ, **api_environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert api.ask(event())["statusCode"] == 200
+        first = time.perf_counter() - began
+        warm = []
+        for _ in range(100):
+            began = time.perf_counter()
+            api.ask(event())
+            warm.append(time.perf_counter() - began)
+    finally:
+        process.kill()
+        process.wait()
+        api.close()
+    return 1000 * first, 1000 * statistics.median(warm)
+
+
+def prepared(folder):
+    """Write the three functions and the registry; return handlers and environments."""
+    network(folder / "net.onnx")
+    (folder / "bare.py").write_text(BARE)
+    (folder / "usual.py").write_text(USUAL)
+    registry = open_registry(f"file://{folder}/registry")
+    manifest = Manifest(
+        model="net",
+        kind="classification",
+        signature=Signature(
+            inputs=(Input("features", "FP32", (-1, 32), "tensor"),),
+            outputs=(Output("scores", "FP32", (-1, 2)),),
+            labels=("stays", "leaves"),
+        ),
+        variants=(Variant("fp32", "net.onnx"),),
+        default_variant="fp32",
+    )
+    registry.publish(manifest, {"net.onnx": folder / "net.onnx"}, by="bench")
+    registry.promote(Reference("net", version=1), by="bench")
+    ours = {"HOTSEAT_REGISTRY": registry.store.uri, "HOTSEAT_CACHE": str(folder / "c")}
+    return {
+        "bare onnxruntime": ("bare.handler", {}),
+        "Hotseat": ("hotseat_serve.handler.handler", ours),
+        "FastAPI + Mangum": ("usual.handler", {}),
+    }
+
+
+def main():
+    """Measure and print a table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=9, help="starts of each (9)")
+    times = parser.parse_args().times
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        functions = prepared(folder)
+        # as the image's build does: no source is compiled at a start
+        ours = Path(hotseat_serve.__file__).parents[1]
+        compiled = [sys.executable, "-m", "compileall", "-q", str(folder), str(ours)]
+        subprocess.run(compiled, check=True)
+        spent = {what: [] for what in functions}
+        for _ in range(times + 1):
+            for what, (handler, environment) in functions.items():
+                spent[what].append(start(handler, folder, environment))
+    first = {w: statistics.median(t for t, _ in s[1:]) for w, s in spent.items()}
+    warm = {w: statistics.median(t for _, t in s[1:]) for w, s in spent.items()}
+    base = first["bare onnxruntime"]
+    print(f"CPU: {cpu.name()}; median of {times} starts, in turn\n")
+    print("| function | start to first answer | of the bare | warm, client included |")
+    print("|---|---|---|---|")
+    for what, spent_ms in first.items():
+        print(
+            f"| {what} | {spent_ms:.0f} ms | {spent_ms / base:.2f}x | "
+            f"{warm[what]:.2f} ms |"
+        )
+
+
+if __name__ == "__main__":
+    main()
