@@ -20,6 +20,14 @@ from onnx import TensorProto, helper, numpy_helper
 from hotseat_registry import Input, Manifest, Output, Registry, Signature, Variant
 from hotseat_registry.testing import MemoryStore
 
+# one request at a time: moto looks and writes in two steps, where S3 does so in one
+MOTO = """
+import sys
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+app = DomainDispatcherApplication(create_backend_app)
+run_simple("127.0.0.1", int(sys.argv[1]), app, threaded=False)
+"""
 LABELS = ("negative", "positive")
 
 
@@ -98,7 +106,7 @@ def moto_server() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        [sys.executable, "-c", MOTO, str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -25,7 +25,7 @@ from hotseat_registry.errors import (
     VersionNotFoundError,
 )
 from hotseat_registry.manifest import opened, sealed
-from hotseat_registry.stores import open_store
+from hotseat_registry.stores import open_store, s3
 from hotseat_registry.stores.folder import FolderStore
 from hotseat_registry.stores.s3 import S3Store
 from hotseat_registry.testing import MemoryStore
@@ -46,7 +46,19 @@ def store(request, tmp_path, aws):
     else:
         with mock_aws():
             boto3.client("s3").create_bucket(Bucket="shared")
-            yield S3Store("s3://shared/hotseat")
+            yield S3Store("s3://shared/hotseat", one_at_a_time(s3.client()))
+
+
+def one_at_a_time(client):
+    """Let moto write as S3 does, where a condition and its write are one step."""
+    put, lock = client.put_object, threading.Lock()
+
+    def locked(**request):
+        with lock:
+            return put(**request)
+
+    client.put_object = locked
+    return client
 
 
 @pytest.fixture
