@@ -3,8 +3,11 @@
 from hotseat_registry.entry import Entry
 from hotseat_registry.ledger import Head
 from hotseat_registry.manifest import (
+    Field,
     File,
+    Generation,
     Input,
+    Level,
     Manifest,
     Output,
     Signature,
@@ -16,9 +19,12 @@ from hotseat_registry.registry import Registry, open_registry
 __all__ = [
     "LIVE",
     "Entry",
+    "Field",
     "File",
+    "Generation",
     "Head",
     "Input",
+    "Level",
     "Manifest",
     "Output",
     "Reference",

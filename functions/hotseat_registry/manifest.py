@@ -15,7 +15,7 @@ from hotseat_registry.errors import IntegrityError
 
 FORMAT = 1
 _SEAL = "seal"
-SUFFIXES = (".onnx", ".ort", ".json", ".md", ".png", ".html")
+SUFFIXES = (".onnx", ".ort", ".data", ".json", ".md", ".png", ".html")
 """Of the files a version may hold: none of these formats can carry code."""
 KINDS = ("classification", "regression", "policy", "generation")
 
@@ -132,6 +132,43 @@ class Output(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Level(Record):
+    """One strength of a policy."""
+
+    temperature: float = 0.0
+    """0 takes the best action; 1 follows the probabilities; more is wilder."""
+    simulations: int = 0
+    """Of a search through the game's rules; 0: what the network says at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation(Record):
+    """How a step model is asked for one item, cell by cell.
+
+    The model's input `grid` is INT64 [rows, height, width] with -1 where nothing
+    stands yet; its first output is [rows, len(alphabet)], the logits of the next cell.
+    """
+
+    height: int
+    width: int
+    alphabet: tuple[str, ...]
+    """What a cell may be, one character each."""
+    grid: str = "grid"
+    """The input that holds the cells so far."""
+    by: str = "rows"
+    """rows: left to right, then down; columns: top to bottom, then right."""
+    batch: int = 16
+    """Candidates that are sampled side by side."""
+    batches: int = 16
+    """Tried before it is given up."""
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Take JSON's list for the alphabet."""
+        _read(self, "alphabet", tuple(self.alphabet))
+
+
+@dataclass(frozen=True, slots=True)
 class Signature(Record):
     """What a model eats and answers: all that serving knows of it."""
 
@@ -142,12 +179,26 @@ class Signature(Record):
     """Inputs in one request."""
     non_finite: bool | None = None
     """Whether numbers may be NaN or infinite, as where NaN means missing."""
+    rules: str | None = None
+    """The game whose rules run beside the model; one of `hotseat_serve.rules`."""
+    levels: Mapping[str, Level] | None = None
+    """Strengths of a policy that may be asked by name."""
+    generation: Generation | None = None
+    """For the kind generation."""
 
     def __post_init__(self) -> None:
         """Read the nested records."""
         _read(self, "inputs", _records(Input, self.inputs))
         _read(self, "outputs", _records(Output, self.outputs))
         _read(self, "labels", tuple(self.labels))
+        if self.levels is not None:
+            levels = {
+                name: Level.from_json(item) if not isinstance(item, Level) else item
+                for name, item in self.levels.items()
+            }
+            _read(self, "levels", levels)
+        if isinstance(self.generation, Mapping):
+            _read(self, "generation", Generation.from_json(self.generation))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +208,20 @@ class Variant(Record):
     name: str
     file: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    data: tuple[str, ...] | None = None
+    """Files beside the graph with its weights, which the runtime maps into memory."""
+    optimized: bool | None = None
+    """Whether the graph was optimised before, so that the start need not do it."""
+
+    def __post_init__(self) -> None:
+        """Take JSON's list for the names."""
+        if self.data is not None:
+            _read(self, "data", tuple(self.data))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All that has to be there to run it."""
+        return (self.file, *(self.data or ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -371,7 +371,7 @@ def open_registry(uri: str, *, trust: Trust | None = None) -> Registry:
 
 
 def _check_files(manifest: Manifest, files: Mapping[str, Any]) -> None:
-    named = {variant.file for variant in manifest.variants}
+    named = {name for variant in manifest.variants for name in variant.files}
     named |= {manifest.golden} if manifest.golden else set()
     if missing := named - set(files):
         raise IntegrityError(f"{manifest.model}: no file {min(missing)!r} was given")

@@ -22,6 +22,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
         413: "The input is larger than the limit",
         422: "The input does not fit the signature",
         503: "The model cannot be loaded now",
+        504: "The time allowed was over",
     }.items()
 }
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -33,6 +34,13 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         500: "The service failed",
         503: "The model cannot be loaded now",
     }.items()
+}
+_DEADLINE = {
+    "name": "Deadline-Ms",
+    "in": "header",
+    "required": False,
+    "description": "Milliseconds after which the caller has given up: 504.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
 }
 # path, method, body, answer, summary; a path parameter is named in braces
 _ROUTES: list[tuple[str, str, Any, Any, str]] = [
@@ -46,6 +54,9 @@ _ROUTES: list[tuple[str, str, Any, Any, str]] = [
      "Ask a model's live version"),
     ("/v1/models/{model}/versions/{version}/predict", "POST", wire.Request,
      wire.One | wire.Many, "Ask one version of a model, by number or alias"),
+    *((f"/v1/models/{{model}}{version}/explain", "POST", wire.Request, wire.Explained,
+       "Ask why: the answer to one input, and the weight of each of its parts")
+      for version in ("", "/versions/{version}")),
     ("/v2", "GET", None, wire.Server, "Server metadata"),
     ("/v2/health/live", "GET", None, wire.Live, "Whether the process answers"),
     ("/v2/health/ready", "GET", None, wire.Ready, "Whether the default model answers"),
@@ -90,6 +101,7 @@ def create_app(room: Room) -> FastAPI:
             ]
         }
         if body is not None:
+            extra["parameters"].append(_DEADLINE)
             schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
             extra["requestBody"] = {
                 "required": True,

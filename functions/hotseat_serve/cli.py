@@ -34,6 +34,9 @@ def serve(parser: argparse.ArgumentParser) -> Run:
         metavar="SECONDS",
         help="how long an alias is believed (default: 2)",
     )
+    parser.add_argument(
+        "--log", action="store_true", help="write a JSON line a request, as on Lambda"
+    )
     return _serve
 
 
@@ -48,6 +51,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         Settings.from_env(os.environ),
         registry=arguments.registry,
         refresh_seconds=arguments.refresh,
+        log=arguments.log,
     )
     if arguments.model:
         settings = replace(settings, default_model=arguments.model)

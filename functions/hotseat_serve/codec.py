@@ -1,4 +1,4 @@
-"""Game-shaped JSON to tensors and back, from the signature alone.
+"""Game-shaped JSON to tensors, from the signature alone.
 
 Pure, and used by training too: what is measured is what serves.
 """
@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from hotseat_registry.errors import IntegrityError
-from hotseat_registry.manifest import Field, Input, Manifest, Signature
+from hotseat_registry.manifest import Field, Input, Signature
+from hotseat_serve import rules
 from hotseat_serve.problems import Problem
 from hotseat_serve.tensors import DTYPES
 
@@ -52,29 +52,9 @@ def encode(
         raise Problem("too_large", f"{len(inputs)} inputs; the limit is {limit}")
     pointers = pointers or [f"/{row}" for row in range(len(inputs))]
     return {
-        item.name: _FORMS[item.form](item, signature, inputs, pointers)
+        item.name: FORMS[item.form](item, signature, inputs, pointers)
         for item in signature.inputs
     }
-
-
-def decode(manifest: Manifest, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
-    """Return one answer a row, as the model's kind shapes it."""
-    return _KINDS[manifest.kind](manifest.signature, outputs)
-
-
-def check(manifest: Manifest) -> None:
-    """Check that this service can serve the version; raises `IntegrityError`."""
-    forms = {item.form for item in manifest.signature.inputs}
-    if unknown := forms - set(_FORMS):
-        raise IntegrityError(
-            f"{manifest.reference} wants inputs as {min(unknown)!r}; "
-            f"this service knows {', '.join(sorted(_FORMS))}: update it"
-        )
-    if manifest.kind not in _KINDS:
-        raise IntegrityError(
-            f"{manifest.reference} is of kind {manifest.kind!r}; "
-            f"this service knows {', '.join(sorted(_KINDS))}: update it"
-        )
 
 
 def _text(
@@ -82,16 +62,8 @@ def _text(
 ) -> Array:
     """Fill ``[rows]`` strings from strings, or from objects with the input's name."""
     texts = []
-    for value, pointer in zip(inputs, pointers, strict=True):
-        if isinstance(value, Mapping):
-            pointer = f"{pointer}/{item.name}"  # noqa: PLW2901 (where we look)
-            if item.name not in value:
-                raise Problem("invalid_input", f"{item.name!r} is missing", pointer)
-            text = value[item.name]
-        elif len(signature.inputs) == 1:
-            text = value
-        else:
-            raise Problem("invalid_input", "an input has to be an object", pointer)
+    for given, at in zip(inputs, pointers, strict=True):
+        text, pointer = _value(item, signature, given, at)
         texts.append(_checked(text, item, pointer))
     return np.array(texts, dtype=object)
 
@@ -114,23 +86,6 @@ def _checked(text: Any, item: Input, pointer: str) -> str:
             pointer,
         )
     return text.replace("\0", " ")  # NUL pads strings inside the graph
-
-
-def _classification(
-    signature: Signature, outputs: Mapping[str, Array]
-) -> list[dict[str, Any]]:
-    """``scores`` [rows, labels] are the labels' probabilities."""
-    answers = []
-    for row in outputs["scores"].tolist():
-        best = max(range(len(row)), key=row.__getitem__)
-        answers.append(
-            {
-                "label": signature.labels[best],
-                "probability": row[best],
-                "scores": dict(zip(signature.labels, row, strict=True)),
-            }
-        )
-    return answers
 
 
 def _features(
@@ -179,17 +134,10 @@ def _tensor(
 ) -> Array:
     """Fill ``[rows, ...]`` from nested lists: a board, a grid, plain numbers."""
     shape, rows = item.shape[1:], []
-    for value, at in zip(inputs, pointers, strict=True):
-        pointer = at
-        if isinstance(value, Mapping):
-            pointer = f"{at}/{_escaped(item.name)}"
-            if item.name not in value:
-                raise Problem("invalid_input", f"{item.name!r} is missing", pointer)
-            value = value[item.name]  # noqa: PLW2901 (the rest of it is not ours)
-        elif len(signature.inputs) > 1:
-            raise Problem("invalid_input", "an input has to be an object", pointer)
-        rows.append(value)
+    for given, at in zip(inputs, pointers, strict=True):
+        value, pointer = _value(item, signature, given, at)
         _check_grid(value, shape, item, pointer)
+        rows.append(value)
     return np.array(rows, DTYPES[item.datatype]).reshape(len(rows), *shape)
 
 
@@ -222,44 +170,59 @@ def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _regression(
-    _signature: Signature, outputs: Mapping[str, Array]
-) -> list[dict[str, Any]]:
-    """``value`` [rows] or [rows, 1] is the answer."""
-    return [{"value": value} for value in outputs["value"].reshape(-1).tolist()]
+def states(
+    signature: Signature, inputs: Sequence[Any], pointers: Sequence[str]
+) -> list[Any]:
+    """Return the positions that boards show, by the signature's rules.
 
-
-def _policy(signature: Signature, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
-    """``policy`` [rows, actions] are probabilities, 0 for what is not legal.
-
-    ``value`` [rows], where the model gives it, is what whoever moves may expect.
+    Raises `Problem` with a pointer to the first that is no position.
     """
-    values = outputs.get("value")
-    answers = []
-    for number, row in enumerate(outputs["policy"].tolist()):
-        actions = signature.labels or tuple(map(str, range(len(row))))
-        legal = {a: p for a, p in zip(actions, row, strict=True) if p > 0}
-        answer: dict[str, Any] = {"actions": legal}
-        if legal:
-            answer["action"] = max(legal, key=legal.__getitem__)
-            answer["probability"] = legal[answer["action"]]
-        if values is not None:
-            answer["value"] = float(values.reshape(-1)[number])
-        answers.append(answer)
-    return answers
+    assert signature.rules is not None
+    game = rules.game(signature.rules)
+    item = next(item for item in signature.inputs if item.form == "board")
+    found = []
+    for given, at in zip(inputs, pointers, strict=True):
+        value, pointer = _value(item, signature, given, at)
+        try:
+            found.append(game.read(value))
+        except ValueError as error:
+            raise Problem("invalid_input", str(error), pointer) from None
+    return found
+
+
+def _board(
+    item: Input, signature: Signature, inputs: Sequence[Any], pointers: Sequence[str]
+) -> Array:
+    """Fill ``[rows, ...]`` from boards: as the rules read them, or number by number."""
+    if signature.rules is None:
+        return _tensor(item, signature, inputs, pointers)
+    game = rules.game(signature.rules)
+    found = states(signature, inputs, pointers)
+    return np.stack([game.encode(state) for state in found])
+
+
+def _value(
+    item: Input, signature: Signature, given: Any, pointer: str
+) -> tuple[Any, str]:
+    """Return an input's value and where it stands; raises `Problem`.
+
+    The one input of a signature needs no name around it.
+    """
+    if isinstance(given, Mapping):
+        pointer = f"{pointer}/{_escaped(item.name)}"
+        if item.name not in given:
+            raise Problem("invalid_input", f"{item.name!r} is missing", pointer)
+        return given[item.name], pointer
+    if len(signature.inputs) > 1:
+        raise Problem("invalid_input", "an input has to be an object", pointer)
+    return given, pointer
 
 
 _Form = Callable[[Input, Signature, Sequence[Any], Sequence[str]], Array]
-_Kind = Callable[[Signature, Mapping[str, Array]], list[dict[str, Any]]]
 
-_FORMS: Mapping[str, _Form] = {
+FORMS: Mapping[str, _Form] = {
     "text": _text,
     "features": _features,
-    "board": _tensor,
+    "board": _board,
     "tensor": _tensor,
-}
-_KINDS: Mapping[str, _Kind] = {
-    "classification": _classification,
-    "regression": _regression,
-    "policy": _policy,
 }

@@ -13,8 +13,13 @@ import pybase64
 from hotseat_serve.request import Answer, Request
 
 
-def read(event: Mapping[str, Any], request_id: str) -> Request | None:
-    """Return the request in an event, or None where it is no HTTP event."""
+def read(
+    event: Mapping[str, Any], request_id: str, left: float | None = None
+) -> Request | None:
+    """Return the request in an event, or None where it is no HTTP event.
+
+    `left` are the milliseconds that the platform gives this invocation.
+    """
     context = event.get("requestContext")
     if not isinstance(context, Mapping):
         return None
@@ -33,10 +38,10 @@ def read(event: Mapping[str, Any], request_id: str) -> Request | None:
         data = pybase64.b64decode(body)
     else:
         data = body.encode("utf-8", "surrogatepass")
-    return Request(method, path, data, headers, request_id)
+    return Request(method, path, data, headers, request_id, left)
 
 
-def direct(event: Any, request_id: str) -> Request:
+def direct(event: Any, request_id: str, left: float | None = None) -> Request:
     """Return the request in a direct invocation.
 
     The event is what would be the body; ``model`` and ``version`` in it select.
@@ -48,7 +53,7 @@ def direct(event: Any, request_id: str) -> Request:
             path += f"/versions/{event['version']}"
         path += "/predict"
         event = {k: v for k, v in event.items() if k not in {"model", "version"}}
-    return Request("POST", path, orjson.dumps(event), {}, request_id)
+    return Request("POST", path, orjson.dumps(event), {}, request_id, left)
 
 
 def write(answer: Answer) -> dict[str, Any]:

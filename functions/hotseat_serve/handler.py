@@ -23,9 +23,11 @@ room = open_room(Settings.from_env(os.environ))
 def handler(event: Mapping[str, Any], context: Any) -> Any:
     """Answer one invocation."""
     request_id = str(getattr(context, "aws_request_id", ""))
-    request = events.read(event, request_id)
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    left = None if remaining is None else remaining()
+    request = events.read(event, request_id, left)
     if request is None:  # invoked directly: the answer is the body
-        return orjson.loads(room.answer(events.direct(event, request_id)).body)
+        return orjson.loads(room.answer(events.direct(event, request_id, left)).body)
     if request.path.startswith(_PAGES):
         return _pages()(event, context)
     return events.write(room.answer(request))

@@ -1,10 +1,14 @@
 """Open a room from settings."""
 
+import os
+import random
+
 from hotseat_registry import open_registry
 from hotseat_registry.trust import Trust
 from hotseat_serve.models import Models
 from hotseat_serve.room import Room
 from hotseat_serve.settings import Settings
+from hotseat_serve.telemetry import Telemetry
 
 
 def open_room(settings: Settings) -> Room:
@@ -13,6 +17,13 @@ def open_room(settings: Settings) -> Room:
     Nothing is fetched until the first request.
     """
     trust = Trust.read(settings.trust) if settings.trust else None
-    return Room(
-        Models(open_registry(settings.registry, trust=trust), settings), settings
-    )
+    models = Models(open_registry(settings.registry, trust=trust), settings)
+    telemetry = None
+    if settings.log:
+        telemetry = Telemetry(
+            os.environ,
+            sample=settings.sample,
+            player_key=settings.player_key,
+            draw=random.SystemRandom().random,
+        )
+    return Room(models, settings, telemetry=telemetry)

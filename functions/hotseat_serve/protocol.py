@@ -19,10 +19,12 @@ import simdjson
 from hotseat_registry import Reference
 from hotseat_registry.errors import RegistryError
 from hotseat_serve import tensors
-from hotseat_serve.models import Loaded, Models
+from hotseat_serve.load import Loaded
+from hotseat_serve.models import Models
 from hotseat_serve.problems import Problem, from_registry
 from hotseat_serve.request import Answer, Request
 from hotseat_serve.tensors import Array, TensorError
+from hotseat_serve.turn import Turn
 
 BINARY = "application/octet-stream"
 _LENGTH = "inference-header-content-length"
@@ -106,7 +108,7 @@ class Wanted:
     classes: int = 0
 
 
-def infer(loaded: Loaded, request: Request) -> Answer:
+def infer(loaded: Loaded, request: Request, turn: Turn) -> Answer:
     """Answer an inference request; raises `Problem` (invalid_input, invalid_json)."""
     head, rest = _split(request)
     try:
@@ -120,7 +122,10 @@ def infer(loaded: Loaded, request: Request) -> Answer:
     identity = document.get("id")
     if identity is not None and not isinstance(identity, str):
         raise _bad("id has to be a string")
+    turn.check()
+    turn.mark("read")
     outputs = loaded.session.run(given, [item.name for item in wanted])
+    turn.mark("run")
     return _answer(loaded, identity, wanted, outputs)
 
 

@@ -20,6 +20,8 @@ class Request:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     request_id: str = ""
+    remaining_ms: float | None = None
+    """What the platform gives this request, where the door knows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,15 @@ from hotseat_serve.problems import MEDIA_TYPE, Problem
 from hotseat_serve.request import JSON, Answer, Request, packed, plain
 from hotseat_serve.service import Service
 from hotseat_serve.settings import Settings
+from hotseat_serve.telemetry import Telemetry, trace_of
+from hotseat_serve.turn import Turn
 
 log = logging.getLogger("hotseat.serve")
 
-Act = Callable[[Request], Answer]
+Act = Callable[[Request, Turn], Answer]
 
+_MARGIN_MS = 50
+"""Left of the platform's time to write an answer in."""
 _ROUTES = 256  # kept; a stranger's made-up paths fill no memory
 
 
@@ -45,12 +49,17 @@ class Room:
     models: Models
     settings: Settings
     service: Service = field(init=False)
+    telemetry: Telemetry | None = None
+    clock: Callable[[], int] = time.perf_counter_ns
     counts: dict[tuple[str, int], Count] = field(default_factory=dict)
+    _first: bool = True
     _routes: dict[str, dict[str, Act]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make what the routes share."""
         self.service = Service(self.models)
+        if self.telemetry is not None:
+            self.models.notice = self.telemetry.event
 
     @property
     def registry(self) -> Registry:
@@ -59,27 +68,60 @@ class Room:
 
     def answer(self, request: Request) -> Answer:
         """Answer a request; never raises."""
+        turn = Turn(clock=self.clock, cold=self._first)
+        self._first = False
         try:
-            acts = self._route(request.path)
-            if not acts:
-                problem = Problem("not_found", f"no route {request.path}")
-                return self._problem(request, problem)
-            if request.method not in acts:
-                allowed = ", ".join(sorted(acts))
-                detail = f"{request.path} takes {allowed}, not {request.method}"
-                answer = self._problem(request, Problem("method_not_allowed", detail))
-                return replace(answer, headers={**answer.headers, "allow": allowed})
-            request = plain(request, self.settings.max_body_bytes)
-            answer = acts[request.method](request)
+            answer = packed(self._act(request, turn), request)
         except Problem as problem:
-            return self._problem(request, problem)
+            answer = self._problem(request, turn, problem)
         except Exception:
             log.exception("request %s failed", request.request_id)
             detail = "the service failed; its log says why under this request_id"
-            return self._problem(request, Problem("internal", detail))
-        return packed(answer, request)
+            answer = self._problem(request, turn, Problem("internal", detail))
+        turn.mark("write")
+        trace = trace_of(request.headers)
+        if trace is not None:
+            headers = {**answer.headers, "traceparent": trace}
+            answer = replace(answer, headers=headers)
+        if self.telemetry is not None:
+            self.telemetry.request(request, turn, answer)
+        return answer
 
-    def _problem(self, request: Request, problem: Problem) -> Answer:
+    def _act(self, request: Request, turn: Turn) -> Answer:
+        turn.until = self._until(request, turn)
+        acts = self._route(request.path)
+        if not acts:
+            raise Problem("not_found", f"no route {request.path}")
+        turn.route = request.path
+        act = acts.get(request.method)
+        if act is None:
+            allowed = ", ".join(sorted(acts))
+            detail = f"{request.path} takes {allowed}, not {request.method}"
+            answer = self._problem(request, turn, Problem("method_not_allowed", detail))
+            return replace(answer, headers={**answer.headers, "allow": allowed})
+        turn.check()
+        return act(plain(request, self.settings.max_body_bytes), turn)
+
+    def _until(self, request: Request, turn: Turn) -> int | None:
+        """Return when to give up: the caller's, the platform's or our own limit."""
+        limits: list[float] = []
+        given = request.headers.get("deadline-ms")
+        if given is not None:
+            if not (given.isascii() and given.isdigit() and len(given) < 10):
+                raise Problem(
+                    "invalid_input", f"Deadline-Ms {given!r} is no whole number"
+                )
+            limits.append(int(given))
+        if request.remaining_ms is not None:
+            limits.append(request.remaining_ms - _MARGIN_MS)
+        if self.settings.max_ms:
+            limits.append(self.settings.max_ms)
+        if not limits:
+            return None
+        return turn.started + int(min(limits) * 1e6)
+
+    def _problem(self, request: Request, turn: Turn, problem: Problem) -> Answer:
+        turn.code = problem.code
         if request.path.startswith("/v2"):
             return protocol.error(problem)
         body = orjson.dumps(problem.to_json(request.request_id))
@@ -100,15 +142,19 @@ class Room:
             case ["model-service"]:
                 return {"POST": self._predict(None, None)}
             case ["v1", "models"]:
-                return {"GET": lambda _: _json(self.service.catalogue())}
+                return {"GET": lambda *_: _json(self.service.catalogue())}
             case ["v1", "models", name] if name.endswith(":predict"):
                 return {"POST": self._instances(name.removesuffix(":predict"))}
             case ["v1", "models", name]:
-                return {"GET": lambda _: _json(self.service.model(name))}
+                return {"GET": lambda *_: _json(self.service.model(name))}
             case ["v1", "models", name, "predict"]:
                 return {"POST": self._predict(name, None)}
             case ["v1", "models", name, "versions", version, "predict"]:
                 return {"POST": self._predict(name, version)}
+            case ["v1", "models", name, "explain"]:
+                return {"POST": self._explain(name, None)}
+            case ["v1", "models", name, "versions", version, "explain"]:
+                return {"POST": self._explain(name, version)}
             case ["v2", *rest]:
                 return self._find_v2(rest)
         return {}
@@ -116,13 +162,13 @@ class Room:
     def _find_v2(self, parts: Sequence[str]) -> dict[str, Act]:  # noqa: PLR0911
         match parts:
             case []:
-                return {"GET": lambda _: _json(protocol.server())}
+                return {"GET": lambda *_: _json(protocol.server())}
             case ["health", "live"]:
-                return {"GET": lambda _: _json({"live": True})}
+                return {"GET": lambda *_: _json({"live": True})}
             case ["health", "ready"]:
-                return {"GET": lambda _: self._ready()}
+                return {"GET": lambda *_: self._ready()}
             case ["repository", "index"]:
-                return {"POST": lambda _: _json(protocol.index(self.models))}
+                return {"POST": lambda *_: _json(protocol.index(self.models))}
             case ["models", name, "versions", version, *verb] if len(verb) < 2:
                 return self._model(name, version, verb[0] if verb else "")
             case ["models", name, *verb] if len(verb) < 2:
@@ -134,31 +180,43 @@ class Room:
             return protocol.get(self.models, name, version)
 
         acts: dict[str, dict[str, Act]] = {
-            "": {"GET": lambda _: _json(protocol.metadata(self.models, loaded()))},
-            "ready": {"GET": lambda _: _json(_is_ready(loaded().manifest.model))},
-            "config": {"GET": lambda _: _json(protocol.config(loaded()))},
-            "stats": {"GET": lambda _: _json(self._stats(name, version))},
-            "infer": {"POST": lambda request: self._infer(name, version, request)},
+            "": {"GET": lambda *_: _json(protocol.metadata(self.models, loaded()))},
+            "ready": {"GET": lambda *_: _json(_is_ready(loaded().manifest.model))},
+            "config": {"GET": lambda *_: _json(protocol.config(loaded()))},
+            "stats": {"GET": lambda *_: _json(self._stats(name, version))},
+            "infer": {"POST": self._infer(name, version)},
         }
         return acts.get(verb, {})
 
-    def _infer(self, name: str, version: str | None, request: Request) -> Answer:
-        loaded = protocol.get(self.models, name, version)
-        count = self.counts.setdefault((name, loaded.manifest.version), Count())
-        start = time.perf_counter_ns()
-        count.requests += 1
-        try:
-            return protocol.infer(loaded, request)
-        except BaseException:
-            count.failed += 1
-            raise
-        finally:
-            count.nanoseconds += time.perf_counter_ns() - start
-            count.last_ms = time.time_ns() // 1_000_000
+    def _infer(self, name: str, version: str | None) -> Act:
+        def act(request: Request, turn: Turn) -> Answer:
+            loaded = protocol.get(self.models, name, version)
+            turn.model, turn.variant = name, loaded.variant
+            turn.version = loaded.manifest.version
+            turn.mark("load")
+            count = self.counts.setdefault((name, turn.version), Count())
+            count.requests += 1
+            try:
+                return protocol.infer(loaded, request, turn)
+            except BaseException:
+                count.failed += 1
+                raise
+            finally:
+                count.nanoseconds += turn.clock() - turn.started
+                count.last_ms = time.time_ns() // 1_000_000
+
+        return act
 
     def _predict(self, name: str | None, version: str | None) -> Act:
-        def act(request: Request) -> Answer:
-            answer = self.service.predict(request.body, name, version)
+        def act(request: Request, turn: Turn) -> Answer:
+            answer = self.service.predict(request, turn, name, version)
+            return _json({**answer, "request_id": request.request_id})
+
+        return act
+
+    def _explain(self, name: str, version: str | None) -> Act:
+        def act(request: Request, turn: Turn) -> Answer:
+            answer = self.service.explain(request, turn, name, version)
             return _json({**answer, "request_id": request.request_id})
 
         return act
@@ -166,8 +224,8 @@ class Room:
     def _instances(self, name: str) -> Act:
         """KServe's version 1: ``instances`` in, ``predictions`` out."""
 
-        def act(request: Request) -> Answer:
-            answer = self.service.instances(request.body, name)
+        def act(request: Request, turn: Turn) -> Answer:
+            answer = self.service.instances(request, turn, name)
             return _json({**answer, "request_id": request.request_id})
 
         return act

@@ -1,4 +1,4 @@
-"""The room behind every door: bytes of a request in, an answer or a problem out."""
+"""The game-shaped API: bytes of a request in, an answer or a problem out."""
 
 import logging
 from collections.abc import Mapping
@@ -9,8 +9,12 @@ import orjson
 from hotseat_registry import LIVE, Manifest, Reference, Registry
 from hotseat_registry.errors import NotFoundError, RegistryError
 from hotseat_serve.codec import read_inputs
+from hotseat_serve.load import Loaded
 from hotseat_serve.models import Models
+from hotseat_serve.options import Options
 from hotseat_serve.problems import Problem, from_registry
+from hotseat_serve.request import Request
+from hotseat_serve.turn import Turn
 
 log = logging.getLogger("hotseat.serve")
 
@@ -23,49 +27,73 @@ class Service:
         self._registry: Registry = models.registry
 
     def predict(
-        self, body: bytes, model: str | None = None, version: str | None = None
+        self, request: Request, turn: Turn, model: str | None, version: str | None
     ) -> dict[str, Any]:
         """Answer a request for `model`, or for the default model.
 
         `version` is a number or an alias; the default is live.
         """
-        inputs, pointers, many = read_inputs(_parsed(body))
-        return self._predict(model, version, inputs, pointers, many=many)
+        body = _parsed(request.body)
+        inputs, pointers, many = read_inputs(body)
+        options = self._noted(body, inputs, turn)
+        loaded = self._loaded(model, version, turn)
+        answers = loaded.predict(inputs, pointers, options, turn)
+        answer: dict[str, Any] = {"predictions": answers} if many else answers[0]
+        return {**answer, **_source(loaded)}
 
-    def instances(self, body: bytes, model: str) -> dict[str, Any]:
+    def instances(self, request: Request, turn: Turn, model: str) -> dict[str, Any]:
         """Answer a request in the shape of KServe's version 1."""
-        request = _parsed(body)
-        inputs = request.get("instances") if isinstance(request, Mapping) else None
+        body = _parsed(request.body)
+        inputs = body.get("instances") if isinstance(body, Mapping) else None
         if not isinstance(inputs, list) or not inputs:
             raise Problem(
                 "invalid_input", "'instances' has to be a list with one or more",
                 "/instances",
             )  # fmt: skip
+        options = self._noted(body, inputs, turn)
+        loaded = self._loaded(model, None, turn)
         pointers = [f"/instances/{row}" for row in range(len(inputs))]
-        return self._predict(model, None, inputs, pointers, many=True)
+        answers = loaded.predict(inputs, pointers, options, turn)
+        return {"predictions": answers, **_source(loaded)}
 
-    def _predict(
-        self,
-        model: str | None,
-        version: str | None,
-        inputs: list[Any],
-        pointers: list[str],
-        *,
-        many: bool,
+    def explain(
+        self, request: Request, turn: Turn, model: str, version: str | None
     ) -> dict[str, Any]:
+        """Answer one input, and say what each part of it weighed."""
+        body = _parsed(request.body)
+        inputs, pointers, many = read_inputs(body)
+        if many:
+            raise Problem(
+                "invalid_input", "one input at a time is explained", "/inputs"
+            )
+        options = self._noted(body, inputs, turn)
+        loaded = self._loaded(model, version, turn)
+        loaded.predict(inputs, pointers, options, turn)  # says what does not fit
+        return {**loaded.explain(inputs[0], options, turn), **_source(loaded)}
+
+    def _noted(self, body: Any, inputs: list[Any], turn: Turn) -> Options:
+        """Return the options, and note for the log what was asked."""
+        turn.rows, turn.inputs = len(inputs), inputs
+        player = body.get("player_id")
+        if player is not None:
+            if not isinstance(player, str):
+                raise Problem(
+                    "invalid_input", "player_id has to be a string", "/player_id"
+                )
+            turn.player = player
+        return Options.read(body)
+
+    def _loaded(self, model: str | None, version: str | None, turn: Turn) -> Loaded:
+        turn.mark("read")
         try:
             name = model or self._models.default()
             loaded = self._models.get(Reference.of(name, version))
         except RegistryError as error:
             raise self._problem(error) from error
-        answers = loaded.predict(inputs, pointers)
-        answer: dict[str, Any] = {"predictions": answers} if many else answers[0]
-        return {
-            **answer,
-            "model": loaded.manifest.model,
-            "version": loaded.manifest.version,
-            "variant": loaded.variant,
-        }
+        turn.mark("load")
+        turn.model, turn.variant = name, loaded.variant
+        turn.version = loaded.manifest.version
+        return loaded
 
     def catalogue(self) -> dict[str, Any]:
         """Return every model in short."""
@@ -121,6 +149,15 @@ class Service:
         if problem.code == "unavailable":
             log.warning("%s", error)
         return problem
+
+
+def _source(loaded: Loaded) -> dict[str, Any]:
+    manifest = loaded.manifest
+    return {
+        "model": manifest.model,
+        "version": manifest.version,
+        "variant": loaded.variant,
+    }
 
 
 def _parsed(body: bytes) -> Any:

@@ -31,8 +31,14 @@ class Session:
     Raises `IntegrityError` when the file is no graph that this runtime runs.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(
+        self, path: Path, threads: int = 1, *, optimized: bool = False
+    ) -> None:
         options = onnxruntime.SessionOptions()
+        if optimized:  # before it was published: nothing is left to do at the start
+            options.graph_optimization_level = (
+                onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            )
         # left unset, onnxruntime counts the host's cores and not the function's
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

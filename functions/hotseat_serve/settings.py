@@ -20,7 +20,11 @@ class Settings:
     """Where versions lie: s3://bucket/prefix or file://folder."""
     default_model: str = ""
     """What POST /model-service asks; empty: the registry's only model."""
-    refresh_seconds: float = 10.0
+    static: bool = False
+    """The registry lies in the image: aliases are read once and never again."""
+    variant: str = ""
+    """Which variant of each version is served; empty: the version's default."""
+    refresh_seconds: float = 2.0
     """How long an alias is believed before it is looked up again."""
     cache: str = ""
     """Folder for fetched versions; empty: a folder in the temporary one."""
@@ -31,21 +35,35 @@ class Settings:
     served. Empty: signatures are not asked for."""
     max_body_bytes: int = 6_000_000
     """Of one request; Lambda itself takes 6 MB."""
+    max_ms: int = 0
+    """A request's time, where the caller's Deadline-Ms is not shorter; 0: no limit."""
+    memory_bytes: int = 0
+    """For open versions, the least recently used go first; 0: eight are kept."""
     threads: int = 1
-    """Of one prediction; a Lambda function has one core up to 1,769 MB."""
+    """Of one prediction; a Lambda function has one core for each 1,769 MB."""
+    log: bool = True
+    """Whether each request writes its line, which is its metrics too."""
+    sample: float = 0.0
+    """The share of requests whose inputs are logged, masked."""
+    player_key: str = ""
+    """Key under which player_id is hashed for the log; empty: it is left out."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """Read the variables that are set; raises `ValueError` naming a bad one."""
         values: dict[str, object] = {}
+        if "AWS_LAMBDA_FUNCTION_MEMORY_SIZE" in env:
+            values = _of_lambda(int(env["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]))
         for field in dataclasses.fields(cls):
             name = _variable(field.name)
             if name not in env:
                 continue
             kind: type = type(field.default)
             try:
-                values[field.name] = kind(env[name])
-            except ValueError:
+                values[field.name] = (
+                    _BOOLEANS[env[name]] if kind is bool else kind(env[name])
+                )
+            except (ValueError, KeyError):
                 raise ValueError(
                     f"{name}={env[name]!r} is no {kind.__name__}"
                 ) from None
@@ -62,6 +80,20 @@ class Settings:
     def cache_folder(self) -> Path:
         """Where fetched versions lie."""
         return Path(self.cache or Path(tempfile.gettempdir(), "hotseat-cache"))
+
+
+_BOOLEANS = {"1": True, "true": True, "True": True,
+             "0": False, "false": False, "False": False, "": False}  # fmt: skip
+_PYTHON = 150 << 20
+"""Bytes that the interpreter and the runtime take before any version is open."""
+
+
+def _of_lambda(megabytes: int) -> dict[str, object]:
+    """Return what a function's memory says: its cores, and what versions may take."""
+    return {
+        "threads": max(1, round(megabytes / 1769)),
+        "memory_bytes": max((megabytes << 20) - _PYTHON, 16 << 20),
+    }
 
 
 def _variable(field: str) -> str:

@@ -5,6 +5,20 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class Options(BaseModel):
+    """How to choose, beyond the inputs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    temperature: float | None = Field(
+        None, ge=0, description="0 takes the best; 1 follows the probabilities."
+    )
+    seed: int | None = Field(
+        None, ge=0, lt=1 << 53, description="The same seed gives the same answer."
+    )
+    level: str | None = Field(None, description="A strength that the signature names.")
+
+
 class Request(BaseModel):
     """One input, many inputs, or the input's own fields at the top."""
 
@@ -12,18 +26,34 @@ class Request(BaseModel):
 
     text: str | None = Field(None, description="The one input of a text model.")
     input: Any = Field(None, description="One input, as the signature says.")
-    inputs: list[Any] | None = Field(None, description="Many inputs.")
+    inputs: list[Any] | None = Field(None, description="Many inputs.", min_length=1)
+    options: Options | None = None
     player_id: str | None = Field(None, description="Never logged in the clear.")
 
 
 class Prediction(BaseModel):
-    """What one input was answered."""
+    """What one input was answered; which fields there are follows from the kind."""
 
     model_config = ConfigDict(extra="allow")
 
-    label: str
-    probability: float
-    scores: dict[str, float]
+    label: str | None = Field(None, description="classification")
+    probability: float | None = Field(None, description="classification, policy")
+    scores: dict[str, float] | None = Field(None, description="classification")
+    value: float | None = Field(None, description="regression, policy")
+    action: str | None = Field(None, description="policy")
+    actions: dict[str, float] | None = Field(
+        None, description="policy: each legal action and its probability"
+    )
+    item: list[str] | None = Field(None, description="generation: the item's rows")
+    seed: int | None = Field(None, description="policy, generation: repeats the answer")
+
+
+class Part(BaseModel):
+    """A part of an input, and what the answer loses without it."""
+
+    part: str
+    at: list[int] | None = None
+    weight: float
 
 
 class Source(BaseModel):
@@ -43,6 +73,12 @@ class Many(Source):
     """The answers to many inputs, in their order."""
 
     predictions: list[Prediction]
+
+
+class Explained(One):
+    """The answer to one input, and the weight of each of its parts."""
+
+    parts: list[Part]
 
 
 class Model(BaseModel):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hotseat_registry import Manifest, Variant
-from hotseat_serve.models import Loaded
+from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
 from hotseat_train import card, run, tasks
 from hotseat_train.dataset import Dataset, Split

@@ -1,11 +1,9 @@
-"""Game-shaped JSON to tensors and back."""
-
-from dataclasses import replace
+"""Game-shaped JSON to tensors."""
 
 import numpy as np
 import pytest
 
-from hotseat_registry import Input, Manifest, Output, Signature, Variant
+from hotseat_registry import Input, Output, Signature
 from hotseat_registry.manifest import Field
 from hotseat_serve import codec
 from hotseat_serve.problems import Problem
@@ -78,49 +76,3 @@ def test_a_board_that_does_not_fit_is_pointed_at(value, pointer, says):
     with pytest.raises(Problem, match=says) as caught:
         codec.encode(BOARD, [value])
     assert caught.value.pointer == pointer
-
-
-def manifest(kind, signature):
-    """A manifest of that kind."""
-    return Manifest(
-        model="m",
-        kind=kind,
-        signature=signature,
-        variants=(Variant("fp32", "m.onnx"),),
-        default_variant="fp32",
-    )
-
-
-def test_a_regression_answers_its_value():
-    """One number a row."""
-    outputs = {"value": np.array([[0.5], [2.0]], np.float32)}
-    answers = codec.decode(manifest("regression", PLAYER), outputs)
-    assert answers == [{"value": 0.5}, {"value": 2.0}]
-
-
-def test_a_policy_answers_every_legal_action():
-    """What has probability 0 is not legal; the best is the action."""
-    outputs = {
-        "policy": np.array([[0.25, 0, 0.75], [0, 0, 0]], np.float32),
-        "value": np.array([0.5, -1], np.float32),
-    }
-    answers = codec.decode(manifest("policy", BOARD), outputs)
-    assert answers == [
-        {
-            "actions": {"left": 0.25, "right": 0.75},
-            "action": "right",
-            "probability": 0.75,
-            "value": 0.5,
-        },
-        {"actions": {}, "value": -1.0},
-    ]
-
-
-def test_what_this_service_cannot_serve_is_refused():
-    """A form or kind from the future is refused when it is loaded."""
-    made = manifest("policy", BOARD)
-    codec.check(made)
-    strange = replace(BOARD, inputs=(replace(BOARD.inputs[0], form="video"),))
-    for bad in (replace(made, signature=strange), replace(made, kind="generation")):
-        with pytest.raises(Exception, match="update it"):
-            codec.check(bad)

@@ -1,13 +1,14 @@
 """Which version serves, when aliases move and things break."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx
 import pytest
 
-from hotseat_registry import Reference, Registry, layout
+from hotseat_registry import Reference, Registry, Variant, layout
 from hotseat_registry.errors import IntegrityError, RegistryError, StoreError
+from hotseat_registry.stores.folder import FolderStore
 from hotseat_registry.testing import MemoryStore
 from hotseat_serve.models import Models
 from hotseat_serve.settings import Settings
@@ -34,8 +35,18 @@ def seconds():
 @pytest.fixture
 def models(registry, seconds, tmp_path):
     """A service's models that look again after ten seconds."""
+    return made(registry, seconds, tmp_path)
+
+
+def made(registry, seconds, tmp_path, jobs=None, **options):
+    """Models without chance; looks are made at once, or put into `jobs`."""
+    chosen = {"refresh_seconds": 10, "cache": str(tmp_path / "cache"), **options}
     return Models(
-        registry, Settings(refresh_seconds=10, cache=str(tmp_path / "cache")), seconds
+        registry,
+        Settings(**chosen),
+        seconds,
+        draw=lambda: 0.0,
+        beside=(lambda job: job()) if jobs is None else jobs.append,
     )
 
 
@@ -69,9 +80,7 @@ def test_a_store_that_is_away_changes_nothing(publish, seconds, tmp_path, caplog
             raise StoreError("the bucket is away")
 
     registry = Registry(MemoryStore(fail))
-    models = Models(
-        registry, Settings(refresh_seconds=10, cache=str(tmp_path)), seconds
-    )
+    models = made(registry, seconds, tmp_path)
     publish(registry), publish(registry, positive=0.8)
     promote(registry, 1)
     assert models.get(LIVE).manifest.version == 1
@@ -169,9 +178,7 @@ def test_between_refreshes_the_registry_is_not_asked(publish, seconds, tmp_path)
     """A request that comes within the refresh time costs the store nothing."""
     asked = []
     registry = Registry(MemoryStore(lambda *what: asked.append(what)))
-    models = Models(
-        registry, Settings(refresh_seconds=10, cache=str(tmp_path)), seconds
-    )
+    models = made(registry, seconds, tmp_path)
     publish(registry)
     promote(registry, 1)
     models.get(Reference.of(models.default()))
@@ -183,3 +190,172 @@ def test_between_refreshes_the_registry_is_not_asked(publish, seconds, tmp_path)
     seconds.now = 10
     models.get(Reference.of(models.default()))
     assert asked == [("read", layout.head("mood"))]
+
+
+def test_a_request_does_not_wait_for_the_look(registry, publish, seconds, tmp_path):
+    """What served before answers while another thread looks; one look at a time."""
+    jobs = []
+    models = made(registry, seconds, tmp_path, jobs)
+    publish(), publish(positive=0.8)
+    promote(registry, 1)
+    models.get(LIVE)
+    promote(registry, 2)
+    seconds.now = 10
+    assert [models.get(LIVE).manifest.version for _ in range(3)] == [1, 1, 1]
+    assert len(jobs) == 1
+    jobs.pop()()
+    assert models.get(LIVE).manifest.version == 2
+
+
+def test_after_a_long_pause_the_request_waits_for_the_look(
+    registry, publish, seconds, tmp_path
+):
+    """An alias that nobody asked for is looked up first, so no answer is hours old."""
+    jobs = []
+    models = made(registry, seconds, tmp_path, jobs)
+    publish(), publish(positive=0.8)
+    promote(registry, 1)
+    models.get(LIVE)
+    promote(registry, 2)
+    seconds.now = 20
+    assert models.get(LIVE).manifest.version == 2
+    assert not jobs
+
+
+def test_a_look_that_hangs_is_not_waited_for(registry, publish, seconds, tmp_path):
+    """While a look hangs, what served goes on; after its time another one looks."""
+    jobs = []
+    models = made(registry, seconds, tmp_path, jobs)
+    publish(), publish(positive=0.8)
+    promote(registry, 1)
+    models.get(LIVE)
+    promote(registry, 2)
+    seconds.now = 10
+    models.get(LIVE)
+    seconds.now = 19.9
+    assert models.get(LIVE).manifest.version == 1
+    seconds.now = 25
+    assert models.get(LIVE).manifest.version == 2
+    assert len(jobs) == 1
+
+
+def test_looks_are_spread_by_chance(registry, publish, seconds, tmp_path):
+    """The time is shortened by up to a tenth, so functions do not look at once."""
+    jobs = []
+    models = made(registry, seconds, tmp_path, jobs)
+    models._draw = lambda: 0.5
+    publish()
+    promote(registry, 1)
+    models.get(LIVE)
+    seconds.now = 9.49
+    models.get(LIVE)
+    assert not jobs
+    seconds.now = 9.5
+    models.get(LIVE)
+    assert len(jobs) == 1
+
+
+def test_a_version_that_does_not_open_is_tried_again_less_and_less_often(
+    registry, bundle, seconds, tmp_path
+):
+    """The head is read at each look, the broken version fetched ever more seldom."""
+    fetched = []
+    manifest, files = bundle()
+    registry.publish(manifest, files, by="ada")
+    _, other = bundle(positive=0.6)
+    registry.publish(manifest, {**files, "model.onnx": other["model.onnx"]}, by="ada")
+    registry.publish(manifest, files, by="ada")
+    promote(registry, 1)
+    models = made(registry, seconds, tmp_path, refresh_seconds=1)
+    models.notice = lambda name, fields: fetched.append((seconds.now, name, fields))
+    models.get(LIVE)
+    promote(registry, 2)
+    for now in range(1, 40):
+        seconds.now = now
+        assert models.get(LIVE).manifest.version == 1
+    assert [now for now, _, _ in fetched] == [1, 2, 4, 8, 16, 32]
+    assert {name for _, name, _ in fetched} == {"registry_refused"}
+    assert fetched[0][2]["serving"] == "mood@1"
+    promote(registry, 3)
+    seconds.now = 40
+    assert models.get(LIVE).manifest.version == 3
+    assert fetched[-1][1] == "version_changed"
+
+
+def test_the_least_recently_used_version_leaves_memory(
+    registry, publish, seconds, tmp_path
+):
+    """Within the budget all stay; one more, and who was asked longest ago goes."""
+    for model in ("mood", "taste", "style"):
+        publish(model=model)
+        registry.promote(Reference(model, version=1), by="ada")
+    one = registry.resolve(Reference("mood", version=1)).files["model.onnx"].size
+    models = made(registry, seconds, tmp_path, memory_bytes=4 * one + 1)
+    for now, model in enumerate(("mood", "taste", "mood", "style", "taste")):
+        seconds.now = now
+        models.get(Reference.of(model))
+        seconds.now = now + 0.5
+    assert sorted(models._loaded) == ["style@1", "taste@1"]
+    assert models.get(Reference.of("mood")).predict(["good"])
+
+
+def test_a_version_that_needs_too_much_memory_never_takes_over(
+    registry, publish, bundle, seconds, tmp_path, caplog
+):
+    """Before anything is fetched it is refused by name, and the old one serves on."""
+    publish()
+    promote(registry, 1)
+    manifest, files = bundle(positive=0.8)
+    heavy = Variant("fp32", "model.onnx", {"memory_bytes": 10**9})
+    registry.publish(replace(manifest, variants=(heavy,)), files, by="ada")
+    models = made(registry, seconds, tmp_path, memory_bytes=10**6)
+    told = []
+    models.notice = lambda name, fields: told.append((name, fields["model"]))
+    assert models.get(LIVE).manifest.version == 1
+    promote(registry, 2)
+    seconds.now = 10
+    assert models.get(LIVE).manifest.version == 1
+    assert "1,000,000,000 bytes of memory" in caplog.text
+    assert told == [("registry_refused", "mood")]
+    with pytest.raises(RegistryError, match="HOTSEAT_MEMORY_BYTES"):
+        models.get(Reference("mood", version=2))
+
+
+def test_a_static_deployment_never_looks_again(publish, seconds, tmp_path):
+    """What lay in the image at the start is served, whatever anybody promotes."""
+    registry = Registry(FolderStore(tmp_path / "image"))
+    publish(registry), publish(registry, positive=0.8)
+    promote(registry, 1)
+    models = made(registry, seconds, tmp_path, static=True)
+    models.get(LIVE)
+    promote(registry, 2)
+    seconds.now = 1e9
+    assert models.get(LIVE).manifest.version == 1
+
+
+def test_weights_beside_the_graph_are_mapped(registry, bundle, tmp_path, seconds):
+    """A variant with external data finds its weights, whose names are digests."""
+    manifest, files = bundle()
+    model = onnx.load(files["model.onnx"])
+    onnx.save(
+        model,
+        tmp_path / "big.onnx",
+        save_as_external_data=True,
+        location="big.onnx.data",
+        size_threshold=0,
+    )
+    variant = Variant("fp32", "big.onnx", data=("big.onnx.data",), optimized=True)
+    registry.publish(
+        replace(manifest, variants=(variant,)),
+        {
+            "big.onnx": tmp_path / "big.onnx",
+            "big.onnx.data": tmp_path / "big.onnx.data",
+            "golden.json": files["golden.json"],
+        },
+        by="ada",
+    )
+    models = made(registry, seconds, tmp_path)
+    for _ in range(2):  # the second time they lie together already
+        loaded = models.get(Reference("mood", version=1))
+        assert loaded.predict(["good"])[0]["label"] == "positive"
+        models._loaded.clear()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hotseat_registry.cache import Cache
 from hotseat_registry.errors import IntegrityError
-from hotseat_serve.models import Loaded
+from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
 from hotseat_train import run, tasks
 from hotseat_train.dataset import split

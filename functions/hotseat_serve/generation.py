@@ -1,0 +1,122 @@
+"""The kind generation: sample an item cell by cell, check it, return it."""
+
+import math
+import secrets
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from hotseat_registry.manifest import Generation, Signature
+from hotseat_serve import codec, rules
+from hotseat_serve.ask import Ask
+from hotseat_serve.options import MAX_SEED
+from hotseat_serve.problems import Problem
+from hotseat_serve.tensors import Array
+
+_STEPS = 1024
+"""Steps a logit may lie below the highest before it has no weight at all."""
+_FINE = 64
+"""Steps to one natural unit of a logit."""
+
+
+def generation(ask: Ask) -> list[dict[str, Any]]:
+    """Generate one item for each row.
+
+    Candidates are sampled side by side with the step model, `Generation.batch` at a
+    time, and the first that the rules accept is the answer, with what the rules say of
+    it. The draws are Philox's raw bits and the logits are rounded before they become
+    weights, so the same seed gives the same item wherever the logits agree to about
+    one part in a million; golden rows with a seed show whether they do.
+
+    Raises `Problem`: not_generated when no candidate passes, deadline_exceeded when
+    the caller's time is over before.
+    """
+    plan = ask.signature.generation
+    assert plan is not None
+    seed = ask.options.seed
+    if seed is None:
+        seed = secrets.randbelow(MAX_SEED)
+    answers = []
+    for row, (given, pointer) in enumerate(zip(ask.inputs, ask.pointers, strict=True)):
+        wish = codec.encode(_wishes(ask.signature), [given], [pointer])
+        answers.append(_item(ask, plan, wish, given, (seed << 64) | row))
+        answers[-1]["seed"] = seed
+    return answers
+
+
+def _wishes(signature: Signature) -> Signature:
+    """Return the signature of what a caller gives: all but the grid."""
+    plan = signature.generation
+    assert plan is not None
+    asked = tuple(item for item in signature.inputs if item.name != plan.grid)
+    return Signature(asked, signature.outputs)
+
+
+def _item(
+    ask: Ask, plan: Generation, wish: Mapping[str, Array], given: Any, key: int
+) -> dict[str, Any]:
+    draws = np.random.Philox(key=key)
+    tried = 0
+    for _ in range(plan.batches):
+        for rows in _sampled(ask, plan, wish, draws):
+            tried += 1
+            ask.turn.check()
+            found = _accepted(ask, rows, given)
+            if found is not None:
+                return {"item": list(rows), "tried": tried, **found}
+    raise Problem(
+        "not_generated",
+        f"none of {tried} candidates passed the check; ask with another seed, or wish "
+        "for something easier",
+    )
+
+
+def _accepted(ask: Ask, rows: tuple[str, ...], given: Any) -> Mapping[str, Any] | None:
+    if ask.signature.rules is None:
+        return {}
+    wish = given if isinstance(given, Mapping) else {}
+    return rules.check(ask.signature.rules)(rows, wish, lambda: ask.turn.late)
+
+
+def _sampled(
+    ask: Ask, plan: Generation, wish: Mapping[str, Array], draws: np.random.Philox
+) -> list[tuple[str, ...]]:
+    """Return `plan.batch` candidates, each as its rows."""
+    batch, cells = plan.batch, plan.height * plan.width
+    grid = np.full((batch, plan.height, plan.width), -1, np.int64)
+    filled = grid.reshape(batch, cells)
+    order = np.arange(cells)
+    if plan.by == "columns":
+        order = order.reshape(plan.height, plan.width).T.reshape(-1)
+    # one block of raw bits a batch: [cells, batch] numbers in [0, 1)
+    chance = (draws.random_raw(cells * batch) >> np.uint64(11)) * 2.0**-53
+    chance = chance.reshape(cells, batch)
+    wishes = {name: np.repeat(array, batch, 0) for name, array in wish.items()}
+    heat = ask.options.temperature
+    heat = plan.temperature if heat is None else heat
+    output = ask.signature.outputs[0].name
+    for step, place in enumerate(order):
+        logits = ask.run({plan.grid: grid, **wishes})[output]
+        filled[:, place] = _drawn(logits, heat, chance[step])
+    alphabet = np.array(plan.alphabet)
+    return [tuple("".join(line) for line in alphabet[item]) for item in grid]
+
+
+def _drawn(logits: Array, heat: float, chance: Array) -> Array:
+    """Return a cell for each row, drawn by whole-number weights [rows, cells]."""
+    if not heat > 0:
+        return np.asarray(logits.argmax(1))
+    steps = np.rint(logits.astype(np.float64) * (_FINE / heat))
+    below = np.minimum(steps.max(1, keepdims=True) - steps, _STEPS).astype(np.int64)
+    sums = _weights()[below].cumsum(1)
+    aim = np.floor(chance * sums[:, -1])
+    return np.asarray((sums <= aim[:, None]).sum(1))
+
+
+@cache
+def _weights() -> Array:
+    """Return a weight for each step below the highest; the last is 0."""
+    weights = [round(math.exp(-step / _FINE) * (1 << 24)) for step in range(_STEPS)]
+    return np.array([*weights, 0], np.float64)

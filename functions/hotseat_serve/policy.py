@@ -1,0 +1,160 @@
+"""The kind policy: choose among the legal actions of a position."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hotseat_registry.manifest import Level, Signature
+from hotseat_serve import codec, rules
+from hotseat_serve.ask import Ask
+from hotseat_serve.options import MAX_SEED
+from hotseat_serve.problems import Problem
+from hotseat_serve.rules import search
+from hotseat_serve.tensors import Array
+
+SEARCH_SECONDS = 0.04
+"""What a search may take for one position, whatever its budget."""
+
+
+def policy(ask: Ask) -> list[dict[str, Any]]:
+    """Choose an action for each row.
+
+    The model's output ``policy`` [rows, actions] holds probabilities; ``value`` [rows],
+    where there is one, what whoever moves may expect; ``legal`` [rows, actions], where
+    there is one, is above 0 for what may be done. An input's own ``legal`` list rules
+    out more. The answer's ``actions`` are the legal ones with their probabilities at
+    temperature 1, and ``seed`` repeats the choice.
+
+    Raises `Problem` when no action is legal.
+    """
+    level = _level(ask)
+    tensors = ask.tensors()
+    outputs = ask.run(tensors)
+    probabilities = outputs["policy"].astype(np.float64)
+    if "legal" in outputs:
+        probabilities = np.where(outputs["legal"] > 0, probabilities, 0.0)
+    values = outputs.get("value")
+    value = None if values is None else values.reshape(-1).astype(np.float64)
+    if level.simulations and ask.signature.rules is not None:
+        probabilities, value = _searched(ask, level.simulations)
+    heat = ask.options.temperature
+    heat = level.temperature if heat is None else heat
+    seed = ask.options.seed
+    if seed is None and heat > 0:
+        seed = secrets.randbelow(MAX_SEED)
+    names = _names(ask.signature, probabilities.shape[1])
+    answers = []
+    for row, chances in enumerate(probabilities):
+        given, pointer = ask.inputs[row], ask.pointers[row]
+        legal = _legal(chances, given, names, pointer)
+        place = _chosen(legal, heat, seed, row)
+        answer: dict[str, Any] = {
+            "action": names[place],
+            "probability": float(legal[place]),
+            "actions": {
+                name: chance
+                for name, chance in zip(names, legal.tolist(), strict=True)
+                if chance
+            },
+        }
+        if value is not None:
+            answer["value"] = float(value[row])
+        if heat > 0:
+            answer["seed"] = seed
+        answers.append(answer)
+    return answers
+
+
+def _level(ask: Ask) -> Level:
+    """Return the strength that is asked; without one the best action is taken."""
+    levels = ask.signature.levels or {}
+    name = ask.options.level
+    if name is None:
+        return Level()
+    if name not in levels:
+        known = ", ".join(levels) or "none"
+        raise Problem(
+            "invalid_input", f"no level {name!r}; there are: {known}", "/options/level"
+        )
+    return levels[name]
+
+
+def _names(signature: Signature, count: int) -> Sequence[str]:
+    return signature.labels or tuple(map(str, range(count)))
+
+
+def _legal(chances: Array, given: Any, names: Sequence[str], pointer: str) -> Array:
+    """Return the probabilities of the legal actions; they sum to 1.
+
+    Where the model gives no legal action any probability, all of them are alike.
+    """
+    mask = chances > 0
+    asked = given.get("legal") if isinstance(given, Mapping) else None
+    if asked is not None:
+        mask = _listed(asked, names, f"{pointer}/legal")
+        # the caller knows the game: what the model finds hopeless may still be legal
+    legal = np.where(mask, chances, 0.0)
+    total = legal.sum()
+    if not total > 0:
+        legal, total = mask.astype(np.float64), mask.sum()
+    if not total:
+        raise Problem("invalid_input", "no action is legal here", pointer)
+    return np.asarray(legal / total)
+
+
+def _listed(asked: Any, names: Sequence[str], pointer: str) -> Array:
+    if not isinstance(asked, list):
+        raise Problem("invalid_input", "legal has to be a list of actions", pointer)
+    mask = np.zeros(len(names), bool)
+    for number, action in enumerate(asked):
+        name = str(action) if type(action) is int else action
+        if name not in names:
+            raise Problem(
+                "invalid_input", f"{action!r} is no action", f"{pointer}/{number}"
+            )
+        mask[names.index(name)] = True
+    return mask
+
+
+def _chosen(legal: Array, heat: float, seed: int | None, row: int) -> int:
+    """Return the place of the action: the best, or one drawn at `heat`.
+
+    Probabilities are raised to 1 / heat, which is a softmax of their logarithms at
+    that temperature.
+    """
+    if not heat > 0:
+        return int(legal.argmax())
+    assert seed is not None
+    places = np.flatnonzero(legal)
+    logits = np.log(legal[places]) / heat
+    weights = np.exp(logits - logits.max())
+    # raw bits: numpy promises the same on every machine and in every version
+    draw = np.random.Philox(key=(seed << 64) | row).random_raw() / 2.0**64
+    at = int(np.searchsorted(weights.cumsum(), draw * weights.sum(), "right"))
+    return int(places[min(at, len(places) - 1)])
+
+
+def _searched(ask: Ask, simulations: int) -> tuple[Array, Array]:
+    """Return the visits' shares and the values of a search from each row."""
+    assert ask.signature.rules is not None
+    game = rules.game(ask.signature.rules)
+    board = next(item for item in ask.signature.inputs if item.form == "board")
+
+    def evaluate(planes: Array) -> tuple[Array, Array]:
+        outputs = ask.run({board.name: planes})
+        return outputs["policy"], outputs["value"].reshape(-1)
+
+    shares, values = [], []
+    for state in codec.states(ask.signature, ask.inputs, ask.pointers):
+        found = search.search(
+            game,
+            state,
+            evaluate,
+            simulations=simulations,
+            seconds=SEARCH_SECONDS,
+        )
+        shares.append(found.policy)
+        values.append(found.value)
+    return np.array(shares, np.float64), np.array(values, np.float64)

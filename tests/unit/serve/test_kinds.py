@@ -1,0 +1,255 @@
+"""What an answer looks like, by kind; which action is chosen, which item is made."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotseat_registry import (
+    Field,
+    Generation,
+    Input,
+    Level,
+    Manifest,
+    Output,
+    Signature,
+    Variant,
+)
+from hotseat_serve import kinds
+from hotseat_serve.ask import Ask
+from hotseat_serve.options import Options
+from hotseat_serve.problems import Problem
+from hotseat_serve.turn import Turn
+
+NUMBER = Signature(
+    inputs=(Input("x", "FP32", (-1, 1), "tensor"),),
+    outputs=(Output("value", "FP32", (-1, 1)),),
+)
+MOVES = Signature(
+    inputs=(Input("board", "INT8", (-1, 3), "board"),),
+    outputs=(Output("policy", "FP32", (-1, 3)),),
+    labels=("left", "middle", "right"),
+    levels={"easy": Level(temperature=2.0), "best": Level()},
+)
+LEVELS = Signature(
+    inputs=(
+        Input("grid", "INT64", (-1, 2, 3), "tensor"),
+        Input("wish", "FP32", (-1, 1), "features", fields=(Field("hard", default=0),)),
+    ),
+    outputs=(Output("logits", "FP32", (-1, 2)),),
+    generation=Generation(height=2, width=3, alphabet=(" ", "#"), batch=4, batches=2),
+)
+
+
+def asked(signature, outputs, inputs, turn=None, **options):
+    """Ask a graph that always answers `outputs`, or what they say as a function."""
+    return Ask(
+        signature,
+        outputs if callable(outputs) else lambda _tensors: outputs,
+        inputs,
+        [f"/{row}" for row in range(len(inputs))],
+        Options(**options),
+        turn or Turn(),
+    )
+
+
+def policy(*rows):
+    return {"policy": np.array(rows, np.float32)}
+
+
+def test_a_regression_answers_its_value():
+    """One number a row."""
+    outputs = {"value": np.array([[0.5], [2.0]], np.float32)}
+    answers = kinds.regression(asked(NUMBER, outputs, [[1], [2]]))
+    assert answers == [{"value": 0.5}, {"value": 2.0}]
+
+
+def test_a_policy_answers_every_legal_action():
+    """What has probability 0 is not legal; the best is the action."""
+    outputs = {**policy([0.25, 0, 0.75]), "value": np.array([0.5], np.float32)}
+    answers = kinds.policy(asked(MOVES, outputs, [[0, 0, 0]]))
+    assert answers == [
+        {
+            "actions": {"left": 0.25, "right": 0.75},
+            "action": "right",
+            "probability": 0.75,
+            "value": 0.5,
+        }
+    ]
+
+
+def test_the_models_own_mask_rules_actions_out():
+    """An output named legal that is not above 0 forbids an action."""
+    outputs = {**policy([0.2, 0.2, 0.6]), "legal": np.array([[1, 1, 0]])}
+    (answer,) = kinds.policy(asked(MOVES, outputs, [[0, 0, 0]]))
+    assert answer["actions"] == {"left": 0.5, "middle": 0.5}
+
+
+def test_the_callers_mask_decides_even_against_the_model():
+    """Among the actions the caller names, all alike where the model knows none."""
+    given = {"board": [0, 0, 0], "legal": ["left", 1]}
+    numbered = replace(MOVES, labels=())
+    (answer,) = kinds.policy(
+        asked(numbered, policy([0, 0, 1]), [{**given, "legal": [0, "1"]}])
+    )
+    assert answer["actions"] == {"0": 0.5, "1": 0.5}
+    with pytest.raises(Problem, match="1 is no action") as caught:
+        kinds.policy(asked(MOVES, policy([0, 0, 1]), [given]))
+    assert caught.value.pointer == "/0/legal/1"
+
+
+def test_no_legal_action_is_the_callers_fault():
+    """A position that is over has no move to choose."""
+    with pytest.raises(Problem, match="no action is legal"):
+        kinds.policy(asked(MOVES, policy([0, 0, 0]), [[0, 0, 0]]))
+
+
+@given(st.integers(0, 2**53 - 1), st.floats(0.1, 5))
+def test_a_seed_repeats_a_choice(seed, heat):
+    """The same seed and temperature draw the same action, and the answer names it."""
+    ask = asked(
+        MOVES, policy([0.3, 0.3, 0.4]), [[0, 0, 0]], seed=seed, temperature=heat
+    )
+    first, second = kinds.policy(ask), kinds.policy(ask)
+    assert first == second
+    assert first[0]["seed"] == seed
+    assert first[0]["actions"]["left"] == pytest.approx(0.3)
+
+
+def test_temperature_flattens_and_sharpens():
+    """Drawn shares follow p^(1/T), within three standard errors."""
+    chances = np.array([0.1, 0.3, 0.6])
+    rows = 4000
+    for heat in (0.5, 1.0, 2.0):
+        ask = asked(
+            MOVES,
+            policy(*[chances] * rows),
+            [[0, 0, 0]] * 1000,
+            seed=5,
+            temperature=heat,
+        )
+        ask = replace(
+            ask, inputs=[[0, 0, 0]] * 1000, graph=lambda _t: policy(*[chances] * 1000)
+        )
+        drawn = [answer["action"] for answer in kinds.policy(ask)]
+        wanted = chances ** (1 / heat) / (chances ** (1 / heat)).sum()
+        for name, share in zip(MOVES.labels, wanted, strict=True):
+            error = 3 * np.sqrt(share * (1 - share) / 1000)
+            assert abs(drawn.count(name) / 1000 - share) < error
+
+
+def test_levels_are_named_strengths():
+    """A level brings its temperature; one that is unknown is named with the others."""
+    (answer,) = kinds.policy(
+        asked(MOVES, policy([0.2, 0.2, 0.6]), [[0, 0, 0]], level="easy")
+    )
+    assert "seed" in answer
+    with pytest.raises(Problem, match="there are: easy, best") as caught:
+        kinds.policy(asked(MOVES, policy([1, 0, 0]), [[0, 0, 0]], level="god"))
+    assert caught.value.pointer == "/options/level"
+
+
+def stepwise(tensors):
+    """A step model: walls are three times as likely as floor, more with the wish."""
+    grid, wish = tensors["grid"], tensors["wish"]
+    assert grid.shape[0] == wish.shape[0] == 4
+    wall = np.log(3) + wish[:, 0]
+    return {"logits": np.stack([np.zeros_like(wall), wall], 1).astype(np.float32)}
+
+
+@given(st.integers(0, 2**53 - 1))
+def test_a_seed_repeats_an_item(seed):
+    """The same seed generates the same item; the item has the size the plan says."""
+    ask = asked(LEVELS, stepwise, [{"hard": 1}, {}], seed=seed)
+    first, second = kinds.generation(ask), kinds.generation(ask)
+    assert first == second
+    for answer in first:
+        assert answer["seed"] == seed
+        assert [len(row) for row in answer["item"]] == [3, 3]
+        assert set("".join(answer["item"])) <= {" ", "#"}
+
+
+def test_items_follow_the_logits():
+    """The share of walls is what the model says, within three standard errors."""
+    items = [
+        kinds.generation(asked(LEVELS, stepwise, [{}], seed=seed))[0]["item"]
+        for seed in range(300)
+    ]
+    cells = "".join("".join(item) for item in items)
+    error = 3 * np.sqrt(0.75 * 0.25 / len(cells))
+    assert abs(cells.count("#") / len(cells) - 0.75) < error
+
+
+def test_columns_are_filled_before_rows_where_the_plan_says_so():
+    """Each step sees the cells before it filled, in the plan's order, and no others."""
+    seen = []
+
+    def watching(tensors):
+        seen.append(tensors["grid"][0].copy())
+        return stepwise(tensors)
+
+    plan = replace(LEVELS.generation, by="columns", batches=1)
+    kinds.generation(asked(replace(LEVELS, generation=plan), watching, [{}], seed=1))
+    assert [int((grid >= 0).sum()) for grid in seen] == list(range(6))
+    assert seen[2][:, 0].min() >= 0
+    assert seen[2][:, 1:].max() == -1
+
+
+def test_items_that_fail_the_check_are_not_returned():
+    """Where the rules accept nothing, the caller is told how many were tried."""
+    with pytest.raises(Problem, match="none of 8 candidates") as caught:
+        kinds.generation(
+            asked(replace(LEVELS, rules="sokoban"), stepwise, [{}], seed=1)
+        )
+    assert caught.value.code == "not_generated"
+
+
+def test_generation_stops_when_time_is_over():
+    """The loop looks at the deadline between steps."""
+    now = [0]
+
+    def slow(tensors):
+        now[0] += 1_000_000
+        return stepwise(tensors)
+
+    turn = Turn(clock=lambda: now[0], until=3_000_000)
+    with pytest.raises(Problem, match="the 3 ms allowed are over"):
+        kinds.generation(asked(LEVELS, slow, [{}], turn, seed=1))
+    assert now[0] == 3_000_000
+
+
+def manifest(kind, signature):
+    """A manifest of that kind."""
+    return Manifest(
+        model="m",
+        kind=kind,
+        signature=signature,
+        variants=(Variant("fp32", "m.onnx"),),
+        default_variant="fp32",
+    )
+
+
+def test_what_this_service_cannot_serve_is_refused():
+    """A form, kind or game from the future is refused when it is loaded."""
+    made = manifest("policy", MOVES)
+    kinds.check(made)
+    strange = replace(MOVES, inputs=(replace(MOVES.inputs[0], form="video"),))
+    unknown = manifest("policy", replace(MOVES, rules="go"))
+    odd = manifest("policy", MOVES)
+    object.__setattr__(odd, "kind", "dreams")
+    for bad in (replace(made, signature=strange), unknown, odd):
+        with pytest.raises(Exception, match="update it"):
+            kinds.check(bad)
+    with pytest.raises(Exception, match="does not say how to generate"):
+        kinds.check(manifest("generation", NUMBER))
+
+
+def test_a_signature_of_every_kind_survives_its_json():
+    """Levels and the generation's plan are read back as they were written."""
+    for kind, signature in (("policy", MOVES), ("generation", LEVELS)):
+        made = manifest(kind, signature)
+        again = Manifest.from_json(json.loads(json.dumps(made.to_json())))
+        assert again == made
