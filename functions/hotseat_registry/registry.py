@@ -365,9 +365,14 @@ class Registry:
             ) from None
 
 
-def open_registry(uri: str, *, trust: Trust | None = None) -> Registry:
-    """Open ``s3://bucket/prefix``, ``file://folder`` or a plain path."""
-    return Registry(open_store(uri), trust=trust)
+def open_registry(
+    uri: str, *, trust: Trust | None = None, reading: bool = False
+) -> Registry:
+    """Open ``s3://bucket/prefix``, ``file://folder`` or a plain path.
+
+    `reading` is for whoever never writes; see `open_store`.
+    """
+    return Registry(open_store(uri, reading=reading), trust=trust)
 
 
 def _check_files(manifest: Manifest, files: Mapping[str, Any]) -> None:

@@ -17,7 +17,9 @@ def open_room(settings: Settings) -> Room:
     Nothing is fetched until the first request.
     """
     trust = Trust.read(settings.trust) if settings.trust else None
-    models = Models(open_registry(settings.registry, trust=trust), settings)
+    models = Models(
+        open_registry(settings.registry, trust=trust, reading=True), settings
+    )
     telemetry = None
     if settings.log:
         telemetry = Telemetry(

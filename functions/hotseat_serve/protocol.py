@@ -194,7 +194,7 @@ def _input(
         raise _bad("an input has to be an object")
     name: Any = item.get("name")
     datatype = item.get("datatype")
-    if name not in expected:
+    if not isinstance(name, str) or name not in expected:
         raise _bad(f"unknown input {name!r}; the model has {', '.join(expected)}")
     want, dims = expected[name]
     if datatype != want:
@@ -233,15 +233,14 @@ def _check(name: str, array: Array, loaded: Loaded) -> None:
     rows = array.shape[0] if array.ndim else 1
     if signature.max_rows is not None and rows > signature.max_rows:
         raise Problem("too_large", f"{rows} rows; the limit is {signature.max_rows}")
-    if array.dtype.kind == "f" and not signature.non_finite:
-        # one pass: a sum is finite only if all are, or by chance overflows
-        total = array.sum(dtype=np.float64)
-        if not np.isfinite(total) and not np.isfinite(array).all():
+    kind = array.dtype.kind
+    if kind == "f":
+        if not signature.non_finite and not tensors.finite(array):
             raise _bad(f"input {name!r} has a number that is not finite")
-    limit = next((i.max_bytes for i in signature.inputs if i.name == name), None)
-    if array.dtype == object and limit is not None:
+    elif kind == "O":
+        limit = next((i.max_bytes for i in signature.inputs if i.name == name), None)
         longest = max((len(text.encode()) for text in array.flat), default=0)
-        if longest > limit:
+        if limit is not None and longest > limit:
             raise Problem(
                 "too_large",
                 f"input {name!r} has a text of {longest} bytes; the limit is {limit}",
@@ -318,7 +317,7 @@ def _json(array: Array, name: str) -> Any:
     if array.dtype == object:
         return [str(item) for item in array.flat]
     if array.dtype.kind == "f":
-        if not np.isfinite(array).all():
+        if not tensors.finite(array):
             raise Problem(
                 "internal",
                 f"output {name!r} has a number that JSON cannot write; ask for it "

@@ -40,8 +40,8 @@ _REQUEST = [
 
 def trace_of(headers: Mapping[str, str]) -> str | None:
     """Return the caller's traceparent where it is a valid one."""
-    given = headers.get("traceparent", "")
-    return given if _TRACEPARENT.match(given) else None
+    given = headers.get("traceparent")
+    return given if given and _TRACEPARENT.match(given) else None
 
 
 def to_stdout(line: bytes) -> None:

@@ -6,7 +6,7 @@ length in four bytes (the protocol's binary tensor data extension).
 
 import struct
 from collections.abc import Sequence
-from math import prod
+from math import isfinite, prod
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +29,15 @@ _BUFFERS: dict[str, tuple[Literal["d", "i", "u"], Any]] = {
     "i": ("i", np.int64),
     "u": ("u", np.uint64),
 }
+
+_KINDS: dict[str, set[type]] = {
+    "f": {int, float},
+    "i": {int},
+    "u": {int},
+    "O": {str},
+    "b": {bool},
+}
+"""Python's types of the elements, by the array's."""
 
 
 class TensorError(ValueError):
@@ -53,23 +62,21 @@ def from_json(data: Any, datatype: str, shape: Sequence[int]) -> Array:
         data = data.as_list()
     if not isinstance(data, list):
         raise TensorError("its data have to be a list")
-    flat: list[Any] = []
-    _flatten(data, flat, len(shape) + 1)
-    wanted = {"O": str, "b": bool}.get(dtype.kind)
-    if wanted and not all(type(value) is wanted for value in flat):
+    kinds = set(map(type, data))
+    if list in kinds:
+        flat: list[Any] = []
+        _flatten(data, flat, len(shape) + 1)
+        data, kinds = flat, set(map(type, flat))
+    if not kinds <= _KINDS[dtype.kind]:
         raise TensorError(f"its data are not all {datatype}")
-    if wanted is None:
-        kinds = {int, float} if dtype.kind == "f" else {int}
-        if not {type(value) for value in flat} <= kinds:
-            raise TensorError(f"its data are not all {datatype}")
-        assert buffer is not None
-        try:
-            return _shaped(_cast(np.array(flat, buffer[1]), dtype, datatype), shape)
-        except OverflowError:
-            raise TensorError(f"its data do not fit {datatype}") from None
-    array = np.empty(len(flat), dtype)
-    array[:] = flat
-    return _shaped(array, shape)
+    if buffer is None:
+        array = np.empty(len(data), dtype)
+        array[:] = data
+        return _shaped(array, shape)
+    try:
+        return _shaped(_cast(np.array(data, buffer[1]), dtype, datatype), shape)
+    except OverflowError:
+        raise TensorError(f"its data do not fit {datatype}") from None
 
 
 def from_bytes(data: memoryview, datatype: str, shape: Sequence[int]) -> Array:
@@ -93,6 +100,14 @@ def to_bytes(array: Array) -> bytes:
     return np.ascontiguousarray(array).tobytes()
 
 
+def finite(array: Array) -> bool:
+    """Whether no number is NaN or infinite; one pass where all is well."""
+    # a sum is finite only if all are; it may overflow where all are, too
+    if isfinite(np.add.reduce(array, None, np.float64)):
+        return True
+    return bool(np.isfinite(array).all())
+
+
 def datatype_of(array: Array) -> str:
     """Return the protocol's name of an array's type."""
     return NAMES[array.dtype]
@@ -100,8 +115,10 @@ def datatype_of(array: Array) -> str:
 
 def _cast(numbers: Array, dtype: np.dtype[Any], datatype: str) -> Array:
     if dtype.kind == "f":
+        if dtype.itemsize == 8:
+            return numbers
         with np.errstate(over="ignore"):
-            return numbers.astype(dtype, copy=False)
+            return numbers.astype(dtype)
     limits = np.iinfo(dtype)
     if numbers.size and (numbers.min() < limits.min or numbers.max() > limits.max):
         raise TensorError(f"its data do not fit {datatype}")

@@ -1,5 +1,6 @@
 """Where bytes lie: a folder, a bucket, memory; one behaviour."""
 
+import os
 from pathlib import Path
 
 from hotseat_registry.errors import StoreError
@@ -8,13 +9,19 @@ from hotseat_registry.stores.store import Moved, Store, Stored, nobody
 __all__ = ["Moved", "Store", "Stored", "nobody", "open_store"]
 
 
-def open_store(uri: str) -> Store:
+def open_store(uri: str, *, reading: bool = False) -> Store:
     """Open ``s3://bucket/prefix``, ``file://folder`` or a plain path.
 
-    Raises `StoreError` for any other scheme.
+    For `reading` alone a bucket is opened without boto3, where the environment has
+    what that takes. Raises `StoreError` for any other scheme.
     """
     scheme, mark, rest = uri.partition("://")
     if mark and scheme == "s3":
+        if reading:
+            from hotseat_registry.stores import signed
+
+            if signed.available(os.environ):
+                return signed.SignedStore(uri)
         from hotseat_registry.stores.s3 import S3Store
 
         return S3Store(uri)
