@@ -11,6 +11,7 @@ from fastapi import Request as HttpRequest
 from starlette.exceptions import HTTPException
 
 from hotseat_serve import wire
+from hotseat_serve.problems import MEDIA_TYPE
 from hotseat_serve.request import Request
 from hotseat_serve.room import Room
 
@@ -123,6 +124,22 @@ def create_app(room: Room) -> FastAPI:
         """Let the room word what is no route of FastAPI's."""
         return await door(http)
 
+    written = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        """Name the media types that FastAPI cannot know."""
+        document = written()
+        for path, methods in document["paths"].items():
+            for operation in methods.values():
+                for status, response in operation["responses"].items():
+                    content = response.get("content", {})
+                    if not path.startswith("/v2") and status != "200":
+                        schema = content.pop("application/json", None)
+                        if schema is not None:
+                            content[MEDIA_TYPE] = schema
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
     return app
 
 

@@ -56,11 +56,13 @@ def _serve(arguments: argparse.Namespace) -> int:
     if arguments.model:
         settings = replace(settings, default_model=arguments.model)
     app = create_app(open_room(settings))
-    with socket.socket() as listener:
+    # named TCP, or asyncio leaves Nagle's algorithm on and each answer waits 40 ms
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         # a restart may take the port again at once
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((arguments.host, arguments.port))
+            listener.listen(2048)  # whoever reads the address below may connect
         except (OSError, OverflowError) as error:
             print(
                 f"hotseat: cannot listen on {arguments.host}:{arguments.port}: "

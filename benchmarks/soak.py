@@ -1,0 +1,81 @@
+"""An hour of a busy function, squeezed: ``make soak``. Memory has to stay flat.
+
+Good and bad requests of all sorts go through the room in one process; the resident
+memory is read while it runs, after a tenth of it for the runtime's own pools to fill.
+"""
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import cpu
+import numpy as np
+from serving import WIDTH, room_of
+
+from hotseat_serve.request import Request
+from hotseat_serve.telemetry import Telemetry
+
+
+def requests():
+    """Return requests as games send them, some of them wrong."""
+    random = np.random.default_rng(0)
+    made = []
+    for rows in (1, 1, 1, 8, 64):
+        data = random.normal(size=(rows, WIDTH)).round(4).tolist()
+        item = {"name": "features", "shape": [rows, WIDTH], "datatype": "FP32"}
+        infer = json.dumps({"inputs": [{**item, "data": data}]}).encode()
+        game = json.dumps({"inputs": data, "player_id": "p-1"}).encode()
+        made += [
+            Request("POST", "/v2/models/net/infer", infer, {}, "r"),
+            Request("POST", "/v1/models/net/predict", game, {}, "r"),
+        ]
+    made += [
+        Request("POST", "/v2/models/net/infer", b"{", {}, "r"),
+        Request("POST", "/v1/models/nobody/predict", b"{}", {}, "r"),
+        Request("GET", "/v1/models/net", b"", {"accept-encoding": "gzip"}, "r"),
+        Request("POST", "/v1/models/net/predict", b"{}", {"deadline-ms": "0"}, "r"),
+    ]
+    return made
+
+
+def resident():
+    """Return this process's resident memory in bytes."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def soak(count):
+    """Send `count` requests; return memory after a tenth, and at the end, in bytes."""
+    with tempfile.TemporaryDirectory() as name:
+        room = room_of(Path(name))
+        room.telemetry = Telemetry({}, write=lambda _line: None)
+        made = requests()
+        early = 0
+        for number in range(count):
+            if number == count // 10:
+                early = resident()
+            # another path each time: what is kept by path must have an end
+            request = made[number % len(made)]
+            if number % 50 == 0:
+                request = Request("GET", f"/v2/models/m{number}", b"", {}, "r")
+            room.answer(request)
+        return early, resident()
+
+
+def main():
+    """Soak and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=200_000)
+    count = parser.parse_args().requests
+    began = time.monotonic()
+    early, late = soak(count)
+    print(f"CPU: {cpu.name()}")
+    print(f"{count:,} requests in {time.monotonic() - began:.0f} s")
+    print(f"memory after a tenth {early / 1e6:.1f} MB, at the end {late / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
