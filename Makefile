@@ -23,7 +23,23 @@ $(READY): pyproject.toml sdk/python/pyproject.toml training/constraints.txt
 demo: $(READY) ## one model's whole life: train, publish, serve, ask, roll back
 	@$(BIN)/python tests/e2e/journey.py
 
-test: $(READY) ## all tests
+# what cannot live beside our own packages, and the emulator, which only a wheel carries
+CLIENTS := kserve==0.21.0 mlserver==1.7.1 open-inference-openapi==2.0.0.1
+clients: .venv/clients/ready ## clients of the open protocol, each in its own environment
+.venv/clients/ready: $(READY)
+	@echo "setting up other people's clients (once; about a minute) ..."
+	@for client in $(CLIENTS); do \
+	  name=$${client%%==*}; name=$${name%-openapi}; name=$${name/-/_}; \
+	  $(PYTHON) -m venv .venv/clients/$$name && \
+	  .venv/clients/$$name/bin/pip install --quiet $$client || exit 1; \
+	done
+	@$(BIN)/pip download --quiet --no-deps aws-sam-cli==1.170.0 -d .venv/clients
+	@$(BIN)/python -m zipfile -e .venv/clients/aws_sam_cli-*.whl .venv/clients/sam
+	@cp .venv/clients/sam/samcli/local/rapid/aws-lambda-rie-* .venv/clients/
+	@chmod +x .venv/clients/aws-lambda-rie-* && rm -rf .venv/clients/sam
+	@touch $@
+
+test: $(READY) .venv/clients/ready ## all tests
 	@$(BIN)/pytest
 
 unit: $(READY) ## the fast tests alone
@@ -53,6 +69,9 @@ bench: $(READY) ## what serving costs, as ratios to the bare runtime
 bench-cold: $(READY) ## process start to first answer, under AWS's runtime client
 	@$(BIN)/python benchmarks/coldstart.py
 
+soak: $(READY) ## 200,000 requests in one process: does memory stay flat?
+	@$(BIN)/python benchmarks/soak.py
+
 bench-registry: $(READY) ## the registry's figures (2 GB blob; SIZE=MB for another)
 	@$(BIN)/python benchmarks/registry.py --size $(or $(SIZE),2048)
 
@@ -61,4 +80,4 @@ ci: lint test demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+.PHONY: help soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from hotseat_serve import wire
 from hotseat_serve.problems import MEDIA_TYPE
-from hotseat_serve.request import Request
+from hotseat_serve.request import JSON, Request
 from hotseat_serve.room import Room
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -125,22 +125,24 @@ def create_app(room: Room) -> FastAPI:
         return await door(http)
 
     written = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        """Name the media types that FastAPI cannot know."""
-        document = written()
-        for path, methods in document["paths"].items():
-            for operation in methods.values():
-                for status, response in operation["responses"].items():
-                    content = response.get("content", {})
-                    if not path.startswith("/v2") and status != "200":
-                        schema = content.pop("application/json", None)
-                        if schema is not None:
-                            content[MEDIA_TYPE] = schema
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
+    app.openapi = lambda: _with_problems(written())  # type: ignore[method-assign]
     return app
+
+
+def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
+    """Name the media type of problem documents, which FastAPI cannot know."""
+    operations = [
+        operation
+        for path, methods in document["paths"].items()
+        if not path.startswith("/v2")
+        for operation in methods.values()
+    ]
+    for operation in operations:
+        for status, response in operation["responses"].items():
+            content = response.get("content", {})
+            if status != "200" and JSON in content:
+                content[MEDIA_TYPE] = content.pop(JSON)
+    return document
 
 
 _PLAIN = str.maketrans({**dict.fromkeys("/{}-", "_"), ":": "_kserve_"})

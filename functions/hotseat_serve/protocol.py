@@ -122,6 +122,7 @@ def infer(loaded: Loaded, request: Request, turn: Turn) -> Answer:
     identity = document.get("id")
     if identity is not None and not isinstance(identity, str):
         raise _bad("id has to be a string")
+    turn.rows = next(iter(given.values())).shape[0] if given else 0
     turn.check()
     turn.mark("read")
     outputs = loaded.session.run(given, [item.name for item in wanted])

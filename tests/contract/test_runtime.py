@@ -1,4 +1,4 @@
-"""The handler under AWS's own runtime client, over the Lambda runtime API.
+"""The handler under AWS's own runtime client, and under its interface emulator.
 
 The client that polls the runtime API is awslambdaric, as in every image.
 """
@@ -6,14 +6,21 @@ The client that polls the runtime API is awslambdaric, as in every image.
 import base64
 import json
 import os
+import platform
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
+from pathlib import Path
 
 import pytest
 from runtime_api import RuntimeApi
 
 from hotseat_registry import Reference, open_registry
 
+ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+EMULATOR = Path(sys.prefix) / "clients" / f"aws-lambda-rie-{ARCHITECTURE}"
 REST = {
     "resource": "/{proxy+}",
     "httpMethod": "POST",
@@ -119,3 +126,70 @@ def test_the_pages_come_from_fastapi(function):
     page = {**REST, "httpMethod": "GET", "path": "/openapi.json", "body": None}
     answer = function.ask(page)
     assert (answer["statusCode"], body(answer)["info"]["title"]) == (200, "Hotseat")
+
+
+def port():
+    """A free one."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture
+def invoke(tmp_path, publish):
+    """Ask the function by the emulator's HTTP address."""
+    assert EMULATOR.exists(), f"no {EMULATOR}: make clients"
+    registry = open_registry(f"file://{tmp_path}/registry")
+    publish(registry), publish(registry, positive=0.8)
+    registry.promote(Reference("mood", version=1), by="ada")
+    here, api = f"127.0.0.1:{port()}", f"127.0.0.1:{port()}"
+    process = subprocess.Popen(
+        [EMULATOR, "--runtime-interface-emulator-address", here,
+         "--runtime-api-address", api,
+         sys.executable, "-m", "awslambdaric", "hotseat_serve.handler.handler"],
+        env={
+            **os.environ,
+            "HOTSEAT_REGISTRY": registry.store.uri,
+            "HOTSEAT_CACHE": str(tmp_path / "cache"),
+            "HOTSEAT_REFRESH_SECONDS": "0",
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": "20",
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    url = f"http://{here}/2015-03-31/functions/function/invocations"
+    end = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(here.split(":"), 1).close()
+            break
+        except OSError:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    def ask(event):
+        data = json.dumps(event).encode()
+        with urllib.request.urlopen(url, data, timeout=30) as answer:
+            return json.loads(answer.read())
+
+    yield ask, registry
+    process.terminate()
+    process.wait(10)
+
+
+def test_the_function_answers_cold_and_warm(invoke):
+    """The first and the next invocations answer, and a promote reaches the function."""
+    ask, registry = invoke
+    text = '{"text": "good"}'
+    for event in (
+        {**REST, "path": "/model-service", "body": text},
+        {**HTTP, "rawPath": "/prod/model-service", "body": text},
+    ):
+        answer = ask(event)
+        assert (answer["statusCode"], body(answer)["label"]) == (200, "positive")
+    assert ask({"text": "good"})["version"] == 1
+    registry.promote(Reference("mood", version=2), by="ada")
+    assert ask({"text": "good"})["version"] == 2
+    late = {**REST, "path": "/model-service", "body": text}
+    late["headers"] = {**REST["headers"], "Deadline-Ms": "0"}
+    assert body(ask(late))["code"] == "deadline_exceeded"

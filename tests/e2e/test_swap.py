@@ -1,4 +1,4 @@
-"""Aliases move while a game asks: no request fails, and no answer is older than agreed."""
+"""Aliases move while a game asks: nothing fails, no answer is older than agreed."""
 
 import http.client
 import json
@@ -17,16 +17,13 @@ SLACK = 1.0
 
 
 def test_twenty_moves_under_fifty_requests_a_second(tmp_path, publish):
-    """20 promotes and roll backs at 50 requests a second: every request is answered,
-
-    and each answer's version was live within twice the refresh time before it.
-    """
+    """Every request is answered, by a version live within twice the refresh time."""
     registry = open_registry(f"file://{tmp_path}/registry")
     publish(registry), publish(registry, positive=0.8)
     registry.promote(Reference("mood", version=1), by="ada")
     process = subprocess.Popen(
-        [Path(sys.executable).with_name("hotseat"), "serve", "--registry", registry.store.uri,
-         "--port", "0", "--refresh", str(REFRESH)],
+        [Path(sys.executable).with_name("hotseat"), "serve", "--port", "0",
+         "--registry", registry.store.uri, "--refresh", str(REFRESH)],
         stdout=subprocess.PIPE,
         text=True,
     )  # fmt: skip

@@ -67,7 +67,10 @@ def oip(tmp_path, publish):
     for name in ("mood", "add"):
         registry.promote(Reference(name, version=1), by="ada")
     settings = Settings(
-        registry=registry.store.uri, cache=str(tmp_path / "c"), default_model="mood"
+        registry=registry.store.uri,
+        cache=str(tmp_path / "c"),
+        default_model="mood",
+        log=False,
     )
     config = uvicorn.Config(
         create_app(open_room(settings)), port=0, log_level="error", access_log=False
