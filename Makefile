@@ -17,7 +17,7 @@ $(READY): pyproject.toml sdk/python/pyproject.toml training/constraints.txt
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	@$(BIN)/pip install --quiet -c training/constraints.txt \
-	  -e ./sdk/python -e '.[train]' --group dev
+	  -e ./sdk/python -e '.[train,infra]' --group dev
 	@touch $@
 
 demo: $(READY) ## one model's whole life: train, publish, serve, ask, roll back
@@ -63,6 +63,20 @@ wheels: $(READY) ## build both wheels into dist/
 	@$(BIN)/python -m build --wheel --outdir dist ./sdk/python
 	@$(BIN)/python -m build --wheel --outdir dist .
 
+synth: $(READY) ## the stacks of one stage as templates (STAGE=dev), checked by cdk-nag
+	@cd infra && JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=1 \
+	  JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=1 \
+	  CDK_OUTDIR=cdk.out CDK_CONTEXT_JSON='{"stage": "$(or $(STAGE),dev)"}' \
+	  ../$(BIN)/python app.py && ls cdk.out/*.template.json
+
+lock: $(READY) ## lock what the image installs, with hashes
+	@cd functions && ../$(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
+	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+	  --output-file requirements.txt requirements.in
+
+bench-connect-four: $(READY) ## Connect Four's moves, judged by exact play
+	@$(BIN)/python benchmarks/connect_four.py
+
 bench: $(READY) ## what serving costs, as ratios to the bare runtime
 	@$(BIN)/python benchmarks/serving.py
 
@@ -80,4 +94,4 @@ ci: lint test demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+.PHONY: help synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean

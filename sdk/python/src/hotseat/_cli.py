@@ -65,9 +65,18 @@ _ROOMS = (
             "copy": "copy a version to another registry",
             "export": "write a version into one file",
             "import": "publish the version in such a file",
+            "bake": "write a version into the image of a static deployment",
         },
     ),
     ("serving", "serve", {"serve": "serve a registry's models on this machine"}),
+    (
+        "deploying",
+        "infra",
+        {
+            "check": "hold a deployment file against the registry",
+            "cost": "say what a stage costs a month, and what other ways would",
+        },
+    ),
 )
 _EXTRAS = {verb: extra for _, extra, verbs in _ROOMS for verb in verbs}
 

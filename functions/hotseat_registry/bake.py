@@ -1,0 +1,45 @@
+"""Put one version into a folder that goes into an image: the static deployment."""
+
+import tempfile
+from pathlib import Path
+
+from hotseat_registry import layout
+from hotseat_registry.cache import Cache
+from hotseat_registry.errors import ExistsError
+from hotseat_registry.manifest import Manifest
+from hotseat_registry.names import Reference
+from hotseat_registry.registry import Registry, Watch, unwatched
+from hotseat_registry.stores.folder import FolderStore
+
+
+def bake(
+    registry: Registry,
+    reference: Reference,
+    folder: Path,
+    *,
+    by: str,
+    watch: Watch = unwatched,
+) -> Manifest:
+    """Write a version, its signatures and the alias live as a registry in `folder`.
+
+    The number stays what it is, so the image answers under the version's own name.
+    Raises `ExistsError` when the folder holds anything, and what fetching raises.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise ExistsError(f"{folder} is not empty: remove it, or bake into another")
+    manifest = registry.resolve(reference)
+    registry.check_trust(manifest)
+    store = FolderStore(folder)
+    with tempfile.TemporaryDirectory() as name:
+        paths = registry.fetch(manifest, Cache(Path(name)), watch=watch)
+        for item, path in paths.items():
+            store.upload(layout.blob(manifest.files[item].sha256), path)
+    store.write(layout.manifest(manifest.model, manifest.version), manifest.to_bytes())
+    prefix = layout.signatures(manifest.model, manifest.version)
+    for key in registry.store.list(prefix):
+        stored = registry.store.read(key)
+        assert stored is not None
+        store.write(key, stored.data)
+    image = Registry(store, registry.clock)
+    image.promote(Reference(manifest.model, version=manifest.version), by=by)
+    return manifest

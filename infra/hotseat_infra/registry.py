@@ -1,0 +1,143 @@
+"""The bucket that is the registry, and who may do what in it."""
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from hotseat_infra.nag import accept
+
+PREFIX = "hotseat"
+_CREATED_ONCE = (f"{PREFIX}/models/*/versions/*", f"{PREFIX}/models/*/ledger/*")
+_OBJECTS = "objects are many: the wildcard ends at one prefix of one bucket"
+_SWAPPED = (f"{PREFIX}/models/*/head.json",)
+
+
+class RegistryBucket(Construct):
+    """A versioned, encrypted bucket; `uri` is what the function and command are given.
+
+    The bucket itself demands what the registry's correctness rests on: a manifest and
+    a ledger entry are created once (If-None-Match), a head is swapped (If-Match).
+    """
+
+    def __init__(self, scope: Construct, name: str, *, keep: bool) -> None:
+        super().__init__(scope, name)
+        policy = RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY
+        self.key = kms.Key(
+            self,
+            "Key",
+            enable_key_rotation=True,
+            removal_policy=policy,
+            description="Hotseat: versions at rest",
+        )
+        self.logs = s3.Bucket(
+            self,
+            "AccessLogs",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(90))],
+            removal_policy=policy,
+        )
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            versioned=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            enforce_ssl=True,
+            server_access_logs_bucket=self.logs,
+            server_access_logs_prefix="registry/",
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    noncurrent_version_expiration=Duration.days(90),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                )
+            ],
+            removal_policy=policy,
+        )
+        inner = self.bucket.node.default_child
+        assert isinstance(inner, s3.CfnBucket)
+        self._logical = Stack.of(self).get_logical_id(inner)
+        self.uri = f"s3://{self.bucket.bucket_name}/{PREFIX}"
+        self._demand("CreateOnce", _CREATED_ONCE, {"s3:if-none-match": "true"})
+        self._demand(
+            "SwapOnly", _SWAPPED, {"s3:if-none-match": "true", "s3:if-match": "true"}
+        )
+        self.publisher = self._role("Publisher", "publishes versions")
+        self.operator = self._role("Operator", "moves aliases, signs and keeps house")
+        self.reader = self._role("Reader", "looks and fetches")
+        self.grant_read(self.reader)
+        for role in (self.publisher, self.operator):
+            self.grant_read(role)
+            self.key.grant(role, "kms:GenerateDataKey")
+        self._allow(self.publisher, ["s3:PutObject"], "blobs/*", "models/*/versions/*")
+        self._allow(
+            self.operator,
+            ["s3:PutObject"],
+            "blobs/*",
+            "garbage/*",
+            "models/*/head.json",
+            "models/*/ledger/*",
+            "models/*/signatures/*",
+        )
+        self._allow(self.operator, ["s3:DeleteObject"], "blobs/*", "garbage/*")
+
+    def grant_read(self, role: iam.Role) -> None:
+        """Let a role list and get below the prefix, and nothing else."""
+        home, there = Stack.of(self), Stack.of(role)
+        arn = self.bucket.bucket_arn
+        named = f"<{self._logical}.Arn>"
+        if there is not home:  # exported here, so that the finding's name is known
+            arn = home.export_value(arn)
+            named = there.resolve(arn)["Fn::ImportValue"]
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["s3:GetObject"], resources=[f"{arn}/{PREFIX}/*"]
+            )
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[arn],
+                conditions={"StringLike": {"s3:prefix": [f"{PREFIX}/*"]}},
+            )
+        )
+        self.key.grant(role, "kms:Decrypt")
+        accept(role, f"IAM5[Resource::{named}/{PREFIX}/*]", _OBJECTS)
+
+    def _allow(self, role: iam.Role, actions: list[str], *keys: str) -> None:
+        for key in keys:
+            accept(
+                role, f"IAM5[Resource::<{self._logical}.Arn>/{PREFIX}/{key}]", _OBJECTS
+            )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=actions,
+                resources=[self.bucket.arn_for_objects(f"{PREFIX}/{k}") for k in keys],
+            )
+        )
+
+    def _role(self, name: str, does: str) -> iam.Role:
+        return iam.Role(
+            self,
+            name,
+            assumed_by=iam.AccountRootPrincipal(),
+            description=f"Hotseat: {does}",
+        )
+
+    def _demand(self, sid: str, keys: tuple[str, ...], named: dict[str, str]) -> None:
+        """Deny a PutObject that names none of these conditions."""
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid=sid,
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=["s3:PutObject"],
+                resources=[self.bucket.arn_for_objects(key) for key in keys],
+                conditions={"Null": named},
+            )
+        )
