@@ -6,14 +6,19 @@
 """
 
 from hotseat._client import ModelServiceClient
+from hotseat._steps import Call
+from hotseat._ticket import Ticket
 from hotseat._types import Model, Prediction
 from hotseat.errors import (
     AuthError,
     BadInputError,
+    CancelledError,
+    CircuitOpenError,
     ConfigError,
     DeadlineError,
     HotseatError,
     NotFoundError,
+    NotReadyError,
     RateLimitedError,
     StatusError,
     TooLargeError,
@@ -26,15 +31,20 @@ __version__ = "0.1.0"
 __all__ = [
     "AuthError",
     "BadInputError",
+    "Call",
+    "CancelledError",
+    "CircuitOpenError",
     "ConfigError",
     "DeadlineError",
     "HotseatError",
     "Model",
     "ModelServiceClient",
     "NotFoundError",
+    "NotReadyError",
     "Prediction",
     "RateLimitedError",
     "StatusError",
+    "Ticket",
     "TooLargeError",
     "TransportError",
     "UnavailableError",

@@ -49,13 +49,18 @@ def read(response: Response) -> dict[str, Any]:
 
 def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
     """Return the prediction that an answer holds; raises `TransportError`."""
-    if answer.get("label") is None and answer.get("value") is None:
+    if all(answer.get(name) is None for name in ("label", "value", "action", "item")):
         raise _strange("holds no prediction")
     return Prediction(
         label=answer.get("label"),
         probability=answer.get("probability"),
         scores=answer.get("scores") or {},
         value=answer.get("value"),
+        action=answer.get("action"),
+        actions=answer.get("actions") or {},
+        item=None if answer.get("item") is None else tuple(answer["item"]),
+        seed=answer.get("seed"),
+        parts=tuple(answer.get("parts") or ()),
         model=answer.get("model"),
         version=answer.get("version"),
         variant=answer.get("variant"),

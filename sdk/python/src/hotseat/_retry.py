@@ -6,7 +6,13 @@ to at most 1 s (Brooker 2015, "Exponential Backoff And Jitter"). Never past the
 deadline.
 """
 
-from hotseat.errors import DeadlineError, HotseatError, StatusError, TransportError
+from hotseat.errors import (
+    CircuitOpenError,
+    DeadlineError,
+    HotseatError,
+    StatusError,
+    TransportError,
+)
 
 FIRST, LARGEST = 0.05, 1.0
 
@@ -15,7 +21,8 @@ def may_retry(error: HotseatError) -> bool:
     """Whether the same request may succeed later."""
     if isinstance(error, StatusError):
         return error.retryable
-    return isinstance(error, TransportError) and not isinstance(error, DeadlineError)
+    final = DeadlineError | CircuitOpenError
+    return isinstance(error, TransportError) and not isinstance(error, final)
 
 
 def pause(attempt: int, random: float, error: HotseatError) -> float:

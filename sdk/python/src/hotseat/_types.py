@@ -10,7 +10,8 @@ class Prediction:
     """The answer to one input.
 
     Which of the fields a model fills depends on its kind: a classification has
-    `label`, `probability` and `scores`. `is_default` says that no model answered:
+    `label`, `probability` and `scores`, a policy `action` and `actions`, a generation
+    `item`. `is_default` says that no model answered:
     what stands in `label` and `value` is the default that the caller gave.
     """
 
@@ -18,6 +19,16 @@ class Prediction:
     probability: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     value: Any = None
+    action: str | None = None
+    """What a policy chose."""
+    actions: Mapping[str, float] = field(default_factory=dict)
+    """Every legal action and its probability."""
+    item: tuple[str, ...] | None = None
+    """What was generated, as its rows."""
+    seed: int | None = None
+    """Gives the same answer again."""
+    parts: tuple[Mapping[str, Any], ...] = ()
+    """Of an explanation: each part of the input and its weight."""
     model: str | None = None
     version: int | None = None
     variant: str | None = None

@@ -3,7 +3,10 @@
 HotseatError
 ├─ ConfigError            the client was made or called in a way that cannot work
 ├─ TransportError         no answer came, or none of the service's
-│  └─ DeadlineError          (the time allowed was over)
+│  ├─ DeadlineError          (the time allowed was over)
+│  ├─ CircuitOpenError       (the service failed often and is left alone)
+│  ├─ NotReadyError          (a ticket's answer is not there yet)
+│  └─ CancelledError         (the ticket or the client was closed)
 └─ StatusError            an answer came, and it was no
    ├─ BadInputError          400, 405, 415, 422
    ├─ AuthError              401, 403
@@ -28,6 +31,18 @@ class TransportError(HotseatError):
 
 class DeadlineError(TransportError):
     """The time allowed was over before an answer came."""
+
+
+class CircuitOpenError(TransportError):
+    """The service failed often; it is left alone for a moment."""
+
+
+class NotReadyError(TransportError):
+    """The answer of a ticket is not there yet."""
+
+
+class CancelledError(TransportError):
+    """The ticket was cancelled, or its client closed."""
 
 
 class StatusError(HotseatError):

@@ -1,0 +1,76 @@
+"""What keeps a game from hammering a service that is down, and from waiting for it.
+
+A retry budget: each retry takes a token, each success gives a tenth of one back, so
+that retries are at most a tenth of the traffic when much fails (as gRPC's retry
+throttling, gRFC A6). A circuit breaker: after some failures in a row calls fail at
+once for a while, then one call is let through to look (Nygard, "Release It!").
+Both are rules over a clock that is passed in; a lock makes them safe for threads.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_TOKENS, _TOKEN = 100, 10  # in tenths, so that ten of them are one
+_FAILURES = 5
+_FIRST, _LONGEST = 1.0, 30.0
+
+
+@dataclass(slots=True)
+class Guard:
+    """One service's retry budget and circuit breaker."""
+
+    clock: Callable[[], float]
+    openings: int = 0
+    """How often the circuit opened so far."""
+    _tokens: int = _TOKENS
+    _failures: int = 0
+    _closed_at: float = 0.0
+    _pause: float = _FIRST
+    _probing: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def admit(self) -> bool:
+        """Whether a call may be sent now; while the circuit is open, one may look."""
+        with self._lock:
+            if self._failures < _FAILURES:
+                return True
+            # a clock that jumped back must not keep the circuit open for days
+            waits = self._closed_at - self.clock()
+            if self._probing or 0 < waits <= _LONGEST:
+                return False
+            self._probing = True
+            return True
+
+    def may_retry(self) -> bool:
+        """Take a token for one more try; whether there was one."""
+        with self._lock:
+            if self._tokens < _TOKEN:
+                return False
+            self._tokens -= _TOKEN
+            return True
+
+    def succeeded(self) -> None:
+        """Hear that the service answered, whatever it said."""
+        with self._lock:
+            self._tokens = min(self._tokens + 1, _TOKENS)
+            self._failures, self._pause, self._probing = 0, _FIRST, False
+
+    def failed(self) -> None:
+        """Hear that no answer came, or that the service is away."""
+        with self._lock:
+            self._failures += 1
+            if self._failures < _FAILURES:
+                return
+            if self._failures > _FAILURES and not self._probing:
+                return  # a call that was under way when the circuit opened
+            if self._probing:
+                self._pause = min(2 * self._pause, _LONGEST)
+            self._probing = False
+            self.openings += 1
+            self._closed_at = self.clock() + self._pause
+
+    def gave_up(self) -> None:
+        """Hear that a call ended before it was known how the service is."""
+        with self._lock:
+            self._probing = False

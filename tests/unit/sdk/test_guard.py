@@ -1,0 +1,113 @@
+"""The retry budget and the circuit breaker."""
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from hotseat import CircuitOpenError, ModelServiceClient, TransportError
+from hotseat._guard import Guard
+from hotseat.testing import FakeTransport
+
+
+class Clock:
+    """A clock that is moved by hand, also backwards."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class Guarded(RuleBasedStateMachine):
+    """Whatever happens, calls get through again, and an open circuit stays open."""
+
+    def __init__(self):
+        super().__init__()
+        self.clock = Clock()
+        self.guard = Guard(self.clock)
+        self.failures = 0
+
+    @rule()
+    def succeed(self):
+        if self.guard.admit():
+            self.guard.succeeded()
+            self.failures = 0
+
+    @rule()
+    def fail(self):
+        before = self.guard.openings
+        if self.guard.admit():
+            self.guard.failed()
+            self.failures += 1
+            if self.failures < 5:
+                assert self.guard.openings == before
+            if self.failures == 5:
+                assert self.guard.openings == before + 1
+
+    @rule()
+    def leave(self):
+        if self.guard.admit():
+            self.guard.gave_up()
+
+    @rule(seconds=st.floats(0, 40))
+    def wait(self, seconds):
+        self.clock.now += seconds
+
+    @rule(seconds=st.floats(-1e6, 0))
+    def jump_back(self, seconds):
+        self.clock.now += seconds
+
+    def teardown(self):
+        """After the longest pause one call is let through, and success closes it."""
+        self.clock.now += 31
+        assert self.guard.admit()
+        self.guard.succeeded()
+        assert self.guard.admit()
+
+
+TestGuarded = Guarded.TestCase
+
+
+def test_a_service_that_is_down_is_left_alone_and_found_again():
+    """Five failures open the circuit; then one call looks, and success closes it."""
+    clock = Clock()
+    transport = FakeTransport(TransportError("down"))
+    client = ModelServiceClient(
+        transport=transport, clock=clock, sleep=lambda _: None, random=lambda: 0.0,
+        deadline=1e-9,
+    )  # fmt: skip
+    for _ in range(5):
+        clock.now += 1e-6
+        with pytest.raises(TransportError):
+            client.predict("gg", deadline=1.0)
+    asked = len(transport.requests)
+    with pytest.raises(CircuitOpenError, match="left alone"):
+        client.predict("gg")
+    assert client.predict("gg", default="ok").is_default
+    assert (len(transport.requests), client.openings) == (asked, 1)
+    clock.now += 1.1
+    transport._answers[:] = [{"label": "ok"}]
+    assert client.predict("gg", deadline=1.0).label == "ok"
+    assert client.predict("gg", deadline=1.0).label == "ok"
+
+
+def test_retries_are_a_tenth_of_what_succeeds():
+    """Ten tokens to begin with; each success earns a tenth of one."""
+    guard = Guard(Clock())
+    assert [guard.may_retry() for _ in range(11)] == [True] * 10 + [False]
+    for _ in range(10):
+        guard.succeeded()
+    assert [guard.may_retry() for _ in range(2)] == [True, False]
+
+
+def test_a_hook_hears_of_every_call():
+    """Path, tries, status and error, when the call is over."""
+    heard = []
+    client = ModelServiceClient(
+        transport=FakeTransport({"label": "ok"}), hook=heard.append
+    )
+    client.predict("gg")
+    (call,) = heard
+    assert (call.path, call.tries, call.status, call.error) == (
+        "/model-service", 1, 200, "",
+    )  # fmt: skip
