@@ -1,6 +1,7 @@
 """The showcase: a small real version, and the registries that it is published to."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -29,6 +30,10 @@ app = DomainDispatcherApplication(create_backend_app)
 run_simple("127.0.0.1", int(sys.argv[1]), app, threaded=False)
 """
 LABELS = ("negative", "positive")
+# a copy of the data sets beside the checkout, where there is one
+DATA = Path(__file__).parents[2] / "shared/datasets"
+if DATA.is_dir():
+    os.environ.setdefault("HOTSEAT_DATA", str(DATA))
 
 
 @dataclass

@@ -21,15 +21,13 @@ class BoardNet(nn.Module):
 
     def __init__(
         self,
-        planes: int,
-        height: int,
-        width: int,
+        shape: tuple[int, ...],
         actions: int,
         channels: int = 32,
         blocks: int = 4,
     ) -> None:
         super().__init__()
-        self.size = (planes, height, width)
+        planes, height, width = self.size = shape
         self.stem = _conv(planes, channels)
         self.place = nn.Parameter(torch.zeros(channels, height, width))
         self.blocks = nn.ModuleList(_Block(channels) for _ in range(blocks))

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,18 @@ def train(parser: argparse.ArgumentParser) -> Run:
         "takes an interrupted run up again where --run names it."
     )
     parser.epilog = "example: hotseat train sentiment --optimizer sgd"
-    parser.add_argument("task", help="sentiment")
+    parser.add_argument(
+        "task",
+        help="sentiment, chat-moderation, player-churn, connect-four, sokoban-levels",
+    )
+    parser.add_argument(
+        "--family",
+        choices=("logistic", "mlp", "trees", "svm"),
+        help="of player-churn (default: trees)",
+    )
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder with local copies (default: HOTSEAT_DATA)"
+    )
     parser.add_argument(
         "--optimizer",
         choices=("gd", "sgd", "adam"),
@@ -52,6 +64,14 @@ def train(parser: argparse.ArgumentParser) -> Run:
         parser.add_argument(
             f"--{name}", type=kind, help=f"{what} (default: the task's)"
         )
+    parser.add_argument(
+        "--minutes", type=float, help="of training, for connect-four, sokoban-levels"
+    )
+    parser.add_argument(
+        "--trained",
+        action="store_true",
+        help="take the graph that came along instead of training (the same two)",
+    )
     parser.add_argument("--rows", type=int, help="train on the first rows only")
     parser.add_argument("--run", type=Path, metavar="DIR", help="the run's folder")
     return _train
@@ -63,7 +83,11 @@ def _train(arguments: argparse.Namespace) -> int:
     from hotseat_train.progress import epochs
     from hotseat_train.train import train as begin
 
-    task = tasks.find(arguments.task)
+    if arguments.data:
+        os.environ["HOTSEAT_DATA"] = arguments.data
+    if arguments.task in tasks.MADE:
+        return _make(arguments)
+    task = tasks.find(arguments.task, arguments.family)
     plan = task.plan(arguments.optimizer)
     given = {name: getattr(arguments, name, None) for name in plan.__slots__}
     plan = replace(plan, **{k: v for k, v in given.items() if v is not None})
@@ -81,6 +105,30 @@ def _train(arguments: argparse.Namespace) -> int:
     )
     for path in (made.record, made.model, made.curve):
         print(f"  wrote {path}")
+    return DONE
+
+
+def _make(arguments: argparse.Namespace) -> int:
+    """Train what is learned by playing or from whole items."""
+    from hotseat_train import run, tasks
+    from hotseat_train.maker import make
+
+    task, usual = tasks.maker(arguments.task)
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    folder = arguments.run or run.RUNS / task.name / now
+    made = run.Run(folder)
+    manifest = make(
+        task,
+        made,
+        minutes=arguments.minutes or usual,
+        trained=arguments.trained,
+        report=lambda line: print(f"{task.name} {line}", flush=True),
+    )
+    for name, value in manifest.variants[0].metrics.items():
+        print(f"  {name.replace('_', ' ')}: {value}")
+    for path in (made.model, made.golden, made.manifest):
+        print(f"  wrote {path}")
+    print(f"  next: hotseat publish {folder}")
     return DONE
 
 

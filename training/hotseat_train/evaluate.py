@@ -15,6 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score
+
 from hotseat_registry import Manifest, Variant
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
@@ -22,6 +25,7 @@ from hotseat_train import card, run, tasks
 from hotseat_train.dataset import Dataset, Split
 from hotseat_train.errors import ParityError
 from hotseat_train.run import Run
+from hotseat_train.tasks.task import Task
 
 FP32, INT8 = "fp32", "int8-dynamic"
 _GOLDEN_ROWS = 16
@@ -65,6 +69,7 @@ def evaluate(source: Run) -> Manifest:
             variant.file,
             {
                 **quality(answers[variant.name], dataset.test, dataset.labels),
+                **_by_group(task, answers[variant.name], dataset),
                 "bytes": files[variant.name].stat().st_size,
                 "milliseconds": round(times[variant.name], 4),
                 "speed": round(times[FP32] / times[variant.name], 2),
@@ -96,12 +101,61 @@ def quality(
     said = [answer["label"] for answer in answers]
     true = [labels[target] for target in test.targets]
     right = sum(a == b for a, b in zip(said, true, strict=True))
-    scores = [_f1(said, true, label) for label in labels]
+    # of the labels that there are: one language may have fewer
+    scores = {label: _f1(said, true, label) for label in labels if label in true}
+    last = labels[-1]
+    ranked = len(labels) == 2 and 0 < true.count(last) < len(true)
     return {
         "accuracy": round(right / len(true), 4),
         "interval": [round(bound, 4) for bound in wilson(right, len(true))],
-        "macro_f1": round(statistics.fmean(scores), 4),
+        "macro_f1": round(statistics.fmean(scores.values()), 4),
+        "f1": {label: round(score, 4) for label, score in scores.items()},
+        **(_ranking(answers, [t == last for t in true], last) if ranked else {}),
         "rows": len(true),
+    }
+
+
+def _by_group(
+    task: Task, answers: Sequence[Mapping[str, Any]], dataset: Dataset
+) -> dict[str, Any]:
+    """Return the quality of each group of rows, where the task tells groups apart."""
+    if task.group is None:
+        return {}
+    rows: dict[str, list[int]] = {}
+    for at, value in enumerate(dataset.test.inputs):
+        rows.setdefault(task.group(value), []).append(at)
+    test = dataset.test
+    return {
+        "by": {
+            name: quality(
+                [answers[i] for i in part],
+                Split(
+                    tuple(test.inputs[i] for i in part),
+                    tuple(test.targets[i] for i in part),
+                ),
+                dataset.labels,
+            )
+            for name, part in sorted(rows.items())
+        }
+    }
+
+
+def _ranking(
+    answers: Sequence[Mapping[str, Any]], true: Sequence[bool], label: str
+) -> dict[str, float]:
+    """Return how well a probability of `label` orders and tells the rows.
+
+    ROC AUC, average precision, Brier score, and the lift of the top tenth: how much
+    denser `label` is there than in all rows.
+    """
+    chances = np.array([answer["scores"][label] for answer in answers])
+    truth = np.array(true)
+    top = np.argsort(-chances, kind="stable")[: max(1, len(truth) // 10)]
+    return {
+        "roc_auc": round(float(roc_auc_score(truth, chances)), 4),
+        "average_precision": round(float(average_precision_score(truth, chances)), 4),
+        "brier": round(float(np.mean((chances - truth) ** 2)), 4),
+        "lift_top_tenth": round(float(truth[top].mean() / truth.mean()), 2),
     }
 
 
@@ -155,7 +209,8 @@ def write_golden(
     A variant's tolerance is twice the most that it differed here from fp32, and
     never under a thousandth, which is more than another CPU's rounding.
     """
-    rows = sorted(range(len(dataset.test)), key=lambda i: len(dataset.test.inputs[i]))
+    inputs = dataset.test.inputs
+    rows = sorted(range(len(inputs)), key=lambda i: len(str(inputs[i])))
     chosen = rows[:: max(1, len(rows) // _GOLDEN_ROWS)][:_GOLDEN_ROWS]
     expected = [answers[FP32][i]["scores"] for i in chosen]
     tolerance = {}
@@ -169,7 +224,9 @@ def write_golden(
     golden = {
         "rows": [
             {
-                "input": {"text": dataset.test.inputs[i]},
+                "input": {"text": inputs[i]}
+                if isinstance(inputs[i], str)
+                else inputs[i],
                 "expected": {"label": answers[FP32][i]["label"], "scores": scores},
             }
             for i, scores in zip(chosen, expected, strict=True)

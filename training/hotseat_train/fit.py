@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from hotseat_train.dataset import Split
+
 OPTIMIZERS = ("gd", "sgd", "adam")
 
 
@@ -107,6 +109,37 @@ def fit(
         report(epoch)
     module.load_state_dict(state.best)
     return state
+
+
+class Encoding(Protocol):
+    """A learner that is fitted by descent."""
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """Takes what `Rows.take` returns; answers logits [rows, labels]."""
+
+    def encode(self, inputs: tuple[Any, ...]) -> Rows:
+        """Turn inputs into what the module takes."""
+
+
+def descend(
+    learner: Encoding,
+    train: Split,
+    validation: Split,
+    plan: Plan,
+    *,
+    checkpoint: Path | None = None,
+    report: Callable[[Epoch], None] = lambda _epoch: None,
+) -> State:
+    """Fit a learner's module on encoded rows; see `fit`."""
+    return fit(
+        learner.module,
+        (learner.encode(train.inputs), train.targets),
+        (learner.encode(validation.inputs), validation.targets),
+        plan,
+        checkpoint=checkpoint,
+        report=report,
+    )
 
 
 def measure(

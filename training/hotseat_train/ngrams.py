@@ -19,6 +19,9 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from hotseat_train.dataset import Split
+from hotseat_train.fit import Plan, State, descend
+
 Array = np.ndarray[Any, Any]
 
 LENGTHS = 3
@@ -97,6 +100,10 @@ class NgramLearner:
     def encode(self, inputs: tuple[str, ...]) -> NgramRows:
         """Return the texts' n-grams."""
         return NgramRows([self.grams(text) for text in inputs], self._weights)
+
+    def fit(self, train: Split, validation: Split, plan: Plan, **watch: Any) -> State:
+        """Descend on the weights of the n-grams; see `Learner.fit`."""
+        return descend(self, train, validation, plan, **watch)
 
     def export(self, path: Path) -> None:
         """Write the graph: ``text`` strings [rows] to ``scores`` [rows, labels]."""

@@ -4,7 +4,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from hotseat_train.fit import Epoch
 
@@ -32,6 +39,23 @@ def epochs(title: str, total: int) -> Iterator[Callable[[Epoch], None]]:
             progress.update(bar, completed=epoch.number, description=text)
 
         yield move
+
+
+@contextmanager
+def downloading(url: str, size: int) -> Iterator[Callable[[int], None]]:
+    """Say what is fetched, and yield what to call with the bytes of each piece."""
+    if not sys.stderr.isatty():
+        print(f"fetching {url} ...", file=sys.stderr, flush=True)  # noqa: T201
+        yield lambda _size: None
+        return
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        console=Console(stderr=True),
+    ) as progress:
+        bar = progress.add_task(url.rpartition("/")[2], total=size or None)
+        yield lambda moved: progress.advance(bar, moved)
 
 
 def _describe(epoch: Epoch) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hotseat_train import curve, run
 from hotseat_train.dataset import Dataset, Split
-from hotseat_train.fit import Epoch, Plan, fit
+from hotseat_train.fit import Epoch, Plan
 from hotseat_train.run import Run
 from hotseat_train.tasks.task import Task
 
@@ -31,10 +31,9 @@ def train(
     result = Run(folder)
     folder.mkdir(parents=True, exist_ok=True)
     began = datetime.now(UTC)
-    state = fit(
-        learner.module,
-        (learner.encode(part.inputs), part.targets),
-        (learner.encode(dataset.validation.inputs), dataset.validation.targets),
+    state = learner.fit(
+        part,
+        dataset.validation,
         plan,
         checkpoint=result.checkpoint,
         report=report,

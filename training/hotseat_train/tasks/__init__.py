@@ -1,16 +1,37 @@
 """The game questions, one file each."""
 
+from dataclasses import replace
 from importlib import import_module
 
 from hotseat_train.errors import TrainError
+from hotseat_train.maker import Maker
 from hotseat_train.tasks.task import Task
 
-NAMES = ("sentiment",)
+NAMES = ("sentiment", "chat-moderation", "player-churn")
 
 
-def find(name: str) -> Task:
-    """Return the task of that name; raises `TrainError`."""
+MADE = {"connect-four": 60.0, "sokoban-levels": 8.0}
+"""Tasks with a training of their own, and the minutes that it takes."""
+
+
+def maker(name: str) -> tuple[Maker, float]:
+    """Return the maker of that name, and how many minutes it trains."""
+    module = import_module(f"hotseat_train.tasks.{name.replace('-', '_')}")
+    task: Maker = module.TASK
+    return task, MADE[name]
+
+
+def find(name: str, family: str | None = None) -> Task:
+    """Return the task of that name, with a model of that family where it has several.
+
+    Raises `TrainError`.
+    """
     if name not in NAMES:
-        raise TrainError(f"no task {name!r}; there are: {', '.join(NAMES)}")
-    task: Task = import_module(f"hotseat_train.tasks.{name.replace('-', '_')}").TASK
-    return task
+        raise TrainError(f"no task {name!r}; there are: {', '.join((*NAMES, *MADE))}")
+    module = import_module(f"hotseat_train.tasks.{name.replace('-', '_')}")
+    task: Task = module.TASK
+    if family is None:
+        return task
+    if not hasattr(task, "family"):
+        raise TrainError(f"{name} has one family of models: leave --family out")
+    return replace(task, family=family)  # type: ignore[type-var]

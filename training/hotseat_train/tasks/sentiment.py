@@ -35,6 +35,8 @@ class Sentiment:
         "languages and questions of taste are beyond it. It judges no person."
     )
 
+    group = None
+
     def dataset(self) -> Dataset:
         """Read both corpora, remove duplicates, split; raises `DatasetError`."""
         digest = hashlib.sha256()

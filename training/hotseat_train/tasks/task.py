@@ -1,26 +1,30 @@
 """What a game question brings: its data, its model, and how they meet."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
-
 from hotseat_registry import Signature
 from hotseat_train.dataset import Dataset, Split
-from hotseat_train.fit import Plan, Rows
+from hotseat_train.fit import Epoch, Plan, State
 
 
 class Learner(Protocol):
-    """A model on its way: it encodes inputs, is fitted, and writes its graph."""
+    """A model on its way, of any family: it is fitted, and writes its graph."""
 
-    module: torch.nn.Module
-    """Its arguments are what `Rows.take` returns; it answers logits [rows, labels]."""
-
-    def encode(self, inputs: tuple[Any, ...]) -> Rows:
-        """Turn inputs into what the module takes."""
+    def fit(
+        self,
+        train: Split,
+        validation: Split,
+        plan: Plan,
+        *,
+        checkpoint: Path | None = None,
+        report: Callable[[Epoch], None] = lambda _epoch: None,
+    ) -> State:
+        """Learn from `train`; what is fitted in one go reports one epoch."""
 
     def export(self, path: Path) -> None:
-        """Write the graph, with everything that `encode` does inside it."""
+        """Write the graph, with all that turns inputs into numbers inside it."""
 
 
 class Task(Protocol):
@@ -30,6 +34,8 @@ class Task(Protocol):
     kind: str
     intended_use: str
     limits: str
+    group: Callable[[Any], str] | None
+    """Tells rows apart whose quality is reported apart; None: all are alike."""
 
     def dataset(self) -> Dataset:
         """Read and split the data; raises `DatasetError`."""

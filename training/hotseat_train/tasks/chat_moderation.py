@@ -1,0 +1,129 @@
+"""What is said in a game's chat, in English and Chinese: four labels to act on.
+
+`ok`: let it pass. `toxic`: an insult or a slur, said openly. `implicit`: meant to hurt,
+said between the lines; a person may want to look. `report`: a player asks for something
+to be done (report him, commend her, pause).
+
+English: CONDA, chat of Dota 2 matches (Weld et al., ACL-IJCNLP Findings 2021). Chinese:
+COLD, online comments (Deng et al., EMNLP 2022), which knows offensive and safe alone.
+"""
+
+import csv
+import hashlib
+from collections.abc import Iterator
+
+from hotseat_registry import Input, Output, Signature
+from hotseat_train.dataset import Dataset, Split, split
+from hotseat_train.fit import Plan
+from hotseat_train.ngrams import NgramLearner
+from hotseat_train.source import Source
+from hotseat_train.tasks.sentiment import key_of
+
+LABELS = ("ok", "toxic", "implicit", "report")
+_CONDA = Source(
+    "conda/train.csv",
+    "https://raw.githubusercontent.com/usydnlp/CONDA/3fb9067/data/CONDA_train.csv",
+    "fe7b18d19deae8c5a465163247dc929baea643f381e7f28596fec0b1559bddcd",
+)
+_COLD = tuple(
+    Source(
+        f"cold/{name}.csv",
+        "https://raw.githubusercontent.com/thu-coai/COLDataset/a0c55a9/COLDataset/"
+        f"{name}.csv",
+        digest,
+    )
+    for name, digest in (
+        ("train", "16ca7955bdcaf90f5d8ac39e51eb3eda15320caa1e730ed45cb5e8ca8cd0d5e8"),
+        ("dev", "28e67a26815aa1852449ba06919e51c07060d146e2bd23101cc0137a0ff94b7c"),
+    )
+)
+_INTENTS = {"O": "ok", "E": "toxic", "I": "implicit", "A": "report"}
+_SEED = 0  # of the split, which stays the same whatever the run's seed
+_MAX_BYTES = 2048
+
+
+class ChatModeration:
+    """Text classification with four labels in two languages."""
+
+    name = "chat-moderation"
+    kind = "classification"
+    intended_use = (
+        "Sort lines of game chat in English and Chinese, so that a game can hide, warn "
+        "or pass on what needs a person."
+    )
+    limits = (
+        "Learned from one game's chat and from online comments: other games' slang, "
+        "other languages and irony are beyond it. Chinese lines were labelled "
+        "offensive or not, so `implicit` and `report` are learned from English alone. "
+        "It judges lines, not people: no ban should rest on it alone."
+    )
+
+    @staticmethod
+    def group(text: str) -> str:
+        """Tell the languages apart by their script."""
+        return "zh" if any("\u4e00" <= c <= "\u9fff" for c in text) else "en"
+
+    def dataset(self) -> Dataset:
+        """Read both corpora; split by conversation, and by text; see `Dataset`."""
+        rows = list(dict.fromkeys([*_english(), *_chinese()]))
+        train, validation, test = split(rows, _SEED)
+        digests = [_CONDA.sha256, *(source.sha256 for source in _COLD)]
+        return Dataset(
+            train=train,
+            validation=validation,
+            test=test,
+            labels=LABELS,
+            source=(
+                "CONDA (usydnlp/CONDA @ 3fb9067); COLD (thu-coai/COLDataset @ a0c55a9)"
+            ),
+            licence="CONDA: AFL-3.0 by its dataset card; COLD: Apache-2.0",
+            sha256=hashlib.sha256("".join(digests).encode()).hexdigest(),
+            preparation=(
+                f"{len(rows)} lines, each once in its match; split 80/10/10 by a hash "
+                "of the match (English) or of the text's letters (Chinese), so that no "
+                "match is on two sides"
+            ),
+        )
+
+    def learner(self, train: Split, seed: int) -> NgramLearner:
+        """Weigh character n-grams."""
+        return NgramLearner(train.inputs, labels=len(LABELS), seed=seed)
+
+    def signature(self, dataset: Dataset) -> Signature:
+        """One text in, a probability for each label out."""
+        return Signature(
+            inputs=(Input("text", "BYTES", (-1,), "text", max_bytes=_MAX_BYTES),),
+            outputs=(Output("scores", "FP32", (-1, len(dataset.labels))),),
+            labels=dataset.labels,
+            max_rows=256,
+        )
+
+    def plan(self, optimizer: str) -> Plan:
+        """Return what was found by hand to converge."""
+        return {
+            "gd": Plan("gd", learning_rate=10.0, momentum=0.9, max_epochs=200),
+            "sgd": Plan("sgd", learning_rate=2.0, momentum=0.9, batch_size=128),
+            "adam": Plan("adam", learning_rate=0.005, batch_size=128),
+        }[optimizer]
+
+
+TASK = ChatModeration()
+
+
+def _english() -> Iterator[tuple[str, str, int]]:
+    with _CONDA.path().open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            text = row["utterance"].strip()
+            if text:
+                label = LABELS.index(_INTENTS[row["intentClass"]])
+                yield f"en {row['matchId']}", text, label
+
+
+def _chinese() -> Iterator[tuple[str, str, int]]:
+    for source in _COLD:
+        with source.path().open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                text = row["TEXT"].strip()
+                if key_of(text):
+                    label = LABELS.index("toxic" if row["label"] == "1" else "ok")
+                    yield f"zh {key_of(text)}", text, label

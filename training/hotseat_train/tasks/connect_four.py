@@ -1,0 +1,167 @@
+"""What to play: Connect Four, learned by playing against itself.
+
+A studio puts its own game here by writing its rules once (`hotseat_serve.rules.game`):
+self-play, search, serving and this file's shape stay as they are.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hotseat_registry import Input, Level, Output, Signature
+from hotseat_serve import rules
+from hotseat_serve.load import Loaded
+from hotseat_serve.options import Options
+from hotseat_train.boardnet import BoardNet, export
+from hotseat_train.maker import Asked
+from hotseat_train.selfplay import Plan, Played, Round, learn
+
+GAME = rules.game("connect-four")
+_GAMES, _POSITIONS, _TIMED = 100, 200, 50
+_ACTIONS = tuple(map(str, range(GAME.actions)))
+
+
+class ConnectFour:
+    """A board in; a column, every legal column's probability and a value out."""
+
+    name = "connect-four"
+    kind = "policy"
+    intended_use = (
+        "Play Connect Four at any strength; show how one's own game is learned."
+    )
+    limits = (
+        "It plays well and not perfectly: `make bench-connect-four` holds its moves "
+        "against exact play."
+    )
+    data: Mapping[str, Any] = {
+        "source": "its own games, from nothing but the rules",
+        "licence": "Apache-2.0",
+    }
+
+    def train(
+        self, folder: Path, minutes: float, report: Callable[[str], None]
+    ) -> Sequence[tuple[float, float]]:
+        """Play and learn; see `selfplay.learn`."""
+        torch.set_num_threads(2)
+        module = BoardNet(GAME.shape, GAME.actions)
+
+        def told(done: Round) -> None:
+            report(
+                f"round {done.number}: {done.seconds / 60:.1f} of {minutes:g} min, "
+                f"{done.positions} positions, policy {done.policy_loss:.3f}, "
+                f"value {done.value_loss:.3f}"
+            )
+
+        rounds = learn(self.name, module, _export, mirrored, Plan(minutes=minutes),
+                       folder, told)  # fmt: skip
+        export(module, folder / "model.onnx")
+        return [(r.seconds, r.policy_loss + r.value_loss) for r in rounds]
+
+    def signature(self) -> Signature:
+        """Six rows of seven cells in: 0 empty, 1 the first player, 2 the second."""
+        return Signature(
+            inputs=(Input("board", "FP32", (-1, *GAME.shape), "board"),),
+            outputs=(
+                Output("policy", "FP32", (-1, GAME.actions)),
+                Output("value", "FP32", (-1,)),
+            ),
+            labels=_ACTIONS,
+            max_rows=64,
+            rules=self.name,
+            levels={
+                "easy": Level(temperature=2.0),
+                "medium": Level(temperature=0.7),
+                "hard": Level(),
+                "best": Level(simulations=400),
+            },
+        )
+
+    def measure(self, loaded: Loaded) -> dict[str, Any]:
+        """Return wins against chance by level, and milliseconds of a request."""
+        random = np.random.default_rng(3)
+        won = {
+            f"won_against_chance_{level}": _won(loaded, level, random)
+            for level in ("easy", "hard")
+        }
+        boards = [_somewhere(random) for _ in range(_TIMED)]
+        spent = {
+            f"milliseconds_{level}": _milliseconds(loaded, level, boards)
+            for level in ("hard", "best")
+        }
+        agrees = [
+            loaded.predict([board])[0]["action"]
+            == loaded.predict([board], options=Options(level="best"))[0]["action"]
+            for board in (_somewhere(random) for _ in range(_POSITIONS))
+        ]
+        return {**won, "agrees_with_search": float(np.mean(agrees)), **spent}
+
+    def golden(self) -> Asked:
+        """Return positions of random games, some with a seed and a level."""
+        random = np.random.default_rng(11)
+        plain: list[tuple[Any, Mapping[str, Any]]] = [
+            (_somewhere(random), {}) for _ in range(12)
+        ]
+        return [*plain, (_somewhere(random), {"level": "easy", "seed": 7})]
+
+
+TASK = ConnectFour()
+
+
+def _export(module: torch.nn.Module, path: Path) -> None:
+    assert isinstance(module, BoardNet)
+    export(module, path)
+
+
+def mirrored(played: Played) -> Played:
+    """Return positions as a mirror shows them: left is right."""
+    return Played(
+        played.planes[..., ::-1].copy(), played.policies[:, ::-1].copy(), played.values
+    )
+
+
+def board(state: Any) -> list[list[int]]:
+    """Return a position as JSON has it."""
+    made: list[list[int]] = GAME.board(state)  # type: ignore[attr-defined]
+    return made
+
+
+def _somewhere(random: np.random.Generator) -> list[list[int]]:
+    """Return the board of a random game that goes on."""
+    while True:
+        state = GAME.start()
+        for _ in range(int(random.integers(4, 30))):
+            state = GAME.apply(state, int(random.choice(GAME.legal(state))))
+            if GAME.outcome(state) is not None:
+                break
+        else:
+            return board(state)
+
+
+def _won(loaded: Loaded, level: str, random: np.random.Generator) -> float:
+    """Return the share of games won against moves at random."""
+    won = 0
+    for number in range(_GAMES):
+        state, mine = GAME.start(), number % 2 == 0
+        while (over := GAME.outcome(state)) is None:
+            if mine:
+                options = Options(level=level, seed=int(random.integers(1 << 30)))
+                (answer,) = loaded.predict([board(state)], options=options)
+                action = int(answer["action"])
+            else:
+                action = int(random.choice(GAME.legal(state)))
+            state, mine = GAME.apply(state, action), not mine
+        won += over < 0 and not mine  # the side to move has lost, and it is not ours
+    return won / _GAMES
+
+
+def _milliseconds(loaded: Loaded, level: str, boards: Sequence[Any]) -> float:
+    spent = []
+    for given in boards:
+        began = time.perf_counter()
+        loaded.predict([given], options=Options(level=level))
+        spent.append(1000 * (time.perf_counter() - began))
+    return round(float(np.median(spent)), 3)

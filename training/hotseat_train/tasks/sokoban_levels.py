@@ -1,0 +1,223 @@
+"""What to build: Sokoban levels by wish, each solved before it is returned.
+
+Learned from Boxoban (DeepMind, Apache-2.0). Its levels have four boxes; a level with
+fewer is made of one by taking away boxes together with the goals that a solution brings
+them to, which leaves it solvable.
+"""
+
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hotseat_registry import Field, Generation, Input, Output, Signature
+from hotseat_serve.load import Loaded
+from hotseat_serve.options import Options
+from hotseat_serve.problems import Problem
+from hotseat_serve.rules import sokoban
+from hotseat_train import stepwise
+from hotseat_train.maker import Asked
+from hotseat_train.source import Source
+
+ALPHABET = "# .$@"
+SIZE = 10
+_LEVELS = 6_000
+_ADDRESS = "https://raw.githubusercontent.com/google-deepmind/boxoban-levels/78011d8"
+_FILES = (
+    (
+        "medium-train-000.txt",
+        "medium/train/000.txt",
+        "b44e6dac95d03c0f29158252eafe7b1d97a3f3b447743a23617efa66e735167b",
+    ),
+    (
+        "medium-train-001.txt",
+        "medium/train/001.txt",
+        "8197b2e4438c05be3b9b91e7ec984c8b7acf09011272a196c2636402bc1b6d15",
+    ),
+    (
+        "medium-train-002.txt",
+        "medium/train/002.txt",
+        "42b5c21ea71ea2cb6c62ed0e828c5462aa0785561122d24058ab2f06fa35cd01",
+    ),
+    (
+        "medium-train-003.txt",
+        "medium/train/003.txt",
+        "61d67e4f18cbc2c27948e75c42d14fa18789712559af37c915d8650e9c5eae1a",
+    ),
+    (
+        "medium-train-004.txt",
+        "medium/train/004.txt",
+        "e56ce95ca8fb233ba9d7418d6474a61aab6122866023d9f1e4e97e4e1b7fa9ed",
+    ),
+    (
+        "hard-000.txt",
+        "hard/000.txt",
+        "c320e8b1f5a26be7a85dff18147a7decae3c5e765c38ff56e30ebf8551d331f4",
+    ),
+)
+_SOURCES = tuple(
+    Source(f"boxoban/{name}", f"{_ADDRESS}/{path}", digest)
+    for name, path, digest in _FILES
+)
+WISHES = (
+    Field("boxes", minimum=1, maximum=4, default=4),
+    Field("difficulty", minimum=0, maximum=12, default=6),
+)
+
+
+class SokobanLevels:
+    """Wishes in, a level that can be solved out."""
+
+    name = "sokoban-levels"
+    kind = "generation"
+    intended_use = "Give a puzzle game as many levels as it wants, of a wished sort."
+    limits = (
+        "Levels are ten by ten, with one to four boxes. Difficulty is how often a "
+        "solver changes boxes, which is not what every player finds hard."
+    )
+    data: Mapping[str, Any] = {
+        "source": "google-deepmind/boxoban-levels @ 78011d8",
+        "licence": "Apache-2.0",
+    }
+
+    def train(
+        self, folder: Path, minutes: float, report: Callable[[str], None]
+    ) -> Sequence[tuple[float, float]]:
+        """Solve the levels, make those with fewer boxes, and learn them all."""
+        report("solving the levels, for their difficulty ...")
+        levels = list(texts())[:_LEVELS]
+        with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+            solved = list(pool.map(_solved, levels, chunksize=50))
+        items, wishes = [], []
+        for made in solved:
+            for grid, boxes, hard in made:
+                items.append(grid)
+                wishes.append([boxes, hard])
+        report(f"{len(items)} levels to learn from")
+        plan = stepwise.Plan(seconds=60 * minutes)
+        module, curve = stepwise.learn(
+            np.array(items, np.int64), np.array(wishes, np.float32), len(ALPHABET),
+            plan, _turned, report,
+        )  # fmt: skip
+        stepwise.export(module, SIZE, SIZE, folder / "model.onnx")
+        return curve
+
+    def signature(self) -> Signature:
+        """Boxes and difficulty in, rows of a level out."""
+        return Signature(
+            inputs=(
+                Input("grid", "INT64", (-1, SIZE, SIZE), "tensor"),
+                Input("wish", "FP32", (-1, len(WISHES)), "features", fields=WISHES),
+            ),
+            outputs=(Output("logits", "FP32", (-1, len(ALPHABET))),),
+            max_rows=4,
+            rules="sokoban",
+            generation=Generation(
+                height=SIZE, width=SIZE, alphabet=tuple(ALPHABET), batch=32, batches=24
+            ),
+        )
+
+    def measure(self, loaded: Loaded) -> dict[str, Any]:
+        """Return solvable share, novelty, diversity, wishes kept, milliseconds."""
+        known = {"".join(rows) for rows in texts()}
+        asked = [
+            {"boxes": 1 + seed % 4, "difficulty": (seed // 4) % 10}
+            for seed in range(120)
+        ]
+        items, spent, tried, failed = [], [], [], 0
+        for seed, wish in enumerate(asked):
+            began = time.perf_counter()
+            try:
+                (answer,) = loaded.predict([wish], options=Options(seed=seed))
+            except Problem:
+                failed += 1
+                continue
+            finally:
+                spent.append(1000 * (time.perf_counter() - began))
+            items.append((wish, answer))
+            tried.append(answer["tried"])
+        texts_ = ["".join(answer["item"]) for _, answer in items]
+        cells = np.array([list(text) for text in texts_])
+        pairs = np.random.default_rng(0).integers(len(cells), size=(500, 2))
+        return {
+            "returned": len(items) / len(asked),
+            "solvable_of_returned": float(np.mean([_solvable(t) for t in texts_])),
+            "solvable_of_sampled": round(len(items) / sum(tried), 4),
+            "new": float(np.mean([text not in known for text in texts_])),
+            "different_from_each_other": round(len(set(texts_)) / len(texts_), 4),
+            "cells_that_differ": round(
+                float(np.mean(cells[pairs[:, 0]] != cells[pairs[:, 1]])), 3
+            ),
+            "difficulty_follows_wish": round(
+                float(np.corrcoef(
+                    [wish["difficulty"] for wish, _ in items],
+                    [answer["difficulty"] for _, answer in items],
+                )[0, 1]), 3),
+            "milliseconds_median": round(float(np.median(spent)), 1),
+            "milliseconds_p95": round(float(np.percentile(spent, 95)), 1),
+        }  # fmt: skip
+
+    def golden(self) -> Asked:
+        """Return two wishes with seeds."""
+        return [({"boxes": 2, "difficulty": 3}, {"seed": 1}),
+                ({"boxes": 4, "difficulty": 6}, {"seed": 2})]  # fmt: skip
+
+
+TASK = SokobanLevels()
+
+
+def texts() -> Iterator[tuple[str, ...]]:
+    """Yield every level as its rows."""
+    for source in _SOURCES:
+        for block in source.path().read_text().split(";")[1:]:
+            yield tuple(row for row in block.split("\n")[1:] if row)
+
+
+def _solvable(text: str) -> bool:
+    rows = [text[at : at + SIZE] for at in range(0, len(text), SIZE)]
+    return sokoban.solve(sokoban.read(rows), positions=200_000) is not None
+
+
+def _solved(rows: tuple[str, ...]) -> list[tuple[Any, int, float]]:
+    """Return a level with four boxes and one with fewer: cells, boxes, difficulty."""
+    level = sokoban.read(rows)
+    found = sokoban.solve(level)
+    if found is None:
+        return []
+    ends = {box: box for box in level.boxes}  # where each box comes to stand
+    moved = {box: box for box in level.boxes}
+    for box, step in found.pushes:
+        first = next(start for start, at in moved.items() if at == box)
+        moved[first] = ends[first] = box + step
+    text = "".join(rows)
+    made = []
+    random = np.random.default_rng(zlib.crc32(text.encode()))
+    for gone in (0, int(random.integers(1, len(level.boxes)))):
+        leave = set(random.permutation(sorted(level.boxes))[:gone].tolist())
+        empty = leave | {ends[box] for box in leave}
+        kept = "".join(" " if at in empty else tile for at, tile in enumerate(text))
+        pushes = []
+        at_now = dict(zip(level.boxes, level.boxes, strict=True))
+        for box, step in found.pushes:
+            first = next(start for start, at in at_now.items() if at == box)
+            at_now[first] = box + step
+            if first not in leave:
+                pushes.append((box, step))
+        hard = sokoban.difficulty(sokoban.Solution(tuple(pushes), 0))
+        grid = [ALPHABET.index(tile) for tile in kept]
+        cells = np.array(grid, np.int64).reshape(SIZE, SIZE)
+        made.append((cells, len(level.boxes) - gone, hard))
+    return made
+
+
+def _turned(items: Any, random: np.random.Generator) -> Any:
+    """Turn and mirror a batch, all of it alike: a level stays a level."""
+    items = np.rot90(items, int(random.integers(4)), (1, 2))
+    if random.integers(2):
+        items = items[:, :, ::-1]
+    return np.ascontiguousarray(items)
