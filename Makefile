@@ -42,6 +42,9 @@ clients: .venv/clients/ready ## clients of the open protocol, each in its own en
 test: $(READY) .venv/clients/ready ## all tests
 	@$(BIN)/pytest
 
+test-typescript: ## the TypeScript SDK: types, vectors, real sockets (needs Node 18+)
+	@cd sdk/typescript && npm install --silent --no-audit --no-fund && npm test
+
 unit: $(READY) ## the fast tests alone
 	@$(BIN)/pytest tests/unit
 
@@ -89,9 +92,9 @@ soak: $(READY) ## 200,000 requests in one process: does memory stay flat?
 bench-registry: $(READY) ## the registry's figures (2 GB blob; SIZE=MB for another)
 	@$(BIN)/python benchmarks/registry.py --size $(or $(SIZE),2048)
 
-ci: lint test demo ## what CI runs
+ci: lint test test-typescript synth demo ## what CI runs
 
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+.PHONY: help test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean

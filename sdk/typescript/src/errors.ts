@@ -1,0 +1,103 @@
+/** What a call can fail with; nothing else leaves the SDK. See sdk/spec/errors.json. */
+
+export class HotseatError extends Error {
+  override name = "HotseatError";
+}
+
+/** The client was made or called in a way that cannot work. */
+export class ConfigError extends HotseatError {
+  override name = "ConfigError";
+}
+
+/** No answer came, or none of the service's. */
+export class TransportError extends HotseatError {
+  override name = "TransportError";
+}
+
+/** The time allowed was over before an answer came. */
+export class DeadlineError extends TransportError {
+  override name = "DeadlineError";
+}
+
+/** The service failed often; it is left alone for a moment. */
+export class CircuitOpenError extends TransportError {
+  override name = "CircuitOpenError";
+}
+
+/** The answer of a ticket is not there yet. */
+export class NotReadyError extends TransportError {
+  override name = "NotReadyError";
+}
+
+/** The ticket or the call was cancelled, or its client closed. */
+export class CancelledError extends TransportError {
+  override name = "CancelledError";
+}
+
+/** What a refusal says of itself. */
+export interface Refusal {
+  status: number;
+  code: string;
+  detail: string;
+  retryable: boolean;
+  request_id: string;
+  /** JSON pointer to the fault in the input. */
+  pointer: string | null;
+  /** Seconds to wait, where the service said so. */
+  retry_after: number | null;
+}
+
+/** An answer came, and it was no. */
+export class StatusError extends HotseatError implements Refusal {
+  override name = "StatusError";
+  status = 0;
+  code = "";
+  detail = "";
+  retryable = false;
+  request_id = "";
+  pointer: string | null = null;
+  retry_after: number | null = null;
+
+  constructor(refusal: Refusal) {
+    const where = refusal.pointer ? ` at ${refusal.pointer}` : "";
+    const code = refusal.code ? ` ${refusal.code}` : "";
+    super(`${refusal.status}${code}${where}: ${refusal.detail}`);
+    Object.assign(this, refusal);
+  }
+}
+
+export class BadInputError extends StatusError {
+  override name = "BadInputError";
+}
+export class AuthError extends StatusError {
+  override name = "AuthError";
+}
+export class NotFoundError extends StatusError {
+  override name = "NotFoundError";
+}
+export class TooLargeError extends StatusError {
+  override name = "TooLargeError";
+}
+export class RateLimitedError extends StatusError {
+  override name = "RateLimitedError";
+}
+export class UnavailableError extends StatusError {
+  override name = "UnavailableError";
+}
+
+const BY_STATUS: Record<number, typeof StatusError> = {
+  400: BadInputError,
+  401: AuthError,
+  403: AuthError,
+  404: NotFoundError,
+  405: BadInputError,
+  413: TooLargeError,
+  415: BadInputError,
+  422: BadInputError,
+  429: RateLimitedError,
+};
+
+/** The class that a status is raised as. */
+export function classOf(status: number): typeof StatusError {
+  return status >= 500 ? UnavailableError : (BY_STATUS[status] ?? StatusError);
+}
