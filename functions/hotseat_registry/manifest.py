@@ -161,6 +161,8 @@ class Generation(Record):
     """Candidates that are sampled side by side."""
     batches: int = 16
     """Tried before it is given up."""
+    choices: int = 1
+    """That pass the check before the nearest to the wish is returned."""
     temperature: float = 1.0
 
     def __post_init__(self) -> None:

@@ -25,10 +25,11 @@ def generation(ask: Ask) -> list[dict[str, Any]]:
     """Generate one item for each row.
 
     Candidates are sampled side by side with the step model, `Generation.batch` at a
-    time, and the first that the rules accept is the answer, with what the rules say of
-    it. The draws are Philox's raw bits and the logits are rounded before they become
-    weights, so the same seed gives the same item wherever the logits agree to about
-    one part in a million; golden rows with a seed show whether they do.
+    time. Of the first `Generation.choices` that the rules accept, the nearest to the
+    wish is the answer, with what the rules say of it. The draws are Philox's raw bits
+    and the logits are rounded before they become weights, so the same seed gives the
+    same item wherever the logits agree to about one part in a million; golden rows
+    with a seed show whether they do.
 
     Raises `Problem`: not_generated when no candidate passes, deadline_exceeded when
     the caller's time is over before.
@@ -58,19 +59,34 @@ def _item(
     ask: Ask, plan: Generation, wish: Mapping[str, Array], given: Any, key: int
 ) -> dict[str, Any]:
     draws = np.random.Philox(key=key)
-    tried = 0
+    tried, passed = 0, []
     for _ in range(plan.batches):
         for rows in _sampled(ask, plan, wish, draws):
             tried += 1
             ask.turn.check()
             found = _accepted(ask, rows, given)
             if found is not None:
-                return {"item": list(rows), "tried": tried, **found}
+                passed.append({"item": list(rows), **found})
+            if len(passed) == plan.choices:
+                return {**_nearest(passed, given), "tried": tried}
+    if passed:
+        return {**_nearest(passed, given), "tried": tried}
     raise Problem(
         "not_generated",
         f"none of {tried} candidates passed the check; ask with another seed, or wish "
         "for something easier",
     )
+
+
+def _nearest(passed: list[dict[str, Any]], given: Any) -> dict[str, Any]:
+    """Return the item whose numbers are nearest to those that were wished."""
+    wishes = given if isinstance(given, Mapping) else {}
+
+    def far(item: Mapping[str, Any]) -> float:
+        near = [abs(item[name] - wishes[name]) for name in wishes if name in item]
+        return float(sum(near))
+
+    return min(passed, key=far)
 
 
 def _accepted(ask: Ask, rows: tuple[str, ...], given: Any) -> Mapping[str, Any] | None:

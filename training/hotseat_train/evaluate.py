@@ -7,7 +7,6 @@ machine's speed drifts.
 
 import json
 import math
-import platform
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from hotseat_serve.session import Session
 from hotseat_train import card, run, tasks
 from hotseat_train.dataset import Dataset, Split
 from hotseat_train.errors import ParityError
+from hotseat_train.machine import cpu
 from hotseat_train.run import Run
 from hotseat_train.tasks.task import Task
 
@@ -239,14 +239,3 @@ def write_golden(
 def _lineage(record: Mapping[str, Any]) -> dict[str, Any]:
     kept = ("task", "plan", "data", "best", "reason", "began_at", "seconds", "commit")
     return {key: record[key] for key in kept}
-
-
-def cpu() -> str:
-    """Return the processor's name."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass  # not Linux
-    return platform.processor() or platform.machine()

@@ -20,7 +20,7 @@ from hotseat_serve.options import Options
 from hotseat_serve.session import Session
 from hotseat_train import run as runs
 from hotseat_train.errors import RunError
-from hotseat_train.evaluate import cpu
+from hotseat_train.machine import cpu
 from hotseat_train.run import Run
 
 TRAINED = Path(__file__).parents[1] / "trained"

@@ -13,6 +13,8 @@ from typing import Any
 MAX_POSITIONS = 20_000
 """That the solver looks at before it gives a level up."""
 
+_CHECKED = 1_500
+"""Of a generated level: another candidate is cheaper than a long search."""
 _FAR = 1 << 20
 Boxes = frozenset[int]
 
@@ -155,7 +157,7 @@ def check(
         return None
     if level.boxes == level.goals:
         return None
-    found = solve(level, late=late)
+    found = solve(level, positions=_CHECKED, late=late)
     if found is None:
         return None
     return {
