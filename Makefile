@@ -72,6 +72,9 @@ synth: $(READY) ## the stacks of one stage as templates (STAGE=dev), checked by 
 	  CDK_OUTDIR=cdk.out CDK_CONTEXT_JSON='{"stage": "$(or $(STAGE),dev)"}' \
 	  ../$(BIN)/python app.py && ls cdk.out/*.template.json
 
+image: ## build the function's image here (BASE=debian without AWS's base; MODEL=baked one)
+	@bash infra/image.sh
+
 lock: $(READY) ## lock what the image installs, with hashes
 	@cd functions && ../$(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
@@ -97,4 +100,4 @@ ci: lint test test-typescript synth demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+.PHONY: help image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean

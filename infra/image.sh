@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Build the function's image on this machine and say how large it is: `make image`.
+#
+# Where Lambda's own base cannot be pulled, or with BASE=debian, a base with Debian's
+# Python stands in; the image is otherwise the same. MODEL names a baked version.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+BASE=${BASE:-public.ecr.aws/lambda/python:3.13}
+MODEL=${MODEL:-none}
+NAME=${NAME:-hotseat-function}
+FLAGS="" EXTRA=""
+
+needs() {
+  command -v "$1" >/dev/null && return
+  if [ -n "${CI:-}" ] && [ "$(id -u)" = 0 ]; then
+    DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >/dev/null
+  else
+    echo "make image needs $1: apt-get install $2" >&2
+    exit 1
+  fi
+}
+
+needs podman "podman buildah runc"
+if [ "$BASE" = debian ]; then
+  needs debootstrap debootstrap
+  BASE=localhost/hotseat-base:debian
+  FLAGS="--break-system-packages"
+  EXTRA="awslambdaric==4.2.2"
+  if ! podman image exists "$BASE"; then
+    echo "making a base from Debian's packages (once; about two minutes) ..."
+    # apt's own mirror of Debian
+    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null \
+      | grep -m1 'debian/*$' || true)
+    root=$(mktemp -d)
+    debootstrap --variant=minbase --include=python3,python3-pip,ca-certificates \
+      bookworm "$root" "${mirror:-http://deb.debian.org/debian}" >/dev/null
+    tar -C "$root" --exclude='./var/cache/apt/archives/*.deb' \
+      --exclude='./var/lib/apt/lists/*' --exclude='./usr/share/doc/*' \
+      --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' -c . \
+      | podman import --quiet - "$BASE" >/dev/null
+    rm -rf "$root"
+  fi
+fi
+# pip's own settings of this machine, where it has any, hold in the build as well
+pip_settings=()
+for name in PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST; do
+  [ -n "${!name:-}" ] && pip_settings+=(--env "$name=${!name}")
+done
+[ -f /etc/pip.conf ] && pip_settings+=(-v /etc/pip.conf:/etc/pip.conf:ro)
+podman build --quiet --isolation chroot --network host \
+  -v /etc/ssl/certs:/etc/ssl/certs:ro "${pip_settings[@]}" \
+  --build-arg "BASE_IMAGE=$BASE" --build-arg "PIP_FLAGS=$FLAGS" \
+  --build-arg "EXTRA=$EXTRA" --build-arg "BAKED=$MODEL" \
+  -t "$NAME" functions >/dev/null
+size() { podman image inspect --format '{{.Size}}' "$1"; }
+echo "$NAME: $(( ($(size "$NAME") - $(size "$BASE")) / 1000000 )) MB beyond its base"

@@ -1,0 +1,101 @@
+"""The image, really built, run read-only and without rights under AWS's emulator."""
+
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from hotseat_registry import Reference, open_registry
+from hotseat_registry.bake import bake
+
+ROOT = Path(__file__).parents[2]
+ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+EMULATOR = Path(sys.prefix) / "clients" / f"aws-lambda-rie-{ARCHITECTURE}"
+NAME = "hotseat-test"
+CONTAINERS = """
+[containers]
+default_ulimits = []
+netns = "host"
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+"""
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("podman") is None and "CI" not in os.environ,
+    reason="podman is not installed: apt-get install podman buildah runc debootstrap",
+)
+
+
+@pytest.fixture
+def image(publish, tmp_path):
+    """A static image with version 2 of mood inside; the lines that building printed."""
+    registry = open_registry(f"file://{tmp_path}/registry")
+    publish(registry), publish(registry, positive=0.8)
+    baked = ROOT / "functions/baked/mood"
+    shutil.rmtree(baked, ignore_errors=True)
+    bake(registry, Reference("mood", version=2), baked, by="ada")
+    try:
+        done = subprocess.run(
+            [ROOT / "infra/image.sh"],
+            env={**os.environ, "BASE": "debian", "MODEL": "mood", "NAME": NAME},
+            capture_output=True, text=True, check=False, timeout=900,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield done.stdout
+    finally:
+        shutil.rmtree(baked, ignore_errors=True)
+
+
+def port():
+    """A free one."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def test_the_image_serves_the_version_inside_it(image, tmp_path):
+    """Small, read-only, as nobody, with no registry to ask: it answers as version 2."""
+    assert int(image.rsplit(": ", 1)[1].split()[0]) < 300
+    settings = tmp_path / "containers.conf"
+    settings.write_text(CONTAINERS)
+    here, api = f"127.0.0.1:{port()}", f"127.0.0.1:{port()}"
+    name = f"hotseat-test-{os.getpid()}"
+    process = subprocess.Popen(
+        ["podman", "run", "--rm", "--name", name, "--read-only", "--tmpfs", "/tmp",
+         "--user", "993:990", "--cap-drop", "all", "--network", "host",
+         "-e", "HOTSEAT_REGISTRY=file:///var/task/registry", "-e", "HOTSEAT_STATIC=1",
+         "-e", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
+         "-v", f"{EMULATOR}:/rie:ro", "--entrypoint", "/rie", NAME,
+         "--runtime-interface-emulator-address", here, "--runtime-api-address", api,
+         "python3", "-m", "awslambdaric", "hotseat_serve.handler.handler"],
+        env={**os.environ, "CONTAINERS_CONF": str(settings)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        answer = asked(f"http://{here}/2015-03-31/functions/function/invocations")
+        assert (answer["label"], answer["version"]) == ("positive", 2)
+        assert answer["probability"] == pytest.approx(0.8)
+    finally:
+        subprocess.run(["podman", "kill", name], capture_output=True, check=False)
+        process.wait(20)
+
+
+def asked(url):
+    """Ask as soon as somebody listens."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(url, b'{"text": "good"}', timeout=30) as found:
+                return json.loads(found.read())
+        except OSError:
+            assert time.monotonic() < end
+            time.sleep(0.2)
