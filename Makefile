@@ -80,6 +80,9 @@ lock: $(READY) ## lock what the image installs, with hashes
 	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 	  --output-file requirements.txt requirements.in
 
+models: $(READY) ## train, compress, publish all models (MODELS="--trained" plays no hour)
+	@$(BIN)/python training/models.py $(MODELS)
+
 bench-connect-four: $(READY) ## Connect Four's moves, judged by exact play
 	@$(BIN)/python benchmarks/connect_four.py
 
@@ -100,4 +103,4 @@ ci: lint test test-typescript synth demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+.PHONY: help models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean

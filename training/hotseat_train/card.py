@@ -1,5 +1,7 @@
 """A model card (Mitchell et al. 2019), written from the evidence alone."""
 
+from collections.abc import Mapping
+
 from hotseat_registry import Manifest
 from hotseat_train import tasks
 
@@ -43,6 +45,7 @@ def write(manifest: Manifest) -> str:
             for v in manifest.variants
         ),
         "",
+        *_more(manifest),
         f"Measured on {manifest.variants[0].metrics['cpu']}, one thread.",
         "",
         "## Training",
@@ -53,3 +56,28 @@ def write(manifest: Manifest) -> str:
         f"(validation loss {best['validation_loss']:.4f}).",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _more(manifest: Manifest) -> list[str]:
+    """Return what else was measured of the first variant: by label, by group."""
+    metrics = manifest.variants[0].metrics
+    lines = ["F1 by label: " + _listed(metrics["f1"]) + ".", ""]
+    ranking = ("roc_auc", "average_precision", "brier", "lift_top_tenth")
+    found = {
+        name.replace("_", " "): metrics[name] for name in ranking if name in metrics
+    }
+    if found:
+        lines += [_listed(found) + ".", ""]
+    for name, part in metrics.get("by", {}).items():
+        low, high = part["interval"]
+        said = (
+            f"{name}: accuracy {part['accuracy']:.3f} ({low:.3f} to {high:.3f}), macro "
+            f"F1 {part['macro_f1']:.3f} on {part['rows']} rows; "
+            f"F1 {_listed(part['f1'])}."
+        )
+        lines += [said, ""]
+    return lines
+
+
+def _listed(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in values.items())
