@@ -1,13 +1,15 @@
 """Process start to first answer under AWS's runtime client: ``make bench-cold``.
 
-Three functions with the same model, started in turn: a bare onnxruntime handler; ours,
-which resolves an alias in a folder, fetches, and checks the digest; and FastAPI behind
-Mangum. Beside it warm invocations, with what the runtime client itself costs.
+Functions with the same model, started in turn: a bare onnxruntime handler; ours, static
+(the version lies in a folder, as in an image) and dynamic (it resolves an alias in a
+bucket, fetches the version and checks its digest; the bucket is moto's, on loopback);
+and FastAPI behind Mangum. Beside it warm invocations, with what the runtime client itself costs.
 """
 
 import argparse
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import boto3
 import cpu
 from runtime_api import RuntimeApi
 from serving import network
@@ -27,6 +30,7 @@ from hotseat_registry import (
     Reference,
     Signature,
     Variant,
+    archive,
     open_registry,
 )
 
@@ -116,7 +120,7 @@ def start(handler, folder, environment):
     return 1000 * first, 1000 * statistics.median(warm)
 
 
-def prepared(folder):
+def prepared(folder, bucket):
     """Write the three functions and the registry; return handlers and environments."""
     network(folder / "net.onnx")
     (folder / "bare.py").write_text(BARE)
@@ -135,12 +139,47 @@ def prepared(folder):
     )
     registry.publish(manifest, {"net.onnx": folder / "net.onnx"}, by="bench")
     registry.promote(Reference("net", version=1), by="bench")
-    ours = {"HOTSEAT_REGISTRY": registry.store.uri, "HOTSEAT_CACHE": str(folder / "c")}
+    static = {"HOTSEAT_REGISTRY": registry.store.uri, "HOTSEAT_STATIC": "1"}
+    cloud = {
+        "AWS_ENDPOINT_URL": bucket,
+        "AWS_ACCESS_KEY_ID": "bench",
+        "AWS_SECRET_ACCESS_KEY": "bench",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    os.environ.update(cloud)
+    boto3.client("s3").create_bucket(Bucket="bench")
+    remote = open_registry("s3://bench/hotseat")
+    archive.copy(
+        registry.resolve(Reference("net", version=1)), registry, remote, by="b"
+    )
+    remote.promote(Reference("net", version=1), by="bench")
+    dynamic = {**cloud, "HOTSEAT_REGISTRY": remote.store.uri}
+    ours = "hotseat_serve.handler.handler"
     return {
         "bare onnxruntime": ("bare.handler", {}),
-        "Hotseat": ("hotseat_serve.handler.handler", ours),
+        "Hotseat, static": (ours, static),
+        "Hotseat, dynamic from S3": (ours, dynamic),
         "FastAPI + Mangum": ("usual.handler", {}),
     }
+
+
+def moto_server():
+    """Start moto's server; return the process and its URL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [Path(sys.executable).with_name("moto_server"), "-p", str(port)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return process, f"http://localhost:{port}"
 
 
 def main():
@@ -150,7 +189,8 @@ def main():
     times = parser.parse_args().times
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        functions = prepared(folder)
+        moto, bucket = moto_server()
+        functions = prepared(folder, bucket)
         # as the image's build does: no source is compiled at a start
         ours = Path(hotseat_serve.__file__).parents[1]
         compiled = [sys.executable, "-m", "compileall", "-q", str(folder), str(ours)]
@@ -158,7 +198,11 @@ def main():
         spent = {what: [] for what in functions}
         for _ in range(times + 1):
             for what, (handler, environment) in functions.items():
-                spent[what].append(start(handler, folder, environment))
+                # nothing is left of the start before
+                fresh = {"HOTSEAT_CACHE": tempfile.mkdtemp(dir=folder)}
+                fresh.update(environment)
+                spent[what].append(start(handler, folder, fresh))
+        moto.kill()
     first = {w: statistics.median(t for t, _ in s[1:]) for w, s in spent.items()}
     warm = {w: statistics.median(t for _, t in s[1:]) for w, s in spent.items()}
     base = first["bare onnxruntime"]

@@ -6,6 +6,7 @@ writes: the OpenAPI document and its viewer.
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,19 @@ from hotseat_serve.settings import Settings
 _PAGES = ("/docs", "/redoc", "/openapi.json")
 
 room = open_room(Settings.from_env(os.environ))
+
+
+def _forget() -> None:
+    """Drop connections and credentials: every copy of a snapshot would share them."""
+    forget = getattr(room.registry.store, "forget", None)
+    if forget is not None:
+        forget()
+
+
+with suppress(ImportError):  # Lambda's Python base brings it; a laptop need not
+    from snapshot_restore_py import register_before_snapshot
+
+    register_before_snapshot(_forget)
 
 
 def handler(event: Mapping[str, Any], context: Any) -> Any:

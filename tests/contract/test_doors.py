@@ -26,7 +26,19 @@ json_values = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["text", "input", "inputs", "data", "name", "shape", "id"])
+            st.sampled_from(
+                [
+                    "text",
+                    "input",
+                    "inputs",
+                    "data",
+                    "name",
+                    "shape",
+                    "id",
+                    "options",
+                    "player_id",
+                ]
+            )
             | texts,
             inner,
             max_size=3,
@@ -54,6 +66,7 @@ paths = st.sampled_from(
     [
         "/model-service", "/v1/models", "/v1/models/mood", "/v1/models/mood:predict",
         "/v1/models/mood/predict", "/v1/models/mood/versions/2/predict",
+        "/v1/models/mood/explain", "/v1/models/mood/versions/live/explain",
         "/v1/models/mood/versions/live/predict", "/v1/models/nobody/predict",
         "/v2", "/v2/", "/v2/health/live", "/v2/health/ready", "/v2/models/mood",
         "/v2/models/mood/ready", "/v2/models/mood/config", "/v2/models/mood/infer",
@@ -65,7 +78,9 @@ paths = st.sampled_from(
 methods = st.sampled_from(["POST", "POST", "POST", "GET", "PUT", "DELETE"])
 headers = st.sampled_from(
     [{}, {}, {"content-encoding": "gzip"}, {"content-encoding": "br"},
-     {"accept-encoding": "gzip"}, {"inference-header-content-length": "3"},
+     {"accept-encoding": "gzip"}, {"deadline-ms": "99999"}, {"deadline-ms": "soon"},
+     {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"},
+     {"inference-header-content-length": "3"},
      {"inference-header-content-length": "x"}]
 )  # fmt: skip
 

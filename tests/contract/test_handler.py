@@ -55,6 +55,20 @@ def test_the_handler_answers_api_gateway(handler, encoded):
     assert (body["label"], body["request_id"]) == ("positive", "lambda-1")
 
 
+@pytest.mark.usefixtures("handler")
+def test_a_snapshot_holds_no_connection_and_no_credentials(monkeypatch):
+    """What Lambda calls before a snapshot drops what the store keeps."""
+    import snapshot_restore_py
+
+    module = importlib.import_module("hotseat_serve.handler")
+    forgotten = []
+    store = type(module.room.registry.store)
+    monkeypatch.setattr(store, "forget", lambda _: forgotten.append(1), raising=False)
+    for call, arguments, options in snapshot_restore_py.get_before_snapshot():
+        call(*arguments, **options)
+    assert forgotten
+
+
 def test_the_handler_names_bad_input(handler):
     """A bad event is a problem document, not a crash."""
     answer = handler(event("{"), CONTEXT)
