@@ -3,7 +3,8 @@
 Functions with the same model, started in turn: a bare onnxruntime handler; ours, static
 (the version lies in a folder, as in an image) and dynamic (it resolves an alias in a
 bucket, fetches the version and checks its digest; the bucket is moto's, on loopback);
-and FastAPI behind Mangum. Beside it warm invocations, with what the runtime client itself costs.
+and FastAPI behind Mangum. Beside it warm invocations, with what the runtime client
+itself costs.
 """
 
 import argparse

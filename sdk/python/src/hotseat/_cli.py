@@ -34,6 +34,7 @@ _ROOMS = (
             "quantize": "make a run's int8 variant",
             "evaluate": "measure a run's variants on the test split",
             "publish": "publish a measured run as a version",
+            "compare": "put candidates side by side, and say which one to take",
         },
     ),
     (

@@ -1,0 +1,85 @@
+"""Candidates side by side: who is beaten, who is recommended, what the page says."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotseat_registry import Variant
+from hotseat_train.compare import Candidate, Limits, candidates, recommend, report
+from hotseat_train.errors import TrainError
+
+figures = st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 5))
+
+
+def made(name, quality, milliseconds, megabytes, spread=0.0):
+    """A candidate."""
+    return Candidate(name, quality, quality - spread, quality + spread, milliseconds,
+                     megabytes, "a CPU", {"accuracy": quality})  # fmt: skip
+
+
+def test_of_those_that_are_alike_the_fastest_is_taken():
+    """Within the best one's interval speed decides; a limit rules out."""
+    slow, fast = made("slow", 0.90, 2, 2, 0.02), made("fast", 0.89, 1, 1, 0.02)
+    worse = made("worse", 0.80, 0.5, 0.1, 0.02)
+    found = [slow, fast, worse]
+    assert recommend(found, Limits()) is fast
+    assert recommend(found, Limits(max_mb=0.5)) is worse
+    assert recommend(found, Limits(min_quality=0.9)) is slow
+    assert recommend(found, Limits(max_ms=0.1)) is None
+
+
+def measured(bundle, registry, *rows):
+    """Publish a version for each (accuracy, milliseconds, bytes)."""
+    for accuracy, milliseconds, size in rows:
+        manifest, files = bundle()
+        metrics = {"accuracy": accuracy, "interval": [accuracy, accuracy],
+                   "milliseconds": milliseconds, "bytes": size}  # fmt: skip
+        variant = Variant("fp32", "model.onnx", metrics)
+        registry.publish(replace(manifest, variants=(variant,)), files, by="ada")
+
+
+@given(st.lists(figures, min_size=1, max_size=6))
+def test_the_front_is_what_no_other_beats(rows):
+    """Held against the definition, pair by pair."""
+    from hotseat_train.compare import _beaten
+
+    found = [made(str(i), *row) for i, row in enumerate(rows)]
+    for item in found:
+        beaten = any(
+            other.quality >= item.quality
+            and other.milliseconds <= item.milliseconds
+            and other.megabytes <= item.megabytes
+            and (other.quality, other.milliseconds, other.megabytes)
+            != (item.quality, item.milliseconds, item.megabytes)
+            for other in found
+        )
+        assert _beaten(item, found) == beaten
+    assert not all(_beaten(item, found) for item in found)
+
+
+def test_versions_are_compared_as_they_were_measured(bundle, registry):
+    """All versions, or those that are named, with who is unbeaten."""
+    measured(bundle, registry, (0.9, 1.0, 100), (0.8, 2.0, 200), (0.8, 0.5, 50))
+    found = candidates(registry, "mood")
+    assert [item.best for item in found] == [True, False, True]
+    assert len(candidates(registry, "mood", [1])) == 1
+
+
+def test_what_was_not_measured_is_not_compared(publish, registry):
+    """A version without figures is no candidate."""
+    publish()
+    with pytest.raises(TrainError, match="no version with measured quality"):
+        candidates(registry, "mood")
+
+
+def test_the_page_holds_everything_and_trusts_no_name():
+    """One file: nothing is fetched, and a name is text and no markup."""
+    found = [made("<script>", 0.9, 1, 1), made("plain", 0.8, 2, 2)]
+    page = report("a&b", found, found[0], Limits(max_ms=5))
+    assert "<script>" not in page
+    assert "a&amp;b" in page
+    assert "data:image/png;base64," in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert "at most ms 5" in page
