@@ -222,7 +222,7 @@ class ModelServiceClient:
         except HotseatError:
             if default is _RAISE:
                 raise
-            return [_default(default, self._clock() - start) for _ in rows]
+            return [stand_in(default, self._clock() - start) for _ in rows]
 
     def models(self) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
@@ -281,7 +281,7 @@ class ModelServiceClient:
         except HotseatError:
             if default is _RAISE:
                 raise
-            return _default(default, self._clock() - start)
+            return stand_in(default, self._clock() - start)
 
     def _answer_tickets(self, rows: list[Any], asked: Question) -> list[Prediction]:
         """Ask about the inputs of several tickets at once."""
@@ -302,14 +302,7 @@ class ModelServiceClient:
         player_id: str | None,
         deadline: float | None,
     ) -> dict[str, Any]:
-        if model is None and version is not None:
-            raise ConfigError("a version belongs to a model: give model as well")
-        path = "/model-service"
-        if model is not None:
-            path = f"/v1/models/{_part(model)}"
-            if version is not None:
-                path += f"/versions/{_part(str(version))}"
-            path += f"/{verb}"
+        path = path_of(verb, model, version)
         if player_id is not None:
             body["player_id"] = player_id
         return self._call("POST", path, body, deadline)
@@ -323,11 +316,10 @@ class ModelServiceClient:
     ) -> dict[str, Any]:
         """Carry out the steps of a call; raises `HotseatError`."""
         self._here()
-        allowed = self._deadline if deadline is None else _finite(deadline)
         call = steps(
             self._request(method, path, body),
             path,
-            allowed,
+            self._allowed(deadline),
             clock=self._clock,
             random=self._random,
             guard=self._guard,
@@ -350,6 +342,9 @@ class ModelServiceClient:
             return answer
         finally:
             call.close()
+
+    def _allowed(self, deadline: float | None) -> float:
+        return self._deadline if deadline is None else _finite(deadline)
 
     def _here(self) -> None:
         if os.getpid() != self._process:
@@ -377,7 +372,19 @@ class ModelServiceClient:
         return Request(method, self.base_url + path, headers, data)
 
 
-def _default(default: Any, latency: float) -> Prediction:
+def path_of(verb: str, model: str | None, version: int | str | None) -> str:
+    """Return where a model is asked; raises `ConfigError`."""
+    if model is None:
+        if version is not None:
+            raise ConfigError("a version belongs to a model: give model as well")
+        return "/model-service"
+    path = f"/v1/models/{_part(model)}"
+    if version is not None:
+        path += f"/versions/{_part(str(version))}"
+    return f"{path}/{verb}"
+
+
+def stand_in(default: Any, latency: float) -> Prediction:
     label = default if isinstance(default, str) else None
     return Prediction(label=label, value=default, latency=latency, is_default=True)
 
