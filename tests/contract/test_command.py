@@ -195,7 +195,7 @@ def test_predict_asks_a_running_service(folder, capsys, monkeypatch):
 
     assert _cli.main(["promote", "mood@1"]) == 0
     settings = Settings(
-        registry=folder.store.uri, cache=str(Path(folder.store.root, log=False))
+        registry=folder.store.uri, cache=str(Path(folder.store.root)), log=False
     )
     server = uvicorn.Server(
         uvicorn.Config(create_app(open_room(settings)), port=0, log_level="error")
