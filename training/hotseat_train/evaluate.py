@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from hotseat_registry import Manifest, Variant
+from hotseat_registry import Manifest
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
-from hotseat_train import card, run, tasks
+from hotseat_train import card, run, startup, tasks
 from hotseat_train.dataset import Dataset, Split
 from hotseat_train.errors import ParityError
 from hotseat_train.machine import cpu
@@ -50,13 +50,18 @@ def evaluate(source: Run) -> Manifest:
         model=task.name,
         kind=task.kind,
         signature=task.signature(dataset),
-        variants=tuple(Variant(name, path.name) for name, path in files.items()),
+        variants=tuple(startup.variant(source, *item) for item in files.items()),
         default_variant=FP32,
         golden=source.golden.name,
         lineage={"run": source.folder.name, **_lineage(record)},
     )
     loaded = {
-        name: Loaded(manifest, name, Session(path)) for name, path in files.items()
+        item.name: Loaded(
+            manifest,
+            item.name,
+            Session(source.folder / item.file, optimized=bool(item.optimized)),
+        )
+        for item in manifest.variants
     }
     _check_parity(loaded[FP32], dataset.validation, record["best"])
     answers = {
@@ -64,13 +69,14 @@ def evaluate(source: Run) -> Manifest:
     }
     times = latency(loaded, dataset.test.inputs[:_TIMED_ROWS])
     variants = tuple(
-        Variant(
-            variant.name,
-            variant.file,
-            {
+        replace(
+            variant,
+            metrics={
                 **quality(answers[variant.name], dataset.test, dataset.labels),
                 **_by_group(task, answers[variant.name], dataset),
-                "bytes": files[variant.name].stat().st_size,
+                "bytes": sum(
+                    (source.folder / name).stat().st_size for name in variant.files
+                ),
                 "milliseconds": round(times[variant.name], 4),
                 "speed": round(times[FP32] / times[variant.name], 2),
                 "cpu": cpu(),

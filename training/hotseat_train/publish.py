@@ -40,7 +40,10 @@ def publish(
         _check(Path(run.folder, variant.file))
     live = registry.aliases(manifest.model).get(LIVE)
     parent = f"{manifest.model}@{live}" if live else None
-    names = {variant.file for variant in chosen} | {run.golden.name, run.curve.name}
+    names = {name for variant in chosen for name in variant.files} | {
+        run.golden.name,
+        run.curve.name,
+    }
     files = {name: Path(run.folder, name) for name in sorted(names)}
     return registry.publish(
         replace(

@@ -32,6 +32,7 @@ _ROOMS = (
         {
             "train": "train a task on its data",
             "quantize": "make a run's int8 variant",
+            "optimize": "measure how each graph starts fastest, and keep that",
             "evaluate": "measure a run's variants on the test split",
             "publish": "publish a measured run as a version",
             "compare": "put candidates side by side, and say which one to take",

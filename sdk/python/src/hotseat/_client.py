@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 from hotseat import _answer
+from hotseat._address import base, part, path_of
 from hotseat._guard import Guard
 from hotseat._steps import Call, Pause, steps
 from hotseat._ticket import Desk, Question, Ticket, frozen
@@ -52,7 +52,7 @@ class ModelServiceClient:
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = random.random,
     ) -> None:
-        self.base_url = _base(base_url or os.environ.get("HOTSEAT_URL") or BASE_URL)
+        self.base_url = base(base_url or os.environ.get("HOTSEAT_URL") or BASE_URL)
         if not deadline > 0:
             raise ConfigError(f"a deadline is more than 0 seconds, not {deadline!r}")
         self._deadline = _finite(deadline)
@@ -230,7 +230,7 @@ class ModelServiceClient:
 
     def card(self, model: str) -> Model:
         """Return one model with signature and card; raises `HotseatError`."""
-        return _answer.model(self._call("GET", f"/v1/models/{_part(model)}"))
+        return _answer.model(self._call("GET", f"/v1/models/{part(model)}"))
 
     def ready(self) -> bool:
         """Whether the service answers and has a model to ask."""
@@ -372,39 +372,9 @@ class ModelServiceClient:
         return Request(method, self.base_url + path, headers, data)
 
 
-def path_of(verb: str, model: str | None, version: int | str | None) -> str:
-    """Return where a model is asked; raises `ConfigError`."""
-    if model is None:
-        if version is not None:
-            raise ConfigError("a version belongs to a model: give model as well")
-        return "/model-service"
-    path = f"/v1/models/{_part(model)}"
-    if version is not None:
-        path += f"/versions/{_part(str(version))}"
-    return f"{path}/{verb}"
-
-
 def stand_in(default: Any, latency: float) -> Prediction:
     label = default if isinstance(default, str) else None
     return Prediction(label=label, value=default, latency=latency, is_default=True)
-
-
-def _base(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        port_is_one = parts.port is None or parts.port > 0
-    except ValueError:  # a port or an IPv6 address that is none
-        port_is_one = False
-        parts = urlsplit("")
-    if parts.username is not None or parts.password is not None:
-        raise ConfigError("a base URL holds no user or password: give api_key")
-    fits = parts.scheme in {"http", "https"} and parts.hostname and port_is_one
-    if not fits or parts.query or parts.fragment:
-        raise ConfigError(
-            f"{url!r} is no base URL, such as https://models.example/prod; set "
-            "HOTSEAT_URL or give base_url"
-        )
-    return url.rstrip("/")
 
 
 def _finite(seconds: float) -> float:
@@ -420,10 +390,3 @@ def _sendable(key: str) -> str:
             "break at its end?"
         )
     return key
-
-
-def _part(name: str) -> str:
-    """Quote a part of a path; dots alone would be taken for a folder."""
-    if name in {"", ".", ".."}:
-        raise ConfigError(f"{name!r} names no model or version")
-    return quote(name, safe="")

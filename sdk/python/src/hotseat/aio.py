@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 
 from hotseat import _answer
-from hotseat._client import ModelServiceClient, path_of, stand_in
+from hotseat._address import path_of
+from hotseat._client import ModelServiceClient, stand_in
 from hotseat._steps import Pause, steps
 from hotseat._transport import Request, Response
 from hotseat._types import Model, Prediction

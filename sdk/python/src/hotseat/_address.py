@@ -1,0 +1,43 @@
+"""Where a service is, and where on it a model is asked."""
+
+from urllib.parse import quote, urlsplit
+
+from hotseat.errors import ConfigError
+
+
+def base(url: str) -> str:
+    """Return a base URL without its last slash; raises `ConfigError`."""
+    try:
+        parts = urlsplit(url)
+        port_is_one = parts.port is None or parts.port > 0
+    except ValueError:  # a port or an IPv6 address that is none
+        port_is_one = False
+        parts = urlsplit("")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError("a base URL holds no user or password: give api_key")
+    fits = parts.scheme in {"http", "https"} and parts.hostname and port_is_one
+    if not fits or parts.query or parts.fragment:
+        raise ConfigError(
+            f"{url!r} is no base URL, such as https://models.example/prod; set "
+            "HOTSEAT_URL or give base_url"
+        )
+    return url.rstrip("/")
+
+
+def path_of(verb: str, model: str | None, version: int | str | None) -> str:
+    """Return where a model is asked; raises `ConfigError`."""
+    if model is None:
+        if version is not None:
+            raise ConfigError("a version belongs to a model: give model as well")
+        return "/model-service"
+    path = f"/v1/models/{part(model)}"
+    if version is not None:
+        path += f"/versions/{part(str(version))}"
+    return f"{path}/{verb}"
+
+
+def part(name: str) -> str:
+    """Quote a part of a path; dots alone would be taken for a folder."""
+    if name in {"", ".", ".."}:
+        raise ConfigError(f"{name!r} names no model or version")
+    return quote(name, safe="")
