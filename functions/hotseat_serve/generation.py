@@ -97,7 +97,7 @@ def _accepted(ask: Ask, rows: tuple[str, ...], given: Any) -> Mapping[str, Any] 
 
 
 def _sampled(
-    ask: Ask, plan: Generation, wish: Mapping[str, Array], draws: np.random.Philox
+    ask: Ask, plan: Generation, wish: Mapping[str, Array], draws: "np.random.Philox"
 ) -> list[tuple[str, ...]]:
     """Return `plan.batch` candidates, each as its rows."""
     batch, cells = plan.batch, plan.height * plan.width
