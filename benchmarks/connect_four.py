@@ -24,7 +24,7 @@ from hotseat_train.selfplay import session_evaluate
 
 GAME = rules.game("connect-four")
 FIRST_STONES = 8
-MODEL = Path("training/trained/connect-four/model.onnx")
+MODEL = Path("training/hotseat_train/trained/connect-four/model.onnx")
 
 
 def positions(count, random):

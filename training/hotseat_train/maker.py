@@ -23,7 +23,7 @@ from hotseat_train.errors import RunError
 from hotseat_train.machine import cpu
 from hotseat_train.run import Run
 
-TRAINED = Path(__file__).parents[1] / "trained"
+TRAINED = Path(__file__).with_name("trained")
 Asked = Sequence[tuple[Any, Mapping[str, Any]]]
 """Inputs with their options."""
 
