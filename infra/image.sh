@@ -14,7 +14,8 @@ needs() {
   command -v "$1" >/dev/null && return
   if [ -n "${CI:-}" ] && [ "$(id -u)" = 0 ]; then
     DEBIAN_FRONTEND=noninteractive apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >/dev/null
+    # shellcheck disable=SC2086 # several packages
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $2 >/dev/null
   else
     echo "make image needs $1: apt-get install $2" >&2
     exit 1
