@@ -1,0 +1,140 @@
+"""What a request leaves in the log, and what it must not."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotseat_registry import Reference
+from hotseat_serve.models import Models
+from hotseat_serve.request import Request
+from hotseat_serve.room import Room
+from hotseat_serve.settings import Settings
+from hotseat_serve.telemetry import Telemetry, masked
+
+TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
+
+
+@pytest.fixture
+def written():
+    """The lines that were written."""
+    return []
+
+
+@pytest.fixture
+def room(registry, publish, tmp_path, written):
+    """A room with one model that logs."""
+    publish()
+    registry.promote(Reference("mood", version=1), by="ada")
+    settings = Settings(cache=str(tmp_path / "cache"))
+    telemetry = Telemetry(
+        {"_X_AMZN_TRACE_ID": "Root=1-x"},
+        lambda line: written.append(json.loads(line)),
+        now=lambda: 1e9,
+    )
+    return Room(Models(registry, settings), settings, telemetry=telemetry)
+
+
+def ask(room, body, path="/v1/models/mood/predict", **headers):
+    """Send a request."""
+    data = json.dumps(body).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return room.answer(Request("POST", path, data, named, "r-1"))
+
+
+def test_a_request_is_one_line_that_is_its_metrics_too(room, written):
+    """Model, version, variant, stages, cold, and CloudWatch's own block around them."""
+    ask(room, {"inputs": ["good", "bad"]})
+    ask(room, {"text": "good"})
+    first, second = written
+    assert (first["model"], first["version"], first["variant"]) == ("mood", "1", "fp32")
+    assert (first["rows"], first["status"], first["cold"]) == (2, 200, 1)
+    assert (second["cold"], second["errors"], second["requests"]) == (0, 0, 1)
+    assert (first["request_id"], first["xray_trace_id"]) == ("r-1", "Root=1-x")
+    (block,) = first["_aws"]["CloudWatchMetrics"]
+    assert first["_aws"]["Timestamp"] == 1e12
+    for metric in block["Metrics"]:
+        value = first[metric["Name"]]
+        assert value >= 0
+    for names in block["Dimensions"]:
+        assert all(isinstance(first[name], str) for name in names)
+    stages = sum(first[name] for name in ("load", "read", "run", "write"))
+    assert stages <= first["latency"] * 1.01
+
+
+def test_a_refusal_names_its_code(room, written):
+    """What went wrong can be counted, and only a 5xx is an error."""
+    assert ask(room, {}).status == 422
+    assert ask(room, {}, path="/v1/models/nobody/predict").status == 404
+    assert [line["code"] for line in written] == ["invalid_input", "model_not_found"]
+    assert [line["errors"] for line in written] == [0, 0]
+
+
+def test_nothing_that_a_player_said_or_is_stands_in_the_log(room, written):
+    """Neither inputs nor player_id, however the request ends."""
+    for body in ({"text": "my secret"}, {"text": 7}, {"inputs": ["my secret"]}):
+        ask(room, {**body, "player_id": "ada-lovelace"})
+    assert "secret" not in json.dumps(written)
+    assert "lovelace" not in json.dumps(written)
+
+
+def test_a_player_is_a_keyed_hash(room, written):
+    """The same player has the same hash under one key, and another under another."""
+    for key in ("one", "one", "two"):
+        room.telemetry = replace(room.telemetry, player_key=key)
+        ask(room, {"text": "good", "player_id": "ada"})
+    first, again, other = (line["player"] for line in written)
+    assert first == again != other
+    assert len(first) == 16
+
+
+def test_sampled_inputs_are_masked(room, written):
+    """Where sampling is on, a share of requests shows the form of its inputs alone."""
+    draws = iter([0.05, 0.5])
+    room.telemetry = replace(room.telemetry, sample=0.1, draw=lambda: next(draws))
+    for _ in range(2):
+        ask(room, {"inputs": ["Meet me at 5!"]})
+    assert written[0]["inputs"] == ["xxxx xx xx 0!"]
+    assert "inputs" not in written[1]
+
+
+@given(st.text())
+def test_a_mask_lets_no_letter_and_no_digit_through(text):
+    """Whatever the script: letters are x, digits 0."""
+    assert all(c in "x0" or not c.isalnum() for c in masked(text))
+
+
+def test_a_trace_is_passed_on(room, written):
+    """A valid traceparent comes back and its id is logged; another is ignored."""
+    answer = ask(room, {"text": "good"}, traceparent=TRACE)
+    assert answer.headers["traceparent"] == TRACE
+    assert written[0]["trace_id"] == "a" * 32
+    answer = ask(room, {"text": "good"}, traceparent="nonsense")
+    assert "traceparent" not in answer.headers
+    assert "trace_id" not in written[1]
+
+
+def test_a_caller_who_has_left_is_not_worked_for(room):
+    """Deadline-Ms, the platform's remaining time and our own limit: 504, retryable."""
+    late = ask(room, {"text": "good"}, deadline_ms="0")
+    assert late.status == 504
+    assert json.loads(late.body)["retryable"] is True
+    request = Request("POST", "/model-service", b'{"text": "good"}', {}, "r", 40.0)
+    assert room.answer(request).status == 504
+    assert room.answer(replace(request, remaining_ms=30_000.0)).status == 200
+    assert ask(room, {"text": "good"}, deadline_ms="soon").status == 422
+    assert ask(room, {"text": "good"}, deadline_ms="60000").status == 200
+    v2 = Request("GET", "/v2", b"", {"deadline-ms": "0"}, "r")
+    assert json.loads(room.answer(v2).body).keys() == {"error"}
+
+
+def test_what_happens_to_versions_is_a_metric(room, written):
+    """A version that does not open is one line with the metric and the reason."""
+    room.models.notice("registry_refused", {"model": "mood", "why": "a flipped byte"})
+    (line,) = written
+    (block,) = line["_aws"]["CloudWatchMetrics"]
+    assert block["Metrics"] == [{"Name": "registry_refused", "Unit": "Count"}]
+    assert (line["registry_refused"], line["level"]) == (1, "ERROR")
+    assert line["why"] == "a flipped byte"
