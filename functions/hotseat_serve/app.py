@@ -34,6 +34,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         413: "The request is larger than the limit",
         500: "The service failed",
         503: "The model cannot be loaded now",
+        504: "The time allowed was over",
     }.items()
 }
 _DEADLINE = {

@@ -47,14 +47,18 @@ def encode(
 
     Raises `Problem` (invalid_input, too_large) with a pointer to the first fault.
     """
-    limit = signature.max_rows or MAX_ROWS
-    if len(inputs) > limit:
-        raise Problem("too_large", f"{len(inputs)} inputs; the limit is {limit}")
+    _check_rows(signature, inputs)
     pointers = pointers or [f"/{row}" for row in range(len(inputs))]
     return {
         item.name: FORMS[item.form](item, signature, inputs, pointers)
         for item in signature.inputs
     }
+
+
+def _check_rows(signature: Signature, inputs: Sequence[Any]) -> None:
+    limit = signature.max_rows or MAX_ROWS
+    if len(inputs) > limit:
+        raise Problem("too_large", f"{len(inputs)} inputs; the limit is {limit}")
 
 
 def _text(
@@ -178,6 +182,7 @@ def states(
     Raises `Problem` with a pointer to the first that is no position.
     """
     assert signature.rules is not None
+    _check_rows(signature, inputs)
     game = rules.game(signature.rules)
     item = next(item for item in signature.inputs if item.form == "board")
     found = []

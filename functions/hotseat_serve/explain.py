@@ -24,8 +24,11 @@ def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any
 
     A part of a text is a word (``at`` its place in it), of features a field, of a board
     a cell (``at`` its indices). A positive weight spoke for the answer.
-    Raises `Problem` for more than `MAX_PARTS` parts, and where nothing can be left out.
+    Raises `Problem` for more than `MAX_PARTS` parts, where nothing can be left out, and
+    for generated items, of which no number can be lost.
     """
+    (answer,) = predict([given])  # first: it says what does not fit
+    score = _score(answer)
     parts = [
         part for item in signature.inputs for part in _PARTS[item.form](item, given)
     ]
@@ -36,17 +39,15 @@ def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any
             "too_large", f"the input has {len(parts)} parts; the limit is {MAX_PARTS}"
         )
     size = signature.max_rows or MAX_PARTS
-    variants = [given, *(without for _, without in parts)]
-    answers: list[Mapping[str, Any]] = []
-    for start in range(0, len(variants), size):
-        answers += predict(variants[start : start + size])
-    score = _score(answers[0])
-    base = score(answers[0])
+    without = [variant for _, variant in parts]
+    others: list[Mapping[str, Any]] = []
+    for start in range(0, len(without), size):
+        others += predict(without[start : start + size])
     return {
-        **answers[0],
+        **answer,
         "parts": [
-            {**described, "weight": base - score(answer)}
-            for (described, _), answer in zip(parts, answers[1:], strict=True)
+            {**described, "weight": score(answer) - score(other)}
+            for (described, _), other in zip(parts, others, strict=True)
         ],
     }
 
@@ -57,7 +58,9 @@ def _score(answer: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], float]:
         return lambda other: float(other["scores"][answer["label"]])
     if "action" in answer:
         return lambda other: float(other["actions"].get(answer["action"], 0.0))
-    return lambda other: float(other["value"])
+    if "value" in answer:
+        return lambda other: float(other["value"])
+    raise Problem("invalid_input", "generated items cannot be explained", "")
 
 
 Part = tuple[dict[str, Any], Any]

@@ -11,7 +11,7 @@ from typing import Any
 from hotseat_registry import Manifest, Reference, Registry
 from hotseat_registry.cache import Cache
 from hotseat_registry.manifest import Variant
-from hotseat_serve import explain, golden, kinds
+from hotseat_serve import golden, kinds
 from hotseat_serve.ask import Ask
 from hotseat_serve.options import Options
 from hotseat_serve.session import Session
@@ -50,14 +50,19 @@ class Loaded:
         return kinds.KINDS[self.manifest.kind](asked)
 
     def explain(
-        self, given: Any, options: Options | None = None, turn: Turn | None = None
+        self,
+        given: Any,
+        pointer: str,
+        options: Options | None = None,
+        turn: Turn | None = None,
     ) -> dict[str, Any]:
         """Return the answer to one input and what each part of it weighs."""
+        from hotseat_serve.explain import explain  # late: most functions never do
 
         def predict(inputs: list[Any]) -> list[dict[str, Any]]:
-            return self.predict(inputs, [""] * len(inputs), options, turn)
+            return self.predict(inputs, [pointer] * len(inputs), options, turn)
 
-        return explain.explain(self.manifest.signature, given, predict)
+        return explain(self.manifest.signature, given, predict)
 
 
 def load(

@@ -12,9 +12,7 @@ import logging
 import random
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +90,8 @@ class Models:
         self._default = settings.default_model
         self._lock = threading.RLock()
         self._followed: dict[Reference, Followed] = {}
-        self._loaded: OrderedDict[str, Loaded] = OrderedDict()
+        self._loaded: dict[str, Loaded] = {}
+        self._opening: dict[str, threading.Lock] = {}
 
     def get(self, reference: Reference) -> Loaded:
         """Return the version that `reference` means now.
@@ -131,16 +130,17 @@ class Models:
         return self._default
 
     def _first(self, reference: Reference) -> Followed:
+        head = self.registry.ledger.newest(reference.model)
+        if head is None or str(reference.alias) not in head.entry.aliases:
+            # says in words which model, version or alias is missing
+            self.registry.number(reference)
+            return self._first(reference)  # it was promoted just now
+        number = head.entry.aliases[str(reference.alias)]
+        loaded = self._load(reference.model, number)
         with self._lock:
-            if reference in self._followed:  # another thread was here first
-                return self._followed[reference]
-            # asks in words that name the missing model, version or alias
-            number = self.registry.number(reference)
-            head = self.registry.ledger.head(reference.model)
-            loaded = self._load(reference.model, number)
-            followed = Followed(head, loaded, self._next())
-            self._followed[reference] = followed
-            return followed
+            # whichever thread was here first
+            made = Followed(head, loaded, self._next())
+            return self._followed.setdefault(reference, made)
 
     def _next(self) -> float:
         if self._settings.static:
@@ -208,17 +208,21 @@ class Models:
     def _load(self, model: str, number: int) -> Loaded:
         reference = Reference(model, version=number)
         name = str(reference)
+        # one thread opens it; who wants another version does not wait for it
+        with self._opening.setdefault(name, threading.Lock()):
+            try:
+                return self._loaded.get(name) or self._open(name, reference)
+            finally:
+                self._opening.pop(name, None)
+
+    def _open(self, name: str, reference: Reference) -> Loaded:
+        found = load(self.registry, reference, self._settings, self._make_room)
+        found.used = self._clock()
         with self._lock:
-            found = self._loaded.get(name)
-        if found is None:
-            found = load(self.registry, reference, self._settings, self._make_room)
-            found.used = self._clock()
-        with self._lock:
-            # two threads may have opened it at once: one is kept
-            found = self._loaded.setdefault(name, found)
+            self._loaded[name] = found
             if not self._settings.memory_bytes:
-                self._keep(lambda: len(self._loaded) <= _KEPT, found.manifest.model)
-            return found
+                self._keep(lambda: len(self._loaded) <= _KEPT, reference.model)
+        return found
 
     def _make_room(self, model: str, size: int) -> None:
         """Let other versions go until `size` bytes fit; raises `MemoryBudgetError`."""
@@ -255,6 +259,5 @@ class Models:
             del self._loaded[name]
             for reference, followed in list(self._followed.items()):
                 if followed.loaded is loaded:
-                    with suppress(KeyError):
-                        del self._followed[reference]
+                    del self._followed[reference]
             log.info("%s left memory", name)

@@ -30,15 +30,10 @@ def policy(ask: Ask) -> list[dict[str, Any]]:
     Raises `Problem` when no action is legal.
     """
     level = _level(ask)
-    tensors = ask.tensors()
-    outputs = ask.run(tensors)
-    probabilities = outputs["policy"].astype(np.float64)
-    if "legal" in outputs:
-        probabilities = np.where(outputs["legal"] > 0, probabilities, 0.0)
-    values = outputs.get("value")
-    value = None if values is None else values.reshape(-1).astype(np.float64)
     if level.simulations and ask.signature.rules is not None:
         probabilities, value = _searched(ask, level.simulations)
+    else:
+        probabilities, value = _at_once(ask)
     heat = ask.options.temperature
     heat = level.temperature if heat is None else heat
     seed = ask.options.seed
@@ -65,6 +60,18 @@ def policy(ask: Ask) -> list[dict[str, Any]]:
             answer["seed"] = seed
         answers.append(answer)
     return answers
+
+
+def _at_once(ask: Ask) -> tuple[Array, Array | None]:
+    """Return the network's own probabilities and values of all rows."""
+    outputs = ask.run(ask.tensors())
+    probabilities = outputs["policy"].astype(np.float64)
+    if "legal" in outputs:
+        probabilities = np.where(outputs["legal"] > 0, probabilities, 0.0)
+    values = outputs.get("value")
+    if values is None:
+        return probabilities, None
+    return probabilities, values.reshape(-1).astype(np.float64)
 
 
 def _level(ask: Ask) -> Level:
@@ -136,7 +143,7 @@ def _chosen(legal: Array, heat: float, seed: int | None, row: int) -> int:
     return int(places[min(at, len(places) - 1)])
 
 
-def _searched(ask: Ask, simulations: int) -> tuple[Array, Array]:
+def _searched(ask: Ask, simulations: int) -> tuple[Array, Array | None]:
     """Return the visits' shares and the values of a search from each row."""
     assert ask.signature.rules is not None
     game = rules.game(ask.signature.rules)

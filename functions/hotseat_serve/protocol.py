@@ -240,8 +240,10 @@ def _check(name: str, array: Array, loaded: Loaded) -> None:
             raise _bad(f"input {name!r} has a number that is not finite")
     elif kind == "O":
         limit = next((i.max_bytes for i in signature.inputs if i.name == name), None)
+        if limit is None:
+            return
         longest = max((len(text.encode()) for text in array.flat), default=0)
-        if limit is not None and longest > limit:
+        if longest > limit:
             raise Problem(
                 "too_large",
                 f"input {name!r} has a text of {longest} bytes; the limit is {limit}",

@@ -68,8 +68,8 @@ class Service:
             )
         options = self._noted(body, inputs, turn)
         loaded = self._loaded(model, version, turn)
-        loaded.predict(inputs, pointers, options, turn)  # says what does not fit
-        return {**loaded.explain(inputs[0], options, turn), **_source(loaded)}
+        answer = loaded.explain(inputs[0], pointers[0], options, turn)
+        return {**answer, **_source(loaded)}
 
     def _noted(self, body: Any, inputs: list[Any], turn: Turn) -> Options:
         """Return the options, and note for the log what was asked."""

@@ -59,6 +59,12 @@ def test_cells_of_a_board_are_emptied():
     assert board == [[1, 0], [0, 2]]
 
 
+def test_a_generated_item_has_no_reasons():
+    """There is no number to lose: the caller is told so, and nothing breaks."""
+    with pytest.raises(Problem, match="cannot be explained"):
+        explain(TEXT, "a level", lambda inputs: [{"item": ["#"]} for _ in inputs])
+
+
 def test_too_much_and_nothing_to_leave_out_are_said():
     """A limit on parts, and an input without any."""
     with pytest.raises(Problem, match=f"the limit is {MAX_PARTS}"):
