@@ -12,6 +12,7 @@ from hotseat_registry import Reference, open_registry
 
 REFRESH = 0.25
 MOVES = 20
+EVERY = 0.5
 SLACK = 1.0
 """Seconds for a machine that does other things as well."""
 
@@ -19,7 +20,9 @@ SLACK = 1.0
 def test_twenty_moves_under_fifty_requests_a_second(tmp_path, publish):
     """Every request is answered, by a version live within twice the refresh time."""
     registry = open_registry(f"file://{tmp_path}/registry")
-    publish(registry), publish(registry, positive=0.8)
+    # a version of its own for each promote, so that an old answer is seen as old
+    for number in range(MOVES // 2 + 1):
+        publish(registry, positive=0.6 + number / 100)
     registry.promote(Reference("mood", version=1), by="ada")
     process = subprocess.Popen(
         [Path(sys.executable).with_name("hotseat"), "serve", "--port", "0",
@@ -49,11 +52,11 @@ def test_twenty_moves_under_fifty_requests_a_second(tmp_path, publish):
         game = threading.Thread(target=ask)
         game.start()
         for move in range(MOVES):
-            time.sleep(0.3)
+            time.sleep(EVERY)
             if move % 2:
                 version = registry.rollback("mood", by="ada").after
             else:
-                version = 3 - live[-1][1]
+                version = 2 + move // 2
                 registry.promote(Reference("mood", version=version), by="ada")
             live.append((time.monotonic(), version))
         time.sleep(2 * REFRESH + SLACK)
@@ -74,5 +77,6 @@ def test_twenty_moves_under_fifty_requests_a_second(tmp_path, publish):
             if begins <= answered and ends >= oldest
         }
         assert body["version"] in allowed
-    assert {body["version"] for *_, body in answers} == {1, 2}
+    # how many were seen depends on the machine; that they were, does not
+    assert len({body["version"] for *_, body in answers}) > MOVES // 4
     assert answers[-1][3]["version"] == live[-1][1]

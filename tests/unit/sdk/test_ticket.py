@@ -189,7 +189,7 @@ def test_a_frame_is_never_held_up(echo):
     """Two seconds of a 60 Hz loop, the service cut off in the middle of it.
 
     Each frame submits and asks; the loop's own work takes no part of the measure. The
-    bound is generous, because machines that test are shared: `make bench-sdk` measures.
+    bound is generous, because machines that test are shared.
     """
     slow, answered, cut = 0, [], 0
     with ModelServiceClient(transport=echo, deadline=0.3) as client:

@@ -121,24 +121,20 @@ def test_a_seed_repeats_a_choice(seed, heat):
 
 def test_temperature_flattens_and_sharpens():
     """Drawn shares follow p^(1/T), within three standard errors."""
-    chances = np.array([0.1, 0.3, 0.6])
-    rows = 4000
+    chances, rows = np.array([0.1, 0.3, 0.6]), 1000
     for heat in (0.5, 1.0, 2.0):
         ask = asked(
             MOVES,
             policy(*[chances] * rows),
-            [[0, 0, 0]] * 1000,
+            [[0, 0, 0]] * rows,
             seed=5,
             temperature=heat,
-        )
-        ask = replace(
-            ask, inputs=[[0, 0, 0]] * 1000, graph=lambda _t: policy(*[chances] * 1000)
         )
         drawn = [answer["action"] for answer in kinds.policy(ask)]
         wanted = chances ** (1 / heat) / (chances ** (1 / heat)).sum()
         for name, share in zip(MOVES.labels, wanted, strict=True):
-            error = 3 * np.sqrt(share * (1 - share) / 1000)
-            assert abs(drawn.count(name) / 1000 - share) < error
+            error = 3 * np.sqrt(share * (1 - share) / rows)
+            assert abs(drawn.count(name) / rows - share) < error
 
 
 def test_levels_are_named_strengths():

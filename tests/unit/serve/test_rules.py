@@ -96,13 +96,26 @@ def perfect(state, depth=8):
     return max(-perfect(FOUR.apply(state, a), depth - 1) for a in FOUR.legal(state))
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(0, 6), min_size=34, max_size=42))
-def test_search_plays_endgames_perfectly_without_any_knowledge(columns):
+def endgame(seed, stones=34):
+    """A position with so many stones that nobody has won, played by chance."""
+    random = np.random.default_rng(seed)
+    while True:
+        state = FOUR.start()
+        while state[1].bit_count() < stones:
+            after = [FOUR.apply(state, a) for a in FOUR.legal(state)]
+            open_ = [one for one in after if FOUR.outcome(one) is None]
+            if not open_:
+                break
+            state = open_[int(random.integers(len(open_)))]
+        else:
+            return state
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6))
+def test_search_plays_endgames_perfectly_without_any_knowledge(seed):
     """Near the end, what it takes keeps the value, and what it proves is true."""
-    state = played(columns)
-    if FOUR.outcome(state) is not None or state[1].bit_count() < 34:
-        return
+    state = endgame(seed)
     found = search(FOUR, state, blind, simulations=3000)
     best = perfect(state)
     taken = int(np.argmax(found.policy))
@@ -159,18 +172,32 @@ def test_a_level_that_is_none_is_refused(change, says):
     [
         ("#######", "#$    #", "# @ . #", "#     #", "#######"),  # in a corner
         ("#######", "# $   #", "# @ . #", "#     #", "#######"),  # along a wall
-        ("########", "#      #", "# $$ ..#", "# ## @ #", "########"),
+        (
+            "########",
+            "#      #",
+            "# $$ ..#",
+            "# ## @ #",
+            "########",
+        ),  # in each other's way
     ],
 )
 def test_a_level_that_cannot_be_solved_is_none(rows):
-    """Dead corners, dead walls."""
-    try:
-        level = sokoban.read(rows)
-    except ValueError:
-        pytest.fail("a well-formed level")
-    found = sokoban.solve(level)
-    if found is not None:  # the third has a way: it is checked by walking it
-        walk(level, found)
+    """Dead corners, dead walls, boxes that hold each other."""
+    assert sokoban.solve(sokoban.read(rows)) is None
+    assert sokoban.check(rows, {}, lambda: False) is None
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        EASY,
+        ("#########", "#   #   #", "# $ @ . #", "#  $ #. #", "#       #", "#########"),
+    ],
+)
+def test_a_solution_can_be_walked(rows):
+    """Each push is from where the player can stand, and the boxes end at home."""
+    level = sokoban.read(rows)
+    walk(level, sokoban.solve(level))
 
 
 def walk(level, solution):
