@@ -2,19 +2,17 @@
 
 from hotseat_registry.entry import Entry
 from hotseat_registry.ledger import Head
-from hotseat_registry.manifest import (
+from hotseat_registry.manifest import File, Manifest, Variant
+from hotseat_registry.names import LIVE, Reference
+from hotseat_registry.registry import Registry, open_registry
+from hotseat_registry.signature import (
     Field,
-    File,
     Generation,
     Input,
     Level,
-    Manifest,
     Output,
     Signature,
-    Variant,
 )
-from hotseat_registry.names import LIVE, Reference
-from hotseat_registry.registry import Registry, open_registry
 
 __all__ = [
     "LIVE",

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from hotseat_registry import layout
 from hotseat_registry.errors import ConflictError, IntegrityError, NotFoundError
-from hotseat_registry.manifest import File, to_bytes
+from hotseat_registry.manifest import File
+from hotseat_registry.seal import to_bytes
 from hotseat_registry.stores import Moved, Store, nobody
 
 _STUCK = timedelta(hours=1)

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hotseat_registry.errors import AliasNotFoundError, IntegrityError, RefusedError
-from hotseat_registry.manifest import Record, opened, sealed
+from hotseat_registry.record import Record
+from hotseat_registry.seal import opened, sealed
 
 NO_ENTRY = "0" * 64
 PROMOTE, ROLLBACK, RETIRE, GATE = "promote", "rollback", "retire", "gate"

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, fields
 
 from hotseat_registry.errors import GateError
-from hotseat_registry.manifest import Input, Manifest, Record, Variant
+from hotseat_registry.manifest import Manifest, Variant
+from hotseat_registry.record import Record
+from hotseat_registry.signature import Input
 
 
 @dataclass(frozen=True, slots=True)

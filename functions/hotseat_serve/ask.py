@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hotseat_registry.manifest import Signature
+from hotseat_registry.signature import Signature
 from hotseat_serve import codec
 from hotseat_serve.options import Options
 from hotseat_serve.tensors import Array

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hotseat_registry.manifest import Field, Input, Signature
+from hotseat_registry.signature import Field, Input, Signature
 from hotseat_serve import rules
 from hotseat_serve.problems import Problem
 from hotseat_serve.tensors import DTYPES

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hotseat_registry.manifest import Input, Signature
+from hotseat_registry.signature import Input, Signature
 from hotseat_serve.problems import Problem
 
 Predict = Callable[[list[Any]], Sequence[Mapping[str, Any]]]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hotseat_registry.manifest import Level, Signature
+from hotseat_registry.signature import Level, Signature
 from hotseat_serve import codec, rules
 from hotseat_serve.ask import Ask
 from hotseat_serve.options import MAX_SEED

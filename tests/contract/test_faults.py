@@ -21,7 +21,7 @@ from hotseat_registry import entry as entries
 from hotseat_registry.audit import audit
 from hotseat_registry.cache import Cache
 from hotseat_registry.errors import IntegrityError, StoreError
-from hotseat_registry.manifest import opened, sealed
+from hotseat_registry.seal import opened, sealed
 from hotseat_registry.stores import s3
 from hotseat_registry.stores.s3 import S3Store
 

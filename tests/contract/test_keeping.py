@@ -18,7 +18,7 @@ from hotseat_registry.errors import (
     RetiredError,
     StoreError,
 )
-from hotseat_registry.manifest import opened, sealed
+from hotseat_registry.seal import opened, sealed
 from hotseat_registry.sweep import sweep
 from hotseat_registry.testing import MemoryStore
 

@@ -24,7 +24,7 @@ from hotseat_registry.errors import (
     StoreError,
     VersionNotFoundError,
 )
-from hotseat_registry.manifest import opened, sealed
+from hotseat_registry.seal import opened, sealed
 from hotseat_registry.stores import open_store, s3
 from hotseat_registry.stores.folder import FolderStore
 from hotseat_registry.stores.s3 import S3Store

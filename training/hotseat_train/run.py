@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hotseat_registry.manifest import to_bytes
+from hotseat_registry.seal import to_bytes
 from hotseat_train.errors import RunError
 
 RUNS = Path(".hotseat/runs")

@@ -13,7 +13,7 @@ from hotseat_registry.errors import (
     IntegrityError,
     RefusedError,
 )
-from hotseat_registry.manifest import sealed
+from hotseat_registry.seal import sealed
 
 NOON = "2026-11-23T12:00:00+00:00"
 

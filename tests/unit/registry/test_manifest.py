@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotseat_registry.errors import IntegrityError
-from hotseat_registry.manifest import Manifest, sealed
+from hotseat_registry.manifest import Manifest
+from hotseat_registry.seal import sealed
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hotseat_registry import Input, Output, Signature
-from hotseat_registry.manifest import Field
+from hotseat_registry.signature import Field
 from hotseat_serve import codec
 from hotseat_serve.problems import Problem
 

@@ -1,0 +1,137 @@
+"""What a model eats and answers: all that serving knows of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hotseat_registry.record import Record, put, records
+
+
+@dataclass(frozen=True, slots=True)
+class Field(Record):
+    """One named feature: a column of an input of form ``features``."""
+
+    name: str
+    type: str = "number"
+    """number or category."""
+    default: Any = None
+    """What a missing feature is; None: it must be given."""
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] | None = None
+    """All that may be given; None: any."""
+
+    def __post_init__(self) -> None:
+        """Take JSON's list for the categories."""
+        if self.categories is not None:
+            put(self, "categories", tuple(self.categories))
+
+
+@dataclass(frozen=True, slots=True)
+class Input(Record):
+    """One tensor that the model eats, and how game-shaped JSON fills it."""
+
+    name: str
+    datatype: str
+    """Of the Open Inference Protocol: BYTES, FP32, INT64 ..."""
+    shape: tuple[int, ...]
+    """-1 is any length; the first is the batch."""
+    form: str
+    """text, features, board or tensor."""
+    max_bytes: int | None = None
+    """Of one text, in UTF-8."""
+    fields: tuple[Field, ...] | None = None
+    """The columns, for the form ``features``."""
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def __post_init__(self) -> None:
+        """Take JSON's list for the shape, and read the fields."""
+        put(self, "shape", tuple(self.shape))
+        if self.fields is not None:
+            put(self, "fields", records(Field, self.fields))
+
+
+@dataclass(frozen=True, slots=True)
+class Output(Record):
+    """One tensor that the model answers."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Take JSON's list for the shape."""
+        put(self, "shape", tuple(self.shape))
+
+
+@dataclass(frozen=True, slots=True)
+class Level(Record):
+    """One strength of a policy."""
+
+    temperature: float = 0.0
+    """0 takes the best action; 1 follows the probabilities; more is wilder."""
+    simulations: int = 0
+    """Of a search through the game's rules; 0: what the network says at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation(Record):
+    """How a step model is asked for one item, cell by cell.
+
+    The model's input `grid` is INT64 [rows, height, width] with -1 where nothing
+    stands yet; its first output is [rows, len(alphabet)], the logits of the next cell.
+    """
+
+    height: int
+    width: int
+    alphabet: tuple[str, ...]
+    """What a cell may be, one character each."""
+    grid: str = "grid"
+    """The input that holds the cells so far."""
+    by: str = "rows"
+    """rows: left to right, then down; columns: top to bottom, then right."""
+    batch: int = 16
+    """Candidates that are sampled side by side."""
+    batches: int = 16
+    """Tried before it is given up."""
+    choices: int = 1
+    """That pass the check before the nearest to the wish is returned."""
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Take JSON's list for the alphabet."""
+        put(self, "alphabet", tuple(self.alphabet))
+
+
+@dataclass(frozen=True, slots=True)
+class Signature(Record):
+    """What a model eats and answers: all that serving knows of it."""
+
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    labels: tuple[str, ...] = ()
+    max_rows: int | None = None
+    """Inputs in one request."""
+    non_finite: bool | None = None
+    """Whether numbers may be NaN or infinite, as where NaN means missing."""
+    rules: str | None = None
+    """The game whose rules run beside the model; one of `hotseat_serve.rules`."""
+    levels: Mapping[str, Level] | None = None
+    """Strengths of a policy that may be asked by name."""
+    generation: Generation | None = None
+    """For the kind generation."""
+
+    def __post_init__(self) -> None:
+        """Read the nested records."""
+        put(self, "inputs", records(Input, self.inputs))
+        put(self, "outputs", records(Output, self.outputs))
+        put(self, "labels", tuple(self.labels))
+        if self.levels is not None:
+            levels = {
+                name: Level.from_json(item) if not isinstance(item, Level) else item
+                for name, item in self.levels.items()
+            }
+            put(self, "levels", levels)
+        if isinstance(self.generation, Mapping):
+            put(self, "generation", Generation.from_json(self.generation))
