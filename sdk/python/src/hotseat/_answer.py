@@ -70,6 +70,12 @@ def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
     )
 
 
+def stand_in(default: Any, latency: float = 0.0) -> Prediction:
+    """Return a prediction that holds a default."""
+    label = default if isinstance(default, str) else None
+    return Prediction(label=label, value=default, latency=latency, is_default=True)
+
+
 def predictions(
     answer: Mapping[str, Any], count: int, latency: float
 ) -> list[Prediction]:

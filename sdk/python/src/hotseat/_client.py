@@ -1,30 +1,22 @@
 """The client of a model service."""
 
-import json
-import os
 import random
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 from hotseat import _answer
-from hotseat._address import base, part, path_of
-from hotseat._guard import Guard
-from hotseat._steps import Call, Pause, steps
+from hotseat._address import part
+from hotseat._core import RAISE, Core, one_input, rows_of
+from hotseat._steps import Call, Pause, Steps
 from hotseat._ticket import Desk, Question, Ticket, frozen
-from hotseat._transport import HttpTransport, Request, Response, Transport
+from hotseat._transport import HttpTransport, Response, Transport
 from hotseat._types import Model, Prediction
-from hotseat.errors import BadInputError, ConfigError, HotseatError
+from hotseat.errors import HotseatError
 
-BASE_URL = "http://localhost:8080"
-"""Where `hotseat serve` listens."""
 DEADLINE = 2.0
-_DAY = 86_400.0
-
-_RAISE: Any = object()  # no default was given
 
 
 class ModelServiceClient:
@@ -52,26 +44,20 @@ class ModelServiceClient:
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = random.random,
     ) -> None:
-        self.base_url = base(base_url or os.environ.get("HOTSEAT_URL") or BASE_URL)
-        if not deadline > 0:
-            raise ConfigError(f"a deadline is more than 0 seconds, not {deadline!r}")
-        self._deadline = _finite(deadline)
-        self._token = api_key if callable(api_key) else None
-        fixed = "" if callable(api_key) else api_key
-        self._key = _sendable(fixed or os.environ.get("HOTSEAT_API_KEY") or "")
+        self._core = Core(base_url, deadline, api_key, hook, clock, random)
         self._transport = transport or HttpTransport()
-        self._clock = clock
         self._sleep = sleep
-        self._random = random
-        self._hook = hook
-        self._guard = Guard(clock)
-        self._desk: Desk | None = None
-        self._process = os.getpid()
+        self._desk = Desk(self._answer_tickets)
+
+    @property
+    def base_url(self) -> str:
+        """Where the service is."""
+        return self._core.base_url
 
     @property
     def openings(self) -> int:
         """How often the service was left alone because it failed."""
-        return self._guard.openings
+        return self._core.guard.openings
 
     def __reduce__(self) -> Any:
         """Refuse to be pickled: connections and keys do not travel."""
@@ -90,7 +76,7 @@ class ModelServiceClient:
         options: Mapping[str, Any] | None = None,
         player_id: str | None = None,
         deadline: float | None = None,
-        default: Any = _RAISE,
+        default: Any = RAISE,
     ) -> Prediction:
         """Ask about one input: a text, named features, a board.
 
@@ -101,12 +87,9 @@ class ModelServiceClient:
 
         Raises `HotseatError`.
         """
-        start = self._clock()
-        # a named model's one input may have another name than "text"
-        plain = model is None and isinstance(input, str)
-        body = {"text": input} if plain else {"input": input}
-        return self._one("predict", start, model, version, body, options, player_id,
-                         deadline, default)  # fmt: skip
+        body = one_input(input, model)
+        return self._one("predict", model, version, body, options, player_id, deadline,
+                         default)  # fmt: skip
 
     def explain(
         self,
@@ -120,9 +103,8 @@ class ModelServiceClient:
 
         Raises `HotseatError`.
         """
-        start = self._clock()
-        return self._one("explain", start, model, version, {"input": input}, None, None,
-                         deadline, _RAISE)  # fmt: skip
+        return self._one("explain", model, version, {"input": input}, None, None,
+                         deadline, RAISE)  # fmt: skip
 
     def choose(
         self,
@@ -136,7 +118,7 @@ class ModelServiceClient:
         legal: Sequence[str | int] | None = None,
         player_id: str | None = None,
         deadline: float | None = None,
-        default: Any = _RAISE,
+        default: Any = RAISE,
     ) -> Prediction:
         """Ask a policy what to do: `action`, and every legal one's probability.
 
@@ -144,12 +126,11 @@ class ModelServiceClient:
         game allows here. A `default` is the action to take where no answer could be
         had. Raises as `predict` does.
         """
-        start = self._clock()
         given: dict[str, Any] = {"board": board}
         if legal is not None:
             given["legal"] = list(legal)
         options = {"level": level, "temperature": temperature, "seed": seed}
-        found = self._one("predict", start, model, version, {"input": given},
+        found = self._one("predict", model, version, {"input": given},
                           {k: v for k, v in options.items() if v is not None},
                           player_id, deadline, default)  # fmt: skip
         return replace(found, action=str(default)) if found.is_default else found
@@ -162,15 +143,14 @@ class ModelServiceClient:
         version: int | str | None = None,
         seed: int | None = None,
         deadline: float | None = None,
-        default: Any = _RAISE,
+        default: Any = RAISE,
     ) -> Prediction:
         """Ask for a generated `item`; the same `seed` and wishes give the same one.
 
         A `default` is the item to take where none could be had. Raises as `predict`.
         """
-        start = self._clock()
         options = {} if seed is None else {"seed": seed}
-        found = self._one("predict", start, model, version,
+        found = self._one("predict", model, version,
                           {"input": dict(wishes or {})}, options, None, deadline,
                           default)  # fmt: skip
         return replace(found, item=tuple(default)) if found.is_default else found
@@ -189,9 +169,7 @@ class ModelServiceClient:
 
         What is submitted within a few milliseconds goes in one request.
         """
-        self._here()
-        if self._desk is None:
-            self._desk = Desk(self._answer_tickets)
+        self._core.check_process()
         question = Question(model, version, frozen(options or {}), player_id, deadline)
         return self._desk.submit(input, question)
 
@@ -203,46 +181,42 @@ class ModelServiceClient:
         version: int | str | None = None,
         player_id: str | None = None,
         deadline: float | None = None,
-        default: Any = _RAISE,
+        default: Any = RAISE,
     ) -> list[Prediction]:
         """Ask about many inputs in one request; answers come in their order.
 
         `default` is given for each input, as by `predict`. Raises `HotseatError`.
         """
-        if isinstance(inputs, str):
-            raise ConfigError("inputs is a list of texts, not one text: use predict")
-        start = self._clock()
-        rows = list(inputs)
-        body = {"inputs": rows}
+        rows, start = rows_of(inputs), self._core.clock()
         try:
-            answer = self._ask("predict", model, version, body, player_id, deadline)
-            return _answer.predictions(answer, len(rows), self._clock() - start)
-        except (ConfigError, BadInputError):
-            raise
-        except HotseatError:
-            if default is _RAISE:
-                raise
-            return [stand_in(default, self._clock() - start) for _ in rows]
+            answer = self._call(
+                self._core.asking("predict", model, version, {"inputs": rows}, None,
+                                  player_id, deadline)
+            )  # fmt: skip
+            return _answer.predictions(answer, len(rows), self._core.clock() - start)
+        except HotseatError as error:
+            return [self._core.instead(error, default, start) for _ in rows]
 
     def models(self) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
-        return _answer.models(self._call("GET", "/v1/models"))
+        return _answer.models(self._call(self._core.calling("GET", "/v1/models")))
 
     def card(self, model: str) -> Model:
         """Return one model with signature and card; raises `HotseatError`."""
-        return _answer.model(self._call("GET", f"/v1/models/{part(model)}"))
+        path = f"/v1/models/{part(model)}"
+        return _answer.model(self._call(self._core.calling("GET", path)))
 
     def ready(self) -> bool:
         """Whether the service answers and has a model to ask."""
         try:
-            return bool(self._call("GET", "/v2/health/ready")["ready"])
+            call = self._core.calling("GET", "/v2/health/ready")
+            return bool(self._call(call)["ready"])
         except (HotseatError, KeyError):
             return False
 
     def close(self) -> None:
         """Cancel open tickets and give back connections."""
-        if self._desk is not None:
-            self._desk.close()
+        self._desk.close()
         self._transport.close()
 
     def __enter__(self) -> "ModelServiceClient":  # noqa: PYI034 (Self is 3.11)
@@ -261,7 +235,6 @@ class ModelServiceClient:
     def _one(
         self,
         verb: str,
-        start: float,
         model: str | None,
         version: int | str | None,
         body: dict[str, Any],
@@ -271,60 +244,27 @@ class ModelServiceClient:
         default: Any,
     ) -> Prediction:
         """Ask about one input, with a default for when nobody answers."""
-        if options:
-            body["options"] = dict(options)
+        start = self._core.clock()
         try:
-            answer = self._ask(verb, model, version, body, player_id, deadline)
-            return _answer.prediction(answer, self._clock() - start)
-        except (ConfigError, BadInputError):
-            raise
-        except HotseatError:
-            if default is _RAISE:
-                raise
-            return stand_in(default, self._clock() - start)
+            answer = self._call(
+                self._core.asking(verb, model, version, body, options, player_id,
+                                  deadline)
+            )  # fmt: skip
+            return _answer.prediction(answer, self._core.clock() - start)
+        except HotseatError as error:
+            return self._core.instead(error, default, start)
 
     def _answer_tickets(self, rows: list[Any], asked: Question) -> list[Prediction]:
         """Ask about the inputs of several tickets at once."""
-        body: dict[str, Any] = {"inputs": rows}
-        if asked.options:
-            body["options"] = dict(asked.options)
-        start = self._clock()
-        answer = self._ask("predict", asked.model, asked.version, body,
-                           asked.player_id, asked.deadline)  # fmt: skip
-        return _answer.predictions(answer, len(rows), self._clock() - start)
+        start = self._core.clock()
+        answer = self._call(
+            self._core.asking("predict", asked.model, asked.version, {"inputs": rows},
+                              dict(asked.options), asked.player_id, asked.deadline)
+        )  # fmt: skip
+        return _answer.predictions(answer, len(rows), self._core.clock() - start)
 
-    def _ask(
-        self,
-        verb: str,
-        model: str | None,
-        version: int | str | None,
-        body: dict[str, Any],
-        player_id: str | None,
-        deadline: float | None,
-    ) -> dict[str, Any]:
-        path = path_of(verb, model, version)
-        if player_id is not None:
-            body["player_id"] = player_id
-        return self._call("POST", path, body, deadline)
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        deadline: float | None = None,
-    ) -> dict[str, Any]:
+    def _call(self, call: Steps) -> dict[str, Any]:
         """Carry out the steps of a call; raises `HotseatError`."""
-        self._here()
-        call = steps(
-            self._request(method, path, body),
-            path,
-            self._allowed(deadline),
-            clock=self._clock,
-            random=self._random,
-            guard=self._guard,
-            hook=self._hook,
-        )
         got: Response | HotseatError | None = None
         try:
             while True:
@@ -342,51 +282,3 @@ class ModelServiceClient:
             return answer
         finally:
             call.close()
-
-    def _allowed(self, deadline: float | None) -> float:
-        return self._deadline if deadline is None else _finite(deadline)
-
-    def _here(self) -> None:
-        if os.getpid() != self._process:
-            raise ConfigError(
-                "this client was made before a fork: make one in each process"
-            )
-
-    def _request(
-        self, method: str, path: str, body: Mapping[str, Any] | None
-    ) -> Request:
-        headers = {"accept": "application/json", "user-agent": "hotseat-python"}
-        if self._token is not None:
-            headers["authorization"] = f"Bearer {_sendable(self._token())}"
-        elif self._key:
-            headers["x-api-key"] = self._key
-        data = None
-        if body is not None:
-            headers["content-type"] = "application/json"
-            # the same for every try of this call, so that nothing is counted twice
-            headers["idempotency-key"] = uuid.uuid4().hex
-            try:
-                data = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-            except (TypeError, ValueError, RecursionError) as error:
-                raise ConfigError(f"the input is not JSON: {error}") from None
-        return Request(method, self.base_url + path, headers, data)
-
-
-def stand_in(default: Any, latency: float) -> Prediction:
-    label = default if isinstance(default, str) else None
-    return Prediction(label=label, value=default, latency=latency, is_default=True)
-
-
-def _finite(seconds: float) -> float:
-    if not seconds <= _DAY:  # NaN too
-        raise ConfigError(f"a deadline is at most {_DAY:g} seconds, not {seconds!r}")
-    return seconds
-
-
-def _sendable(key: str) -> str:
-    if not (key.isascii() and key.isprintable()):
-        raise ConfigError(
-            "the API key has a character that no header can carry: is there a line "
-            "break at its end?"
-        )
-    return key

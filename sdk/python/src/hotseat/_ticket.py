@@ -13,14 +13,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hotseat._answer import stand_in
 from hotseat._types import Prediction
-from hotseat.errors import CancelledError, HotseatError
+from hotseat.errors import CancelledError, HotseatError, NotReadyError
 
 WINDOW = 0.004
 """Seconds in which submitted inputs become one request; a quarter of a frame."""
 BATCH = 64
 _SENDERS = 4
 _NOTHING: Any = object()
+_SETTLING = threading.Lock()  # one for all tickets: it is held for an assignment
 
 Ask = Callable[[list[Any], "Question"], list[Prediction]]
 
@@ -39,18 +41,16 @@ class Question:
 class Ticket:
     """The place of an answer that is on its way. No method here waits, but `result`."""
 
-    __slots__ = ("_done", "_error", "_lock", "_prediction", "_submitted")
+    __slots__ = ("_arrived", "_error", "_prediction")
 
-    def __init__(self, submitted: float) -> None:
-        self._submitted = submitted
-        self._done = False
+    def __init__(self) -> None:
         self._prediction: Prediction | None = None
         self._error: HotseatError | None = None
-        self._lock: threading.Event | None = None
+        self._arrived: threading.Event | None = None  # made by whoever waits
 
     def ready(self) -> bool:
         """Whether the answer, or the error, is there."""
-        return self._done
+        return self._prediction is not None or self._error is not None
 
     def result(self, default: Any = _NOTHING, *, wait: float = 0.0) -> Prediction:
         """Return the answer; waits at most `wait` seconds, by default not at all.
@@ -59,36 +59,34 @@ class Ticket:
         yet, or none could be had. Else raises what the call raised, and
         `NotReadyError`.
         """
-        if not self._done and wait > 0:
+        if wait > 0:
             self._await(wait)
         if self._prediction is not None:
             return self._prediction
         if default is not _NOTHING:
-            label = default if isinstance(default, str) else None
-            return Prediction(label=label, value=default, is_default=True)
-        from hotseat.errors import NotReadyError
-
+            return stand_in(default)
         raise self._error or NotReadyError("the answer is not there yet")
 
     def cancel(self) -> bool:
         """Let the answer go; whether it was still open."""
-        return self._settle(None, CancelledError("the ticket was cancelled"))
+        return self.settle(None, CancelledError("the ticket was cancelled"))
+
+    def settle(self, prediction: Prediction | None, error: HotseatError | None) -> bool:
+        """Take the answer or the error, the first that comes; whether it was."""
+        with _SETTLING:
+            if self.ready():
+                return False
+            self._prediction, self._error = prediction, error
+            if self._arrived is not None:
+                self._arrived.set()
+            return True
 
     def _await(self, seconds: float) -> None:
-        self._lock = self._lock or threading.Event()
-        if not self._done:
-            self._lock.wait(seconds)
-
-    def _settle(
-        self, prediction: Prediction | None, error: HotseatError | None
-    ) -> bool:
-        if self._done:
-            return False
-        self._prediction, self._error = prediction, error
-        self._done = True
-        if self._lock is not None:
-            self._lock.set()
-        return True
+        with _SETTLING:
+            if self.ready():
+                return
+            self._arrived = self._arrived or threading.Event()
+        self._arrived.wait(seconds)
 
 
 @dataclass(slots=True)
@@ -106,10 +104,10 @@ class Desk:
 
     def submit(self, given: Any, question: Question) -> Ticket:
         """Take an input; returns at once."""
-        ticket = Ticket(time.monotonic())
+        ticket = Ticket()
         with self._wake:
             if self._closed:
-                ticket._settle(None, CancelledError("the client was closed"))  # noqa: SLF001
+                ticket.settle(None, CancelledError("the client was closed"))
                 return ticket
             self._queue.append((given, question, ticket))
             if not self._idle and len(self._threads) < _SENDERS:
@@ -124,7 +122,7 @@ class Desk:
             left, self._queue = list(self._queue), deque()
             self._wake.notify_all()
         for _, _, ticket in left:
-            ticket._settle(None, CancelledError("the client was closed"))  # noqa: SLF001
+            ticket.settle(None, CancelledError("the client was closed"))
         for thread in self._threads:
             thread.join(5)
 
@@ -180,10 +178,10 @@ class Desk:
                     self._answer([item])
                 return
             for _, _, ticket in taken:
-                ticket._settle(None, error)  # noqa: SLF001
+                ticket.settle(None, error)
             return
         for (_, _, ticket), prediction in zip(taken, found, strict=True):
-            ticket._settle(prediction, None)  # noqa: SLF001
+            ticket.settle(prediction, None)
 
 
 def frozen(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

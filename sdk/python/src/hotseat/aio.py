@@ -7,43 +7,26 @@
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
 
 from hotseat import _answer
-from hotseat._address import path_of
-from hotseat._client import ModelServiceClient, stand_in
-from hotseat._steps import Pause, steps
+from hotseat._client import DEADLINE
+from hotseat._core import RAISE, Core, one_input, rows_of
+from hotseat._steps import Call, Pause, Steps
 from hotseat._transport import Request, Response
 from hotseat._types import Model, Prediction
-from hotseat.errors import (
-    BadInputError,
-    ConfigError,
-    DeadlineError,
-    HotseatError,
-    TransportError,
-)
+from hotseat.errors import DeadlineError, HotseatError, TransportError
 
 __all__ = ["AsyncModelServiceClient"]
 
-_RAISE: Any = object()  # no default was given
-
-
-class _Nowhere:
-    """The inner client's transport: it builds requests and sends none."""
-
-    def send(self, request: Request, timeout: float) -> Response:
-        """Refuse."""
-        raise AssertionError(request, timeout)
-
-    def close(self) -> None:
-        """Nothing to close."""
-
 
 class AsyncModelServiceClient:
-    """Asks a model service; takes what `ModelServiceClient` takes, but a transport.
+    """Asks a model service; see `ModelServiceClient` for what it takes.
 
     `http` is an httpx client of your own, with its proxies and certificates.
     """
@@ -52,10 +35,14 @@ class AsyncModelServiceClient:
         self,
         base_url: str | None = None,
         *,
+        deadline: float = DEADLINE,
+        api_key: str | Callable[[], str] | None = None,
+        hook: Callable[[Call], None] | None = None,
         http: httpx.AsyncClient | None = None,
-        **options: Any,
+        clock: Callable[[], float] = time.monotonic,
+        random: Callable[[], float] = random.random,
     ) -> None:
-        self._client = ModelServiceClient(base_url, transport=_Nowhere(), **options)
+        self._core = Core(base_url, deadline, api_key, hook, clock, random)
         self._http = http or httpx.AsyncClient(follow_redirects=False)
 
     async def predict(
@@ -67,24 +54,18 @@ class AsyncModelServiceClient:
         options: Mapping[str, Any] | None = None,
         player_id: str | None = None,
         deadline: float | None = None,
-        default: Any = _RAISE,
+        default: Any = RAISE,
     ) -> Prediction:
         """See `ModelServiceClient.predict`."""
-        plain = model is None and isinstance(input, str)
-        body: dict[str, Any] = {"text": input} if plain else {"input": input}
-        if options:
-            body["options"] = dict(options)
-        start = self._client._clock()  # noqa: SLF001 (one client in two coats)
+        start = self._core.clock()
         try:
-            answer = await self._ask("predict", model, version, body, player_id,
-                                     deadline)  # fmt: skip
-            return _answer.prediction(answer, self._client._clock() - start)  # noqa: SLF001
-        except (ConfigError, BadInputError):
-            raise
-        except HotseatError:
-            if default is _RAISE:
-                raise
-            return stand_in(default, self._client._clock() - start)  # noqa: SLF001
+            answer = await self._call(
+                self._core.asking("predict", model, version, one_input(input, model),
+                                  options, player_id, deadline)
+            )  # fmt: skip
+            return _answer.prediction(answer, self._core.clock() - start)
+        except HotseatError as error:
+            return self._core.instead(error, default, start)
 
     async def predict_many(
         self,
@@ -96,23 +77,22 @@ class AsyncModelServiceClient:
         deadline: float | None = None,
     ) -> list[Prediction]:
         """See `ModelServiceClient.predict_many`."""
-        if isinstance(inputs, str):
-            raise ConfigError("inputs is a list of texts, not one text: use predict")
-        start, rows = self._client._clock(), list(inputs)  # noqa: SLF001
-        body = {"inputs": rows}
-        answer = await self._ask("predict", model, version, body, player_id, deadline)
-        latency = self._client._clock() - start  # noqa: SLF001
-        return _answer.predictions(answer, len(rows), latency)
+        rows, start = rows_of(inputs), self._core.clock()
+        answer = await self._call(
+            self._core.asking("predict", model, version, {"inputs": rows}, None,
+                              player_id, deadline)
+        )  # fmt: skip
+        return _answer.predictions(answer, len(rows), self._core.clock() - start)
 
     async def models(self) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
-        return _answer.models(await self._call("GET", "/v1/models", None, None))
+        return _answer.models(await self._call(self._core.calling("GET", "/v1/models")))
 
     async def ready(self) -> bool:
         """Whether the service answers and has a model to ask."""
         try:
-            answer = await self._call("GET", "/v2/health/ready", None, None)
-            return bool(answer["ready"])
+            call = self._core.calling("GET", "/v2/health/ready")
+            return bool((await self._call(call))["ready"])
         except (HotseatError, KeyError):
             return False
 
@@ -128,37 +108,8 @@ class AsyncModelServiceClient:
         """Close."""
         await self.aclose()
 
-    async def _ask(
-        self,
-        verb: str,
-        model: str | None,
-        version: int | str | None,
-        body: dict[str, Any],
-        player_id: str | None,
-        deadline: float | None,
-    ) -> dict[str, Any]:
-        if player_id is not None:
-            body["player_id"] = player_id
-        return await self._call("POST", path_of(verb, model, version), body, deadline)
-
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None,
-        deadline: float | None,
-    ) -> dict[str, Any]:
+    async def _call(self, call: Steps) -> dict[str, Any]:
         """Carry out the steps of a call; raises `HotseatError`."""
-        inner = self._client
-        call = steps(
-            inner._request(method, path, body),  # noqa: SLF001
-            path,
-            inner._allowed(deadline),  # noqa: SLF001
-            clock=inner._clock,  # noqa: SLF001
-            random=inner._random,  # noqa: SLF001
-            guard=inner._guard,  # noqa: SLF001
-            hook=inner._hook,  # noqa: SLF001
-        )
         got: Response | HotseatError | None = None
         try:
             while True:
