@@ -20,7 +20,7 @@ from bitbully import BitBully, Board
 from hotseat_serve import rules
 from hotseat_serve.rules.search import search
 from hotseat_serve.session import Session
-from hotseat_train.selfplay import session_evaluate
+from hotseat_train.play import session_evaluate
 
 GAME = rules.game("connect-four")
 FIRST_STONES = 8
@@ -121,7 +121,9 @@ def main():
     places = positions(given.positions, random)
     quick = network_only(evaluate)
     deep = searching(evaluate, given.simulations, given.seconds)
-    by_chance = lambda state: int(random.choice(GAME.legal(state)))  # noqa: E731
+
+    def by_chance(state):
+        return int(random.choice(GAME.legal(state)))
 
     def looking(state):
         value, action = minimax(state, 4)

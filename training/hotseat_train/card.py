@@ -13,18 +13,7 @@ def write(manifest: Manifest) -> str:
     data, plan, best = lineage["data"], lineage["plan"], lineage["best"]
     rows = data["rows"]
     lines = [
-        f"# {manifest.model}",
-        "",
-        f"{manifest.kind.capitalize()}: {', '.join(manifest.signature.labels)}.",
-        "",
-        "## Intended use",
-        "",
-        task.intended_use,
-        "",
-        "## Limits",
-        "",
-        task.limits,
-        "",
+        *head(manifest, task.intended_use, task.limits),
         "## Data",
         "",
         f"{data['source']} (licence: {data['licence']}). {data['preparation']}.",
@@ -56,6 +45,26 @@ def write(manifest: Manifest) -> str:
         f"(validation loss {best['validation_loss']:.4f}).",
     ]
     return "\n".join(lines) + "\n"
+
+
+def head(manifest: Manifest, intended_use: str, limits: str) -> list[str]:
+    """Return how every card begins."""
+    labels = ", ".join(manifest.signature.labels)
+    kind = manifest.kind.capitalize()
+    return [
+        f"# {manifest.model}",
+        "",
+        f"{kind}: {labels}." if labels else f"{kind}.",
+        "",
+        "## Intended use",
+        "",
+        intended_use,
+        "",
+        "## Limits",
+        "",
+        limits,
+        "",
+    ]
 
 
 def _more(manifest: Manifest) -> list[str]:

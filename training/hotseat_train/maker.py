@@ -18,6 +18,7 @@ from hotseat_registry import Manifest, Signature, Variant
 from hotseat_serve.load import Loaded
 from hotseat_serve.options import Options
 from hotseat_serve.session import Session
+from hotseat_train import card
 from hotseat_train import run as runs
 from hotseat_train.errors import RunError
 from hotseat_train.machine import cpu
@@ -135,18 +136,7 @@ def _plot(curve: Sequence[tuple[float, float]], title: str, path: Path) -> None:
 def _card(task: Maker, manifest: Manifest) -> str:
     metrics = manifest.variants[0].metrics
     lines = [
-        f"# {manifest.model}",
-        "",
-        f"{manifest.kind.capitalize()}.",
-        "",
-        "## Intended use",
-        "",
-        task.intended_use,
-        "",
-        "## Limits",
-        "",
-        task.limits,
-        "",
+        *card.head(manifest, task.intended_use, task.limits),
         "## Data",
         "",
         f"{task.data['source']} (licence: {task.data['licence']}).",

@@ -19,6 +19,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from hotseat_registry import Input, Output, Signature
 from hotseat_train.dataset import Split
 from hotseat_train.fit import Plan, State, descend
 
@@ -72,6 +73,25 @@ class NgramModule(torch.nn.Module):
         """Sum the table's rows of each text."""
         found: torch.Tensor = self.table(ids, offsets, per_sample_weights=weights)
         return found + self.bias
+
+
+def signature(labels: tuple[str, ...], max_bytes: int) -> Signature:
+    """Return what the graph eats and answers: a text, a probability for each label."""
+    return Signature(
+        inputs=(Input("text", "BYTES", (-1,), "text", max_bytes=max_bytes),),
+        outputs=(Output("scores", "FP32", (-1, len(labels))),),
+        labels=labels,
+        max_rows=256,
+    )
+
+
+def plan(optimizer: str) -> Plan:
+    """Return what was found by hand to converge on n-grams."""
+    return {
+        "gd": Plan("gd", learning_rate=10.0, momentum=0.9, max_epochs=200),
+        "sgd": Plan("sgd", learning_rate=2.0, momentum=0.9, batch_size=128),
+        "adam": Plan("adam", learning_rate=0.005, batch_size=128),
+    }[optimizer]
 
 
 class NgramLearner:

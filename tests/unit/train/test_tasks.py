@@ -14,7 +14,7 @@ from hotseat_serve.options import Options
 from hotseat_serve.rules import sokoban
 from hotseat_serve.session import Session
 from hotseat_serve.settings import Settings
-from hotseat_train import boardnet, selfplay, stepwise, tasks
+from hotseat_train import boardnet, play, selfplay, stepwise, tasks
 from hotseat_train.errors import DatasetError, TrainError
 from hotseat_train.evaluate import evaluate
 from hotseat_train.maker import TRAINED, make
@@ -136,7 +136,7 @@ def test_the_board_network_answers_as_its_module(tmp_path):
 def test_self_play_goes_on_where_it_was(tmp_path):
     """A second training of the same plan continues the first one's rounds."""
     module = boardnet.BoardNet((2, 6, 7), 7, channels=8, blocks=1)
-    plan = selfplay.Plan(
+    plan = play.Plan(
         minutes=0.001, workers=1, games=8, positions=60, simulations=4, batch_size=32
     )
     plan = replace(plan, memory=500)
@@ -154,7 +154,7 @@ def test_self_play_goes_on_where_it_was(tmp_path):
 def test_a_mirror_shows_the_same_game():
     """Mirrored twice is what it was; a mirrored policy fits the mirrored board."""
     random = np.random.default_rng(0)
-    played = selfplay.Played(
+    played = play.Played(
         random.integers(0, 2, (3, 2, 6, 7)).astype(np.float32),
         random.dirichlet([1] * 7, 3).astype(np.float32),
         random.normal(size=3).astype(np.float32),

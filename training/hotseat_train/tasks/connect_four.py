@@ -18,7 +18,8 @@ from hotseat_serve.load import Loaded
 from hotseat_serve.options import Options
 from hotseat_train.boardnet import BoardNet, export
 from hotseat_train.maker import Asked
-from hotseat_train.selfplay import Plan, Played, Round, learn
+from hotseat_train.play import Plan, Played
+from hotseat_train.selfplay import Round, learn
 
 GAME = rules.game("connect-four")
 _GAMES, _POSITIONS, _TIMED = 100, 200, 50

@@ -10,11 +10,11 @@ import importlib.resources
 import unicodedata
 from collections.abc import Iterable
 
-from hotseat_registry import Input, Output, Signature
+from hotseat_registry import Signature
+from hotseat_train import ngrams
 from hotseat_train.dataset import Dataset, Split, split
 from hotseat_train.errors import DatasetError
 from hotseat_train.fit import Plan
-from hotseat_train.ngrams import NgramLearner
 
 _FILES = {
     "neg.txt": "35fa9388f9022b1bbe806fb61355ed484c304b002980bf0064c101f516b53392",
@@ -59,26 +59,17 @@ class Sentiment:
             ),
         )
 
-    def learner(self, train: Split, seed: int) -> NgramLearner:
+    def learner(self, train: Split, seed: int) -> ngrams.NgramLearner:
         """Weigh character n-grams."""
-        return NgramLearner(train.inputs, labels=2, seed=seed)
+        return ngrams.NgramLearner(train.inputs, labels=2, seed=seed)
 
     def signature(self, dataset: Dataset) -> Signature:
         """One text in, a probability for each label out."""
-        return Signature(
-            inputs=(Input("text", "BYTES", (-1,), "text", max_bytes=_MAX_BYTES),),
-            outputs=(Output("scores", "FP32", (-1, len(dataset.labels))),),
-            labels=dataset.labels,
-            max_rows=256,
-        )
+        return ngrams.signature(dataset.labels, _MAX_BYTES)
 
     def plan(self, optimizer: str) -> Plan:
         """Return what was found by hand to converge."""
-        return {
-            "gd": Plan("gd", learning_rate=10.0, momentum=0.9, max_epochs=200),
-            "sgd": Plan("sgd", learning_rate=2.0, momentum=0.9, batch_size=128),
-            "adam": Plan("adam", learning_rate=0.005, batch_size=128),
-        }[optimizer]
+        return ngrams.plan(optimizer)
 
 
 TASK = Sentiment()
