@@ -95,6 +95,9 @@ bench-cold: $(READY) ## process start to first answer, under AWS's runtime clien
 soak: $(READY) ## 200,000 requests in one process: does memory stay flat?
 	@$(BIN)/python benchmarks/soak.py
 
+bench-imports: $(READY) ## what a cold start imports
+	@$(BIN)/python benchmarks/imports.py
+
 bench-encoder: $(READY) ## a six-layer text encoder through the service
 	@$(BIN)/python benchmarks/encoder.py
 
@@ -106,4 +109,4 @@ ci: lint test test-typescript synth demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+.PHONY: help bench-imports bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean

@@ -46,12 +46,7 @@ class RestApi(Construct):
     ) -> None:
         super().__init__(scope, name)
         api = stage.api
-        log = logs.LogGroup(
-            self,
-            "Log",
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        log = _log(self)
         self.api = rest.RestApi(
             self,
             "Api",
@@ -265,12 +260,7 @@ class HttpApi(Construct):
             default_integration=made[default],
             create_default_stage=False,
         )
-        log = logs.LogGroup(
-            self,
-            "Log",
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        log = _log(self)
         self.stage = http.HttpStage(
             self,
             "Stage",
@@ -308,6 +298,16 @@ class HttpApi(Construct):
                         _accept_open(route_made)
         _accept_open(self.api)
         self.url = self.stage.url
+
+
+def _log(scope: Construct) -> logs.LogGroup:
+    """Return where the door's own access log goes."""
+    return logs.LogGroup(
+        scope,
+        "Log",
+        retention=logs.RetentionDays.ONE_MONTH,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
 
 
 def _accept_open(construct: IConstruct) -> None:

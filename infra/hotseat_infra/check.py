@@ -1,5 +1,7 @@
 """A stage held against its registry, before anything is deployed."""
 
+from pathlib import Path
+
 from hotseat_infra.deployment import DeploymentError, Model, Stage
 from hotseat_registry import Manifest, Reference, Registry
 from hotseat_registry.errors import RegistryError
@@ -34,6 +36,20 @@ def check(stage: Stage, registry: Registry) -> dict[str, Manifest]:
         _fits(model, manifest, where)
         found[name] = manifest
     return found
+
+
+def keys(stage: Stage, folder: Path) -> str:
+    """Return the paths of the keys that a stage trusts, separated by commas.
+
+    Raises `DeploymentError` for one that the image would not hold.
+    """
+    for key in stage.trust:
+        if not (folder / key).is_file():
+            raise DeploymentError(
+                f"stages.{stage.name}.trust: no {folder / key}: put the public key "
+                "there"
+            )
+    return ",".join(str(folder / key) for key in stage.trust)
 
 
 def _fits(model: Model, manifest: Manifest, where: str) -> None:

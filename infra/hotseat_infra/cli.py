@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from hotseat_infra.check import check as hold
+from hotseat_infra.check import keys
 from hotseat_infra.cost import PRICES, Traffic, compare, prices
 from hotseat_infra.deployment import DeploymentError, read
 from hotseat_registry.verbs.command import (
@@ -19,6 +20,7 @@ from hotseat_registry.verbs.command import (
 )
 
 _FILE = "infra/deployment.toml"
+TRUST = Path("functions/trust")
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +47,8 @@ def check(parser: argparse.ArgumentParser) -> Run:
 @answering(DeploymentError)
 def _check(arguments: argparse.Namespace) -> int:
     stage = read(arguments.file, arguments.stage)
+    # what the functions will trust, unless other keys are named here
+    arguments.trust = arguments.trust or keys(stage, TRUST)
     found = hold(stage, registry(arguments))
     rows = [
         {
@@ -125,4 +129,6 @@ def _cost(arguments: argparse.Namespace) -> int:
                 for item in items
             ),
         )
+    if any(model.schedule for model in stage.models.values()):
+        print("hours that a schedule keeps functions warm are not counted")
     return DONE

@@ -90,9 +90,8 @@ def bill(
             starting = 0.0
         parts["compute"] = (seconds + starting) * gigabytes * rate
     if model.mode == "dynamic":
-        # one warm function looks once every `refresh_seconds` while it is asked
-        busy = min(seconds, HOURS * 3600.0) + traffic.requests * 0.05
-        looks = min(busy, HOURS * 3600.0) / max(model.refresh_seconds, 0.1)
+        # at most: one warm function that is asked all month, or a look a request
+        looks = min(HOURS * 3600 / max(model.refresh_seconds, 0.1), traffic.requests)
         parts["registry"] = looks * table["s3"]["get_request"]
     return Bill(what, spent, parts)
 

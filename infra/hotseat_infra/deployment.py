@@ -109,8 +109,8 @@ class Stage:
     account: str = ""
     registry: str = ""
     """s3://bucket/prefix of a registry that is there already; empty: its own."""
-    trust: str = ""
-    """Folder with public keys that is copied into the image; empty: not asked for."""
+    trust: tuple[str, ...] = ()
+    """Public keys in functions/trust; only what one of them signed is served."""
     default_model: str = ""
     """What POST /model-service asks; empty: the only model."""
     log_days: int = 30

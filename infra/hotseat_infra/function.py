@@ -14,7 +14,7 @@ from constructs import Construct
 
 from hotseat_infra.deployment import Model, Stage
 from hotseat_infra.nag import accept
-from hotseat_infra.registry import RegistryBucket
+from hotseat_infra.registry import RegistryBucket, grant_read
 from hotseat_serve.settings import Settings
 
 IMAGE = Path(__file__).parents[2] / "functions"
@@ -58,7 +58,7 @@ class ModelFunction(Construct):
             static=static,
             variant=model.variant,
             refresh_seconds=model.refresh_seconds,
-            trust=stage.trust,
+            trust=",".join(f"/var/task/trust/{key}" for key in stage.trust),
         )
         # what a function's memory says is left to the function itself
         environment = {
@@ -92,8 +92,11 @@ class ModelFunction(Construct):
                 lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if model.snapstart else None
             ),
         )
-        if registry is not None and not static:
-            registry.grant_read(self.role)
+        if not static:
+            if registry is None:
+                grant_read(self.role, uri)
+            else:
+                registry.grant_read(self.role)
         self.alias = lambda_.Alias(
             self,
             "Alias",

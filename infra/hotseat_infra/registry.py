@@ -1,6 +1,6 @@
 """The bucket that is the registry, and who may do what in it."""
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -94,18 +94,7 @@ class RegistryBucket(Construct):
         if there is not home:  # exported here, so that the finding's name is known
             arn = home.export_value(arn)
             named = there.resolve(arn)["Fn::ImportValue"]
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["s3:GetObject"], resources=[f"{arn}/{PREFIX}/*"]
-            )
-        )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["s3:ListBucket"],
-                resources=[arn],
-                conditions={"StringLike": {"s3:prefix": [f"{PREFIX}/*"]}},
-            )
-        )
+        _allow_reading(role, arn, PREFIX)
         self.key.grant(role, "kms:Decrypt")
         accept(role, f"IAM5[Resource::{named}/{PREFIX}/*]", _OBJECTS)
 
@@ -141,3 +130,32 @@ class RegistryBucket(Construct):
                 conditions={"Null": named},
             )
         )
+
+
+def grant_read(role: iam.Role, uri: str) -> None:
+    """Let a role read a registry that is there already, by its ``s3://`` address.
+
+    Its key, where it has one of its own, has to allow the role itself.
+    """
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    prefix = prefix.strip("/")
+    arn = f"arn:{Aws.PARTITION}:s3:::{bucket}"
+    _allow_reading(role, arn, prefix)
+    below = f"{prefix}/*" if prefix else "*"
+    accept(
+        role, f"IAM5[Resource::arn:<AWS::Partition>:s3:::{bucket}/{below}]", _OBJECTS
+    )
+
+
+def _allow_reading(role: iam.Role, arn: str, prefix: str) -> None:
+    below = f"{prefix}/*" if prefix else "*"
+    role.add_to_policy(
+        iam.PolicyStatement(actions=["s3:GetObject"], resources=[f"{arn}/{below}"])
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["s3:ListBucket"],
+            resources=[arn],
+            conditions={"StringLike": {"s3:prefix": [below]}},
+        )
+    )

@@ -109,6 +109,17 @@ def test_a_static_version_that_nobody_signed_is_refused(write, registry, publish
         check(static, registry)
 
 
+def test_a_trusted_key_has_to_lie_where_the_image_is_built(write, tmp_path, pair):
+    """A name without its file is an error before anything is deployed."""
+    from hotseat_infra.check import keys
+
+    stage = read(write(GOOD.replace("region", 'trust = ["key.pub"]\nregion')), "dev")
+    with pytest.raises(DeploymentError, match=r"no .*key\.pub: put the public key"):
+        keys(stage, tmp_path / "trust")
+    public = pair()[1]
+    assert keys(stage, public.parent) == str(public)
+
+
 def test_a_model_that_does_not_fit_its_function_is_refused(write, registry, bundle):
     """The memory it takes is named beside the memory there is."""
     from dataclasses import replace

@@ -208,6 +208,36 @@ def test_cfn_lint_finds_nothing(prod):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_registry_that_is_there_already_is_read_and_not_made(tmp_path):
+    """The function may read below its prefix and trusts the named keys."""
+    stage = replace(PROD, registry="s3://ours/models", trust=("a.pub", "b.pub"))
+    app = application(str(tmp_path))
+    registry, stack = add_stage(app, stage)
+    app.synth()
+    assert registry is None
+    service = Template.from_stack(stack)
+    allowed = [
+        json.dumps(statement["Resource"])
+        for name, statement in statements(service)
+        if name.startswith("sentimentRole") and "s3:" in str(statement["Action"])
+    ]
+    assert len(allowed) == 2
+    assert any(":s3:::ours/models/*" in resource for resource in allowed)
+    service.has_resource_properties(
+        "AWS::Lambda::Function",
+        {
+            "Environment": {
+                "Variables": Match.object_like(
+                    {
+                        "HOTSEAT_REGISTRY": "s3://ours/models",
+                        "HOTSEAT_TRUST": "/var/task/trust/a.pub,/var/task/trust/b.pub",
+                    }
+                )
+            }
+        },
+    )
+
+
 def test_other_ways_to_deploy(tmp_path):
     """Static, SnapStart, a schedule, x86, an HTTP API: all clean by cdk-nag."""
     static = Model(mode="static", version=3, snapstart=True, architecture="x86_64")
