@@ -76,7 +76,8 @@ def _more(manifest: Manifest) -> list[str]:
         name.replace("_", " "): metrics[name] for name in ranking if name in metrics
     }
     if found:
-        lines += [_listed(found) + ".", ""]
+        low, high = metrics["roc_auc_interval"]
+        lines += [f"{_listed(found)}; ROC AUC {low:.3f} to {high:.3f} (95 %).", ""]
     for name, part in metrics.get("by", {}).items():
         low, high = part["interval"]
         said = (

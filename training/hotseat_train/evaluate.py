@@ -27,6 +27,8 @@ from hotseat_train.machine import cpu
 from hotseat_train.run import Run
 from hotseat_train.tasks.task import Task
 
+Array = np.ndarray[Any, Any]
+
 FP32, INT8 = "fp32", "int8-dynamic"
 _GOLDEN_ROWS = 16
 _TIMED_ROWS = 200
@@ -148,7 +150,7 @@ def _by_group(
 
 def _ranking(
     answers: Sequence[Mapping[str, Any]], true: Sequence[bool], label: str
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Return how well a probability of `label` orders and tells the rows.
 
     ROC AUC, average precision, Brier score, and the lift of the top tenth: how much
@@ -157,12 +159,24 @@ def _ranking(
     chances = np.array([answer["scores"][label] for answer in answers])
     truth = np.array(true)
     top = np.argsort(-chances, kind="stable")[: max(1, len(truth) // 10)]
+    area = float(roc_auc_score(truth, chances))
     return {
-        "roc_auc": round(float(roc_auc_score(truth, chances)), 4),
+        "roc_auc": round(area, 4),
+        "roc_auc_interval": [round(x, 4) for x in _auc_interval(area, truth)],
         "average_precision": round(float(average_precision_score(truth, chances)), 4),
         "brier": round(float(np.mean((chances - truth) ** 2)), 4),
         "lift_top_tenth": round(float(truth[top].mean() / truth.mean()), 2),
     }
+
+
+def _auc_interval(area: float, truth: Array) -> tuple[float, float]:
+    """Return the 95 % interval of a ROC AUC, after Hanley and McNeil (1982)."""
+    yes, no = int(truth.sum()), int((~truth).sum())
+    one, two = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = area * (1 - area) + (yes - 1) * (one - area**2)
+    variance = (variance + (no - 1) * (two - area**2)) / (yes * no)
+    spread = _Z * math.sqrt(variance)
+    return area - spread, min(area + spread, 1.0)
 
 
 def wilson(right: int, total: int) -> tuple[float, float]:

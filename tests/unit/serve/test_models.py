@@ -50,6 +50,17 @@ def made(registry, seconds, tmp_path, jobs=None, **options):
     )
 
 
+def moved(registry, publish, seconds, tmp_path):
+    """Models that serve version 1 while version 2 is live, and their waiting looks."""
+    jobs = []
+    models = made(registry, seconds, tmp_path, jobs)
+    publish(), publish(positive=0.8)
+    promote(registry, 1)
+    models.get(LIVE)
+    promote(registry, 2)
+    return models, jobs
+
+
 def promote(registry, version):
     registry.promote(Reference("mood", version=version), by="ada")
 
@@ -194,12 +205,7 @@ def test_between_refreshes_the_registry_is_not_asked(publish, seconds, tmp_path)
 
 def test_a_request_does_not_wait_for_the_look(registry, publish, seconds, tmp_path):
     """What served before answers while another thread looks; one look at a time."""
-    jobs = []
-    models = made(registry, seconds, tmp_path, jobs)
-    publish(), publish(positive=0.8)
-    promote(registry, 1)
-    models.get(LIVE)
-    promote(registry, 2)
+    models, jobs = moved(registry, publish, seconds, tmp_path)
     seconds.now = 10
     assert [models.get(LIVE).manifest.version for _ in range(3)] == [1, 1, 1]
     assert len(jobs) == 1
@@ -211,12 +217,7 @@ def test_after_a_long_pause_the_request_waits_for_the_look(
     registry, publish, seconds, tmp_path
 ):
     """An alias that nobody asked for is looked up first, so no answer is hours old."""
-    jobs = []
-    models = made(registry, seconds, tmp_path, jobs)
-    publish(), publish(positive=0.8)
-    promote(registry, 1)
-    models.get(LIVE)
-    promote(registry, 2)
+    models, jobs = moved(registry, publish, seconds, tmp_path)
     seconds.now = 20
     assert models.get(LIVE).manifest.version == 2
     assert not jobs
@@ -224,12 +225,7 @@ def test_after_a_long_pause_the_request_waits_for_the_look(
 
 def test_a_look_that_hangs_is_not_waited_for(registry, publish, seconds, tmp_path):
     """While a look hangs, what served goes on; after its time another one looks."""
-    jobs = []
-    models = made(registry, seconds, tmp_path, jobs)
-    publish(), publish(positive=0.8)
-    promote(registry, 1)
-    models.get(LIVE)
-    promote(registry, 2)
+    models, jobs = moved(registry, publish, seconds, tmp_path)
     seconds.now = 10
     models.get(LIVE)
     seconds.now = 19.9

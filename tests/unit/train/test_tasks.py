@@ -53,6 +53,9 @@ def test_churn_is_trained_measured_published_and_served(family, tmp_path, regist
     manifest = evaluate(run)
     metrics = manifest.variants[0].metrics
     assert metrics["roc_auc"] > 0.78
+    low, high = metrics["roc_auc_interval"]
+    assert low < metrics["roc_auc"] < high
+    assert 0.02 < high - low < 0.1
     assert metrics["lift_top_tenth"] > 1.5
     assert {"average_precision", "brier", "f1"} <= set(metrics)
     publish(run, registry, by="ada")
