@@ -1,6 +1,7 @@
 """A model card (Mitchell et al. 2019), written from the evidence alone."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from hotseat_registry import Manifest
 from hotseat_train import tasks
@@ -10,7 +11,7 @@ def write(manifest: Manifest) -> str:
     """Return the card as Markdown."""
     lineage = manifest.lineage
     task = tasks.find(lineage["task"])
-    data, plan, best = lineage["data"], lineage["plan"], lineage["best"]
+    data = lineage["data"]
     rows = data["rows"]
     lines = [
         *head(manifest, task.intended_use, task.limits),
@@ -39,12 +40,24 @@ def write(manifest: Manifest) -> str:
         "",
         "## Training",
         "",
-        f"{plan['optimizer']}, learning rate {plan['learning_rate']},",
-        f"momentum {plan['momentum']}, seed {plan['seed']};",
-        f"stopped by {lineage['reason']}, kept epoch {best['number']}",
-        f"(validation loss {best['validation_loss']:.4f}).",
+        *_training(lineage),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _training(lineage: Mapping[str, Any]) -> list[str]:
+    """Return how it was learned: by descent, or in one go."""
+    plan, best = lineage["plan"], lineage["best"]
+    if lineage["reason"] == "fitted":
+        how = [f"{lineage['family']}, fitted in one go, seed {plan['seed']}"]
+    else:
+        rate = plan["learning_rate"]
+        how = [
+            f"{lineage['family']} by {plan['optimizer']}, learning rate {rate},",
+            f"momentum {plan['momentum']}, seed {plan['seed']};",
+            f"stopped by {lineage['reason']}, kept epoch {best['number']}",
+        ]
+    return [*how, f"(validation loss {best['validation_loss']:.4f})."]
 
 
 def head(manifest: Manifest, intended_use: str, limits: str) -> list[str]:

@@ -100,9 +100,14 @@ def _train(arguments: argparse.Namespace) -> int:
         made = begin(task, plan, folder, rows=arguments.rows, report=report)
     record = made.read()
     best = record["best"]
+    how = (
+        "fitted in one go"
+        if record["reason"] == "fitted"
+        else f"stopped by {record['reason']} after {len(record['curve'])} epochs; kept "
+        f"epoch {best['number']}"
+    )
     print(
-        f"stopped by {record['reason']} after {len(record['curve'])} epochs; kept "
-        f"epoch {best['number']}: validation loss {best['validation_loss']:.4f}, "
+        f"{how}: validation loss {best['validation_loss']:.4f}, "
         f"accuracy {best['validation_accuracy']:.3f}"
     )
     for path in (made.record, made.model, made.curve):

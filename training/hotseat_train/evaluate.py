@@ -257,5 +257,15 @@ def write_golden(
 
 
 def _lineage(record: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("task", "plan", "data", "best", "reason", "began_at", "seconds", "commit")
+    kept = (
+        "task",
+        "family",
+        "plan",
+        "data",
+        "best",
+        "reason",
+        "began_at",
+        "seconds",
+        "commit",
+    )
     return {key: record[key] for key in kept}

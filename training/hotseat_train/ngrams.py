@@ -97,6 +97,8 @@ def plan(optimizer: str) -> Plan:
 class NgramLearner:
     """Character n-grams of some texts, and the module that weighs them."""
 
+    family = "logistic"
+
     def __init__(self, texts: tuple[str, ...], labels: int, seed: int) -> None:
         counts = Counter(c for text in texts for c in set(map(fold, text)))
         common = sorted(c for c, n in counts.items() if n >= _SEEN)

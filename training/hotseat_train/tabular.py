@@ -140,7 +140,7 @@ class NetworkLearner:
     """Logistic regression, or with `hidden` units a network of one hidden layer."""
 
     def __init__(self, table: Table, labels: int, seed: int, hidden: int) -> None:
-        self.table, self._hidden = table, hidden
+        self.table, self.family = table, "mlp" if hidden else "logistic"
         torch.manual_seed(seed)
         layers: list[torch.nn.Module] = []
         width = table.columns
@@ -191,7 +191,7 @@ class EstimatorLearner:
     """A scikit-learn estimator: gradient boosted trees, or a kernel machine."""
 
     def __init__(self, table: Table, family: str, seed: int) -> None:
-        self.table, self._family = table, family
+        self.table, self.family = table, family
         if family == "trees":
             self._estimator: Any = lightgbm.LGBMClassifier(
                 n_estimators=300, learning_rate=0.03, num_leaves=31,
@@ -217,7 +217,7 @@ class EstimatorLearner:
         """Fit in one go; the curve has one point."""
         del plan, checkpoint
         x, y = self.table.encode(train.inputs), np.array(train.targets)
-        if self._family == "svm":
+        if self.family == "svm":
             x, y = x[:_SVM_ROWS], y[:_SVM_ROWS]
         self._estimator.fit(x, y)
         train_loss, _ = self._losses(x, y)
@@ -237,7 +237,7 @@ class EstimatorLearner:
 
     def export(self, path: Path) -> None:
         """Write the graph; see `Learner.export`."""
-        if self._family == "trees":
+        if self.family == "trees":
             from onnxmltools import convert_lightgbm
             from onnxmltools.convert.common.data_types import FloatTensorType
 

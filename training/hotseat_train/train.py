@@ -44,6 +44,7 @@ def train(
     curve.plot(state.curve, best.number, title, result.curve)
     record = {
         "task": task.name,
+        "family": learner.family,
         "plan": asdict(plan),
         "data": _source(dataset, len(part)),
         "curve": [asdict(epoch) for epoch in state.curve],

@@ -12,6 +12,9 @@ from hotseat_train.fit import Epoch, Plan, State
 class Learner(Protocol):
     """A model on its way, of any family: it is fitted, and writes its graph."""
 
+    family: str
+    """logistic, mlp, trees or svm."""
+
     def fit(
         self,
         train: Split,
