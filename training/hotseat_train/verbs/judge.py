@@ -1,0 +1,121 @@
+"""Measure a run, and publish it: the verbs evaluate and publish."""
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from hotseat_registry.verbs.command import (
+    DONE,
+    Run,
+    add_registry,
+    answering,
+    author,
+    registry,
+    watched,
+)
+from hotseat_train.errors import TrainError
+
+if TYPE_CHECKING:
+    from hotseat_registry import Manifest
+
+# torch, onnx and matplotlib take seconds to import: only the verb that runs does so
+
+_RUN = "a run's folder, or a task's name for its newest run"
+
+
+def evaluate(parser: argparse.ArgumentParser) -> Run:
+    """Measure a run's variants on the test split."""
+    parser.description = (
+        "Measure every variant of a run through the code that serves it: quality "
+        "with its 95 % interval, size, latency."
+    )
+    parser.epilog = "example: hotseat evaluate sentiment --json"
+    parser.add_argument("run", help=_RUN)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return _evaluate
+
+
+@answering(TrainError)
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from hotseat_train import run
+    from hotseat_train.evaluate import evaluate as measure
+
+    source = run.find(arguments.run)
+    manifest = measure(source)
+    if arguments.json:
+        print(json.dumps([v.to_json() for v in manifest.variants], indent=2))
+        return DONE
+    show(manifest)
+    for path in (source.golden, source.manifest):
+        print(f"  wrote {path}")
+    return DONE
+
+
+def show(manifest: "Manifest") -> None:
+    """Print the variants with what was measured of them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("variant", "accuracy (95 %)", "macro F1", "KiB", "ms a row", "speed"):
+        table.add_column(name, justify="left" if name == "variant" else "right")
+    for variant in manifest.variants:
+        m = variant.metrics
+        low, high = m["interval"]
+        table.add_row(
+            variant.name,
+            f"{m['accuracy']:.3f} ({low:.3f} to {high:.3f})",
+            f"{m['macro_f1']:.3f}",
+            f"{m['bytes'] / 1024:,.0f}",
+            f"{m['milliseconds']:.3f}",
+            f"{m['speed']:.2f}x",
+        )
+    Console().print(table)
+
+
+def publish(parser: argparse.ArgumentParser) -> Run:
+    """Publish a measured run as a version."""
+    parser.description = (
+        "Publish a run as the model's next version. A variant that lost more "
+        "accuracy than the gate allows is refused."
+    )
+    parser.epilog = "example: hotseat publish sentiment --max-loss 0.5"
+    parser.add_argument("run", help=_RUN)
+    add_registry(parser)
+    parser.add_argument(
+        "--max-loss",
+        type=float,
+        default=0.5,
+        metavar="POINTS",
+        help="accuracy that int8 may lose (default: 0.5)",
+    )
+    parser.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        help="publish this one; again for more (default: all)",
+    )
+    return _publish
+
+
+@answering(TrainError)
+def _publish(arguments: argparse.Namespace) -> int:
+    from hotseat_train import run
+    from hotseat_train.publish import publish as give
+
+    target = registry(arguments)
+    with watched() as watch:
+        manifest = give(
+            run.find(arguments.run),
+            target,
+            by=author(),
+            max_loss=arguments.max_loss,
+            variants=tuple(arguments.variant),
+            watch=watch,
+        )
+    print(f"published {manifest.reference} to {target.store.uri}")
+    for name, file in manifest.files.items():
+        print(f"  {name}  {file.size:,} bytes  sha256 {file.sha256[:12]}")
+    print(f"  serves {manifest.default_variant}; next: hotseat promote "
+          f"{manifest.reference}")  # fmt: skip
+    return DONE
