@@ -72,13 +72,15 @@ synth: $(READY) ## the stacks of one stage as templates (STAGE=dev), checked by 
 	  CDK_OUTDIR=cdk.out CDK_CONTEXT_JSON='{"stage": "$(or $(STAGE),dev)"}' \
 	  ../$(BIN)/python app.py && ls cdk.out/*.template.json
 
-image: ## build the function's image here (BASE=debian without AWS's base; MODEL=baked one)
+image: $(READY) ## build the function's image (BASE=debian without AWS's base; MODEL=baked one)
 	@bash infra/image.sh
 
 lock: $(READY) ## lock what the image installs, with hashes
 	@cd functions && ../$(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-	  --output-file requirements.txt requirements.in
+	  --unsafe-package flatbuffers --unsafe-package packaging --unsafe-package protobuf \
+	  --unsafe-package pycparser --output-file requirements.txt requirements.in
+	@sed -i '/^$$/,$$d' functions/requirements.txt
 
 models: $(READY) ## train, compress, publish all models (MODELS="--trained" plays no hour)
 	@$(BIN)/python training/models.py $(MODELS)

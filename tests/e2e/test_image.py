@@ -62,11 +62,52 @@ def port():
         return free.getsockname()[1]
 
 
-def test_the_image_serves_the_version_inside_it(image, tmp_path):
-    """Small, read-only, as nobody, with no registry to ask: it answers as version 2."""
-    assert int(image.rsplit(": ", 1)[1].split()[0]) < 300
+INSIDE = """
+import json, os, shutil
+from importlib.metadata import distributions
+print(json.dumps({
+    "uid": os.getuid(),
+    "packages": {
+        d.name.replace("_", "-"): d.version for d in distributions(path=["/var/task"])
+    },
+    "tools": [t for t in ("pip", "pip3", "gcc", "cc", "strip") if shutil.which(t)],
+    "compiled": os.path.exists("/var/task/hotseat_serve/__pycache__"),
+}))
+"""
+
+
+@pytest.fixture
+def containers(tmp_path):
+    """The environment in which podman runs a container here."""
     settings = tmp_path / "containers.conf"
     settings.write_text(CONTAINERS)
+    return {**os.environ, "CONTAINERS_CONF": str(settings)}
+
+
+def check_inside(containers):
+    """Compiled, as nobody, without pip or compiler; the bill names what is there."""
+    done = subprocess.run(
+        ["podman", "run", "--rm", "--read-only", "--network", "host",
+         "--entrypoint", "python3", NAME, "-c", INSIDE],
+        env=containers, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    inside = json.loads(done.stdout)
+    assert inside["uid"] == 993
+    assert inside["compiled"]
+    assert inside["tools"] == []
+    bill = json.loads((ROOT / f"dist/{NAME}.cdx.json").read_text())
+    listed = {c["name"]: c["version"] for c in bill["components"]}
+    assert listed.pop("mood") == "2"
+    # what the runtime client brings along, which Lambda's own base has already
+    brought = {"simplejson", "snapshot-restore-py"} & set(inside["packages"])
+    assert listed == {k: v for k, v in inside["packages"].items() if k not in brought}
+
+
+def test_the_image_serves_the_version_inside_it(image, containers):
+    """Small, read-only, as nobody, with no registry to ask: it answers as version 2."""
+    assert int(image.rsplit(": ", 1)[1].split()[0]) < 125
+    check_inside(containers)
     here, api = f"127.0.0.1:{port()}", f"127.0.0.1:{port()}"
     name = f"hotseat-test-{os.getpid()}"
     process = subprocess.Popen(
@@ -77,7 +118,7 @@ def test_the_image_serves_the_version_inside_it(image, tmp_path):
          "-v", f"{EMULATOR}:/rie:ro", "--entrypoint", "/rie", NAME,
          "--runtime-interface-emulator-address", here, "--runtime-api-address", api,
          "python3", "-m", "awslambdaric", "hotseat_serve.handler.handler"],
-        env={**os.environ, "CONTAINERS_CONF": str(settings)},
+        env=containers,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
