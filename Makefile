@@ -61,6 +61,9 @@ fix: $(READY) ## format, and mend what can be mended
 spec: $(READY) ## write sdk/spec/openapi.json anew from the application
 	@$(BIN)/python -m hotseat_serve.openapi > sdk/spec/openapi.json
 
+reference: $(READY) ## write docs/deployment.md anew from the deployment file's types
+	@$(BIN)/python -m hotseat_infra.reference > docs/deployment.md
+
 wheels: $(READY) ## build both wheels into dist/
 	@rm -rf dist
 	@$(BIN)/python -m build --wheel --outdir dist ./sdk/python
@@ -94,6 +97,9 @@ bench: $(READY) ## what serving costs, as ratios to the bare runtime
 bench-cold: $(READY) ## process start to first answer, under AWS's runtime client
 	@$(BIN)/python benchmarks/coldstart.py
 
+bench-image: .venv/clients/ready image ## the same, and the image under AWS's emulator
+	@$(BIN)/python benchmarks/coldstart.py --image $(or $(NAME),hotseat-function)
+
 soak: $(READY) ## 200,000 requests in one process: does memory stay flat?
 	@$(BIN)/python benchmarks/soak.py
 
@@ -111,4 +117,4 @@ ci: lint test test-typescript synth demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help bench-imports bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+.PHONY: help reference bench-imports bench-image bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean

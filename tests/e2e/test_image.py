@@ -2,33 +2,18 @@
 
 import json
 import os
-import platform
 import shutil
-import socket
 import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
+from emulator import CONTAINERS, Emulated
 
 from hotseat_registry import Reference, open_registry
 from hotseat_registry.bake import bake
 
 ROOT = Path(__file__).parents[2]
-ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
-EMULATOR = Path(sys.prefix) / "clients" / f"aws-lambda-rie-{ARCHITECTURE}"
 NAME = "hotseat-test"
-CONTAINERS = """
-[containers]
-default_ulimits = []
-netns = "host"
-[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-"""
-
 pytestmark = pytest.mark.skipif(
     shutil.which("podman") is None and "CI" not in os.environ,
     reason="podman is not installed: apt-get install podman buildah runc debootstrap",
@@ -53,13 +38,6 @@ def image(publish, tmp_path):
         yield done.stdout
     finally:
         shutil.rmtree(baked, ignore_errors=True)
-
-
-def port():
-    """A free one."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 INSIDE = """
@@ -104,39 +82,20 @@ def check_inside(containers):
     assert listed == {k: v for k, v in inside["packages"].items() if k not in brought}
 
 
-def test_the_image_serves_the_version_inside_it(image, containers):
+def test_the_image_serves_the_version_inside_it(image, containers, tmp_path):
     """Small, read-only, as nobody, with no registry to ask: it answers as version 2."""
     assert int(image.rsplit(": ", 1)[1].split()[0]) < 125
     check_inside(containers)
-    here, api = f"127.0.0.1:{port()}", f"127.0.0.1:{port()}"
-    name = f"hotseat-test-{os.getpid()}"
-    process = subprocess.Popen(
-        ["podman", "run", "--rm", "--name", name, "--read-only", "--tmpfs", "/tmp",
-         "--user", "993:990", "--cap-drop", "all", "--network", "host",
-         "-e", "HOTSEAT_REGISTRY=file:///var/task/registry", "-e", "HOTSEAT_STATIC=1",
-         "-e", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
-         "-v", f"{EMULATOR}:/rie:ro", "--entrypoint", "/rie", NAME,
-         "--runtime-interface-emulator-address", here, "--runtime-api-address", api,
-         "python3", "-m", "awslambdaric", "hotseat_serve.handler.handler"],
-        env=containers,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    variables = {
+        "HOTSEAT_REGISTRY": "file:///var/task/registry",
+        "HOTSEAT_STATIC": "1",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+    }
+    handler = "hotseat_serve.handler.handler"
+    function = Emulated(handler, tmp_path, variables, image=NAME)
     try:
-        answer = asked(f"http://{here}/2015-03-31/functions/function/invocations")
+        answer = function.ask({"text": "good"})
         assert (answer["label"], answer["version"]) == ("positive", 2)
         assert answer["probability"] == pytest.approx(0.8)
     finally:
-        subprocess.run(["podman", "kill", name], capture_output=True, check=False)
-        process.wait(20)
-
-
-def asked(url):
-    """Ask as soon as somebody listens."""
-    end = time.monotonic() + 60
-    while True:
-        try:
-            with urllib.request.urlopen(url, b'{"text": "good"}', timeout=30) as found:
-                return json.loads(found.read())
-        except OSError:
-            assert time.monotonic() < end
-            time.sleep(0.2)
+        function.close()
