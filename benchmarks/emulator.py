@@ -70,7 +70,7 @@ class Emulated:
             command, cwd=folder, env=variables,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        self.connection = None
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def ask(self, event, wait_s=60):
         """Return the answer to an event, asking as soon as somebody listens."""
@@ -78,20 +78,17 @@ class Emulated:
         end = time.monotonic() + wait_s
         while True:
             try:
-                if self.connection is None:
-                    self.connection = http.client.HTTPConnection(
-                        "127.0.0.1", self.port, timeout=30
-                    )
                 self.connection.request("POST", PATH, body)
                 return json.loads(self.connection.getresponse().read())
             except (OSError, http.client.HTTPException):
-                self.connection = None
+                self.connection.close()  # the next try opens it again
                 assert self.process.poll() is None, "the function ended"
                 assert time.monotonic() < end, "nobody listens"
                 time.sleep(0.005)
 
     def close(self):
         """Stop it; what it ran in is gone."""
+        self.connection.close()
         if self.container:
             command = ["podman", "kill", self.container]
             subprocess.run(command, capture_output=True, check=False)

@@ -37,6 +37,7 @@ _MANY = 1_000_000_000
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?")
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d")
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/.*)?")
+_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/\S+")
 _CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):\d{12}:certificate/\S+")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?")
 
@@ -68,6 +69,12 @@ def _check_stage(stage: "Stage", where: str) -> None:
     if stage.registry and not _BUCKET.fullmatch(stage.registry):
         raise DeploymentError(
             f"{where}.registry: {stage.registry!r} is no s3://bucket/prefix"
+        )
+    if stage.registry_key and not (
+        stage.registry and _KEY.fullmatch(stage.registry_key)
+    ):
+        raise DeploymentError(
+            f"{where}.registry_key has to be a KMS key's ARN, beside its registry"
         )
     if stage.monthly_budget_usd <= 0:
         raise DeploymentError(f"{where}.monthly_budget_usd has to be more than 0")

@@ -169,6 +169,8 @@ class Stage:
     """Twelve digits; empty: the one of the credentials."""
     registry: str = ""
     """s3://bucket/prefix of a registry that is there already; empty: its own."""
+    registry_key: str = ""
+    """ARN of that registry's KMS key, where its bucket has one of its own."""
     trust: tuple[str, ...] = ()
     """Public keys in functions/trust; only what one of them signed is served."""
     default_model: str = ""

@@ -105,7 +105,7 @@ class ModelFunction(Construct):
         )
         if not static:
             if registry is None:
-                grant_read(self.role, uri, *reads)
+                grant_read(self.role, uri, *reads, key=stage.registry_key)
             else:
                 registry.grant_read(self.role, *reads)
         self.alias = lambda_.Alias(

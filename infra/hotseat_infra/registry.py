@@ -133,11 +133,15 @@ class RegistryBucket(Construct):
         )
 
 
-def grant_read(role: iam.Role, uri: str, *models: str) -> None:
+def grant_read(role: iam.Role, uri: str, *models: str, key: str) -> None:
     """Let a role read a registry that is there already, by its ``s3://`` address.
 
-    Its key, where it has one of its own, has to allow the role itself.
+    `key` is the ARN of the bucket's own key; empty where it has none.
     """
+    if key:
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key])
+        )
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     arn = f"arn:{Aws.PARTITION}:s3:::{bucket}"
     named = f"arn:<AWS::Partition>:s3:::{bucket}"

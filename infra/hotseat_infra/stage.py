@@ -26,6 +26,7 @@ class RegistryStack(Stack):
         )
         self.registry = RegistryBucket(self, "Registry", keep=stage.keep_registry)
         CfnOutput(self, "Uri", value=self.registry.uri)
+        CfnOutput(self, "Key", value=self.registry.key.key_arn)
         for role in ("publisher", "operator", "reader"):
             made = getattr(self.registry, role)
             CfnOutput(self, f"{role.title()}Role", value=made.role_arn)

@@ -113,6 +113,7 @@ def test_what_is_left_out_has_a_default(write):
         (GOOD.replace("a@example.com", "ada"), "'ada' is no mail address"),
         (GOOD.replace("region", 'account = "1"\nregion'), "has twelve digits"),
         (GOOD.replace("region", 'registry = "ours"\nregion'), "no s3://bucket/prefix"),
+        (GOOD.replace("region", 'registry_key = "arn:aws:kms:x"\nregion'), "KMS key's"),
         (GOOD.replace("region", "log_days = 31\nregion"), "31 is not one of 1, 3, 5"),
         (GOOD.replace("region", "monthly_budget_usd = 0\nregion"), "more than 0"),
         (GOOD.replace("region", 'name = "x"\nregion'), "leave it out"),

@@ -158,10 +158,13 @@ def test_a_registry_that_is_there_already_is_read_below_its_prefix(
     everything, synthesize, tmp_path
 ):
     """Without a bucket of its own the stage has no registry stack, and reads."""
-    made = synthesize(tmp_path, replace(everything, registry="s3://ours/models"))
+    key = "arn:aws:kms:eu-west-1:111122223333:key/k-1"
+    stage = replace(everything, registry="s3://ours/models", registry_key=key)
+    made = synthesize(tmp_path, stage)
     assert made.registry is None
     churn = made.allowed("churnRole")
     assert churn["s3:GetObject"] == {
         ":s3:::ours/models/models/churn/*", ":s3:::ours/models/blobs/*",
     }  # fmt: skip
     assert made.allowed("sentimentRole")["s3:GetObject"] == {":s3:::ours/models/*"}
+    assert churn["kms:Decrypt"] == {key}
