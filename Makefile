@@ -71,7 +71,7 @@ wheels: $(READY) ## build both wheels into dist/
 
 synth: $(READY) ## the stacks of one stage as templates (STAGE=dev), checked by cdk-nag
 	@cd infra && JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=1 \
-	  JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=1 \
+	  JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20 \
 	  CDK_OUTDIR=cdk.out CDK_CONTEXT_JSON='{"stage": "$(or $(STAGE),dev)"}' \
 	  ../$(BIN)/python app.py && ls cdk.out/*.template.json
 

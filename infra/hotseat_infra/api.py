@@ -111,7 +111,9 @@ class RestApi(Construct):
         """Send a model's paths to its function, and all others to the default's."""
 
         def to(name: str) -> rest.LambdaIntegration:
-            return rest.LambdaIntegration(functions[name].alias, proxy=True)
+            return rest.LambdaIntegration(
+                functions[name].alias, proxy=True, allow_test_invoke=False
+            )
 
         def open_(at: rest.IResource, name: str) -> None:
             at.add_method("ANY", to(name), api_key_required=keyed)

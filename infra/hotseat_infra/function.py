@@ -45,6 +45,7 @@ class ModelFunction(Construct):
         self.model = model
         self.namespace = f"Hotseat/{stage.name}"
         static = model.mode == "static"
+        baked = name if static else "none"
         arm = model.architecture == "arm64"
         log = logs.LogGroup(
             self,
@@ -82,7 +83,9 @@ class ModelFunction(Construct):
             "Function",
             code=lambda_.DockerImageCode.from_image_asset(
                 str(IMAGE),
-                build_args={"BAKED": name if static else "none"},
+                build_args={"BAKED": baked},
+                # what is baked for another function makes no new image of this one
+                exclude=["baked/*", f"!baked/{baked}"],
                 platform=(
                     assets.Platform.LINUX_ARM64 if arm else assets.Platform.LINUX_AMD64
                 ),

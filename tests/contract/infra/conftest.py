@@ -8,7 +8,7 @@ import pytest
 
 # said once, and not by each of the tests: the language AWS's library runs on is old
 os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
-os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "18,20")
 
 from aws_cdk.assertions import Template
 

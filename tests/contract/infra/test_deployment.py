@@ -274,7 +274,7 @@ def test_what_is_wrong_stops_the_deploy(write):
         env={**os.environ, "CDK_CONTEXT_JSON": context,
              "CDK_OUTDIR": str(path.parent / "out"),
              "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
-             "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1"},
+             "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "18,20"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1

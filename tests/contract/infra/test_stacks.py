@@ -1,6 +1,7 @@
 """The stacks, as CloudFormation gets them: what matters, not every line."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 from aws_cdk.assertions import Match, Template
 
+from hotseat_infra import function
 from hotseat_infra.deployment import Model, read
 from hotseat_infra.stage import add_stage, application
 
-INFRA = Path(__file__).parents[3] / "infra"
+ROOT = Path(__file__).parents[3]
+INFRA = ROOT / "infra"
 PROD = read(INFRA / "deployment.toml", "prod")
 
 
@@ -185,6 +188,33 @@ def test_a_new_image_is_a_new_version_and_the_same_one_is_not(
     before, after = (set(m.service.find_resources(kind)) for m in (full, other))
     assert len(before - after) == len(after - before) == 1
     assert all(name.startswith("churn") for name in before ^ after)
+
+
+def test_what_is_baked_for_one_function_is_no_news_to_another(
+    synthesize, tmp_path, monkeypatch
+):
+    """A baked version changes the image of its own function alone."""
+    folder = tmp_path / "functions"
+    shutil.copytree(ROOT / "functions", folder)
+    monkeypatch.setattr(function, "IMAGE", folder)
+    models = {"mood": Model(mode="static", version=1), "tone": Model()}
+    stage = replace(PROD, models=models, default_model="tone")
+    codes = []
+    for number in (1, 2):
+        baked = folder / "baked/mood"
+        baked.mkdir(exist_ok=True)
+        (baked / "head.json").write_text(str(number))
+        made = synthesize(tmp_path / str(number), stage)
+        codes.append(
+            {
+                name: str(found["Properties"]["Code"])
+                for name, found in made.service.find_resources(
+                    "AWS::Lambda::Function"
+                ).items()
+            }
+        )
+    changed = {name for name in codes[0] if codes[0][name] != codes[1][name]}
+    assert [name[:4] for name in changed] == ["mood"]
 
 
 def test_no_page_may_ask_unless_the_file_says_so(prod):
