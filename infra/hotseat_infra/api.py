@@ -52,8 +52,9 @@ class RestApi(Construct):
             )
             if api.origins
             else None,
+            # one for all of an account's APIs: another stage may be using it
             cloud_watch_role=True,
-            cloud_watch_role_removal_policy=RemovalPolicy.DESTROY,
+            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
             endpoint_types=[rest.EndpointType.REGIONAL],
             deploy_options=rest.StageOptions(
                 stage_name=stage.name,

@@ -86,15 +86,7 @@ def _heading(name: str, function: ModelFunction) -> str:
 
 def _rows(board: cloudwatch.Dashboard, model: str, function: ModelFunction) -> None:
     def own(name: str, statistic: str, label: str, color: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=function.namespace,
-            metric_name=name,
-            dimensions_map={"model": model},
-            statistic=statistic,
-            label=label,
-            color=color,
-            period=_MINUTE,
-        )
+        return function.metric(name, statistic, _MINUTE, label=label, color=color)
 
     limit = cloudwatch.HorizontalAnnotation(
         value=function.model.alarms.p95_ms, label="alarm", color=_RED

@@ -119,7 +119,7 @@ class ModelFunction(Construct):
             provisioned_concurrent_executions=(model.provisioned_concurrency or None),
         )
         self._scale(model)
-        self.alarms = self._alarms(name, model)
+        self.alarms = self._alarms(model)
         group = codedeploy.LambdaDeploymentGroup(
             self,
             "Deployment",
@@ -142,6 +142,26 @@ class ModelFunction(Construct):
             "CodeDeploy's own role; AWS keeps it as narrow as the service needs",
         )
 
+    def metric(
+        self,
+        name: str,
+        statistic: str,
+        period: Duration,
+        *,
+        label: str | None = None,
+        color: str | None = None,
+    ) -> cloudwatch.Metric:
+        """Return what the service itself counts of this model (docs/serving.md)."""
+        return cloudwatch.Metric(
+            namespace=self.namespace,
+            metric_name=name,
+            dimensions_map={"model": self.node.id},
+            statistic=statistic,
+            period=period,
+            label=label,
+            color=color,
+        )
+
     def _scale(self, model: Model) -> None:
         """More provisioned concurrency in the schedule's hours."""
         schedule = model.schedule
@@ -162,39 +182,33 @@ class ModelFunction(Construct):
                 max_capacity=count,
             )
 
-    def _alarms(self, name: str, model: Model) -> tuple[cloudwatch.Alarm, ...]:
+    def _alarms(self, model: Model) -> tuple[cloudwatch.Alarm, ...]:
         """Return what an operator is woken for."""
         limits = model.alarms
         period = Duration.minutes(limits.minutes)
 
-        def own(metric: str, statistic: str) -> cloudwatch.Metric:
-            return cloudwatch.Metric(
-                namespace=self.namespace,
-                metric_name=metric,
-                dimensions_map={"model": name},
-                statistic=statistic,
-                period=period,
-            )
-
         # what the function itself answers with a 5xx, and what crashed it or ran out
         # of time before it could answer
         share = cloudwatch.MathExpression(
-            expression="100 * (FILL(failed, 0) + crashed) / MAX([asked, 1])",
+            expression="IF(asked > 0, 100 * (FILL(failed, 0) + crashed) / asked, 0)",
             using_metrics={
-                "failed": own("errors", "Sum"),
+                "failed": self.metric("errors", "Sum", period),
                 "crashed": self.alias.metric_errors(period=period),
                 "asked": self.alias.metric_invocations(period=period),
             },
             label="errors, percent",
             period=period,
         )
-        slow, refused = own("latency", "p95"), own("registry_refused", "Sum")
+        slow = self.metric("latency", "p95", period)
+        refused = self.metric("registry_refused", "Sum", period)
         throttled = self.alias.metric_throttles(period=period)
         return (
             self._alarm("Slow", slow, limits.p95_ms, "is slower than agreed"),
             self._alarm("Failing", share, limits.error_percent, "answers 5xx"),
             self._alarm("Refused", refused, 1, "refused a new version"),
-            self._alarm("Throttled", throttled, limits.throttled, "turned away"),
+            self._alarm(
+                "Throttled", throttled, limits.throttled, "turned requests away"
+            ),
         )
 
     def _alarm(

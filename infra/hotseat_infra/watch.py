@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -29,7 +30,12 @@ class Watch(Construct):
         door: Mapping[str, cloudwatch.Metric],
     ) -> None:
         super().__init__(scope, name)
-        key = kms.Key(self, "Key", enable_key_rotation=True)
+        key = kms.Key(
+            self,
+            "Key",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.DESTROY,  # nothing is stored under it
+        )
         key.grant_encrypt_decrypt(iam.ServicePrincipal("cloudwatch.amazonaws.com"))
         self.topic = sns.Topic(
             self,
