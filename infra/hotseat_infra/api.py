@@ -41,8 +41,9 @@ class RestApi(Construct):
             "Api",
             rest_api_name=f"hotseat-{stage.name}",
             description="Hotseat: Model-as-a-Service for games",
-            # tensors go through as they are; JSON stays text
-            binary_media_types=["application/octet-stream"],
+            # all bodies go through as they are: with a list of types, an answer that
+            # is binary would be so only for who names its type first in Accept
+            binary_media_types=["*/*"],
             # a browser asks ahead without a key, so the gateway itself answers
             default_cors_preflight_options=rest.CorsOptions(
                 allow_origins=list(api.origins),
@@ -75,6 +76,7 @@ class RestApi(Construct):
         )  # fmt: skip
         self.url = self.api.url
         self._routes(functions, default, keyed=bool(api.titles), stage=stage)
+        self._answer_ahead_as_text()
         self._refuse(shown=bool(api.origins))
         for title in api.titles:
             self._title(title, stage)
@@ -158,6 +160,20 @@ class RestApi(Construct):
         )
         if not waf:
             accept(self.api, "APIG3", "the stage's deployment file leaves WAF out")
+
+    def _answer_ahead_as_text(self) -> None:
+        """Keep what browsers ask ahead out of the binary types.
+
+        With all types binary, API Gateway cannot read its own mock's template and
+        answers 500 (github.com/aws/chalice/issues/1310).
+        """
+        for method in self.api.methods:
+            if method.http_method == "OPTIONS":
+                inner = method.node.default_child
+                assert isinstance(inner, rest.CfnMethod)
+                inner.add_property_override(
+                    "Integration.ContentHandling", "CONVERT_TO_TEXT"
+                )
 
     def _refuse(self, *, shown: bool) -> None:
         """Word what the gateway itself refuses; `shown`: to any web page."""

@@ -38,6 +38,9 @@ def test_every_method_that_costs_asks_for_a_key(full):
         free = properties["HttpMethod"] == "OPTIONS"
         assert properties.get("ApiKeyRequired", False) is not free
         assert (properties["Integration"]["Type"] == "MOCK") is free
+        # all types are binary, which a mock's template is not
+        text = properties["Integration"].get("ContentHandling") == "CONVERT_TO_TEXT"
+        assert text is free
 
 
 def test_all_that_api_gateway_can_refuse_is_worded_as_ours(full):

@@ -109,6 +109,26 @@ def test_a_function_is_an_image_with_the_settings_as_environment(prod):
     service.has_resource_properties("AWS::Logs::LogGroup", {"RetentionInDays": 30})
 
 
+def test_an_alarm_may_reach_its_topic(prod):
+    """The topic's own policy lets CloudWatch publish; its key goes with the stack."""
+    _, service, _ = prod
+    (allowed,) = [
+        statement
+        for _, statement in statements(service)
+        if statement["Effect"] == "Allow" and "sns:Publish" in statement["Action"]
+    ]
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    service.has_resource("AWS::KMS::Key", {"DeletionPolicy": "Delete"})
+
+
+def test_binary_answers_reach_whoever_asks(prod):
+    """No client has to name the type of a binary answer in Accept."""
+    _, service, _ = prod
+    service.has_resource_properties(
+        "AWS::ApiGateway::RestApi", {"BinaryMediaTypes": ["*/*"]}
+    )
+
+
 def test_cfn_lint_finds_nothing(shipped, full, plain):
     """Every stage of the file, and all that can be switched on, is what AWS takes."""
     folders = [made.folder for made in (*shipped.values(), full, plain)]
