@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,24 +21,34 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def build(model):
+    """Build the image with what is baked under that name."""
+    return subprocess.run(
+        [ROOT / "infra/image.sh"],
+        env={**os.environ, "BASE": "debian", "MODEL": model, "NAME": NAME,
+             "PYTHON": sys.executable},
+        capture_output=True, text=True, check=False, timeout=900,
+    )  # fmt: skip
+
+
 @pytest.fixture
-def image(publish, tmp_path):
-    """A static image with version 2 of mood inside; the lines that building printed."""
+def baked(publish, tmp_path):
+    """Version 2 of mood, where the image is built."""
     registry = open_registry(f"file://{tmp_path}/registry")
     publish(registry), publish(registry, positive=0.8)
-    baked = ROOT / "functions/baked/mood"
-    shutil.rmtree(baked, ignore_errors=True)
-    bake(registry, Reference("mood", version=2), baked, by="ada")
-    try:
-        done = subprocess.run(
-            [ROOT / "infra/image.sh"],
-            env={**os.environ, "BASE": "debian", "MODEL": "mood", "NAME": NAME},
-            capture_output=True, text=True, check=False, timeout=900,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        yield done.stdout
-    finally:
-        shutil.rmtree(baked, ignore_errors=True)
+    folder = ROOT / "functions/baked/mood"
+    shutil.rmtree(folder, ignore_errors=True)
+    bake(registry, Reference("mood", version=2), folder, by="ada")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def image(baked):
+    """A static image with that version inside; the lines that building printed."""
+    done = build(baked.name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 INSIDE = """
@@ -99,3 +110,13 @@ def test_the_image_serves_the_version_inside_it(image, containers, tmp_path):
         assert answer["probability"] == pytest.approx(0.8)
     finally:
         function.close()
+
+
+def test_a_damaged_version_never_becomes_an_image(baked):
+    """One byte that differs from its digest stops the build, and is named."""
+    blob = next(path for path in baked.glob("blobs/sha256/*/*") if path.is_file())
+    blob.chmod(0o644)
+    blob.write_bytes(blob.read_bytes() + b" ")
+    done = build(baked.name)
+    assert done.returncode != 0
+    assert blob.name[:12] in done.stderr
