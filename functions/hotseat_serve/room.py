@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import orjson
 
 from hotseat_registry import Registry
-from hotseat_serve import protocol
+from hotseat_serve import origins, protocol
 from hotseat_serve.models import Models
 from hotseat_serve.problems import MEDIA_TYPE, Problem
 from hotseat_serve.request import JSON, Answer, Request, packed, plain
@@ -80,14 +80,20 @@ class Room:
             answer = self._problem(request, turn, Problem("internal", detail))
         turn.mark("write")
         trace = trace_of(request.headers)
-        if trace is not None:
-            headers = {**answer.headers, "traceparent": trace}
+        shown = origins.shown(request, self.settings.origins)
+        if trace is not None or shown:
+            traced = {} if trace is None else {"traceparent": trace}
+            headers = {**answer.headers, **traced, **shown}
             answer = replace(answer, headers=headers)
         if self.telemetry is not None:
             self.telemetry.request(request, turn, answer)
         return answer
 
     def _act(self, request: Request, turn: Turn) -> Answer:
+        asked = origins.preflight(request, self.settings.origins)
+        if asked is not None:
+            turn.route = request.path
+            return asked
         turn.until = self._until(request, turn)
         acts = self._route(request.path)
         if not acts:

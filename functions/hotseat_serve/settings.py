@@ -33,6 +33,9 @@ class Settings:
     trust: str = ""
     """Files with public keys, separated by commas; only what one of them signed is
     served. Empty: signatures are not asked for."""
+    origins: str = ""
+    """Web pages that may ask, as ``https://game.example``, separated by commas; ``*``:
+    any page. Empty: none, as browsers then refuse; other callers take no notice."""
     max_body_bytes: int = 6_000_000
     """Of one request; Lambda itself takes 6 MB."""
     max_ms: int = 0

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as rest
 from aws_cdk import aws_apigatewayv2 as http
 from aws_cdk import aws_certificatemanager as certificates
@@ -15,6 +15,7 @@ from constructs import Construct, IConstruct
 from hotseat_infra.deployment import Stage
 from hotseat_infra.function import ModelFunction
 from hotseat_infra.nag import accept
+from hotseat_serve import origins
 
 _PROBLEM = "application/problem+json"
 # API Gateway's own refusals, as our problem documents: type, code, title, may one retry
@@ -54,6 +55,15 @@ class RestApi(Construct):
             description="Hotseat: Model-as-a-Service for games",
             # tensors go through as they are; JSON stays text
             binary_media_types=["application/octet-stream"],
+            # a browser asks ahead without a key, so the gateway itself answers
+            default_cors_preflight_options=rest.CorsOptions(
+                allow_origins=list(api.origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=list(origins.SENT),
+                max_age=Duration.days(1),
+            )
+            if api.origins
+            else None,
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=RemovalPolicy.DESTROY,
             endpoint_types=[rest.EndpointType.REGIONAL],
@@ -76,7 +86,8 @@ class RestApi(Construct):
         self.url = self.api.url
         self._routes(functions, default, keyed=bool(api.titles), stage=stage)
         for kind, (status, code, title, again) in _REFUSALS.items():
-            self._refusal(kind, status, code, title, again=again)
+            self._refusal(kind, status, code, title, again=again,
+                          shown=bool(api.origins))  # fmt: skip
         for title in api.titles:
             self._title(title, stage)
         self._accepted(waf=api.waf, keyed=bool(api.titles))
@@ -148,7 +159,14 @@ class RestApi(Construct):
             accept(self.api, "APIG3", "the stage's deployment file leaves WAF out")
 
     def _refusal(
-        self, kind: str, status: str, code: str, title: str, *, again: bool
+        self,
+        kind: str,
+        status: str,
+        code: str,
+        title: str,
+        *,
+        again: bool,
+        shown: bool,
     ) -> None:
         document = {
             "type": f"urn:hotseat:problem:{code}",
@@ -163,7 +181,11 @@ class RestApi(Construct):
             kind.title().replace("_", ""),
             type=getattr(rest.ResponseType, kind),
             status_code=status,
-            response_headers={"Content-Type": f"'{_PROBLEM}'"},
+            response_headers={
+                "Content-Type": f"'{_PROBLEM}'",
+                # a refusal says nothing of anybody, so that any page may read it
+                **({"Access-Control-Allow-Origin": "'*'"} if shown else {}),
+            },
             templates={"application/json": body},
         )
 
@@ -259,6 +281,15 @@ class HttpApi(Construct):
             api_name=f"hotseat-{stage.name}",
             default_integration=made[default],
             create_default_stage=False,
+            cors_preflight=http.CorsPreflightOptions(
+                allow_origins=list(stage.api.origins),
+                allow_methods=[http.CorsHttpMethod.GET, http.CorsHttpMethod.POST],
+                allow_headers=list(origins.SENT),
+                expose_headers=list(origins.SHOWN),
+                max_age=Duration.days(1),
+            )
+            if stage.api.origins
+            else None,
         )
         log = _log(self)
         self.stage = http.HttpStage(

@@ -28,6 +28,7 @@ CANARIES = (
     "LINEAR_10_PERCENT_EVERY_10_MINUTES",
 )
 """How CodeDeploy shifts requests to a new image; its own predefined ways."""
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?")
 
 
@@ -92,6 +93,8 @@ class Api:
     waf: bool = False
     waf_requests_per_5_minutes: int = 10_000
     """Of one address; whoever asks more often is turned away."""
+    origins: tuple[str, ...] = ()
+    """Web pages that may ask, as ``https://game.example``; ``*`` alone: any page."""
     domain: str = ""
     certificate: str = ""
     """ARN, in the stage's region."""
@@ -225,14 +228,24 @@ def _check(stage: Stage, where: str) -> None:
             f"{where}: it has several models: say which one POST /model-service asks, "
             "default_model = ..."
         )
-    _one_of(stage.api.kind, ("rest", "http"), f"{where}.api.kind")
-    if stage.api.kind == "http" and (stage.api.titles or stage.api.waf):
+    _check_api(stage.api, f"{where}.api")
+
+
+def _check_api(api: Api, here: str) -> None:
+    _one_of(api.kind, ("rest", "http"), f"{here}.kind")
+    if api.kind == "http" and (api.titles or api.waf):
         raise DeploymentError(
-            f"{where}.api: an HTTP API has no keys, usage plans or WAF: "
+            f"{here}: an HTTP API has no keys, usage plans or WAF: "
             'take kind = "rest", or leave titles and waf out'
         )
-    if bool(stage.api.domain) != bool(stage.api.certificate):
-        raise DeploymentError(f"{where}.api: domain and certificate go together")
+    for origin in api.origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise DeploymentError(
+                f"{here}.origins: {origin!r} is no origin such as "
+                "https://game.example, without a path"
+            )
+    if bool(api.domain) != bool(api.certificate):
+        raise DeploymentError(f"{here}: domain and certificate go together")
 
 
 def _check_model(model: Model, here: str) -> None:

@@ -69,6 +69,7 @@ def test_what_is_left_out_has_a_default(write):
         (GOOD + '[stages.dev.api]\nkind = "http"\nwaf = true', "HTTP API has no keys"),
         (GOOD + '[stages.dev.api]\ndomain = "x.io"', "go together"),
         (GOOD + "[stages.dev.api]\ntitles = [1]", "a list of strings"),
+        (GOOD + '[stages.dev.api]\norigins = ["https://x/y"]', "no origin such as"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(write, text, says):

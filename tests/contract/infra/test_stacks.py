@@ -268,3 +268,40 @@ def test_other_ways_to_deploy(tmp_path):
     service.resource_count_is("AWS::ApplicationAutoScaling::ScalableTarget", 1)
     service.resource_count_is("AWS::ApiGatewayV2::Api", 1)
     service.resource_count_is("AWS::ApiGateway::RestApi", 0)
+
+
+def test_no_page_may_ask_unless_the_file_says_so(prod):
+    """Without origins nothing answers a browser that asks ahead."""
+    _, service, _ = prod
+    service.resource_properties_count_is(
+        "AWS::ApiGateway::Method", {"HttpMethod": "OPTIONS"}, 0
+    )
+
+
+def test_pages_that_are_listed_may_ask(tmp_path):
+    """The gateway answers ahead without a key, and the function names the page."""
+    pages = ("https://game.example", "https://other.example")
+    stage = replace(PROD, api=replace(PROD.api, origins=pages))
+    _, service = synthesized(stage, tmp_path / "rest")
+    ahead = service.find_resources(
+        "AWS::ApiGateway::Method", {"Properties": {"HttpMethod": "OPTIONS"}}
+    )
+    assert ahead
+    for method in ahead.values():
+        assert not method["Properties"].get("ApiKeyRequired")
+        assert pages[0] in json.dumps(method)
+    environment = {"HOTSEAT_ORIGINS": ",".join(pages)}
+    service.has_resource_properties(
+        "AWS::Lambda::Function",
+        {"Environment": {"Variables": Match.object_like(environment)}},
+    )
+    refusals = service.find_resources("AWS::ApiGateway::GatewayResponse")
+    for refusal in refusals.values():
+        assert "Access-Control-Allow-Origin" in json.dumps(refusal)
+
+    cheap = replace(stage.api, kind="http", titles=(), waf=False)
+    _, service = synthesized(replace(stage, api=cheap), tmp_path / "http")
+    service.has_resource_properties(
+        "AWS::ApiGatewayV2::Api",
+        {"CorsConfiguration": Match.object_like({"AllowOrigins": list(pages)})},
+    )
