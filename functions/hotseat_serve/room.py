@@ -210,14 +210,14 @@ class Room:
     def _predict(self, name: str | None, version: str | None) -> Act:
         def act(request: Request, turn: Turn) -> Answer:
             answer = self.service.predict(request, turn, name, version)
-            return _json({**answer, "request_id": request.request_id})
+            return _told(answer, request, turn)
 
         return act
 
     def _explain(self, name: str, version: str | None) -> Act:
         def act(request: Request, turn: Turn) -> Answer:
             answer = self.service.explain(request, turn, name, version)
-            return _json({**answer, "request_id": request.request_id})
+            return _told(answer, request, turn)
 
         return act
 
@@ -226,7 +226,7 @@ class Room:
 
         def act(request: Request, turn: Turn) -> Answer:
             answer = self.service.instances(request, turn, name)
-            return _json({**answer, "request_id": request.request_id})
+            return _told(answer, request, turn)
 
         return act
 
@@ -257,6 +257,12 @@ class Room:
 
 def _is_ready(name: str) -> dict[str, Any]:
     return {"name": name, "ready": True}
+
+
+def _told(answer: dict[str, Any], request: Request, turn: Turn) -> Answer:
+    """Return an answer as the caller gets it, who may want to know why it was slow."""
+    cold = {"cold": True} if turn.cold else {}
+    return _json({**answer, "request_id": request.request_id, **cold})
 
 
 def _json(body: Any, status: int = 200) -> Answer:

@@ -63,6 +63,10 @@ class Source(BaseModel):
     version: int
     variant: str
     request_id: str
+    cold: bool = Field(
+        default=False,
+        description="It was the first of its process; left out where it was not.",
+    )
 
 
 class One(Prediction, Source):
