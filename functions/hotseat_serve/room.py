@@ -15,6 +15,7 @@ import orjson
 
 from hotseat_registry import Registry
 from hotseat_serve import protocol
+from hotseat_serve.download import Download
 from hotseat_serve.models import Models
 from hotseat_serve.problems import MEDIA_TYPE, Problem
 from hotseat_serve.request import JSON, Answer, Request, packed, plain
@@ -52,12 +53,14 @@ class Room:
     telemetry: Telemetry | None = None
     clock: Callable[[], int] = time.perf_counter_ns
     counts: dict[tuple[str, int], Count] = field(default_factory=dict)
+    _download: Download = field(init=False)
     _first: bool = True
     _routes: dict[str, dict[str, Act]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make what the routes share."""
         self.service = Service(self.models)
+        self._download = Download(self.models.registry, self.settings)
         if self.telemetry is not None:
             self.models.notice = self.telemetry.event
 
@@ -149,14 +152,30 @@ class Room:
                 return {"GET": lambda *_: _json(self.service.model(name))}
             case ["v1", "models", name, "predict"]:
                 return {"POST": self._predict(name, None)}
-            case ["v1", "models", name, "versions", version, "predict"]:
-                return {"POST": self._predict(name, version)}
             case ["v1", "models", name, "explain"]:
                 return {"POST": self._explain(name, None)}
-            case ["v1", "models", name, "versions", version, "explain"]:
-                return {"POST": self._explain(name, version)}
+            case ["v1", "models", name, "versions", version, *rest]:
+                return self._find_version(name, version, rest)
             case ["v2", *rest]:
                 return self._find_v2(rest)
+        return {}
+
+    def _find_version(
+        self, name: str, version: str, parts: Sequence[str]
+    ) -> dict[str, Act]:
+        match parts:
+            case ["predict"]:
+                return {"POST": self._predict(name, version)}
+            case ["explain"]:
+                return {"POST": self._explain(name, version)}
+            case []:
+                return {"GET": lambda *_: _json(self._download.version(name, version))}
+            case ["files", file]:
+                return {
+                    "GET": lambda request, _: self._download.file(
+                        name, version, file, request.headers.get("range")
+                    )
+                }
         return {}
 
     def _find_v2(self, parts: Sequence[str]) -> dict[str, Act]:  # noqa: PLR0911

@@ -33,6 +33,9 @@ class Settings:
     trust: str = ""
     """Files with public keys, separated by commas; only what one of them signed is
     served. Empty: signatures are not asked for."""
+    downloads: str = ""
+    """Models whose versions a game may fetch to run them itself, separated by commas;
+    ``*`` is every model, empty none."""
     max_body_bytes: int = 6_000_000
     """Of one request; Lambda itself takes 6 MB."""
     max_ms: int = 0

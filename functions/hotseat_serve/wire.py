@@ -111,6 +111,16 @@ class Catalogue(BaseModel):
     models: list[Model]
 
 
+class Version(BaseModel):
+    """A version for a device that runs it itself."""
+
+    manifest: dict[str, Any] = Field(
+        description="What it is, and the SHA-256 and size of each of its files."
+    )
+    variant: str = Field(description="The variant that the service runs.")
+    signatures: list[str] = Field(description="Of OpenSSF model-signing.")
+
+
 class Problem(BaseModel):
     """RFC 9457 problem details."""
 

@@ -58,6 +58,7 @@ class ModelFunction(Construct):
             static=static,
             variant=model.variant,
             refresh_seconds=model.refresh_seconds,
+            downloads=name if model.downloads else "",
             trust=",".join(f"/var/task/trust/{key}" for key in stage.trust),
         )
         # what a function's memory says is left to the function itself
