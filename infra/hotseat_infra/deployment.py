@@ -76,6 +76,8 @@ class Model:
     refresh_seconds: float = 2.0
     route: str = ""
     """Its place in the API; empty: the model's name."""
+    downloads: bool = False
+    """Whether games may fetch its versions, to answer when the service is away."""
     alarms: Alarms = field(default_factory=Alarms)
 
 

@@ -66,6 +66,7 @@ def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
         variant=answer.get("variant"),
         request_id=answer.get("request_id"),
         latency=latency,
+        cold=answer.get("cold") is True,
         raw=answer,
     )
 

@@ -35,6 +35,8 @@ class Prediction:
     request_id: str | None = None
     latency: float = 0.0
     """Seconds from call to answer, retries included."""
+    cold: bool = False
+    """Whether the service's process was just started for it."""
     is_default: bool = False
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The whole answer, with the fields that this SDK does not know."""
