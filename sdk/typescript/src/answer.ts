@@ -28,6 +28,8 @@ export interface Prediction {
   version: number | null;
   variant: string | null;
   request_id: string | null;
+  /** The process that answered was just started. */
+  cold: boolean;
   /** Seconds from call to answer, retries included. */
   latency: number;
   /** No model answered: what stands here is the default that the caller gave. */
@@ -55,7 +57,7 @@ export type Json = Record<string, unknown>;
 const EMPTY: Prediction = {
   label: null, probability: null, scores: {}, value: null, action: null, actions: {},
   item: null, seed: null, parts: [], model: null, version: null, variant: null,
-  request_id: null, latency: 0, is_default: false, is_offline: false, is_cached: false,
+  request_id: null, cold: false, latency: 0, is_default: false, is_offline: false, is_cached: false,
 };
 // a gateway in between says no more than its status
 const PASSING = new Set([429, 502, 503, 504]);
