@@ -42,8 +42,8 @@ clients: .venv/clients/ready ## clients of the open protocol, each in its own en
 test: $(READY) .venv/clients/ready ## all tests
 	@$(BIN)/pytest
 
-test-typescript: ## the TypeScript SDK: types, vectors, real sockets (needs Node 18+)
-	@cd sdk/typescript && npm install --silent --no-audit --no-fund && npm test
+test-typescript: $(READY) ## the TypeScript SDK: types, vectors, faults, a real browser
+	@bash sdk/typescript/test.sh
 
 unit: $(READY) ## the fast tests alone
 	@$(BIN)/pytest tests/unit

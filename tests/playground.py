@@ -4,6 +4,7 @@
 graphs that come along; chat-moderation learns from few lines, so it is quick and poor.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,13 +16,15 @@ from hotseat_train import tasks
 
 TRAINED = Path(__file__).parents[1] / "training/hotseat_train/trained"
 LINES = 3000
+# a copy of the data sets beside the checkout, where there is one
+DATA = Path(__file__).parents[2] / "shared/datasets"
 
 
 def furnish(folder: Path) -> str:
     """Publish and promote the three models, unless they are there; return the URI."""
     uri = f"file://{(folder / 'registry').as_posix()}"
     registry = open_registry(uri)
-    there = registry.models()
+    there = [name for name in registry.models() if registry.aliases(name).get(LIVE)]
     for name, steps in (
         ("connect-four", (("train", "connect-four", "--trained"),)),
         ("chat-moderation", (("train", "chat-moderation", "--rows", LINES),
@@ -86,6 +89,8 @@ def served(
 
 
 def _hotseat(uri: str, *words: object) -> None:
+    if DATA.is_dir():
+        os.environ.setdefault("HOTSEAT_DATA", str(DATA))
     command = [sys.executable, "-m", "hotseat._cli", *map(str, words)]
     if words[0] == "publish":
         command += ["--registry", uri]

@@ -32,10 +32,12 @@ export async function served(uri, { port = 0, origins = "*" } = {}) {
     const stop = () => new Promise((resolve) => {
       if (server.exitCode !== null) return resolve();
       server.once("exit", resolve);
+      server.kill("SIGCONT"); // one that was paused hears nothing else
       server.kill();
     });
-    process.once("exit", () => server.kill());
-    return { url: found[1], port: Number(new URL(found[1]).port), stop };
+    process.once("exit", () => server.kill("SIGKILL"));
+    const pause = () => server.kill("SIGSTOP");
+    return { url: found[1], port: Number(new URL(found[1]).port), stop, pause };
   }
   throw new Error("the service did not start");
 }
