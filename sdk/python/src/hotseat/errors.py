@@ -5,6 +5,7 @@ HotseatError
 ├─ TransportError         no answer came, or none of the service's
 │  ├─ DeadlineError          (the time allowed was over)
 │  ├─ CircuitOpenError       (the service failed often and is left alone)
+│  ├─ UntrustedError         (a version came that no trusted key signed)
 │  ├─ NotReadyError          (a ticket's answer is not there yet)
 │  └─ CancelledError         (the ticket or the client was closed)
 └─ StatusError            an answer came, and it was no
@@ -35,6 +36,10 @@ class DeadlineError(TransportError):
 
 class CircuitOpenError(TransportError):
     """The service failed often; it is left alone for a moment."""
+
+
+class UntrustedError(TransportError):
+    """A version came that no trusted key vouches for."""
 
 
 class NotReadyError(TransportError):
