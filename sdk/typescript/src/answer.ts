@@ -34,10 +34,11 @@ export interface Prediction {
   latency: number;
   /** No model answered: what stands here is the default that the caller gave. */
   is_default: boolean;
-  /** The version answered here on the device, for the service was away. */
-  is_offline: boolean;
-  /** It was asked before, and the answer was kept. */
-  is_cached: boolean;
+  /**
+   * Who answered: the service now or before (cache), the version on this device
+   * (offline), or nobody (default).
+   */
+  source: "service" | "cache" | "offline" | "default";
 }
 
 /** A model in the service's catalogue. */
@@ -57,7 +58,7 @@ export type Json = Record<string, unknown>;
 const EMPTY: Prediction = {
   label: null, probability: null, scores: {}, value: null, action: null, actions: {},
   item: null, seed: null, parts: [], model: null, version: null, variant: null,
-  request_id: null, cold: false, latency: 0, is_default: false, is_offline: false, is_cached: false,
+  request_id: null, cold: false, latency: 0, is_default: false, source: "service",
 };
 // a gateway in between says no more than its status
 const PASSING = new Set([429, 502, 503, 504]);
@@ -98,7 +99,7 @@ export function refuse(met: Met, problem: Json): never {
 export function prediction(answer: Json, latency: number): Prediction {
   const said = ["label", "value", "action", "item"].some((name) => answer[name] != null);
   if (!said) throw strange("holds no prediction");
-  return { ...EMPTY, ...(answer as Partial<Prediction>), latency, is_default: false };
+  return { ...EMPTY, ...(answer as Partial<Prediction>), latency, is_default: false, source: "service" };
 }
 
 /** The `count` predictions of an answer; throws TransportError. */
@@ -132,7 +133,7 @@ export function standIn(value: unknown, latency = 0): Prediction {
     label: typeof value === "string" ? value : null,
     action: word ? String(value) : null,
     item: Array.isArray(value) ? (value as string[]) : null,
-    value, latency, is_default: true,
+    value, latency, is_default: true, source: "default",
   };
 }
 

@@ -3,20 +3,20 @@
 import * as answers from "./answer.js";
 import type { Json, Model, Prediction } from "./answer.js";
 import { part, pathOf } from "./address.js";
-import { Cache, type Keep } from "./cache.js";
+import { Cache } from "./cache.js";
 import {
   BadInputError, CancelledError, ConfigError, HotseatError, StatusError, TransportError,
 } from "./errors.js";
 import { type CallOptions, Service, type ServiceOptions } from "./service.js";
-import { Desk, type Question, type Ticket, keyOf } from "./ticket.js";
+import { Desk, type Question, type Ticket } from "./ticket.js";
 
 export interface ClientOptions extends ServiceOptions {
   /** Seconds in which submitted inputs become one request; default: 0.004. */
   window?: number;
   /** Inputs in one such request; default: 64. */
   batch?: number;
-  /** Keep the answers of pure models; by default each question is asked. */
-  cache?: Keep;
+  /** How long an answer of a classification or regression is taken again; default: 0. */
+  cacheSeconds?: number;
   /** Runs versions on this device: `new Device()` of `hotseat/offline`. */
   offline?: Offline;
 }
@@ -50,13 +50,14 @@ export interface Offline {
 export class ModelServiceClient {
   readonly #service: Service;
   readonly #desk: Desk;
-  readonly #cache: Cache | null;
+  readonly #cache: Cache;
   readonly #offline: Offline | undefined;
   readonly #twins = new Map<string, Twin>();
+  readonly #following = new Map<string, ReturnType<typeof setInterval>>();
 
   constructor(given: ClientOptions = {}) {
     this.#service = new Service(given);
-    this.#cache = given.cache ? new Cache(given.cache, this.#service.clock) : null;
+    this.#cache = new Cache(given.cacheSeconds ?? 0, this.#service.clock);
     this.#offline = given.offline;
     const ask = (inputs: unknown[], question: Question) => this.predictMany(inputs, question);
     this.#desk = new Desk(ask, given.window, given.batch);
@@ -147,21 +148,37 @@ export class ModelServiceClient {
   /**
    * Fetch and check a version, `connect-four#live`, to answer while the service is away.
    *
-   * Called again, it fetches what the alias names now; without a service it opens what
-   * was kept. Throws HotseatError.
+   * For a loading screen: it waits until the version is here, checked and warm; where the
+   * service is away it opens what was kept. Then the alias is followed beside the game,
+   * every `refresh` seconds (default: 60; 0: not at all). Throws HotseatError.
    */
-  async download(reference: string, given: CallOptions = {}): Promise<Twin> {
-    if (!this.#offline) {
+  async download(
+    reference: string, given: CallOptions & { refresh?: number } = {},
+  ): Promise<Twin> {
+    const device = this.#offline;
+    if (!device) {
       throw new ConfigError("nothing runs versions here: give offline, a Device of hotseat/offline");
     }
-    const twin = await this.#offline.download(this.#service, reference, given);
-    this.#twins.set(twin.model, twin);
+    const { refresh = 60, deadline = 60, signal } = given;
+    const bring = async () => {
+      const twin = await device.download(this.#service, reference, { deadline, signal });
+      this.#twins.set(twin.model, twin);
+      return twin;
+    };
+    const twin = await bring();
+    clearInterval(this.#following.get(reference));
+    if (refresh) {
+      const timer = setInterval(() => void bring().catch(() => {}), 1000 * refresh);
+      (timer as { unref?: () => void }).unref?.(); // it keeps no process of Node alive
+      this.#following.set(reference, timer);
+    }
     return twin;
   }
 
-  /** Cancel open tickets. */
+  /** Cancel open tickets, and stop following aliases. */
   close(): void {
     this.#desk.close();
+    for (const timer of this.#following.values()) clearInterval(timer);
   }
 
   async #one(
@@ -177,9 +194,10 @@ export class ModelServiceClient {
   ): Promise<Prediction[]> {
     const start = this.#service.clock();
     const took = () => this.#service.clock() - start;
-    const { playerId: _, deadline: __, ...same } = given;
-    const key = (input: unknown) => `${verb} ${keyOf(same)} ${JSON.stringify(input)}`;
-    const kept = inputs.map((input) => this.#cache?.get(key(input)) ?? null);
+    // who asks, and how patiently, changes no answer
+    const asked = defined({ model: given.model, version: given.version, options: given.options });
+    const cached = verb === "predict" ? this.#cache : null;
+    const kept = inputs.map((input) => cached?.get(asked, input) ?? null);
     const open = inputs.filter((_, at) => !kept[at]);
     let fresh: Prediction[] = [];
     try {
@@ -190,8 +208,7 @@ export class ModelServiceClient {
         fresh = single
           ? [answers.prediction(answer, took())]
           : answers.predictions(answer, open.length, took());
-        const seeded = given.options?.["seed"] !== undefined;
-        fresh.forEach((found, at) => this.#cache?.put(key(open[at]), found, seeded));
+        fresh.forEach((found, at) => cached?.put(asked, open[at], found));
       }
     } catch (error) {
       fresh = (await this.#onDevice(error, verb, open, given)) ?? standIns(error, open, given, took());

@@ -6,7 +6,6 @@
  */
 
 export type { Model, Prediction } from "./answer.js";
-export type { Keep } from "./cache.js";
 export { ModelServiceClient } from "./client.js";
 export type { AskOptions, ClientOptions, Offline, Twin } from "./client.js";
 export * from "./errors.js";

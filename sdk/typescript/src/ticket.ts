@@ -154,8 +154,8 @@ export class Desk {
 }
 
 /** The same text for the same question, in whatever order it names its parts. */
-export function keyOf(question: Question): string {
+export function keyOf(question: Question, input?: unknown): string {
   const { model, version, options = {}, playerId, deadline } = question;
   const named = Object.keys(options).sort().map((name) => [name, options[name]]);
-  return JSON.stringify([model, version, named, playerId, deadline]);
+  return JSON.stringify([model, version, named, playerId, deadline, input]);
 }

@@ -74,7 +74,7 @@ test("every vector passes in the browser", async () => {
 test("a page whose origin the service names asks everything", async () => {
   const page = await opened();
   const found = await page.evaluate(async (baseUrl) => {
-    const client = new sdk.ModelServiceClient({ baseUrl, deadline: 30, cache: { seconds: 60 } });
+    const client = new sdk.ModelServiceClient({ baseUrl, deadline: 30, cacheSeconds: 60 });
     const board = Array.from({ length: 6 }, () => Array(7).fill(0));
     const line = { model: "chat-moderation" };
     const levels = { model: "sokoban-levels", seed: 1 };
@@ -84,7 +84,7 @@ test("a page whose origin the service names asks everything", async () => {
       kind: (await client.card("connect-four")).kind,
       plain: await client.predict("gg wp"),
       many: (await client.predictMany(["gg", "你好"], line)).length,
-      again: (await client.predict("gg", line)).is_cached,
+      again: (await client.predict("gg", line)).source === "cache",
       parts: (await client.explain("gg wp", line)).parts.length,
       move: await client.choose(board, { model: "connect-four", level: "hard" }),
       level: (await client.generate({ boxes: 2, difficulty: 3 }, levels)).item.length,
@@ -132,11 +132,11 @@ test("a version is kept in the browser, and plays when the page is opened offlin
     return { current: four.is_current, move, line };
   };
   const online = await page.evaluate(play, service.url);
-  assert.ok(online.current && !online.move.is_offline);
+  assert.ok(online.current && online.move.source === "service");
   await page.reload(); // the page's memory is gone, the browser's cache is not
   await page.waitForFunction("window.loaded");
   const offline = await page.evaluate(play, "http://127.0.0.1:9");
-  assert.ok(!offline.current && offline.move.is_offline && offline.line.is_offline);
+  assert.ok(!offline.current && offline.move.source === "offline" && offline.line.source === "offline");
   assert.equal(offline.move.action, online.move.action);
   assert.equal(offline.line.label, online.line.label);
   await page.close();

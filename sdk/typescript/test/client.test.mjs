@@ -174,39 +174,44 @@ test("a default answers whatever kind of question was asked", async () => {
 });
 
 test("an answer that is kept is not asked again, unless it was drawn or is stale", async () => {
-  let now = 0;
-  const transport = fakeTransport(OK);
-  const client = new ModelServiceClient({ transport, clock: () => now, cache: { seconds: 10, entries: 2 } });
+  let [now, version] = [0, 1];
+  let requests = 0;
+  const transport = async () => {
+    requests += 1;
+    return { status: 200, headers: {}, body: JSON.stringify({ ...OK, version }) };
+  };
+  const client = new ModelServiceClient({ transport, clock: () => now, cacheSeconds: 10 });
   const asks = async (input, given) => {
-    const before = transport.requests.length;
+    const before = requests;
     const found = await client.predict(input, given);
-    assert.equal(found.is_cached, transport.requests.length === before);
-    return !found.is_cached;
+    assert.equal(found.source, requests === before ? "cache" : "service");
+    return requests > before;
   };
   assert.ok(await asks("a"));
   assert.ok(!(await asks("a")));
   assert.ok(await asks("a", { model: "other" }));
   assert.ok(!(await asks("a", { playerId: "p-1" }))); // who asks changes nothing
-  assert.ok(await asks("b")); // the third: the one that was not used lately goes
-  assert.ok(await asks("a", { model: "other" }));
+  version = 2;
+  assert.ok(await asks("b")); // the alias moved: what the old version said goes
+  assert.ok(await asks("a"));
   now += 10;
   assert.ok(await asks("b"));
   now -= 100; // a clock that jumps back keeps nothing for ever
   assert.ok(await asks("b"));
-  const dice = new ModelServiceClient({
-    transport: fakeTransport({ action: "1", seed: 5 }), cache: { seconds: 10 },
+  assert.ok(await asks("c", { options: { seed: 5 } }));
+  assert.ok(await asks("c", { options: { seed: 5 } }));
+  const plays = new ModelServiceClient({
+    transport: fakeTransport({ action: "1" }), cacheSeconds: 10,
   });
-  const throwing = { model: "four", level: "easy" };
-  await dice.choose([[0]], throwing);
-  assert.ok(!(await dice.choose([[0]], throwing)).is_cached);
-  await dice.choose([[0]], { ...throwing, seed: 5 });
-  assert.ok((await dice.choose([[0]], { ...throwing, seed: 5 })).is_cached);
+  for (let move = 0; move < 2; move += 1) {
+    assert.equal((await plays.choose([[0]], { model: "four" })).source, "service");
+  }
 });
 
 test("of many inputs only those are asked that are not kept", async () => {
   const asked = [];
   await served(echo(asked), async (plain) => {
-    const client = new ModelServiceClient({ baseUrl: plain.baseUrl, cache: { seconds: 60 } });
+    const client = new ModelServiceClient({ baseUrl: plain.baseUrl, cacheSeconds: 60 });
     await client.predictMany(["a", "b"]);
     const found = await client.predictMany(["b", "c", "a"]);
     assert.deepEqual(found.map(({ label }) => label), ["b", "c", "a"]);

@@ -45,7 +45,7 @@ test("a policy answers on the device as the service does", async () => {
     const [here, there] = await Promise.all([
       client.choose(OPENING, question), online.choose(OPENING, question),
     ]);
-    assert.ok(here.is_offline && !there.is_offline);
+    assert.ok(here.source === "offline" && there.source === "service");
     assert.equal(here.action, there.action);
     assert.equal(here.version, there.version);
     assert.deepEqual(Object.keys(here.actions), Object.keys(there.actions));
@@ -98,7 +98,7 @@ test("a version that is kept is opened without a network, and by a second proces
     const twin = await client.download("connect-four@1");
     assert.ok(!twin.is_current);
     const asked = { model: "connect-four", version: 1 };
-    assert.ok((await client.choose(OPENING, asked)).is_offline);
+    assert.ok((await client.choose(OPENING, asked)).source === "offline");
     // of another version the device knows nothing
     await assert.rejects(client.choose(OPENING, { ...asked, version: 2 }), TransportError);
     for (const name of readdirSync(path)) {
@@ -140,4 +140,24 @@ test("what a device cannot run is said before it is needed", async () => {
     offline: new Device({ store: memory(), runtime: () => import("no-such-package") }),
   });
   await assert.rejects(without.download("connect-four"), /no onnxruntime-web: npm install it/);
+});
+
+test("an alias is followed beside the game, until the client is closed", async () => {
+  let looks = 0;
+  const client = new ModelServiceClient({
+    baseUrl: service.url, offline: new Device({ store: memory() }),
+    fetch: (url, asked) => {
+      if (String(url).endsWith("/versions/live")) looks += 1;
+      return fetch(url, asked);
+    },
+  });
+  const wait = () => new Promise((resolve) => setTimeout(resolve, 400));
+  await client.download("connect-four#live", { refresh: 0.1 });
+  await wait();
+  assert.ok(looks > 1);
+  client.close();
+  await wait(); // one that was under way may end
+  const before = looks;
+  await wait();
+  assert.equal(looks, before);
 });

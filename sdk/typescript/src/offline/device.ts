@@ -126,8 +126,9 @@ class Local implements Twin {
       if (error instanceof HotseatError) throw error;
       throw new HotseatError(`${model}@${version} failed on this device: ${reason(error)}`);
     }
-    const said = { model, version, variant, is_offline: true };
-    return found.map((item) => prediction({ ...item, ...said }, this.clock() - start));
+    const latency = this.clock() - start;
+    const said = { model, version, variant };
+    return found.map((item) => ({ ...prediction({ ...item, ...said }, latency), source: "offline" }));
   }
 }
 
