@@ -286,17 +286,23 @@ def main() -> None:
     parser.add_argument("--folder", help="where the offline version is kept")
     parser.add_argument("--moves", help="play these columns and end: 3,3,2")
     parser.add_argument("--picture", help="write the end to this PNG")
+    parser.add_argument("--deadline", type=float, default=0.5, help="default: 0.5 s")
     given = parser.parse_args()
     moves = None if given.moves is None else [int(m) for m in given.moves.split(",")]
-    with ModelServiceClient(given.url, deadline=0.5) as client:
+    with ModelServiceClient(given.url, deadline=given.deadline) as client:
         try:
             client.download(MODEL, folder=given.folder, deadline=3)
         except ConfigError as error:
             print(f"plays online alone: {error}")
         except HotseatError as error:
             print(f"no version on this device yet: {error}")
-        frames = play(Game(client, given.level), moves, given.picture)
-    print(f"{len(frames)} frames, the longest took {max(frames) * 1000:.1f} ms")
+        game = Game(client, given.level)
+        frames = play(game, moves, given.picture)
+    if game.said is not None:
+        print(f"the last move was by {SOURCES[game.said.source]}")
+    middle, longest = sorted(frames)[len(frames) // 2], max(frames)
+    print(f"{len(frames)} frames of {middle * 1000:.1f} ms, the longest "
+          f"{longest * 1000:.1f} ms")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,21 +1,19 @@
 // In a real browser: Chromium, a page of one origin, a running service of another.
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
+import { launched } from "./chromium.mjs";
 import { furnished, served } from "./service.mjs";
 
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const HOME = new URL("..", import.meta.url).pathname;
 const ORT = join(HOME, "node_modules/onnxruntime-web/dist");
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript",
   ".wasm": "application/wasm" };
 const PHASE = Number(process.env.HOTSEAT_FRAME_SECONDS ?? 12) / 4;
 
-let pages, service, uri, browser, profile, origin;
+let pages, service, uri, browser, origin;
 
 /** The SDK's own files, as any web server hands them out. */
 function handed(request, response) {
@@ -27,24 +25,17 @@ function handed(request, response) {
 }
 
 before(async () => {
-  if (!existsSync(CHROMIUM)) throw new Error(`no ${CHROMIUM}: apt-get install chromium, or set CHROMIUM`);
   pages = createServer(handed);
   await new Promise((resolve) => pages.listen(0, "127.0.0.1", resolve));
   origin = `http://localhost:${pages.address().port}`;
   uri = furnished();
   service = await served(uri, { origins: origin });
-  profile = mkdtempSync(join(tmpdir(), "hotseat-chromium-"));
-  browser = await chromium.launchPersistentContext(profile, {
-    executablePath: CHROMIUM, headless: true,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync", "--no-first-run"],
-  });
+  browser = await launched();
 });
 after(async () => {
   await browser?.close();
   await service?.stop();
   pages?.close();
-  if (profile) rmSync(profile, { recursive: true, force: true });
 });
 
 async function opened(at = origin) {
