@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -188,3 +189,30 @@ async def _until(true, bot) -> None:
         assert bot.returncode is None, "the filter ended"
         await asyncio.sleep(0.05)
     raise AssertionError("waited 30 s")
+
+
+def test_the_quick_start_runs(url):
+    """The Python of docs/games.md plays one move, and is short enough to be read."""
+    text = (ROOT / "docs/games.md").read_text("utf-8")
+    starts = text[text.index("## Quick starts") :]
+    blocks = re.findall(r"```(\w+)\n(.*?)```", starts, re.DOTALL)
+    assert len(blocks) >= 4
+    for _, block in blocks:
+        assert len(block.splitlines()) <= 15, block
+    program = next(block for kind, block in blocks if kind == "py")
+    played, frames = [], iter(range(2000))
+    exec(
+        compile(
+            program.replace("https://models.example/prod", url), "games.md", "exec"
+        ),
+        {
+            "fetch_token": lambda: "a-players-token",
+            "board": [[0] * 7 for _ in range(6)],
+            "models_turn": lambda: not played,
+            "running": lambda: next(frames, None) is not None and not played,
+            "play": played.append,
+            "draw": lambda: time.sleep(1 / 60),
+        },
+    )
+    assert len(played) == 1
+    assert played[0] in "0123456"
