@@ -89,8 +89,7 @@ class Twins:
                 raise
             twin, is_current = kept, False
             log.warning("%s: %s answers, for: %s", text, twin.bundle.name, error)
-        with self._lock:
-            self._twins[reference] = twin
+        yield from self._put(twin)
         bundle = twin.bundle
         return Download(
             bundle.model, bundle.version, bundle.variant, shelf.folder_of(bundle),
@@ -110,8 +109,7 @@ class Twins:
                 name = twin.bundle.name
                 log.warning("%s goes on answering here, for: %s", name, error)
                 continue
-            with self._lock:
-                self._twins[twin.reference] = newer
+            yield from self._put(newer)
 
     def seconds(self, question: "Question") -> float:
         """Return what an answer from here would take; 0 where there is none."""
@@ -145,6 +143,14 @@ class Twins:
             "variant": bundle.variant,
         }
         return [{**one, **source} for one in found]
+
+    def _put(self, twin: Twin) -> Steps[None]:
+        """Let a version answer, and then go what answered before."""
+        with self._lock:
+            before = self._twins.get(twin.reference)
+            self._twins[twin.reference] = twin
+        if before is not twin:
+            yield from _worked(partial(twin.shelf.sweep, twin.bundle.model))
 
     def _find(self, question: "Question") -> Twin | None:
         if question.verb != "predict" or question.model is None:
