@@ -17,7 +17,7 @@ from hotseat._steps import Call, Pause, Send, Steps, Work
 from hotseat._ticket import BATCH, WINDOW, Desk, Ticket
 from hotseat._transport import HttpTransport, Response, Transport
 from hotseat._types import Download, Model, Prediction
-from hotseat.errors import ConfigError, DeadlineError, HotseatError
+from hotseat.errors import ConfigError, HotseatError, TokenError
 
 T = TypeVar("T")
 Input = str | Mapping[str, Any] | Sequence[Any]
@@ -329,5 +329,5 @@ class ModelServiceClient:
         keys = headers(self._core.keys, step.request)
         left = step.timeout - (self._core.clock() - began)
         if left <= 0:
-            raise DeadlineError("api_key or auth took all the time")
+            raise TokenError("api_key or auth took all the time")
         return self._transport.send(step.request.signed(keys), left)

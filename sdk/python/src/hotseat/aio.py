@@ -27,7 +27,13 @@ from hotseat._question import RAISE, question, rows_of, written
 from hotseat._steps import Call, Pause, Send, Steps, Work
 from hotseat._transport import Request, Response
 from hotseat._types import Download, Model, Prediction
-from hotseat.errors import ConfigError, DeadlineError, HotseatError, TransportError
+from hotseat.errors import (
+    ConfigError,
+    DeadlineError,
+    HotseatError,
+    TokenError,
+    TransportError,
+)
 
 __all__ = ["AsyncModelServiceClient", "AsyncTransport", "HttpxTransport"]
 
@@ -319,7 +325,7 @@ class AsyncModelServiceClient:
             keys = headers(self._core.keys, step.request)
         left = step.timeout - (self._core.clock() - began)
         if left <= 0:
-            raise DeadlineError("api_key or auth took all the time")
+            raise TokenError("api_key or auth took all the time")
         return await self._transport.send(step.request.signed(keys), left)
 
 
@@ -332,8 +338,8 @@ async def _fetched(token: Callable[[], Any], timeout: float) -> Mapping[str, str
     except HotseatError:
         raise
     except (asyncio.TimeoutError, TimeoutError):  # noqa: UP041
-        raise DeadlineError("api_key took all the time") from None
+        raise TokenError("api_key took all the time") from None
     except Exception as error:  # noqa: BLE001 (the caller's, as in `_keys.headers`)
-        raise TransportError(
+        raise TokenError(
             f"no key could be had: {type(error).__name__} in api_key"
         ) from None
