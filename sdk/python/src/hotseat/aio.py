@@ -43,7 +43,7 @@ T = TypeVar("T")
 class AsyncTransport(Protocol):
     """Something that sends requests; `hotseat.testing` has one without a network."""
 
-    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
+    async def send(self, request: Request, timeout: float) -> Response:
         """Return the response within `timeout` seconds; raises `TransportError`."""
 
     async def aclose(self) -> None:
@@ -77,7 +77,7 @@ class HttpxTransport:
         except (ValueError, httpx.InvalidURL):
             raise ConfigError("proxy is no URL, such as http://proxy:3128") from None
 
-    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
+    async def send(self, request: Request, timeout: float) -> Response:
         """See `AsyncTransport.send`."""
         try:
             # httpx's own limits are for each read: this one is for the whole answer
@@ -92,7 +92,7 @@ class HttpxTransport:
                 timeout,
             )
         # in Python 3.10 asyncio's is an error of its own
-        except (asyncio.TimeoutError, TimeoutError, httpx.TimeoutException) as error:  # noqa: UP041
+        except (asyncio.TimeoutError, TimeoutError, httpx.TimeoutException) as error:
             raise DeadlineError(f"no answer within {timeout:.3g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise TransportError(f"{request.url}: {error}") from error
@@ -329,7 +329,7 @@ class AsyncModelServiceClient:
         return await self._transport.send(step.request.signed(keys), left)
 
 
-async def _fetched(token: Callable[[], Any], timeout: float) -> Mapping[str, str]:  # noqa: ASYNC109
+async def _fetched(token: Callable[[], Any], timeout: float) -> Mapping[str, str]:
     try:
         got = token()
         if inspect.isawaitable(got):
@@ -337,7 +337,7 @@ async def _fetched(token: Callable[[], Any], timeout: float) -> Mapping[str, str
         return bearer(got)
     except HotseatError:
         raise
-    except (asyncio.TimeoutError, TimeoutError):  # noqa: UP041
+    except (asyncio.TimeoutError, TimeoutError):
         raise TokenError("api_key took all the time") from None
     except Exception as error:  # noqa: BLE001 (the caller's, as in `_keys.headers`)
         raise TokenError(

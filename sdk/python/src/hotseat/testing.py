@@ -75,7 +75,7 @@ class AsyncFakeTransport:
         """Whether it was closed."""
         return self._fake.closed
 
-    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
+    async def send(self, request: Request, timeout: float) -> Response:
         """Return or raise the next answer."""
         return self._fake.send(request, timeout)
 
