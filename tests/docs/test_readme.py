@@ -46,7 +46,7 @@ def test_the_readmes_python_runs(monkeypatch):
     from hotseat.testing import FakeTransport
 
     canned = FakeTransport({"label": "positive", "scores": {"positive": 1.0}})
-    monkeypatch.setattr(_client, "HttpTransport", lambda: canned)
+    monkeypatch.setattr(_client, "HttpTransport", lambda *_, **__: canned)
     blocks = [
         block
         for path in (ROOT / "README.md", ROOT / "sdk/python/README.md")

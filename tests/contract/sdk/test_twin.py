@@ -14,6 +14,8 @@ from hotseat import (
     NotFoundError,
     TransportError,
     UntrustedError,
+    _cli,
+    _client,
 )
 from hotseat._device import twin as twins
 from hotseat.aio import AsyncModelServiceClient
@@ -397,3 +399,33 @@ def test_the_note_says_all_that_was_told(client, bring, tmp_path):
     note = json.loads((tmp_path / "device/mood/live.json").read_text())
     assert note["manifest"]["model"] == "mood"
     assert set(note) == {"manifest", "variant", "signatures"}
+
+
+def test_a_folder_to_read_only_is_good_enough(service, client, bring, monkeypatch):
+    """What came with the game answers, and is asked for nothing new in vain."""
+    bring(client())
+
+    def read_only(*_args, **_options):
+        raise PermissionError("read only")
+
+    monkeypatch.setattr("pathlib.Path.replace", read_only)
+    monkeypatch.setattr("pathlib.Path.write_text", read_only)
+    assert bring(client()).is_current
+    promote(service.room.registry, 2)
+    brought = bring(client())
+    assert (brought.version, brought.is_current) == (1, False)
+
+
+def test_the_command_brings_a_version(service, tmp_path, monkeypatch, capsys):
+    """`hotseat download` says what is here now, and where; or why not."""
+    monkeypatch.setattr(_client, "HttpTransport", lambda *_, **__: service)
+    folder = str(tmp_path / "assets")
+    assert _cli.main(["download", "mood#live", "--folder", folder]) == 0
+    assert capsys.readouterr().out.startswith(f"mood@1 (fp32): {folder}")
+    service.away = True
+    again = ["download", "mood#live", "--folder", folder, "--deadline", "0.2"]
+    assert _cli.main(again) == 0
+    assert "was not there" in capsys.readouterr().err
+    assert _cli.main(["download", "mood@2", *again[2:]]) == 1
+    assert "cable pulled" in capsys.readouterr().err
+    assert _cli.main(["download", "a b"]) == 1

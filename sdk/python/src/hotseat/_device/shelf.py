@@ -80,6 +80,9 @@ class Shelf:
 
     def note(self, reference: Reference, bundle: Bundle) -> None:
         """Note the version to use from now on."""
+        noted = self.noted(reference)
+        if noted and noted.told == bundle.told:
+            return  # a folder that came with the game may be one to read only
         path = self._note(reference)
         part = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
         try:

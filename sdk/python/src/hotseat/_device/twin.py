@@ -26,7 +26,6 @@ from hotseat._steps import Steps, Work
 from hotseat._transport import Response
 from hotseat._types import Download
 from hotseat.errors import (
-    ConfigError,
     DeadlineError,
     HotseatError,
     StatusError,
@@ -258,9 +257,7 @@ def _piece(first: int, response: Response) -> bytes:
 
 def _is_no(error: HotseatError) -> bool:
     """Whether the service said no, which what was brought before does not undo."""
-    if isinstance(error, StatusError):
-        return error.status < 500 and error.status != 429
-    return isinstance(error, ConfigError)
+    return isinstance(error, StatusError) and error.status < 500 and error.status != 429
 
 
 def _left(clock: Callable[[], float], end: float) -> float:
