@@ -52,7 +52,7 @@ def test_the_readmes_python_runs(monkeypatch):
         for path in (ROOT / "README.md", ROOT / "sdk/python/README.md")
         for block in PYTHON.findall(path.read_text("utf-8"))
     ]
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
     assert len(canned.requests) == 2
