@@ -52,6 +52,8 @@ lint: $(READY) ## format, rules, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy tests/typing
+	@$(BIN)/mypy --python-version 3.10 -p hotseat
 	@$(BIN)/lint-imports
 
 fix: $(READY) ## format, and mend what can be mended
@@ -92,6 +94,12 @@ bench: $(READY) ## what serving costs, as ratios to the bare runtime
 bench-cold: $(READY) ## process start to first answer, under AWS's runtime client
 	@$(BIN)/python benchmarks/coldstart.py
 
+bench-sdk: $(READY) ## what the Python SDK costs a game (JSON=--json)
+	@$(BIN)/python benchmarks/sdk.py $(JSON)
+
+game-loop: $(READY) ## a minute of a game at 60 Hz, its service cut off and back
+	@$(BIN)/python benchmarks/game_loop.py --seconds 60
+
 soak: $(READY) ## 200,000 requests in one process: does memory stay flat?
 	@$(BIN)/python benchmarks/soak.py
 
@@ -109,4 +117,4 @@ ci: lint test test-typescript synth demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help bench-imports bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+.PHONY: help bench-imports bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-sdk game-loop bench-cold bench-registry ci clean

@@ -5,21 +5,21 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from hotseat import _answer, _question
 from hotseat._address import part
+from hotseat._carry import Carrier
 from hotseat._core import DEADLINE, Core, Given
 from hotseat._follower import Follower
-from hotseat._keys import Auth, headers
+from hotseat._keys import Auth
 from hotseat._question import RAISE, Question, question, rows_of, written
-from hotseat._steps import Call, Pause, Send, Steps, Work
+from hotseat._steps import Call
 from hotseat._ticket import BATCH, WINDOW, Desk, Ticket
-from hotseat._transport import HttpTransport, Response, Transport
+from hotseat._transport import HttpTransport, Transport
 from hotseat._types import Download, Model, Prediction
-from hotseat.errors import ConfigError, DeadlineError, HotseatError
+from hotseat.errors import ConfigError, HotseatError
 
-T = TypeVar("T")
 Input = str | Mapping[str, Any] | Sequence[Any]
 """A text, named features, a board."""
 
@@ -71,7 +71,7 @@ class ModelServiceClient:
             raise ConfigError("proxy and ca_file are the transport's own: give them it")
         secure = self._core.base_url.startswith("https")
         self._transport = transport or HttpTransport(proxy, ca_file, secure=secure)
-        self._sleep = sleep
+        self._carrier = Carrier(self._core, self._transport, sleep)
         self._desk = Desk(self._answer_tickets, clock, window, batch)
         self._follower = Follower(self._renew)
 
@@ -114,7 +114,7 @@ class ModelServiceClient:
         Raises `HotseatError`.
         """
         asked = question("predict", model, version, options, player_id, deadline)
-        return self._call(self._core.answer(asked, input, default))
+        return self._carrier.call(self._core.answer(asked, input, default))
 
     def predict_many(
         self,
@@ -133,7 +133,7 @@ class ModelServiceClient:
         """
         asked = question("predict", model, version, options, player_id, deadline)
         rows = [written(given) for given in rows_of(inputs)]
-        return self._call(self._core.answers(asked, rows, default))
+        return self._carrier.call(self._core.answers(asked, rows, default))
 
     def explain(
         self,
@@ -150,7 +150,7 @@ class ModelServiceClient:
         Raises as `predict` does.
         """
         asked = question("explain", model, version, None, player_id, deadline)
-        return self._call(self._core.answer(asked, input, default))
+        return self._carrier.call(self._core.answer(asked, input, default))
 
     def choose(
         self,
@@ -176,7 +176,7 @@ class ModelServiceClient:
         asked = question("predict", model, version, options, player_id, deadline)
         instead = str(default) if isinstance(default, int) else default
         given = _question.position(board, legal)
-        return self._call(self._core.answer(asked, given, instead))
+        return self._carrier.call(self._core.answer(asked, given, instead))
 
     def generate(
         self,
@@ -196,7 +196,7 @@ class ModelServiceClient:
         """
         options = {"seed": seed}
         asked = question("predict", model, version, options, player_id, deadline)
-        return self._call(self._core.answer(asked, dict(wishes or {}), default))
+        return self._carrier.call(self._core.answer(asked, dict(wishes or {}), default))
 
     def submit(
         self,
@@ -223,18 +223,20 @@ class ModelServiceClient:
 
     def models(self, *, deadline: float | None = None) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
-        return _answer.models(self._call(self._core.get("/v1/models", deadline)))
+        return _answer.models(
+            self._carrier.call(self._core.get("/v1/models", deadline))
+        )
 
     def card(self, model: str, *, deadline: float | None = None) -> Model:
         """Return one model with signature and card; raises `HotseatError`."""
         path = f"/v1/models/{part(model)}"
-        return _answer.model(self._call(self._core.get(path, deadline)))
+        return _answer.model(self._carrier.call(self._core.get(path, deadline)))
 
     def ready(self, *, deadline: float | None = None) -> bool:
         """Whether the service answers and has a model to ask."""
         try:
             call = self._core.get("/v2/health/ready", deadline)
-            return self._call(call).get("ready") is True
+            return self._carrier.call(call).get("ready") is True
         except HotseatError:
             return False
 
@@ -263,7 +265,7 @@ class ModelServiceClient:
         (``pip install hotseat[offline]``) or the version cannot run on a device.
         """
         twins = self._core.offline()
-        found = self._call(twins.bring(reference, folder, trust, deadline))
+        found = self._carrier.call(twins.bring(reference, folder, trust, deadline))
         self._follower.every(refresh)
         return found
 
@@ -295,39 +297,8 @@ class ModelServiceClient:
         self, inputs: list[bytes], asked: Question, start: float
     ) -> list[Prediction]:
         """Ask about the inputs of several tickets at once."""
-        return self._call(self._core.answers(asked, inputs, start=start))
+        return self._carrier.call(self._core.answers(asked, inputs, start=start))
 
     def _renew(self) -> None:
         if self._core.twins is not None:
-            self._call(self._core.twins.renew())
-
-    def _call(self, call: Steps[T]) -> T:
-        """Carry out the steps of a call; raises `HotseatError`."""
-        got: Any = None
-        try:
-            while True:
-                step = call.send(got)
-                try:
-                    got = self._carry_out(step)
-                except HotseatError as error:
-                    got = error
-        except StopIteration as end:
-            answer: T = end.value
-            return answer
-        finally:
-            call.close()
-
-    def _carry_out(self, step: Send | Pause | Work) -> Any:
-        if isinstance(step, Pause):
-            return self._sleep(step.seconds)
-        if isinstance(step, Work):
-            return step.job()
-        return self._send(step)
-
-    def _send(self, step: Send) -> Response:
-        began = self._core.clock()
-        keys = headers(self._core.keys, step.request)
-        left = step.timeout - (self._core.clock() - began)
-        if left <= 0:
-            raise DeadlineError("api_key or auth took all the time")
-        return self._transport.send(step.request.signed(keys), left)
+            self._carrier.call(self._core.twins.renew())

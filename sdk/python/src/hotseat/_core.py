@@ -1,7 +1,6 @@
 """What both clients share: where the service is, its keys, and the rules of a call."""
 
 import os
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -146,7 +145,7 @@ class Core:
         if body is not None:
             sent["content-type"] = "application/json"
             # the same for every try of this call, so that nothing is counted twice
-            sent["idempotency-key"] = uuid.uuid4().hex
+            sent["idempotency-key"] = os.urandom(16).hex()
         return steps(
             Request(method, self.base_url + path, sent, body),
             path,

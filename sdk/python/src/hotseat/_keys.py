@@ -8,20 +8,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hotseat._transport import Request
-from hotseat.errors import ConfigError, HotseatError, TransportError
+from hotseat.errors import ConfigError, HotseatError, TokenError
 
 Auth = Callable[[Request], Mapping[str, str]]
 """Returns the headers that show who sends a request, such as `hotseat.sigv4.SigV4`."""
 
 
 def headers(keys: "Keys", request: Request) -> Mapping[str, str]:
-    """Return the headers for a request; raises `ConfigError`, `TransportError`."""
+    """Return the headers for a request; raises `ConfigError`, `TokenError`."""
     try:
         return keys.of(request)
     except HotseatError:
         raise
     except Exception as error:  # noqa: BLE001 (the caller's: it may tell a secret)
-        raise TransportError(
+        raise TokenError(
             f"no key could be had: {type(error).__name__} in api_key or auth"
         ) from None
 

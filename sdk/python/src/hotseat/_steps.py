@@ -16,6 +16,7 @@ from hotseat.errors import (
     DeadlineError,
     HotseatError,
     StatusError,
+    TokenError,
     TransportError,
 )
 
@@ -159,7 +160,9 @@ def _read(got: Any, over: _Over, read: Callable[[Response], T]) -> T:
 
 def _tell(guard: Guard, error: HotseatError) -> None:
     """Count what says that the service is away; a no to one request does not."""
-    if isinstance(error, TransportError) or (
+    if isinstance(error, TokenError):
+        guard.gave_up()
+    elif isinstance(error, TransportError) or (
         isinstance(error, StatusError) and error.status >= 500
     ):
         guard.failed()

@@ -6,6 +6,7 @@ window and asks about it in one request, so that twenty questions of a frame cos
 round trip; a few such threads take turns, so that one slow answer holds up no other.
 """
 
+import _thread
 import logging
 import os
 import threading
@@ -131,6 +132,8 @@ class Desk:
     _waiting: dict[Question, deque[_Item]] = field(default_factory=dict)
     _wake: threading.Condition = field(default_factory=threading.Condition)
     _threads: list[threading.Thread] = field(default_factory=list)
+    _senders: int = 0
+    """Threads that run or are about to."""
     _idle: int = 0
     _closed: bool = False
 
@@ -152,9 +155,12 @@ class Desk:
             if waiting is None:
                 waiting = self._waiting[question] = deque()
             waiting.append(_Item(given, ticket, now, now + allowed))
-            if not self._threads:
-                self._start()
             self._wake.notify()
+            if self._senders:
+                return ticket
+            self._senders = 1
+        # a thread's start is waited for until it runs: not here, in a frame
+        _thread.start_new_thread(self._start, ())
         return ticket
 
     def close(self) -> None:
@@ -163,6 +169,7 @@ class Desk:
             self._closed = True
             left, self._waiting = self._waiting, {}
             self._wake.notify_all()
+            self._wake.wait_for(lambda: len(self._threads) == self._senders, 1)
         for waiting in left.values():
             for item in waiting:
                 item.ticket.settle(None, CancelledError("the client was closed"))
@@ -171,8 +178,10 @@ class Desk:
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._work, name="hotseat-sender", daemon=True)
-        self._threads.append(thread)
         thread.start()
+        with self._wake:
+            self._threads.append(thread)
+            self._wake.notify_all()
 
     def _work(self) -> None:
         while True:
@@ -200,11 +209,13 @@ class Desk:
             if waiting:
                 self._waiting[question] = waiting  # its turn comes again, at the end
             # while this one waits for an answer, another looks after the queue
-            if not self._idle and len(self._threads) < _SENDERS and not self._closed:
-                self._start()
+            more = not self._idle and self._senders < _SENDERS and not self._closed
+            self._senders += more
             if self._waiting:
                 self._wake.notify()
-            return question, taken
+        if more:
+            self._start()
+        return question, taken
 
     def _answer(self, question: Question, taken: list[_Item]) -> None:
         """Have tickets answered: those still in time together, and the late ones."""

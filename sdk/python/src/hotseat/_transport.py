@@ -93,12 +93,16 @@ class HttpTransport:
         self, request: Request, timeout: float, error: Exception
     ) -> TransportError:
         exceptions = self._urllib3.exceptions
+        late, refused = exceptions.TimeoutError, exceptions.NewConnectionError
         # while sending, or at a proxy, the time that is over comes inside another error
-        inside = (error, *error.args, error.__cause__)
-        if any(isinstance(e, exceptions.TimeoutError | TimeoutError) for e in inside):
-            return DeadlineError(f"no answer within {timeout:.3g} s")
+        for inside in (error, *error.args, error.__cause__):
+            # urllib3 derives its error for a refused connection from that for late ones
+            if isinstance(inside, late | TimeoutError) and not isinstance(
+                inside, refused
+            ):
+                return DeadlineError(f"no answer within {timeout:.3g} s")
         if isinstance(error, exceptions.LocationValueError):
             return TransportError(f"{request.url} is no address: {error}")
-        away = exceptions.NewConnectionError | exceptions.SSLError
-        how = "cannot be reached" if isinstance(error, away) else "broke off"
+        away = isinstance(error, refused | exceptions.SSLError)
+        how = "cannot be reached" if away else "broke off"
         return TransportError(f"{request.url} {how}: {error}")

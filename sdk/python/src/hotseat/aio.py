@@ -14,88 +14,27 @@ import os
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
-
-import httpx
+from typing import Any, TypeVar
 
 from hotseat import _answer, _question
 from hotseat._address import part
 from hotseat._client import Input
 from hotseat._core import DEADLINE, Core, Given
+from hotseat._httpx import AsyncTransport, HttpxTransport
 from hotseat._keys import Auth, bearer, headers
 from hotseat._question import RAISE, question, rows_of, written
 from hotseat._steps import Call, Pause, Send, Steps, Work
-from hotseat._transport import Request, Response
+from hotseat._transport import Response
 from hotseat._types import Download, Model, Prediction
-from hotseat.errors import ConfigError, DeadlineError, HotseatError, TransportError
+from hotseat.errors import (
+    ConfigError,
+    HotseatError,
+    TokenError,
+)
 
 __all__ = ["AsyncModelServiceClient", "AsyncTransport", "HttpxTransport"]
 
 T = TypeVar("T")
-
-
-class AsyncTransport(Protocol):
-    """Something that sends requests; `hotseat.testing` has one without a network."""
-
-    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
-        """Return the response within `timeout` seconds; raises `TransportError`."""
-
-    async def aclose(self) -> None:
-        """Give back connections."""
-
-
-class HttpxTransport:
-    """Requests over an httpx client, by default one without the environment's proxies.
-
-    Raises `ConfigError`.
-    """
-
-    def __init__(
-        self,
-        proxy: str | None = None,
-        ca_file: str | os.PathLike[str] | None = None,
-        *,
-        http: httpx.AsyncClient | None = None,
-    ) -> None:
-        import ssl
-
-        try:
-            verify: Any = True
-            if ca_file is not None:
-                verify = ssl.create_default_context(cafile=os.fspath(ca_file))
-            self._http = http or httpx.AsyncClient(
-                proxy=proxy, verify=verify, trust_env=False, follow_redirects=False
-            )
-        except OSError as error:
-            raise ConfigError(f"{ca_file} holds no certificates: {error}") from None
-        except (ValueError, httpx.InvalidURL):
-            raise ConfigError("proxy is no URL, such as http://proxy:3128") from None
-
-    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
-        """See `AsyncTransport.send`."""
-        try:
-            # httpx's own limits are for each read: this one is for the whole answer
-            answer = await asyncio.wait_for(
-                self._http.request(
-                    request.method,
-                    request.url,
-                    content=request.body,
-                    headers=dict(request.headers),
-                    timeout=timeout,
-                ),
-                timeout,
-            )
-        # in Python 3.10 asyncio's is an error of its own
-        except (asyncio.TimeoutError, TimeoutError, httpx.TimeoutException) as error:  # noqa: UP041
-            raise DeadlineError(f"no answer within {timeout:.3g} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise TransportError(f"{request.url}: {error}") from error
-        names = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(answer.status_code, names, answer.content)
-
-    async def aclose(self) -> None:
-        """See `AsyncTransport.aclose`."""
-        await self._http.aclose()
 
 
 class AsyncModelServiceClient:
@@ -319,11 +258,11 @@ class AsyncModelServiceClient:
             keys = headers(self._core.keys, step.request)
         left = step.timeout - (self._core.clock() - began)
         if left <= 0:
-            raise DeadlineError("api_key or auth took all the time")
+            raise TokenError("api_key or auth took all the time")
         return await self._transport.send(step.request.signed(keys), left)
 
 
-async def _fetched(token: Callable[[], Any], timeout: float) -> Mapping[str, str]:  # noqa: ASYNC109
+async def _fetched(token: Callable[[], Any], timeout: float) -> Mapping[str, str]:
     try:
         got = token()
         if inspect.isawaitable(got):
@@ -331,9 +270,9 @@ async def _fetched(token: Callable[[], Any], timeout: float) -> Mapping[str, str
         return bearer(got)
     except HotseatError:
         raise
-    except (asyncio.TimeoutError, TimeoutError):  # noqa: UP041
-        raise DeadlineError("api_key took all the time") from None
+    except (asyncio.TimeoutError, TimeoutError):
+        raise TokenError("api_key took all the time") from None
     except Exception as error:  # noqa: BLE001 (the caller's, as in `_keys.headers`)
-        raise TransportError(
+        raise TokenError(
             f"no key could be had: {type(error).__name__} in api_key"
         ) from None

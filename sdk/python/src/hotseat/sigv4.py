@@ -10,6 +10,7 @@ has no AWS credentials to give.
 The signer is botocore's (docs.aws.amazon.com, "AWS Signature Version 4").
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,9 @@ from hotseat._transport import Request
 from hotseat.errors import ConfigError
 
 __all__ = ["SigV4"]
+
+# at DEBUG it writes the session token into the log
+logging.getLogger("botocore.auth").setLevel(logging.INFO)
 
 _SIGNED = ("content-type", "idempotency-key")
 """Beside the host and what the signer adds; what a proxy may change is left out."""

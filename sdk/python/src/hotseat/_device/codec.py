@@ -4,7 +4,9 @@ Written once more, and short, because a game carries this package and not the se
 `tests/contract/sdk/test_device.py` holds both to the same answers and refusals.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -32,18 +34,17 @@ def encode(
     if len(inputs) > limit:
         raise _too_large(f"{len(inputs)} inputs; the limit is {limit}")
     alone = len(signature["inputs"]) == 1
-    placed = list(zip(inputs, pointers, strict=True))
     tensors = {}
     for item in signature["inputs"]:
-        rows = placed
+        rows: _Rows = zip(inputs, pointers, strict=True)
         if item["form"] != "features":
-            rows = [_value(item, given, at, alone) for given, at in placed]
+            rows = starmap(partial(_value, item, alone), rows)
         tensors[item["name"]] = _FORMS[item["form"]](item, signature, rows)
     return tensors
 
 
-_Rows = Sequence[tuple[Any, str]]
-"""Values, each with the JSON pointer to it."""
+_Rows = Iterable[tuple[Any, str]]
+"""Values, each with the JSON pointer to it; the first that is wrong is told."""
 
 
 def _text(item: Json, _signature: Json, rows: _Rows) -> Array:
@@ -95,11 +96,11 @@ def _field(field: Json, given: Json, pointer: str) -> Any:
 
 
 def _tensor(item: Json, _signature: Json, rows: _Rows) -> Array:
-    shape = item["shape"][1:]
+    shape, filled = item["shape"][1:], []
     for value, at in rows:
         _check_grid(value, shape, item, at)
-    filled = np.array([value for value, _ in rows], _NUMBERS[item["datatype"]])
-    return filled.reshape(len(rows), *shape)
+        filled.append(value)
+    return np.array(filled, _NUMBERS[item["datatype"]]).reshape(len(filled), *shape)
 
 
 def _board(item: Json, signature: Json, rows: _Rows) -> Array:
@@ -122,7 +123,7 @@ _FORMS: Mapping[str, Callable[[Json, Json, _Rows], Array]] = {
 }
 
 
-def _value(item: Json, given: Any, pointer: str, alone: bool) -> tuple[Any, str]:
+def _value(item: Json, alone: bool, given: Any, pointer: str) -> tuple[Any, str]:
     """Return an input's value and where it stands; a lone input needs no name."""
     if isinstance(given, Mapping):
         pointer = f"{pointer}/{_escaped(item['name'])}"

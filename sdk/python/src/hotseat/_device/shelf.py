@@ -79,7 +79,10 @@ class Shelf:
             check_digest(self.folder_of(bundle) / file.name, file)
 
     def note(self, reference: Reference, bundle: Bundle) -> None:
-        """Note the version to use from now on, and let go of those that none names."""
+        """Note the version to use from now on."""
+        noted = self.noted(reference)
+        if noted and noted.told == bundle.told:
+            return  # a folder that came with the game may be one to read only
         path = self._note(reference)
         part = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
         try:
@@ -87,7 +90,6 @@ class Shelf:
             part.replace(path)
         except OSError as error:
             raise ConfigError(f"{self.root} cannot be written: {error}") from None
-        self._sweep(reference.model)
 
     def noted(self, reference: Reference) -> Bundle | None:
         """Return the version that was noted, if there is one."""
@@ -100,7 +102,8 @@ class Shelf:
     def _note(self, reference: Reference) -> Path:
         return self.root / reference.model / f"{reference.version}.json"
 
-    def _sweep(self, model: str) -> None:
+    def sweep(self, model: str) -> None:
+        """Let go of the versions of a model that no note names."""
         folder = self.root / model
         named = {
             str(found.version)

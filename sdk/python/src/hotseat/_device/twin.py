@@ -26,7 +26,6 @@ from hotseat._steps import Steps, Work
 from hotseat._transport import Response
 from hotseat._types import Download
 from hotseat.errors import (
-    ConfigError,
     DeadlineError,
     HotseatError,
     StatusError,
@@ -89,8 +88,7 @@ class Twins:
                 raise
             twin, is_current = kept, False
             log.warning("%s: %s answers, for: %s", text, twin.bundle.name, error)
-        with self._lock:
-            self._twins[reference] = twin
+        yield from self._put(twin)
         bundle = twin.bundle
         return Download(
             bundle.model, bundle.version, bundle.variant, shelf.folder_of(bundle),
@@ -110,8 +108,7 @@ class Twins:
                 name = twin.bundle.name
                 log.warning("%s goes on answering here, for: %s", name, error)
                 continue
-            with self._lock:
-                self._twins[twin.reference] = newer
+            yield from self._put(newer)
 
     def seconds(self, question: "Question") -> float:
         """Return what an answer from here would take; 0 where there is none."""
@@ -145,6 +142,14 @@ class Twins:
             "variant": bundle.variant,
         }
         return [{**one, **source} for one in found]
+
+    def _put(self, twin: Twin) -> Steps[None]:
+        """Let a version answer, and then go what answered before."""
+        with self._lock:
+            before = self._twins.get(twin.reference)
+            self._twins[twin.reference] = twin
+        if before is not twin:
+            yield from _worked(partial(twin.shelf.sweep, twin.bundle.model))
 
     def _find(self, question: "Question") -> Twin | None:
         if question.verb != "predict" or question.model is None:
@@ -252,9 +257,7 @@ def _piece(first: int, response: Response) -> bytes:
 
 def _is_no(error: HotseatError) -> bool:
     """Whether the service said no, which what was brought before does not undo."""
-    if isinstance(error, StatusError):
-        return error.status < 500 and error.status != 429
-    return isinstance(error, ConfigError)
+    return isinstance(error, StatusError) and error.status < 500 and error.status != 429
 
 
 def _left(clock: Callable[[], float], end: float) -> float:
