@@ -252,6 +252,7 @@ test("a search on the device leaves the frames their time", async () => {
   }));
   assert.deepEqual(sources, ["offline"]);
   assert.ok(searches > 3);
-  assert.ok(at(frames, 0.5) < 20);
+  // without a breath between its pieces a search lets no frame through at all
+  assert.ok(frames.length > 2 * searches, `${frames.length} frames for ${searches} searches`);
   await page.close();
 });

@@ -70,7 +70,7 @@ test("a search on the device finds what is won", async () => {
   state.away = true;
   const found = await client.choose(WON, { model: "connect-four", level: "best" });
   assert.equal(found.action, "3");
-  assert.equal(found.value, 1);
+  assert.ok(found.value > 0.9); // 1, where there was time to prove it
 });
 
 test("a text model answers on the device as the service does", async () => {
