@@ -42,8 +42,8 @@ clients: .venv/clients/ready ## clients of the open protocol, each in its own en
 test: $(READY) .venv/clients/ready ## all tests
 	@$(BIN)/pytest
 
-test-typescript: ## the TypeScript SDK: types, vectors, real sockets (needs Node 18+)
-	@cd sdk/typescript && npm install --silent --no-audit --no-fund && npm test
+test-typescript: $(READY) ## the TypeScript SDK: types, vectors, faults, a real browser
+	@bash sdk/typescript/test.sh
 
 unit: $(READY) ## the fast tests alone
 	@$(BIN)/pytest tests/unit
@@ -52,6 +52,8 @@ lint: $(READY) ## format, rules, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy tests/typing
+	@$(BIN)/mypy --python-version 3.10 -p hotseat
 	@$(BIN)/lint-imports
 
 fix: $(READY) ## format, and mend what can be mended
@@ -100,6 +102,12 @@ bench-cold: $(READY) ## process start to first answer, under AWS's runtime clien
 bench-image: .venv/clients/ready image ## the same, and the image under AWS's emulator
 	@$(BIN)/python benchmarks/coldstart.py --image $(or $(NAME),hotseat-function)
 
+bench-sdk: $(READY) ## what the Python SDK costs a game (JSON=--json)
+	@$(BIN)/python benchmarks/sdk.py $(JSON)
+
+game-loop: $(READY) ## a minute of a game at 60 Hz, its service cut off and back
+	@$(BIN)/python benchmarks/game_loop.py --seconds 60
+
 soak: $(READY) ## 200,000 requests in one process: does memory stay flat?
 	@$(BIN)/python benchmarks/soak.py
 
@@ -117,4 +125,4 @@ ci: lint test test-typescript synth demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help reference bench-imports bench-image bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+.PHONY: help bench-sdk game-loop reference bench-imports bench-image bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean

@@ -46,13 +46,13 @@ def test_the_readmes_python_runs(monkeypatch):
     from hotseat.testing import FakeTransport
 
     canned = FakeTransport({"label": "positive", "scores": {"positive": 1.0}})
-    monkeypatch.setattr(_client, "HttpTransport", lambda: canned)
+    monkeypatch.setattr(_client, "HttpTransport", lambda *_, **__: canned)
     blocks = [
         block
         for path in (ROOT / "README.md", ROOT / "sdk/python/README.md")
         for block in PYTHON.findall(path.read_text("utf-8"))
     ]
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
     assert len(canned.requests) == 2
