@@ -1,7 +1,7 @@
 extends Reference
 # Where a service is, and where on it a model is asked. Each returns a value or an error.
 
-const Engine_ = preload("engine.gd")
+const Platform = preload("platform.gd")
 const Failure = preload("error.gd")
 const HOME = "http://localhost:8080" # where `hotseat serve` listens
 const PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
@@ -61,7 +61,7 @@ static func part(name):
 	if text in ["", ".", ".."]:
 		return _wrong("\"%s\" names no model or version" % text)
 	var quoted = ""
-	for byte in Engine_.bytes_of(text):
+	for byte in Platform.bytes_of(text):
 		var letter = char(byte)
 		quoted += letter if byte < 128 and PLAIN.find(letter) >= 0 else "%%%02X" % byte
 	return quoted

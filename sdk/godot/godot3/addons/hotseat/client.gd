@@ -15,10 +15,10 @@ const Address = preload("address.gd")
 const Answer = preload("answer.gd")
 const Call = preload("call.gd")
 const Desk = preload("desk.gd")
-const Engine_ = preload("engine.gd")
+const Platform = preload("platform.gd")
 const Failure = preload("error.gd")
 const Guard = preload("guard.gd")
-const Json = preload("json.gd")
+const Request = preload("request.gd")
 const Ticket = preload("ticket.gd")
 const Transport = preload("transport.gd")
 const Work = preload("work.gd")
@@ -31,10 +31,11 @@ var deadline = 2.0 # seconds a call may take, with connecting and retries
 # call; else HOTSEAT_API_KEY.
 var api_key = null
 var transport = Transport.new()
-var world = Engine_.new() # clock and chance
+var world = Platform.new() # clock and chance
 var desk
 var _guard
 var _open = [] # calls under way: work, ticket, reader
+var _settled = [] # tickets that have not told it yet
 
 
 func _init(given_transport = null, given_world = null):
@@ -43,7 +44,7 @@ func _init(given_transport = null, given_world = null):
 	if given_world != null:
 		world = given_world
 	_guard = Guard.new(world)
-	desk = Desk.new(self, world)
+	desk = Desk.new(self, world, _settled)
 
 
 func _process(_delta):
@@ -62,8 +63,8 @@ func predict(input, options = {}):
 
 # Ask about many inputs in one request; the result is an array in their order.
 func predict_many(inputs, options = {}):
-	var ticket = Ticket.new("many")
-	if not Engine_.is_list(inputs):
+	var ticket = Ticket.new(_settled)
+	if not Platform.is_list(inputs):
 		ticket.settle(_wrong("inputs is a list, not one input: use predict"))
 		return ticket
 	return _start(ticket, "predict", {"inputs": inputs}, options, inputs.size())
@@ -96,7 +97,7 @@ func submit(input, options = {}):
 	if wrong == null and options.has("default"):
 		wrong = _wrong("a default is given to the ticket's result")
 	if wrong != null:
-		var ticket = Ticket.new()
+		var ticket = Ticket.new(_settled)
 		ticket.settle(wrong)
 		return ticket
 	return desk.submit(input, options)
@@ -111,7 +112,7 @@ func models():
 func card(model):
 	var named = Address.part(model)
 	if named is Failure:
-		var ticket = Ticket.new()
+		var ticket = Ticket.new(_settled)
 		ticket.settle(named)
 		return ticket
 	return _fetch("/v1/models/%s" % named, "model")
@@ -130,6 +131,7 @@ func tick():
 	for item in before:
 		if not _is_over(item):
 			_open.append(item)
+	_tell()
 
 
 # When there is something to do though nothing arrives, on the world's clock; null where
@@ -157,6 +159,7 @@ func close():
 		item.ticket.settle(Failure.new("CancelledError", why))
 	_open = []
 	transport.close()
+	_tell()
 
 
 # The work of asking a model, begun, or an error.
@@ -173,8 +176,16 @@ func work_for(verb, body, options):
 	return _work("POST", path, whole, options.get("deadline"))
 
 
+# Tell whoever waits for a ticket; held here, or Godot would lose it while it tells.
+func _tell():
+	var settled = _settled.duplicate()
+	_settled.clear()
+	for ticket in settled:
+		ticket.emit_signal("done")
+
+
 func _one(verb, body, options, shape = ""):
-	return _start(Ticket.new(shape), verb, body, options, shape)
+	return _start(Ticket.new(_settled, shape), verb, body, options, shape)
 
 
 func _start(ticket, verb, body, options, reader):
@@ -190,7 +201,7 @@ func _start(ticket, verb, body, options, reader):
 
 func _fetch(path, reader):
 	var item = {"work": _work("GET", path, null, null), "reader": reader}
-	item["ticket"] = Ticket.new()
+	item["ticket"] = Ticket.new(_settled)
 	item["began"] = world.now()
 	return _take(item)
 
@@ -249,7 +260,7 @@ func _instead(item, error):
 
 
 func _work(method, path, body, given_deadline):
-	var request = _request(method, path, body)
+	var request = Request.made(base_url, api_key, method, path, body)
 	if request is Failure:
 		return request
 	if not deadline > 0.0:
@@ -263,63 +274,23 @@ func _work(method, path, body, given_deadline):
 	return work
 
 
-func _request(method, path, body):
-	var url = base_url
-	for other in [OS.get_environment("HOTSEAT_URL"), Address.HOME]:
-		url = other if url == "" else url
-	var base = Address.parts_of(url)
-	if base is Failure:
-		return base
-	var headers = {"accept": "application/json", "user-agent": "hotseat-godot"}
-	var wrong = _add_key(headers)
-	if wrong != null:
-		return wrong
-	var data = null
-	if body != null:
-		headers["content-type"] = "application/json"
-		# the same for every try of this call, so that nothing is counted twice
-		headers["idempotency-key"] = Engine_.token()
-		var written = Json.write(body)
-		if written == null:
-			return _wrong("the input is not JSON: NaN, an object, or nested too deep")
-		data = Engine_.bytes_of(written)
-	return {"method": method, "tls": base.tls, "host": base.host, "port": base.port,
-			"path": base.path + path, "headers": headers, "body": data}
-
-
-func _add_key(headers):
-	var key = api_key
-	if Engine_.is_function(key):
-		key = Engine_.called(key)
-		headers["authorization"] = "Bearer %s" % key
-	else:
-		key = OS.get_environment("HOTSEAT_API_KEY") if key == null else key
-		if key != "":
-			headers["x-api-key"] = key
-	for byte in Engine_.bytes_of(str(key)):
-		if byte < 32 or byte > 126:
-			return _wrong("the API key has a character that no header can carry: "
-					+ "is there a line break at its end?")
-	return null
-
-
 func _with_options(options, moved, dropped):
 	var rest = options.duplicate()
 	var chosen = {}
-	for name in moved:
-		if rest.get(name) != null:
-			chosen[name] = rest[name]
-		rest.erase(name)
-	for name in dropped:
-		rest.erase(name)
+	for option in moved:
+		if rest.get(option) != null:
+			chosen[option] = rest[option]
+		rest.erase(option)
+	for option in dropped:
+		rest.erase(option)
 	rest["options"] = chosen
 	return rest
 
 
 func _unknown(options):
-	for name in options:
-		if not name in KNOWN:
-			return _wrong("there is no option \"%s\"; there are %s" % [name, KNOWN])
+	for option in options:
+		if not option in KNOWN:
+			return _wrong("there is no option \"%s\"; there are %s" % [option, KNOWN])
 	return null
 
 

@@ -15,16 +15,18 @@ var _groups = {} # what has to be the same for inputs to go in one request: its 
 var _first = null # when the oldest of them came
 var _under_way = []
 var _alone = 0
+var _settled
 
 
-func _init(client, world):
+func _init(client, world, settled):
 	_client = weakref(client) # which holds this desk
 	_world = world
+	_settled = settled
 
 
 # Take an input; returns at once.
 func submit(input, options):
-	var ticket = Ticket.new()
+	var ticket = Ticket.new(_settled)
 	var key = Json.write([options.get("model"), options.get("version"),
 			options.get("options"), options.get("player_id"), options.get("deadline")])
 	if key == null:

@@ -2,7 +2,7 @@ extends Reference
 # JSON out and in. Godot's own writer rounds to six decimals, lets NaN through and
 # leaves control characters as they are; its reader recurses as deep as it is told.
 
-const Engine_ = preload("engine.gd")
+const Platform = preload("platform.gd")
 const DEEPEST = 64
 const SHORT = 16384 # bytes: too few to nest so deep that the reader overflows
 const WHOLE = 9007199254740992.0 # 2^53: up to here a float counts
@@ -24,7 +24,7 @@ static func write(value, depth = 0):
 		return _quoted(value)
 	if value is Dictionary:
 		return _object(value, depth)
-	if Engine_.is_list(value):
+	if Platform.is_list(value):
 		return _list(value, depth)
 	return null
 
@@ -33,7 +33,7 @@ static func write(value, depth = 0):
 static func read(bytes):
 	if bytes.size() > SHORT and _is_deep(bytes):
 		return null
-	return Engine_.read_json(Engine_.text_of(bytes))
+	return Platform.read_json(Platform.text_of(bytes))
 
 
 static func _object(value, depth):
@@ -43,7 +43,7 @@ static func _object(value, depth):
 		if written == null:
 			return null
 		pairs.append("%s:%s" % [_quoted(str(key)), written])
-	return "{%s}" % Engine_.joined(pairs)
+	return "{%s}" % Platform.joined(pairs)
 
 
 static func _list(value, depth):
@@ -53,7 +53,7 @@ static func _list(value, depth):
 		if written == null:
 			return null
 		items.append(written)
-	return "[%s]" % Engine_.joined(items)
+	return "[%s]" % Platform.joined(items)
 
 
 static func _number(value):
@@ -61,9 +61,9 @@ static func _number(value):
 		return null
 	if value == floor(value) and abs(value) < WHOLE:
 		return "%d" % value
+	if abs(value) >= 1.0 and abs(value) < WHOLE:
+		return ("%.16f" % value).rstrip("0")
 	var exponent = floor(log(abs(value)) / log(10.0))
-	if exponent >= -4 and exponent < 0:
-		return "%.16f" % value
 	# in two steps: 10^-308 has no inverse
 	var half = floor(exponent / 2)
 	var digits = value / pow(10.0, half) / pow(10.0, exponent - half)

@@ -1,18 +1,19 @@
 extends Reference
 # The place of an answer that is on its way. No method here waits.
 
-signal done
+signal done # told by the client when the frame's work is done, never at once
 
 const Answer = preload("answer.gd")
 const Failure = preload("error.gd")
-const Engine_ = preload("engine.gd")
 
 var _answer = null
 var _error = null
+var _settled # the client's: it tells them in its next look, and holds them meanwhile
 var _shape
 
 
-func _init(shape = ""):
+func _init(settled, shape = ""):
+	_settled = settled
 	_shape = shape
 
 
@@ -51,5 +52,6 @@ func settle(what):
 		_error = what
 	else:
 		_answer = what
-	Engine_.later(self, "done")
+	_settled.append(self)
+	_settled = null # or each would hold the other for ever
 	return true

@@ -4,7 +4,7 @@ extends Reference
 # Any object with `send(request, timeout)` may stand here; what it returns has `poll`
 # (null, a response {status, headers, body}, or an error) and `cancel`.
 
-const Engine_ = preload("engine.gd")
+const Platform = preload("platform.gd")
 const Failure = preload("error.gd")
 const CHUNKS = 64 # read at most so many in one look, so that no frame waits for a flood
 
@@ -50,9 +50,10 @@ class Sending extends Reference:
 	var _origin
 	var _sent = false
 	var _answered = false
+	var _moved = true
 	var _status = 0
 	var _headers = {}
-	var _body = Engine_.no_bytes()
+	var _body = Platform.no_bytes()
 
 	func _init(http, request, transport, origin):
 		_request = request
@@ -61,37 +62,44 @@ class Sending extends Reference:
 		_http = http
 		if _http == null:
 			_http = HTTPClient.new()
-			Engine_.connect_http(_http, request.host, request.port, request.tls)
+			Platform.connect_http(_http, request.host, request.port, request.tls)
 
 	# A response, an error, or null while neither is there.
 	func poll():
+		var found = null
 		for _step in range(CHUNKS):
-			var before = _http.get_status()
-			if before == HTTPClient.STATUS_CONNECTED and not _sent:
-				_sent = true
-				if not _ask():
-					return _broke("the request could not be sent")
-			elif before == HTTPClient.STATUS_BODY:
-				_hear()
-				var piece = _http.read_response_body_chunk()
-				_body.append_array(piece)
-				if _http.get_status() == HTTPClient.STATUS_BODY and piece.size() == 0:
-					return null
-			elif before == HTTPClient.STATUS_CONNECTED:
-				_hear()
-				return _over()
-			elif before == HTTPClient.STATUS_DISCONNECTED and _answered:
-				return _over()
-			elif _is_waiting(before):
-				_http.poll()
-				if _http.get_status() == before:
-					return null
-			else:
-				return _broke("it cannot be reached, or it broke off")
-		return null
+			found = _look()
+			if found != null or not _moved:
+				break
+		return found
 
 	func cancel():
 		_http.close()
+
+	# One look at the connection; `_moved` says whether another may find more.
+	func _look():
+		var before = _http.get_status()
+		_moved = true
+		if before == HTTPClient.STATUS_BODY:
+			_hear()
+			var piece = _http.read_response_body_chunk()
+			_body.append_array(piece)
+			_moved = piece.size() > 0 or _http.get_status() != before
+		elif before == HTTPClient.STATUS_CONNECTED and not _sent:
+			_sent = true
+			if not _ask():
+				return _broke("the request could not be sent")
+		elif before == HTTPClient.STATUS_CONNECTED:
+			_hear()
+			return _over()
+		elif before == HTTPClient.STATUS_DISCONNECTED and _answered:
+			return _over()
+		elif _is_waiting(before):
+			_http.poll()
+			_moved = _http.get_status() != before
+		else:
+			return _broke("it cannot be reached, or it broke off")
+		return null
 
 	func _is_waiting(status):
 		return status in [HTTPClient.STATUS_RESOLVING, HTTPClient.STATUS_CONNECTING,
@@ -104,8 +112,8 @@ class Sending extends Reference:
 		var method = HTTPClient.METHOD_GET
 		if _request.method == "POST":
 			method = HTTPClient.METHOD_POST
-		var body = Engine_.no_bytes() if _request.body == null else _request.body
-		return _http.request_raw(method, _request.path, lines, body) == OK
+		var body = Platform.no_bytes() if _request.body == null else _request.body
+		return _http.request_raw(method, _request.path, Platform.lines(lines), body) == OK
 
 	func _hear():
 		if _answered or not _http.has_response():

@@ -24,7 +24,6 @@ func _init(of_call, transport, world, listener):
 # Send the first try, or hear that none may be sent.
 func begin():
 	_do(_call.begin())
-	poll()
 
 
 # Go on as far as it goes without waiting; whether it is over.

@@ -65,10 +65,5 @@ static func no_bytes():
 	return PoolByteArray()
 
 
-static func handshake_failed(http):
-	return http.get_status() == HTTPClient.STATUS_SSL_HANDSHAKE_ERROR
-
-
-# After all that this frame still does, so that whoever asked can listen first.
-static func later(object, signal_name):
-	object.call_deferred("emit_signal", signal_name)
+static func lines(texts):
+	return PoolStringArray(texts)
