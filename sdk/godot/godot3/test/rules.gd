@@ -232,6 +232,7 @@ func test_what_cannot_work_is_told_at_once():
 	var server = Fakes.new([])
 	var client = server.client
 	for ticket in [client.predict("x", {"modle": "a"}), client.predict("x", {"version": 1}),
+			client.explain("x", {}), client.choose([0], {}), client.generate({}, {}),
 			client.predict(NAN), client.predict("x", {"deadline": INF}),
 			client.predict("x", {"deadline": NAN}), client.predict_many("abc"),
 			client.submit("x", {"default": "ok"}), client.submit(NAN),

@@ -72,7 +72,7 @@ func predict_many(inputs, options = {}):
 
 # Ask why: the prediction, with `parts` and what each of them weighs.
 func explain(input, options):
-	return _one("explain", {"input": input}, options)
+	return _one("explain", {"input": input}, options, "", true)
 
 
 # Ask a policy what to do: `action`, and every legal one's probability. `options` may
@@ -82,12 +82,12 @@ func choose(board, options):
 	if options.get("legal") != null:
 		given["legal"] = options.legal
 	return _one("predict", {"input": given},
-			_with_options(options, ["level", "temperature", "seed"], ["legal"]), "action")
+			_with_options(options, ["level", "temperature", "seed"], ["legal"]), "action", true)
 
 
 # Ask for a generated `item`; the same `seed` and wishes give the same one.
 func generate(wishes, options):
-	return _one("predict", {"input": wishes}, _with_options(options, ["seed"], []), "item")
+	return _one("predict", {"input": wishes}, _with_options(options, ["seed"], []), "item", true)
 
 
 # Ask from a game loop: what is submitted within a few milliseconds is one request. It
@@ -184,8 +184,12 @@ func _tell():
 		ticket.emit_signal("done")
 
 
-func _one(verb, body, options, shape = ""):
-	return _start(Ticket.new(_settled, shape), verb, body, options, shape)
+func _one(verb, body, options, shape = "", named = false):
+	var ticket = Ticket.new(_settled, shape)
+	if named and options.get("model") == null: # the service has no default for this
+		ticket.settle(_wrong("name the model that is asked: give model"))
+		return ticket
+	return _start(ticket, verb, body, options, shape)
 
 
 func _start(ticket, verb, body, options, reader):

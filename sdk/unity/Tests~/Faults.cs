@@ -1,0 +1,1 @@
+namespace Hotseat.Tests { internal static class Faults { public static void Run(string a) { } } }

@@ -1,0 +1,1 @@
+namespace Hotseat.Tests { internal static class Live { public static void Run(string a) { } } }

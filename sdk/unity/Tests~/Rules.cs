@@ -1,0 +1,1 @@
+namespace Hotseat.Tests { internal static class Rules { } }
