@@ -1,1 +1,369 @@
-namespace Hotseat.Tests { internal static class Rules { } }
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Hotseat.Tests
+{
+    /// <summary>The rules that no vector tells: tickets, the circuit, addresses, keys.</summary>
+    internal static class Rules
+    {
+        private const string Good = "{\"status\":200,\"body\":{\"label\":\"a\"}}";
+
+        public static void An_answer_that_is_none_is_a_transport_error()
+        {
+            foreach (var text in new[]
+            {
+                "", "[]", "null", "{}", "{\\\"label\\\":null}", "<html>", "{\\\"label\\\":",
+                "{\\\"label\\\":3}", "{\\\"label\\\":\\\"a\\\",\\\"scores\\\":3}", "{\\\"item\\\":3}",
+                "{\\\"value\\\":1,\\\"version\\\":\\\"x\\\"}", "{\\\"item\\\":[1]}",
+                "{\\\"value\\\":1,\\\"scores\\\":{\\\"a\\\":null}}",
+            })
+            {
+                var server = Server.Of($"{{\"status\":200,\"text\":\"{text}\"}}");
+                var options = new CallOptions { Deadline = 0.0001 };
+                var ticket = server.Client().Predict("x", options);
+                Program.Fails(text, "TransportError", () => ticket.Result());
+                Program.Check("a default meanwhile", ticket.Result("ok").IsDefault);
+            }
+        }
+
+        public static void Half_a_batch_or_catalogue_is_a_transport_error()
+        {
+            foreach (var text in new[]
+            {
+                "{}", "{\"predictions\":null}", "{\"predictions\":[{\"label\":\"a\"}]}",
+                "{\"predictions\":[{\"label\":\"a\"},{}]}", "{\"predictions\":[\"a\",\"b\"]}",
+            })
+            {
+                var answer = (Dictionary<string, object>)Json.Read(text);
+                Program.Fails(text, "TransportError", () => Answer.Predictions(answer, 2, 0));
+            }
+            foreach (var text in new[]
+            {
+                "{}", "{\"models\":[{}]}", "{\"models\":{\"a\":1}}",
+                "{\"models\":[{\"name\":\"a\",\"kind\":\"b\",\"version\":null}]}",
+            })
+            {
+                var answer = (Dictionary<string, object>)Json.Read(text);
+                Program.Fails(text, "TransportError", () => Answer.Models(answer));
+            }
+        }
+
+        public static void The_circuit_opens_and_one_call_looks()
+        {
+            var server = Server.Of();
+            var heard = new List<string>();
+            var client = server.Client(new ClientOptions { Hook = call => heard.Add(call.Error) });
+            for (var call = 0; call < 5; call++)
+            {
+                server.Settle(client, client.Predict("x", new CallOptions { Deadline = 0.001 }));
+            }
+            Program.Same("openings", client.Openings, 1);
+            var sent = server.Requests.Count;
+            Program.Fails("refused", "CircuitOpenError", () => client.Predict("x").Result());
+            var standIn = client.PredictAsync("x", new CallOptions { Default = "ok" }).Result;
+            Program.Same("a default", standIn.Label, "ok");
+            Program.Same("nobody was asked", server.Requests.Count, sent);
+            Program.Same("the hook heard", heard.Last(), "CircuitOpenError");
+            server.Now += 1.5;
+            server.Answers.Enqueue((Dictionary<string, object>)Json.Read(Good));
+            Program.Same("one call looks", client.Predict("x").Result().Label, "a");
+        }
+
+        public static void The_retry_budget_ends()
+        {
+            var server = Server.Of();
+            var client = server.Client();
+            server.Settle(client, client.Predict("x", new CallOptions { Deadline = 80000 }));
+            Program.Same("one try and ten more", server.Requests.Count, 11);
+        }
+
+        public static void A_frames_inputs_are_one_request()
+        {
+            var labels = string.Join(",", Enumerable.Range(0, 20).Select(at => $"{{\"label\":\"{at}\"}}"));
+            var server = Server.Of($"{{\"status\":200,\"body\":{{\"predictions\":[{labels}]}}}}");
+            var client = server.Client();
+            var options = new CallOptions { Model = "chat" };
+            var tickets = Enumerable.Range(0, 20).Select(at => client.Submit($"line {at}", options)).ToList();
+            Program.Check("not yet", !tickets[0].Ready);
+            Program.Fails("says so", "NotReadyError", () => tickets[0].Result());
+            Program.Check("a default meanwhile", tickets[0].Result("ok").IsDefault);
+            server.Settle(client, tickets[19]);
+            Program.Same("one request", server.Requests.Count, 1);
+            Program.Same("each its own", tickets.Select(ticket => ticket.Result().Label).ToList(),
+                Enumerable.Range(0, 20).Select(at => at.ToString()).ToList());
+        }
+
+        public static void A_batch_holds_no_more_than_it_may()
+        {
+            var answer = "{\"status\":200,\"body\":{\"predictions\":[{\"label\":\"a\"},{\"label\":\"b\"}]}}";
+            var server = Server.Of(answer, answer);
+            var client = server.Client(new ClientOptions { Batch = 2 });
+            var tickets = Enumerable.Range(0, 4).Select(at => client.Submit("x")).ToList();
+            tickets.ForEach(ticket => server.Settle(client, ticket));
+            Program.Same("two requests", server.Requests.Count, 2);
+            Program.Same("in order", string.Concat(tickets.Select(one => one.Result().Label)), "abab");
+        }
+
+        public static void Different_questions_do_not_share_a_request()
+        {
+            var answer = "{\"status\":200,\"body\":{\"predictions\":[{\"label\":\"a\"}]}}";
+            var server = Server.Of(answer, answer, answer);
+            var client = server.Client();
+            var tickets = new[]
+            {
+                client.Submit("x", new CallOptions { Model = "a" }),
+                client.Submit("x", new CallOptions { Model = "b" }),
+                client.Submit("x", new CallOptions { Model = "b", Seed = 1 }),
+            };
+            foreach (var ticket in tickets) server.Settle(client, ticket);
+            Program.Same("three requests", server.Requests.Count, 3);
+        }
+
+        public static void One_bad_input_does_not_spoil_the_others()
+        {
+            var bad = "{\"status\":422,\"body\":{\"code\":\"c\",\"pointer\":\"/inputs/1\"}}";
+            var good = "{\"status\":200,\"body\":{\"predictions\":[{\"label\":\"a\"}]}}";
+            var server = Server.Of(bad, good, bad, good);
+            var client = server.Client();
+            var tickets = new[] { "a", "", "b" }.Select(text => client.Submit(text)).ToList();
+            tickets.ForEach(ticket => server.Settle(client, ticket));
+            Program.Same("first", tickets[0].Result().Label, "a");
+            Program.Fails("bad", "BadInputError", () => tickets[1].Result());
+            Program.Same("last", tickets[2].Result().Label, "a");
+        }
+
+        public static void Cancelled_and_closed_tickets_settle_at_once()
+        {
+            var server = Server.Of();
+            var client = server.Client();
+            var cancelled = client.Submit("x");
+            Program.Check("was open", cancelled.Cancel() && !cancelled.Cancel());
+            Program.Fails("cancelled", "CancelledError", () => cancelled.Result());
+            server.Now += 1;
+            client.Tick();
+            Program.Same("nobody is asked", server.Requests.Count, 0);
+            var open = client.Submit("y");
+            client.Dispose();
+            Program.Fails("closed", "CancelledError", () => open.Result());
+            Program.Fails("for good", "CancelledError", () => client.Submit("z").Result());
+            Program.Fails("for good", "CancelledError", () => client.Predict("z").Result());
+            Program.Fails("for good", "CancelledError",
+                () => client.PredictAsync("z").GetAwaiter().GetResult());
+        }
+
+        public static void A_transport_that_never_ends_is_left_at_the_deadline()
+        {
+            var stuck = new Stuck();
+            using (var client = new ModelServiceClient(new ClientOptions { Transport = stuck }))
+            {
+                var options = new CallOptions { Deadline = 0.1 };
+                Program.Fails("a task", "DeadlineError",
+                    () => client.PredictAsync("x", options).GetAwaiter().GetResult());
+                var ticket = client.Predict("x", options);
+                var end = DateTime.UtcNow.AddSeconds(5);
+                while (!ticket.Ready && DateTime.UtcNow < end) Thread.Sleep(1);
+                Program.Fails("a ticket", "DeadlineError", () => ticket.Result());
+                Program.Same("both were told to stop", stuck.Stopped, 2);
+                using (var source = new CancellationTokenSource(50))
+                {
+                    var cancelled = new CallOptions { Cancel = source.Token, Default = "ok" };
+                    Program.Fails("cancelled", "CancelledError",
+                        () => client.PredictAsync("x", cancelled).GetAwaiter().GetResult());
+                }
+            }
+        }
+
+        public static void What_a_transport_throws_is_a_transport_error()
+        {
+            using (var client = new ModelServiceClient(new ClientOptions { Transport = new Broken() }))
+            {
+                var options = new CallOptions { Deadline = 0.05 };
+                Program.Fails("a task", "TransportError",
+                    () => client.PredictAsync("x", options).GetAwaiter().GetResult());
+            }
+        }
+
+        public static void A_coroutine_goes_on_when_the_answer_is_there()
+        {
+            var server = Server.Of(Good);
+            var found = "";
+            var frames = Coroutine(server.Client(), label => found = label);
+            while (frames.MoveNext())
+            {
+                var inner = frames.Current as IEnumerator; // as Unity does
+                while (inner != null && inner.MoveNext()) Thread.Sleep(1);
+            }
+            Program.Same("label", found, "a");
+        }
+
+        private static IEnumerator Coroutine(ModelServiceClient client, Action<string> told)
+        {
+            var ticket = client.Predict("x");
+            yield return ticket;
+            told(ticket.Result().Label);
+        }
+
+        public static void Addresses_that_cannot_work_are_refused()
+        {
+            foreach (var url in new[]
+            {
+                "game.example", "ftp://x", "http://", "http://x:99999", "http://x?a", "http://[x",
+                "https://ada:s3cret@x", "http://x#a", "/models",
+            })
+            {
+                try
+                {
+                    new ModelServiceClient(url);
+                    Program.Check(url, false);
+                }
+                catch (ConfigError error)
+                {
+                    Program.Check("not shown", !error.ToString().Contains("s3cret"), error);
+                }
+            }
+            foreach (var name in new[] { "", ".", ".." })
+            {
+                Program.Fails("no name", "ConfigError", () => Address.Part(name));
+            }
+            Program.Same("quoted", Address.Part("é/ö"), "%C3%A9%2F%C3%B6");
+            Program.Same("no slash", new ModelServiceClient("https://x/prod/").BaseUrl, "https://x/prod");
+        }
+
+        public static void A_key_goes_along_and_is_shown_nowhere()
+        {
+            var server = Server.Of("{\"status\":403,\"body\":{\"message\":\"Forbidden\"}}", Good);
+            var client = server.Client(new ClientOptions { ApiKey = "s3cret" });
+            var error = client.Predict("x").Error;
+            Program.Same("sent", server.Requests[0].Headers["x-api-key"], "s3cret");
+            Program.Check("not shown", !(client.ToString() + error).Contains("s3cret"), error);
+            Program.Same("says", error.Message, "403: Forbidden");
+            foreach (var key in new[] { "s3cret\n", "密s3cret" })
+            {
+                var options = new ClientOptions { ApiKey = key, BaseUrl = "http://x" };
+                try
+                {
+                    new ModelServiceClient(options);
+                    Program.Check("refused", false);
+                }
+                catch (ConfigError refused)
+                {
+                    Program.Check("not shown", !refused.ToString().Contains("s3cret"));
+                }
+            }
+            var tokens = 0;
+            var player = server.Client(new ClientOptions { Token = () => $"token-{++tokens}" });
+            player.Predict("x");
+            Program.Same("a token", server.Requests[1].Headers["authorization"], "Bearer token-1");
+        }
+
+        public static void What_cannot_work_is_told_at_once()
+        {
+            var server = Server.Of();
+            var client = server.Client();
+            foreach (var options in new[]
+            {
+                new CallOptions { Version = 1 }, new CallOptions { Deadline = double.NaN },
+                new CallOptions { Deadline = double.PositiveInfinity }, new CallOptions { Model = ".." },
+                new CallOptions { Version = 1, Default = "ok" },
+            })
+            {
+                Program.Fails("a ticket", "ConfigError", () => client.Predict("x", options).Result());
+                Program.Fails("a task", "ConfigError",
+                    () => client.PredictAsync("x", options).GetAwaiter().GetResult());
+            }
+            Program.Fails("one text", "ConfigError", () => client.PredictMany("abc").Result());
+            Program.Fails("no JSON", "ConfigError", () => client.Submit(new object()).Result());
+            Program.Fails("no model", "ConfigError", () => client.Explain("x", null).Result());
+            Program.Fails("no model", "ConfigError", () => client.Choose(new[] { 0 }, null).Result());
+            Program.Fails("a client", "ConfigError",
+                () => server.Client(new ClientOptions { Deadline = 0 }));
+            Program.Same("nobody was asked", server.Requests.Count, 0);
+            var late = client.Predict("x", new CallOptions { Deadline = -0.1, Default = "ok" });
+            Program.Check("no time left", late.Result().IsDefault);
+        }
+
+        public static void A_card_and_readiness()
+        {
+            var server = Server.Of(
+                "{\"status\":200,\"body\":{\"name\":\"m\",\"kind\":\"policy\",\"version\":2,\"card\":\"# m\"}}",
+                "{\"status\":200,\"body\":{\"ready\":true}}", "{\"status\":404,\"text\":\"\"}");
+            var client = server.Client();
+            Program.Same("card", client.Card("m").Result().Raw["card"], "# m");
+            Program.Same("ready", client.IsReady().Result(), true);
+            Program.Same("not ready", client.IsReadyAsync().Result, false);
+        }
+
+        public static void Threads_share_a_client()
+        {
+            using (var client = new ModelServiceClient(new ClientOptions { Transport = new Echo() }))
+            {
+                var wrong = 0;
+                var threads = Enumerable.Range(0, 8).Select(thread => new Thread(() =>
+                {
+                    for (var at = 0; at < 200; at++)
+                    {
+                        var text = $"{thread}-{at}";
+                        var ticket = client.Submit(text);
+                        while (!ticket.Ready) Thread.Yield();
+                        if (ticket.Result("none").Label != text) Interlocked.Increment(ref wrong);
+                    }
+                })).ToList();
+                threads.ForEach(thread => thread.Start());
+                threads.ForEach(thread => thread.Join());
+                Program.Same("each has its own answer", wrong, 0);
+            }
+        }
+
+        /// <summary>Never answers, and hears that it may stop.</summary>
+        private sealed class Stuck : ITransport
+        {
+            public int Stopped;
+
+            public Task<Response> Send(Request request, double seconds, CancellationToken cancel)
+            {
+                cancel.Register(() => Interlocked.Increment(ref Stopped));
+                return new TaskCompletionSource<Response>().Task;
+            }
+
+            public void Dispose()
+            {
+            }
+        }
+
+        private sealed class Broken : ITransport
+        {
+            public Task<Response> Send(Request request, double seconds, CancellationToken cancel)
+            {
+                throw new InvalidOperationException("not mine");
+            }
+
+            public void Dispose()
+            {
+            }
+        }
+
+        /// <summary>Answers each input with itself, a moment later.</summary>
+        private sealed class Echo : ITransport
+        {
+            public async Task<Response> Send(Request request, double seconds, CancellationToken cancel)
+            {
+                await Task.Delay(1);
+                var body = (Dictionary<string, object>)Json.Read(
+                    System.Text.Encoding.UTF8.GetString(request.Body));
+                var labels = ((List<object>)body["inputs"])
+                    .Select(text => new Dictionary<string, object> { ["label"] = text }).ToList();
+                var written = Json.Write(new Dictionary<string, object> { ["predictions"] = labels });
+                return new Response(
+                    200, new Dictionary<string, string>(), System.Text.Encoding.UTF8.GetBytes(written));
+            }
+
+            public void Dispose()
+            {
+            }
+        }
+    }
+}
