@@ -1,8 +1,8 @@
-"""Write the addon for Godot 4 from the one for Godot 3: ``python sdk/godot/translate.py``.
+"""Write the addon for Godot 4 from the one for Godot 3.
 
-All that the two engines do differently stands in platform.gd, plugin.gd and the example,
-which are written by hand for each. Every other file is the same but for the name of the
-class that counts references.
+Run as ``python sdk/godot/translate.py``. All that the two engines do differently stands
+in platform.gd, plugin.gd and the example, which are written by hand for each. Every
+other file is the same but for the name of the class that counts references.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What every engine's SDK is held against: a real service, and servers that misbehave."""
+"""What an engine's SDK is held against: a service, and servers that misbehave."""
 
 import contextlib
 import json

@@ -68,3 +68,24 @@ def test_faults_end_in_time(godot, faults):
 def test_a_live_service_is_asked(godot, service):
     """Text, features, a board, many, tickets, a refusal; a default when it is away."""
     godot("live", HOTSEAT_LIVE=service, HOTSEAT_URL=service)
+
+
+@pytest.mark.parametrize("document", ["sdk/godot/README.md", "docs/games.md"])
+def test_what_is_shown_is_read(need, tmp_path, document):
+    """The quick starts are scripts that Godot reads, of fifteen lines at most."""
+    text = (ROOT / document).read_text("utf-8")
+    (shown,) = re.findall(r"```gdscript\n(.*?)```", text, re.DOTALL)
+    around = (
+        "extends Node\nvar board\nfunc play(_a): pass\nfunc show_line(_a, _b): pass\n"
+    )
+    (tmp_path / "project.godot").write_text("config_version=4\n")
+    (tmp_path / "shown.gd").write_text(around + shown, "utf-8")
+    done = subprocess.run(
+        [need("godot3-server", "test-godot"), "--path", tmp_path, "--check-only",
+         "-s", "shown.gd"],
+        capture_output=True, text=True, timeout=60, check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "Parse Error" not in done.stdout + done.stderr, done.stderr
+    assert len(shown.splitlines()) <= 15

@@ -14,32 +14,43 @@ UNITY = ROOT / "sdk/unity"
 COMPILE = ("-langversion:7.2", "-warn:4", "-warnaserror", "-r:System.Net.Http.dll")
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    """The SDK and its tests as one program."""
-    program = tmp_path_factory.mktemp("unity") / "Tests.exe"
-    sources = [*UNITY.glob("Runtime/*.cs"), *UNITY.glob("Tests~/*.cs")]
+CLASS = """
+using System.Collections; using System.Threading.Tasks; using Hotseat;
+sealed class Shown {
+    void Show(string line, bool hidden) { }
+    void Play(string action) { }
+    %s
+}
+"""
+
+
+def compiled(program, *sources, options=()):
+    """Compile the SDK with more sources; returns the program."""
     done = subprocess.run(
-        ["mcs", *COMPILE, "-debug", f"-out:{program}", *sources],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+        ["mcs", *COMPILE, *options, "-debug", f"-out:{program}",
+         *UNITY.glob("Runtime/*.cs"), *sources],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return program
 
 
-@pytest.fixture
-def run(need, request):
-    """Run a suite of the SDK's tests; what it prints, where all of them hold."""
-    mono = need("mono", "test-unity")
-    need("mcs", "test-unity")
-    program = request.getfixturevalue("compiled")
+@pytest.fixture(scope="module")
+def tests(tmp_path_factory):
+    """The SDK and its tests as one program."""
+    program = tmp_path_factory.mktemp("unity") / "Tests.exe"
+    return compiled(program, *UNITY.glob("Tests~/*.cs"))
 
-    def run(*words):
+
+@pytest.fixture
+def mono(need):
+    """Run a program; what it prints, where all of its tests hold."""
+    command = need("mono", "test-unity")
+    need("mcs", "test-unity")
+
+    def run(program, *words):
         done = subprocess.run(
-            [mono, "--debug", program, *words],
+            [command, "--debug", program, *words],
             capture_output=True,
             text=True,
             timeout=120,
@@ -52,6 +63,13 @@ def run(need, request):
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def run(mono, request):
+    """Run a suite of the SDK's tests."""
+    program = request.getfixturevalue("tests")
+    return lambda *words: mono(program, *words)
 
 
 def test_every_vector_is_replayed(run):
@@ -72,3 +90,23 @@ def test_faults_end_in_time(run, faults):
 def test_a_live_service_is_asked(run, service):
     """Text, features, a board, many, tickets, a refusal; a default when it is away."""
     run("live", service)
+
+
+def test_unitys_own_door_and_the_sample_work(mono, tmp_path):
+    """What stands behind Unity's defines, against a stand-in for Unity."""
+    stub = (*UNITY.glob("Samples~/*/*.cs"), *UNITY.glob("Tests~/Stub/*.cs"))
+    unity = ("-d:UNITY_2020_2_OR_NEWER", "-nowarn:0649")
+    mono(compiled(tmp_path / "Stub.exe", *stub, options=unity))
+    compiled(tmp_path / "Web.exe", *stub, options=(*unity, "-d:UNITY_WEBGL"))
+
+
+@pytest.mark.parametrize("document", ["sdk/unity/README.md", "docs/games.md"])
+def test_what_is_shown_compiles(mono, tmp_path, document):
+    """The quick starts are programs, of fifteen lines at most."""
+    assert mono
+    text = (ROOT / document).read_text("utf-8")
+    (shown,) = re.findall(r"```cs\n(.*?)```", text, re.DOTALL)
+    source = tmp_path / "Shown.cs"
+    source.write_text(CLASS % shown, "utf-8")
+    compiled(tmp_path / "Shown.dll", source, options=("-target:library",))
+    assert len(shown.splitlines()) <= 15
