@@ -1,4 +1,3 @@
-using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.Threading;
@@ -12,11 +11,11 @@ namespace Hotseat.Tests
     internal static class Faults
     {
         private const double Deadline = 0.4;
-        private const double Late = 0.25; // a machine that does much else is late by so much
+        private const double Late = 0.5; // a machine that does much else is late by so much
 
         public static void Run(string given)
         {
-            var slowest = TimeSpan.Zero;
+            var looks = new List<double>();
             foreach (Dictionary<string, object> fault in (List<object>)Json.Read(given))
             {
                 var name = (string)fault["name"];
@@ -33,8 +32,7 @@ namespace Hotseat.Tests
                         Thread.Sleep(4);
                         var before = watch.Elapsed;
                         client.Tick();
-                        var took = watch.Elapsed - before;
-                        if (took > slowest) slowest = took;
+                        looks.Add((watch.Elapsed - before).TotalMilliseconds);
                     }
                     var seconds = watch.Elapsed.TotalSeconds;
                     Program.Check(name + " ticket", wanted.IsInstanceOfType(ticket.Error), ticket.Error);
@@ -44,8 +42,7 @@ namespace Hotseat.Tests
                     Program.Check(name + " in time", seconds < Deadline + Late, $"{seconds} s");
                 }
             }
-            Console.WriteLine($"  the slowest look took {slowest.TotalMilliseconds} ms");
-            Program.Check("no frame waits", slowest.TotalMilliseconds < 50, slowest);
+            Program.Quick("a look", looks, 4);
         }
     }
 }

@@ -43,6 +43,20 @@ namespace Hotseat.Tests
             Check(name, Equal(found, wanted), $"{Shown(found)} is not {Shown(wanted)}");
         }
 
+        /// <summary>
+        /// Half of what took so many milliseconds took less than `most`: of a machine that
+        /// does much else, the slowest say little.
+        /// </summary>
+        public static void Quick(string name, List<double> took, double most)
+        {
+            took.Sort();
+            var usual = took[took.Count / 2];
+            Console.WriteLine(
+                $"  {name}: half {usual:0.###} ms, 95 % {took[took.Count * 95 / 100]:0.###} ms, "
+                + $"all {took[took.Count - 1]:0.###} ms");
+            Check(name + " is quick", usual < most, usual);
+        }
+
         /// <summary>What an action fails with, by class.</summary>
         public static void Fails(string name, string wanted, Action action)
         {

@@ -73,6 +73,76 @@ namespace Hotseat.Tests
             Program.Same("one call looks", client.Predict("x").Result().Label, "a");
         }
 
+        public static void The_circuit_breaker_by_its_steps()
+        {
+            var now = 100.0;
+            var guard = new Guard(() => now);
+            var step = 0;
+            // what is heard; whether a call is admitted then; how often it opened
+            Action<Action, bool, int> after = (heard, admitted, openings) =>
+            {
+                heard();
+                Program.Same($"step {++step}", guard.Admit(), admitted);
+                Program.Same($"openings at {step}", guard.Openings, openings);
+            };
+            for (var failure = 0; failure < 4; failure++) after(guard.Failed, true, 0);
+            after(guard.Failed, false, 1);
+            after(() => now += 0.9, false, 1);
+            after(() => now += 0.2, true, 1);
+            after(() => { }, false, 1); // one looks, and no other
+            after(guard.Failed, false, 2);
+            after(() => now += 1.9, false, 2);
+            after(() => now += 0.2, true, 2);
+            after(guard.GaveUp, true, 2); // nobody heard what the look found: another may
+            after(guard.Failed, false, 3);
+            after(guard.Failed, false, 3); // was under way before
+            after(() => now += 3.9, false, 3);
+            after(() => now -= 1000, true, 3); // a clock that jumps back
+            after(guard.Succeeded, true, 3);
+            for (var failure = 0; failure < 4; failure++) after(guard.Failed, true, 3);
+            after(guard.Failed, false, 4);
+            after(() => now += 1.1, true, 4); // closing it made the pause short again
+            for (var look = 0; look < 10; look++)
+            {
+                after(guard.Failed, false, 5 + look);
+                after(() => now += 30.1, true, 5 + look); // the longest pause
+            }
+        }
+
+        public static void A_success_gives_a_tenth_of_a_retry_back()
+        {
+            var guard = new Guard(() => 0);
+            for (var token = 0; token < 11; token++) Program.Same("token", guard.MayRetry(), token < 10);
+            for (var success = 0; success < 10; success++) guard.Succeeded();
+            Program.Check("one more", guard.MayRetry() && !guard.MayRetry());
+        }
+
+        public static void Four_requests_go_at_a_time()
+        {
+            var stuck = new Stuck();
+            var options = new ClientOptions { Transport = stuck, Batch = 1, Window = 0 };
+            var client = new ModelServiceClient(options);
+            var tickets = Enumerable.Range(0, 9).Select(_ => client.Submit("x")).ToList();
+            client.Tick();
+            client.Tick();
+            Program.Same("under way", stuck.Sent, 4);
+            tickets[0].Cancel();
+            client.Tick();
+            Program.Same("one more", stuck.Sent, 5);
+            client.Dispose();
+            Program.Check("all settled", tickets.TrueForAll(ticket => ticket.IsSettled));
+            Program.Same("all were told to stop", stuck.Stopped, 5);
+        }
+
+        public static void A_retry_after_of_0_becomes_no_storm()
+        {
+            var server = Server.Of(
+                "{\"status\":503,\"headers\":{\"retry-after\":\"0\"},\"text\":\"\"}", Good);
+            var client = server.Client();
+            server.Settle(client, client.Predict("x"));
+            Program.Check("waits", Math.Abs(server.Waits.Single() - 0.025) < 1e-6);
+        }
+
         public static void The_retry_budget_ends()
         {
             var server = Server.Of();
@@ -179,11 +249,11 @@ namespace Hotseat.Tests
 
         public static void What_a_transport_throws_is_a_transport_error()
         {
-            using (var client = new ModelServiceClient(new ClientOptions { Transport = new Broken() }))
+            var given = new ClientOptions { Transport = new Broken(), Deadline = 60, Random = () => 0 };
+            using (var client = new ModelServiceClient(given))
             {
-                var options = new CallOptions { Deadline = 0.05 };
                 Program.Fails("a task", "TransportError",
-                    () => client.PredictAsync("x", options).GetAwaiter().GetResult());
+                    () => client.PredictAsync("x").GetAwaiter().GetResult());
             }
         }
 
@@ -322,9 +392,11 @@ namespace Hotseat.Tests
         private sealed class Stuck : ITransport
         {
             public int Stopped;
+            public int Sent;
 
             public Task<Response> Send(Request request, double seconds, CancellationToken cancel)
             {
+                Sent++;
                 cancel.Register(() => Interlocked.Increment(ref Stopped));
                 return new TaskCompletionSource<Response>().Task;
             }

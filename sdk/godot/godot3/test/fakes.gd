@@ -10,6 +10,7 @@ var answers = []
 var requests = []
 var waits = []
 var client
+var slow = false # nothing arrives while it is set
 
 
 func _init(given_answers, given_draws = []):
@@ -59,6 +60,8 @@ class Sending extends Reference:
 		_timeout = timeout
 
 	func poll():
+		if _server.slow:
+			return null
 		if _answer == null:
 			return Failure.new("TransportError", "the vector has no further answer")
 		_server.at += _answer.get("takes", 0.0)

@@ -6,6 +6,7 @@ const Answer = preload("res://addons/hotseat/answer.gd")
 const Client = preload("res://addons/hotseat/client.gd")
 const Failure = preload("res://addons/hotseat/error.gd")
 const Fakes = preload("fakes.gd")
+const Guard = preload("res://addons/hotseat/guard.gd")
 const Json = preload("res://addons/hotseat/json.gd")
 
 var _tests
@@ -84,6 +85,73 @@ func test_the_circuit_opens_and_one_call_looks():
 	var looked = server.client.predict("x")
 	server.settle(looked)
 	_tests.same("one call looks", looked.result().label, "a")
+	server.client.free()
+
+
+func test_the_circuit_breaker_by_its_steps():
+	var world = Fakes.new([])
+	var guard = Guard.new(world)
+	# what is heard, or seconds that pass; whether a call is admitted then; openings
+	var steps = [["failed", true, 0], ["failed", true, 0], ["failed", true, 0],
+			["failed", true, 0], ["failed", false, 1], [0.9, false, 1], [0.2, true, 1],
+			[0.0, false, 1], # one looks, and no other
+			["failed", false, 2], [1.9, false, 2], [0.2, true, 2],
+			["gave_up", true, 2], # nobody heard what the look found: another may
+			["failed", false, 3], ["failed", false, 3], # was under way before
+			[3.9, false, 3], [-1000.0, true, 3], # a clock that jumps back
+			["succeeded", true, 3], ["failed", true, 3], ["failed", true, 3],
+			["failed", true, 3], ["failed", true, 3], ["failed", false, 4],
+			[1.1, true, 4]] # closing it made the pause short again
+	for step in steps:
+		if step[0] is String:
+			guard.call(step[0])
+		else:
+			world.at += step[0]
+		_tests.same("after %s" % [step], [guard.admit(), guard.openings], [step[1], step[2]])
+	for _look in range(10):
+		guard.failed()
+		_tests.check("left alone", not guard.admit())
+		world.at += 30.1 # the longest pause
+		_tests.check("looked at again", guard.admit())
+	world.client.free()
+
+
+func test_a_success_gives_a_tenth_of_a_retry_back():
+	var world = Fakes.new([])
+	var guard = Guard.new(world)
+	for at in range(11):
+		_tests.same("token %d" % at, guard.may_retry(), at < 10)
+	for _success in range(10):
+		guard.succeeded()
+	_tests.check("one more", guard.may_retry() and not guard.may_retry())
+	world.client.free()
+
+
+func test_a_request_holds_no_more_than_a_batch_and_four_go_at_a_time():
+	var server = Fakes.new([])
+	for _request in range(6):
+		server.answers.append({"status": 200, "takes": 1.0,
+				"body": {"predictions": [{"label": "a"}, {"label": "b"}]}})
+	server.client.desk.batch = 2
+	server.slow = true
+	var tickets = []
+	for _at in range(12):
+		tickets.append(server.client.submit("x"))
+	server.at += 0.01
+	server.client.tick()
+	_tests.same("at a time", server.requests.size(), 4)
+	server.slow = false
+	server.settle(tickets[11])
+	_tests.same("requests", server.requests.size(), 6)
+	_tests.same("in order", tickets[10].result().label + tickets[11].result().label, "ab")
+	server.client.free()
+
+
+func test_a_retry_after_of_0_becomes_no_storm():
+	var server = Fakes.new([{"status": 503, "headers": {"retry-after": "0"}, "text": ""},
+			{"status": 200, "body": {"label": "a"}}])
+	server.settle(server.client.predict("x"))
+	_tests.check("waits", abs(server.waits[0] - 0.025) < 1e-6, "%s" % [server.waits])
 	server.client.free()
 
 

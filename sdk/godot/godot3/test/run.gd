@@ -26,6 +26,16 @@ func same(name, found, wanted):
 	check(name, equal(found, wanted), "%s is not %s" % [found, wanted])
 
 
+# Half of what took so many microseconds took less than `most`: of a machine that does
+# much else, the slowest say little.
+func quick(name, took, most):
+	took.sort()
+	var usual = took[took.size() / 2]
+	var nearly_all = took[took.size() * 95 / 100]
+	print("  %s: half %d us, 95 %% %d us, all %d us" % [name, usual, nearly_all, took[-1]])
+	check(name + " is quick", usual < most, "%d us" % usual)
+
+
 # By value: Godot 3 compares dictionaries by identity.
 func equal(one, other):
 	if one is Dictionary and other is Dictionary:

@@ -11,10 +11,10 @@ var window = 0.004 # seconds in which submitted inputs become one request
 var batch = 64
 var _client
 var _world
-var _groups = {} # what has to be the same for inputs to go in one request: its items
+var _waiting = [] # groups of inputs, each one request
+var _filling = {} # the group that takes more, by what has to be the same in it
 var _first = null # when the oldest of them came
 var _under_way = []
-var _alone = 0
 var _settled
 
 
@@ -27,19 +27,21 @@ func _init(client, world, settled):
 # Take an input; returns at once.
 func submit(input, options):
 	var ticket = Ticket.new(_settled)
-	var key = Json.write([options.get("model"), options.get("version"),
+	var question = Json.write([options.get("model"), options.get("version"),
 			options.get("options"), options.get("player_id"), options.get("deadline")])
-	if key == null:
-		ticket.settle(Failure.new("ConfigError", "the options are not JSON"))
-	elif Json.write(input) == null:
-		# told now, so that the others of its request do not suffer
-		ticket.settle(Failure.new("ConfigError", "the input is not JSON"))
-	else:
-		if not _groups.has(key):
-			_groups[key] = []
-		_groups[key].append({"input": input, "options": options, "ticket": ticket})
-		if _first == null:
-			_first = _world.now()
+	# written now: what is wrong is told at once, and no frame has to write a whole batch
+	var text = Json.write(input)
+	if question == null or text == null:
+		ticket.settle(Failure.new("ConfigError", "the input or its options are not JSON"))
+		return ticket
+	var group = _filling.get(question)
+	if group == null or group.tickets.size() >= batch:
+		group = _group(options)
+		_filling[question] = group
+	group.inputs.append(Json.Written.new(text))
+	group.tickets.append(ticket)
+	if _first == null:
+		_first = _world.now()
 	return ticket
 
 
@@ -50,96 +52,94 @@ func poll():
 	for group in before:
 		if not _arrived(group):
 			_under_way.append(group)
-	if _first != null and _world.now() - _first >= window:
-		_send_some()
+	if _first == null or _world.now() - _first < window:
+		return
+	_filling = {} # what comes now belongs to the next window
+	while _waiting.size() > 0 and _under_way.size() < SENDERS:
+		_send(_waiting.pop_front())
+	if _waiting.size() == 0:
+		_first = null
 
 
-# When a window is over; null where no input waits, or too much is under way.
+# When a window or a pause is over; null where there is none.
 func wakes_at():
-	return null if _first == null or _under_way.size() >= SENDERS else _first + window
+	var first = null
+	if _first != null and _under_way.size() < SENDERS:
+		first = _first + window
+	for group in _under_way:
+		var at = group.work.wakes_at()
+		if at != null and (first == null or at < first):
+			first = at
+	return first
 
 
 func close(why):
 	for group in _under_way:
 		group.work.cancel(why)
-		_settle_all(group.items, Failure.new("CancelledError", why))
-	for key in _groups:
-		_settle_all(_groups[key], Failure.new("CancelledError", why))
+	for group in _under_way + _waiting:
+		_settle_all(group, Failure.new("CancelledError", why))
 	_under_way = []
-	_groups = {}
+	_waiting = []
+	_filling = {}
 	_first = null
 
 
-func _send_some():
-	for key in _groups.keys():
-		while _under_way.size() < SENDERS and _groups.has(key):
-			var taken = []
-			var rest = []
-			for item in _groups[key]:
-				if item.ticket.ready():
-					continue # cancelled
-				if taken.size() < batch:
-					taken.append(item)
-				else:
-					rest.append(item)
-			if rest.size() > 0:
-				_groups[key] = rest
-			else:
-				_groups.erase(key)
-			_send(taken)
-	if _groups.size() == 0:
-		_first = null
+# Inputs that go in one request, with their tickets; last of those that wait.
+func _group(options):
+	var group = {"options": options, "inputs": [], "tickets": []}
+	_waiting.append(group)
+	return group
 
 
-func _send(items):
+func _send(group):
+	var open = {"options": group.options, "inputs": [], "tickets": []}
+	for at in range(group.tickets.size()):
+		if not group.tickets[at].ready(): # else it was cancelled
+			open.inputs.append(group.inputs[at])
+			open.tickets.append(group.tickets[at])
 	var client = _client.get_ref()
-	if items.size() == 0 or client == null:
+	if open.tickets.size() == 0 or client == null:
 		return
-	var inputs = []
-	for item in items:
-		inputs.append(item.input)
-	var start = _world.now()
-	var work = client.work_for("predict", {"inputs": inputs}, items[0].options)
-	if work is Failure:
-		_settle_all(items, work)
-		return
-	var group = {"items": items, "work": work, "start": start}
-	if not _arrived(group):
-		_under_way.append(group)
+	open["start"] = _world.now()
+	open["work"] = client.work_for("predict", {"inputs": open.inputs}, open.options)
+	if open.work is Failure:
+		_settle_all(open, open.work)
+	elif not _arrived(open):
+		_under_way.append(open)
 
 
 func _arrived(group):
 	if not group.work.poll():
-		if _all_settled(group.items):
+		if _all_settled(group):
 			group.work.cancel("the tickets were cancelled")
 			return true
 		return false
 	var outcome = group.work.outcome
-	var items = group.items
+	var tickets = group.tickets
 	if not outcome is Failure:
-		outcome = Answer.predictions(outcome, items.size(), _world.now() - group.start)
-	if outcome is Failure:
-		if items.size() > 1 and outcome.pointer != null:
-			# one input is wrong: the others must not suffer for it
-			for item in items:
-				_alone += 1
-				_groups["alone %d" % _alone] = [item]
-			_first = _world.now() - window
-		else:
-			_settle_all(items, outcome)
+		outcome = Answer.predictions(outcome, tickets.size(), _world.now() - group.start)
+	if not outcome is Failure:
+		for at in range(tickets.size()):
+			tickets[at].settle(outcome[at])
+	elif tickets.size() == 1 or outcome.pointer == null:
+		_settle_all(group, outcome)
 	else:
-		for at in range(items.size()):
-			items[at].ticket.settle(outcome[at])
+		# one input is wrong: the others must not suffer for it
+		for at in range(tickets.size()):
+			var alone = _group(group.options)
+			alone.inputs.append(group.inputs[at])
+			alone.tickets.append(tickets[at])
+		_first = _world.now() - window
 	return true
 
 
-func _all_settled(items):
-	for item in items:
-		if not item.ticket.ready():
+func _all_settled(group):
+	for ticket in group.tickets:
+		if not ticket.ready():
 			return false
 	return true
 
 
-func _settle_all(items, what):
-	for item in items:
-		item.ticket.settle(what)
+func _settle_all(group, what):
+	for ticket in group.tickets:
+		ticket.settle(what)

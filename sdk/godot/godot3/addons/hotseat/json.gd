@@ -8,6 +8,14 @@ const SHORT = 16384 # bytes: too few to nest so deep that the reader overflows
 const WHOLE = 9007199254740992.0 # 2^53: up to here a float counts
 
 
+# A value whose text is known already.
+class Written extends Reference:
+	var text
+
+	func _init(given):
+		text = given
+
+
 # The text of a value, or null where JSON has none: NaN, an object, too deep a nest.
 static func write(value, depth = 0):
 	if depth > DEEPEST:
@@ -26,7 +34,7 @@ static func write(value, depth = 0):
 		return _object(value, depth)
 	if Platform.is_list(value):
 		return _list(value, depth)
-	return null
+	return value.text if value is Written else null
 
 
 # The value of a text in UTF-8, or null where it is not JSON.
