@@ -289,11 +289,47 @@ func test_a_key_goes_along_and_is_shown_nowhere():
 	server.answers = [{"status": 200, "body": {"label": "a"}}]
 	server.settle(server.client.predict("x"))
 	_tests.same("token", server.requests[1].headers["authorization"], "Bearer token-1")
+	server.answers = [{"fault": "reset"}, {"status": 200, "body": {"label": "a"}}]
+	server.settle(server.client.predict("x"))
+	_tests.same("a new one a try", server.requests[3].headers["authorization"], "Bearer token-3")
+	server.client.api_key = funcref(self, "_no_token")
+	_tests.same("none", server.client.predict("x").error().type, "TokenError")
+	_tests.check("a default", server.client.predict("x", {"default": "ok"}).result().is_default)
 	server.client.free()
 
 
+var _tokens = 0
+
+
 func _token():
-	return "token-1"
+	_tokens += 1
+	return "token-%d" % _tokens
+
+
+func _no_token():
+	return null
+
+
+func test_a_default_stands_where_a_game_looks():
+	var text = Answer.stand_in("3", 0.0)
+	_tests.same("a text", [text.label, text.action, text.value, text.item], ["3", "3", "3", null])
+	_tests.same("rows", Answer.stand_in(["#@#"], 0.0).item, ["#@#"])
+	_tests.same("a number", Answer.stand_in(3, 0.0).value, 3)
+	_tests.same("source", text.source, "default")
+	var server = Fakes.new([])
+	var ticket = server.client.choose([0], {"model": "m", "default": 3, "deadline": -1})
+	_tests.same("a number is an action", ticket.result().action, "3")
+	server.client.free()
+
+
+func test_a_tickets_time_counts_from_when_it_was_submitted():
+	var server = Fakes.new([])
+	var ticket = server.client.submit("x", {"deadline": 0.5})
+	server.at += 0.6
+	server.client.tick()
+	_tests.same("too late", ticket.error().type, "DeadlineError")
+	_tests.same("nobody was asked", server.requests.size(), 0)
+	server.client.free()
 
 
 func test_what_cannot_work_is_told_at_once():

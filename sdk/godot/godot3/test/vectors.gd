@@ -68,11 +68,11 @@ func _called(client, call):
 		"generate":
 			return client.generate(call.wishes, options)
 		"models":
-			return client.models()
+			return client.models(options.get("deadline"))
 		"card":
-			return client.card(call.model)
+			return client.card(call.model, options.get("deadline"))
 		"ready":
-			return client.service_ready()
+			return client.service_ready(options.get("deadline"))
 	return null
 
 

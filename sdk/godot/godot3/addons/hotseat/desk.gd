@@ -36,7 +36,7 @@ func submit(input, options):
 		return ticket
 	var group = _filling.get(question)
 	if group == null or group.tickets.size() >= batch:
-		group = _group(options)
+		group = _group(options, _world.now())
 		_filling[question] = group
 	group.inputs.append(Json.Written.new(text))
 	group.tickets.append(ticket)
@@ -84,15 +84,18 @@ func close(why):
 	_first = null
 
 
-# Inputs that go in one request, with their tickets; last of those that wait.
-func _group(options):
-	var group = {"options": options, "inputs": [], "tickets": []}
+# Inputs that go in one request, with their tickets; last of those that wait. Their time
+# counts from when the first of them was submitted.
+func _group(options, start):
+	var group = {"options": options, "start": start, "inputs": [], "tickets": []}
 	_waiting.append(group)
 	return group
 
 
 func _send(group):
-	var open = {"options": group.options, "inputs": [], "tickets": []}
+	var open = group.duplicate()
+	open.inputs = []
+	open.tickets = []
 	for at in range(group.tickets.size()):
 		if not group.tickets[at].ready(): # else it was cancelled
 			open.inputs.append(group.inputs[at])
@@ -100,8 +103,8 @@ func _send(group):
 	var client = _client.get_ref()
 	if open.tickets.size() == 0 or client == null:
 		return
-	open["start"] = _world.now()
-	open["work"] = client.work_for("predict", {"inputs": open.inputs}, open.options)
+	open["work"] = client.work_for(
+			"predict", {"inputs": open.inputs}, open.options, open.start)
 	if open.work is Failure:
 		_settle_all(open, open.work)
 	elif not _arrived(open):
@@ -126,7 +129,7 @@ func _arrived(group):
 	else:
 		# one input is wrong: the others must not suffer for it
 		for at in range(tickets.size()):
-			var alone = _group(group.options)
+			var alone = _group(group.options, group.start)
 			alone.inputs.append(group.inputs[at])
 			alone.tickets.append(tickets[at])
 		_first = _world.now() - window

@@ -6,6 +6,7 @@ extends Reference
 # ├─ TransportError         no answer came, or none of the service's
 # │  ├─ DeadlineError          (the time allowed was over)
 # │  ├─ CircuitOpenError       (the service failed often and is left alone)
+# │  ├─ TokenError             (the function given as api_key gave no token)
 # │  ├─ NotReadyError          (a ticket's answer is not there yet)
 # │  └─ CancelledError         (the ticket or the client was closed)
 # └─ StatusError            an answer came, and it was no
@@ -21,6 +22,7 @@ const PARENTS = {
 	"TransportError": "HotseatError",
 	"DeadlineError": "TransportError",
 	"CircuitOpenError": "TransportError",
+	"TokenError": "TransportError",
 	"NotReadyError": "TransportError",
 	"CancelledError": "TransportError",
 	"StatusError": "HotseatError",

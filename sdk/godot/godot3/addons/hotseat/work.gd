@@ -13,12 +13,12 @@ var _sending = null
 var _until = null
 
 
-func _init(of_call, transport, world, listener):
+func _init(of_call, start, transport, world, listener):
 	_call = of_call
 	_transport = transport
 	_world = world
 	_listener = listener
-	_start = world.now()
+	_start = start
 
 
 # Send the first try, or hear that none may be sent.

@@ -48,6 +48,7 @@ static func prediction(answer, latency):
 	found.variant = answer.get("variant")
 	found.request_id = answer.get("request_id")
 	found.latency = latency
+	found.cold = answer.get("cold") is bool and answer.cold
 	found.raw = answer
 	return found
 
@@ -97,16 +98,16 @@ static func model(item):
 	return found
 
 
-# What stands in for an answer. A policy's default is an action, a generator's an item.
-static func stand_in(default, latency, shape = ""):
+# What stands in for an answer: a text is label and action, an array of texts an item,
+# anything the value.
+static func stand_in(default, latency):
 	var found = Prediction.new()
 	found.label = default if default is String else null
+	found.action = found.label
+	found.item = default if default is Array else null
 	found.value = default
-	if shape == "action":
-		found.action = str(default)
-	elif shape == "item":
-		found.item = default
 	found.latency = latency
+	found.source = "default"
 	found.is_default = true
 	return found
 
@@ -128,7 +129,8 @@ static func _refusal(response, problem):
 		if traced == "" and headers.has(name):
 			traced = headers[name]
 	error.request_id = str(_or(problem.get("request_id"), traced))
-	error.pointer = problem.get("pointer")
+	var pointer = problem.get("pointer")
+	error.pointer = pointer if pointer is String else null
 	error.retry_after = _seconds(headers.get("retry-after", ""))
 	return error
 

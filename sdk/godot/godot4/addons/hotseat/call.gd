@@ -7,28 +7,31 @@ extends RefCounted
 
 const Answer = preload("answer.gd")
 const Failure = preload("error.gd")
+const Request = preload("request.gd")
 const FIRST = 0.05
 const LARGEST = 1.0
-const FINAL = ["DeadlineError", "CircuitOpenError", "CancelledError"]
+const FINAL = ["DeadlineError", "CircuitOpenError", "CancelledError", "TokenError"]
 
 var path
 var tries = 0
 var status = 0 # of the last answer; 0 where none came
 var end
 var _request
+var _key
 var _allowed
 var _world
 var _guard
 
 
-# A request {method, url, headers, body} that may take `allowed` seconds in all.
-func _init(request, of_path, allowed, world, guard):
+# A request that may take `allowed` seconds in all, from `start` on.
+func _init(request, key, of_path, start, allowed, world, guard):
 	_request = request
+	_key = key
 	path = of_path
 	_allowed = allowed
 	_world = world
 	_guard = guard
-	end = world.now() + allowed
+	end = start + allowed
 
 
 # What to do first: {send, timeout}, or {error}.
@@ -43,7 +46,8 @@ func begin():
 func resume():
 	var left = end - _world.now()
 	if left <= 0.0:
-		_guard.gave_up()
+		if tries == 0: # nobody was asked: that says nothing of the service
+			_guard.gave_up()
 		return {"error": Failure.new("DeadlineError",
 				"%s: no answer within %s s" % [path, _allowed])}
 	var sent = _request.duplicate()
@@ -51,6 +55,10 @@ func resume():
 	# the service need not go on working for somebody who has left
 	var whole = int(round(left * 1000.0))
 	sent.headers["deadline-ms"] = str(whole if whole > 1 else 1)
+	var wrong = Request.add_key(sent.headers, _key)
+	if wrong != null:
+		_guard.gave_up()
+		return {"error": wrong}
 	return {"send": sent, "timeout": left}
 
 

@@ -28,7 +28,7 @@ const KNOWN = ["model", "version", "options", "player_id", "deadline", "default"
 var base_url = "" # else HOTSEAT_URL, else where `hotseat serve` listens
 var deadline = 2.0 # seconds a call may take, with connecting and retries
 # A key, or a function that returns a player's short-lived token and is asked for each
-# call; else HOTSEAT_API_KEY.
+# try; it must not wait. Else HOTSEAT_API_KEY.
 var api_key = null
 var transport = Transport.new()
 var world = Platform.new() # clock and chance
@@ -72,7 +72,7 @@ func predict_many(inputs, options = {}):
 
 # Ask why: the prediction, with `parts` and what each of them weighs.
 func explain(input, options):
-	return _one("explain", {"input": input}, options, "", true)
+	return _one("explain", {"input": input}, options, true)
 
 
 # Ask a policy what to do: `action`, and every legal one's probability. `options` may
@@ -81,13 +81,15 @@ func choose(board, options):
 	var given = {"board": board}
 	if options.get("legal") != null:
 		given["legal"] = options.legal
-	return _one("predict", {"input": given},
-			_with_options(options, ["level", "temperature", "seed"], ["legal"]), "action", true)
+	var rest = _with_options(options, ["level", "temperature", "seed"], ["legal"])
+	if rest.get("default") is int or rest.get("default") is float:
+		rest["default"] = str(rest["default"])
+	return _one("predict", {"input": given}, rest, true)
 
 
 # Ask for a generated `item`; the same `seed` and wishes give the same one.
 func generate(wishes, options):
-	return _one("predict", {"input": wishes}, _with_options(options, ["seed"], []), "item", true)
+	return _one("predict", {"input": wishes}, _with_options(options, ["seed"], []), true)
 
 
 # Ask from a game loop: what is submitted within a few milliseconds is one request. It
@@ -103,24 +105,24 @@ func submit(input, options = {}):
 	return desk.submit(input, options)
 
 
-# The service's catalogue: an array of dictionaries.
-func models():
-	return _fetch("/v1/models", "models")
+# The service's catalogue: an array of dictionaries; `within` is a deadline in seconds.
+func models(within = null):
+	return _fetch("/v1/models", "models", within)
 
 
 # One model with its signature and card: a dictionary.
-func card(model):
+func card(model, within = null):
 	var named = Address.part(model)
 	if named is Failure:
 		var ticket = Ticket.new(_settled)
 		ticket.settle(named)
 		return ticket
-	return _fetch("/v1/models/%s" % named, "model")
+	return _fetch("/v1/models/%s" % named, "model", within)
 
 
 # Whether the service answers and has a model to ask: true or false.
-func service_ready():
-	return _fetch("/v2/health/ready", "ready")
+func service_ready(within = null):
+	return _fetch("/v2/health/ready", "ready", within)
 
 
 # Go on as far as it goes without waiting; `_process` does so in each frame.
@@ -163,7 +165,7 @@ func close():
 
 
 # The work of asking a model, begun, or an error.
-func work_for(verb, body, options):
+func work_for(verb, body, options, start):
 	var path = Address.path_of(verb, options.get("model"), options.get("version"))
 	if path is Failure:
 		return path
@@ -173,7 +175,7 @@ func work_for(verb, body, options):
 		whole["options"] = chosen
 	if options.get("player_id") != null:
 		whole["player_id"] = options.player_id
-	return _work("POST", path, whole, options.get("deadline"))
+	return _work("POST", path, whole, options.get("deadline"), start)
 
 
 # Tell whoever waits for a ticket; held here, or Godot would lose it while it tells.
@@ -184,30 +186,30 @@ func _tell():
 		ticket.emit_signal("done")
 
 
-func _one(verb, body, options, shape = "", named = false):
-	var ticket = Ticket.new(_settled, shape)
+func _one(verb, body, options, named = false):
+	var ticket = Ticket.new(_settled)
 	if named and options.get("model") == null: # the service has no default for this
 		ticket.settle(_wrong("name the model that is asked: give model"))
 		return ticket
-	return _start(ticket, verb, body, options, shape)
+	return _start(ticket, verb, body, options, "prediction")
 
 
 func _start(ticket, verb, body, options, reader):
 	var began = world.now()
 	var work = _unknown(options)
 	if work == null:
-		work = work_for(verb, body, options)
+		work = work_for(verb, body, options, began)
 	var item = {"work": work, "ticket": ticket, "reader": reader, "began": began}
 	if options.has("default"):
 		item["default"] = options.default
 	return _take(item)
 
 
-func _fetch(path, reader):
-	var item = {"work": _work("GET", path, null, null), "reader": reader}
-	item["ticket"] = Ticket.new(_settled)
-	item["began"] = world.now()
-	return _take(item)
+func _fetch(path, reader, within):
+	var began = world.now()
+	var work = _work("GET", path, null, within, began)
+	return _take({"work": work, "ticket": Ticket.new(_settled), "reader": reader,
+			"began": began})
 
 
 func _take(item):
@@ -256,15 +258,15 @@ func _instead(item, error):
 		return error
 	var latency = world.now() - item.began
 	if not reader is int:
-		return Answer.stand_in(item.default, latency, reader)
+		return Answer.stand_in(item.default, latency)
 	var all = []
 	for _at in range(reader):
 		all.append(Answer.stand_in(item.default, latency))
 	return all
 
 
-func _work(method, path, body, given_deadline):
-	var request = Request.made(base_url, api_key, method, path, body)
+func _work(method, path, body, given_deadline, start):
+	var request = Request.made(base_url, method, path, body)
 	if request is Failure:
 		return request
 	if not deadline > 0.0:
@@ -272,9 +274,11 @@ func _work(method, path, body, given_deadline):
 	var allowed = deadline if given_deadline == null else given_deadline
 	if not allowed <= DAY: # NaN too
 		return _wrong("a deadline is at most %d seconds, not %s" % [DAY, allowed])
-	var steps = Call.new(request, path, allowed, world, _guard)
-	var work = Work.new(steps, transport, world, self)
+	var steps = Call.new(request, api_key, path, start, allowed, world, _guard)
+	var work = Work.new(steps, start, transport, world, self)
 	work.begin()
+	if work.outcome is Failure and work.outcome.type == "ConfigError":
+		return work.outcome # a key that no header carries
 	return work
 
 

@@ -18,5 +18,7 @@ var version = null
 var variant = null
 var request_id = null
 var latency = 0.0 # seconds from call to answer, retries included
+var cold = false # the service's process was just started for it
 var is_default = false # no model answered: here stands what the caller gave
+var source = "service" # who answered; "default" where nobody did
 var raw = {} # the whole answer, with the fields that this SDK does not know

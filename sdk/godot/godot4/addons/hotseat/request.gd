@@ -7,18 +7,15 @@ const Json = preload("json.gd")
 const Platform = preload("platform.gd")
 
 
-# {method, tls, host, port, path, headers, body}, or an error. `url` and `key` may be
-# missing: then HOTSEAT_URL and HOTSEAT_API_KEY hold, where they are set.
-static func made(url, key, method, path, body):
+# {method, tls, host, port, path, headers, body}, or an error. `url` may be missing: then
+# HOTSEAT_URL holds, where it is set.
+static func made(url, method, path, body):
 	for other in [OS.get_environment("HOTSEAT_URL"), Address.HOME]:
 		url = other if url == "" else url
 	var base = Address.parts_of(url)
 	if base is Failure:
 		return base
 	var headers = {"accept": "application/json", "user-agent": "hotseat-godot"}
-	var wrong = _add_key(headers, key)
-	if wrong != null:
-		return wrong
 	var data = null
 	if body != null:
 		headers["content-type"] = "application/json"
@@ -32,9 +29,14 @@ static func made(url, key, method, path, body):
 			"path": base.path + path, "headers": headers, "body": data}
 
 
-static func _add_key(headers, key):
+# Add who asks, or return why it cannot be said. A function is asked anew for each try,
+# so that a token that ran out is replaced; a key may be missing: then HOTSEAT_API_KEY
+# holds, where it is set.
+static func add_key(headers, key):
 	if Platform.is_function(key):
 		key = Platform.called(key)
+		if not key is String or key == "":
+			return Failure.new("TokenError", "the function given as api_key gave no token")
 		headers["authorization"] = "Bearer %s" % key
 	else:
 		key = OS.get_environment("HOTSEAT_API_KEY") if key == null else key

@@ -9,12 +9,10 @@ const Failure = preload("error.gd")
 var _answer = null
 var _error = null
 var _settled # the client's: it tells them in its next look, and holds them meanwhile
-var _shape
 
 
-func _init(settled, shape = ""):
+func _init(settled):
 	_settled = settled
-	_shape = shape
 
 
 # Whether the answer, or the error, is there.
@@ -27,7 +25,7 @@ func ready():
 func result(default = null):
 	if _answer != null:
 		return _answer
-	return null if default == null else Answer.stand_in(default, 0.0, _shape)
+	return null if default == null else Answer.stand_in(default, 0.0)
 
 
 # Why there is no answer; null where there is one.
