@@ -1,4 +1,5 @@
 using System;
+using System.Collections;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
@@ -54,6 +55,7 @@ namespace Hotseat
                     Variant = Text(Of(answer, "variant")),
                     RequestId = Text(Of(answer, "request_id")),
                     Latency = latency,
+                    Cold = Of(answer, "cold") is bool cold && cold,
                     Raw = answer,
                 };
             }
@@ -112,16 +114,21 @@ namespace Hotseat
             }
         }
 
-        /// <summary>A prediction that holds a default, in every field it may be meant for.</summary>
-        public static Prediction StandIn(object value, double latency = 0)
+        /// <summary>
+        /// A prediction that holds a default, where a game will look for it: a text is label
+        /// and action, rows of text an item, anything the value; a Prediction is taken as it is.
+        /// </summary>
+        public static Prediction StandIn(object value, double latency)
         {
-            return new Prediction
+            var given = value as Prediction;
+            if (given == null)
             {
-                Label = value as string,
-                Value = value,
-                Latency = latency,
-                IsDefault = true,
-            };
+                var text = value as string;
+                var rows = text == null && !(value is IDictionary) ? value as IEnumerable : null;
+                var item = rows?.Cast<object>().Select(row => row as string).ToArray();
+                given = new Prediction { Label = text, Action = text, Item = item, Value = value };
+            }
+            return given.AsDefault(latency);
         }
 
         private static object Parsed(byte[] body)

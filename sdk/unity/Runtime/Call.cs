@@ -29,23 +29,20 @@ namespace Hotseat
         private readonly Request request;
         private readonly string path;
         private readonly double allowed, start;
-        private readonly Func<double> clock, random;
-        private readonly Guard guard;
+        private readonly Core core;
         private readonly Action<CallOver> hook;
         private int tries, status;
 
         public Call(
-            Request request, string path, double allowed, Func<double> clock,
-            Func<double> random, Guard guard, Action<CallOver> hook)
+            Core core, Request request, string path, double start, double allowed,
+            Action<CallOver> hook)
         {
+            this.core = core;
             this.request = request;
             this.path = path;
+            this.start = start;
             this.allowed = allowed;
-            this.clock = clock;
-            this.random = random;
-            this.guard = guard;
             this.hook = hook;
-            start = clock();
         }
 
         /// <summary>When its time is over, on the clock.</summary>
@@ -53,7 +50,7 @@ namespace Hotseat
 
         public Step Begin()
         {
-            if (guard.Admit()) return Resume();
+            if (core.Guard.Admit()) return Resume();
             return Over(new CircuitOpenError(
                 $"{path}: the service failed often; it is left alone for a moment"));
         }
@@ -61,16 +58,25 @@ namespace Hotseat
         /// <summary>After a pause.</summary>
         public Step Resume()
         {
-            var left = End - clock();
+            var left = End - core.Clock();
             if (left <= 0)
             {
-                guard.GaveUp();
+                if (tries == 0) core.Guard.GaveUp(); // nobody was asked: that says nothing
                 return Over(Late());
             }
             // the service need not go on working for somebody who has left
             var whole = Math.Max(Math.Round(left * 1000), 1);
             var text = whole.ToString(CultureInfo.InvariantCulture);
-            return new Step { Send = request.With("deadline-ms", text), Seconds = left };
+            try
+            {
+                var signed = core.Signed(request).With("deadline-ms", text);
+                return new Step { Send = signed, Seconds = left };
+            }
+            catch (HotseatError error)
+            {
+                core.Guard.GaveUp();
+                return Over(error);
+            }
         }
 
         /// <summary>After a try that met a response, or else an error.</summary>
@@ -83,7 +89,7 @@ namespace Hotseat
                 try
                 {
                     var answer = Answer.Read(met);
-                    guard.Succeeded();
+                    core.Guard.Succeeded();
                     Tell("");
                     return new Step { Answer = answer };
                 }
@@ -93,8 +99,8 @@ namespace Hotseat
                 }
             }
             Count(failed);
-            var wait = Wait(failed, random());
-            if (!MayRetry(failed) || clock() + wait >= End || !guard.MayRetry()) return Over(failed);
+            var wait = Wait(failed, core.Random());
+            if (!MayRetry(failed) || core.Clock() + wait >= End || !core.Guard.MayRetry()) return Over(failed);
             return new Step { Pause = true, Seconds = wait };
         }
 
@@ -106,7 +112,7 @@ namespace Hotseat
         /// <summary>Hear that nobody waits for the answer any more.</summary>
         public Step GiveUp(string why)
         {
-            guard.GaveUp();
+            core.Guard.GaveUp();
             return Over(new CancelledError(why));
         }
 
@@ -118,7 +124,14 @@ namespace Hotseat
 
         private void Tell(string error)
         {
-            hook?.Invoke(new CallOver(path, tries, clock() - start, status, error));
+            try
+            {
+                hook?.Invoke(new CallOver(path, tries, core.Clock() - start, status, error));
+            }
+            catch (Exception)
+            {
+                // what counts calls must not stop the game
+            }
         }
 
         private double Wait(HotseatError error, double drawn)
@@ -132,14 +145,15 @@ namespace Hotseat
         {
             if (error is StatusError refusal) return refusal.Retryable;
             return error is TransportError && !(error is DeadlineError)
-                && !(error is CircuitOpenError) && !(error is CancelledError);
+                && !(error is CircuitOpenError) && !(error is CancelledError)
+                && !(error is TokenError);
         }
 
         /// <summary>Count what says that the service is away; a no to one request does not.</summary>
         private void Count(HotseatError error)
         {
-            if (error is TransportError || (error is StatusError no && no.Status >= 500)) guard.Failed();
-            else guard.Succeeded();
+            if (error is TransportError || (error is StatusError no && no.Status >= 500)) core.Guard.Failed();
+            else core.Guard.Succeeded();
         }
     }
 

@@ -25,6 +25,12 @@ namespace Hotseat
                 throw new ConfigError(
                     $"a deadline is more than 0 seconds and at most a day, not {given.Deadline}");
             }
+            if (!(given.Window >= 0 && given.Window <= 1) || given.Batch < 1)
+            {
+                throw new ConfigError(
+                    $"a window is from 0 to 1 second and a batch 1 or more, not {given.Window} "
+                    + $"and {given.Batch}");
+            }
             key = Sendable(Set(given.ApiKey) ?? Environment("HOTSEAT_API_KEY") ?? "");
             Clock = given.Clock ?? (() => Watch.Elapsed.TotalSeconds);
             Random = given.Random ?? Draw;
@@ -42,24 +48,47 @@ namespace Hotseat
         public Guard Guard { get; }
 
         /// <summary>The call that asks a model; throws ConfigError.</summary>
-        public Call Asking(string verb, Dictionary<string, object> body, CallOptions options)
+        public Call Asking(
+            string verb, Dictionary<string, object> body, CallOptions options, double start)
         {
             var path = Address.Path(verb, options.Model, options.Version);
             var chosen = options.Chosen();
             if (chosen.Count > 0) body["options"] = chosen;
             if (options.PlayerId != null) body["player_id"] = options.PlayerId;
-            return Calling("POST", path, body, options.Deadline);
+            return Calling("POST", path, body, options.Deadline, start);
         }
 
         public Call Calling(
-            string method, string path, Dictionary<string, object> body, double? deadline)
+            string method, string path, Dictionary<string, object> body, double? deadline,
+            double start)
         {
             var allowed = deadline ?? given.Deadline;
             if (!(allowed <= Day)) // NaN too
             {
                 throw new ConfigError($"a deadline is at most {Day} seconds, not {allowed}");
             }
-            return new Call(Request(method, path, body), path, allowed, Clock, Random, Guard, given.Hook);
+            return new Call(this, Request(method, path, body), path, start, allowed, given.Hook);
+        }
+
+        /// <summary>
+        /// The request with who asks: a token is asked for anew for each try, so that one
+        /// that ran out is replaced. Throws ConfigError, TokenError.
+        /// </summary>
+        public Request Signed(Request request)
+        {
+            if (given.Token == null) return key == "" ? request : request.With("x-api-key", key);
+            string token;
+            try
+            {
+                token = given.Token();
+            }
+            catch (Exception error)
+            {
+                // without its words: they may hold a secret
+                throw new TokenError($"no token could be had: {error.GetType().Name} in Token");
+            }
+            if (string.IsNullOrEmpty(token)) throw new TokenError("no token could be had: Token gave none");
+            return request.With("authorization", "Bearer " + Sendable(token));
         }
 
         private Request Request(string method, string path, Dictionary<string, object> body)
@@ -69,8 +98,6 @@ namespace Hotseat
                 ["accept"] = "application/json",
                 ["user-agent"] = "hotseat-dotnet",
             };
-            if (given.Token != null) headers["authorization"] = "Bearer " + Sendable(given.Token());
-            else if (key != "") headers["x-api-key"] = key;
             byte[] data = null;
             if (body != null)
             {

@@ -15,13 +15,17 @@ namespace Hotseat
         private readonly double window;
         private readonly int batch;
         private readonly Func<double> clock;
-        private readonly Func<object[], CallOptions, Work> ask;
-        private readonly List<Group> waiting = new List<Group>();
+        private readonly Func<object[], CallOptions, double, Work> ask;
+        private readonly Queue<Group> waiting = new Queue<Group>();
+
+        // the group that takes more, by what has to be the same in it
+        private readonly Dictionary<string, Group> filling = new Dictionary<string, Group>();
         private readonly List<Group> underWay = new List<Group>();
         private double? first; // when the oldest that waits came
 
         public Desk(
-            double window, int batch, Func<double> clock, Func<object[], CallOptions, Work> ask)
+            double window, int batch, Func<double> clock,
+            Func<object[], CallOptions, double, Work> ask)
         {
             this.window = window;
             this.batch = batch;
@@ -34,11 +38,10 @@ namespace Hotseat
         {
             lock (gate)
             {
-                var group = waiting.Find(one => one.Question == question);
-                if (group == null)
+                if (!filling.TryGetValue(question, out var group) || group.Tickets.Count >= batch)
                 {
-                    group = new Group { Question = question, Options = options };
-                    waiting.Add(group);
+                    group = filling[question] = new Group(options, clock());
+                    waiting.Enqueue(group);
                 }
                 group.Inputs.Add(input);
                 group.Tickets.Add(ticket);
@@ -78,6 +81,7 @@ namespace Hotseat
             {
                 open = waiting.Concat(underWay).ToList();
                 waiting.Clear();
+                filling.Clear();
                 underWay.Clear();
                 first = null;
             }
@@ -94,13 +98,12 @@ namespace Hotseat
             lock (gate)
             {
                 if (first == null || clock() - first.Value < window) return null;
+                filling.Clear(); // what comes now belongs to the next window
                 while (waiting.Count > 0)
                 {
-                    var group = waiting[0];
-                    var taken = group.Take(batch);
-                    if (group.Tickets.Count == 0) waiting.RemoveAt(0);
+                    var open = waiting.Dequeue().Open();
                     if (waiting.Count == 0) first = null;
-                    if (taken.Tickets.Count > 0) return taken;
+                    if (open.Tickets.Count > 0) return open;
                 }
                 return null;
             }
@@ -108,10 +111,9 @@ namespace Hotseat
 
         private void Send(Group group)
         {
-            group.Start = clock();
             try
             {
-                group.Work = ask(group.Inputs.ToArray(), group.Options);
+                group.Work = ask(group.Inputs.ToArray(), group.Options, group.Start);
             }
             catch (HotseatError error)
             {
@@ -157,39 +159,44 @@ namespace Hotseat
             {
                 for (var at = 0; at < group.Tickets.Count; at++)
                 {
-                    var alone = new Group { Options = group.Options };
+                    var alone = new Group(group.Options, group.Start);
                     alone.Inputs.Add(group.Inputs[at]);
                     alone.Tickets.Add(group.Tickets[at]);
-                    waiting.Add(alone);
+                    waiting.Enqueue(alone);
                 }
                 first = clock() - window;
             }
         }
 
-        /// <summary>Inputs that may go in one request, with their tickets.</summary>
+        /// <summary>
+        /// Inputs that go in one request, with their tickets. Their time counts from when the
+        /// first of them was submitted.
+        /// </summary>
         private sealed class Group
         {
-            public string Question; // none other has null
-            public CallOptions Options;
-            public Work Work;
-            public double Start;
+            public readonly CallOptions Options;
+            public readonly double Start;
             public readonly List<object> Inputs = new List<object>();
             public readonly List<Ticket<Prediction>> Tickets = new List<Ticket<Prediction>>();
+            public Work Work;
 
-            /// <summary>Take out the first `most` that were not cancelled.</summary>
-            public Group Take(int most)
+            public Group(CallOptions options, double start)
             {
-                var taken = new Group { Options = Options };
-                var at = 0;
-                for (; at < Tickets.Count && taken.Tickets.Count < most; at++)
+                Options = options;
+                Start = start;
+            }
+
+            /// <summary>What of it was not cancelled.</summary>
+            public Group Open()
+            {
+                var open = new Group(Options, Start);
+                for (var at = 0; at < Tickets.Count; at++)
                 {
                     if (Tickets[at].IsSettled) continue;
-                    taken.Inputs.Add(Inputs[at]);
-                    taken.Tickets.Add(Tickets[at]);
+                    open.Inputs.Add(Inputs[at]);
+                    open.Tickets.Add(Tickets[at]);
                 }
-                Inputs.RemoveRange(0, at);
-                Tickets.RemoveRange(0, at);
-                return taken;
+                return open;
             }
 
             public void Fail(HotseatError error)

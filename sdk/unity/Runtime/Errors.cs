@@ -8,6 +8,7 @@ using System;
 // ├─ TransportError         no answer came, or none of the service's
 // │  ├─ DeadlineError          (the time allowed was over)
 // │  ├─ CircuitOpenError       (the service failed often and is left alone)
+// │  ├─ TokenError             (the function given as Token gave none)
 // │  ├─ NotReadyError          (a ticket's answer is not there yet)
 // │  └─ CancelledError         (the ticket or the client was closed)
 // └─ StatusError            an answer came, and it was no
@@ -47,6 +48,12 @@ namespace Hotseat
     public class CircuitOpenError : TransportError
     {
         public CircuitOpenError(string detail) : base(detail) { }
+    }
+
+    /// <summary>The function that was given as Token failed, or gave none.</summary>
+    public class TokenError : TransportError
+    {
+        public TokenError(string detail) : base(detail) { }
     }
 
     /// <summary>The answer of a ticket is not there yet.</summary>

@@ -39,10 +39,22 @@ namespace Hotseat
             else if (value is double wide) text.Append(Number(wide));
             else if (value is float narrow) text.Append(Number(narrow));
             else if (IsExact(value)) text.Append(((IFormattable)value).ToString(null, Plain));
+            else if (value is Written written) text.Append(written.Text);
             else if (value is IDictionary entries) Entries(text, entries, depth);
             else if (value is Array grid && grid.Rank > 1) Grid(text, grid, new int[0], depth);
             else if (value is IEnumerable items) Items(text, items, depth);
             else throw Wrong($"a {value.GetType().Name} is none of its values");
+        }
+
+        /// <summary>A value whose text is known already.</summary>
+        public sealed class Written
+        {
+            public readonly string Text;
+
+            public Written(string text)
+            {
+                Text = text;
+            }
         }
 
         private static bool IsExact(object value)

@@ -42,22 +42,22 @@ namespace Hotseat
             return Answered(Question.Generate(wishes, options));
         }
 
-        /// <summary>The service's catalogue.</summary>
-        public Task<IReadOnlyList<Model>> ModelsAsync()
+        /// <summary>The service's catalogue; `within` is a deadline in seconds.</summary>
+        public Task<IReadOnlyList<Model>> ModelsAsync(double? within = null)
         {
-            return Answered(Question.Models());
+            return Answered(Question.Models(within));
         }
 
         /// <summary>One model with its signature and card.</summary>
-        public Task<Model> CardAsync(string model)
+        public Task<Model> CardAsync(string model, double? within = null)
         {
-            return Answered(Question.Card(model));
+            return Answered(Question.Card(model, within));
         }
 
         /// <summary>Whether the service answers and has a model to ask.</summary>
-        public Task<bool> IsReadyAsync()
+        public Task<bool> IsReadyAsync(double? within = null)
         {
-            return Answered(Question.IsReady());
+            return Answered(Question.IsReady(within));
         }
 
         private async Task<T> Answered<T>(Question<T> question)

@@ -76,22 +76,22 @@ namespace Hotseat
             return Ask(Question.Generate(wishes, options));
         }
 
-        /// <summary>The service's catalogue.</summary>
-        public Ticket<IReadOnlyList<Model>> Models()
+        /// <summary>The service's catalogue; `within` is a deadline in seconds.</summary>
+        public Ticket<IReadOnlyList<Model>> Models(double? within = null)
         {
-            return Ask(Question.Models());
+            return Ask(Question.Models(within));
         }
 
         /// <summary>One model with its signature and card.</summary>
-        public Ticket<Model> Card(string model)
+        public Ticket<Model> Card(string model, double? within = null)
         {
-            return Ask(Question.Card(model));
+            return Ask(Question.Card(model, within));
         }
 
         /// <summary>Whether the service answers and has a model to ask.</summary>
-        public Ticket<bool> IsReady()
+        public Ticket<bool> IsReady(double? within = null)
         {
-            return Ask(Question.IsReady());
+            return Ask(Question.IsReady(within));
         }
 
         /// <summary>
@@ -100,18 +100,19 @@ namespace Hotseat
         /// </summary>
         public Ticket<Prediction> Submit(object input, CallOptions options = null)
         {
-            var ticket = new Ticket<Prediction>(Glance, value => Answer.StandIn(value));
+            var ticket = new Ticket<Prediction>(Glance, value => Answer.StandIn(value, 0));
             var chosen = options ?? Nothing;
             try
             {
                 if (closed) throw new CancelledError("the client was closed");
-                Json.Write(input); // told now, so that the others of its request do not suffer
+                // written now: what is wrong is told at once, and no frame writes a whole batch
+                var text = new Json.Written(Json.Write(input));
                 var question = Json.Write(new[]
                 {
                     chosen.Model, Convert.ToString(chosen.Version), chosen.Chosen(),
                     chosen.PlayerId, (object)chosen.Deadline,
                 });
-                desk.Submit(input, question, chosen, ticket);
+                desk.Submit(text, question, chosen, ticket);
             }
             catch (HotseatError error)
             {
@@ -229,10 +230,11 @@ namespace Hotseat
             if (since < 0 || since >= Soon) Tick();
         }
 
-        private Work AskMany(object[] inputs, CallOptions options)
+        private Work AskMany(object[] inputs, CallOptions options, double start)
         {
             var body = new Dictionary<string, object> { ["inputs"] = inputs };
-            return new Work(core.Asking("predict", body, options), core.Transport, core.Clock);
+            return new Work(
+                core.Asking("predict", body, options, start), core.Transport, core.Clock);
         }
     }
 }

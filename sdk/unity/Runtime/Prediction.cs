@@ -38,8 +38,14 @@ namespace Hotseat
         /// <summary>Seconds from call to answer, retries included.</summary>
         public double Latency { get; internal set; }
 
+        /// <summary>The service's process was just started for it.</summary>
+        public bool Cold { get; internal set; }
+
         /// <summary>No model answered: here stands the default that the caller gave.</summary>
         public bool IsDefault { get; internal set; }
+
+        /// <summary>Who answered: "service", or "default" where nobody did.</summary>
+        public string Source { get; internal set; } = "service";
 
         /// <summary>The whole answer, with the fields that this SDK does not know.</summary>
         public IReadOnlyDictionary<string, object> Raw { get; internal set; } =
@@ -47,6 +53,15 @@ namespace Hotseat
 
         private static readonly IReadOnlyDictionary<string, double> None =
             new Dictionary<string, double>();
+
+        internal Prediction AsDefault(double latency)
+        {
+            var copy = (Prediction)MemberwiseClone();
+            copy.Latency = latency;
+            copy.IsDefault = true;
+            copy.Source = "default";
+            return copy;
+        }
     }
 
     /// <summary>A model in the service's catalogue.</summary>

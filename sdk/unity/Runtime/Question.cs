@@ -44,24 +44,13 @@ namespace Hotseat
             if (options?.Legal != null) given["legal"] = options.Legal;
             var question = Named(One("predict", "input", given, options));
             question.StandIn = (value, latency) =>
-            {
-                var found = Answer.StandIn(value, latency);
-                found.Action = Convert.ToString(value);
-                return found;
-            };
+                Answer.StandIn(value is int || value is long ? value.ToString() : value, latency);
             return question;
         }
 
         public static Question<Prediction> Generate(IDictionary wishes, CallOptions options)
         {
-            var question = Named(One("predict", "input", wishes, options));
-            question.StandIn = (value, latency) =>
-            {
-                var found = Answer.StandIn(value, latency);
-                found.Item = (value as IEnumerable<string>)?.ToArray();
-                return found;
-            };
-            return question;
+            return Named(One("predict", "input", wishes, options));
         }
 
         public static Question<IReadOnlyList<Prediction>> PredictMany(
@@ -74,27 +63,27 @@ namespace Hotseat
                 Options = chosen,
                 Call = core => rows == null
                     ? throw new ConfigError("inputs is a list, not one text: use Predict")
-                    : core.Asking("predict", Body("inputs", rows), chosen),
+                    : core.Asking("predict", Body("inputs", rows), chosen, core.Clock()),
                 Read = (answer, latency) => Answer.Predictions(answer, rows.Length, latency),
                 StandIn = (value, latency) =>
                     rows.Select(_ => Answer.StandIn(value, latency)).ToArray(),
             };
         }
 
-        public static Question<IReadOnlyList<Model>> Models()
+        public static Question<IReadOnlyList<Model>> Models(double? within)
         {
-            return Get(_ => "/v1/models", Answer.Models);
+            return Get(_ => "/v1/models", within, Answer.Models);
         }
 
-        public static Question<Model> Card(string model)
+        public static Question<Model> Card(string model, double? within)
         {
-            return Get(_ => "/v1/models/" + Address.Part(model), Answer.Model);
+            return Get(_ => "/v1/models/" + Address.Part(model), within, Answer.Model);
         }
 
-        public static Question<bool> IsReady()
+        public static Question<bool> IsReady(double? within)
         {
             var question = Get(
-                _ => "/v2/health/ready",
+                _ => "/v2/health/ready", within,
                 answer => answer.TryGetValue("ready", out var word) && word is bool ready && ready);
             question.Options.Default = false; // no answer is a no
             return question;
@@ -107,7 +96,7 @@ namespace Hotseat
             return new Question<Prediction>
             {
                 Options = chosen,
-                Call = core => core.Asking(verb, Body(name, input), chosen),
+                Call = core => core.Asking(verb, Body(name, input), chosen, core.Clock()),
                 Read = Answer.Prediction,
                 StandIn = Answer.StandIn,
             };
@@ -123,11 +112,11 @@ namespace Hotseat
         }
 
         private static Question<T> Get<T>(
-            Func<Core, string> path, Func<Dictionary<string, object>, T> read)
+            Func<Core, string> path, double? within, Func<Dictionary<string, object>, T> read)
         {
             return new Question<T>
             {
-                Call = core => core.Calling("GET", path(core), null, null),
+                Call = core => core.Calling("GET", path(core), null, within, core.Clock()),
                 Read = (answer, _) => read(answer),
                 StandIn = (value, _) => (T)value,
             };

@@ -328,6 +328,49 @@ namespace Hotseat.Tests
             var player = server.Client(new ClientOptions { Token = () => $"token-{++tokens}" });
             player.Predict("x");
             Program.Same("a token", server.Requests[1].Headers["authorization"], "Bearer token-1");
+            var reset = (Dictionary<string, object>)Json.Read("{\"fault\":\"reset\"}");
+            server.Answers.Enqueue(reset);
+            server.Answers.Enqueue((Dictionary<string, object>)Json.Read(Good));
+            server.Settle(player, player.Predict("x"));
+            Program.Same("a new one a try", server.Requests.Last().Headers["authorization"], "Bearer token-3");
+            var broken = server.Client(new ClientOptions { Token = () => throw new Exception("s3cret") });
+            var none = broken.Predict("x").Error;
+            Program.Check("told, and not shown", none is TokenError && !$"{none}".Contains("s3cret"), none);
+            var empty = server.Client(new ClientOptions { Token = () => null });
+            Program.Fails("none", "TokenError", () => empty.PredictAsync("x").GetAwaiter().GetResult());
+            Program.Check("a default", empty.Predict("x", new CallOptions { Default = 1 }).Result().IsDefault);
+        }
+
+        public static void A_hook_that_fails_stops_no_game()
+        {
+            var server = Server.Of(Good);
+            var client = server.Client(new ClientOptions { Hook = _ => throw new Exception("mine") });
+            Program.Same("answered", client.Predict("x").Result().Label, "a");
+        }
+
+        public static void A_default_stands_where_a_game_looks()
+        {
+            var text = Answer.StandIn("3", 0);
+            Program.Same("a text", new[] { text.Label, text.Action, text.Value, text.Source },
+                new[] { "3", "3", "3", "default" });
+            Program.Same("rows", Answer.StandIn(new[] { "#@#" }, 0).Item, new[] { "#@#" });
+            Program.Same("a number", Answer.StandIn(3, 0).Value, 3);
+            var whole = Answer.StandIn(new Prediction { Label = "x", Version = 2 }, 1);
+            Program.Check("as it is", whole.Label == "x" && whole.Version == 2 && whole.IsDefault);
+            var options = new CallOptions { Model = "m", Default = 3, Deadline = -1 };
+            var chosen = Server.Of().Client().Choose(new[] { 0 }, options).Result();
+            Program.Same("a number is an action", chosen.Action, "3");
+        }
+
+        public static void A_tickets_time_counts_from_when_it_was_submitted()
+        {
+            var server = Server.Of();
+            var client = server.Client();
+            var ticket = client.Submit("x", new CallOptions { Deadline = 0.5 });
+            server.Now += 0.6;
+            client.Tick();
+            Program.Fails("too late", "DeadlineError", () => ticket.Result());
+            Program.Same("nobody was asked", server.Requests.Count, 0);
         }
 
         public static void What_cannot_work_is_told_at_once()
@@ -351,6 +394,9 @@ namespace Hotseat.Tests
             Program.Fails("no model", "ConfigError", () => client.Choose(new[] { 0 }, null).Result());
             Program.Fails("a client", "ConfigError",
                 () => server.Client(new ClientOptions { Deadline = 0 }));
+            Program.Fails("a batch", "ConfigError", () => server.Client(new ClientOptions { Batch = 0 }));
+            Program.Fails("a window", "ConfigError",
+                () => server.Client(new ClientOptions { Window = double.NaN }));
             Program.Same("nobody was asked", server.Requests.Count, 0);
             var late = client.Predict("x", new CallOptions { Deadline = -0.1, Default = "ok" });
             Program.Check("no time left", late.Result().IsDefault);

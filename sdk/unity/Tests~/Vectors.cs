@@ -70,9 +70,9 @@ namespace Hotseat.Tests
                 case "choose": return Settled(server, client, client.Choose(call["board"], options));
                 case "generate":
                     return Settled(server, client, client.Generate((IDictionary)call["wishes"], options));
-                case "models": return Settled(server, client, client.Models());
-                case "card": return Settled(server, client, client.Card((string)call["model"]));
-                case "ready": return Settled(server, client, client.IsReady());
+                case "models": return Settled(server, client, client.Models(options.Deadline));
+                case "card": return Settled(server, client, client.Card((string)call["model"], options.Deadline));
+                case "ready": return Settled(server, client, client.IsReady(options.Deadline));
                 default: throw new NotSupportedException((string)call["method"]);
             }
         }
@@ -95,9 +95,9 @@ namespace Hotseat.Tests
                 case "explain": return Waited(client.ExplainAsync(call["input"], options));
                 case "choose": return Waited(client.ChooseAsync(call["board"], options));
                 case "generate": return Waited(client.GenerateAsync((IDictionary)call["wishes"], options));
-                case "models": return Waited(client.ModelsAsync());
-                case "card": return Waited(client.CardAsync((string)call["model"]));
-                case "ready": return Waited(client.IsReadyAsync());
+                case "models": return Waited(client.ModelsAsync(options.Deadline));
+                case "card": return Waited(client.CardAsync((string)call["model"], options.Deadline));
+                case "ready": return Waited(client.IsReadyAsync(options.Deadline));
                 default: throw new NotSupportedException((string)call["method"]);
             }
         }

@@ -130,7 +130,7 @@ func test_a_success_gives_a_tenth_of_a_retry_back():
 func test_a_request_holds_no_more_than_a_batch_and_four_go_at_a_time():
 	var server = Fakes.new([])
 	for _request in range(6):
-		server.answers.append({"status": 200, "takes": 1.0,
+		server.answers.append({"status": 200, "takes": 0.1,
 				"body": {"predictions": [{"label": "a"}, {"label": "b"}]}})
 	server.client.desk.batch = 2
 	server.slow = true
