@@ -60,7 +60,6 @@ def mono(need):
             done.stdout + done.stderr
         )
         assert (done.returncode, done.stderr) == (0, "")
-        print(done.stdout)
 
     return run
 

@@ -103,7 +103,7 @@ namespace Hotseat.Tests
                 Program.Same("its own answer", tickets[at].Result("none").Label, wanted);
             }
             Program.Quick("submit", asking, 1);
-            Program.Quick("a look", looks, 4);
+            Program.Quick("a look", looks, 16);
         }
     }
 }

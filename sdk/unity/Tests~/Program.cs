@@ -19,7 +19,11 @@ namespace Hotseat.Tests
             switch (words.FirstOrDefault())
             {
                 case "vectors": Vectors.Run(argument); break;
-                case "rules": Each(typeof(Rules)); Each(typeof(JsonRules)); break;
+                case "rules":
+                    Each(typeof(Rules));
+                    Each(typeof(TicketRules));
+                    Each(typeof(JsonRules));
+                    break;
                 case "faults": Faults.Run(argument); break;
                 case "live": Live.Run(argument); break;
                 default: Console.WriteLine("vectors FOLDER | rules | faults JSON | live URL"); return 2;

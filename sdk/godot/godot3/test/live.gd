@@ -86,7 +86,7 @@ func _frames():
 		_tests.check("its own answer", found.label == wanted, found.label)
 	_client.set_process(true)
 	_tests.quick("submit", asking, 1000)
-	_tests.quick("a look", _looks, 4000)
+	_tests.quick("a look", _looks, 16000)
 
 
 # The example's scene, as it stands: HOTSEAT_URL is the live service, too.

@@ -4,7 +4,7 @@ extends SceneTree
 # Prints a line a check and ends with their count; exits 1 where one failed. Which suites
 # run, and where services are, stands in the environment: see tests/engines.
 
-const SUITES = ["rules", "vectors", "faults", "live"]
+const SUITES = ["rules", "tickets", "vectors", "faults", "live"]
 
 var _passed = 0
 var _failed = 0
