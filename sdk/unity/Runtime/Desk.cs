@@ -22,6 +22,7 @@ namespace Hotseat
         private readonly Dictionary<string, Group> filling = new Dictionary<string, Group>();
         private readonly List<Group> underWay = new List<Group>();
         private double? first; // when the oldest that waits came
+        private bool closed;
 
         public Desk(
             double window, int batch, Func<double> clock,
@@ -33,11 +34,12 @@ namespace Hotseat
             this.ask = ask;
         }
 
-        /// <summary>Take an input; returns at once.</summary>
+        /// <summary>Take an input; returns at once. Throws CancelledError when closed.</summary>
         public void Submit(object input, string question, CallOptions options, Ticket<Prediction> ticket)
         {
             lock (gate)
             {
+                if (closed) throw new CancelledError("the client was closed");
                 if (!filling.TryGetValue(question, out var group) || group.Tickets.Count >= batch)
                 {
                     group = filling[question] = new Group(options, clock());
@@ -79,6 +81,7 @@ namespace Hotseat
             List<Group> open;
             lock (gate)
             {
+                closed = true;
                 open = waiting.Concat(underWay).ToList();
                 waiting.Clear();
                 filling.Clear();

@@ -104,7 +104,6 @@ namespace Hotseat
             var chosen = options ?? Nothing;
             try
             {
-                if (closed) throw new CancelledError("the client was closed");
                 // written now: what is wrong is told at once, and no frame writes a whole batch
                 var text = new Json.Written(Json.Write(input));
                 var question = Json.Write(new[]
@@ -180,6 +179,7 @@ namespace Hotseat
                 var work = new Work(question.Call(core), core.Transport, core.Clock);
                 lock (gate)
                 {
+                    if (closed) work.Cancel("the client was closed"); // meanwhile
                     works.Add(work);
                     open.Add(() => IsOver(question, ticket, work, start));
                 }
