@@ -45,6 +45,24 @@ test: $(READY) .venv/clients/ready ## all tests
 test-typescript: $(READY) ## the TypeScript SDK: types, vectors, faults, a real browser
 	@bash sdk/typescript/test.sh
 
+test-godot: $(READY) ## the Godot addon in Debian's Godot 3, against a running service
+	@$(call needs,command -v godot3-server,godot3-server)
+	@$(BIN)/pytest -m engine tests/engines/test_godot.py
+
+test-unity: $(READY) ## the C# SDK by Debian's Mono, against a running service
+	@$(call needs,test -e /usr/lib/mono/4.5/System.Net.Http.dll -a -e /usr/bin/mcs,$(MONO))
+	@$(BIN)/pytest -m engine tests/engines/test_unity.py
+
+MONO := mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-net-http4.0-cil
+
+# a test, and Debian's packages with which it holds; CI installs them, others are told
+define needs
+$(1) >/dev/null || { [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] \
+  && export DEBIAN_FRONTEND=noninteractive && apt-get update -qq \
+  && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } \
+  || { echo "make $@ needs more: apt-get install $(2)" >&2; exit 1; }
+endef
+
 unit: $(READY) ## the fast tests alone
 	@$(BIN)/pytest tests/unit
 
@@ -120,9 +138,9 @@ bench-encoder: $(READY) ## a six-layer text encoder through the service
 bench-registry: $(READY) ## the registry's figures (2 GB blob; SIZE=MB for another)
 	@$(BIN)/python benchmarks/registry.py --size $(or $(SIZE),2048)
 
-ci: lint test test-typescript synth demo ## what CI runs
+ci: lint test test-godot test-unity test-typescript synth demo ## what CI runs
 
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help bench-sdk game-loop reference bench-imports bench-image bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+.PHONY: help test-godot test-unity bench-sdk game-loop reference bench-imports bench-image bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
