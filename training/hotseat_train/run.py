@@ -6,6 +6,8 @@
     checkpoint.pt       where an interrupted training goes on
     model.onnx          the variant fp32
     model.int8.onnx     the variant int8-dynamic
+    model.NAME.onnx     another variant
+    variants.png        what each variant loses and gains
     curve.png           the loss, epoch by epoch
     golden.json         what the version must answer
     manifest.json       what will be published, with everything measured
@@ -22,6 +24,7 @@ from hotseat_registry.seal import to_bytes
 from hotseat_train.errors import RunError
 
 RUNS = Path(".hotseat/runs")
+FP32 = "fp32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,29 @@ class Run:
     @property
     def quantized(self) -> Path:
         """The graph with int8 weights."""
-        return self.folder / "model.int8.onnx"
+        return self.graph("int8-dynamic")
+
+    @property
+    def variants(self) -> Path:
+        """The picture of what the variants lose and gain."""
+        return self.folder / "variants.png"
+
+    def graph(self, name: str) -> Path:
+        """Return where the variant of that name lies, or shall lie."""
+        if name == FP32:
+            return self.model
+        short = "int8" if name == "int8-dynamic" else name
+        return self.folder / f"model.{short}.onnx"
+
+    def graphs(self) -> dict[str, Path]:
+        """Return the variants that there are, the first one first; `RunError`."""
+        found = {FP32: self.needs(self.model, "train")}
+        for path in sorted(self.folder.glob("model.*.onnx")):
+            short = path.name.removeprefix("model.").removesuffix(".onnx")
+            if not short.endswith(".fast"):  # the same graph, to start quicker
+                found["int8-dynamic" if short == "int8" else short] = path
+        found.pop("fast", None)
+        return found
 
     @property
     def golden(self) -> Path:

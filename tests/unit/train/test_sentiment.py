@@ -15,7 +15,7 @@ from hotseat_registry.cache import Cache
 from hotseat_registry.errors import IntegrityError
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
-from hotseat_train import run, tasks
+from hotseat_train import run, tasks, variants
 from hotseat_train.dataset import split
 from hotseat_train.errors import (
     DatasetError,
@@ -26,7 +26,6 @@ from hotseat_train.errors import (
 )
 from hotseat_train.evaluate import evaluate, wilson
 from hotseat_train.publish import publish
-from hotseat_train.quantize import quantize
 from hotseat_train.tasks.sentiment import TASK, deduplicated, key_of
 from hotseat_train.train import train
 
@@ -57,7 +56,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "small"
     plan = replace(TASK.plan("adam"), max_epochs=4)
     made = train(TASK, plan, folder, rows=2000)
-    quantize(made)
+    variants.make(made)
     evaluate(made)
     return made
 
@@ -187,7 +186,7 @@ def destroyed(trained, folder):
 def test_the_gate_refuses_a_destroyed_int8(trained, registry, tmp_path):
     """An int8 variant that lost its accuracy is not published; fp32 alone may be."""
     bad = destroyed(trained, tmp_path / "bad")
-    with pytest.raises(GateError, match=r"int8-dynamic lost \d+\.\d+ points"):
+    with pytest.raises(GateError, match=r"int8-dynamic lost \d+\.\d+ % of fp32"):
         publish(bad, registry, by="ada")
     assert registry.versions("sentiment") == []
     manifest = publish(bad, registry, by="ada", variants=("fp32",))
@@ -215,7 +214,7 @@ def test_what_is_missing_is_named_with_the_verb_that_makes_it(tmp_path):
     """Each step says which one comes before it."""
     empty = run.Run(tmp_path / "empty")
     for act, says in (
-        (lambda: quantize(empty), "hotseat train"),
+        (lambda: variants.make(empty), "hotseat train"),
         (lambda: evaluate(empty), "hotseat train"),
         (lambda: publish(empty, None, by="ada"), "hotseat evaluate"),
         (lambda: run.find("nothing"), "hotseat train nothing"),

@@ -33,9 +33,9 @@ def train(parser: argparse.ArgumentParser) -> Run:
     )
     parser.add_argument(
         "--optimizer",
-        choices=("gd", "sgd", "adam"),
+        choices=("gd", "sgd", "momentum", "adam"),
         default="sgd",
-        help="gd: the whole data a step; sgd, adam: a batch a step (default: sgd)",
+        help="gd: the whole data a step; the others: a batch a step (default: sgd)",
     )
     for name, kind, what in (
         ("learning-rate", float, "size of a step"),
