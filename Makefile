@@ -86,6 +86,9 @@ models: $(READY) ## train, compress, publish all models (MODELS="--trained" play
 bench-connect-four: $(READY) ## Connect Four's moves, judged by exact play
 	@$(BIN)/python benchmarks/connect_four.py
 
+bench-chat: $(READY) ## chat moderation beside linear models on the same split
+	@$(BIN)/python benchmarks/chat.py $(CHAT)
+
 bench: $(READY) ## what serving costs, as ratios to the bare runtime
 	@$(BIN)/python benchmarks/serving.py
 
@@ -109,4 +112,4 @@ ci: lint test test-typescript synth demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help bench-imports bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+.PHONY: help bench-chat bench-imports bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean

@@ -204,7 +204,7 @@ def _pass(
     random: np.random.Generator,
     done: int,
 ) -> float:
-    """Go once over the data, `done` epochs after the first; return the mean loss."""
+    """Go over the data, after so many epochs; return the mean loss."""
     module.train()
     size = len(rows) if plan.whole else plan.batch_size
     if isinstance(rows, Varied):

@@ -6,6 +6,7 @@ which texts are doubtful (Hinton et al. 2015).
 """
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -29,18 +30,17 @@ def linear() -> Any:
     return make_pipeline(make_union(runs, words), LogisticRegression(C=4, max_iter=200))
 
 
-def answers(
-    train: Split, labels: int, seed: int, taught: Callable[[str], bool]
-) -> Array:
-    """Return probabilities [rows, labels]; the label itself where nothing is taught."""
+def answers(train: Split, labels: int, seed: int, group: Callable[[str], str]) -> Array:
+    """Return probabilities [rows, labels]; each group has models of its own."""
     texts, targets = np.array(train.inputs, object), np.array(train.targets)
     found: Array = np.eye(labels, dtype=np.float32)[targets]
-    mine = np.array([taught(text) for text in train.inputs], bool)
+    groups = np.array([group(text) for text in train.inputs])
     part = np.random.default_rng(seed).integers(_PARTS, size=len(train))
-    for number in range(_PARTS):
+    for name, number in product(sorted(set(groups)), range(_PARTS)):
+        mine = groups == name
         asked, known = mine & (part == number), mine & (part != number)
         if not asked.any() or len(set(targets[known])) < 2:
-            continue  # too few to learn from
+            continue  # too few to learn from: their labels stay
         model = linear().fit(texts[known], targets[known])
         found[asked] = 0
         found[np.ix_(asked, model.classes_)] = model.predict_proba(texts[asked])
