@@ -15,7 +15,7 @@ from hotseat_registry.cache import Cache
 from hotseat_registry.errors import IntegrityError
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
-from hotseat_train import run, tasks, variants
+from hotseat_train import optimizers, run, tasks, variants
 from hotseat_train.dataset import split
 from hotseat_train.errors import (
     DatasetError,
@@ -235,3 +235,25 @@ def test_changed_data_is_refused(monkeypatch):
 def test_the_interval_is_wilsons():
     """81 of 263 is the example of Newcombe (1998), method 3: 0.2553 to 0.3662."""
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+
+
+def test_the_optimizers_are_drawn_beside_each_other(tmp_path):
+    """Each one's loss goes down on the same rows, and one picture shows them all."""
+    runs = optimizers.compare(TASK, tmp_path, max_epochs=5, rows=2000)
+    assert set(runs) == {"gd", "sgd", "momentum", "adam"}
+    for run_of in runs.values():
+        curve = run_of.read()["curve"]
+        assert curve[-1]["train_loss"] < curve[0]["train_loss"]
+    assert optimizers.picture(tmp_path).read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_a_linear_model_cannot_be_is_said(trained):
+    """Static int8 is made of it; there is nothing to prune and no pupil."""
+    made = variants.make(trained, ("static",), calibrations=("minmax", "percentile"))
+    assert set(made) == {"int8-static", "int8-static-percentile"}
+    for path in made.values():
+        assert path.stat().st_size * 3 < trained.model.stat().st_size
+        path.unlink()
+    for method, says in (("prune", "no hidden units"), ("distill", "nothing smaller")):
+        with pytest.raises(RunError, match=says):
+            variants.make(trained, (method,))

@@ -113,7 +113,13 @@ class ChatModeration:
             "sgd": Plan("sgd", 0.3, batch_size=128),
             "momentum": Plan("momentum", 0.03, momentum=0.9, batch_size=128),
             "adam": Plan(
-                "adam", 0.002, batch_size=128, max_epochs=7, decay=True, soft=0.4
+                "adam",
+                0.001,
+                batch_size=128,
+                max_epochs=6,
+                decay=True,
+                clip=1.0,
+                soft=0.5,
             ),
         }[optimizer]
 
