@@ -35,6 +35,11 @@ def make(
     does not suit the run's model.
     """
     model = source.needs(source.model, "train")
+    if (name := source.read()["task"]) in tasks.MADE:
+        raise RunError(
+            f"{name} is judged by what it plays or builds, and its fp32 graph alone is "
+            "measured so: publish it as it is"
+        )
     made: dict[str, Path] = {}
     bases = {"int8": model}
     for method, small in (("prune", "pruned"), ("distill", "distilled")):
@@ -60,13 +65,7 @@ def make(
 
 def calibration(source: Run) -> list[Tensors]:
     """Return training rows as the graph eats them; raises `RunError`."""
-    name = source.read()["task"]
-    if name in tasks.MADE:
-        raise RunError(
-            f"{name} learns from what it plays, not from rows that ranges could be "
-            "taken from: quantize it dynamically (--method dynamic)"
-        )
-    task = tasks.find(name)
+    task = tasks.find(source.read()["task"])
     dataset = task.dataset()
     rows = [row for row in dataset.train.inputs if len(str(row)) <= _LONGEST][:_SEEN]
     pointers = [f"/{number}" for number in range(len(rows))]
