@@ -67,7 +67,7 @@ class ChatModeration:
     @staticmethod
     def group(text: str) -> str:
         """Tell the languages apart by their script."""
-        return "zh" if any("\u4e00" <= c <= "\u9fff" for c in text) else "en"
+        return "zh" if _is_chinese(text) else "en"
 
     @staticmethod
     def disguised(texts: Sequence[str]) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ class ChatModeration:
     def learner(self, train: Split, seed: int) -> TextLearner:
         """Learn the characters and their runs; weigh nothing yet."""
         alphabet = characters.learn(train.inputs, SHAPE.common)
-        return TextLearner(alphabet, len(LABELS), seed, SHAPE, self.group)
+        return TextLearner(alphabet, len(LABELS), seed, SHAPE, _is_chinese)
 
     def signature(self, dataset: Dataset) -> Signature:
         """One text in, a probability for each label out."""
@@ -113,18 +113,16 @@ class ChatModeration:
             "sgd": Plan("sgd", 0.3, batch_size=128),
             "momentum": Plan("momentum", 0.03, momentum=0.9, batch_size=128),
             "adam": Plan(
-                "adam",
-                0.001,
-                batch_size=128,
-                max_epochs=6,
-                decay=True,
-                clip=1.0,
-                soft=0.5,
+                "adam", 0.002, batch_size=128, max_epochs=6, decay=True, soft=0.5
             ),
         }[optimizer]
 
 
 TASK = ChatModeration()
+
+
+def _is_chinese(text: str) -> bool:
+    return any("\u4e00" <= c <= "\u9fff" for c in text)
 
 
 def _english() -> Iterator[tuple[str, str, int]]:
