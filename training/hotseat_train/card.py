@@ -5,7 +5,7 @@ from typing import Any
 
 from hotseat_registry import Manifest
 from hotseat_train import tasks
-from hotseat_train.variants import lost
+from hotseat_train.loss import lost
 
 
 def write(manifest: Manifest) -> str:

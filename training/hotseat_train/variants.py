@@ -89,14 +89,6 @@ def front(variants: Sequence[Variant]) -> list[Variant]:
     return [variant for variant in variants if not beaten(variant)]
 
 
-def lost(metrics: Mapping[str, Any]) -> str:
-    """Return a variant's loss in percent with its interval; nothing for the first."""
-    if "loss" not in metrics:
-        return ""
-    low, high = (100 * bound for bound in metrics["loss_interval"])
-    return f"{100 * metrics['loss']:.2f} ({low:.2f} to {high:.2f})"
-
-
 def draw(variants: Sequence[Variant], title: str, path: Path) -> None:
     """Draw what is lost against the time of an answer; a marker's area is the size."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")

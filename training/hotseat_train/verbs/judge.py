@@ -58,7 +58,8 @@ def show(manifest: "Manifest") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from hotseat_train.variants import front, lost
+    from hotseat_train.loss import lost
+    from hotseat_train.variants import front
 
     best = front(manifest.variants)
     table = Table(box=None, pad_edge=False, header_style="bold")
