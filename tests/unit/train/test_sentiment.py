@@ -1,5 +1,6 @@
 """The task sentiment: its data, its graph, its variants and their gate."""
 
+import argparse
 import itertools
 import json
 from dataclasses import replace
@@ -28,6 +29,7 @@ from hotseat_train.evaluate import evaluate, wilson
 from hotseat_train.publish import publish
 from hotseat_train.tasks.sentiment import TASK, deduplicated, key_of
 from hotseat_train.train import train
+from hotseat_train.verbs import compress
 
 
 @pytest.fixture(scope="module")
@@ -257,3 +259,19 @@ def test_what_a_linear_model_cannot_be_is_said(trained):
     for method, says in (("prune", "no hidden units"), ("distill", "nothing smaller")):
         with pytest.raises(RunError, match=says):
             variants.make(trained, (method,))
+
+
+def test_quantize_removes_what_lost_too_much_and_says_so(
+    trained, tmp_path, monkeypatch, capsys
+):
+    """A destroyed graph is gone from the run; what was measured of it is kept."""
+    bad = destroyed(trained, tmp_path / "bad")
+    monkeypatch.setattr(variants, "make", lambda *_args, **_more: {})
+    parser = argparse.ArgumentParser()
+    act = compress.quantize(parser)
+    assert act(parser.parse_args([str(bad.folder), "--max-loss", "0.5%"])) == 0
+    assert "removed: int8-dynamic lost" in capsys.readouterr().out
+    assert not bad.quantized.exists()
+    manifest = json.loads(bad.manifest.read_bytes())
+    assert [variant["name"] for variant in manifest["variants"]] == ["fp32"]
+    assert "int8-dynamic, refused" in manifest["card"]
