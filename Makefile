@@ -111,6 +111,9 @@ models: $(READY) ## train, compress, publish all models (MODELS="--trained" play
 bench-connect-four: $(READY) ## Connect Four's moves, judged by exact play
 	@$(BIN)/python benchmarks/connect_four.py
 
+bench-chat: $(READY) ## chat moderation beside linear models on the same split
+	@$(BIN)/python benchmarks/chat.py $(CHAT)
+
 bench: $(READY) ## what serving costs, as ratios to the bare runtime
 	@$(BIN)/python benchmarks/serving.py
 
@@ -143,4 +146,5 @@ ci: lint test test-godot test-unity test-typescript synth demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help test-godot test-unity bench-sdk game-loop reference bench-imports bench-image bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+# every target that `help` lists is a name and no file
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*## / {print $$1}' $(firstword $(MAKEFILE_LIST)))
