@@ -2,12 +2,14 @@
 # Build the function's image on this machine and say how large it is: `make image`.
 #
 # Where Lambda's own base cannot be pulled, or with BASE=debian, a base with Debian's
-# Python stands in; the image is otherwise the same. MODEL names a baked version.
+# Python stands in; the image is otherwise the same. MODEL names a baked version;
+# CONTEXT is another folder than functions/, as a copy of it that `cdk` makes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BASE=${BASE:-public.ecr.aws/lambda/python:3.13}
 MODEL=${MODEL:-none}
 NAME=${NAME:-hotseat-function}
+CONTEXT=${CONTEXT:-functions}
 FLAGS="" EXTRA=""
 
 needs() {
@@ -53,6 +55,6 @@ podman build --quiet --isolation chroot --network host \
   -v /etc/ssl/certs:/etc/ssl/certs:ro "${pip_settings[@]}" \
   --build-arg "BASE_IMAGE=$BASE" --build-arg "PIP_FLAGS=$FLAGS" \
   --build-arg "EXTRA=$EXTRA" --build-arg "BAKED=$MODEL" \
-  -t "$NAME" functions >/dev/null
+  -t "$NAME" "$CONTEXT" >/dev/null
 size() { podman image inspect --format '{{.Size}}' "$1"; }
 echo "$NAME: $(( ($(size "$NAME") - $(size "$BASE")) / 1000000 )) MB beyond its base"
