@@ -52,8 +52,9 @@ class RestApi(Construct):
             "Api",
             rest_api_name=f"hotseat-{stage.name}",
             description="Hotseat: Model-as-a-Service for games",
-            # tensors go through as they are; JSON stays text
-            binary_media_types=["application/octet-stream"],
+            # all bodies go through as they are: with a list of types, an answer that
+            # is binary would be so only for who names its type first in Accept
+            binary_media_types=["*/*"],
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=RemovalPolicy.DESTROY,
             endpoint_types=[rest.EndpointType.REGIONAL],

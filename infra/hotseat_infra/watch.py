@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -30,7 +30,12 @@ class Watch(Construct):
         functions: Mapping[str, ModelFunction],
     ) -> None:
         super().__init__(scope, name)
-        key = kms.Key(self, "Key", enable_key_rotation=True)
+        key = kms.Key(
+            self,
+            "Key",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.DESTROY,  # nothing is kept under it
+        )
         key.grant_encrypt_decrypt(iam.ServicePrincipal("cloudwatch.amazonaws.com"))
         self.topic = sns.Topic(
             self,
@@ -38,6 +43,15 @@ class Watch(Construct):
             display_name=f"Hotseat {stage.name}",
             master_key=key,
             enforce_ssl=True,
+        )
+        # a topic with a policy of its own is closed to alarms that it does not name
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            )
         )
         self.topic.add_subscription(subscriptions.EmailSubscription(stage.alarm_email))
         for function in functions.values():

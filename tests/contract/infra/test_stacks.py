@@ -175,6 +175,27 @@ def test_a_canary_is_taken_back_by_its_alarms(prod):
         assert alarm["Properties"]["AlarmActions"]
 
 
+def test_an_alarm_may_reach_its_topic(prod):
+    """The topic's own policy lets CloudWatch publish; its key goes with the stack."""
+    _, service, _ = prod
+    (allowed,) = [
+        statement
+        for _, statement in statements(service)
+        if statement["Effect"] == "Allow"
+        and "sns:Publish" in listed(statement["Action"])
+    ]
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    service.has_resource("AWS::KMS::Key", {"DeletionPolicy": "Delete"})
+
+
+def test_binary_answers_reach_whoever_asks(prod):
+    """No client has to name the type of a binary answer in Accept."""
+    _, service, _ = prod
+    service.has_resource_properties(
+        "AWS::ApiGateway::RestApi", {"BinaryMediaTypes": ["*/*"]}
+    )
+
+
 def test_the_api_has_keys_plans_limits_and_our_errors(prod):
     """A key and a plan for each title; refusals are problem documents."""
     _, service, _ = prod
