@@ -1,4 +1,4 @@
-"""What stands in the cloud, read back by its own API: routes, keys, plans, functions."""
+"""What stands in the cloud, read back by its API: routes, keys, plans, functions."""
 
 import json
 from collections.abc import Mapping

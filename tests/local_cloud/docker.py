@@ -5,6 +5,7 @@ CDK names an image after an account's registry on AWS. Here it is pushed to a re
 on this machine (HOTSEAT_IMAGES, host:port), and moto's ECR is told of it.
 """
 
+import itertools
 import json
 import os
 import subprocess
@@ -31,7 +32,7 @@ def main(words: list[str]) -> int:
 
 def build(options: list[str]) -> int:
     """Build the folder that CDK is in, as `make image` does."""
-    given = list(zip(options, options[1:], strict=False))
+    given = list(itertools.pairwise(options))
     arguments = dict(
         value.split("=", 1) for name, value in given if name == "--build-arg"
     )

@@ -56,7 +56,7 @@ class Gateway:
     ) -> None:
         self._deployed, self._account = deployed, account
         self._start, self._now = start, now
-        self._running: dict[str, tuple[str, Sandbox]] = {}
+        self._running: dict[str, Sandbox] = {}
         self._counted: dict[str, Counted] = {}
         self._lock = threading.Lock()
 
@@ -152,18 +152,24 @@ class Gateway:
         """
         function = self._deployed.function(alias)
         with self._lock:
-            version, running = self._running.get(alias, ("", None))
-            if running is None or version != function.version:
-                started = self._start(function)
-                self._running[alias] = (function.version, started)
+            running = self._running.get(alias)
+            if running is None or running.function != function:
+                self._running[alias] = self._start(function)
                 if running is not None:
                     running.stop()
-                running = started
-            return running
+            return self._running[alias]
+
+    def versions(self) -> dict[str, str]:
+        """Which of Lambda's versions answered last, by model."""
+        return {box.model: box.function.version for box in self._running.values()}
+
+    def memory(self) -> dict[str, int]:
+        """What memory those have, in MB."""
+        return {box.model: box.function.memory_mb for box in self._running.values()}
 
     def close(self) -> None:
         """End all that runs."""
-        for _, sandbox in self._running.values():
+        for sandbox in self._running.values():
             sandbox.stop()
 
 
@@ -214,7 +220,7 @@ def serve(gateway: Gateway, port: int) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PUT = do_DELETE = _do
+        do_GET = do_POST = do_PUT = do_DELETE = _do  # noqa: N815 (its base's names)
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -46,8 +46,10 @@ class Sandbox:
 
         `given` is what Lambda itself puts into the environment: region, credentials.
         """
+        self.function = function
+        self.model = function.environment["HOTSEAT_DEFAULT_MODEL"]
         self.name = f"hotseat-local-{os.getpid()}-{function.version}-{free_port()}"
-        image = f"{images}/{function.image}"
+        image = self._image = f"{images}/{function.image}"
         settings = folder / "containers.conf"
         settings.write_text(SETTINGS)
         environment = {**os.environ, "CONTAINERS_CONF": str(settings)}
@@ -96,6 +98,7 @@ class Sandbox:
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._log.close()
+        subprocess.run(["podman", "rmi", self._image], capture_output=True, check=False)
 
     def _wait(self, here: str) -> None:
         host, _, port = here.partition(":")
