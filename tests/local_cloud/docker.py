@@ -2,7 +2,8 @@
 """In docker's place, for ``cdk deploy``: what CDK asks of docker, done by podman.
 
 CDK names an image after an account's registry on AWS. Here it is pushed to a registry
-on this machine (HOTSEAT_IMAGES, host:port), and moto's ECR is told of it.
+on this machine (HOTSEAT_IMAGES, host:port), and moto's ECR is told of it. Names that
+podman was given are noted in the file HOTSEAT_TAGS, to be taken away again.
 """
 
 import itertools
@@ -37,6 +38,7 @@ def build(options: list[str]) -> int:
         value.split("=", 1) for name, value in given if name == "--build-arg"
     )
     (tag,) = (value for name, value in given if name == "--tag")
+    note(tag)
     done = subprocess.run(
         ["bash", IMAGE_SH],
         env={
@@ -56,6 +58,7 @@ def push(image: str) -> int:
     """Push to the registry on this machine; write the manifest into moto's ECR."""
     import boto3
 
+    note(image)
     _, _, path = image.partition("/")
     repository, _, tag = path.rpartition(":")
     here = f"{os.environ['HOTSEAT_IMAGES']}/{path}"
@@ -77,6 +80,12 @@ def push(image: str) -> int:
         imageDigest=pushed,
     )
     return 0
+
+
+def note(image: str) -> None:
+    """Remember a name."""
+    with Path(os.environ["HOTSEAT_TAGS"]).open("a", encoding="utf-8") as file:
+        file.write(f"{image}\n")
 
 
 def _manifest(repository: str, digest: str) -> str:

@@ -30,12 +30,11 @@ def _functions(region: str) -> list[str]:
     found = []
     for function in _pages(client, "list_functions", "Functions"):
         name = function["FunctionName"]
-        for kind, call, field, key in (
-            ("version", "list_versions_by_function", "Versions", "Version"),
-            ("alias", "list_aliases", "Aliases", "Name"),
-        ):
-            listed = _pages(client, call, field, FunctionName=name)
-            found += [f"{name} {kind} {item[key]}" for item in listed]
+        at = {"FunctionName": name}
+        versions = _pages(client, "list_versions_by_function", "Versions", **at)
+        aliases = _pages(client, "list_aliases", "Aliases", **at)
+        found += [f"{name} {v['Version']}: {v['MemorySize']} MB" for v in versions]
+        found += [f"{name} {a['Name']}: {a['FunctionVersion']}" for a in aliases]
     return found
 
 

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
+from moto.s3.models import s3_backends
+
 from local_cloud.formation import KINDS, Place
 from local_cloud.kinds import Called, Made, api, stays
 
@@ -30,6 +33,64 @@ def _log_group(place: Place, given: dict[str, Any]) -> Made:
     )
     arn = f"arn:aws:logs:{place.region}:{place.account}:log-group:{place.name}:*"
     return Made(place.name, {"Arn": arn})
+
+
+def _bucket(place: Place, given: dict[str, Any]) -> Made:
+    name = given.pop("BucketName", place.name)
+    s3 = api(place, "s3")
+    region = {"LocationConstraint": place.region}
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration=region)
+    given.pop("Tags", None)
+    given.pop("AccessControl", None)
+    for setting, value in given.items():
+        _BUCKET[setting](s3, name, value)
+    return Made(name, {"Arn": f"arn:aws:s3:::{name}",
+                       "RegionalDomainName": f"{name}.s3.{place.region}.amazonaws.com"})  # fmt: skip
+
+
+def _logging(_s3: Any, name: str, given: dict[str, Any]) -> None:
+    """Write it down: moto asks for the other bucket's policy, which comes later."""
+    s3_backends[ACCOUNT_ID]["aws"].get_bucket(name).logging = {
+        "TargetBucket": given["DestinationBucketName"],
+        "TargetPrefix": given["LogFilePrefix"],
+    }
+
+
+def _lifecycle(s3: Any, name: str, given: dict[str, Any]) -> None:
+    """Translate the rules, whose names differ between template and API."""
+    rules = []
+    for number, rule in enumerate(given["Rules"]):
+        made = {"ID": rule.pop("Id", f"rule-{number}"), "Filter": {"Prefix": ""}}
+        if "ExpirationInDays" in rule:
+            made["Expiration"] = {"Days": rule.pop("ExpirationInDays")}
+        rules.append({**made, **rule})
+    s3.put_bucket_lifecycle_configuration(
+        Bucket=name, LifecycleConfiguration={"Rules": rules}
+    )
+
+
+def _encryption(s3: Any, name: str, given: dict[str, Any]) -> None:
+    rules = given["ServerSideEncryptionConfiguration"]
+    for rule in rules:
+        default = rule.pop("ServerSideEncryptionByDefault")
+        rule["ApplyServerSideEncryptionByDefault"] = default
+    s3.put_bucket_encryption(
+        Bucket=name, ServerSideEncryptionConfiguration={"Rules": rules}
+    )
+
+
+_BUCKET = {
+    "BucketEncryption": _encryption,
+    "LifecycleConfiguration": _lifecycle,
+    "LoggingConfiguration": _logging,
+    "PublicAccessBlockConfiguration": lambda s3, name, value: (
+        s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=value)
+    ),
+    "VersioningConfiguration": lambda s3, name, value: s3.put_bucket_versioning(
+        Bucket=name, VersioningConfiguration=value
+    ),
+}
+"""What a bucket may be given; a setting that is not here is an error."""
 
 
 def _bucket_policy(place: Place, given: dict[str, Any]) -> Made:
@@ -84,6 +145,12 @@ KINDS |= {
         _log_group,
         lambda place, made: api(place, "logs").delete_log_group(
             logGroupName=made.physical_resource_id
+        ),
+    ),
+    "AWS::S3::Bucket": Called(
+        _bucket,
+        lambda place, made: api(place, "s3").delete_bucket(
+            Bucket=made.physical_resource_id
         ),
     ),
     "AWS::S3::BucketPolicy": Called(

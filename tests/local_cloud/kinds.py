@@ -148,7 +148,7 @@ def stays(_place: Place, _made: Made) -> None:
 
 for _type in (
     "AWS::CloudWatch::Dashboard", "AWS::ECR::Repository", "AWS::IAM::Policy",
-    "AWS::IAM::Role", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SSM::Parameter",
+    "AWS::IAM::Role", "AWS::SNS::Topic", "AWS::SSM::Parameter",
 ):  # fmt: skip
     KINDS[_type] = Stock(_type)
 

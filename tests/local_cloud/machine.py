@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -41,6 +40,7 @@ class Machine:
         self.endpoint = f"http://localhost:{moto}"  # the word: CDK puts buckets before
         self._processes: list[subprocess.Popen[bytes]] = []
         self._moto = moto
+        self._tags = folder / "tags"
 
     def __enter__(self) -> Self:
         try:
@@ -60,6 +60,9 @@ class Machine:
     def __exit__(self, *_: object) -> None:
         for process in self._processes:
             _end(process)
+        if self._tags.exists():  # the layers stay, as podman's cache
+            named = set(self._tags.read_text("utf-8").split())
+            subprocess.run(["podman", "rmi", *named], capture_output=True, check=False)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -74,6 +77,7 @@ class Machine:
             "PATH": os.pathsep.join(path),
             "CDK_DOCKER": str(Path(__file__).with_name("docker.py")),
             "HOTSEAT_IMAGES": self.images,
+            "HOTSEAT_TAGS": str(self._tags),
             "CDK_DISABLE_VERSION_CHECK": "1",
             "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
             "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
@@ -158,12 +162,6 @@ class Machine:
                 time.sleep(0.2)
             else:
                 return
-
-
-def forget_images(tags: Sequence[str]) -> None:
-    """Take the names from images that CDK built; layers stay as podman's cache."""
-    for tag in tags:
-        subprocess.run(["podman", "rmi", tag], capture_output=True, check=False)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
