@@ -182,6 +182,7 @@ class ResourceMap(parsing.ResourceMap):
         """Take all away but what its template keeps."""
         for name in reversed(in_order(self._resource_json_map)):
             self.remove(name, self._resource_json_map[name])
+        self._resource_json_map = {}  # or whoever asks for one would make it again
 
     def _check(self) -> None:
         """Know every type, before anything is made."""
@@ -207,7 +208,7 @@ class Stack(models.Stack):
         except Exception as error:  # noqa: BLE001 (whatever a resource says)
             self._failed("CREATE_FAILED", error)
             self.resource_map.delete()
-            self.output_map = models.OutputMap(self.resource_map, {}, self.stack_id)
+            self._forget_outputs()
             self._settled("ROLLBACK_COMPLETE")
 
     def update(
@@ -228,6 +229,14 @@ class Stack(models.Stack):
             self.resource_map.update(self.template_dict, given)
             self.output_map = self._create_output_map()
             self._settled("UPDATE_ROLLBACK_COMPLETE")
+
+    def delete(self) -> None:
+        """Take all away; outputs go with it."""
+        super().delete()
+        self._forget_outputs()
+
+    def _forget_outputs(self) -> None:
+        self.output_map = models.OutputMap(self.resource_map, {}, self.stack_id)
 
     def _failed(self, status: str, error: Exception) -> None:
         self._add_stack_event(status, resource_status_reason=f"{error}")

@@ -44,8 +44,8 @@ def _bucket(place: Place, given: dict[str, Any]) -> Made:
     given.pop("AccessControl", None)
     for setting, value in given.items():
         _BUCKET[setting](s3, name, value)
-    return Made(name, {"Arn": f"arn:aws:s3:::{name}",
-                       "RegionalDomainName": f"{name}.s3.{place.region}.amazonaws.com"})  # fmt: skip
+    host = f"{name}.s3.{place.region}.amazonaws.com"
+    return Made(name, {"Arn": f"arn:aws:s3:::{name}", "RegionalDomainName": host})
 
 
 def _logging(_s3: Any, name: str, given: dict[str, Any]) -> None:
