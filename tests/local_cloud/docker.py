@@ -51,6 +51,8 @@ def build(options: list[str]) -> int:
         stdout=sys.stderr,
         check=False,
     )
+    # the bill of materials of an image that goes again
+    IMAGE_SH.parents[1].joinpath("dist", f"{tag}.cdx.json").unlink(missing_ok=True)
     return done.returncode
 
 

@@ -106,12 +106,12 @@ def _account(place: Place, given: dict[str, Any]) -> Made:
 
 def _refusal(place: Place, given: dict[str, Any]) -> Made:
     made = {"restApiId": given["RestApiId"], "responseType": given["ResponseType"]}
-    _gateway(place).put_gateway_response(
-        **made,
-        statusCode=given["StatusCode"],
-        responseParameters=given["ResponseParameters"],
-        responseTemplates=given["ResponseTemplates"],
-    )
+    told = {
+        key[0].lower() + key[1:]: given[key]
+        for key in ("StatusCode", "ResponseParameters", "ResponseTemplates")
+        if key in given
+    }
+    _gateway(place).put_gateway_response(**made, **told)
     return Made(place.logical, made)
 
 

@@ -201,13 +201,13 @@ class Journey(Commands):
         told = self.hotseat("verify", fails=True)
         assert key.rpartition("/")[2] in told, told
         self.say("  damage is found")
-        old = s3.list_object_versions(Bucket=bucket, Prefix=key)["Versions"]
-        source = next(item for item in old if not item["IsLatest"])
-        s3.copy_object(
-            Bucket=bucket,
-            Key=key,
-            CopySource={"Bucket": bucket, "Key": key, "VersionId": source["VersionId"]},
+        (damaged,) = (
+            item
+            for item in s3.list_object_versions(Bucket=bucket, Prefix=key)["Versions"]
+            if item["IsLatest"]
         )
+        s3.delete_object(Bucket=bucket, Key=key, VersionId=damaged["VersionId"])
+        self.say("$ aws s3api delete-object (that version of it)")
         self.hotseat("verify")
         self.say("  whole again")
 
