@@ -70,7 +70,6 @@ class Journey(Commands):
             self.hotseat("publish", games)
         self.hotseat("promote", "sentiment@1", "--because", "first")
         self._demanded()
-        self.hotseat("check", "--stage", STAGE, "--file", self.file)
 
     def _demanded(self) -> None:
         """A manifest is written once, and with a condition, or not at all."""
@@ -93,7 +92,10 @@ class Journey(Commands):
 
     def _deployed(self) -> inventory.Inventory:
         self.say("\n3. The service: one model inside its image, one that follows live")
+        self.file.write_text(self.whole)
+        self.say(f"deployment.toml: {STATIC} is added, mode static, version 1")
         self.bake(1)
+        self.hotseat("check", "--stage", STAGE, "--file", self.file)
         before = inventory.take(REGION)
         self.cdk("deploy", SERVICE)
         for kind, made in inventory.more(inventory.take(REGION), before).items():

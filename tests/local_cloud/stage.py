@@ -34,7 +34,11 @@ class Commands:
         self.assembly = self.folder / "cdk.out"
         self.file = self.folder / "deployment.toml"
         text = Path(__file__).with_name("deployment.toml").read_text("utf-8")
-        self.file.write_text(text.replace('"x86_64"', f'"{ARCHITECTURE}"'), "utf-8")
+        self.whole = text.replace('"x86_64"', f'"{ARCHITECTURE}"')
+        # what is to lie in an image has to be published before: its table comes later
+        self.file.write_text(
+            self.whole.partition(f"[stages.{STAGE}.models.{STATIC}]")[0]
+        )
         self.outputs: dict[str, dict[str, str]] = {}
 
     def cdk(self, verb: str, *stacks: str, fails: bool = False) -> str:
