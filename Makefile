@@ -61,6 +61,9 @@ fix: $(READY) ## format, and mend what can be mended
 spec: $(READY) ## write sdk/spec/openapi.json anew from the application
 	@$(BIN)/python -m hotseat_serve.openapi > sdk/spec/openapi.json
 
+reference: $(READY) ## write docs/deployment.md anew from the deployment file's types
+	@$(BIN)/python -m hotseat_infra.reference > docs/deployment.md
+
 wheels: $(READY) ## build both wheels into dist/
 	@rm -rf dist
 	@$(BIN)/python -m build --wheel --outdir dist ./sdk/python
@@ -68,17 +71,19 @@ wheels: $(READY) ## build both wheels into dist/
 
 synth: $(READY) ## the stacks of one stage as templates (STAGE=dev), checked by cdk-nag
 	@cd infra && JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=1 \
-	  JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=1 \
+	  JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20 \
 	  CDK_OUTDIR=cdk.out CDK_CONTEXT_JSON='{"stage": "$(or $(STAGE),dev)"}' \
 	  ../$(BIN)/python app.py && ls cdk.out/*.template.json
 
-image: ## build the function's image here (BASE=debian without AWS's base; MODEL=baked one)
+image: $(READY) ## build the function's image (BASE=debian without AWS's base; MODEL=baked one)
 	@bash infra/image.sh
 
 lock: $(READY) ## lock what the image installs, with hashes
 	@cd functions && ../$(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-	  --output-file requirements.txt requirements.in
+	  --unsafe-package flatbuffers --unsafe-package packaging --unsafe-package protobuf \
+	  --unsafe-package pycparser --output-file requirements.txt requirements.in
+	@sed -i '/^$$/,$$d' functions/requirements.txt
 
 models: $(READY) ## train, compress, publish all models (MODELS="--trained" plays no hour)
 	@$(BIN)/python training/models.py $(MODELS)
@@ -94,6 +99,9 @@ bench: $(READY) ## what serving costs, as ratios to the bare runtime
 
 bench-cold: $(READY) ## process start to first answer, under AWS's runtime client
 	@$(BIN)/python benchmarks/coldstart.py
+
+bench-image: .venv/clients/ready image ## the same, and the image under AWS's emulator
+	@$(BIN)/python benchmarks/coldstart.py --image $(or $(NAME),hotseat-function)
 
 soak: $(READY) ## 200,000 requests in one process: does memory stay flat?
 	@$(BIN)/python benchmarks/soak.py
@@ -112,4 +120,4 @@ ci: lint test test-typescript synth demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help bench-chat bench-imports bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+.PHONY: help reference bench-chat bench-imports bench-image bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import orjson
 
 from hotseat_registry import Registry
-from hotseat_serve import protocol
+from hotseat_serve import origins, protocol
 from hotseat_serve.models import Models
 from hotseat_serve.problems import MEDIA_TYPE, Problem
 from hotseat_serve.request import JSON, Answer, Request, packed, plain
@@ -80,14 +80,20 @@ class Room:
             answer = self._problem(request, turn, Problem("internal", detail))
         turn.mark("write")
         trace = trace_of(request.headers)
-        if trace is not None:
-            headers = {**answer.headers, "traceparent": trace}
+        shown = origins.shown(request, self.settings.origins)
+        if trace is not None or shown:
+            traced = {} if trace is None else {"traceparent": trace}
+            headers = {**answer.headers, **traced, **shown}
             answer = replace(answer, headers=headers)
         if self.telemetry is not None:
             self.telemetry.request(request, turn, answer)
         return answer
 
     def _act(self, request: Request, turn: Turn) -> Answer:
+        asked = origins.preflight(request, self.settings.origins)
+        if asked is not None:
+            turn.route = request.path
+            return asked
         turn.until = self._until(request, turn)
         acts = self._route(request.path)
         if not acts:
@@ -131,10 +137,20 @@ class Room:
         """Find a route, and keep it: games ask the same few again and again."""
         acts = self._routes.get(path)
         if acts is None:
-            acts = self._find([unquote(part) for part in path.strip("/").split("/")])
+            acts = self._find(self._parts(path))
             if acts and len(self._routes) < _ROUTES:
                 self._routes[path] = acts
         return acts
+
+    def _parts(self, path: str) -> list[str]:
+        """Return a path's parts, with a route's other name as its model's own."""
+        parts = [unquote(part) for part in path.strip("/").split("/")]
+        other = self.settings.route
+        if other and parts[1:2] == ["models"] and len(parts) > 2:
+            name, mark, verb = parts[2].partition(":")
+            if name == other:
+                parts[2] = f"{self.settings.default_model}{mark}{verb}"
+        return parts
 
     def _find(self, parts: Sequence[str]) -> dict[str, Act]:  # noqa: PLR0911
         """Return what the methods of a route do; nothing where there is no route."""
