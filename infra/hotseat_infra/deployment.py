@@ -106,8 +106,6 @@ class Model:
     """How CodeDeploy shifts requests to a new image; its own predefined steps."""
     refresh_seconds: float = 2.0
     """How long a dynamic deployment believes its alias."""
-    downloads: bool = False
-    """Whether games may fetch its versions, to answer when the service is away."""
     alarms: Alarms = field(default_factory=Alarms)
     """When an operator is told, and a canary is taken back."""
 
