@@ -57,6 +57,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         Settings.from_env(os.environ),
         registry=arguments.registry,
         refresh_seconds=arguments.refresh,
+        downloads=os.environ.get("HOTSEAT_DOWNLOADS", "*"),
         log=arguments.log,
     )
     if arguments.origins:

@@ -10,12 +10,13 @@ from hotseat_serve.request import Answer, Request
 
 SENT = (
     "authorization", "content-encoding", "content-type", "deadline-ms",
-    "idempotency-key", "inference-header-content-length", "traceparent", "x-api-key",
+    "idempotency-key", "inference-header-content-length", "range", "traceparent",
+    "x-api-key",
 )  # fmt: skip
 """Headers that a page may send."""
 SHOWN = (
-    "apigw-requestid", "inference-header-content-length", "retry-after", "traceparent",
-    "x-amzn-requestid",
+    "apigw-requestid", "content-range", "etag", "inference-header-content-length",
+    "retry-after", "traceparent", "x-amzn-requestid",
 )  # fmt: skip
 """Headers of an answer that a page may read, beyond those it may always."""
 _DAY = "86400"

@@ -38,6 +38,9 @@ class Settings:
     origins: str = ""
     """Web pages that may ask, as ``https://game.example``, separated by commas; ``*``:
     any page. Empty: none, as browsers then refuse; other callers take no notice."""
+    downloads: str = ""
+    """Models whose versions a game may fetch to run them itself, separated by commas;
+    ``*`` is every model, empty none."""
     max_body_bytes: int = 6_000_000
     """Of one request; Lambda itself takes 6 MB."""
     max_ms: int = 0

@@ -70,6 +70,7 @@ class ModelFunction(Construct):
             variant=model.variant,
             refresh_seconds=model.refresh_seconds,
             origins=",".join(stage.api.origins),
+            downloads=name if model.downloads else "",
             trust=",".join(f"/var/task/trust/{key}" for key in stage.trust),
         )
         # what a function's memory says is left to the function itself

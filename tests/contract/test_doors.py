@@ -162,4 +162,4 @@ def test_the_application_documents_every_route_of_the_room(room):
         parts = path.strip("/").replace("{model}", "mood").replace("{version}", "1")
         acts = room._find(parts.split("/"))
         assert {method.upper() for method in methods} == set(acts), path
-    assert len(document["paths"]) == 22
+    assert len(document["paths"]) == 24
