@@ -5,7 +5,6 @@ variant loses against the first has an interval of its own (`loss`). How long an
 takes, and how much memory, is for `footprint`.
 """
 
-import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -54,7 +53,7 @@ def evaluate(source: Run) -> Manifest:
         lineage={
             "run": source.folder.name,
             **_lineage(record),
-            **({"refused": refused} if (refused := _refused(source)) else {}),
+            **({"refused": refused} if (refused := source.gone()) else {}),
         },
     )
     loaded = {
@@ -278,15 +277,6 @@ def _check_parity(model: Loaded, validation: Split, best: Mapping[str, Any]) -> 
             f"the exported graph has validation loss {loss:.6f}, "
             f"the trained model had {want:.6f}"
         )
-
-
-def _refused(source: Run) -> list[dict[str, Any]]:
-    """Return what was measured of variants that are no more."""
-    if not source.refused.exists():
-        return []
-    found: list[dict[str, Any]] = json.loads(source.refused.read_bytes())
-    there = source.graphs()
-    return [variant for variant in found if variant["name"] not in there]
 
 
 def _lineage(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,6 +86,14 @@ class Run:
             self.needs(self.model, "train")
         return found
 
+    def gone(self) -> list[dict[str, Any]]:
+        """Return what was measured of variants that were refused and are no more."""
+        if not self.refused.exists():
+            return []
+        found: list[dict[str, Any]] = json.loads(self.refused.read_bytes())
+        there = self.graphs()
+        return [variant for variant in found if variant["name"] not in there]
+
     @property
     def golden(self) -> Path:
         """The golden rows."""
