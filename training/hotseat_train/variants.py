@@ -60,13 +60,14 @@ def make(
 
 def calibration(source: Run) -> list[Tensors]:
     """Return training rows as the graph eats them; raises `RunError`."""
-    name = source.read()["task"]
+    record = source.read()
+    name = record["task"]
     if name in tasks.MADE:
         raise RunError(
             f"{name} learns from what it plays, not from rows that ranges could be "
             "taken from: quantize it dynamically (--method dynamic)"
         )
-    task = tasks.find(name)
+    task = tasks.of(record)
     dataset = task.dataset()
     rows = [row for row in dataset.train.inputs if len(str(row)) <= _LONGEST][:_SEEN]
     pointers = [f"/{number}" for number in range(len(rows))]
