@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from hotseat_registry import Manifest, Variant
@@ -110,10 +110,9 @@ def _fold(task: Task, dataset: Dataset, rows: Split, asked: Split, plan: Plan) -
     scores = np.array([[a["scores"][label] for label in dataset.labels]
                        for a in answers])  # fmt: skip
     truth = np.array(asked.targets)
+    of_truth = scores[np.arange(len(truth)), truth]
     return Fold(
-        loss=float(
-            log_loss(truth, scores.astype(float), labels=range(scores.shape[1]))
-        ),
+        loss=float(-np.log(np.maximum(of_truth, 1e-30)).mean()),
         accuracy=float((scores.argmax(1) == truth).mean()),
         roc_auc=float(roc_auc_score(truth, scores[:, 1]))
         if scores.shape[1] == 2
@@ -129,7 +128,7 @@ def _standing(family: str, results: Sequence[Fold]) -> Standing:
         return statistics.fmean(getattr(item, name) for item in results)
 
     def spread(name: str) -> float:
-        return statistics.stdev(getattr(item, name) for item in results)
+        return float(statistics.stdev(getattr(item, name) for item in results))
 
     ranked = results[0].roc_auc is not None
     return Standing(

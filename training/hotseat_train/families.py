@@ -110,7 +110,12 @@ class NetworkLearner:
 
     def fit(self, train: Split, validation: Split, plan: Plan, **watch: Any) -> State:
         """Descend; see `Learner.fit`."""
-        return descend(self, train, validation, plan, **watch)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # sharing out so few numbers costs more than it saves
+        try:
+            return descend(self, train, validation, plan, **watch)
+        finally:
+            torch.set_num_threads(threads)
 
     def export(self, path: Path) -> None:
         """Write the graph; see `Learner.export`."""
@@ -166,8 +171,8 @@ class TreesLearner:
 
         def watch(env: Any) -> None:
             nonlocal best
-            found = {(name, what): value
-                     for name, what, value, *_ in env.evaluation_result_list}  # fmt: skip
+            results = env.evaluation_result_list
+            found = {(name, what): value for name, what, value, *_ in results}
             epoch = Epoch(
                 env.iteration + 1,
                 _of(found, "train", "logloss"),

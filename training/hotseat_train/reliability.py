@@ -81,5 +81,5 @@ def curves(
 
 def _thinned(x: Array, y: Array) -> list[list[float]]:
     rows = np.unique(np.linspace(0, len(x) - 1, _POINTS).astype(int))
-    return [[round(float(a), 4), round(float(b), 4)] for a, b in zip(x[rows], y[rows],
-                                                                   strict=True)]  # fmt: skip
+    points = zip(x[rows].tolist(), y[rows].tolist(), strict=True)
+    return [[round(a, 4), round(b, 4)] for a, b in points]

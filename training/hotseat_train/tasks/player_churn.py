@@ -30,7 +30,7 @@ KNOWN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep")
 ACTIVE, LATER = KNOWN[-3:], ("Oct", "Nov", "Dec")
 _SEED = 0  # of the split, which stays the same whatever the run's seed
 _TEST = 2
-"""Tenths of the players: one would leave an interval wider than what families differ."""
+"""Tenths of the players; one leaves too wide an interval to tell families apart."""
 NUMBERS = (
     *(Field(month.lower(), default=0, minimum=0) for month in KNOWN),
     Field("start_month", minimum=1, maximum=12, default=1),

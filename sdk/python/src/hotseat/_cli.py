@@ -38,6 +38,7 @@ _ROOMS = (
             "compare": "put candidates side by side, and say which one to take",
         },
     ),
+    ("training, searching", "search", {"search": "search for settings that fit best"}),
     (
         "the registry, looking",
         "ops",
