@@ -61,7 +61,7 @@ def quality(found: Found, taken: Candidate | None) -> str:
         front = sorted((i for i in found if i.best), key=lambda i: i.milliseconds)
         axes.plot([i.milliseconds for i in front], [i.quality for i in front],
                   color="#94a3b8", linestyle="--", zorder=2)  # fmt: skip
-        axes.set(xscale="log", xlabel="milliseconds an answer",
+        axes.set(xlabel="milliseconds an answer",
                  ylabel="quality, with its 95 % interval")  # fmt: skip
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=0.45)
         return _drawn(figure)
@@ -99,7 +99,6 @@ def _curve(found: Found, key: str, title: str, x: str, y: str) -> str:
                 points = np.array(item.curves[key])
                 axes.plot(*points.T, color=colour(at), label=item.name, linewidth=1.6)
         axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel=x, ylabel=y, title=title)
-        axes.legend()
         if key == "roc":
             axes.plot([0, 1], [0, 1], color="#94a3b8", linestyle=":")
         return _drawn(figure)
@@ -171,7 +170,6 @@ def costs(found: Found) -> str:
                       color=colour(at), label=item.name)  # fmt: skip
         axes.set(xlabel="memory, MB", ylabel="$ a million answers", ylim=(0, None),
                  title="Cost on Lambda")  # fmt: skip
-        axes.legend()
         return _drawn(figure)
 
 
@@ -191,5 +189,4 @@ def robustness(found: Found) -> str:
                      color=colour(at), label=item.name)  # fmt: skip
         axes.set(ylabel="accuracy", title="Robustness", ylim=(0, 1))
         axes.set_xticks(np.arange(len(bars)) + 0.4 - width / 2, bars)
-        axes.legend(loc="lower right", framealpha=0.85, frameon=True)
         return _drawn(figure)

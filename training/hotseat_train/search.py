@@ -159,8 +159,9 @@ class Search:
             "loss": study.best_value,
             "trials": len(_ended(study)),
         }
-        if hasattr(task, "family"):
-            found |= {"family": task.family, "settings": dict(task.settings)}
+        if getattr(task, "family", None):
+            own: Any = task
+            found |= {"family": own.family, "settings": dict(own.settings)}
         run.write(self.best, found)
         return study.best_trial
 

@@ -71,7 +71,8 @@ def has_trees(model: onnx.ModelProto) -> bool:
 
 
 def _ensemble(model: onnx.ModelProto) -> onnx.NodeProto:
-    return next(node for node in model.graph.node if node.op_type == _KIND)
+    (found,) = [node for node in model.graph.node if node.op_type == _KIND]
+    return found
 
 
 def _trees(node: onnx.NodeProto) -> dict[int, Tree]:
