@@ -71,6 +71,7 @@ def has_trees(model: onnx.ModelProto) -> bool:
 
 
 def _ensemble(model: onnx.ModelProto) -> onnx.NodeProto:
+    found: onnx.NodeProto
     (found,) = [node for node in model.graph.node if node.op_type == _KIND]
     return found
 

@@ -1,7 +1,6 @@
 """A studio's own table: what is told of its columns, and what is refused and how."""
 
 import json
-import random
 
 import pytest
 
@@ -15,37 +14,9 @@ from hotseat_train.errors import DatasetError
 from hotseat_train.evaluate import evaluate
 from hotseat_train.publish import publish
 from hotseat_train.tasks.table import OwnTable, slug
+from hotseat_train.testing import own_table as table
+from hotseat_train.testing import players as rows
 from hotseat_train.train import train
-
-
-def rows(count=300, seed=0):
-    """Players who leave when they play little; some values are missing."""
-    chance = random.Random(seed)
-    made = []
-    for number in range(count):
-        hours = round(chance.expovariate(0.1), 2)
-        made.append(
-            {
-                "player_id": number + 5,
-                "hours": "" if chance.random() < 0.1 else hours,
-                "level": chance.randint(1, 60),
-                "country": chance.choice(["de", "fr", "cn", ""]),
-                "vip": chance.choice(["true", "false"]),
-                "churned": "yes" if hours + chance.gauss(0, 3) < 7 else "no",
-            }
-        )
-    return made
-
-
-def table(tmp_path, made, name="players.csv", **more):
-    """Write rows as CSV and return the task."""
-    path = tmp_path / name
-    lines = [",".join(made[0]), *(",".join(map(str, row.values())) for row in made)]
-    path.write_text("\n".join(lines) + "\n", "utf-8")
-    notes = []
-    task = OwnTable(path=path, target="churned", name="players", warn=notes.append,
-                    **more)  # fmt: skip
-    return task, notes
 
 
 def changed(name, values, made=None):
