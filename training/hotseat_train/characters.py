@@ -117,6 +117,8 @@ def front(graph: Graph, alphabet: Alphabet) -> str:
         keys_strings=keys, values_int64s=values, default_int64=_UNKNOWN,
     )  # fmt: skip
     none = graph.scalar(0)
+    # one place more than there is: a text of nothing has a place that holds nothing
+    given = graph.add("Pad", given, graph.number(0, 0, 0, 1), none)
     ids = _kept(graph, given, graph.add("Greater", given, none))
     ids = _without_long_runs(graph, ids)
     ids = _without_spelling_out(graph, ids, alphabet.characters)
@@ -197,12 +199,14 @@ def _numbers(characters: Sequence[str]) -> dict[str, int]:
     known = {c: _FIRST + i for i, c in enumerate(characters)}
     planes = (range(1, 0xD800), range(0xE000, 0x20000))  # between: surrogates
     numbers = dict(known)
+    blank = known.get(" ", _UNKNOWN)
     for c in map(chr, chain.from_iterable(planes)):
         if unicodedata.category(c) in {"Cc", "Cf", "Me", "Mn"}:
-            # a line's end or a tab is a blank
-            numbers[c] = known.get(" ", _UNKNOWN) if c.isspace() else 0
+            numbers[c] = blank if c.isspace() else 0  # a line's end, a tab
         elif (number := known.get(fold(c))) is not None:
             numbers[c] = number
+        elif _separates(c):
+            numbers[c] = blank  # a mark that was never seen
     return {**numbers, "\0": 0}
 
 

@@ -5,6 +5,7 @@ variant loses against the first has an interval of its own (`loss`). How long an
 takes, and how much memory, is for `footprint`.
 """
 
+import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -52,14 +53,19 @@ def evaluate(source: Run) -> Manifest:
     task = tasks.of(record)
     dataset = task.dataset()
     files = source.graphs()
+    first = next(iter(files))
     manifest = Manifest(
         model=task.name,
         kind=task.kind,
         signature=task.signature(dataset),
         variants=tuple(startup.variant(source, *item) for item in files.items()),
-        default_variant=FP32,
+        default_variant=first,
         golden=source.golden.name,
-        lineage={"run": source.folder.name, **_lineage(record)},
+        lineage={
+            "run": source.folder.name,
+            **_lineage(record),
+            **({"refused": refused} if (refused := _refused(source)) else {}),
+        },
     )
     loaded = {
         item.name: Loaded(
@@ -69,7 +75,8 @@ def evaluate(source: Run) -> Manifest:
         )
         for item in manifest.variants
     }
-    _check_parity(loaded[FP32], dataset.validation, record["best"])
+    if first == FP32:
+        _check_parity(loaded[FP32], dataset.validation, record["best"])
     answers = {
         name: predict(model, dataset.test.inputs) for name, model in loaded.items()
     }
@@ -88,10 +95,8 @@ def evaluate(source: Run) -> Manifest:
                     (source.folder / name).stat().st_size for name in variant.files
                 ),
                 "milliseconds": round(times[variant.name], 4),
-                "speed": round(times[FP32] / times[variant.name], 2),
-                "memory_bytes": footprint.memory(
-                    manifest, variant.name, source.folder, asked
-                ),
+                "speed": round(times[first] / times[variant.name], 2),
+                **footprint.memory(manifest, variant.name, source.folder, asked),
                 "cpu": cpu(),
                 "cpu_features": features(),
             },
@@ -226,14 +231,15 @@ def _lost(
     answers: Mapping[str, Sequence[Mapping[str, Any]]], name: str, dataset: Dataset
 ) -> dict[str, Any]:
     """Return what a variant lost against the first one; see `losses`."""
-    if name == FP32:
+    first = next(iter(answers))
+    if name == first:
         return {}
     number = {label: at for at, label in enumerate(dataset.labels)}
     said = {
         key: [number[answer["label"]] for answer in answers[key]]
-        for key in (FP32, name)
+        for key in (first, name)
     }
-    return losses(dataset.test.targets, said[FP32], said[name], len(number))
+    return losses(dataset.test.targets, said[first], said[name], len(number))
 
 
 def _recall(scores: Sequence[float], true: Sequence[bool]) -> float:
@@ -305,6 +311,15 @@ def _check_parity(model: Loaded, validation: Split, best: Mapping[str, Any]) -> 
             f"the exported graph has validation loss {loss:.6f}, "
             f"the trained model had {want:.6f}"
         )
+
+
+def _refused(source: Run) -> list[dict[str, Any]]:
+    """Return what was measured of variants that are no more."""
+    if not source.refused.exists():
+        return []
+    found: list[dict[str, Any]] = json.loads(source.refused.read_bytes())
+    there = source.graphs()
+    return [variant for variant in found if variant["name"] not in there]
 
 
 def _lineage(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ What is kept is the epoch with the lowest validation loss.
 """
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 
+from hotseat_train import checkpoint as checkpoints
 from hotseat_train.dataset import Split
 
 OPTIMIZERS = ("gd", "sgd", "momentum", "adam")
@@ -60,6 +60,8 @@ class Plan:
     seed: int = 0
     decay: bool = False
     """Whether the rate falls to nothing over `max_epochs`, as half a cosine."""
+    clip: float = 0.0
+    """Longest gradient that is followed, a longer one is cut to it; 0: any."""
     soft: float = 0.0
     """Share of the loss that is against a teacher's answers, where there is one."""
 
@@ -204,7 +206,7 @@ def _pass(
     random: np.random.Generator,
     done: int,
 ) -> float:
-    """Go once over the data, `done` epochs after the first; return the mean loss."""
+    """Go over the data, after so many epochs; return the mean loss."""
     module.train()
     size = len(rows) if plan.whole else plan.batch_size
     if isinstance(rows, Varied):
@@ -222,6 +224,8 @@ def _pass(
         loss = torch.nn.functional.cross_entropy(logits, wanted[batch])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        if plan.clip:
+            torch.nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
         optimizer.step()
         total += float(loss.detach()) * len(batch)
     return total / len(order)
@@ -261,7 +265,6 @@ def _save(
     random: np.random.Generator,
     plan: Plan,
 ) -> None:
-    """Write the checkpoint whole or not at all."""
     whole = {
         "curve": [asdict(epoch) for epoch in state.curve],
         "best": state.best,
@@ -271,12 +274,7 @@ def _save(
         "dropped": torch.get_rng_state(),
         "plan": asdict(plan),
     }
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        torch.save(whole, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    checkpoints.save(path, whole)
 
 
 def _resume(
@@ -290,7 +288,7 @@ def _resume(
 
     Where the rate decays, its length is part of the plan.
     """
-    whole: dict[str, Any] = torch.load(path, weights_only=True)
+    whole = checkpoints.load(path)
     length = {} if plan.decay else {"max_epochs": 0}
     if {**whole["plan"], **length} != {**asdict(plan), **length}:
         return State()

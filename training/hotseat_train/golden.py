@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from hotseat_train.dataset import Dataset
-from hotseat_train.run import FP32
 
 _ROWS = 16
 
@@ -16,13 +15,14 @@ def write(
 ) -> None:
     """Write inputs with the answers that every variant must give.
 
-    A variant's tolerance is twice the most that it differed here from fp32, and
+    A variant's tolerance is twice the most that it differed here from the first, and
     never under a thousandth, which is more than another CPU's rounding.
     """
     inputs = dataset.test.inputs
     rows = sorted(range(len(inputs)), key=lambda i: len(str(inputs[i])))
     chosen = rows[:: max(1, len(rows) // _ROWS)][:_ROWS]
-    expected = [answers[FP32][i]["scores"] for i in chosen]
+    first = next(iter(answers.values()))
+    expected = [first[i]["scores"] for i in chosen]
     tolerance = {}
     for name, given in answers.items():
         off = max(
@@ -37,7 +37,7 @@ def write(
                 "input": {"text": inputs[i]}
                 if isinstance(inputs[i], str)
                 else inputs[i],
-                "expected": {"label": answers[FP32][i]["label"], "scores": scores},
+                "expected": {"label": first[i]["label"], "scores": scores},
             }
             for i, scores in zip(chosen, expected, strict=True)
         ],

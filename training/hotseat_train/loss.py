@@ -7,7 +7,7 @@ same thing. One more row is counted in, which the first had right and the varian
 among thousands it weighs nothing, and it keeps ten rows that agree from proving much.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,14 @@ def losses(
         bounds = np.quantile(_relative(measure, drawn), [0.025, 0.975])
         found[f"{name}_interval"] = [round(float(bound), 5) for bound in bounds]
     return found
+
+
+def lost(metrics: Mapping[str, Any]) -> str:
+    """Return a variant's loss in percent with its interval; nothing for the first."""
+    if "loss" not in metrics:
+        return ""
+    low, high = (100 * bound for bound in metrics["loss_interval"])
+    return f"{100 * metrics['loss']:.2f} ({low:.2f} to {high:.2f})"
 
 
 def _relative(measure: Any, counts: Array) -> Array:

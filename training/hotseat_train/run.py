@@ -7,6 +7,7 @@
     model.onnx          the variant fp32
     model.int8.onnx     the variant int8-dynamic
     model.NAME.onnx     another variant
+    refused.json        variants that lost too much, as they were measured
     variants.png        what each variant loses and gains
     curve.png           the loss, epoch by epoch
     report.json         curves that `compare` draws: confusion, reliability, ROC
@@ -59,6 +60,11 @@ class Run:
         """The picture of what the variants lose and gain."""
         return self.folder / "variants.png"
 
+    @property
+    def refused(self) -> Path:
+        """What was measured of the variants that the gate removed."""
+        return self.folder / "refused.json"
+
     def graph(self, name: str) -> Path:
         """Return where the variant of that name lies, or shall lie."""
         if name == FP32:
@@ -67,13 +73,18 @@ class Run:
         return self.folder / f"model.{short}.onnx"
 
     def graphs(self) -> dict[str, Path]:
-        """Return the variants that there are, the first one first; `RunError`."""
-        found = {FP32: self.needs(self.model, "train")}
+        """Return the variants that there are, the one that was trained first.
+
+        A graph that came along is there as int8 alone. Raises `RunError`.
+        """
+        found = {FP32: self.model} if self.model.exists() else {}
         for path in sorted(self.folder.glob("model.*.onnx")):
             short = path.name.removeprefix("model.").removesuffix(".onnx")
             if not short.endswith(".fast"):  # the same graph, to start quicker
                 found["int8-dynamic" if short == "int8" else short] = path
         found.pop("fast", None)
+        if not found:
+            self.needs(self.model, "train")
         return found
 
     @property

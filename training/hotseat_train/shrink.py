@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from hotseat_train import tasks
+from hotseat_train import checkpoint, tasks
 from hotseat_train.dataset import Split
 from hotseat_train.errors import RunError
 from hotseat_train.fit import Epoch, Plan, answers
@@ -94,7 +94,7 @@ def restored(source: Run) -> tuple[Any, Split, Split, Plan]:
     rows = record["data"]["rows"]["train"]
     train = Split(dataset.train.inputs[:rows], dataset.train.targets[:rows])
     learner: Any = task.learner(train, plan["seed"])
-    learner.module.load_state_dict(torch.load(path, weights_only=True)["best"])
+    learner.module.load_state_dict(checkpoint.load(path)["best"])
     return learner, train, dataset.validation, Plan(**plan)
 
 

@@ -40,7 +40,7 @@ def answers(
     for number in range(_PARTS):
         asked, known = mine & (part == number), mine & (part != number)
         if not asked.any() or len(set(targets[known])) < 2:
-            continue  # too few to learn from
+            continue  # too few to learn from: their labels stay
         model = linear().fit(texts[known], targets[known])
         found[asked] = 0
         found[np.ix_(asked, model.classes_)] = model.predict_proba(texts[asked])

@@ -120,7 +120,8 @@ class TextNet(nn.Module):
                 x = block(x, there)
             x = self.norm(x)
             mean = (x * there).sum(1) / there.sum(1).clamp(min=1)
-            top = (x + (1 - there) * _FAR).amax(1)
+            # of a text of nothing, the maximum is nothing
+            top = (x + (1 - there) * _FAR).amax(1) * there.amax(1)
             hidden = torch.relu(self.head(torch.cat([mean, top], 1)))
             logits: torch.Tensor = self.labels(self.drop(hidden)).float()
         return logits
@@ -273,6 +274,8 @@ def _network(graph: Graph, ids: str, module: TextNet) -> None:
     away = graph.add("Sub", there, one(graph))
     away = graph.add("Mul", away, graph.keep("far", np.float32(-_FAR)))
     top = graph.add("ReduceMax", graph.add("Add", x, away), axes=[1], keepdims=0)
+    some = graph.add("ReduceMax", there, axes=[1], keepdims=0)
+    top = graph.add("Mul", top, some)
     pooled = graph.add("Concat", mean, top, axis=1)
     hidden = graph.add("Relu", linear(module.head, pooled, "head"))
     graph.add("Softmax", linear(module.labels, hidden, "labels"), name="scores",

@@ -37,6 +37,11 @@ def make(
     does not suit the run's model.
     """
     model = source.needs(source.model, "train")
+    if (name := source.read()["task"]) in tasks.MADE:
+        raise RunError(
+            f"{name} is judged by what it plays or builds, and its fp32 graph alone is "
+            "measured so: publish it as it is"
+        )
     if trees.has_trees(onnx.load(model)):
         return trees.shrink(source)
     made: dict[str, Path] = {}
@@ -64,14 +69,7 @@ def make(
 
 def calibration(source: Run) -> list[Tensors]:
     """Return training rows as the graph eats them; raises `RunError`."""
-    record = source.read()
-    name = record["task"]
-    if name in tasks.MADE:
-        raise RunError(
-            f"{name} learns from what it plays, not from rows that ranges could be "
-            "taken from: quantize it dynamically (--method dynamic)"
-        )
-    task = tasks.of(record)
+    task = tasks.of(source.read())
     dataset = task.dataset()
     rows = [row for row in dataset.train.inputs if len(str(row)) <= _LONGEST][:_SEEN]
     pointers = [f"/{number}" for number in range(len(rows))]
@@ -93,14 +91,6 @@ def front(variants: Sequence[Variant]) -> list[Variant]:
         )
 
     return [variant for variant in variants if not beaten(variant)]
-
-
-def lost(metrics: Mapping[str, Any]) -> str:
-    """Return a variant's loss in percent with its interval; nothing for the first."""
-    if "loss" not in metrics:
-        return ""
-    low, high = (100 * bound for bound in metrics["loss_interval"])
-    return f"{100 * metrics['loss']:.2f} ({low:.2f} to {high:.2f})"
 
 
 def draw(variants: Sequence[Variant], title: str, path: Path) -> None:

@@ -90,20 +90,22 @@ def _keep(source: "RunFolder", max_loss: float) -> None:
     from hotseat_train.errors import GateError
     from hotseat_train.evaluate import evaluate
     from hotseat_train.publish import gate
+    from hotseat_train.run import write
     from hotseat_train.verbs.judge import show
 
     manifest = evaluate(source)
     show(manifest)
     print(f"  wrote {source.variants}")
-    refused = False
+    refused = []
     for variant in manifest.variants:
         try:
             gate(variant, manifest.variants[0], max_loss)
         except GateError as error:
-            refused = True
+            refused.append(variant.to_json())
             source.graph(variant.name).unlink()
             print(f"  removed: {error}")
     if refused:  # what stands in the manifest is what there is
+        write(source.refused, refused)
         evaluate(source)
 
 

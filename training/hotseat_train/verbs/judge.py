@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from typing import TYPE_CHECKING
 
 from hotseat_registry.verbs.command import (
@@ -57,7 +58,8 @@ def show(manifest: "Manifest") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from hotseat_train.variants import front, lost
+    from hotseat_train.loss import lost
+    from hotseat_train.variants import front
 
     best = front(manifest.variants)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -73,12 +75,14 @@ def show(manifest: "Manifest") -> None:
             f"{m['macro_f1']:.3f}",
             lost(m),
             f"{m['bytes'] / 1024:,.0f}",
-            f"{m['memory_bytes'] / 2**20:.1f}",
+            f"{m.get('memory_bytes', 0) / 2**20:.1f}",
             f"{m['milliseconds']:.3f}",
             f"{m['speed']:.2f}x",
             "*" if variant in best else "",
         )
-    Console().print(table)
+    # a pipe has no width of its own, and a table that is cut says nothing
+    width = None if sys.stdout.isatty() else 140
+    Console(width=width).print(table)
 
 
 def publish(parser: argparse.ArgumentParser) -> Run:

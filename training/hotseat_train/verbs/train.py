@@ -62,7 +62,7 @@ def train(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument(
         "--trained",
         action="store_true",
-        help="take the graph that came along instead of training (the same two)",
+        help="take the graph that came along, as chat-moderation has one, too",
     )
     parser.add_argument("--rows", type=int, help="train on the first rows only")
     parser.add_argument("--run", type=Path, metavar="DIR", help="the run's folder")
@@ -73,6 +73,7 @@ def train(parser: argparse.ArgumentParser) -> Run:
 def _train(arguments: argparse.Namespace) -> int:
     from hotseat_train import run, tasks
     from hotseat_train.progress import epochs
+    from hotseat_train.train import take
     from hotseat_train.train import train as begin
 
     found = json.loads(arguments.plan.read_bytes()) if arguments.plan else {}
@@ -95,6 +96,12 @@ def _train(arguments: argparse.Namespace) -> int:
     plan = change(task.plan(optimizer))
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = arguments.run or run.RUNS / task.name / f"{now}-{plan.optimizer}"
+    if arguments.trained:
+        taken = take(task, folder)
+        print(
+            f"  took the graph that came along; next: hotseat evaluate {taken.folder}"
+        )
+        return DONE
     print(f"reading and encoding the data of {task.name} ...", flush=True)
     title = f"{task.name}, {getattr(task, 'family', plan.optimizer)}"
     with epochs(title, plan.max_epochs) as report:
