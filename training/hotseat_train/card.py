@@ -155,9 +155,11 @@ def _more(manifest: Manifest) -> list[str]:
     found = {
         name.replace("_", " "): metrics[name] for name in ranking if name in metrics
     }
-    if "roc_auc" in found:
+    if "roc_auc" in metrics:
         low, high = metrics["roc_auc_interval"]
         lines += [f"{_listed(found)}; ROC AUC {low:.3f} to {high:.3f} (95 %).", ""]
+    elif found:
+        lines += [f"{_listed(found)}.", ""]
     for way, part in metrics.get("spoiled", {}).items():
         lines += [f"With {_WAYS[way]}: {_listed(part)}.", ""]
     groups = {v.name: v.metrics.get("by", {}) for v in manifest.variants}

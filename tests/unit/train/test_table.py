@@ -53,6 +53,7 @@ def test_all_families_are_served_by_one_function(family, tmp_path, registry):
     assert 0 <= metrics["calibration_error"] < 0.5
     assert set(metrics["spoiled"]) == {"gaps", "noise", "strangers"}
     assert "| hours | number | told apart | 0 |" in manifest.card
+    assert "; ROC AUC 0." in manifest.card
     assert str(tmp_path) not in json.dumps(manifest.to_json())
     publish(run, registry, by="ada")
     settings = Settings(cache=str(tmp_path / "cache"))

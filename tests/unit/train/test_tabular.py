@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import onnxruntime
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotseat_registry import Field, Manifest, Variant
@@ -46,6 +46,7 @@ GAPS = Split(
 WITH_GAPS = Table((Field("hours"),), WORDS, GAPS)
 
 
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(
         st.fixed_dictionaries(
@@ -83,6 +84,7 @@ def test_infinity_is_no_more_than_very_much():
     assert np.isfinite(x).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 900), min_size=9, max_size=9))
 def test_what_months_say_is_what_it_is_called(months):
     """Recency, streak, first, active, gaps, falls and changes, against plain Python."""
