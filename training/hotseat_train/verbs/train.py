@@ -25,7 +25,7 @@ def train(parser: argparse.ArgumentParser) -> Run:
         "an interrupted run up again where --run names it."
     )
     parser.epilog = (
-        "examples: hotseat train sentiment --optimizer sgd; "
+        "example: hotseat train sentiment --optimizer sgd; "
         "hotseat train --data players.csv --target churned --cv 5"
     )
     add_question(parser)
