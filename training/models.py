@@ -48,7 +48,8 @@ def main() -> None:
                 if name == "chat-moderation" and given.trained:
                     hotseat("train", name, "--trained", "--run", run)
                 else:
-                    hotseat("train", name, "--optimizer", "adam", "--run", run)
+                    more = ["--cv", 5] if name == "player-churn" else []
+                    hotseat("train", name, "--optimizer", "adam", "--run", run, *more)
                     for words in SMALLER.get(name, ()):
                         hotseat("quantize", run, *words)
                 hotseat("evaluate", run)

@@ -10,6 +10,7 @@
     refused.json        variants that lost too much, as they were measured
     variants.png        what each variant loses and gains
     curve.png           the loss, epoch by epoch
+    report.json         curves that `compare` draws: confusion, reliability, ROC
     golden.json         what the version must answer
     manifest.json       what will be published, with everything measured
 """
@@ -98,6 +99,11 @@ class Run:
     def golden(self) -> Path:
         """The golden rows."""
         return self.folder / "golden.json"
+
+    @property
+    def report(self) -> Path:
+        """The curves that `compare` draws."""
+        return self.folder / "report.json"
 
     @property
     def manifest(self) -> Path:
