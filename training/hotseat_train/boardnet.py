@@ -70,7 +70,7 @@ def export(module: BoardNet, path: Path) -> None:
     """Write the network as a graph: ``board`` in, ``policy`` and ``value`` out.
 
     Normalisation is folded into the convolutions. An action is a column; one whose
-    topmost cell is taken has probability 0.
+    topmost cell is taken, in one of the first two planes, has probability 0.
     """
     weights: list[Any] = []
     nodes: list[Any] = []
@@ -104,8 +104,8 @@ def export(module: BoardNet, path: Path) -> None:
         x = add("Relu", [add("Add", [x, b], f"b{number}.s")], f"b{number}")
     hidden = add("Relu", [conv(module.policy_conv, x, "pc")], "pr")
     logits = linear(module.policy, add("Flatten", [hidden], "pf"), "logits")
-    # the topmost row of all planes together: 1 where a column is full
-    for name, values in {"top": [0], "below": [1], "rows": [2]}.items():
+    # the topmost row of both sides' stones together: 1 where a column is full
+    for name, values in {"top": [0, 0], "below": [2, 1], "rows": [1, 2]}.items():
         weights.append(numpy_helper.from_array(np.array(values, np.int64), name))
     top = add("Slice", ["board", "top", "below", "rows"], "toprow")
     axes = numpy_helper.from_array(np.array([1, 2], np.int64), "axes")
