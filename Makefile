@@ -84,7 +84,8 @@ models: $(READY) ## train, compress, publish all models (MODELS="--trained" play
 	@$(BIN)/python training/models.py $(MODELS)
 
 bench-connect-four: $(READY) ## Connect Four's moves, judged by exact play
-	@$(BIN)/python benchmarks/connect_four.py
+	@$(BIN)/python benchmarks/connect_four.py \
+	  --json training/hotseat_train/trained/connect-four/judged.json
 
 bench: $(READY) ## what serving costs, as ratios to the bare runtime
 	@$(BIN)/python benchmarks/serving.py

@@ -4,12 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-_OPSET, _IR = 17, 9
+from hotseat_train.graph import Graph
 
 
 class BoardNet(nn.Module):
@@ -72,29 +70,16 @@ def export(module: BoardNet, path: Path) -> None:
     Normalisation is folded into the convolutions. An action is a column; one whose
     topmost cell is taken, in one of the first two planes, has probability 0.
     """
-    weights: list[Any] = []
-    nodes: list[Any] = []
-
-    def add(kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-        return output
-
-    def keep(name: str, array: Any) -> str:
-        weights.append(numpy_helper.from_array(np.asarray(array, np.float32), name))
-        return name
+    graph = Graph("boardnet")
+    add = graph.add
 
     def conv(layer: Any, x: str, name: str) -> str:
         weight, bias = _folded(layer)
         pad = weight.shape[-1] // 2
-        inputs = [x, keep(f"{name}.w", weight), keep(f"{name}.b", bias)]
+        inputs = [x, graph.keep(f"{name}.w", weight), graph.keep(f"{name}.b", bias)]
         return add("Conv", inputs, name, pads=[pad] * 4)
 
-    def linear(layer: nn.Linear, x: str, name: str) -> str:
-        weight = keep(f"{name}.w", layer.weight.detach().numpy())
-        bias = keep(f"{name}.b", layer.bias.detach().numpy())
-        return add("Gemm", [x, weight, bias], name, transB=1)
-
-    place = keep("place", module.place.detach().numpy()[None])
+    place = graph.keep("place", module.place.detach().numpy()[None])
     x = add(
         "Relu", [add("Add", [conv(module.stem, "board", "stem"), place], "at")], "x"
     )
@@ -103,37 +88,24 @@ def export(module: BoardNet, path: Path) -> None:
         b = conv(block.second, a, f"b{number}.2")
         x = add("Relu", [add("Add", [x, b], f"b{number}.s")], f"b{number}")
     hidden = add("Relu", [conv(module.policy_conv, x, "pc")], "pr")
-    logits = linear(module.policy, add("Flatten", [hidden], "pf"), "logits")
+    logits = graph.linear(module.policy, add("Flatten", [hidden], "pf"), "logits")
     # the topmost row of both sides' stones together: 1 where a column is full
-    for name, values in {"top": [0, 0], "below": [2, 1], "rows": [1, 2]}.items():
-        weights.append(numpy_helper.from_array(np.array(values, np.int64), name))
-    top = add("Slice", ["board", "top", "below", "rows"], "toprow")
-    axes = numpy_helper.from_array(np.array([1, 2], np.int64), "axes")
-    weights.append(axes)
-    full = add("ReduceSum", [top, "axes"], "full", keepdims=0)
-    far = keep("far", [-1e9])
-    masked = add("Add", [logits, add("Mul", [full, far], "mask")], "masked")
-    add("Softmax", [masked], "policy", axis=1)
+    corner = [graph.whole("top", 0, 0), graph.whole("below", 2, 1)]
+    top = add("Slice", ["board", *corner, graph.whole("rows", 1, 2)], "toprow")
+    full = add("ReduceSum", [top, graph.whole("axes", 1, 2)], "full", keepdims=0)
+    far = add("Mul", [full, graph.keep("far", np.float32(-1e9))], "mask")
+    add("Softmax", [add("Add", [logits, far], "masked")], "policy", axis=1)
     hidden = add("Relu", [conv(module.value_conv, x, "vc")], "vr")
     flat = add("Flatten", [hidden], "vf")
-    hidden = add("Relu", [linear(module.value_hidden, flat, "vh")], "vhr")
-    value = add("Tanh", [linear(module.value, hidden, "vl")], "vt")
-    weights.append(numpy_helper.from_array(np.array([-1], np.int64), "flat"))
-    add("Reshape", [value, "flat"], "value")
+    hidden = add("Relu", [graph.linear(module.value_hidden, flat, "vh")], "vhr")
+    value = add("Tanh", [graph.linear(module.value, hidden, "vl")], "vt")
+    add("Reshape", [value, graph.whole("flat", -1)], "value")
     planes, height, width = module.size
-    graph = helper.make_graph(
-        nodes,
-        "boardnet",
-        [helper.make_tensor_value_info(
-            "board", TensorProto.FLOAT, ["n", planes, height, width])],
-        [helper.make_tensor_value_info("policy", TensorProto.FLOAT, ["n", width]),
-         helper.make_tensor_value_info("value", TensorProto.FLOAT, ["n"])],
-        weights,
-    )  # fmt: skip
-    opsets = [helper.make_opsetid("", _OPSET)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
+    graph.save(
+        path,
+        [("board", "FP32", ["n", planes, height, width])],
+        [("policy", "FP32", ["n", width]), ("value", "FP32", ["n"])],
+    )
 
 
 def _folded(layer: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

@@ -230,17 +230,16 @@ class Search:
         """Return what is known by now."""
         root = self._root
         shares = [0.0] * self._game.actions
-        visits = [float(count) for count in root.counts]
         known = [None if node is None else node.proven for node in root.nexts]
-        if root.proven is not None:
-            # among the actions that are worth what is proven, the most visited
-            visits = [
-                visit + 1 if there is None or -there == root.proven else 0.0
-                for visit, there in zip(visits, known, strict=True)
-            ]
-        else:
+        visits = [float(count) for count in root.counts]
+        if root.proven is None:
             visits = [
                 0.0 if there == 1.0 else visit
+                for visit, there in zip(visits, known, strict=True)
+            ]
+        elif any(there is not None for there in known):  # else a glance has proven it
+            visits = [
+                visit + 1 if there is not None and -there == root.proven else 0.0
                 for visit, there in zip(visits, known, strict=True)
             ]
         if not any(visits):
@@ -271,8 +270,12 @@ def search(
     """Search one position, at most so many `simulations` and `seconds`."""
     end = clock() + seconds
     tree = Search(game, state)
-    while not tree.proven and tree.simulations < simulations and clock() < end:
-        if asked := tree.ask(_TOGETHER):
+    # a search that has just begun knows too little to look at many leaves at once
+    while not tree.proven and (left := simulations - tree.simulations) > 0:
+        if tree.simulations and clock() >= end:
+            break
+        asked = tree.ask(min(_TOGETHER, 1 + tree.simulations // _TOGETHER, left))
+        if asked:
             policies, values = evaluate(np.stack([game.encode(one) for one in asked]))
             tree.tell(policies.tolist(), values.tolist())
     return tree.found()

@@ -137,7 +137,7 @@ def test_search_keeps_to_its_time():
     now = iter(np.arange(0, 100, 0.01))
     found = search(FOUR, FOUR.start(), blind, simulations=10**6, seconds=0.1,
                    clock=lambda: float(next(now)))  # fmt: skip
-    assert found.simulations < 20
+    assert 0 < found.simulations < 200  # ten looks at the clock, some leaves at each
     assert sum(found.policy) == pytest.approx(1)
 
 
