@@ -153,15 +153,12 @@ def _searched(ask: Ask, simulations: int) -> tuple[Array, Array | None]:
         outputs = ask.run({board.name: planes})
         return outputs["policy"], outputs["value"].reshape(-1)
 
-    found = []
     states = codec.states(ask.signature, ask.inputs, ask.pointers)
     seconds = _seconds(ask) / len(states)
-    for state in states:
-        found.append(
-            search.search(
-                game, state, evaluate, simulations=simulations, seconds=seconds
-            )
-        )
+    found = [
+        search.search(game, state, evaluate, simulations=simulations, seconds=seconds)
+        for state in states
+    ]
     shares = np.array([one.policy for one in found], np.float64)
     return shares, np.array([one.value for one in found], np.float64)
 

@@ -164,11 +164,8 @@ class _Seat:
         rows, end = [], self._end
         for here, policy, found, proven in reversed(self._past):
             end = -end
-            if found is None:
-                value = end
-            else:
-                value = found if proven else (found + end) / 2
-            rows.append((here, policy, value))
+            mean = end if found is None else (found + end) / 2
+            rows.append((here, policy, found if proven and found is not None else mean))
         return rows
 
 

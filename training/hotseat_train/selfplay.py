@@ -91,9 +91,7 @@ def learn(
             assert memory is not None
             count = sum(map(len, fresh))
             so_far = count + sum(item.positions for item in rounds)
-            memory = memory.newest(
-                min(plan.memory, plan.first_memory + so_far // 2)
-            )
+            memory = memory.newest(min(plan.memory, plan.first_memory + so_far // 2))
             losses = learner.learn(
                 memory, mirrored, count, len(rounds) / plan.rounds, random
             )
@@ -121,7 +119,7 @@ class Learner:
         )
         self.average = AveragedModel(
             module,
-            multi_avg_fn=get_ema_multi_avg_fn(plan.averaging),
+            multi_avg_fn=get_ema_multi_avg_fn(plan.averaging),  # type: ignore[no-untyped-call]
             use_buffers=True,
         ).eval()
 
@@ -155,7 +153,7 @@ class Learner:
                 values, torch.from_numpy(batch.values)
             )
             self.optimizer.zero_grad()
-            (policy_loss + value_loss).backward()  # type: ignore[no-untyped-call]
+            (policy_loss + value_loss).backward()
             torch.nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
             self.optimizer.step()
             self.average.update_parameters(self.module)

@@ -17,9 +17,9 @@ _HIGH = 4
 def check(  # noqa: C901 (one walk, every move of it)
     rows: Sequence[str], _wish: Mapping[str, Any], late: Callable[[], bool]
 ) -> dict[str, Any] | None:
-    """Return the walk to the right edge in tiles, enemies and gaps; None: there is none.
+    """Return steps to the right edge, enemies and gaps; None where there is no way.
 
-    A gap is a column with nothing to stand on. Breadth first over (column, row, what is left of the jump); each step moves at most
+    Breadth first over (column, row, what is left of the jump); each step moves at most
     one tile sideways and one up or down. At the top of a jump he flies one tile level.
     """
     height, width = len(rows), len(rows[0])

@@ -169,7 +169,9 @@ class Search:
                 states.append(here)
         return states
 
-    def tell(self, policies: Sequence[Sequence[float]], values: Sequence[float]) -> None:
+    def tell(
+        self, policies: Sequence[Sequence[float]], values: Sequence[float]
+    ) -> None:
         """Take the answers to what was asked last, in its order."""
         for (node, path), policy, value in zip(
             self._pending, policies, values, strict=True
@@ -211,8 +213,10 @@ class Search:
         node = self._known.get(state)
         if node is None:
             over = self._game.outcome(state)
-            node = _Node((), over) if over is not None else _Node(
-                *self._game.glance(state)
+            node = (
+                _Node((), over)
+                if over is not None
+                else _Node(*self._game.glance(state))
             )
             self._known[state] = node
         return node

@@ -80,8 +80,10 @@ class ConnectFour:
             levels={
                 "easy": Level(temperature=2.0),
                 "medium": Level(temperature=0.7),
-                "hard": Level(),
-                "best": Level(simulations=400),
+                # the network, once two plies were looked at: wins are taken, blocks set
+                "hard": Level(simulations=1),
+                "expert": Level(simulations=64),
+                "best": Level(simulations=2_000),
             },
         )
 
