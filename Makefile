@@ -83,9 +83,9 @@ lock: $(READY) ## lock what the image installs, with hashes
 models: $(READY) ## train, compress, publish all models (MODELS="--trained" plays no hour)
 	@$(BIN)/python training/models.py $(MODELS)
 
-bench-connect-four: $(READY) ## Connect Four's moves, judged by exact play
+bench-connect-four: $(READY) ## Connect Four judged by exact play (JUDGE=--busy: count own time)
 	@$(BIN)/python benchmarks/connect_four.py \
-	  --json training/hotseat_train/trained/connect-four/judged.json
+	  $(JUDGE) --json training/hotseat_train/trained/connect-four/judged.json
 
 bench: $(READY) ## what serving costs, as ratios to the bare runtime
 	@$(BIN)/python benchmarks/serving.py

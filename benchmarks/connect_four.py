@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 from collections import defaultdict
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from hotseat_serve import rules
 from hotseat_serve.load import Loaded
 from hotseat_serve.options import Options
 from hotseat_serve.session import Session
+from hotseat_serve.turn import Turn
 from hotseat_train.tasks import connect_four
 
 GAME = rules.game("connect-four")
@@ -81,15 +83,17 @@ def judged(choose, places, scores):
     }
 
 
-def asking(loaded, level, spent=None):
+def asking(loaded, level, clock, spent=None):
     """Choose what the service answers at a level; None: what the network says alone."""
     options = Options(level=level)
 
     def choose(state):
-        began = time.perf_counter()
-        (answer,) = loaded.predict([connect_four.board(state)], options=options)
+        began = clock()
+        (answer,) = loaded.predict(
+            [connect_four.board(state)], options=options, turn=Turn(clock=clock)
+        )
         if spent is not None:
-            spent.append(1000 * (time.perf_counter() - began))
+            spent.append((clock() - began) / 1e6)
         return int(answer["action"])
 
     return choose
@@ -134,12 +138,17 @@ def games(choose, other, count, opening=GAME.start):
 
 
 def main():
-    """Judge and print, and with --json write what was found."""
+    """Judge and print part by part, and with --json write what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--positions", type=int, default=2000)
     parser.add_argument("--games", type=int, default=1000)
     parser.add_argument("--json", type=Path)
+    parser.add_argument(
+        "--busy",
+        action="store_true",
+        help="count this process's own time: for a machine that does other things too",
+    )
     given = parser.parse_args()
     random = np.random.default_rng(7)
     loaded, judge = served(given.model), BitBully()
@@ -147,7 +156,7 @@ def main():
     scores = [judge.score_all_moves(Board(moves)) for _, moves in places]
     levels = list(TASK.signature().levels)
     spent = defaultdict(list)
-    network = asking(loaded, None)
+    clock = time.process_time_ns if given.busy else time.perf_counter_ns
 
     def by_chance(state):
         return int(random.choice(GAME.legal(state)))
@@ -162,46 +171,55 @@ def main():
             state = GAME.apply(state, by_chance(state))
         return state
 
-    few = given.games // 10
-    report = {
-        "cpu": cpu.name(),
-        "keeps the value": {
-            "network alone": judged(network, places, scores),
-            **{
-                level: judged(asking(loaded, level, spent[level]), places, scores)
-                for level in levels
-            },
-            "at random": judged(by_chance, places, scores),
-        },
-        "milliseconds of a request": {
+    def asked(level):
+        return asking(loaded, level, clock, spent[level])
+
+    def milliseconds():
+        return {
             level: {
                 "median": round(float(np.median(part)), 2),
                 "p95": round(float(np.percentile(part, 95)), 2),
                 "largest": round(max(part), 2),
             }
             for level, part in spent.items()
+        }
+
+    few, best = given.games // 10, levels[-1]
+    report = {
+        "cpu": cpu.name(),
+        "clock": "this process's own time" if given.busy else "the wall's",
+    }
+    parts = {
+        "keeps the value: network alone": lambda: judged(asked(None), places, scores),
+        **{
+            f"keeps the value: {level}": partial(
+                lambda level: judged(asked(level), places, scores), level
+            )
+            for level in reversed(levels)
         },
-        "against random": {
-            "network alone": games(network, by_chance, given.games),
-            **{
-                level: games(asking(loaded, level), by_chance, given.games)
-                for level in levels
-            },
+        "keeps the value: at random": lambda: judged(by_chance, places, scores),
+        "milliseconds of a request": milliseconds,
+        **{
+            f"{level or 'network alone'} against random": partial(
+                lambda level: games(asked(level), by_chance, given.games), level
+            )
+            for level in (None, "hard", best)
         },
-        "against minimax 4": {
-            "network alone": games(network, looking, few),
-            levels[-1]: games(asking(loaded, levels[-1]), looking, few),
-        },
-        "level against the one below": {
-            f"{upper} against {lower}": games(
-                asking(loaded, upper), asking(loaded, lower), few, opening
+        "network alone against minimax 4": lambda: games(asked(None), looking, few),
+        **{
+            f"{upper} against {lower}": partial(
+                lambda upper, lower: games(asked(upper), asked(lower), few, opening),
+                upper, lower,
             )
             for lower, upper in pairwise(levels)
         },
-    }
-    print(json.dumps(report, indent=1))
-    if given.json:
-        given.json.write_text(json.dumps(report, indent=1) + "\n")
+        f"{best} against minimax 4": lambda: games(asked(best), looking, few),
+    }  # fmt: skip
+    for name, part in parts.items():
+        report[name] = part()
+        print(f"{name}: {json.dumps(report[name])}", flush=True)
+        if given.json:  # after each part: what is found by then is not lost
+            given.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

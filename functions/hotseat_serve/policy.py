@@ -156,7 +156,14 @@ def _searched(ask: Ask, simulations: int) -> tuple[Array, Array | None]:
     states = codec.states(ask.signature, ask.inputs, ask.pointers)
     seconds = _seconds(ask) / len(states)
     found = [
-        search.search(game, state, evaluate, simulations=simulations, seconds=seconds)
+        search.search(
+            game,
+            state,
+            evaluate,
+            simulations=simulations,
+            seconds=seconds,
+            clock=lambda: ask.turn.clock() / 1e9,
+        )
         for state in states
     ]
     shares = np.array([one.policy for one in found], np.float64)

@@ -101,6 +101,18 @@ def test_levels_with_fewer_boxes_can_still_be_solved():
     assert set(boxes) > {4}
 
 
+def test_a_turned_copy_is_a_copy():
+    """Turned, mirrored or with other boxes, a level's walls are known again."""
+    random = np.random.default_rng(0)
+    cells = random.choice(list("# .$@"), (10, 10))
+    known = sokoban_levels._walls("".join(cells.reshape(-1)))
+    for view in (np.rot90(cells), cells.T, cells[::-1], np.rot90(cells, 3).T):
+        other = "".join(view.reshape(-1)).replace("$", " ")
+        assert known in sokoban_levels._views(other)
+    cells[0, 0] = " " if cells[0, 0] == "#" else "#"
+    assert known not in sokoban_levels._views("".join(cells.reshape(-1)))
+
+
 @pytest.mark.parametrize("name", ["connect-four", "sokoban-levels"])
 def test_the_graphs_that_come_along_serve(name):
     """They answer what they are asked, and the same again."""
