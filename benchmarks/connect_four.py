@@ -176,7 +176,7 @@ def main():
 
     def milliseconds():
         return {
-            level: {
+            level or "network alone": {
                 "median": round(float(np.median(part)), 2),
                 "p95": round(float(np.percentile(part, 95)), 2),
                 "largest": round(max(part), 2),
