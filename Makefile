@@ -42,8 +42,26 @@ clients: .venv/clients/ready ## clients of the open protocol, each in its own en
 test: $(READY) .venv/clients/ready ## all tests
 	@$(BIN)/pytest
 
-test-typescript: ## the TypeScript SDK: types, vectors, real sockets (needs Node 18+)
-	@cd sdk/typescript && npm install --silent --no-audit --no-fund && npm test
+test-typescript: $(READY) ## the TypeScript SDK: types, vectors, faults, a real browser
+	@bash sdk/typescript/test.sh
+
+test-godot: $(READY) ## the Godot addon in Debian's Godot 3, against a running service
+	@$(call needs,command -v godot3-server,godot3-server)
+	@$(BIN)/pytest -m engine tests/engines/test_godot.py
+
+test-unity: $(READY) ## the C# SDK by Debian's Mono, against a running service
+	@$(call needs,test -e /usr/lib/mono/4.5/System.Net.Http.dll -a -e /usr/bin/mcs,$(MONO))
+	@$(BIN)/pytest -m engine tests/engines/test_unity.py
+
+MONO := mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-net-http4.0-cil
+
+# a test, and Debian's packages with which it holds; CI installs them, others are told
+define needs
+$(1) >/dev/null || { [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] \
+  && export DEBIAN_FRONTEND=noninteractive && apt-get update -qq \
+  && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } \
+  || { echo "make $@ needs more: apt-get install $(2)" >&2; exit 1; }
+endef
 
 unit: $(READY) ## the fast tests alone
 	@$(BIN)/pytest tests/unit
@@ -52,6 +70,8 @@ lint: $(READY) ## format, rules, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy tests/typing
+	@$(BIN)/mypy --python-version 3.10 -p hotseat
 	@$(BIN)/lint-imports
 
 fix: $(READY) ## format, and mend what can be mended
@@ -61,6 +81,9 @@ fix: $(READY) ## format, and mend what can be mended
 spec: $(READY) ## write sdk/spec/openapi.json anew from the application
 	@$(BIN)/python -m hotseat_serve.openapi > sdk/spec/openapi.json
 
+reference: $(READY) ## write docs/deployment.md anew from the deployment file's types
+	@$(BIN)/python -m hotseat_infra.reference > docs/deployment.md
+
 wheels: $(READY) ## build both wheels into dist/
 	@rm -rf dist
 	@$(BIN)/python -m build --wheel --outdir dist ./sdk/python
@@ -68,17 +91,19 @@ wheels: $(READY) ## build both wheels into dist/
 
 synth: $(READY) ## the stacks of one stage as templates (STAGE=dev), checked by cdk-nag
 	@cd infra && JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=1 \
-	  JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=1 \
+	  JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20 \
 	  CDK_OUTDIR=cdk.out CDK_CONTEXT_JSON='{"stage": "$(or $(STAGE),dev)"}' \
 	  ../$(BIN)/python app.py && ls cdk.out/*.template.json
 
-image: ## build the function's image here (BASE=debian without AWS's base; MODEL=baked one)
+image: $(READY) ## build the function's image (BASE=debian without AWS's base; MODEL=baked one)
 	@bash infra/image.sh
 
 lock: $(READY) ## lock what the image installs, with hashes
 	@cd functions && ../$(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-	  --output-file requirements.txt requirements.in
+	  --unsafe-package flatbuffers --unsafe-package packaging --unsafe-package protobuf \
+	  --unsafe-package pycparser --output-file requirements.txt requirements.in
+	@sed -i '/^$$/,$$d' functions/requirements.txt
 
 models: $(READY) ## train, compress, publish all models (MODELS="--trained" plays no hour)
 	@$(BIN)/python training/models.py $(MODELS)
@@ -93,6 +118,15 @@ bench: $(READY) ## what serving costs, as ratios to the bare runtime
 bench-cold: $(READY) ## process start to first answer, under AWS's runtime client
 	@$(BIN)/python benchmarks/coldstart.py
 
+bench-image: .venv/clients/ready image ## the same, and the image under AWS's emulator
+	@$(BIN)/python benchmarks/coldstart.py --image $(or $(NAME),hotseat-function)
+
+bench-sdk: $(READY) ## what the Python SDK costs a game (JSON=--json)
+	@$(BIN)/python benchmarks/sdk.py $(JSON)
+
+game-loop: $(READY) ## a minute of a game at 60 Hz, its service cut off and back
+	@$(BIN)/python benchmarks/game_loop.py --seconds 60
+
 soak: $(READY) ## 200,000 requests in one process: does memory stay flat?
 	@$(BIN)/python benchmarks/soak.py
 
@@ -105,9 +139,9 @@ bench-encoder: $(READY) ## a six-layer text encoder through the service
 bench-registry: $(READY) ## the registry's figures (2 GB blob; SIZE=MB for another)
 	@$(BIN)/python benchmarks/registry.py --size $(or $(SIZE),2048)
 
-ci: lint test test-typescript synth demo ## what CI runs
+ci: lint test test-godot test-unity test-typescript synth demo ## what CI runs
 
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help bench-imports bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+.PHONY: help test-godot test-unity bench-sdk game-loop reference bench-imports bench-image bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean

@@ -40,6 +40,14 @@ class Cache:
             os.utime(path)
         return path
 
+    def find(self, file: File, suffix: str) -> Path | None:
+        """Return the file if one of its size is here; its digest is not looked at."""
+        path = self._path(file, suffix)
+        with contextlib.suppress(OSError):
+            if path.stat().st_size == file.size:
+                return path
+        return None
+
     def put(self, file: File, suffix: str, write: Callable[[IO[bytes]], None]) -> Path:
         """Let `write` fill a file and keep it if its digest is right.
 

@@ -9,8 +9,9 @@ from typing import Any
 from fastapi import FastAPI, Response
 from fastapi import Request as HttpRequest
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
-from hotseat_serve import wire
+from hotseat_serve import download, wire
 from hotseat_serve.problems import MEDIA_TYPE
 from hotseat_serve.request import JSON, Request
 from hotseat_serve.room import Room
@@ -44,6 +45,17 @@ _DEADLINE = {
     "description": "Milliseconds after which the caller has given up: 504.",
     "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
 }
+_PIECE = {
+    "name": "Range",
+    "in": "header",
+    "required": False,
+    "description": f"A piece; at most {download.PIECE} bytes are sent at once.",
+    "schema": {"type": "string", "pattern": r"^bytes=\d{1,15}-\d{0,15}$"},
+}
+_FILE: dict[str, Any] = {
+    "description": "Bytes; ETag is the whole file's SHA-256",
+    "content": {download.BYTES: {"schema": {"type": "string", "format": "binary"}}},
+}
 # path, method, body, answer, summary; a path parameter is named in braces
 _ROUTES: list[tuple[str, str, Any, Any, str]] = [
     ("/model-service", "POST", wire.Request, wire.One | wire.Many,
@@ -59,6 +71,10 @@ _ROUTES: list[tuple[str, str, Any, Any, str]] = [
     *((f"/v1/models/{{model}}{version}/explain", "POST", wire.Request, wire.Explained,
        "Ask why: the answer to one input, and the weight of each of its parts")
       for version in ("", "/versions/{version}")),
+    ("/v1/models/{model}/versions/{version}", "GET", None, wire.Version,
+     "What a device needs to run a version itself, where the model is offered"),
+    ("/v1/models/{model}/versions/{version}/files/{name}", "GET", None, bytes,
+     "A file of a version, or a piece of it"),
     ("/v2", "GET", None, wire.Server, "Server metadata"),
     ("/v2/health/live", "GET", None, wire.Live, "Whether the process answers"),
     ("/v2/health/ready", "GET", None, wire.Ready, "Whether the default model answers"),
@@ -102,6 +118,10 @@ def create_app(room: Room) -> FastAPI:
                 for n in names
             ]
         }
+        responses = _ERRORS if path.startswith("/v2") else _PROBLEMS
+        if answer is bytes:
+            extra["parameters"].append(_PIECE)
+            responses = {200: _FILE, 206: _FILE, **responses}
         if body is not None:
             extra["parameters"].append(_DEADLINE)
             schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -115,8 +135,9 @@ def create_app(room: Room) -> FastAPI:
             methods=[method],
             summary=summary,
             operation_id=f"{method.lower()}{path.translate(_PLAIN)}",
-            response_model=answer,
-            responses=_ERRORS if path.startswith("/v2") else _PROBLEMS,
+            response_model=None if answer is bytes else answer,
+            response_class=Response if answer is bytes else JSONResponse,
+            responses=responses,
             openapi_extra=extra,
         )
 

@@ -35,6 +35,12 @@ def serve(parser: argparse.ArgumentParser) -> Run:
         help="how long an alias is believed (default: 2)",
     )
     parser.add_argument(
+        "--origins",
+        default="",
+        metavar="LIST",
+        help="web pages that may ask, https://game.example,... or * (default: none)",
+    )
+    parser.add_argument(
         "--log", action="store_true", help="write a JSON line a request, as on Lambda"
     )
     return _serve
@@ -51,8 +57,11 @@ def _serve(arguments: argparse.Namespace) -> int:
         Settings.from_env(os.environ),
         registry=arguments.registry,
         refresh_seconds=arguments.refresh,
+        downloads=os.environ.get("HOTSEAT_DOWNLOADS", "*"),
         log=arguments.log,
     )
+    if arguments.origins:
+        settings = replace(settings, origins=arguments.origins)
     if arguments.model:
         settings = replace(settings, default_model=arguments.model)
     app = create_app(open_room(settings))

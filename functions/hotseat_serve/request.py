@@ -61,8 +61,8 @@ def plain(request: Request, limit: int) -> Request:
 
 def packed(answer: Answer, request: Request) -> Answer:
     """Return the answer packed as the caller accepts, where that is worth it."""
-    if len(answer.body) < _WORTH:
-        return answer
+    if len(answer.body) < _WORTH or "accept-ranges" in answer.headers:
+        return answer  # a piece is counted in the file's own bytes
     accepted = request.headers.get("accept-encoding", "")
     names = {part.split(";")[0].strip().lower() for part in accepted.split(",")}
     if "gzip" in names:

@@ -14,7 +14,8 @@ from urllib.parse import unquote
 import orjson
 
 from hotseat_registry import Registry
-from hotseat_serve import protocol
+from hotseat_serve import origins, protocol
+from hotseat_serve.download import Download
 from hotseat_serve.models import Models
 from hotseat_serve.problems import MEDIA_TYPE, Problem
 from hotseat_serve.request import JSON, Answer, Request, packed, plain
@@ -52,12 +53,14 @@ class Room:
     telemetry: Telemetry | None = None
     clock: Callable[[], int] = time.perf_counter_ns
     counts: dict[tuple[str, int], Count] = field(default_factory=dict)
+    _download: Download = field(init=False)
     _first: bool = True
     _routes: dict[str, dict[str, Act]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make what the routes share."""
         self.service = Service(self.models)
+        self._download = Download(self.models.registry, self.settings)
         if self.telemetry is not None:
             self.models.notice = self.telemetry.event
 
@@ -80,14 +83,20 @@ class Room:
             answer = self._problem(request, turn, Problem("internal", detail))
         turn.mark("write")
         trace = trace_of(request.headers)
-        if trace is not None:
-            headers = {**answer.headers, "traceparent": trace}
+        shown = origins.shown(request, self.settings.origins)
+        if trace is not None or shown:
+            traced = {} if trace is None else {"traceparent": trace}
+            headers = {**answer.headers, **traced, **shown}
             answer = replace(answer, headers=headers)
         if self.telemetry is not None:
             self.telemetry.request(request, turn, answer)
         return answer
 
     def _act(self, request: Request, turn: Turn) -> Answer:
+        asked = origins.preflight(request, self.settings.origins)
+        if asked is not None:
+            turn.route = request.path
+            return asked
         turn.until = self._until(request, turn)
         acts = self._route(request.path)
         if not acts:
@@ -131,10 +140,20 @@ class Room:
         """Find a route, and keep it: games ask the same few again and again."""
         acts = self._routes.get(path)
         if acts is None:
-            acts = self._find([unquote(part) for part in path.strip("/").split("/")])
+            acts = self._find(self._parts(path))
             if acts and len(self._routes) < _ROUTES:
                 self._routes[path] = acts
         return acts
+
+    def _parts(self, path: str) -> list[str]:
+        """Return a path's parts, with a route's other name as its model's own."""
+        parts = [unquote(part) for part in path.strip("/").split("/")]
+        other = self.settings.route
+        if other and parts[1:2] == ["models"] and len(parts) > 2:
+            name, mark, verb = parts[2].partition(":")
+            if name == other:
+                parts[2] = f"{self.settings.default_model}{mark}{verb}"
+        return parts
 
     def _find(self, parts: Sequence[str]) -> dict[str, Act]:  # noqa: PLR0911
         """Return what the methods of a route do; nothing where there is no route."""
@@ -149,14 +168,30 @@ class Room:
                 return {"GET": lambda *_: _json(self.service.model(name))}
             case ["v1", "models", name, "predict"]:
                 return {"POST": self._predict(name, None)}
-            case ["v1", "models", name, "versions", version, "predict"]:
-                return {"POST": self._predict(name, version)}
             case ["v1", "models", name, "explain"]:
                 return {"POST": self._explain(name, None)}
-            case ["v1", "models", name, "versions", version, "explain"]:
-                return {"POST": self._explain(name, version)}
+            case ["v1", "models", name, "versions", version, *rest]:
+                return self._find_version(name, version, rest)
             case ["v2", *rest]:
                 return self._find_v2(rest)
+        return {}
+
+    def _find_version(
+        self, name: str, version: str, parts: Sequence[str]
+    ) -> dict[str, Act]:
+        match parts:
+            case ["predict"]:
+                return {"POST": self._predict(name, version)}
+            case ["explain"]:
+                return {"POST": self._explain(name, version)}
+            case []:
+                return {"GET": lambda *_: _json(self._download.version(name, version))}
+            case ["files", file]:
+                return {
+                    "GET": lambda request, _: self._download.file(
+                        name, version, file, request.headers.get("range")
+                    )
+                }
         return {}
 
     def _find_v2(self, parts: Sequence[str]) -> dict[str, Act]:  # noqa: PLR0911
@@ -210,14 +245,14 @@ class Room:
     def _predict(self, name: str | None, version: str | None) -> Act:
         def act(request: Request, turn: Turn) -> Answer:
             answer = self.service.predict(request, turn, name, version)
-            return _json({**answer, "request_id": request.request_id})
+            return _told(answer, request, turn)
 
         return act
 
     def _explain(self, name: str, version: str | None) -> Act:
         def act(request: Request, turn: Turn) -> Answer:
             answer = self.service.explain(request, turn, name, version)
-            return _json({**answer, "request_id": request.request_id})
+            return _told(answer, request, turn)
 
         return act
 
@@ -226,7 +261,7 @@ class Room:
 
         def act(request: Request, turn: Turn) -> Answer:
             answer = self.service.instances(request, turn, name)
-            return _json({**answer, "request_id": request.request_id})
+            return _told(answer, request, turn)
 
         return act
 
@@ -257,6 +292,12 @@ class Room:
 
 def _is_ready(name: str) -> dict[str, Any]:
     return {"name": name, "ready": True}
+
+
+def _told(answer: dict[str, Any], request: Request, turn: Turn) -> Answer:
+    """Return an answer as the caller gets it, who may want to know why it was slow."""
+    cold = {"cold": True} if turn.cold else {}
+    return _json({**answer, "request_id": request.request_id, **cold})
 
 
 def _json(body: Any, status: int = 200) -> Answer:

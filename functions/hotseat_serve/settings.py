@@ -22,6 +22,8 @@ class Settings:
     """What POST /model-service asks; empty: the registry's only model."""
     static: bool = False
     """The registry lies in the image: aliases are read once and never again."""
+    route: str = ""
+    """Another name under which callers ask for `default_model`; empty: none."""
     variant: str = ""
     """Which variant of each version is served; empty: the version's default."""
     refresh_seconds: float = 2.0
@@ -33,6 +35,12 @@ class Settings:
     trust: str = ""
     """Files with public keys, separated by commas; only what one of them signed is
     served. Empty: signatures are not asked for."""
+    origins: str = ""
+    """Web pages that may ask, as ``https://game.example``, separated by commas; ``*``:
+    any page. Empty: none, as browsers then refuse; other callers take no notice."""
+    downloads: str = ""
+    """Models whose versions a game may fetch to run them itself, separated by commas;
+    ``*`` is every model, empty none."""
     max_body_bytes: int = 6_000_000
     """Of one request; Lambda itself takes 6 MB."""
     max_ms: int = 0
@@ -43,6 +51,8 @@ class Settings:
     """Of one prediction; a Lambda function has one core for each 1,769 MB."""
     log: bool = True
     """Whether each request writes its line, which is its metrics too."""
+    namespace: str = "Hotseat"
+    """Of the metrics: deployments that share an account keep theirs apart."""
     sample: float = 0.0
     """The share of requests whose inputs are logged, masked."""
     player_key: str = ""

@@ -63,6 +63,10 @@ class Source(BaseModel):
     version: int
     variant: str
     request_id: str
+    cold: bool = Field(
+        default=False,
+        description="It was the first of its process; left out where it was not.",
+    )
 
 
 class One(Prediction, Source):
@@ -105,6 +109,16 @@ class Catalogue(BaseModel):
     """All models."""
 
     models: list[Model]
+
+
+class Version(BaseModel):
+    """A version for a device that runs it itself."""
+
+    manifest: dict[str, Any] = Field(
+        description="What it is, and the SHA-256 and size of each of its files."
+    )
+    variant: str = Field(description="The variant that the service runs.")
+    signatures: list[str] = Field(description="Of OpenSSF model-signing.")
 
 
 class Problem(BaseModel):

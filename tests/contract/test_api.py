@@ -58,7 +58,10 @@ async def test_one_input_is_answered_flat(client, route, body):
         "version": 1,
         "variant": "fp32",
         "request_id": "r-1",
+        "cold": True,
     }
+    again = (await client.post(route, json=body)).json()
+    assert "cold" not in again
 
 
 @pytest.mark.usefixtures("live")

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hotseat_registry import Reference
@@ -75,11 +75,14 @@ paths = st.sampled_from(
         "/v2/repository/index", "/v2/nothing", "/nothing", "/", "/v1/models/m%2fx",
     ]
 )  # fmt: skip
-methods = st.sampled_from(["POST", "POST", "POST", "GET", "PUT", "DELETE"])
+methods = st.sampled_from(["POST", "POST", "POST", "GET", "PUT", "DELETE", "OPTIONS"])
 headers = st.sampled_from(
     [{}, {}, {"content-encoding": "gzip"}, {"content-encoding": "br"},
      {"accept-encoding": "gzip"}, {"deadline-ms": "99999"}, {"deadline-ms": "soon"},
      {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"},
+     {"origin": "https://game.example"}, {"origin": "https://stranger.example"},
+     {"origin": "https://game.example", "access-control-request-method": "POST"},
+     {"origin": "https://stranger.example", "access-control-request-method": "POST"},
      {"inference-header-content-length": "3"},
      {"inference-header-content-length": "x"}]
 )  # fmt: skip
@@ -90,7 +93,11 @@ def room(registry, publish, tmp_path):
     """A room with two versions of mood."""
     publish(), publish(positive=0.8)
     registry.promote(Reference("mood", version=1), by="ada")
-    chosen = Settings(cache=str(tmp_path / "cache"), max_body_bytes=5000)
+    chosen = Settings(
+        cache=str(tmp_path / "cache"),
+        max_body_bytes=5000,
+        origins="https://game.example, https://other.example",
+    )
     return Room(Models(registry, chosen), chosen)
 
 
@@ -116,6 +123,10 @@ def through_handler(room, method, path, body, given):
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(methods, paths, bodies, headers)
+@example(
+    "OPTIONS", "/model-service", b"",
+    {"origin": "https://game.example", "access-control-request-method": "POST"},
+)  # fmt: skip
 def test_both_doors_answer_alike(room, method, path, body, given):
     """Status, body and headers are equal for any request, and never a 5xx for bad."""
     path = quote(path, safe="/:%")
@@ -140,7 +151,7 @@ def test_both_doors_answer_alike(room, method, path, body, given):
     for name in back:
         assert response.headers[name] == back[name]
     assert status < 500
-    if "json" in back["content-type"] and "content-encoding" not in back:
+    if "json" in back.get("content-type", "") and "content-encoding" not in back:
         json.loads(data)
 
 
@@ -151,4 +162,4 @@ def test_the_application_documents_every_route_of_the_room(room):
         parts = path.strip("/").replace("{model}", "mood").replace("{version}", "1")
         acts = room._find(parts.split("/"))
         assert {method.upper() for method in methods} == set(acts), path
-    assert len(document["paths"]) == 22
+    assert len(document["paths"]) == 24

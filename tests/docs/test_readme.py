@@ -11,7 +11,7 @@ PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "*/README.md", "sdk/python/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "*/README.md", "sdk/*/*.md")
     for path in ROOT.glob(pattern)
     if ".venv" not in path.parts
 )
@@ -46,13 +46,13 @@ def test_the_readmes_python_runs(monkeypatch):
     from hotseat.testing import FakeTransport
 
     canned = FakeTransport({"label": "positive", "scores": {"positive": 1.0}})
-    monkeypatch.setattr(_client, "HttpTransport", lambda: canned)
+    monkeypatch.setattr(_client, "HttpTransport", lambda *_, **__: canned)
     blocks = [
         block
         for path in (ROOT / "README.md", ROOT / "sdk/python/README.md")
         for block in PYTHON.findall(path.read_text("utf-8"))
     ]
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
     assert len(canned.requests) == 2

@@ -1,14 +1,12 @@
-/** From a response to values: strict, for anything may stand in between. */
+/**
+ * From an answer to values: strict, for anything may stand in between.
+ *
+ * What is no answer of the service (a captive portal's page, half a catalogue) is a
+ * TransportError: no answer came.
+ */
 
-import { StatusError, TransportError, classOf } from "./errors.js";
-
-/** What one try met. */
-export interface Met {
-  status: number;
-  /** Header names in lower case. */
-  headers: Record<string, string>;
-  body: string;
-}
+import { TransportError, classOf } from "./errors.js";
+import type { Met } from "./transport.js";
 
 /** The answer to one input; which fields there are follows from the model's kind. */
 export interface Prediction {
@@ -16,19 +14,31 @@ export interface Prediction {
   probability: number | null;
   scores: Record<string, number>;
   value: unknown;
+  /** What a policy chose. */
   action: string | null;
+  /** Every legal action and its probability. */
   actions: Record<string, number>;
+  /** What was generated, as its rows. */
   item: string[] | null;
+  /** Gives the same answer again. */
   seed: number | null;
+  /** Of an explanation: each part of the input and its weight. */
   parts: { part: string; at?: number[]; weight: number }[];
   model: string | null;
   version: number | null;
   variant: string | null;
   request_id: string | null;
+  /** The process that answered was just started. */
+  cold: boolean;
   /** Seconds from call to answer, retries included. */
   latency: number;
   /** No model answered: what stands here is the default that the caller gave. */
   is_default: boolean;
+  /**
+   * Who answered: the service now or before (cache), the version on this device
+   * (offline), or nobody (default).
+   */
+  source: "service" | "cache" | "offline" | "default";
 }
 
 /** A model in the service's catalogue. */
@@ -38,36 +48,48 @@ export interface Model {
   version: number;
   versions: number[];
   aliases: Record<string, number>;
+  /** Of `card`: what it eats and answers, and its card as Markdown. */
+  signature?: unknown;
+  card?: string;
 }
 
-type Json = Record<string, unknown>;
+export type Json = Record<string, unknown>;
 
+const EMPTY: Prediction = {
+  label: null, probability: null, scores: {}, value: null, action: null, actions: {},
+  item: null, seed: null, parts: [], model: null, version: null, variant: null,
+  request_id: null, cold: false, latency: 0, is_default: false, source: "service",
+};
+// a gateway in between says no more than its status
 const PASSING = new Set([429, 502, 503, 504]);
+const REQUEST_IDS = ["x-request-id", "apigw-requestid", "x-amzn-requestid"];
 
 /** The answer's JSON object; throws StatusError or TransportError. */
 export function read(met: Met): Json {
-  let body: unknown = null;
-  try {
-    body = JSON.parse(met.body);
-  } catch {
-    body = null;
-  }
-  const object = body !== null && typeof body === "object" && !Array.isArray(body);
+  const body = parsed(met.body);
   if (met.status >= 200 && met.status < 300) {
-    if (!object) throw strange("is no JSON object");
-    return body as Json;
+    if (!body) throw strange("is no JSON object");
+    return body;
   }
-  const problem = (object ? body : {}) as Json;
-  const after = met.headers["retry-after"] ?? "";
-  throw new (classOf(met.status))({
-    status: met.status,
+  refuse(met, body ?? {});
+}
+
+/** Throw what a refusal says of itself. */
+export function refuse(met: Met, problem: Json): never {
+  const { status, headers } = met;
+  const after = headers["retry-after"] ?? "";
+  const traced = REQUEST_IDS.find((name) => name in headers);
+  const moved = status < 400; // a browser tells no more of a redirect than a 0
+  const silent = moved
+    ? `it redirects to ${headers["location"] ?? "elsewhere"}: give that as baseUrl`
+    : "the service gave no reason";
+  throw new (classOf(status))({
+    status,
     code: String(problem["code"] ?? ""),
-    detail: String(problem["detail"] ?? problem["message"] ?? "the service gave no reason"),
+    detail: String(problem["detail"] ?? problem["message"] ?? silent),
     retryable:
-      typeof problem["retryable"] === "boolean"
-        ? problem["retryable"]
-        : PASSING.has(met.status),
-    request_id: String(problem["request_id"] ?? met.headers["x-request-id"] ?? ""),
+      typeof problem["retryable"] === "boolean" ? problem["retryable"] : PASSING.has(status),
+    request_id: String(problem["request_id"] ?? (traced ? headers[traced] : "")),
     pointer: typeof problem["pointer"] === "string" ? problem["pointer"] : null,
     retry_after: /^\d+$/.test(after) ? Number(after) : null,
   });
@@ -77,47 +99,63 @@ export function read(met: Met): Json {
 export function prediction(answer: Json, latency: number): Prediction {
   const said = ["label", "value", "action", "item"].some((name) => answer[name] != null);
   if (!said) throw strange("holds no prediction");
-  return {
-    label: null, probability: null, scores: {}, value: null, action: null, actions: {},
-    item: null, seed: null, parts: [], model: null, version: null, variant: null,
-    request_id: null, ...(answer as Partial<Prediction>), latency, is_default: false,
-  };
+  return { ...EMPTY, ...(answer as Partial<Prediction>), latency, is_default: false, source: "service" };
 }
 
 /** The `count` predictions of an answer; throws TransportError. */
 export function predictions(answer: Json, count: number, latency: number): Prediction[] {
-  const { predictions: items, ...source } = answer;
-  if (!Array.isArray(items) || items.length !== count) {
-    throw strange(`holds not ${count} predictions`);
+  const { predictions: _, ...source } = answer;
+  const items = list(answer, "predictions");
+  if (items.length !== count) {
+    throw strange(`holds ${items.length} predictions for ${count} inputs`);
   }
   return items.map((item) => prediction({ ...source, ...item }, latency));
 }
 
 /** The models of a catalogue; throws TransportError. */
 export function models(answer: Json): Model[] {
-  const items = answer["models"];
-  if (!Array.isArray(items)) throw strange("has no list of models");
-  return items.map(model);
+  return list(answer, "models").map(model);
 }
 
 /** One model; throws TransportError. */
 export function model(item: Json): Model {
-  if (typeof item["name"] !== "string") throw strange("describes no model");
+  if (["name", "kind", "version"].some((name) => item[name] === undefined)) {
+    throw strange("describes no model");
+  }
   return { versions: [], aliases: {}, ...item } as unknown as Model;
 }
 
-/** What stands in for an answer. */
-export function standIn(value: unknown, latency: number): Prediction {
-  const label = typeof value === "string" ? value : null;
-  return { ...prediction({ value: value ?? "" }, latency), label, value, is_default: true };
+/** What stands in for an answer, whatever the model's kind. */
+export function standIn(value: unknown, latency = 0): Prediction {
+  const word = typeof value === "string" || typeof value === "number";
+  return {
+    ...EMPTY,
+    label: typeof value === "string" ? value : null,
+    action: word ? String(value) : null,
+    item: Array.isArray(value) ? (value as string[]) : null,
+    value, latency, is_default: true, source: "default",
+  };
 }
 
-export function mayRetry(error: unknown): boolean {
-  if (error instanceof StatusError) return error.retryable;
-  if (!(error instanceof TransportError)) return false;
-  return error.constructor === TransportError;
-}
-
-function strange(what: string): TransportError {
+export function strange(what: string): TransportError {
   return new TransportError(`the answer ${what}: is this a Hotseat service?`);
+}
+
+function list(answer: Json, name: string): Json[] {
+  const items = answer[name];
+  if (Array.isArray(items) && items.every(isObject)) return items;
+  throw strange(`has no list of ${name}`);
+}
+
+function parsed(text: string): Json | null {
+  try {
+    const body: unknown = JSON.parse(text);
+    return isObject(body) ? body : null;
+  } catch {
+    return null;
+  }
+}
+
+function isObject(value: unknown): value is Json {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
 }

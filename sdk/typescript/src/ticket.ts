@@ -1,12 +1,17 @@
 /** Answers that a game loop does not wait for: many of one frame in one request. */
 
 import { type Prediction, standIn } from "./answer.js";
-import { CancelledError, HotseatError, NotReadyError, StatusError } from "./errors.js";
+import {
+  CancelledError, ConfigError, HotseatError, NotReadyError, StatusError,
+} from "./errors.js";
 
 /** What has to be the same for inputs to go in one request. */
 export interface Question {
+  /** Default: the service's own. */
   model?: string;
+  /** A number or an alias; default: live. */
   version?: number | string;
+  /** temperature, seed, level. */
   options?: Record<string, unknown>;
   playerId?: string;
   deadline?: number;
@@ -14,27 +19,27 @@ export interface Question {
 
 export type Ask = (inputs: unknown[], question: Question) => Promise<Prediction[]>;
 
-/** The place of an answer that is on its way. */
+/** The place of an answer that is on its way. No method waits, but `wait`. */
 export class Ticket {
-  private answer: Prediction | null = null;
-  private error: HotseatError | null = null;
-  private wake: (() => void)[] = [];
+  #answer: Prediction | null = null;
+  #error: HotseatError | null = null;
+  #wake: (() => void)[] = [];
 
   /** Whether the answer, or the error, is there. */
   ready(): boolean {
-    return this.answer !== null || this.error !== null;
+    return this.#answer !== null || this.#error !== null;
   }
 
   /** The answer; the default, where one is given and none is there; else throws. */
   result(fallback?: { default: unknown }): Prediction {
-    if (this.answer) return this.answer;
-    if (fallback) return standIn(fallback.default, 0);
-    throw this.error ?? new NotReadyError("the answer is not there yet");
+    if (this.#answer) return this.#answer;
+    if (fallback) return standIn(fallback.default);
+    throw this.#error ?? new NotReadyError("the answer is not there yet");
   }
 
   /** Wait for the answer: for menus and loading screens, not for frames. */
   async wait(): Promise<Prediction> {
-    if (!this.ready()) await new Promise<void>((resolve) => this.wake.push(resolve));
+    if (!this.ready()) await new Promise<void>((resolve) => this.#wake.push(resolve));
     return this.result();
   }
 
@@ -43,80 +48,114 @@ export class Ticket {
     return this.settle(null, new CancelledError("the ticket was cancelled"));
   }
 
-  /** @internal */
+  /** Take the answer or the error, the first that comes; whether it was. @internal */
   settle(answer: Prediction | null, error: HotseatError | null): boolean {
     if (this.ready()) return false;
-    this.answer = answer;
-    this.error = error;
-    for (const wake of this.wake) wake();
+    this.#answer = answer;
+    this.#error = error;
+    for (const wake of this.#wake) wake();
+    this.#wake = [];
     return true;
   }
 }
 
 type Item = { input: unknown; ticket: Ticket };
+type Group = { question: Question; items: Item[] };
+
+const SENDERS = 4; // requests under way; what waits meanwhile goes together
 
 /** Collects tickets and has them answered, many in one request. */
 export class Desk {
-  private readonly groups = new Map<string, { question: Question; items: Item[] }>();
-  private timer: ReturnType<typeof setTimeout> | null = null;
-  private closed = false;
+  readonly #ask: Ask;
+  readonly #windowMs: number;
+  readonly #batch: number;
+  readonly #groups = new Map<string, Group>();
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #sending = 0;
+  #sent = new Set<Ticket>();
+  #closed = false;
 
-  constructor(
-    private readonly ask: Ask,
-    private readonly windowMs = 4,
-    private readonly batch = 64,
-  ) {}
+  constructor(ask: Ask, seconds = 0.004, batch = 64) {
+    if (!(seconds >= 0 && seconds <= 1 && batch >= 1)) {
+      throw new ConfigError("window is from 0 to 1 second, batch 1 or more");
+    }
+    this.#ask = ask;
+    this.#windowMs = 1000 * seconds;
+    this.#batch = batch;
+  }
 
   submit(input: unknown, question: Question): Ticket {
     const ticket = new Ticket();
-    if (this.closed) {
+    if (this.#closed) {
       ticket.settle(null, new CancelledError("the client was closed"));
       return ticket;
     }
-    const key = JSON.stringify(question, Object.keys(question).sort());
-    const group = this.groups.get(key) ?? { question, items: [] };
-    group.items.push({ input, ticket });
-    this.groups.set(key, group);
-    this.timer ??= setTimeout(() => this.flush(), this.windowMs);
+    try {
+      // a copy: the game goes on moving stones on the board that it gave
+      const item = { input: structuredClone(input), ticket };
+      const key = keyOf(question);
+      const group = this.#groups.get(key) ?? { question: { ...question }, items: [] };
+      group.items.push(item);
+      this.#groups.set(key, group);
+    } catch (error) {
+      ticket.settle(null, new ConfigError(`the input is not JSON: ${String(error)}`));
+      return ticket;
+    }
+    this.#timer ??= setTimeout(() => this.#flush(), this.#windowMs);
     return ticket;
   }
 
+  /** Cancel what is open. */
   close(): void {
-    this.closed = true;
-    if (this.timer) clearTimeout(this.timer);
-    for (const { items } of this.groups.values()) {
-      for (const { ticket } of items) {
-        ticket.settle(null, new CancelledError("the client was closed"));
-      }
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const waiting = [...this.#groups.values()].flatMap(({ items }) => items);
+    for (const ticket of [...this.#sent, ...waiting.map((item) => item.ticket)]) {
+      ticket.settle(null, new CancelledError("the client was closed"));
     }
-    this.groups.clear();
+    this.#groups.clear();
   }
 
-  private flush(): void {
-    this.timer = null;
-    const groups = [...this.groups.values()];
-    this.groups.clear();
-    for (const { question, items } of groups) {
-      const open = items.filter(({ ticket }) => !ticket.ready());
-      for (let at = 0; at < open.length; at += this.batch) {
-        void this.answer(open.slice(at, at + this.batch), question);
+  #flush(): void {
+    this.#timer = null;
+    for (const [key, group] of this.#groups) {
+      group.items = group.items.filter(({ ticket }) => !ticket.ready());
+      while (group.items.length && this.#sending < SENDERS) {
+        void this.#send(group.items.splice(0, this.#batch), group.question);
       }
+      if (!group.items.length) this.#groups.delete(key);
     }
   }
 
-  private async answer(items: Item[], question: Question): Promise<void> {
+  async #send(items: Item[], question: Question): Promise<void> {
+    this.#sending += 1;
+    for (const { ticket } of items) this.#sent.add(ticket);
+    await this.#answer(items, question);
+    for (const { ticket } of items) this.#sent.delete(ticket);
+    this.#sending -= 1;
+    if (this.#groups.size && this.#timer === null) this.#flush();
+  }
+
+  async #answer(items: Item[], question: Question): Promise<void> {
     try {
-      const found = await this.ask(items.map(({ input }) => input), question);
-      items.forEach(({ ticket }, at) => ticket.settle(found[at] ?? null, null));
+      const found = await this.#ask(items.map(({ input }) => input), question);
+      items.forEach(({ ticket }, at) => ticket.settle(found[at]!, null));
     } catch (error) {
       const pointed = error instanceof StatusError && error.pointer !== null;
       if (items.length > 1 && pointed) {
         // one input is wrong: the others must not suffer for it
-        await Promise.all(items.map((item) => this.answer([item], question)));
+        await Promise.all(items.map((item) => this.#answer([item], question)));
         return;
       }
       const known = error instanceof HotseatError ? error : new HotseatError(String(error));
       for (const { ticket } of items) ticket.settle(null, known);
     }
   }
+}
+
+/** The same text for the same question, in whatever order it names its parts. */
+export function keyOf(question: Question, input?: unknown): string {
+  const { model, version, options = {}, playerId, deadline } = question;
+  const named = Object.keys(options).sort().map((name) => [name, options[name]]);
+  return JSON.stringify([model, version, named, playerId, deadline, input]);
 }

@@ -1,13 +1,16 @@
 // Tickets, cancelling, the circuit breaker, size; over real sockets where it matters.
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
 import { createServer } from "node:http";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
 import {
   BadInputError, CancelledError, CircuitOpenError, ConfigError, DeadlineError,
   ModelServiceClient, NotReadyError, TransportError,
 } from "../dist/index.js";
+import { fakeTransport } from "../dist/testing.js";
+
+const OK = { label: "ok", model: "chat", version: 1 };
 
 async function served(handle, ask) {
   const server = createServer((request, response) => {
@@ -116,10 +119,178 @@ test("a key is shown nowhere", () => {
   assert.ok(!Object.values(client).join().includes("secret"));
 });
 
-test("all of it is under 10 kB, packed", () => {
-  const folder = new URL("../dist/", import.meta.url);
-  const code = readdirSync(folder).filter((name) => name.endsWith(".js"));
-  const whole = code.map((name) => readFileSync(new URL(name, folder))).join("\n");
-  const size = gzipSync(whole).length;
-  assert.ok(size < 10_000, `${size} bytes`);
+test("what differs in its options does not go in one request", async () => {
+  const asked = [];
+  const transport = async ({ body }) => {
+    const { inputs, options } = JSON.parse(body);
+    asked.push(options.seed);
+    const predictions = inputs.map(() => ({ action: "1" }));
+    return { status: 200, headers: {}, body: JSON.stringify({ predictions }) };
+  };
+  const client = new ModelServiceClient({ transport });
+  const ask = (options) => client.submit([[0]], { model: "four", options }).wait();
+  await Promise.all([
+    ask({ level: "easy", seed: 1 }), ask({ seed: 1, level: "easy" }), ask({ level: "easy", seed: 2 }),
+  ]);
+  assert.deepEqual(asked, [1, 2]);
+});
+
+test("a game may go on moving stones on the board that it gave", async () => {
+  const transport = fakeTransport({ predictions: [{ action: "3" }] });
+  const client = new ModelServiceClient({ transport });
+  const board = [[0, 1]];
+  const ticket = client.submit({ board }, { model: "four" });
+  board[0][0] = 2;
+  assert.equal((await ticket.wait()).action, "3");
+  assert.deepEqual(JSON.parse(transport.requests[0].body).inputs, [{ board: [[0, 1]] }]);
+});
+
+test("ten thousand tickets are few requests, and no more than four at a time", async () => {
+  let [now, most, requests] = [0, 0, 0];
+  const transport = async ({ body }) => {
+    most = Math.max(most, (now += 1));
+    requests += 1;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    now -= 1;
+    const predictions = JSON.parse(body).inputs.map((label) => ({ label }));
+    return { status: 200, headers: {}, body: JSON.stringify({ predictions }) };
+  };
+  const client = new ModelServiceClient({ transport, window: 0.001, batch: 100 });
+  const tickets = Array.from({ length: 10_000 }, (_, at) => client.submit(`line ${at}`));
+  const found = await Promise.all(tickets.map((ticket) => ticket.wait()));
+  found.forEach(({ label }, at) => assert.equal(label, `line ${at}`));
+  assert.equal(requests, 100);
+  assert.equal(most, 4);
+});
+
+test("a default answers whatever kind of question was asked", async () => {
+  const client = new ModelServiceClient({ transport: fakeTransport(new TransportError("down")) });
+  const ticket = client.submit([[0]], { model: "four" });
+  await assert.rejects(ticket.wait(), TransportError);
+  assert.equal(ticket.result({ default: 3 }).action, "3");
+  const level = ["####", "#@ #", "####"];
+  const given = { model: "levels", default: level, deadline: 0.1 };
+  assert.deepEqual((await client.generate({ boxes: 1 }, given)).item, level);
+});
+
+test("an answer that is kept is not asked again, unless it was drawn or is stale", async () => {
+  let [now, version] = [0, 1];
+  let requests = 0;
+  const transport = async () => {
+    requests += 1;
+    return { status: 200, headers: {}, body: JSON.stringify({ ...OK, version }) };
+  };
+  const client = new ModelServiceClient({ transport, clock: () => now, cacheSeconds: 10 });
+  const asks = async (input, given) => {
+    const before = requests;
+    const found = await client.predict(input, given);
+    assert.equal(found.source, requests === before ? "cache" : "service");
+    return requests > before;
+  };
+  assert.ok(await asks("a"));
+  assert.ok(!(await asks("a")));
+  assert.ok(await asks("a", { model: "other" }));
+  assert.ok(!(await asks("a", { playerId: "p-1" }))); // who asks changes nothing
+  version = 2;
+  assert.ok(await asks("b")); // the alias moved: what the old version said goes
+  assert.ok(await asks("a"));
+  now += 10;
+  assert.ok(await asks("b"));
+  now -= 100; // a clock that jumps back keeps nothing for ever
+  assert.ok(await asks("b"));
+  assert.ok(await asks("c", { options: { seed: 5 } }));
+  assert.ok(await asks("c", { options: { seed: 5 } }));
+  const plays = new ModelServiceClient({
+    transport: fakeTransport({ action: "1" }), cacheSeconds: 10,
+  });
+  for (let move = 0; move < 2; move += 1) {
+    assert.equal((await plays.choose([[0]], { model: "four" })).source, "service");
+  }
+});
+
+test("of many inputs only those are asked that are not kept", async () => {
+  const asked = [];
+  await served(echo(asked), async (plain) => {
+    const client = new ModelServiceClient({ baseUrl: plain.baseUrl, cacheSeconds: 60 });
+    await client.predictMany(["a", "b"]);
+    const found = await client.predictMany(["b", "c", "a"]);
+    assert.deepEqual(found.map(({ label }) => label), ["b", "c", "a"]);
+    assert.deepEqual(asked, [["a", "b"], ["c"]]);
+  });
+});
+
+test("a token is fetched for each call, within its deadline, and its failure is known", async () => {
+  const transport = fakeTransport(OK);
+  let given = 0;
+  const keyed = (apiKey) => new ModelServiceClient({ transport, apiKey, deadline: 0.1 });
+  const client = keyed(async () => `token-${(given += 1)}`);
+  await client.predict("x");
+  await client.predict("x");
+  const sent = transport.requests.map(({ headers }) => headers.authorization);
+  assert.deepEqual(sent, ["Bearer token-1", "Bearer token-2"]);
+  const broken = keyed(() => Promise.reject(new Error("log in again")));
+  await assert.rejects(broken.predict("x"), /apiKey gave no token: log in again/);
+  assert.equal((await broken.predict("x", { default: "ok" })).is_default, true);
+  const began = performance.now();
+  await assert.rejects(keyed(() => new Promise(() => {})).predict("x"), DeadlineError);
+  assert.ok(performance.now() - began < 400);
+  await assert.rejects(keyed(() => "a\nb").predict("x"), ConfigError);
+});
+
+test("a call that was cancelled while it looked does not keep the circuit open", async () => {
+  let now = 0;
+  let away = true;
+  const client = new ModelServiceClient({
+    clock: () => now, sleep: async () => {},
+    transport: async (_, __, signal) => {
+      now += 10;
+      if (signal) throw new CancelledError("stopped");
+      if (away) throw new TransportError("down");
+      return { status: 200, headers: {}, body: JSON.stringify(OK) };
+    },
+  });
+  for (let call = 0; call < 5; call += 1) await assert.rejects(client.predict("x"));
+  now += 60;
+  const stop = new AbortController();
+  await assert.rejects(client.predict("x", { signal: stop.signal, default: "ok" }), CancelledError);
+  away = false;
+  assert.equal((await client.predict("x")).label, "ok");
+});
+
+test("an abort ends a wait between tries", async () => {
+  const transport = fakeTransport({ status: 503, headers: { "retry-after": "5" }, body: "" });
+  const client = new ModelServiceClient({ transport, deadline: 20 });
+  const stop = new AbortController();
+  const began = performance.now();
+  setTimeout(() => stop.abort(), 50);
+  await assert.rejects(client.predict("x", { signal: stop.signal }), CancelledError);
+  assert.ok(performance.now() - began < 1000);
+});
+
+test("a hook hears of every call, and a fetch of one's own is used", async () => {
+  const heard = [];
+  const client = new ModelServiceClient({
+    hook: (call) => heard.push(call),
+    fetch: async () => new Response(JSON.stringify(OK), { headers: { "content-type": "x" } }),
+  });
+  await client.predict("x");
+  await assert.rejects(client.predict({ a: 1n }, { model: "m" }), ConfigError);
+  assert.deepEqual(heard.map(({ path, tries, status, error }) => [path, tries, status, error]), [
+    ["/model-service", 1, 200, ""], ["/v1/models/m/predict", 0, 0, "ConfigError"],
+  ]);
+});
+
+test("all that a game ships of it is under 10 kB, packed", async () => {
+  const size = async (entry, minify) => {
+    const { outputFiles } = await build({
+      entryPoints: [new URL(entry, import.meta.url).pathname], bundle: true, format: "esm",
+      minify, write: false, external: ["onnxruntime-web"],
+    });
+    return gzipSync(outputFiles[0].contents, { level: 9 }).length;
+  };
+  const plain = await size("../src/index.ts", false);
+  const small = await size("../src/index.ts", true);
+  const offline = await size("../src/offline/index.ts", true);
+  console.log(`${small} bytes minified and packed, ${plain} packed alone; offline ${offline} more`);
+  assert.ok(plain < 10_000, `${plain} bytes`);
 });

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from hotseat import BadInputError, DeadlineError, TransportError
-from hotseat.aio import AsyncModelServiceClient
+from hotseat.aio import AsyncModelServiceClient, HttpxTransport
 from hotseat_registry import Reference
 from hotseat_serve.app import create_app
 from hotseat_serve.models import Models
@@ -66,7 +66,7 @@ async def test_a_deadline_is_kept_and_a_default_stands_in():
 
 async def test_what_is_nobodys_address_is_a_transport_error():
     """Httpx's own errors do not leave the SDK."""
-    http = httpx.AsyncClient(trust_env=False)
-    async with AsyncModelServiceClient("http://127.0.0.1:9", http=http) as client:
+    own = HttpxTransport(http=httpx.AsyncClient(trust_env=False))
+    async with AsyncModelServiceClient("http://127.0.0.1:9", transport=own) as client:
         with pytest.raises(TransportError):
             await client.predict("x", deadline=0.3)

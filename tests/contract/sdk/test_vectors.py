@@ -1,5 +1,7 @@
-"""sdk/spec/vectors, replayed by the Python SDK."""
+"""sdk/spec/vectors, replayed by both clients of the Python SDK."""
 
+import asyncio
+import inspect
 import json
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hotseat import DeadlineError, HotseatError, ModelServiceClient, TransportError
+from hotseat.aio import AsyncModelServiceClient
 from hotseat.testing import Response
 
 VECTORS = [
@@ -44,22 +47,41 @@ class Server:
         """Nothing to close."""
 
 
+class AsyncServer:
+    """The same, to be awaited."""
+
+    def __init__(self, server):
+        self.server = server
+
+    async def send(self, request, timeout):  # noqa: ASYNC109
+        return self.server.send(request, timeout)
+
+    async def sleep(self, seconds):
+        self.server.sleep(seconds)
+
+    async def aclose(self):
+        """Nothing to close."""
+
+
 def called(client, call):
     """Make the call that a vector describes."""
     given = {k: v for k, v in call.items() if k != "method"}
     first = [given.pop(k) for k in ("input", "inputs", "board", "wishes") if k in given]
-    return getattr(client, call["method"])(*first, **given)
+    answer = getattr(client, call["method"])(*first, **given)
+    return asyncio.run(answer) if inspect.iscoroutine(answer) else answer
 
 
+@pytest.mark.parametrize("client", [ModelServiceClient, AsyncModelServiceClient])
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
-def test_the_sdk_does_as_the_vector_says(vector, monkeypatch):
+def test_the_sdk_does_as_the_vector_says(vector, client, monkeypatch):
     """Requests, waits, and what is returned or raised."""
     monkeypatch.delenv("HOTSEAT_API_KEY", raising=False)
     server, expect = Server(vector), vector["expect"]
-    client = ModelServiceClient(
-        transport=server,
+    door = server if client is ModelServiceClient else AsyncServer(server)
+    client = client(
+        transport=door,
         clock=lambda: server.now,
-        sleep=server.sleep,
+        sleep=door.sleep,
         random=lambda: next(server.draws, 0.5),
     )
     if "raises" in expect:

@@ -12,9 +12,11 @@ from hotseat import (
     BadInputError,
     CancelledError,
     ConfigError,
+    DeadlineError,
     ModelServiceClient,
     NotReadyError,
     TransportError,
+    _ticket,
 )
 from hotseat.testing import FakeTransport, Response
 
@@ -211,3 +213,113 @@ def test_a_frame_is_never_held_up(echo):
         assert slow <= 6
         assert any(frame < 40 for frame in answered)
         assert any(frame > 90 for frame in answered)
+
+
+def test_a_board_is_asked_as_it_was(client):
+    """What the game changes after submitting is not what is asked about."""
+    board = ["a"]
+    ticket = client.submit({"board": board})
+    board[0] = "b"
+    assert ticket.result(wait=5).label == {"board": ["a"]}
+
+
+def test_what_cannot_be_asked_is_told_at_once(client):
+    """A mistake of the game's is raised where it is made, not in a later frame."""
+    with pytest.raises(ConfigError, match="not JSON"):
+        client.submit(object())
+    with pytest.raises(ConfigError, match="deadline"):
+        client.submit("gg", deadline=1e9)
+
+
+def test_window_and_batch_are_the_games_to_choose(echo):
+    """At most `batch` inputs go in one request, of those of `window` seconds."""
+    with ModelServiceClient(transport=echo, window=0.05, batch=3) as client:
+        tickets = [client.submit(f"{number}") for number in range(7)]
+        for ticket in tickets:
+            ticket.result(wait=5)
+    assert sorted(map(len, echo.requests)) == [1, 3, 3]
+    for wrong in ({"window": -1}, {"window": 2}, {"batch": 0}):
+        with pytest.raises(ConfigError):
+            ModelServiceClient(transport=echo, **wrong)
+
+
+def test_a_tickets_time_counts_from_its_frame():
+    """What waited too long for its turn is not sent; its default stands in."""
+    gate, sent = threading.Event(), []
+
+    class Slow(FakeTransport):
+        def send(self, request, timeout):
+            sent.append(json.loads(request.body)["inputs"])
+            gate.wait(timeout)
+            raise DeadlineError("late")
+
+    with ModelServiceClient(transport=Slow({}), window=0.001) as client:
+        first = [
+            client.submit(f"{n}", player_id=f"{n}", deadline=0.3) for n in range(4)
+        ]
+        time.sleep(0.1)  # all four senders are waiting for their answers
+        late = client.submit("late", deadline=0.05)
+        for ticket in [*first, late]:
+            assert ticket.result("none", wait=5).is_default
+        with pytest.raises(DeadlineError):
+            late.result()
+    assert ["late"] not in sent
+
+
+def test_a_fault_of_the_sdk_leaves_no_ticket_open(echo, monkeypatch):
+    """Whatever is raised inside, the game hears a documented error."""
+    with ModelServiceClient(transport=echo) as client:
+        monkeypatch.setattr(client._desk, "ask", lambda *_: 1 / 0)
+        with pytest.raises(TransportError, match="ZeroDivisionError"):
+            client.submit("gg").result(wait=5)
+        monkeypatch.undo()
+        assert client.submit("gg").result(wait=5).label == "gg"
+
+
+def test_a_hook_that_fails_stops_nothing(echo, caplog):
+    """What counts calls is told in the log, and the game goes on."""
+
+    def hook(_call):
+        raise RuntimeError("no disk")
+
+    with ModelServiceClient(transport=echo, hook=hook) as client:
+        assert client.submit("gg").result(wait=5).label == "gg"
+    assert "the hook failed" in caplog.text
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_closes_nothing_and_makes_its_own(echo):
+    """After a fork with threads at work, a client of the child's own answers."""
+    with ModelServiceClient(transport=echo) as client:
+        client.submit("gg").result(wait=5)
+        with _ticket._settling:  # as if another thread were just settling
+            child = os.fork()
+            if not child:
+                client.close()
+                with ModelServiceClient(transport=Echo()) as own:
+                    good = own.submit("gg").result(wait=5).label == "gg"
+                os._exit(7 if good else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        assert client.submit("gg").result(wait=5).label == "gg"
+
+
+def test_a_clock_that_jumps_opens_and_closes_as_ever():
+    """Forth or back by days, calls are neither kept waiting nor let loose for ever."""
+    now = [1e6]
+    transport = FakeTransport(TransportError("away"))
+    client = ModelServiceClient(
+        transport=transport, clock=lambda: now[0], sleep=lambda _: None
+    )
+    for _ in range(9):
+        client.predict("gg", default="ok")
+    assert client.openings
+    transport._answers = [{"label": "gg"}]
+    for jump in (-86_400.0, 86_400.0):
+        assert client.predict("gg", default="ok").is_default
+        now[0] += jump
+        assert client.predict("gg").label == "gg"
+        transport._answers = [TransportError("away")]
+        for _ in range(9):
+            client.predict("gg", default="ok")
+        transport._answers = [{"label": "gg"}]

@@ -125,13 +125,13 @@ class MarioLevels:
         ]
         items, spent = [], []
         for seed, wish in enumerate(asked):
-            began = time.perf_counter()
+            began = time.process_time()
             try:
                 (answer,) = loaded.predict([wish], options=Options(seed=seed))
             except Problem:
                 continue
             finally:
-                spent.append(1000 * (time.perf_counter() - began))
+                spent.append(1000 * (time.process_time() - began))
             items.append((wish, answer))
         rows = [answer["item"] for _, answer in items]
         shared = [longest(item, maps.values()) for item in rows]
@@ -166,8 +166,8 @@ class MarioLevels:
                     )[0, 1]), 3)
                 for name in ("enemies", "gaps")
             },
-            "milliseconds_median": round(float(np.median(spent)), 1),
-            "milliseconds_p95": round(float(np.percentile(spent, 95)), 1),
+            "milliseconds_of_a_core_median": round(float(np.median(spent)), 1),
+            "milliseconds_of_a_core_p95": round(float(np.percentile(spent, 95)), 1),
         }  # fmt: skip
 
     def golden(self) -> Asked:

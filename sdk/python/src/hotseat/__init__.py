@@ -8,7 +8,8 @@
 from hotseat._client import ModelServiceClient
 from hotseat._steps import Call
 from hotseat._ticket import Ticket
-from hotseat._types import Model, Prediction
+from hotseat._types import Download, Model, Prediction
+from hotseat._version import __version__ as __version__
 from hotseat.errors import (
     AuthError,
     BadInputError,
@@ -21,12 +22,12 @@ from hotseat.errors import (
     NotReadyError,
     RateLimitedError,
     StatusError,
+    TokenError,
     TooLargeError,
     TransportError,
     UnavailableError,
+    UntrustedError,
 )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AuthError",
@@ -36,6 +37,7 @@ __all__ = [
     "CircuitOpenError",
     "ConfigError",
     "DeadlineError",
+    "Download",
     "HotseatError",
     "Model",
     "ModelServiceClient",
@@ -45,7 +47,9 @@ __all__ = [
     "RateLimitedError",
     "StatusError",
     "Ticket",
+    "TokenError",
     "TooLargeError",
     "TransportError",
     "UnavailableError",
+    "UntrustedError",
 ]

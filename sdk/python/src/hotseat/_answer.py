@@ -6,6 +6,7 @@ What is no answer of the service (a captive portal's page, half a catalogue) is 
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hotseat._transport import Response
@@ -66,14 +67,24 @@ def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
         variant=answer.get("variant"),
         request_id=answer.get("request_id"),
         latency=latency,
+        cold=answer.get("cold") is True,
         raw=answer,
     )
 
 
 def stand_in(default: Any, latency: float = 0.0) -> Prediction:
-    """Return a prediction that holds a default."""
-    label = default if isinstance(default, str) else None
-    return Prediction(label=label, value=default, latency=latency, is_default=True)
+    """Return a prediction that holds a default, where a game will look for it.
+
+    A text is label and action, rows of text are an item, anything is the value; a
+    `Prediction` is taken as it is.
+    """
+    if isinstance(default, Prediction):
+        given = default
+    else:
+        text = default if isinstance(default, str) else None
+        item = tuple(default) if isinstance(default, list | tuple) else None
+        given = Prediction(label=text, action=text, item=item, value=default)
+    return replace(given, latency=latency, is_default=True, source="default")
 
 
 def predictions(

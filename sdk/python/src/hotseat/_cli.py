@@ -25,7 +25,14 @@ Verb = Callable[[argparse.ArgumentParser], Run]
 
 # group, extra of hotseat-platform, verbs with what they do
 _ROOMS = (
-    ("asking", "", {"predict": "ask a model service"}),
+    (
+        "asking",
+        "",
+        {
+            "predict": "ask a model service",
+            "download": "bring a version here, to answer when the service is away",
+        },
+    ),
     (
         "training",
         "train",
@@ -101,8 +108,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(given: list[str]) -> int:
-    verbs: dict[str, Verb | EntryPoint] = {"predict": predict}
-    if given[:1] != ["predict"]:  # looking through what is installed takes a while
+    verbs: dict[str, Verb | EntryPoint] = {"predict": predict, "download": download}
+    if (
+        not given or given[0] not in verbs
+    ):  # looking through what is installed takes a while
         for entry in entry_points(group="hotseat.verbs"):
             verbs.setdefault(entry.name, entry)
     if not given or given[0] in {"-h", "--help"}:
@@ -217,6 +226,48 @@ def _predict(arguments: argparse.Namespace, value: Any) -> int:
     sure = "" if answer.probability is None else f" {answer.probability:.1%}"
     print(f"{said}{sure}   {answer.model}@{answer.version} ({answer.variant}), "
           f"{1000 * answer.latency:.0f} ms")  # fmt: skip
+    return DONE
+
+
+def download(parser: argparse.ArgumentParser) -> Run:
+    """Bring a version to this device."""
+    parser.description = (
+        "Bring a version here, checked, for a game that answers without the service: "
+        "client.download(reference, folder=FOLDER) finds it."
+    )
+    parser.epilog = "example: hotseat download connect-four#live --folder assets/models"
+    parser.add_argument("reference", help="connect-four#live or connect-four@3")
+    parser.add_argument("--folder", help="default: this user's folder for caches")
+    parser.add_argument(
+        "--trust",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a public key (PEM); only what it signed is taken",
+    )
+    parser.add_argument("--url", help="default: HOTSEAT_URL, else localhost:8080")
+    parser.add_argument("--deadline", type=float, default=60.0, help="seconds (60)")
+    return _download
+
+
+def _download(arguments: argparse.Namespace) -> int:
+    try:
+        with ModelServiceClient(arguments.url) as client:
+            found = client.download(
+                arguments.reference,
+                folder=arguments.folder,
+                trust=arguments.trust,
+                refresh=0,
+                deadline=arguments.deadline,
+            )
+    except HotseatError as error:
+        print(f"hotseat: {error}", file=sys.stderr)
+        return REFUSED
+    signed = f", signed by key {found.signed_by[:16]}..." if found.signed_by else ""
+    print(f"{found.model}@{found.version} ({found.variant}){signed}: {found.folder}")
+    if not found.is_current:
+        print("the service was not there: this is what was good before",
+              file=sys.stderr)  # fmt: skip
     return DONE
 
 

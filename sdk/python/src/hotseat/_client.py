@@ -1,22 +1,27 @@
 """The client of a model service."""
 
+import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from hotseat import _answer
+from hotseat import _answer, _question
 from hotseat._address import part
-from hotseat._core import RAISE, Core, one_input, rows_of
-from hotseat._steps import Call, Pause, Steps
-from hotseat._ticket import Desk, Question, Ticket, frozen
-from hotseat._transport import HttpTransport, Response, Transport
-from hotseat._types import Model, Prediction
-from hotseat.errors import HotseatError
+from hotseat._carry import Carrier
+from hotseat._core import DEADLINE, Core, Given
+from hotseat._follower import Follower
+from hotseat._keys import Auth
+from hotseat._question import RAISE, Question, question, rows_of, written
+from hotseat._steps import Call
+from hotseat._ticket import BATCH, WINDOW, Desk, Ticket
+from hotseat._transport import HttpTransport, Transport
+from hotseat._types import Download, Model, Prediction
+from hotseat.errors import ConfigError, HotseatError
 
-DEADLINE = 2.0
+Input = str | Mapping[str, Any] | Sequence[Any]
+"""A text, named features, a board."""
 
 
 class ModelServiceClient:
@@ -24,9 +29,16 @@ class ModelServiceClient:
 
     `base_url` is by default HOTSEAT_URL, else where `hotseat serve` listens.
     `deadline` is the seconds a call may take, with connecting and retries.
+
     `api_key` (default HOTSEAT_API_KEY) goes as ``x-api-key``; where it is a function,
-    it is called for each call and returns a player's short-lived token, which goes as
-    ``authorization: Bearer``. `hook` hears of every call when it is over.
+    it is called for each try and returns a player's short-lived token, which goes as
+    ``authorization: Bearer``. `auth` signs requests instead, as `hotseat.sigv4.SigV4`.
+
+    `cache_seconds` is how long the answer of a classification or regression is taken
+    for the same input again; 0 keeps none. `window` (seconds) and `batch` say what is
+    submitted together and goes in one request. `proxy` is a URL, `ca_file` a file with
+    certificates to trust in place of the system's, `user_agent` the game's own name.
+    `hook` hears of every call when it is over.
 
     A client belongs to the process that made it: it is neither pickled nor used after
     a fork.
@@ -38,16 +50,30 @@ class ModelServiceClient:
         *,
         deadline: float = DEADLINE,
         api_key: str | Callable[[], str] | None = None,
-        transport: Transport | None = None,
+        auth: Auth | None = None,
+        cache_seconds: float = 0.0,
+        window: float = WINDOW,
+        batch: int = BATCH,
+        proxy: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        user_agent: str | None = None,
         hook: Callable[[Call], None] | None = None,
+        transport: Transport | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = random.random,
     ) -> None:
-        self._core = Core(base_url, deadline, api_key, hook, clock, random)
-        self._transport = transport or HttpTransport()
-        self._sleep = sleep
-        self._desk = Desk(self._answer_tickets)
+        self._core = Core(
+            Given(base_url, deadline, api_key, auth, cache_seconds, user_agent, hook,
+                  clock, random)
+        )  # fmt: skip
+        if transport is not None and (proxy or ca_file):
+            raise ConfigError("proxy and ca_file are the transport's own: give them it")
+        secure = self._core.base_url.startswith("https")
+        self._transport = transport or HttpTransport(proxy, ca_file, secure=secure)
+        self._carrier = Carrier(self._core, self._transport, sleep)
+        self._desk = Desk(self._answer_tickets, clock, window, batch)
+        self._follower = Follower(self._renew)
 
     @property
     def base_url(self) -> str:
@@ -69,7 +95,7 @@ class ModelServiceClient:
 
     def predict(
         self,
-        input: str | Mapping[str, Any] | Sequence[Any],  # noqa: A002 (as on the wire)
+        input: Input,  # noqa: A002 (as on the wire)
         *,
         model: str | None = None,
         version: int | str | None = None,
@@ -87,24 +113,44 @@ class ModelServiceClient:
 
         Raises `HotseatError`.
         """
-        body = one_input(input, model)
-        return self._one("predict", model, version, body, options, player_id, deadline,
-                         default)  # fmt: skip
+        asked = question("predict", model, version, options, player_id, deadline)
+        return self._carrier.call(self._core.answer(asked, input, default))
+
+    def predict_many(
+        self,
+        inputs: Sequence[Any],
+        *,
+        model: str | None = None,
+        version: int | str | None = None,
+        options: Mapping[str, Any] | None = None,
+        player_id: str | None = None,
+        deadline: float | None = None,
+        default: Any = RAISE,
+    ) -> list[Prediction]:
+        """Ask about many inputs in one request; answers come in their order.
+
+        `default` is given for each input, as by `predict`. Raises `HotseatError`.
+        """
+        asked = question("predict", model, version, options, player_id, deadline)
+        rows = [written(given) for given in rows_of(inputs)]
+        return self._carrier.call(self._core.answers(asked, rows, default))
 
     def explain(
         self,
-        input: str | Mapping[str, Any] | Sequence[Any],  # noqa: A002 (as on the wire)
+        input: Input,  # noqa: A002 (as on the wire)
         *,
         model: str,
         version: int | str | None = None,
+        player_id: str | None = None,
         deadline: float | None = None,
+        default: Any = RAISE,
     ) -> Prediction:
         """Ask why: the prediction, with `parts` and what each of them weighs.
 
-        Raises `HotseatError`.
+        Raises as `predict` does.
         """
-        return self._one("explain", model, version, {"input": input}, None, None,
-                         deadline, RAISE)  # fmt: skip
+        asked = question("explain", model, version, None, player_id, deadline)
+        return self._carrier.call(self._core.answer(asked, input, default))
 
     def choose(
         self,
@@ -126,14 +172,11 @@ class ModelServiceClient:
         game allows here. A `default` is the action to take where no answer could be
         had. Raises as `predict` does.
         """
-        given: dict[str, Any] = {"board": board}
-        if legal is not None:
-            given["legal"] = list(legal)
         options = {"level": level, "temperature": temperature, "seed": seed}
-        found = self._one("predict", model, version, {"input": given},
-                          {k: v for k, v in options.items() if v is not None},
-                          player_id, deadline, default)  # fmt: skip
-        return replace(found, action=str(default)) if found.is_default else found
+        asked = question("predict", model, version, options, player_id, deadline)
+        instead = str(default) if isinstance(default, int) else default
+        given = _question.position(board, legal)
+        return self._carrier.call(self._core.answer(asked, given, instead))
 
     def generate(
         self,
@@ -142,22 +185,22 @@ class ModelServiceClient:
         model: str,
         version: int | str | None = None,
         seed: int | None = None,
+        player_id: str | None = None,
         deadline: float | None = None,
         default: Any = RAISE,
     ) -> Prediction:
         """Ask for a generated `item`; the same `seed` and wishes give the same one.
 
-        A `default` is the item to take where none could be had. Raises as `predict`.
+        A `default` is the item to take, as its rows, where none could be had. Raises as
+        `predict` does.
         """
-        options = {} if seed is None else {"seed": seed}
-        found = self._one("predict", model, version,
-                          {"input": dict(wishes or {})}, options, None, deadline,
-                          default)  # fmt: skip
-        return replace(found, item=tuple(default)) if found.is_default else found
+        options = {"seed": seed}
+        asked = question("predict", model, version, options, player_id, deadline)
+        return self._carrier.call(self._core.answer(asked, dict(wishes or {}), default))
 
     def submit(
         self,
-        input: str | Mapping[str, Any] | Sequence[Any],  # noqa: A002 (as on the wire)
+        input: Input,  # noqa: A002 (as on the wire)
         *,
         model: str | None = None,
         version: int | str | None = None,
@@ -167,55 +210,73 @@ class ModelServiceClient:
     ) -> Ticket:
         """Ask without waiting, from a game loop; look at the ticket in later frames.
 
-        What is submitted within a few milliseconds goes in one request.
+        What is submitted within `window` seconds goes in one request. Raises
+        `ConfigError`; what goes wrong later is told by the ticket.
         """
         self._core.check_process()
-        question = Question(model, version, frozen(options or {}), player_id, deadline)
-        return self._desk.submit(input, question)
+        asked = question("predict", model, version, options, player_id, deadline)
+        given = written(input)
+        kept = self._core.cached(asked, given)
+        if kept is not None:
+            return Ticket.settled(kept)
+        return self._desk.submit(given, asked, self._core.allowed(asked))
 
-    def predict_many(
-        self,
-        inputs: Sequence[Any],
-        *,
-        model: str | None = None,
-        version: int | str | None = None,
-        player_id: str | None = None,
-        deadline: float | None = None,
-        default: Any = RAISE,
-    ) -> list[Prediction]:
-        """Ask about many inputs in one request; answers come in their order.
-
-        `default` is given for each input, as by `predict`. Raises `HotseatError`.
-        """
-        rows, start = rows_of(inputs), self._core.clock()
-        try:
-            answer = self._call(
-                self._core.asking("predict", model, version, {"inputs": rows}, None,
-                                  player_id, deadline)
-            )  # fmt: skip
-            return _answer.predictions(answer, len(rows), self._core.clock() - start)
-        except HotseatError as error:
-            return [self._core.instead(error, default, start) for _ in rows]
-
-    def models(self) -> list[Model]:
+    def models(self, *, deadline: float | None = None) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
-        return _answer.models(self._call(self._core.calling("GET", "/v1/models")))
+        return _answer.models(
+            self._carrier.call(self._core.get("/v1/models", deadline))
+        )
 
-    def card(self, model: str) -> Model:
+    def card(self, model: str, *, deadline: float | None = None) -> Model:
         """Return one model with signature and card; raises `HotseatError`."""
         path = f"/v1/models/{part(model)}"
-        return _answer.model(self._call(self._core.calling("GET", path)))
+        return _answer.model(self._carrier.call(self._core.get(path, deadline)))
 
-    def ready(self) -> bool:
+    def ready(self, *, deadline: float | None = None) -> bool:
         """Whether the service answers and has a model to ask."""
         try:
-            call = self._core.calling("GET", "/v2/health/ready")
-            return bool(self._call(call)["ready"])
-        except (HotseatError, KeyError):
+            call = self._core.get("/v2/health/ready", deadline)
+            return self._carrier.call(call).get("ready") is True
+        except HotseatError:
             return False
 
+    def download(
+        self,
+        reference: str,
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        trust: Sequence[str | os.PathLike[str]] = (),
+        refresh: float = 60.0,
+        deadline: float = 60.0,
+    ) -> Download:
+        """Bring a version to this device, to answer when the service is away.
+
+        `reference` is ``connect-four#live`` or ``connect-four@3``. Call it from a
+        loading screen: it waits, at most `deadline` seconds, until the version is here,
+        checked and warm. Where the service is away it takes what was brought before.
+        Then an alias is followed beside the game, every `refresh` seconds (0: not at
+        all), and the version that answers is replaced by one that is whole, never by
+        half of one.
+
+        `folder` is by default one of this system's for caches. With `trust`, files with
+        public keys (PEM), a version counts only if one of them signed it.
+
+        Raises `HotseatError`: `ConfigError` where the extra is missing
+        (``pip install hotseat[offline]``) or the version cannot run on a device.
+        """
+        twins = self._core.offline()
+        found = self._carrier.call(twins.bring(reference, folder, trust, deadline))
+        self._follower.every(refresh)
+        return found
+
     def close(self) -> None:
-        """Cancel open tickets and give back connections."""
+        """Cancel open tickets, stop following, and give back connections.
+
+        After a fork it does nothing: what is open is the parent's.
+        """
+        if not self._core.is_ours:
+            return
+        self._follower.stop()
         self._desk.close()
         self._transport.close()
 
@@ -232,53 +293,12 @@ class ModelServiceClient:
         """Close."""
         self.close()
 
-    def _one(
-        self,
-        verb: str,
-        model: str | None,
-        version: int | str | None,
-        body: dict[str, Any],
-        options: Mapping[str, Any] | None,
-        player_id: str | None,
-        deadline: float | None,
-        default: Any,
-    ) -> Prediction:
-        """Ask about one input, with a default for when nobody answers."""
-        start = self._core.clock()
-        try:
-            answer = self._call(
-                self._core.asking(verb, model, version, body, options, player_id,
-                                  deadline)
-            )  # fmt: skip
-            return _answer.prediction(answer, self._core.clock() - start)
-        except HotseatError as error:
-            return self._core.instead(error, default, start)
-
-    def _answer_tickets(self, rows: list[Any], asked: Question) -> list[Prediction]:
+    def _answer_tickets(
+        self, inputs: list[bytes], asked: Question, start: float
+    ) -> list[Prediction]:
         """Ask about the inputs of several tickets at once."""
-        start = self._core.clock()
-        answer = self._call(
-            self._core.asking("predict", asked.model, asked.version, {"inputs": rows},
-                              dict(asked.options), asked.player_id, asked.deadline)
-        )  # fmt: skip
-        return _answer.predictions(answer, len(rows), self._core.clock() - start)
+        return self._carrier.call(self._core.answers(asked, inputs, start=start))
 
-    def _call(self, call: Steps) -> dict[str, Any]:
-        """Carry out the steps of a call; raises `HotseatError`."""
-        got: Response | HotseatError | None = None
-        try:
-            while True:
-                step = call.send(got)
-                if isinstance(step, Pause):
-                    self._sleep(step.seconds)
-                    got = None
-                    continue
-                try:
-                    got = self._transport.send(step.request, step.timeout)
-                except HotseatError as error:
-                    got = error
-        except StopIteration as end:
-            answer: dict[str, Any] = end.value
-            return answer
-        finally:
-            call.close()
+    def _renew(self) -> None:
+        if self._core.twins is not None:
+            self._carrier.call(self._core.twins.renew())

@@ -1,147 +1,240 @@
 """What both clients share: where the service is, its keys, and the rules of a call."""
 
-import json
 import os
-import uuid
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from hotseat import _steps
+from hotseat import _answer, _keys
 from hotseat._address import base, path_of
-from hotseat._answer import stand_in
+from hotseat._cache import ResponseCache
 from hotseat._guard import Guard
-from hotseat._transport import Request
+from hotseat._question import RAISE, Question, written
+from hotseat._steps import Call, Rules, Steps, Work, steps
+from hotseat._transport import Request, Response
 from hotseat._types import Prediction
-from hotseat.errors import BadInputError, ConfigError, HotseatError
+from hotseat._version import __version__
+from hotseat.errors import (
+    BadInputError,
+    ConfigError,
+    HotseatError,
+    StatusError,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    from hotseat._device.twin import Twins
 
 BASE_URL = "http://localhost:8080"
 """Where `hotseat serve` listens."""
-RAISE: Any = object()
-"""No default was given."""
+DEADLINE = 2.0
 _DAY = 86_400.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a client was made with."""
+
+    base_url: str | None
+    deadline: float
+    api_key: str | Callable[[], Any] | None
+    auth: _keys.Auth | None
+    cache_seconds: float
+    user_agent: str | None
+    hook: Callable[[Call], None] | None
+    clock: Callable[[], float]
+    random: Callable[[], float]
 
 
 class Core:
     """One service, as a client in one process sees it."""
 
-    def __init__(
-        self,
-        base_url: str | None,
-        deadline: float,
-        api_key: str | Callable[[], str] | None,
-        hook: Callable[[_steps.Call], None] | None,
-        clock: Callable[[], float],
-        random: Callable[[], float],
-    ) -> None:
-        self.base_url = base(base_url or os.environ.get("HOTSEAT_URL") or BASE_URL)
-        if not deadline > 0:
-            raise ConfigError(f"a deadline is more than 0 seconds, not {deadline!r}")
-        self.clock = clock
-        self.guard = Guard(clock)
-        self._deadline = _finite(deadline)
-        self._token = api_key if callable(api_key) else None
-        fixed = "" if callable(api_key) else api_key
-        self._key = _sendable(fixed or os.environ.get("HOTSEAT_API_KEY") or "")
-        self._random = random
-        self._hook = hook
+    def __init__(self, given: Given) -> None:
+        env = os.environ
+        self.base_url = base(given.base_url or env.get("HOTSEAT_URL") or BASE_URL)
+        self.clock = given.clock
+        self.guard = Guard(given.clock)
+        self.keys = _keys.Keys(
+            given.api_key, given.auth, env.get("HOTSEAT_API_KEY") or ""
+        )
+        if not 0 <= given.cache_seconds <= _DAY:
+            raise ConfigError(
+                f"cache_seconds is from 0 to {_DAY:g}, not {given.cache_seconds!r}"
+            )
+        self.cache = ResponseCache(given.cache_seconds, given.clock)
+        self.twins: Twins | None = None
+        if not given.deadline > 0:
+            raise ConfigError(
+                f"a deadline is more than 0 seconds, not {given.deadline!r}"
+            )
+        self._deadline = _finite(given.deadline)
+        self._rules = Rules(given.clock, given.random, self.guard, given.hook)
+        product = f"hotseat-python/{__version__}"
+        agent = f"{given.user_agent} {product}" if given.user_agent else product
+        self._headers = {
+            "accept": "application/json",
+            "user-agent": _keys.sendable(agent, "user_agent"),
+        }
         self._process = os.getpid()
 
-    def asking(
+    def allowed(self, question: Question) -> float:
+        """Return the seconds that a question may take; raises `ConfigError`."""
+        given = question.deadline
+        return self._deadline if given is None else _finite(given)
+
+    def answer(
+        self, question: Question, given: Any, default: Any = RAISE
+    ) -> Steps[Prediction]:
+        """Return the steps to the answer to one input; raises `HotseatError`."""
+        inputs = [written(given)]
+        found = yield from self.answers(question, inputs, default, many=False)
+        return found[0]
+
+    def answers(
         self,
-        verb: str,
-        model: str | None,
-        version: int | str | None,
-        body: dict[str, Any],
-        options: Mapping[str, Any] | None,
-        player_id: str | None,
-        deadline: float | None,
-    ) -> _steps.Steps:
-        """Return the steps of asking a model; raises `ConfigError`."""
-        path = path_of(verb, model, version)
-        if options:
-            body["options"] = dict(options)
-        if player_id is not None:
-            body["player_id"] = player_id
-        return self.calling("POST", path, body, deadline)
+        question: Question,
+        inputs: Sequence[bytes],
+        default: Any = RAISE,
+        *,
+        many: bool = True,
+        start: float | None = None,
+    ) -> Steps[list[Prediction]]:
+        """Return the steps to an answer for each input; raises `HotseatError`.
+
+        From what is kept, else the service, else the version on this device, else the
+        default.
+        """
+        start = self.clock() if start is None else start
+        kept = [self.cached(question, given) for given in inputs]
+        asked = [g for g, found in zip(inputs, kept, strict=True) if found is None]
+        if not asked:
+            return [found for found in kept if found is not None]
+        try:
+            fresh = yield from self._ask(question, asked, start, many=many)
+        except HotseatError as error:
+            fresh = yield from self._without(
+                question, asked, error, default, start, many=many
+            )
+        answers = iter(fresh)
+        return [found or next(answers) for found in kept]
+
+    def cached(self, question: Question, given: bytes) -> Prediction | None:
+        """Return an answer that is still good, marked as such."""
+        found = self.cache.get(question, given)
+        return found and replace(found, source="cache", latency=0.0, cold=False)
+
+    def get(self, path: str, deadline: float | None = None) -> Steps[dict[str, Any]]:
+        """Return the steps to what a path holds; raises `HotseatError`."""
+        return self.calling("GET", path, None, deadline, _answer.read)
 
     def calling(
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
-        deadline: float | None = None,
-    ) -> _steps.Steps:
+        body: bytes | None,
+        deadline: float | None,
+        read: Callable[[Response], T],
+        *,
+        start: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Steps[T]:
         """Return the steps of a call; raises `ConfigError`."""
         self.check_process()
-        return _steps.steps(
-            self._request(method, path, body),
+        sent = {**self._headers, **(headers or {})}
+        if body is not None:
+            sent["content-type"] = "application/json"
+            # the same for every try of this call, so that nothing is counted twice
+            sent["idempotency-key"] = os.urandom(16).hex()
+        return steps(
+            Request(method, self.base_url + path, sent, body),
             path,
+            self.clock() if start is None else start,
             self._deadline if deadline is None else _finite(deadline),
-            clock=self.clock,
-            random=self._random,
-            guard=self.guard,
-            hook=self._hook,
+            self._rules,
+            read,
         )
 
-    def instead(self, error: HotseatError, default: Any, start: float) -> Prediction:
-        """Return what stands in for an answer; raises `error` where nothing may."""
-        if default is RAISE or isinstance(error, ConfigError | BadInputError):
-            raise error
-        return stand_in(default, self.clock() - start)
+    def offline(self) -> "Twins":
+        """Return the versions on this device; raises `ConfigError`."""
+        self.check_process()
+        if self.twins is None:
+            try:  # late: it needs the extra
+                from hotseat._device.twin import Twins
+            except ModuleNotFoundError as error:
+                raise ConfigError(
+                    f"download needs {error.name}: pip install hotseat[offline]"
+                ) from None
+            self.twins = Twins(self)
+        return self.twins
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this is the process that made the client."""
+        return os.getpid() == self._process
 
     def check_process(self) -> None:
         """Raise `ConfigError` in another process than the one that made the client."""
-        if os.getpid() != self._process:
+        if not self.is_ours:
             raise ConfigError(
                 "this client was made before a fork: make one in each process"
             )
 
-    def _request(
-        self, method: str, path: str, body: Mapping[str, Any] | None
-    ) -> Request:
-        headers = {"accept": "application/json", "user-agent": "hotseat-python"}
-        if self._token is not None:
-            headers["authorization"] = f"Bearer {_sendable(self._token())}"
-        elif self._key:
-            headers["x-api-key"] = self._key
-        data = None
-        if body is not None:
-            headers["content-type"] = "application/json"
-            # the same for every try of this call, so that nothing is counted twice
-            headers["idempotency-key"] = uuid.uuid4().hex
-            try:
-                data = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-            except (TypeError, ValueError, RecursionError) as error:
-                raise ConfigError(f"the input is not JSON: {error}") from None
-        return Request(method, self.base_url + path, headers, data)
+    def _ask(
+        self, question: Question, inputs: Sequence[bytes], start: float, *, many: bool
+    ) -> Steps[list[Prediction]]:
+        path = path_of(question.verb, question.model, question.version)
+        allowed = self.allowed(question)
+        if self.twins is not None:  # what stands in needs its own time within it
+            allowed -= min(allowed / 2, self.twins.seconds(question))
+        answer = yield from self.calling(
+            "POST", path, question.body(inputs, many=many), allowed, _answer.read,
+            start=start,
+        )  # fmt: skip
+        took = self.clock() - start
+        if many:
+            found = _answer.predictions(answer, len(inputs), took)
+        else:
+            found = [_answer.prediction(answer, took)]
+        for given, prediction in zip(inputs, found, strict=True):
+            self.cache.put(question, given, prediction)
+        return found
+
+    def _without(
+        self,
+        question: Question,
+        inputs: Sequence[bytes],
+        error: HotseatError,
+        default: Any,
+        start: float,
+        *,
+        many: bool,
+    ) -> Steps[list[Prediction]]:
+        """Answer although the service did not; raises `error` where nothing may."""
+        if self.twins is not None and _is_away(error):
+            twins = self.twins
+            found = yield Work(lambda: twins.answer(question, inputs, many=many))
+            if isinstance(found, HotseatError):
+                error = found
+            elif found is not None:
+                took = self.clock() - start
+                return [
+                    replace(_answer.prediction(one, took), source="offline")
+                    for one in found
+                ]
+        if default is RAISE or isinstance(error, ConfigError | BadInputError):
+            raise error
+        return [_answer.stand_in(default, self.clock() - start) for _ in inputs]
 
 
-def one_input(given: Any, model: str | None) -> dict[str, Any]:
-    """Return the body of a request about one input.
-
-    A named model's one input may have another name than "text".
-    """
-    plain = model is None and isinstance(given, str)
-    return {"text": given} if plain else {"input": given}
-
-
-def rows_of(inputs: Any) -> list[Any]:
-    """Return many inputs as a list; raises `ConfigError` for a text."""
-    if isinstance(inputs, str):
-        raise ConfigError("inputs is a list of texts, not one text: use predict")
-    return list(inputs)
+def _is_away(error: HotseatError) -> bool:
+    """Whether no answer could be had, rather than that it was no."""
+    if isinstance(error, StatusError):
+        return error.status >= 500 or error.status == 429
+    return isinstance(error, TransportError)
 
 
 def _finite(seconds: float) -> float:
     if not seconds <= _DAY:  # NaN too
         raise ConfigError(f"a deadline is at most {_DAY:g} seconds, not {seconds!r}")
     return seconds
-
-
-def _sendable(key: str) -> str:
-    if not (key.isascii() and key.isprintable()):
-        raise ConfigError(
-            "the API key has a character that no header can carry: is there a line "
-            "break at its end?"
-        )
-    return key

@@ -11,6 +11,7 @@ from hotseat.errors import (
     DeadlineError,
     HotseatError,
     StatusError,
+    TokenError,
     TransportError,
 )
 
@@ -21,7 +22,7 @@ def may_retry(error: HotseatError) -> bool:
     """Whether the same request may succeed later."""
     if isinstance(error, StatusError):
         return error.retryable
-    final = DeadlineError | CircuitOpenError
+    final = DeadlineError | CircuitOpenError | TokenError
     return isinstance(error, TransportError) and not isinstance(error, final)
 
 

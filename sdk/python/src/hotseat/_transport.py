@@ -1,10 +1,12 @@
 """The one door to the network: a request out, a response or `TransportError` in."""
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from hotseat.errors import DeadlineError, TransportError
+from hotseat import _address
+from hotseat.errors import ConfigError, DeadlineError, TransportError
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,10 @@ class Request:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = None
+
+    def signed(self, headers: Mapping[str, str]) -> "Request":
+        """Return the request with headers that show who asks."""
+        return replace(self, headers={**self.headers, **headers}) if headers else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +43,31 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """Requests over pooled connections. Safe for several threads."""
+    """Requests over pooled connections. Safe for several threads.
 
-    def __init__(self) -> None:
+    `proxy` is the URL of a proxy, `ca_file` a file with certificates (PEM) to trust in
+    place of the system's. Raises `ConfigError`.
+    """
+
+    def __init__(
+        self,
+        proxy: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        *,
+        secure: bool = True,
+    ) -> None:
         import urllib3  # late: a game that only imports the SDK waits less
 
         from hotseat._pool import open_pool
 
         self._urllib3 = urllib3
-        self._pool = open_pool()
+        ca = None if ca_file is None else os.fspath(ca_file)
+        try:
+            self._pool = open_pool(
+                _address.proxy(proxy), ca, secure=secure or ca is not None
+            )
+        except OSError as error:
+            raise ConfigError(f"{ca} holds no certificates: {error}") from None
 
     def send(self, request: Request, timeout: float) -> Response:
         """See `Transport.send`."""
@@ -59,17 +81,34 @@ class HttpTransport:
                 timeout=self._urllib3.Timeout(total=timeout),
                 redirect=False,
             )
-        except exceptions.TimeoutError as error:
-            raise DeadlineError(f"no answer within {timeout:.3g} s") from error
-        except exceptions.LocationValueError as error:
-            raise TransportError(f"{request.url} is no address: {error}") from error
-        except (exceptions.NewConnectionError, exceptions.SSLError) as error:
-            raise TransportError(f"{request.url} cannot be reached: {error}") from error
-        except exceptions.HTTPError as error:
-            raise TransportError(f"{request.url} broke off: {error}") from error
+        except (exceptions.HTTPError, OSError) as error:
+            raise self._narrowed(request, timeout, error) from error
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Response(response.status, headers, response.data)
 
     def close(self) -> None:
         """See `Transport.close`."""
+        # at once: urllib3 waits until nothing refers to a pool, and an error does
+        for key in self._pool.pools.keys():  # noqa: SIM118 (it cannot be iterated)
+            pool = self._pool.pools.get(key)
+            if pool is not None:
+                pool.close()
         self._pool.clear()
+
+    def _narrowed(
+        self, request: Request, timeout: float, error: Exception
+    ) -> TransportError:
+        exceptions = self._urllib3.exceptions
+        late, refused = exceptions.TimeoutError, exceptions.NewConnectionError
+        # while sending, or at a proxy, the time that is over comes inside another error
+        for inside in (error, *error.args, error.__cause__):
+            # urllib3 derives its error for a refused connection from that for late ones
+            if isinstance(inside, late | TimeoutError) and not isinstance(
+                inside, refused
+            ):
+                return DeadlineError(f"no answer within {timeout:.3g} s")
+        if isinstance(error, exceptions.LocationValueError):
+            return TransportError(f"{request.url} is no address: {error}")
+        away = isinstance(error, refused | exceptions.SSLError)
+        how = "cannot be reached" if away else "broke off"
+        return TransportError(f"{request.url} {how}: {error}")

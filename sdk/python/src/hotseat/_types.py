@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
+
+Source = Literal["service", "cache", "offline", "default"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,8 +14,8 @@ class Prediction:
 
     Which of the fields a model fills depends on its kind: a classification has
     `label`, `probability` and `scores`, a policy `action` and `actions`, a generation
-    `item`. `is_default` says that no model answered:
-    what stands in `label` and `value` is the default that the caller gave.
+    `item`. `is_default` says that no model answered: what stands here is the default
+    that the caller gave.
     """
 
     label: str | None = None
@@ -35,7 +38,12 @@ class Prediction:
     request_id: str | None = None
     latency: float = 0.0
     """Seconds from call to answer, retries included."""
+    cold: bool = False
+    """Whether the service's process was just started for it."""
     is_default: bool = False
+    source: Source = "service"
+    """Who answered: the service now or before (cache), the version on this device
+    (offline), or nobody (default)."""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The whole answer, with the fields that this SDK does not know."""
 
@@ -51,3 +59,17 @@ class Model:
     aliases: Mapping[str, int] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The whole entry; of `card`, with signature and card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A version that lies on this device, checked and ready to answer."""
+
+    model: str
+    version: int
+    variant: str
+    folder: Path
+    is_current: bool
+    """Whether the service was asked just now; else it is the last one that was good."""
+    signed_by: str | None = None
+    """SHA-256 of the trusted public key (PEM) that vouches for it."""

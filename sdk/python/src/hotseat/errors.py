@@ -5,6 +5,8 @@ HotseatError
 ├─ TransportError         no answer came, or none of the service's
 │  ├─ DeadlineError          (the time allowed was over)
 │  ├─ CircuitOpenError       (the service failed often and is left alone)
+│  ├─ TokenError             (api_key or auth gave nothing to send)
+│  ├─ UntrustedError         (a version came that no trusted key signed)
 │  ├─ NotReadyError          (a ticket's answer is not there yet)
 │  └─ CancelledError         (the ticket or the client was closed)
 └─ StatusError            an answer came, and it was no
@@ -35,6 +37,14 @@ class DeadlineError(TransportError):
 
 class CircuitOpenError(TransportError):
     """The service failed often; it is left alone for a moment."""
+
+
+class TokenError(TransportError):
+    """The function that was given as api_key or auth failed or took too long."""
+
+
+class UntrustedError(TransportError):
+    """A version came that no trusted key vouches for."""
 
 
 class NotReadyError(TransportError):

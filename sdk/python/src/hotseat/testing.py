@@ -1,40 +1,53 @@
-"""A transport without a network, for a game's own tests.
+"""Transports without a network, for a game's own tests.
 
 ::
 
     transport = FakeTransport({"label": "ok"}, TransportError("cable pulled"))
     client = ModelServiceClient(transport=transport)
+    assert client.predict("gg").label == "ok"
+    assert client.predict("gg", default="ok").is_default
+    assert transport.requests[0].url.endswith("/model-service")
+
+An answer is a mapping (sent as JSON with status 200), a `Response` with a status of its
+own, a `HotseatError` to raise (`TransportError`: no connection, `DeadlineError`: no
+answer in time), or a function of the request that returns one of these. They are given
+in turn, the last one for ever.
 """
 
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hotseat._transport import Request, Response
 from hotseat.errors import ConfigError, HotseatError
 
-__all__ = ["FakeTransport", "Request", "Response"]
+__all__ = ["Answer", "AsyncFakeTransport", "FakeTransport", "Request", "Response"]
+
+Canned = Mapping[str, Any] | Response | HotseatError
+Answer = Canned | Callable[[Request], Canned]
+"""What a fake may be told to answer."""
 
 
 class FakeTransport:
-    """Gives canned answers in turn, the last one for ever; keeps what was asked.
+    """Gives canned answers in turn, the last one for ever; keeps what was asked."""
 
-    An answer is a mapping (sent as JSON with status 200), a `Response`, or a
-    `HotseatError` to raise.
-    """
-
-    def __init__(self, *answers: Mapping[str, Any] | Response | HotseatError) -> None:
+    def __init__(self, *answers: Answer) -> None:
         if not answers:
             raise ConfigError("a FakeTransport needs at least one answer")
         self._answers = list(answers)
+        self._lock = threading.Lock()
         self.requests: list[Request] = []
         self.closed = False
 
     def send(self, request: Request, timeout: float) -> Response:  # noqa: ARG002
         """Return or raise the next answer."""
-        self.requests.append(request)
-        last = len(self._answers) == 1
-        answer = self._answers[0] if last else self._answers.pop(0)
+        with self._lock:
+            self.requests.append(request)
+            last = len(self._answers) == 1
+            answer = self._answers[0] if last else self._answers.pop(0)
+        if callable(answer):
+            answer = answer(request)
         if isinstance(answer, HotseatError):
             raise answer
         if isinstance(answer, Response):
@@ -44,3 +57,28 @@ class FakeTransport:
     def close(self) -> None:
         """Remember that it was closed."""
         self.closed = True
+
+
+class AsyncFakeTransport:
+    """The same for `hotseat.aio.AsyncModelServiceClient`."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self._fake = FakeTransport(*answers)
+
+    @property
+    def requests(self) -> list[Request]:
+        """What was asked."""
+        return self._fake.requests
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._fake.closed
+
+    async def send(self, request: Request, timeout: float) -> Response:
+        """Return or raise the next answer."""
+        return self._fake.send(request, timeout)
+
+    async def aclose(self) -> None:
+        """Remember that it was closed."""
+        self._fake.close()

@@ -1,0 +1,57 @@
+"""Which web pages may ask: CORS, as the Fetch standard has it (fetch.spec.whatwg.org).
+
+Off by default. A browser asks before it sends (a preflight), and shows a page no answer
+that does not name the page's origin; every other caller takes no notice.
+"""
+
+from collections.abc import Mapping
+
+from hotseat_serve.request import Answer, Request
+
+SENT = (
+    "authorization", "content-encoding", "content-type", "deadline-ms",
+    "idempotency-key", "inference-header-content-length", "range", "traceparent",
+    "x-api-key",
+)  # fmt: skip
+"""Headers that a page may send."""
+SHOWN = (
+    "apigw-requestid", "content-range", "etag", "inference-header-content-length",
+    "retry-after", "traceparent", "x-amzn-requestid",
+)  # fmt: skip
+"""Headers of an answer that a page may read, beyond those it may always."""
+_DAY = "86400"
+
+
+def preflight(request: Request, origins: str) -> Answer | None:
+    """Return the answer to a browser that asks whether a page may ask, or None."""
+    named = request.headers.get("access-control-request-method")
+    if request.method != "OPTIONS" or named is None or not shown(request, origins):
+        return None
+    return Answer(
+        204,
+        b"",
+        {
+            "access-control-allow-methods": "GET, POST",
+            "access-control-allow-headers": ", ".join(SENT),
+            "access-control-max-age": _DAY,
+        },
+    )
+
+
+def shown(request: Request, origins: str) -> Mapping[str, str]:
+    """Return what lets the asking page read an answer; nothing where it may not.
+
+    `origins` are ``https://game.example`` and the like, separated by commas; ``*`` is
+    any. There are no cookies, so no credentials are ever allowed.
+    """
+    asking = request.headers.get("origin")
+    if not origins or asking is None:
+        return {}
+    if origins == "*":
+        return {"access-control-allow-origin": "*", **_EXPOSED}
+    if asking not in {origin.strip() for origin in origins.split(",")}:
+        return {}
+    return {"access-control-allow-origin": asking, "vary": "origin", **_EXPOSED}
+
+
+_EXPOSED = {"access-control-expose-headers": ", ".join(SHOWN)}

@@ -1,0 +1,67 @@
+"""Answers that are still good: of pure models, for a time, and not too many.
+
+Pure are classification and regression without a temperature or a seed: the same version
+says the same again. An alias that moved takes the answers of its old version along.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hotseat._question import Question
+from hotseat._types import Prediction
+
+LIMIT = 4096
+"""Answers; the least recently used go first."""
+
+_Key = tuple[str | None, int | str | None, bytes, bytes]
+
+
+@dataclass(slots=True)
+class ResponseCache:
+    """Answers by what was asked; `seconds` is how long one is good, 0 keeps none."""
+
+    seconds: float
+    clock: Callable[[], float]
+    limit: int = LIMIT
+    _kept: "OrderedDict[_Key, tuple[float, Prediction]]" = field(
+        default_factory=OrderedDict
+    )
+    _newest: dict[tuple[str | None, int | str | None], int | None] = field(
+        default_factory=dict
+    )
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, asked: Question, given: bytes) -> Prediction | None:
+        """Return the answer to an input if it is known and still good."""
+        if not self.seconds or asked.verb != "predict":
+            return None
+        key = (asked.model, asked.version, asked.options, given)
+        with self._lock:
+            found = self._kept.get(key)
+            if found is None:
+                return None
+            at, answer = found
+            # a clock that jumped back must not keep an answer for ever
+            young = 0 <= self.clock() - at < self.seconds
+            if young and answer.version == self._newest.get(key[:2]):
+                self._kept.move_to_end(key)
+                return answer
+            del self._kept[key]
+            return None
+
+    def put(self, asked: Question, given: bytes, answer: Prediction) -> None:
+        """Keep the service's answer, if the same version would say it again."""
+        if not self.seconds or asked.verb != "predict":
+            return
+        drawn = b'"seed"' in asked.options or b'"temperature"' in asked.options
+        if drawn or answer.action is not None or answer.item is not None:
+            return
+        key = (asked.model, asked.version, asked.options, given)
+        with self._lock:
+            self._newest[key[:2]] = answer.version
+            self._kept[key] = (self.clock(), answer)
+            self._kept.move_to_end(key)
+            while len(self._kept) > self.limit:
+                self._kept.popitem(last=False)

@@ -1,0 +1,53 @@
+"""Boards whose rules say how a network sees them, by the names that signatures use.
+
+The service has the same rules with all that search and self-play need; here is only
+how a board becomes planes.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+def connect_four(board: Any) -> Array:
+    """Return planes [2, 6, 7] of six rows of seven: whoever is to move, the other.
+
+    0 is empty, 1 the first player, 2 the second; the top row first. Raises `ValueError`
+    for what is no position of a game that goes on.
+    """
+    if not isinstance(board, list) or len(board) != 6:
+        raise ValueError("a board is a list of 6 rows, the top one first")
+    for row in reversed(board):
+        if not isinstance(row, list) or len(row) != 7:
+            raise ValueError("a row is a list of 7 cells")
+        if any(type(cell) is not int or cell not in {0, 1, 2} for cell in row):
+            raise ValueError("a cell is 0 (empty), 1 (first) or 2 (second)")
+    cells = np.array(board)
+    ahead = int((cells == 1).sum() - (cells == 2).sum())
+    if ahead not in {0, 1}:
+        raise ValueError(f"the first player cannot be {ahead} stones ahead")
+    if ((cells[:-1] > 0) & (cells[1:] == 0)).any():
+        raise ValueError("a stone floats above an empty cell")
+    planes = np.stack([cells == 1 + ahead, cells == 2 - ahead])
+    if any(map(_line, planes)) or (cells > 0).all():
+        raise ValueError("the game is over")
+    return planes.astype(np.float32)
+
+
+def _line(stones: Array) -> bool:
+    """Whether four lie in a line: along a row, upward, or along either diagonal."""
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        run = np.ones((6 - 3 * down, 7 - 3 * abs(right)), bool)
+        left = 3 if right < 0 else 0
+        for step in range(4):
+            top, at = step * down, left + step * right
+            run &= stones[top : top + run.shape[0], at : at + run.shape[1]]
+        if run.any():
+            return True
+    return False
+
+
+GAMES: Mapping[str, Callable[[Any], Array]] = {"connect-four": connect_four}

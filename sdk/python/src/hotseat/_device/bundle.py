@@ -1,0 +1,145 @@
+"""What the service tells of a version, read with suspicion: nothing here trusts it.
+
+Manifest and signature formats are the registry's (docs/registry.md).
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hotseat._device import boards
+from hotseat.errors import ConfigError, TransportError
+
+_REFERENCE = re.compile(r"([a-z0-9-]{1,64})(?:([@#])([a-z0-9-]{1,64}))?")
+_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+KINDS = ("classification", "regression", "policy")
+FORMS = ("text", "features", "board", "tensor")
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A model, and a number or an alias of it, as text."""
+
+    model: str
+    version: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Reference":
+        """Read ``model#alias``, ``model@3`` or ``model``; raises `ConfigError`."""
+        found = _REFERENCE.fullmatch(text)
+        if not found or (found[2] == "@" and not found[3].isdigit()):
+            raise ConfigError(
+                f"{text!r} names no version: write connect-four#live or connect-four@3"
+            )
+        return cls(found[1], found[3] or "live")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a version."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A version as the service told of it."""
+
+    told: Mapping[str, Any]
+    model: str
+    version: int
+    kind: str
+    signature: Mapping[str, Any]
+    variant: str
+    graph: str
+    optimized: bool
+    golden: str | None
+    files: tuple[File, ...]
+    """All that has to be here to run and check it."""
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> "Bundle":
+        """Read what the service told; raises `TransportError`, `ConfigError`."""
+        try:
+            manifest = told["manifest"]
+            variant = next(
+                v for v in manifest["variants"] if v["name"] == told["variant"]
+            )
+            golden = manifest.get("golden")
+            names = [variant["file"], *(variant.get("data") or ())]
+            names += [golden] if golden else []
+            files = tuple(_file(name, manifest["files"][name]) for name in names)
+            found = cls(
+                told,
+                str(manifest["model"]),
+                int(manifest["version"]),
+                manifest["kind"],
+                manifest["signature"],
+                variant["name"],
+                variant["file"],
+                bool(variant.get("optimized")),
+                golden,
+                files,
+            )
+            newer = manifest["format"] > _FORMAT
+            forms = {item["form"] for item in found.signature["inputs"]}
+        except (KeyError, TypeError, ValueError, StopIteration):
+            raise TransportError("what came describes no version") from None
+        found._check(newer, forms)
+        return found
+
+    def _check(self, newer: bool, forms: set[str]) -> None:
+        """Raise `ConfigError` where this SDK cannot run the version."""
+        rules = self.signature.get("rules")
+        why = ""
+        if newer:
+            why = "it is of a newer format: update hotseat"
+        elif self.kind not in KINDS:
+            why = f"kind {self.kind!r} is answered by the service alone"
+        elif unknown := forms - set(FORMS):
+            why = f"it wants inputs as {min(unknown)!r}: update hotseat"
+        elif rules is not None and rules not in boards.GAMES:
+            why = f"it goes by the rules of {rules!r}, which are not known here"
+        if why:
+            raise ConfigError(f"{self.name} cannot run on this device: {why}")
+
+    @property
+    def name(self) -> str:
+        """How it is written, ``model@3``."""
+        return f"{self.model}@{self.version}"
+
+    def content(self) -> bytes:
+        """Return what of the manifest is signed: all but number, when and who."""
+        left_out = {"version", "published_at", "published_by", "seal"}
+        kept = {k: v for k, v in self.told["manifest"].items() if k not in left_out}
+        text = json.dumps(kept, ensure_ascii=False, indent=1, sort_keys=True)
+        return text.encode() + b"\n"
+
+
+def check_digest(path: Path, file: File) -> None:
+    """Raise `TransportError`, and remove the file, unless its bytes are right."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as opened:
+            while piece := opened.read(1 << 20):
+                digest.update(piece)
+    except OSError as error:
+        raise TransportError(f"{path} cannot be read: {error.strerror}") from None
+    if digest.hexdigest() != file.sha256:
+        path.unlink(missing_ok=True)
+        raise TransportError(f"{file.name}: its bytes do not match their digest")
+
+
+def _file(name: str, described: Mapping[str, Any]) -> File:
+    sha256, size = described["sha256"], described["size"]
+    if not (_FILE.fullmatch(name) and _DIGEST.fullmatch(sha256) and size >= 0):
+        raise ValueError(name)
+    return File(name, sha256, size)

@@ -1,0 +1,27 @@
+"""Where this system keeps what a program can fetch again."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def cache_folder(
+    platform: str = sys.platform, env: Mapping[str, str] = os.environ
+) -> Path:
+    """Return the folder for caches, by each system's own rule.
+
+    Windows: learn.microsoft.com, KNOWNFOLDERID LocalAppData; macOS:
+    developer.apple.com, File System Basics; others: XDG Base Directory Specification.
+    """
+    home = Path(env["HOME"]) if env.get("HOME") else Path.home()
+    if platform == "win32":
+        local = env.get("LOCALAPPDATA")
+        root = Path(local) if local else home / "AppData" / "Local"
+        return root / "hotseat" / "Cache"
+    if platform == "darwin":
+        return home / "Library" / "Caches" / "hotseat"
+    given = env.get("XDG_CACHE_HOME", "")
+    # the specification: a path that is not absolute is passed over
+    root = Path(given) if given.startswith("/") else home / ".cache"
+    return root / "hotseat"

@@ -1,0 +1,152 @@
+"""What a version answers on the device, by its kind: the service's answer, as JSON.
+
+A policy answers what its network says at once: where a level asks for a search through
+the game's rules, only its temperature is followed here.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from hotseat._device.codec import Array, Json, bad, encode
+
+MAX_SEED = (1 << 53) - 1
+_OPTIONS = ("temperature", "seed", "level")
+
+Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Inputs of one request, and where each stands in it."""
+
+    inputs: Sequence[Any]
+    pointers: Sequence[str]
+    options: Json
+
+
+def answer(kind: str, signature: Json, run: Run, asked: Asked) -> list[dict[str, Any]]:
+    """Return an answer for each input; raises `BadInputError`, `TooLargeError`."""
+    _check_options(asked.options)
+    if kind == "policy":
+        heat = _temperature(signature, asked.options)
+        outputs = run(encode(signature, asked.inputs, asked.pointers))
+        return _policy(signature, outputs, asked, heat)
+    outputs = run(encode(signature, asked.inputs, asked.pointers))
+    if kind == "classification":
+        return [
+            _classified(signature["labels"], row) for row in outputs["scores"].tolist()
+        ]
+    return [{"value": value} for value in outputs["value"].reshape(-1).tolist()]
+
+
+def _classified(labels: Sequence[str], row: Sequence[float]) -> dict[str, Any]:
+    best = max(range(len(row)), key=row.__getitem__)
+    return {
+        "label": labels[best],
+        "probability": row[best],
+        "scores": dict(zip(labels, row, strict=True)),
+    }
+
+
+def _policy(
+    signature: Json, outputs: Mapping[str, Array], asked: Asked, heat: float
+) -> list[dict[str, Any]]:
+    chances = outputs["policy"].astype(np.float64)
+    if "legal" in outputs:
+        chances = np.where(outputs["legal"] > 0, chances, 0.0)
+    values = outputs.get("value")
+    seed = asked.options.get("seed")
+    if seed is None and heat > 0:
+        seed = secrets.randbelow(MAX_SEED)
+    names = signature.get("labels") or tuple(map(str, range(chances.shape[1])))
+    answers = []
+    for row, chance in enumerate(chances):
+        legal = _legal(chance, asked.inputs[row], names, asked.pointers[row])
+        place = _chosen(legal, heat, seed, row)
+        told: dict[str, Any] = {
+            "action": names[place],
+            "probability": float(legal[place]),
+            "actions": {n: p for n, p in zip(names, legal.tolist(), strict=True) if p},
+        }
+        if values is not None:
+            told["value"] = float(values.reshape(-1).astype(np.float64)[row])
+        if heat > 0:
+            told["seed"] = seed
+        answers.append(told)
+    return answers
+
+
+def _legal(chances: Array, given: Any, names: Sequence[str], pointer: str) -> Array:
+    """Return the probabilities of the legal actions; they sum to 1."""
+    mask = chances > 0
+    listed = given.get("legal") if isinstance(given, Mapping) else None
+    if listed is not None:
+        mask = _listed(listed, names, f"{pointer}/legal")
+    legal = np.where(mask, chances, 0.0)
+    total = legal.sum()
+    if not total > 0:
+        legal, total = mask.astype(np.float64), mask.sum()
+    if not total:
+        raise bad("no action is legal here", pointer)
+    return np.asarray(legal / total)
+
+
+def _listed(listed: Any, names: Sequence[str], pointer: str) -> Array:
+    if not isinstance(listed, list):
+        raise bad("legal has to be a list of actions", pointer)
+    mask = np.zeros(len(names), bool)
+    for number, action in enumerate(listed):
+        name = str(action) if type(action) is int else action
+        if name not in names:
+            raise bad(f"{action!r} is no action", f"{pointer}/{number}")
+        mask[names.index(name)] = True
+    return mask
+
+
+def _chosen(legal: Array, heat: float, seed: int | None, row: int) -> int:
+    """Return the place of the action: the best, or the one that the seed draws."""
+    if not heat > 0:
+        return int(legal.argmax())
+    assert seed is not None
+    places = np.flatnonzero(legal)
+    logits = np.log(legal[places]) / heat
+    weights = np.exp(logits - logits.max())
+    draw = np.random.Philox(key=(seed << 64) | row).random_raw() / 2.0**64
+    at = int(np.searchsorted(weights.cumsum(), draw * weights.sum(), "right"))
+    return int(places[min(at, len(places) - 1)])
+
+
+def _temperature(signature: Json, options: Json) -> float:
+    levels, name = signature.get("levels") or {}, options.get("level")
+    if name is not None and name not in levels:
+        known = ", ".join(levels) or "none"
+        raise bad(f"no level {name!r}; there are: {known}", "/options/level")
+    heat = options.get("temperature")
+    if heat is None and name is not None:
+        heat = levels[name].get("temperature")
+    return float(heat or 0.0)
+
+
+def _check_options(options: Json) -> None:
+    for name in options:
+        if name not in _OPTIONS:
+            place = name.replace("~", "~0").replace("/", "~1")
+            raise bad(
+                f"{name!r} is no option; there are {', '.join(_OPTIONS)}",
+                f"/options/{place}",
+            )
+    heat, seed = options.get("temperature"), options.get("seed")
+    number = isinstance(heat, int | float) and not isinstance(heat, bool)
+    if heat is not None and not (number and isfinite(heat) and heat >= 0):
+        raise bad("temperature has to be a number, 0 or more", "/options/temperature")
+    if seed is not None and not (type(seed) is int and 0 <= seed <= MAX_SEED):
+        raise bad(
+            f"seed has to be a whole number from 0 to {MAX_SEED}", "/options/seed"
+        )
+    if options.get("level") is not None and not isinstance(options["level"], str):
+        raise bad("level has to be a string", "/options/level")

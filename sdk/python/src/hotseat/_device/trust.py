@@ -1,0 +1,101 @@
+"""Whether a trusted key signed a version: OpenSSF model-signing 1.0, as the registry's.
+
+A signature is a Sigstore bundle whose DSSE envelope holds an in-toto statement of the
+digests of all files, and of the manifest as ``manifest.json``.
+"""
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hotseat._device.bundle import Bundle
+from hotseat.errors import ConfigError, UntrustedError
+
+_PAYLOAD = "application/vnd.in-toto+json"
+_STATEMENT = "https://in-toto.io/Statement/v1"
+_PREDICATE = "https://model_signing/signature/v1.0"
+
+
+class Trust:
+    """The public keys (PEM) that may vouch for a version; any one of them will do.
+
+    Raises `ConfigError` for a file that holds none.
+    """
+
+    def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
+        self._keys: dict[str, Any] = {}
+        if not paths:
+            return
+        try:
+            from cryptography.hazmat.primitives import serialization as s
+            from cryptography.hazmat.primitives.asymmetric import ec
+        except ModuleNotFoundError:
+            raise ConfigError(
+                "trust needs one more package: pip install hotseat[trust]"
+            ) from None
+        for path in paths:
+            try:
+                key = s.load_pem_public_key(Path(path).read_bytes())
+            except (OSError, ValueError) as error:
+                raise ConfigError(f"{path} is no public key: {error}") from None
+            if not isinstance(key, ec.EllipticCurvePublicKey):
+                raise ConfigError(f"{path} is no key on an elliptic curve")
+            pem = key.public_bytes(s.Encoding.PEM, s.PublicFormat.SubjectPublicKeyInfo)
+            self._keys[hashlib.sha256(pem).hexdigest()] = key
+
+    def check(self, bundle: Bundle) -> str | None:
+        """Return the name of a trusted key that signed exactly this version.
+
+        None where no keys are asked for; raises `UntrustedError` where none signed it.
+        """
+        if not self._keys:
+            return None
+        reasons = []
+        for signature in bundle.told.get("signatures") or ():
+            try:
+                return self._verified(bundle, signature)
+            except (ValueError, KeyError, TypeError, IndexError) as error:
+                reasons.append(str(error) or type(error).__name__)
+        why = "; ".join(reasons) or "it has no signature"
+        raise UntrustedError(f"{bundle.name} is not signed by a trusted key ({why})")
+
+    def _verified(self, bundle: Bundle, signature: str) -> str:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        parsed = json.loads(signature)
+        named = str(parsed["verificationMaterial"]["publicKey"]["hint"])
+        if named not in self._keys:
+            raise ValueError(f"key {named[:12]}... is not trusted")
+        envelope = parsed["dsseEnvelope"]
+        payload = base64.b64decode(envelope["payload"], validate=True)
+        signed = base64.b64decode(envelope["signatures"][0]["sig"], validate=True)
+        if envelope["payloadType"] != _PAYLOAD:
+            raise ValueError("it is no in-toto statement")
+        encoded = b"DSSEv1 %d %s %d %s" % (  # DSSE's pre-authentication encoding
+            len(_PAYLOAD), _PAYLOAD.encode(), len(payload), payload
+        )  # fmt: skip
+        try:
+            self._keys[named].verify(signed, encoded, ec.ECDSA(hashes.SHA256()))
+        except InvalidSignature:
+            raise ValueError("the signature is not the key's") from None
+        _compare(json.loads(payload), bundle)
+        return named
+
+
+def _compare(statement: Any, bundle: Bundle) -> None:
+    """Raise `ValueError` unless the statement is about exactly this version."""
+    if (statement["_type"], statement["predicateType"]) != (_STATEMENT, _PREDICATE):
+        raise ValueError("it is no model signature")
+    signed = {r["name"]: r["digest"] for r in statement["predicate"]["resources"]}
+    files = bundle.told["manifest"]["files"]
+    wanted = {name: file["sha256"] for name, file in files.items()}
+    wanted["manifest.json"] = hashlib.sha256(bundle.content()).hexdigest()
+    for name in sorted({*signed, *wanted}):
+        if signed.get(name) != wanted.get(name):
+            raise ValueError(f"{name} is not what was signed")

@@ -1,0 +1,41 @@
+"""A thread that follows aliases beside the game, and ends at once with its client."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from hotseat.errors import ConfigError
+
+log = logging.getLogger("hotseat")
+
+
+class Follower:
+    """Calls `renew` every so many seconds, once it was asked to."""
+
+    def __init__(self, renew: Callable[[], None]) -> None:
+        self._renew = renew
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def every(self, seconds: float) -> None:
+        """Begin, unless it has begun or `seconds` is 0; raises `ConfigError`."""
+        if not 0 <= seconds <= 86_400:
+            raise ConfigError(f"refresh is from 0 to 86400 seconds, not {seconds!r}")
+        if seconds and self._thread is None and not self._over.is_set():
+            self._thread = threading.Thread(
+                target=self._follow, args=(seconds,), name="hotseat-follow", daemon=True
+            )
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End, within the time that one request may take."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join(5)
+
+    def _follow(self, seconds: float) -> None:
+        while not self._over.wait(seconds):
+            try:
+                self._renew()
+            except Exception:  # what follows must go on following
+                log.exception("the versions on this device could not be looked after")

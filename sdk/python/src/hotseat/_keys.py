@@ -1,0 +1,73 @@
+"""Who asks: the headers of a key, of a player's token, or of a signature.
+
+They are made anew for each try, so that a token or signature that ran out is replaced.
+Nothing here ever shows a secret.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hotseat._transport import Request
+from hotseat.errors import ConfigError, HotseatError, TokenError
+
+Auth = Callable[[Request], Mapping[str, str]]
+"""Returns the headers that show who sends a request, such as `hotseat.sigv4.SigV4`."""
+
+
+def headers(keys: "Keys", request: Request) -> Mapping[str, str]:
+    """Return the headers for a request; raises `ConfigError`, `TokenError`."""
+    try:
+        return keys.of(request)
+    except HotseatError:
+        raise
+    except Exception as error:  # noqa: BLE001 (the caller's: it may tell a secret)
+        raise TokenError(
+            f"no key could be had: {type(error).__name__} in api_key or auth"
+        ) from None
+
+
+class Keys:
+    """A fixed key, a function that returns tokens, or one that signs."""
+
+    __slots__ = ("_auth", "_key", "token")
+
+    def __init__(
+        self, key: str | Callable[[], Any] | None, auth: Auth | None, env: str
+    ) -> None:
+        if key is not None and auth is not None:
+            raise ConfigError("give api_key or auth, not both")
+        self.token = key if callable(key) else None
+        self._auth = auth
+        fixed = "" if auth or callable(key) else (key or env)
+        self._key = sendable(fixed)
+
+    def of(self, request: Request) -> Mapping[str, str]:
+        """Return the headers for a request; calls the caller's own function."""
+        if self._auth is not None:
+            return self._auth(request)
+        if self.token is not None:
+            return bearer(self.token())
+        return {"x-api-key": self._key} if self._key else {}
+
+    def __repr__(self) -> str:
+        """Show nothing of what is inside."""
+        return "Keys(...)"
+
+
+def bearer(token: Any) -> Mapping[str, str]:
+    """Return the header of a token; raises `ConfigError`."""
+    if not isinstance(token, str):
+        raise ConfigError(
+            f"api_key returned {type(token).__name__}, not a token's text"
+        )
+    return {"authorization": f"Bearer {sendable(token)}"}
+
+
+def sendable(key: str, what: str = "the API key") -> str:
+    """Return a text that a header can carry; raises `ConfigError`."""
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(
+            f"{what} has a character that no header can carry: is there a line "
+            "break at its end?"
+        )
+    return key

@@ -1,0 +1,73 @@
+"""A service's addresses, without waiting longer than there is time.
+
+The system's look-up of a name knows no deadline: with the network gone it may take half
+a minute. So it runs in a thread of its own, one at a time for each name, which goes on
+when nobody waits any more; what it finds is there for the next call.
+"""
+
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+Address = tuple[Any, ...]
+"""What `socket.getaddrinfo` returns: family, kind, protocol, name, address."""
+Resolve = Callable[[str, int], list[Address]]
+
+
+def _resolve(host: str, port: int) -> list[Address]:
+    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+
+@dataclass(slots=True)
+class _Looking:
+    done: threading.Event = field(default_factory=threading.Event)
+    found: list[Address] = field(default_factory=list)
+    error: OSError | None = None
+
+
+class Lookup:
+    """Looks names up, at most one thread a name."""
+
+    def __init__(self, resolve: Resolve = _resolve) -> None:
+        self._resolve = resolve
+        self._lock = threading.Lock()
+        self._looking: dict[tuple[str, int], _Looking] = {}
+
+    def addresses(self, host: str, port: int, seconds: float) -> list[Address]:
+        """Return a name's addresses; raises `OSError`, of it `TimeoutError`."""
+        if _is_number(host):
+            return self._resolve(host, port)
+        with self._lock:
+            looking = self._looking.get((host, port))
+            if looking is None:
+                looking = self._looking[host, port] = _Looking()
+                threading.Thread(
+                    target=self._look,
+                    args=(host, port, looking),
+                    name="hotseat-lookup",
+                    daemon=True,
+                ).start()
+        if not looking.done.wait(seconds):
+            raise TimeoutError(f"no address of {host} within {seconds:.3g} s")
+        if looking.error is not None:
+            raise looking.error
+        return looking.found
+
+    def _look(self, host: str, port: int, looking: _Looking) -> None:
+        try:
+            looking.found = self._resolve(host, port)
+        except OSError as error:
+            looking.error = error
+        except Exception as error:  # noqa: BLE001 (a name that IDNA cannot write)
+            looking.error = OSError(f"{host!r} is no name: {error}")
+        finally:
+            with self._lock:
+                del self._looking[host, port]
+            looking.done.set()
+
+
+def _is_number(host: str) -> bool:
+    """Whether a host is an address already, which costs no look-up."""
+    return ":" in host or host.replace(".", "").isdigit()

@@ -1,0 +1,30 @@
+/** Where a service is, and where on it a model is asked. */
+
+import { ConfigError } from "./errors.js";
+
+/** A base URL without its last slash; throws ConfigError. */
+export function base(url: string): string {
+  const plain = url.replace(/\/+$/, "");
+  if (!/^https?:\/\/[^/?#@\s]+(\/[^?#\s]*)?$/.test(plain)) {
+    throw new ConfigError(`"${url}" is no base URL, such as https://models.example/prod`);
+  }
+  return plain;
+}
+
+/** Where a model is asked; throws ConfigError. */
+export function pathOf(verb: string, model?: string, version?: number | string): string {
+  if (model === undefined) {
+    if (version === undefined) return "/model-service";
+    throw new ConfigError("a version belongs to a model: give model as well");
+  }
+  const at = version === undefined ? "" : `/versions/${part(String(version))}`;
+  return `/v1/models/${part(model)}${at}/${verb}`;
+}
+
+/** Quote a part of a path; dots alone would be taken for a folder. */
+export function part(name: string): string {
+  if (name === "" || name === "." || name === "..") {
+    throw new ConfigError(`"${name}" names no model or version`);
+  }
+  return encodeURIComponent(name);
+}

@@ -1,0 +1,258 @@
+/** The client of a model service. */
+
+import * as answers from "./answer.js";
+import type { Json, Model, Prediction } from "./answer.js";
+import { part, pathOf } from "./address.js";
+import { Cache } from "./cache.js";
+import {
+  BadInputError, CancelledError, ConfigError, HotseatError, StatusError, TransportError,
+} from "./errors.js";
+import { type CallOptions, Service, type ServiceOptions } from "./service.js";
+import { Desk, type Question, type Ticket } from "./ticket.js";
+
+export interface ClientOptions extends ServiceOptions {
+  /** Seconds in which submitted inputs become one request; default: 0.004. */
+  window?: number;
+  /** Inputs in one such request; default: 64. */
+  batch?: number;
+  /** How long an answer of a classification or regression is taken again; default: 0. */
+  cacheSeconds?: number;
+  /** Runs versions on this device: `new Device()` of `hotseat/offline`. */
+  offline?: Offline;
+}
+
+/** What is asked, of whom, and what stands in. */
+export interface AskOptions extends Question {
+  signal?: AbortSignal;
+  /** Returned where no answer could be had; bad input still throws. */
+  default?: unknown;
+}
+
+/** A version on this device. */
+export interface Twin {
+  readonly model: string;
+  readonly version: number;
+  readonly variant: string;
+  /** Whether the service could be asked for it just now; else it is what was kept. */
+  readonly is_current: boolean;
+  /** Whether it is what a caller means by that version or alias. */
+  fits(version: number | string | undefined): boolean;
+  /** Answer as the service does; throws HotseatError. */
+  predict(inputs: unknown[], options: Record<string, unknown>): Promise<Prediction[]>;
+}
+
+/** What runs versions on this device. */
+export interface Offline {
+  download(service: Service, reference: string, given: CallOptions): Promise<Twin>;
+}
+
+/** Asks a model service. */
+export class ModelServiceClient {
+  readonly #service: Service;
+  readonly #desk: Desk;
+  readonly #cache: Cache;
+  readonly #offline: Offline | undefined;
+  readonly #twins = new Map<string, Twin>();
+  readonly #following = new Map<string, ReturnType<typeof setInterval>>();
+
+  constructor(given: ClientOptions = {}) {
+    this.#service = new Service(given);
+    this.#cache = new Cache(given.cacheSeconds ?? 0, this.#service.clock);
+    this.#offline = given.offline;
+    const ask = (inputs: unknown[], question: Question) => this.predictMany(inputs, question);
+    this.#desk = new Desk(ask, given.window, given.batch);
+  }
+
+  /** Where the service is. */
+  get baseUrl(): string {
+    return this.#service.baseUrl;
+  }
+
+  /** How often the service was left alone because it failed. */
+  get openings(): number {
+    return this.#service.guard.openings;
+  }
+
+  /** Ask about one input: a text, named features, a board. Throws HotseatError. */
+  async predict(input: unknown, given: AskOptions = {}): Promise<Prediction> {
+    const plain = given.model === undefined && typeof input === "string";
+    return this.#one("predict", plain ? { text: input } : { input }, input, given);
+  }
+
+  /** Ask about many inputs in one request; answers come in their order. */
+  async predictMany(inputs: unknown[], given: AskOptions = {}): Promise<Prediction[]> {
+    if (!Array.isArray(inputs)) throw new ConfigError("inputs is a list: use predict for one");
+    return this.#answers("predict", inputs, given, (open) => ({ inputs: open }));
+  }
+
+  /** Ask why: the prediction, with `parts` and what each of them weighs. */
+  async explain(input: unknown, given: AskOptions & { model: string }): Promise<Prediction> {
+    return this.#one("explain", { input }, input, given);
+  }
+
+  /** Ask a policy what to do; a default is the action to take without an answer. */
+  async choose(
+    board: unknown,
+    given: AskOptions & {
+      model: string;
+      /** A strength that the model names. */
+      level?: string;
+      /** 0 takes the best; 1 follows the probabilities. */
+      temperature?: number;
+      seed?: number;
+      /** The actions that the game allows here. */
+      legal?: (string | number)[];
+    },
+  ): Promise<Prediction> {
+    const { level, temperature, seed, legal } = given;
+    const input = defined({ board, legal });
+    const options = defined({ ...given.options, level, temperature, seed });
+    return this.#one("predict", { input }, input, { ...given, options });
+  }
+
+  /** Ask for a generated item; the same seed and wishes give the same one. */
+  async generate(
+    wishes: Record<string, unknown> = {},
+    given: AskOptions & { model: string; seed?: number },
+  ): Promise<Prediction> {
+    const options = defined({ ...given.options, seed: given.seed });
+    return this.#one("predict", { input: wishes }, wishes, { ...given, options });
+  }
+
+  /** Ask without waiting, from a game loop; look at the ticket in later frames. */
+  submit(input: unknown, question: Question = {}): Ticket {
+    return this.#desk.submit(input, question);
+  }
+
+  /** The service's catalogue. */
+  async models(given: CallOptions = {}): Promise<Model[]> {
+    return answers.models(await this.#service.call("GET", "/v1/models", null, given));
+  }
+
+  /** One model with its signature and card. */
+  async card(model: string, given: CallOptions = {}): Promise<Model> {
+    const path = `/v1/models/${part(model)}`;
+    return answers.model(await this.#service.call("GET", path, null, given));
+  }
+
+  /** Whether the service answers and has a model to ask. */
+  async ready(given: CallOptions = {}): Promise<boolean> {
+    try {
+      const answer = await this.#service.call("GET", "/v2/health/ready", null, given);
+      return answer["ready"] === true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Fetch and check a version, `connect-four#live`, to answer while the service is away.
+   *
+   * For a loading screen: it waits until the version is here, checked and warm; where the
+   * service is away it opens what was kept. Then the alias is followed beside the game,
+   * every `refresh` seconds (default: 60; 0: not at all). Throws HotseatError.
+   */
+  async download(
+    reference: string, given: CallOptions & { refresh?: number } = {},
+  ): Promise<Twin> {
+    const device = this.#offline;
+    if (!device) {
+      throw new ConfigError("nothing runs versions here: give offline, a Device of hotseat/offline");
+    }
+    const { refresh = 60, deadline = 60, signal } = given;
+    const bring = async () => {
+      const twin = await device.download(this.#service, reference, { deadline, signal });
+      this.#twins.set(twin.model, twin);
+      return twin;
+    };
+    const twin = await bring();
+    clearInterval(this.#following.get(reference));
+    if (refresh) {
+      const timer = setInterval(() => void bring().catch(() => {}), 1000 * refresh);
+      (timer as { unref?: () => void }).unref?.(); // it keeps no process of Node alive
+      this.#following.set(reference, timer);
+    }
+    return twin;
+  }
+
+  /** Cancel open tickets, and stop following aliases. */
+  close(): void {
+    this.#desk.close();
+    for (const timer of this.#following.values()) clearInterval(timer);
+  }
+
+  async #one(
+    verb: string, body: Json, input: unknown, given: AskOptions,
+  ): Promise<Prediction> {
+    return (await this.#answers(verb, [input], given, () => body, true))[0]!;
+  }
+
+  /** Answer inputs: from the cache, the service, the device, or by the default. */
+  async #answers(
+    verb: string, inputs: unknown[], given: AskOptions,
+    body: (open: unknown[]) => Json, single = false,
+  ): Promise<Prediction[]> {
+    const start = this.#service.clock();
+    const took = () => this.#service.clock() - start;
+    // who asks, and how patiently, changes no answer
+    const asked = defined({ model: given.model, version: given.version, options: given.options });
+    const cached = verb === "predict" ? this.#cache : null;
+    const kept = inputs.map((input) => cached?.get(asked, input) ?? null);
+    const open = inputs.filter((_, at) => !kept[at]);
+    let fresh: Prediction[] = [];
+    try {
+      if (open.length || !inputs.length) {
+        const path = pathOf(verb, given.model, given.version);
+        const sent = { ...body(open), ...extras(given) };
+        const answer = await this.#service.call("POST", path, sent, given);
+        fresh = single
+          ? [answers.prediction(answer, took())]
+          : answers.predictions(answer, open.length, took());
+        fresh.forEach((found, at) => cached?.put(asked, open[at], found));
+      }
+    } catch (error) {
+      fresh = (await this.#onDevice(error, verb, open, given)) ?? standIns(error, open, given, took());
+    }
+    let next = 0;
+    return kept.map((found) => found ?? fresh[next++]!);
+  }
+
+  /** Answer on the device where the service is away and the version is here. */
+  async #onDevice(
+    error: unknown, verb: string, inputs: unknown[], given: AskOptions,
+  ): Promise<Prediction[] | null> {
+    const twin = this.#twins.get(given.model ?? "");
+    if (!twin?.fits(given.version) || verb !== "predict" || !isAway(error)) return null;
+    try {
+      return await twin.predict(inputs, given.options ?? {});
+    } catch (inner) {
+      if (inner instanceof BadInputError) throw inner;
+      return null;
+    }
+  }
+}
+
+/** The default for each input; throws `error` where nothing may stand in. */
+function standIns(
+  error: unknown, inputs: unknown[], given: AskOptions, latency: number,
+): Prediction[] {
+  const callers =
+    !(error instanceof HotseatError) || error instanceof BadInputError ||
+    error instanceof ConfigError || error instanceof CancelledError;
+  if (callers || !("default" in given)) throw error;
+  return inputs.map(() => answers.standIn(given.default, latency));
+}
+
+function isAway(error: unknown): boolean {
+  if (error instanceof StatusError) return error.status >= 500 || error.status === 429;
+  return error instanceof TransportError && !(error instanceof CancelledError);
+}
+
+function extras(given: AskOptions): Json {
+  const chosen = given.options && Object.keys(given.options).length ? given.options : undefined;
+  return defined({ options: chosen, player_id: given.playerId });
+}
+
+function defined(given: Json): Json {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,157 @@
+/** A version on this device: opened, held against its golden rows, and asked. */
+
+import { type Prediction, prediction } from "../answer.js";
+import type { Offline, Twin } from "../client.js";
+import { ConfigError, HotseatError } from "../errors.js";
+import type { CallOptions, Service } from "../service.js";
+import { reason } from "../transport.js";
+import { type Fetched, fetched, named } from "./fetch.js";
+import { KINDS, type Run } from "./kinds.js";
+import type { Manifest, Variant } from "./manifest.js";
+import { type Store, store } from "./store.js";
+import { foreign } from "./tensors.js";
+
+/** As much of onnxruntime-web as is used: the module itself is one. */
+export interface Runtime {
+  InferenceSession: {
+    create(graph: Uint8Array, options: Record<string, unknown>): Promise<Session>;
+  };
+  Tensor: new (type: any, data: any, dims: number[]) => object;
+}
+
+interface Session {
+  outputNames: readonly string[];
+  run(feeds: Record<string, any>): Promise<Record<string, { data: unknown }>>;
+}
+
+export interface DeviceOptions {
+  /** Where versions are kept; default: the browser's cache, else memory. */
+  store?: Store;
+  /** Default: onnxruntime-web, loaded when the first version is opened. */
+  runtime?: () => Promise<unknown>;
+  /** Of a session: execution providers and the like. */
+  session?: Record<string, unknown>;
+}
+
+/** Runs versions with onnxruntime-web, which the game brings along. */
+export class Device implements Offline {
+  readonly #store: Store;
+  readonly #load: () => Promise<unknown>;
+  readonly #session: Record<string, unknown>;
+
+  constructor(given: DeviceOptions = {}) {
+    this.#store = given.store ?? store();
+    this.#load = given.runtime ?? (() => import("onnxruntime-web"));
+    this.#session = { executionProviders: ["wasm"], ...given.session };
+  }
+
+  /** See `ModelServiceClient.download`. */
+  async download(service: Service, reference: string, given: CallOptions): Promise<Twin> {
+    const found = await fetched(service, this.#store, reference, given);
+    const { manifest, variant } = found.bundle;
+    const what = `${manifest.model}@${manifest.version}`;
+    const missing = KINDS[manifest.kind] ? foreign(manifest.signature) : `the kind ${manifest.kind}`;
+    if (missing) {
+      throw new ConfigError(`${what} needs ${missing}, which this device cannot: ask the service`);
+    }
+    const run = await this.#open(found, what);
+    const twin = new Local(manifest, variant, named(reference).version, found.current, run, service.clock);
+    await held(twin, found, what);
+    return twin;
+  }
+
+  async #open({ bundle, files }: Fetched, what: string): Promise<Run> {
+    const { file, data = [] } = bundle.manifest.variants.find(
+      ({ name }) => name === bundle.variant,
+    ) as Variant;
+    let runtime: Runtime;
+    try {
+      runtime = (await this.#load()) as Runtime;
+    } catch (error) {
+      throw new ConfigError(`there is no onnxruntime-web: npm install it (${reason(error)})`);
+    }
+    let session: Session;
+    try {
+      const externalData = data.map((path) => ({ path, data: files[path] }));
+      session = await runtime.InferenceSession.create(files[file]!, {
+        ...this.#session, ...(data.length ? { externalData } : {}),
+      });
+    } catch (error) {
+      throw new ConfigError(
+        `onnxruntime-web cannot run ${what}: ${reason(error)}; ask the service, ` +
+          "or publish a variant without that operator",
+      );
+    }
+    return async (tensors) => {
+      const feeds = Object.fromEntries(
+        Object.entries(tensors).map(([name, { type, data: flat, dims }]) => [
+          name, new runtime.Tensor(type, flat, dims),
+        ]),
+      );
+      const outputs = await session.run(feeds);
+      return Object.fromEntries(
+        Object.entries(outputs).map(([name, { data: flat }]) => [name, flat as ArrayLike<number>]),
+      );
+    };
+  }
+}
+
+class Local implements Twin {
+  readonly model: string;
+  readonly version: number;
+
+  constructor(
+    readonly manifest: Manifest,
+    readonly variant: string,
+    readonly alias: string,
+    readonly is_current: boolean,
+    private readonly run: Run,
+    private readonly clock: () => number,
+  ) {
+    this.model = manifest.model;
+    this.version = manifest.version;
+  }
+
+  fits(version: number | string | undefined): boolean {
+    return [this.alias, String(this.version)].includes(String(version ?? "live"));
+  }
+
+  async predict(inputs: unknown[], options: Record<string, unknown>): Promise<Prediction[]> {
+    const start = this.clock();
+    const { manifest, run, clock, model, version, variant } = this;
+    let found: Record<string, unknown>[];
+    try {
+      found = await KINDS[manifest.kind]!({ manifest, run, inputs, options, clock });
+    } catch (error) {
+      if (error instanceof HotseatError) throw error;
+      throw new HotseatError(`${model}@${version} failed on this device: ${reason(error)}`);
+    }
+    const latency = this.clock() - start;
+    const said = { model, version, variant };
+    return found.map((item) => ({ ...prediction({ ...item, ...said }, latency), source: "offline" }));
+  }
+}
+
+/** Hold a version against its golden rows; throws HotseatError where it answers otherwise. */
+async function held(twin: Twin, { bundle, files }: Fetched, what: string): Promise<void> {
+  const { golden } = bundle.manifest;
+  if (!golden) return;
+  const { rows, tolerance } = JSON.parse(new TextDecoder().decode(files[golden]));
+  for (const [at, { input, options = {}, expected }] of rows.entries()) {
+    const [found] = await twin.predict([input], options ?? {});
+    const far = distance(found, expected);
+    if (!(far <= (tolerance[bundle.variant] ?? 0))) {
+      throw new HotseatError(`${what}: golden row ${at} is ${far} off on this device: it is not used`);
+    }
+  }
+}
+
+function distance(found: any, wanted: Record<string, unknown>): number {
+  const apart = Object.entries(wanted).map(([name, value]) => {
+    if (typeof value === "number") return Math.abs(found[name] - value);
+    return value !== null && typeof value === "object" && !Array.isArray(value)
+      ? distance(found[name], value as Record<string, unknown>)
+      : 0;
+  });
+  return apart.reduce((most, each) => (Number.isNaN(most) || most >= each ? most : each), 0);
+}

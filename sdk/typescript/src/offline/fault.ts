@@ -1,0 +1,13 @@
+/** Faults in an input, worded as the service words them. */
+
+import { BadInputError, TooLargeError } from "../errors.js";
+
+const SAID = { retryable: false, request_id: "", retry_after: null };
+
+export function bad(detail: string, pointer: string): BadInputError {
+  return new BadInputError({ ...SAID, status: 422, code: "invalid_input", detail, pointer });
+}
+
+export function tooLarge(detail: string, pointer: string | null): TooLargeError {
+  return new TooLargeError({ ...SAID, status: 413, code: "too_large", detail, pointer });
+}

@@ -1,0 +1,120 @@
+/** A version's bytes: from the service piece by piece, checked, and kept on the device. */
+
+import { refuse } from "../answer.js";
+import { part } from "../address.js";
+import { ConfigError, HotseatError, StatusError, TransportError } from "../errors.js";
+import type { CallOptions, Service } from "../service.js";
+import type { Met } from "../transport.js";
+import { type Bundle, needed } from "./manifest.js";
+import type { Store } from "./store.js";
+
+const PIECE = 4_000_000; // what the service sends at once
+
+export interface Fetched {
+  bundle: Bundle;
+  files: Record<string, Uint8Array>;
+  /** Whether the service said so just now; else it is what was kept. */
+  current: boolean;
+}
+
+/** `connect-four#live`, `connect-four@3` or `connect-four` as model and version. */
+export function named(reference: string): { model: string; version: string } {
+  const found = /^([^@#]+)(?:[@#](.+))?$/.exec(reference);
+  if (!found) throw new ConfigError(`"${reference}" is no reference, such as connect-four#live`);
+  return { model: found[1]!, version: found[2] ?? "live" };
+}
+
+/** Fetch what a reference names now, or open what was kept; throws HotseatError. */
+export async function fetched(
+  service: Service, store: Store, reference: string, given: CallOptions,
+): Promise<Fetched> {
+  const { model, version } = named(reference);
+  const key = `${model}#${version}`;
+  const path = `/v1/models/${part(model)}/versions/${part(version)}`;
+  const kept = await bundleOf(store, key);
+  let bundle: Bundle;
+  try {
+    bundle = (await service.call("GET", path, null, given)) as unknown as Bundle;
+  } catch (error) {
+    const away = error instanceof TransportError || (error instanceof StatusError && error.status >= 500);
+    if (!kept || !away) throw error;
+    return { bundle: kept, files: await opened(store, key, kept), current: false };
+  }
+  if (!needed(bundle).length) throw new TransportError(`${reference} came without a graph`);
+  // by number: the alias may move while the pieces come
+  const whole = `/v1/models/${part(model)}/versions/${bundle.manifest.version}/files`;
+  const files: Record<string, Uint8Array> = {};
+  for (const name of needed(bundle)) {
+    const { sha256, size } = bundle.manifest.files[name]!;
+    const here = await store.get(`${key}/${sha256}`);
+    const good = here && (await digest(here)) === sha256;
+    const bytes = good ? here : await pieces(service, `${whole}/${part(name)}`, size, given);
+    if (!good && (await digest(bytes)) !== sha256) {
+      throw new TransportError(`${reference}: ${name} is not what was published: it is not used`);
+    }
+    if (!good) await store.put(`${key}/${sha256}`, bytes);
+    files[name] = bytes;
+  }
+  // last, so that what it names is there
+  await store.put(key, new TextEncoder().encode(JSON.stringify(bundle)));
+  const current = new Set(Object.values(bundle.manifest.files).map(({ sha256 }) => sha256));
+  for (const { sha256 } of Object.values(kept?.manifest.files ?? {})) {
+    if (!current.has(sha256)) await store.remove(`${key}/${sha256}`);
+  }
+  return { bundle, files, current: true };
+}
+
+async function bundleOf(store: Store, key: string): Promise<Bundle | null> {
+  const bytes = await store.get(key);
+  return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as Bundle);
+}
+
+async function opened(
+  store: Store, key: string, bundle: Bundle,
+): Promise<Record<string, Uint8Array>> {
+  const files: Record<string, Uint8Array> = {};
+  for (const name of needed(bundle)) {
+    const { sha256 } = bundle.manifest.files[name]!;
+    const bytes = await store.get(`${key}/${sha256}`);
+    if (!bytes || (await digest(bytes)) !== sha256) {
+      throw new HotseatError(`what was kept of ${key} is damaged: download it again`);
+    }
+    files[name] = bytes;
+  }
+  return files;
+}
+
+async function pieces(
+  service: Service, path: string, size: number, given: CallOptions,
+): Promise<Uint8Array> {
+  const whole = new Uint8Array(size);
+  for (let at = 0; at < size; at += PIECE) {
+    const last = Math.min(at + PIECE, size) - 1;
+    const range = { range: `bytes=${at}-${last}`, accept: "application/octet-stream" };
+    const bytes = await service.call("GET", path, null, given, range, bytesOf);
+    if (bytes.byteLength !== last - at + 1) throw new TransportError(`${path} came cut short`);
+    whole.set(new Uint8Array(bytes), at);
+  }
+  return whole;
+}
+
+function bytesOf(met: Met): ArrayBuffer {
+  if (met.status !== 200 && met.status !== 206) {
+    let problem = {};
+    try {
+      problem = JSON.parse(met.body);
+    } catch {
+      // a gateway's page: its status says enough
+    }
+    refuse(met, problem);
+  }
+  return met.bytes ?? new TextEncoder().encode(met.body).buffer;
+}
+
+async function digest(bytes: Uint8Array): Promise<string> {
+  if (!globalThis.crypto?.subtle) {
+    throw new ConfigError("a browser checks digests on secure pages only: https, or localhost");
+  }
+  const hash = await crypto.subtle.digest("SHA-256", bytes as BufferSource);
+  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,28 @@
+/** A folder, for Node and Electron: `new Device({ store: folder("models") })`. */
+
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { Store } from "./store.js";
+
+export function folder(path: string): Store {
+  const at = (key: string) => join(path, encodeURIComponent(key));
+  return {
+    async get(key) {
+      try {
+        return new Uint8Array(await readFile(at(key)));
+      } catch {
+        return null; // not there, or not to be read: it is fetched again
+      }
+    },
+    async put(key, bytes) {
+      await mkdir(path, { recursive: true });
+      const part = `${at(key)}.${process.pid}.part`; // a crash leaves no half file
+      await writeFile(part, bytes);
+      await rename(part, at(key));
+    },
+    async remove(key) {
+      await rm(at(key), { force: true });
+    },
+  };
+}

@@ -1,0 +1,11 @@
+/**
+ * The same version on the device, for when the service is away.
+ *
+ *     const client = new ModelServiceClient({ baseUrl, offline: new Device() });
+ *     await client.download("connect-four#live"); // verified, and kept for the next start
+ */
+
+export { Device } from "./device.js";
+export type { DeviceOptions, Runtime } from "./device.js";
+export { browser, memory } from "./store.js";
+export type { Store } from "./store.js";

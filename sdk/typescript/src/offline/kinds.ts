@@ -1,0 +1,176 @@
+/** What an answer looks like, by the model's kind: as the service words it. */
+
+import { HotseatError } from "../errors.js";
+import { bad } from "./fault.js";
+import type { Level, Manifest } from "./manifest.js";
+import { draw } from "./philox.js";
+import { games } from "./rules.js";
+import { search } from "./search.js";
+import { type Plain, encode, states } from "./tensors.js";
+
+type Json = Record<string, unknown>;
+/** Tensors in, numbers by output's name out. */
+export type Run = (tensors: Record<string, Plain>) => Promise<Record<string, ArrayLike<number>>>;
+/** One version with its graph, and one request for it. */
+export interface Asked {
+  manifest: Manifest;
+  run: Run;
+  inputs: unknown[];
+  options: Json;
+  clock: () => number;
+}
+type Kind = (asked: Asked) => Promise<Json[]>;
+
+const SEARCH_SECONDS = 0.04; // as in the service, for one position
+const SLICE = 0.004; // a quarter of a frame: then the game goes on for a moment
+
+export const KINDS: Record<string, Kind> = { classification, regression, policy };
+
+/** `scores` [rows, labels] are the labels' probabilities. */
+async function classification({ manifest, run, inputs }: Asked): Promise<Json[]> {
+  const labels = manifest.signature.labels ?? [];
+  const outputs = await run(encode(manifest.signature, inputs));
+  return rowsOf(output(outputs, "scores"), inputs.length).map((row) => {
+    const best = row.indexOf(Math.max(...row));
+    const scores = Object.fromEntries(labels.map((label, at) => [label, row[at]]));
+    return { label: labels[best], probability: row[best], scores };
+  });
+}
+
+/** `value` [rows] or [rows, 1] is the answer. */
+async function regression({ manifest, run, inputs }: Asked): Promise<Json[]> {
+  const outputs = await run(encode(manifest.signature, inputs));
+  return Array.from(output(outputs, "value"), (value) => ({ value }));
+}
+
+/** An action for each row, among the legal ones. */
+async function policy(asked: Asked): Promise<Json[]> {
+  const { manifest, inputs, options } = asked;
+  const level = levelOf(manifest, options["level"]);
+  const { chances, values } =
+    level.simulations && manifest.signature.rules
+      ? await searched(asked, manifest.signature.rules, level.simulations)
+      : await atOnce(asked);
+  const heat = (options["temperature"] as number | undefined) ?? level.temperature ?? 0;
+  const seed = (options["seed"] as number | undefined) ?? Math.floor(Math.random() * 2 ** 53);
+  return chances.map((row, at) => {
+    const names = manifest.signature.labels?.length
+      ? manifest.signature.labels
+      : row.map((_, place) => String(place));
+    const shares = legalOf(row, inputs[at], names, `/inputs/${at}`);
+    const place = chosen(shares, heat, seed, at);
+    const named = names.map((name, n) => [name, shares[n]!] as const);
+    const answer: Json = {
+      action: names[place],
+      probability: shares[place],
+      actions: Object.fromEntries(named.filter(([, share]) => share > 0)),
+    };
+    if (values) answer["value"] = values[at];
+    if (heat > 0) answer["seed"] = seed;
+    return answer;
+  });
+}
+
+async function atOnce({ manifest, run, inputs }: Asked) {
+  const outputs = await run(encode(manifest.signature, inputs));
+  const rows = rowsOf(output(outputs, "policy"), inputs.length);
+  const legal = outputs["legal"] && rowsOf(outputs["legal"], inputs.length);
+  const chances = legal
+    ? rows.map((row, at) => row.map((chance, n) => (legal[at]![n]! > 0 ? chance : 0)))
+    : rows;
+  return { chances, values: outputs["value"] && Array.from(outputs["value"]) };
+}
+
+async function searched(
+  { manifest, run, inputs, clock }: Asked, rules: string, simulations: number,
+) {
+  const game = games[rules]!;
+  const board = manifest.signature.inputs.find(({ form }) => form === "board")!;
+  let rest = clock() + SLICE;
+  const evaluate = async (state: unknown): Promise<[ArrayLike<number>, number]> => {
+    if (clock() >= rest) {
+      await breath();
+      rest = clock() + SLICE;
+    }
+    const data = Float32Array.from(game.encode(state));
+    const dims = [1, ...board.shape.slice(1)];
+    const outputs = await run({ [board.name]: { type: "float32", data, dims } });
+    return [output(outputs, "policy"), output(outputs, "value")[0]!];
+  };
+  const chances: number[][] = [];
+  const values: number[] = [];
+  for (const state of states(game, manifest.signature, inputs)) {
+    const end = clock() + SEARCH_SECONDS;
+    const found = await search(game, state, evaluate, simulations, () => clock() >= end);
+    chances.push(found.policy);
+    values.push(found.value);
+  }
+  return { chances, values };
+}
+
+/** Let frames and clicks through; a timer of 0 would take the browser's 4 ms. */
+function breath(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+function levelOf({ signature }: Manifest, name: unknown): Level {
+  if (name === undefined) return {};
+  const level = signature.levels?.[String(name)];
+  if (level) return level;
+  const known = Object.keys(signature.levels ?? {}).join(", ") || "none";
+  throw bad(`no level '${String(name)}'; there are: ${known}`, "/options/level");
+}
+
+/** The probabilities of the legal actions; they sum to 1. */
+function legalOf(chances: number[], given: unknown, names: string[], pointer: string): number[] {
+  let mask = chances.map((chance) => chance > 0);
+  const listed = (given as { legal?: unknown } | null)?.legal;
+  if (listed !== undefined && listed !== null) {
+    if (!Array.isArray(listed)) throw bad("legal has to be a list of actions", `${pointer}/legal`);
+    listed.forEach((action, at) => {
+      if (!names.includes(String(action))) {
+        throw bad(`'${String(action)}' is no action`, `${pointer}/legal/${at}`);
+      }
+    });
+    // the caller knows the game: what the model finds hopeless may still be legal
+    mask = names.map((name) => listed.map(String).includes(name));
+  }
+  const total = (numbers: number[]) => numbers.reduce((sum, n) => sum + n, 0);
+  let shares = chances.map((chance, at) => (mask[at] ? chance : 0));
+  if (!(total(shares) > 0)) shares = mask.map(Number);
+  const whole = total(shares);
+  if (!whole) throw bad("no action is legal here", pointer);
+  return shares.map((share) => share / whole);
+}
+
+/** The place of the action: the best, or one drawn at that temperature. */
+function chosen(shares: number[], heat: number, seed: number, row: number): number {
+  if (!(heat > 0)) return shares.indexOf(Math.max(...shares));
+  const places = shares.flatMap((share, place) => (share > 0 ? [place] : []));
+  const logits = places.map((place) => Math.log(shares[place]!) / heat);
+  const top = Math.max(...logits);
+  const weights = logits.map((logit) => Math.exp(logit - top));
+  let aim = draw(seed, row) * weights.reduce((sum, weight) => sum + weight, 0);
+  const at = weights.findIndex((weight) => (aim -= weight) < 0);
+  return places[at < 0 ? places.length - 1 : at]!;
+}
+
+function rowsOf(flat: ArrayLike<number>, count: number): number[][] {
+  const width = flat.length / count;
+  return Array.from({ length: count }, (_, row) =>
+    Array.from({ length: width }, (_, at) => flat[row * width + at]!),
+  );
+}
+
+function output(outputs: Record<string, ArrayLike<number>>, name: string): ArrayLike<number> {
+  const found = outputs[name];
+  if (found) return found;
+  throw new HotseatError(`the graph has no output '${name}'`);
+}

@@ -1,0 +1,68 @@
+/** What a version is, as the service hands it to a device. */
+
+export interface Field {
+  name: string;
+  /** number or category; default: number. */
+  type?: string;
+  default?: unknown;
+  minimum?: number;
+  maximum?: number;
+  categories?: string[];
+}
+
+export interface Input {
+  name: string;
+  /** Of the Open Inference Protocol: BYTES, FP32, INT64 ... */
+  datatype: string;
+  /** -1 is any length; the first is the batch. */
+  shape: number[];
+  /** text, features, board or tensor. */
+  form: string;
+  max_bytes?: number;
+  fields?: Field[];
+  minimum?: number;
+  maximum?: number;
+}
+
+export interface Level {
+  temperature?: number;
+  simulations?: number;
+}
+
+export interface Signature {
+  inputs: Input[];
+  outputs: { name: string }[];
+  labels?: string[];
+  max_rows?: number;
+  rules?: string;
+  levels?: Record<string, Level>;
+}
+
+export interface Variant {
+  name: string;
+  file: string;
+  data?: string[];
+}
+
+export interface Manifest {
+  model: string;
+  kind: string;
+  version: number;
+  signature: Signature;
+  variants: Variant[];
+  golden?: string;
+  files: Record<string, { sha256: string; size: number }>;
+}
+
+/** A version for a device: GET /v1/models/{model}/versions/{version}. */
+export interface Bundle {
+  manifest: Manifest;
+  variant: string;
+}
+
+/** The files that a device needs: the graph, its weights, the golden rows. */
+export function needed({ manifest, variant }: Bundle): string[] {
+  const chosen = manifest.variants.find(({ name }) => name === variant);
+  const golden = manifest.golden ? [manifest.golden] : [];
+  return chosen ? [chosen.file, ...(chosen.data ?? []), ...golden] : [];
+}

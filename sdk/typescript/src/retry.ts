@@ -1,0 +1,25 @@
+/** When to try again: pure rules, no clock and no network. */
+
+import { StatusError, TransportError, type HotseatError } from "./errors.js";
+
+const FIRST = 0.05;
+const LARGEST = 1;
+
+/** Whether the same request may succeed later. */
+export function mayRetry(error: HotseatError): boolean {
+  if (error instanceof StatusError) return error.retryable;
+  // a deadline, an open circuit and a cancelled call are final: classes of their own
+  return error.constructor === TransportError;
+}
+
+/** Seconds to wait after attempt 0, 1, 2 ...; `random` is in [0, 1). */
+export function pause(attempt: number, random: number, error: HotseatError): number {
+  const jittered = random * Math.min(LARGEST, FIRST * 2 ** attempt);
+  const asked = error instanceof StatusError ? (error.retry_after ?? 0) : 0;
+  return Math.max(asked, jittered); // a 0 must not become a storm
+}
+
+/** Whether an error says that the service is away; a no to one request does not. */
+export function away(error: HotseatError): boolean {
+  return error instanceof StatusError ? error.status >= 500 : true;
+}

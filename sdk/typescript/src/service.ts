@@ -1,0 +1,197 @@
+/** One service as a client sees it: where it is, its keys, and the rules of a call. */
+
+import type { Json } from "./answer.js";
+import { read } from "./answer.js";
+import { base } from "./address.js";
+import {
+  CancelledError, CircuitOpenError, ConfigError, DeadlineError, HotseatError, StatusError,
+  TransportError,
+} from "./errors.js";
+import { Guard } from "./guard.js";
+import { away, mayRetry, pause } from "./retry.js";
+import { type Met, type Request, type Transport, over, reason, within } from "./transport.js";
+
+/** What a hook hears of each call when it is over. */
+export interface Call {
+  path: string;
+  tries: number;
+  seconds: number;
+  /** Of the last answer; 0 where none came. */
+  status: number;
+  /** The error's name; empty where it succeeded. */
+  error: string;
+}
+
+export interface ServiceOptions {
+  /** Default: where `hotseat serve` listens. */
+  baseUrl?: string;
+  /** Seconds a call may take, with connecting and retries; default: 2. */
+  deadline?: number;
+  /** A key, or a function that returns a player's short-lived token for each call. */
+  apiKey?: string | (() => string | Promise<string>);
+  /** Instead of the platform's own: Electron's, or one with a proxy. */
+  fetch?: typeof fetch;
+  transport?: Transport;
+  hook?: (call: Call) => void;
+  /** Seconds; monotonic. */
+  clock?: () => number;
+  sleep?: (seconds: number) => Promise<void>;
+  random?: () => number;
+}
+
+/** What one call may be given. */
+export interface CallOptions {
+  /** Seconds, with connecting and retries. */
+  deadline?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export class Service {
+  readonly baseUrl: string;
+  readonly clock: () => number;
+  readonly guard: Guard;
+  readonly #deadline: number;
+  readonly #key: ServiceOptions["apiKey"];
+  readonly #transport: Transport;
+  readonly #hook: ((call: Call) => void) | undefined;
+  readonly #sleep: (seconds: number) => Promise<void>;
+  readonly #random: () => number;
+
+  constructor(given: ServiceOptions) {
+    this.baseUrl = base(given.baseUrl ?? "http://localhost:8080");
+    this.clock = given.clock ?? (() => performance.now() / 1000);
+    this.guard = new Guard(this.clock);
+    this.#deadline = positive(given.deadline ?? 2);
+    this.#key = typeof given.apiKey === "string" ? sendable(given.apiKey) : given.apiKey;
+    // late: a page may put another fetch in its place
+    this.#transport = given.transport ?? over(given.fetch ?? ((...asked) => fetch(...asked)));
+    this.#hook = given.hook;
+    this.#sleep =
+      given.sleep ?? ((s) => new Promise((resolve) => setTimeout(resolve, 1000 * s)));
+    this.#random = given.random ?? Math.random;
+  }
+
+  /** Send until there is an answer, a final error, or no time left. */
+  async call<T = Json>(
+    method: string, path: string, body: Json | null, given: CallOptions,
+    headers: Record<string, string> = {}, understand: (met: Met) => T = read as (met: Met) => T,
+  ): Promise<T> {
+    const start = this.clock();
+    const allowed = positive(given.deadline ?? this.#deadline);
+    const told = { path, tries: 0, seconds: 0, status: 0, error: "" };
+    let unheard = false; // whether the guard waits for a word of this call
+    const hear = (answered: boolean) => {
+      unheard = false;
+      if (answered) this.guard.succeeded();
+      else this.guard.failed();
+    };
+    try {
+      unheard = this.guard.admit();
+      if (!unheard) {
+        throw new CircuitOpenError(`${path}: the service failed often; it is left alone`);
+      }
+      const request = this.#request(method, path, body, headers);
+      await this.#sign(request, allowed, given.signal);
+      return await this.#tries(request, given, start + allowed, told, hear, understand);
+    } catch (error) {
+      told.error = error instanceof Error ? error.name : "Error";
+      if (unheard) this.guard.gaveUp();
+      throw error;
+    } finally {
+      told.seconds = this.clock() - start;
+      this.#hook?.(told);
+    }
+  }
+
+  async #tries<T>(
+    request: Request, { signal }: CallOptions, end: number, told: Call,
+    hear: (answered: boolean) => void, understand: (met: Met) => T,
+  ): Promise<T> {
+    for (;;) {
+      const left = end - this.clock();
+      if (left <= 0) throw new DeadlineError(`${told.path}: the time allowed is over`);
+      if (signal?.aborted) throw new CancelledError(`${told.path}: it was cancelled`);
+      // the service need not go on working for somebody who has left
+      request.headers["deadline-ms"] = String(Math.max(Math.round(1000 * left), 1));
+      told.tries += 1;
+      try {
+        const met = await this.#transport(request, left, signal);
+        told.status = met.status;
+        const answer = understand(met);
+        hear(true);
+        return answer;
+      } catch (error) {
+        // what a transport of one's own throws is no reason to stop a game
+        const known = error instanceof HotseatError ? error : new TransportError(reason(error));
+        if (known instanceof CancelledError) throw known;
+        hear(!away(known));
+        const wait = pause(told.tries - 1, this.#random(), known);
+        const again = mayRetry(known) && this.clock() + wait < end;
+        if (!again || !this.guard.mayRetry()) throw known;
+        await this.#wait(wait, signal);
+      }
+    }
+  }
+
+  async #wait(seconds: number, signal: AbortSignal | undefined): Promise<void> {
+    if (!signal) return this.#sleep(seconds);
+    await Promise.race([
+      this.#sleep(seconds),
+      new Promise<void>((resolve) => {
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      }),
+    ]);
+  }
+
+  #request(
+    method: string, path: string, body: Json | null, more: Record<string, string>,
+  ): Request {
+    const headers: Record<string, string> = { accept: "application/json", ...more };
+    const url = this.baseUrl + path;
+    if (body === null) return { method, url, headers, body: null };
+    headers["content-type"] = "application/json";
+    // the same for every try of this call, so that nothing is counted twice
+    headers["idempotency-key"] = fresh();
+    try {
+      return { method, url, headers, body: JSON.stringify(body) };
+    } catch (error) {
+      throw new ConfigError(`the input is not JSON: ${reason(error)}`);
+    }
+  }
+
+  /** Put the key, or the player's token, on a request. */
+  async #sign(
+    request: Request, seconds: number, signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const key = this.#key;
+    if (typeof key === "string") {
+      if (key) request.headers["x-api-key"] = key;
+    } else if (key) {
+      const token = await within(seconds, signal, async () => {
+        try {
+          return await key();
+        } catch (error) {
+          if (error instanceof HotseatError) throw error;
+          throw new TransportError(`apiKey gave no token: ${reason(error)}`);
+        }
+      });
+      request.headers["authorization"] = `Bearer ${sendable(token)}`;
+    }
+  }
+}
+
+/** An id that nobody else has; randomUUID is there on secure pages only. */
+function fresh(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function positive(seconds: number): number {
+  if (seconds > 0 && seconds <= 86_400) return seconds;
+  throw new ConfigError(`a deadline is more than 0 seconds and at most a day, not ${seconds}`);
+}
+
+function sendable(key: string): string {
+  if (/^[\x20-\x7e]*$/.test(key)) return key;
+  throw new ConfigError("apiKey has a character that no header can carry: a line break?");
+}

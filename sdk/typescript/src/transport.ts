@@ -1,0 +1,83 @@
+/** The one door to the network: a request out, what it met or a TransportError in. */
+
+import { CancelledError, DeadlineError, HotseatError, TransportError } from "./errors.js";
+
+/** One HTTP request. */
+export interface Request {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+  body: string | null;
+}
+
+/** What one try met. */
+export interface Met {
+  status: number;
+  /** Header names in lower case. */
+  headers: Record<string, string>;
+  body: string;
+  /** The same as it came, for files. */
+  bytes?: ArrayBuffer;
+}
+
+/** Sends a request within so many seconds; throws TransportError. */
+export type Transport = (
+  request: Request, seconds: number, signal?: AbortSignal,
+) => Promise<Met>;
+
+/** Requests by a fetch, the platform's or your own: no cookies, cache or redirects. */
+export const over = (fetching: typeof fetch): Transport => (request, seconds, signal) =>
+  within(seconds, signal, async (stop) => {
+    try {
+      const { method, headers, body } = request;
+      const answer = await fetching(request.url, {
+        method, headers, body, signal: stop,
+        credentials: "omit", cache: "no-store", redirect: "manual",
+      });
+      const bytes = await answer.arrayBuffer();
+      return {
+        status: answer.status,
+        headers: Object.fromEntries(answer.headers),
+        body: new TextDecoder().decode(bytes),
+        bytes,
+      };
+    } catch (error) {
+      throw new TransportError(`${request.url} cannot be reached: ${reason(error)}`);
+    }
+  });
+
+/**
+ * Do something for at most so many seconds, and tell it to stop when they are over.
+ *
+ * Throws DeadlineError then, CancelledError where `signal` came first.
+ */
+export function within<T>(
+  seconds: number, signal: AbortSignal | undefined, act: (stop: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  return new Promise<T>((resolve, reject) => {
+    const over = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", cancel);
+    };
+    const end = (error: HotseatError) => {
+      over();
+      reject(error);
+      stop.abort();
+    };
+    const cancel = () => end(new CancelledError("the call was cancelled"));
+    const timer = setTimeout(
+      () => end(new DeadlineError(`no answer within ${Number(seconds.toPrecision(3))} s`)),
+      Math.max(1000 * seconds, 0),
+    );
+    if (signal?.aborted) return cancel();
+    signal?.addEventListener("abort", cancel);
+    act(stop.signal).then(resolve, reject).finally(over);
+  });
+}
+
+/** What an error says, and what lies behind it: fetch's own word is often hidden there. */
+export function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Types, vectors, faults, and a real browser against a running service: `make
+# test-typescript`. HOTSEAT_FRAME_SECONDS=60 plays the game loop for a minute.
+set -euo pipefail
+cd "$(dirname "$0")"
+export CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || true)}
+
+needs() {
+  [ -n "$1" ] && return
+  if [ -n "${CI:-}" ] && [ "$(id -u)" = 0 ]; then
+    DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >/dev/null
+  else
+    echo "make test-typescript needs $2: apt-get install $2" >&2
+    exit 1
+  fi
+}
+
+needs "$(command -v npm || true)" npm
+needs "$CHROMIUM" chromium
+export CHROMIUM=${CHROMIUM:-$(command -v chromium)}
+npm install --silent --no-audit --no-fund
+HOTSEAT_PLAYGROUND=$(realpath -m ../../.hotseat/playground) npm test

@@ -1,0 +1,163 @@
+// The same versions on this device: against a running service, then without it.
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import {
+  BadInputError, ConfigError, HotseatError, ModelServiceClient, TransportError,
+} from "../dist/index.js";
+import { Device, memory } from "../dist/offline/index.js";
+import { folder } from "../dist/offline/folder.js";
+import { furnished, served } from "./service.mjs";
+
+const EMPTY = Array.from({ length: 6 }, () => Array(7).fill(0));
+const OPENING = EMPTY.map((row, at) => (at === 5 ? [0, 0, 1, 1, 2, 2, 0] : row));
+// whoever is to move wins at once in column 3, and loses else
+const WON = EMPTY.map((row, at) => (at === 5 ? [1, 1, 1, 0, 2, 2, 2] : row));
+let service;
+let online;
+
+before(async () => {
+  service = await served(furnished());
+  online = new ModelServiceClient({ baseUrl: service.url, deadline: 30 });
+});
+after(() => service.stop());
+
+/** A client whose service goes away when it is told. */
+function cut(store = memory()) {
+  const state = { away: false };
+  const client = new ModelServiceClient({
+    baseUrl: service.url, deadline: 30, offline: new Device({ store }), sleep: async () => {},
+    fetch: (...asked) => (state.away ? Promise.reject(new TypeError("cable pulled")) : fetch(...asked)),
+  });
+  return { client, state };
+}
+
+test("a policy answers on the device as the service does", async () => {
+  const { client, state } = cut();
+  const twin = await client.download("connect-four#live");
+  assert.ok(twin.is_current);
+  state.away = true;
+  for (const asked of [{}, { level: "easy", seed: 7 }, { level: "medium", seed: 2 ** 40 + 1 },
+    { temperature: 1, seed: 3, legal: [0, 6] }]) {
+    const question = { model: "connect-four", ...asked };
+    const [here, there] = await Promise.all([
+      client.choose(OPENING, question), online.choose(OPENING, question),
+    ]);
+    assert.ok(here.source === "offline" && there.source === "service");
+    assert.equal(here.action, there.action);
+    assert.equal(here.version, there.version);
+    assert.deepEqual(Object.keys(here.actions), Object.keys(there.actions));
+    for (const [name, share] of Object.entries(there.actions)) {
+      assert.ok(Math.abs(here.actions[name] - share) < 1e-4);
+    }
+    assert.ok(Math.abs(here.value - there.value) < 1e-4);
+  }
+  const ten = Array.from({ length: 10 }, (_, seed) => client.choose(OPENING, {
+    model: "connect-four", level: "easy", seed,
+  }));
+  const same = Array.from({ length: 10 }, (_, seed) => online.choose(OPENING, {
+    model: "connect-four", level: "easy", seed,
+  }));
+  const actions = (found) => found.map(({ action }) => action);
+  assert.deepEqual(actions(await Promise.all(ten)), actions(await Promise.all(same)));
+});
+
+test("a search on the device finds what is won", async () => {
+  const { client, state } = cut();
+  await client.download("connect-four#live");
+  state.away = true;
+  const found = await client.choose(WON, { model: "connect-four", level: "best" });
+  assert.equal(found.action, "3");
+  assert.ok(found.value > 0.9); // 1, where there was time to prove it
+});
+
+test("a text model answers on the device as the service does", async () => {
+  const { client, state } = cut();
+  await client.download("chat-moderation");
+  state.away = true;
+  const lines = ["gg wp", "report mid", "你好 😀"];
+  const given = { model: "chat-moderation" };
+  const [here, there] = await Promise.all([
+    client.predictMany(lines, given), online.predictMany(lines, given),
+  ]);
+  here.forEach((found, at) => {
+    assert.equal(found.label, there[at].label);
+    assert.ok(Math.abs(found.probability - there[at].probability) < 1e-3);
+  });
+  await assert.rejects(client.predict("  ", given), BadInputError);
+});
+
+test("a version that is kept is opened without a network, and by a second process", async () => {
+  const path = mkdtempSync(join(tmpdir(), "hotseat-"));
+  try {
+    await cut(folder(path)).client.download("connect-four@1");
+    const { client, state } = cut(folder(path));
+    state.away = true;
+    const twin = await client.download("connect-four@1");
+    assert.ok(!twin.is_current);
+    const asked = { model: "connect-four", version: 1 };
+    assert.ok((await client.choose(OPENING, asked)).source === "offline");
+    // of another version the device knows nothing
+    await assert.rejects(client.choose(OPENING, { ...asked, version: 2 }), TransportError);
+    for (const name of readdirSync(path)) {
+      if (name.includes("%2F")) writeFileSync(join(path, name), "damaged");
+    }
+    await assert.rejects(client.download("connect-four@1"), HotseatError);
+    state.away = false; // what is damaged is fetched again
+    assert.ok((await cut(folder(path)).client.download("connect-four@1")).is_current);
+  } finally {
+    rmSync(path, { recursive: true });
+  }
+});
+
+test("bytes that were not published are never run", async () => {
+  const client = new ModelServiceClient({
+    baseUrl: service.url, offline: new Device({ store: memory() }),
+    fetch: async (url, asked) => {
+      const answer = await fetch(url, asked);
+      if (!String(url).includes("/files/model.onnx")) return answer;
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      bytes[1000] ^= 1;
+      return new Response(bytes, { status: 206 });
+    },
+  });
+  await assert.rejects(client.download("connect-four"), /is not what was published/);
+});
+
+test("what a device cannot run is said before it is needed", async () => {
+  const { client } = cut();
+  await assert.rejects(client.download("sokoban-levels"), (error) => {
+    assert.ok(error instanceof ConfigError);
+    assert.match(error.message, /the kind generation, which this device cannot: ask the service/);
+    return true;
+  });
+  await assert.rejects(online.download("connect-four"), /give offline, a Device/);
+  await assert.rejects(client.download("nobody"), /model_not_found/);
+  const without = new ModelServiceClient({
+    baseUrl: service.url,
+    offline: new Device({ store: memory(), runtime: () => import("no-such-package") }),
+  });
+  await assert.rejects(without.download("connect-four"), /no onnxruntime-web: npm install it/);
+});
+
+test("an alias is followed beside the game, until the client is closed", async () => {
+  let looks = 0;
+  const client = new ModelServiceClient({
+    baseUrl: service.url, offline: new Device({ store: memory() }),
+    fetch: (url, asked) => {
+      if (String(url).endsWith("/versions/live")) looks += 1;
+      return fetch(url, asked);
+    },
+  });
+  const wait = () => new Promise((resolve) => setTimeout(resolve, 400));
+  await client.download("connect-four#live", { refresh: 0.1 });
+  await wait();
+  assert.ok(looks > 1);
+  client.close();
+  await wait(); // one that was under way may end
+  const before = looks;
+  await wait();
+  assert.equal(looks, before);
+});

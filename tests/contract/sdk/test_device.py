@@ -1,0 +1,332 @@
+"""The version on the device against the service: same answers, same refusals."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from hotseat import _question
+from hotseat._device.boards import connect_four
+from hotseat._device.bundle import Bundle
+from hotseat._device.graph import Graph
+from hotseat.errors import StatusError, TransportError
+from hotseat_registry import Input, Manifest, Output, Reference, Registry, Signature
+from hotseat_registry.manifest import Variant
+from hotseat_registry.signature import Field, Level
+from hotseat_registry.testing import MemoryStore
+from hotseat_serve.download import Download
+from hotseat_serve.load import load
+from hotseat_serve.options import Options
+from hotseat_serve.problems import Problem
+from hotseat_serve.rules.connect_four import GAME
+from hotseat_serve.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+TRAINED = ROOT / "training/hotseat_train/trained/connect-four/model.onnx"
+TYPES = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64,
+         "BYTES": TensorProto.STRING}  # fmt: skip
+
+
+def graph(path, nodes, inputs, outputs, constants=()):
+    """Write a graph; inputs and outputs are (name, type, shape)."""
+    told = [
+        [helper.make_tensor_value_info(name, TYPES[kind], ["n", *shape[1:]])
+         for name, kind, shape in group]
+        for group in (inputs, outputs)
+    ]  # fmt: skip
+    made = helper.make_graph(
+        nodes, "g", *told, [numpy_helper.from_array(a, n) for n, a in constants]
+    )
+    model = helper.make_model(
+        made,
+        opset_imports=[helper.make_opsetid("", 17),
+                       helper.make_opsetid("ai.onnx.ml", 2)],
+        ir_version=9,
+    )  # fmt: skip
+    onnx.save(model, path)
+    return path
+
+
+def churn(path):
+    """Named numbers in, two labels out."""
+    weights = np.array([[0.5, -0.5], [-1, 1], [0.01, 0.02]], np.float32)
+    graph(
+        path,
+        [helper.make_node("MatMul", ["x", "w"], ["y"]),
+         helper.make_node("Softmax", ["y"], ["scores"])],
+        [("x", "FP32", (-1, 3))],
+        [("scores", "FP32", (-1, 2))],
+        [("w", weights)],
+    )  # fmt: skip
+    fields = (
+        Field("hours", minimum=0, maximum=24),
+        Field("won", default=0.5),
+        Field("a/b~c", default=1.0),
+    )
+    return "classification", Signature(
+        inputs=(Input("x", "FP32", (-1, 3), "features", fields=fields),),
+        outputs=(Output("scores", "FP32", (-1, 2)),),
+        labels=("stays", "leaves"),
+        max_rows=5,
+    )
+
+
+def price(path):
+    """A category and a number, both as texts, in; a value out."""
+    graph(
+        path,
+        [helper.make_node("LabelEncoder", ["x"], ["codes"], domain="ai.onnx.ml",
+                          keys_strings=["elf", "orc"], values_floats=[1.5, 2.5],
+                          default_float=-1.0),
+         helper.make_node("ReduceSum", ["codes", "axes"], ["value"], keepdims=1)],
+        [("x", "BYTES", (-1, 2))],
+        [("value", "FP32", (-1, 1))],
+        [("axes", np.array([1]))],
+    )  # fmt: skip
+    fields = (
+        Field("race", "category", categories=("elf", "orc")),
+        Field("guild", "category", default="none"),
+    )
+    return "regression", Signature(
+        inputs=(Input("x", "BYTES", (-1, 2), "features", fields=fields),),
+        outputs=(Output("value", "FP32", (-1, 1)),),
+    )
+
+
+def grid(path):
+    """A small board without rules, and a number beside it."""
+    graph(
+        path,
+        [helper.make_node("ReduceSum", ["board", "axes"], ["sum"], keepdims=0),
+         helper.make_node("Add", ["sum", "bonus"], ["both"]),
+         helper.make_node("Cast", ["both"], ["value"], to=TensorProto.FLOAT)],
+        [("board", "INT64", (-1, 2, 2)), ("bonus", "INT64", (-1,))],
+        [("value", "FP32", (-1,))],
+        [("axes", np.array([1, 2]))],
+    )  # fmt: skip
+    return "regression", Signature(
+        inputs=(
+            Input("board", "INT64", (-1, 2, 2), "board", minimum=0, maximum=9),
+            Input("bonus", "INT64", (-1,), "tensor"),
+        ),
+        outputs=(Output("value", "FP32", (-1,)),),
+    )
+
+
+def mood(path):
+    """A text in, two labels out."""
+    rows = np.array([[0.1, 0.9], [0.7, 0.3]], np.float32)
+    graph(
+        path,
+        [helper.make_node("LabelEncoder", ["text"], ["row"], domain="ai.onnx.ml",
+                          keys_strings=["good"], values_int64s=[0], default_int64=1),
+         helper.make_node("Gather", ["rows", "row"], ["scores"])],
+        [("text", "BYTES", (-1,))],
+        [("scores", "FP32", (-1, 2))],
+        [("rows", rows)],
+    )  # fmt: skip
+    return "classification", Signature(
+        inputs=(Input("text", "BYTES", (-1,), "text", max_bytes=20),),
+        outputs=(Output("scores", "FP32", (-1, 2)),),
+        labels=("negative", "positive"),
+        max_rows=4,
+    )
+
+
+def four(path):
+    """Connect Four's trained network."""
+    path.write_bytes(TRAINED.read_bytes())
+    return "policy", Signature(
+        inputs=(Input("board", "FP32", (-1, 2, 6, 7), "board"),),
+        outputs=(Output("policy", "FP32", (-1, 7)), Output("value", "FP32", (-1,))),
+        labels=tuple("0123456"),
+        max_rows=64,
+        rules="connect-four",
+        levels={"easy": Level(2.0), "hard": Level(), "best": Level(0.0, 400)},
+    )
+
+
+MAKERS = {"churn": churn, "price": price, "grid": grid, "mood": mood, "four": four}
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """Each model as the service has it, and as a device does that fetched it."""
+    folder = tmp_path_factory.mktemp("models")
+    registry = Registry(MemoryStore())
+    chosen = Settings(cache=str(folder / "cache"), downloads="*")
+    made = {}
+    for name, maker in MAKERS.items():
+        path = folder / f"{name}.onnx"
+        kind, signature = maker(path)
+        registry.publish(
+            Manifest(name, kind, signature, (Variant("fp32", "model.onnx"),), "fp32"),
+            {"model.onnx": path},
+            by="ada",
+        )
+        told = Download(registry, chosen).version(name, "1")
+        bundle = Bundle.read(json.loads(json.dumps(told)))
+        here = folder / name
+        here.mkdir()
+        (here / "model.onnx").write_bytes(path.read_bytes())
+        service = load(registry, Reference(name, version=1), chosen)
+        made[name] = service, Graph.open(bundle, here, lambda: 0.0)
+    return made
+
+
+def both(pair, inputs, options=None):
+    """Ask both; return what each says, a refusal as its code, pointer and words."""
+    service, device = pair
+    inputs = json.loads(_question.written(inputs))
+    places = [f"/inputs/{n}" for n in range(len(inputs))]
+    try:
+        asked = Options.read({"options": options} if options else {})
+        told = service.predict(inputs, places, asked)
+    except Problem as problem:
+        told = problem.code, problem.pointer, problem.detail
+    try:
+        found = device.answer(inputs, places, options or {})
+    except StatusError as error:
+        found = error.code, error.pointer, error.detail
+    return told, found
+
+
+numbers = st.integers(-3, 30) | st.floats(-1e6, 1e6)
+scalars = st.none() | st.booleans() | numbers | st.text(max_size=6)
+texts = st.sampled_from(["good", "bad", "", "  ", "a\0b", "好" * 7, "x" * 21, "🎮"])
+cells = st.lists(st.lists(st.integers(-1, 10) | scalars, min_size=1, max_size=3),
+                 min_size=1, max_size=3)  # fmt: skip
+INPUTS = {
+    "churn": st.fixed_dictionaries(
+        {}, optional={"hours": scalars, "won": scalars, "a/b~c": scalars, "x": scalars}
+    )
+    | scalars,
+    "price": st.fixed_dictionaries(
+        {"race": st.sampled_from(["elf", "orc"]) | scalars},
+        optional={"guild": st.sampled_from(["elf", "orc", "none"]) | scalars},
+    ),
+    "grid": st.fixed_dictionaries(
+        {}, optional={"board": cells, "bonus": scalars | st.just([])}
+    )
+    | cells,
+    "mood": texts | st.fixed_dictionaries({"text": texts | scalars}) | scalars,
+}
+
+
+@pytest.mark.parametrize("name", sorted(INPUTS))
+@settings(max_examples=150, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(data=st.data())
+def test_the_device_answers_as_the_service(pairs, name, data):
+    """Text, features, boards: answer by answer, or refusal by refusal, word by word."""
+    inputs = data.draw(st.lists(INPUTS[name], min_size=1, max_size=6))
+    told, found = both(pairs[name], inputs)
+    assert found == told
+
+
+def positions(count):
+    """Return boards of random games that go on."""
+    random, found = np.random.default_rng(5), []
+    while len(found) < count:
+        state = GAME.start()
+        for _ in range(int(random.integers(0, 30))):
+            if GAME.outcome(state) is None:
+                state = GAME.apply(state, int(random.choice(GAME.legal(state))))
+        if GAME.outcome(state) is None:
+            found.append(GAME.board(state))
+    return found
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"level": "hard"}, {"level": "easy", "seed": 7},
+     {"temperature": 0.7, "seed": 3}, {"temperature": 0, "seed": (1 << 53) - 1}],
+)  # fmt: skip
+def test_a_policy_plays_the_same_moves(pairs, options):
+    """Network only: the same action, probabilities, value and seed on 60 positions."""
+    told, found = both(pairs["four"], positions(60), options)
+    assert found == told
+    assert {answer["action"] for answer in found} > {"3"}
+
+
+def test_where_a_level_searches_the_network_answers_alone(pairs):
+    """On the device `best` is what the network says at once."""
+    _, device = pairs["four"]
+    board = positions(1)
+    at_once = device.answer(board, ["/input"], {})
+    assert device.answer(board, ["/input"], {"level": "best"}) == at_once
+
+
+@pytest.mark.parametrize("legal", [["2", 4], [6], [], ["9"], "3", [None], [True]])
+def test_a_games_own_legal_moves_are_kept(pairs, legal):
+    """What the game allows is what either chooses from, or refuses."""
+    told, found = both(
+        pairs["four"], [{"board": b, "legal": legal} for b in positions(3)]
+    )
+    assert found == told
+
+
+full = [[1 + (row // 2 + column) % 2 for column in range(7)] for row in range(6)]
+BOARDS = [
+    None, [], [[0] * 7] * 5, [[0] * 6] * 6, [[0] * 7] * 5 + [[3] + [0] * 6],
+    [[0] * 7] * 5 + [[True] + [0] * 6], [[1] + [0] * 6] + [[0] * 7] * 5,
+    [[0] * 7] * 5 + [[1, 1, 1, 1, 2, 2, 2]], [[0] * 7] * 5 + [[1, 1, 0, 0, 0, 0, 0]],
+    [[0] * 7] * 5 + [[2, 0, 0, 0, 0, 0, 0]], [[0] * 7] * 5 + ["1000000"],
+    [[0] * 7] * 2 + [[1] + [0] * 6] * 4, full, "board", {"board": 3}, {"other": 1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=range(len(BOARDS)))
+def test_a_board_that_is_no_position_is_refused_alike(pairs, board):
+    """Shape, cells, turn, gravity, a game that is over."""
+    told, found = both(pairs["four"], [board])
+    assert found == told
+    assert told[0] == "invalid_input"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 6), max_size=41))
+def test_any_game_is_read_alike(moves):
+    """Whatever is played, both see the same planes, or both say that it is over."""
+    state = GAME.start()
+    for move in moves:
+        if GAME.outcome(state) is None and move in GAME.legal(state):
+            state = GAME.apply(state, move)
+    board = GAME.board(state)
+    if GAME.outcome(state) is None:
+        assert np.array_equal(connect_four(board), GAME.encode(GAME.read(board)))
+    else:
+        with pytest.raises(ValueError, match="over"):
+            connect_four(board)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"heat": 1}, {"a/b~c": 1}, {"temperature": -1}, {"temperature": True},
+     {"temperature": "1"}, {"seed": -1}, {"seed": 1 << 53}, {"seed": 1.0},
+     {"level": 3}, {"level": "nobody"}],
+)  # fmt: skip
+def test_options_are_refused_alike(pairs, options):
+    """An option that is none, or none of its values, is the caller's to mend."""
+    told, found = both(pairs["four"], positions(1), options)
+    assert found == told
+    assert told[0] == "invalid_input"
+
+
+def test_the_golden_rows_of_a_version_are_asked_here_too(pairs):
+    """A row that comes out otherwise keeps the version from answering here."""
+    _, device = pairs["mood"]
+    right = {"rows": [{"input": "good", "expected": {"scores": {"positive": 0.9}}}],
+             "tolerance": {"fp32": 1e-6}}  # fmt: skip
+    device.check(json.dumps(right).encode())
+    wrong = json.dumps(right).replace("0.9", "0.8").encode()
+    with pytest.raises(TransportError, match="off what was measured"):
+        device.check(wrong)
+    for broken in (b"{", b"{}", b'{"rows": [1], "tolerance": {}}'):
+        with pytest.raises(TransportError, match="golden"):
+            device.check(broken)

@@ -1,0 +1,101 @@
+"""A folder registry with three real models, made within seconds; then it is served.
+
+``python tests/playground.py FOLDER`` makes it and prints its URI. The games take the
+graphs that come along; chat-moderation learns from few lines, so it is quick and poor.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hotseat_registry import LIVE, Manifest, Reference, Registry, Variant, open_registry
+from hotseat_train import tasks
+
+TRAINED = Path(__file__).parents[1] / "training/hotseat_train/trained"
+LINES = 3000
+# a copy of the data sets beside the checkout, where there is one
+DATA = Path(__file__).parents[2] / "shared/datasets"
+
+
+def furnish(folder: Path) -> str:
+    """Publish and promote the three models, unless they are there; return the URI."""
+    uri = f"file://{(folder / 'registry').as_posix()}"
+    registry = open_registry(uri)
+    there = [name for name in registry.models() if registry.aliases(name).get(LIVE)]
+    for name, steps in (
+        ("connect-four", (("train", "connect-four", "--trained"),)),
+        ("chat-moderation", (("train", "chat-moderation", "--rows", LINES),
+                             ("evaluate",))),
+    ):  # fmt: skip
+        if name not in there:
+            run = folder / name
+            for step in steps:
+                which = ("--run", run) if step[0] == "train" else (run,)
+                _hotseat(uri, *step, *which)
+            _hotseat(uri, "publish", run)
+            registry.promote(Reference(name, version=1), alias=LIVE, by="playground")
+    if "sokoban-levels" not in there:
+        _publish_levels(registry)
+    return uri
+
+
+def _publish_levels(registry: Registry) -> None:
+    """Publish the generator as it is; measuring it takes longer than all of a test."""
+    task = tasks.maker("sokoban-levels")[0]
+    manifest = Manifest(
+        model=task.name,
+        kind=task.kind,
+        signature=task.signature(),
+        variants=(Variant("fp32", "model.onnx"),),
+        default_variant="fp32",
+    )
+    files = {"model.onnx": TRAINED / task.name / "model.onnx"}
+    registry.publish(manifest, files, by="playground")
+    registry.promote(Reference(task.name, version=1), alias=LIVE, by="playground")
+
+
+@contextmanager
+def served(
+    uri: str, *options: str, port: int = 0
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Serve a registry; yields the base URL and the process."""
+    command = [
+        "serve",
+        "--registry",
+        uri,
+        "--port",
+        str(port),
+        "--model",
+        "chat-moderation",
+    ]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "hotseat._cli", *command, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+    )
+    assert server.stdout is not None
+    try:
+        first = server.stdout.readline()
+        assert " on http://" in first, first
+        yield first.rpartition(" on ")[2].strip(), server
+    finally:
+        server.terminate()
+        server.wait(10)
+        server.stdout.close()
+
+
+def _hotseat(uri: str, *words: object) -> None:
+    if DATA.is_dir():
+        os.environ.setdefault("HOTSEAT_DATA", str(DATA))
+    command = [sys.executable, "-m", "hotseat._cli", *map(str, words)]
+    if words[0] == "publish":
+        command += ["--registry", uri]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(furnish(Path(sys.argv[1])) + "\n")
