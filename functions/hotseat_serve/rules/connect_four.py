@@ -33,7 +33,7 @@ class ConnectFour:
     """The rules; an action is a column, from the left."""
 
     actions = WIDTH
-    shape = (5, HEIGHT, WIDTH)
+    shape = (2, HEIGHT, WIDTH)
 
     def start(self) -> State:
         """See `Game.start`."""
@@ -71,17 +71,10 @@ class ConnectFour:
         return _columns(safe), None
 
     def encode(self, state: State) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Return planes [5, 6, 7], the top row first.
-
-        Own stones, the other's; the empty cells that would make a line for either; and
-        whether the first player is to move, which decides whom the last cells fall to.
-        """
+        """Return planes [2, 6, 7], the top row first: own stones, the other's."""
         own, stones = state
-        other = own ^ stones
-        first = 0 if stones.bit_count() % 2 else _FULL
-        bits = own, other, _winning(own, stones), _winning(other, stones), first
-        planes = np.array(bits, np.uint64)[:, None, None]
-        return ((planes >> _CELLS) & np.uint64(1)).astype(np.float32)
+        both = np.array([own, own ^ stones], np.uint64)[:, None, None]
+        return ((both >> _CELLS) & np.uint64(1)).astype(np.float32)
 
     def read(self, board: Any) -> State:
         """Read six rows of seven, the top row first: 0 empty, 1 first, 2 second.

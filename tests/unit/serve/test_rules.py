@@ -98,24 +98,6 @@ def test_bits_see_two_plies_as_trying_them_does(columns):
             assert actions == tried
 
 
-@settings(max_examples=30, deadline=None)
-@given(moves)
-def test_threats_are_the_cells_that_would_make_a_line(columns):
-    """Each cell of the planes of threats wins, were its player's stone there."""
-    state = played(columns)
-    board, planes = np.array(FOUR.board(state)), FOUR.encode(state)
-    mover = np.count_nonzero(board) % 2 + 1
-    assert planes[4].max() == planes[4].min() == (mover == 1)
-    if lines(board):
-        return
-    for plane, player in ((2, mover), (3, 3 - mover)):
-        for row, column in np.ndindex(board.shape):
-            there = board.copy()
-            there[row, column] = player
-            wins = board[row, column] == 0 and player in lines(there)
-            assert planes[plane, row, column] == wins
-
-
 def blind(planes):
     """A network that knows nothing."""
     return np.full((len(planes), 7), 1 / 7, np.float32), np.zeros(len(planes))

@@ -58,12 +58,35 @@ def test_the_board_network_answers_as_its_module(tmp_path):
     outputs = Session(path).run({"board": planes})
     with torch.no_grad():
         logits, values = module(torch.from_numpy(planes))
-    full = planes[:, :2, 0].sum(1) > 0
+    full = planes[:, :, 0].sum(1) > 0
     wanted = torch.softmax(logits.masked_fill(torch.from_numpy(full), -1e9), 1).numpy()
     np.testing.assert_allclose(outputs["policy"], wanted, atol=1e-5)
     np.testing.assert_allclose(outputs["value"], values.numpy(), atol=1e-5)
     assert full.any()
     assert (outputs["policy"][full] == 0).all()
+
+
+def test_threats_are_the_cells_that_would_make_a_line():
+    """Each cell of the planes of threats wins, were its player's stone there."""
+    random = np.random.default_rng(0)
+    for state in [GAME.read(connect_four._somewhere(random)) for _ in range(40)]:
+        planes = GAME.encode(state)
+        seen = small()._seen(torch.from_numpy(planes[None])).numpy()[0]
+        np.testing.assert_array_equal(seen[:2], planes)
+        assert (seen[4] == (planes.sum() % 2 == 0)).all()
+        for side, row, column in np.ndindex(2, 6, 7):
+            stones = np.pad(planes[side], 3)
+            stones[row + 3, column + 3] = 1
+            lines = (
+                [
+                    stones[row + 3 + i * down, column + 3 + i * right]
+                    for i in range(a, a + 4)
+                ]
+                for down, right in ((1, 0), (0, 1), (1, 1), (1, -1))
+                for a in range(-3, 1)
+            )
+            wins = planes[:, row, column].sum() == 0 and any(map(all, lines))
+            assert seen[2 + side, row, column] == wins
 
 
 def test_one_seed_gives_the_same_training(tmp_path):
@@ -103,13 +126,14 @@ def test_what_is_learned_from_self_play_is_sound():
     assert len(played) >= 300
     assert played.seconds > 0
     assert np.abs(played.values).max() <= 1
-    full = played.planes[:, :2, 0].sum(1) > 0
+    full = played.planes[:, :, 0].sum(1) > 0
     assert (played.policies[full] == 0).all()
     sums = played.policies.sum(1)
     assert set(np.round(sums, 4)) == {0.0, 1.0}
-    wins = played.planes[:, 2].astype(bool)
+    seen = small()._seen(torch.from_numpy(played.planes).float()).numpy()
+    wins = seen[:, 2].astype(bool)
     below = np.ones_like(wins)
-    below[:, :-1] = played.planes[:, :2, 1:].sum(1) > 0
+    below[:, :-1] = played.planes[:, :, 1:].sum(1) > 0
     now = (wins & below).any((1, 2))
     assert now.any()
     assert (played.values[now] == 1).all()
