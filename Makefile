@@ -26,13 +26,15 @@ demo: $(READY) ## one model's whole life: train, publish, serve, ask, roll back
 # what cannot live beside our own packages, and the emulator, which only a wheel carries
 CLIENTS := kserve==0.21.0 mlserver==1.7.1 open-inference-openapi==2.0.0.1
 clients: .venv/clients/ready ## clients of the open protocol, each in its own environment
-.venv/clients/ready: $(READY)
+.venv/clients/ready: $(READY) .venv/clients/emulator
 	@echo "setting up other people's clients (once; about a minute) ..."
 	@for client in $(CLIENTS); do \
 	  name=$${client%%==*}; name=$${name%-openapi}; name=$${name/-/_}; \
 	  $(PYTHON) -m venv .venv/clients/$$name && \
 	  .venv/clients/$$name/bin/pip install --quiet $$client || exit 1; \
 	done
+	@touch $@
+.venv/clients/emulator: $(READY) # AWS's own, of the runtime interface
 	@$(BIN)/pip download --quiet --no-deps aws-sam-cli==1.170.0 -d .venv/clients
 	@$(BIN)/python -m zipfile -e .venv/clients/aws_sam_cli-*.whl .venv/clients/sam
 	@cp .venv/clients/sam/samcli/local/rapid/aws-lambda-rie-* .venv/clients/
@@ -95,6 +97,10 @@ synth: $(READY) ## the stacks of one stage as templates (STAGE=dev), checked by 
 	  CDK_OUTDIR=cdk.out CDK_CONTEXT_JSON='{"stage": "$(or $(STAGE),dev)"}' \
 	  ../$(BIN)/python app.py && ls cdk.out/*.template.json
 
+deploy-local: $(READY) .venv/clients/emulator ## the stacks deployed, called, updated, taken down, with no account
+	@bash tests/local_cloud/needs.sh
+	@cd tests && ../$(BIN)/python -m local_cloud $(LOCAL)
+
 image: $(READY) ## build the function's image (BASE=debian without AWS's base; MODEL=baked one)
 	@bash infra/image.sh
 
@@ -111,6 +117,9 @@ models: $(READY) ## train, compress, publish all models (MODELS="--trained" play
 bench-connect-four: $(READY) ## Connect Four judged by exact play (JUDGE=--busy: count own time)
 	@$(BIN)/python benchmarks/connect_four.py \
 	  $(JUDGE) --json training/hotseat_train/trained/connect-four/judged.json
+
+bench-chat: $(READY) ## chat moderation beside linear models on the same split
+	@$(BIN)/python benchmarks/chat.py $(CHAT)
 
 bench: $(READY) ## what serving costs, as ratios to the bare runtime
 	@$(BIN)/python benchmarks/serving.py
@@ -144,4 +153,5 @@ ci: lint test test-godot test-unity test-typescript synth demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help test-godot test-unity bench-sdk game-loop reference bench-imports bench-image bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-cold bench-registry ci clean
+# every target that `help` lists is a name and no file
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*## / {print $$1}' $(firstword $(MAKEFILE_LIST)))

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hotseat_train.graph import Graph
+from hotseat_train.layers import Layers
 
 
 class BoardNet(nn.Module):
@@ -102,7 +102,7 @@ def export(module: BoardNet, path: Path) -> None:
     Normalisation is folded into the convolutions. An action is a column; one whose
     topmost cell is taken has probability 0.
     """
-    graph = Graph("boardnet")
+    graph = Layers("boardnet")
     add = graph.add
 
     def conv(layer: Any, x: str, name: str) -> str:
@@ -139,7 +139,7 @@ def export(module: BoardNet, path: Path) -> None:
     )
 
 
-def _seen(module: BoardNet, graph: Graph) -> str:
+def _seen(module: BoardNet, graph: Layers) -> str:
     """Add what `BoardNet._seen` does; return its name."""
     if module.threes is None:
         return "board"

@@ -1,65 +1,69 @@
-"""A graph on its way: nodes and weights, named by whoever adds them."""
+"""A graph written node by node, each named after what it does."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
-import torch
 from onnx import TensorProto, helper, numpy_helper
 
-_OPSET, _IR = 17, 9
-_TYPES = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64}
+OPSETS = {"": 17, "ai.onnx.ml": 2, "com.microsoft": 1}
+_IR = 9
 
-Tensor = tuple[str, str, Sequence[str | int]]
-"""A graph's input or output: its name, datatype and shape."""
+Shaped = Mapping[str, tuple[int, Sequence[str | int]]]
+"""Tensors by name: ONNX's number of the type, and the shape."""
 
 
 class Graph:
-    """Nodes in the order in which they run."""
+    """Nodes and constants in the making; a name stands for a tensor."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._nodes: list[Any] = []
-        self._weights: list[Any] = []
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
 
-    def add(self, kind: str, inputs: Sequence[str], output: str, **more: Any) -> str:
-        """Add an operator; return the name of its one output."""
-        self._nodes.append(helper.make_node(kind, list(inputs), [output], **more))
-        return output
-
-    def keep(self, name: str, value: Any) -> str:
-        """Add a constant; return its name."""
-        self._weights.append(numpy_helper.from_array(np.asarray(value), name))
+    def add(self, kind: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+        """Add a node; return the name of its output."""
+        name = name or f"{kind.lower()}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
-    def whole(self, name: str, *values: int) -> str:
-        """Add whole numbers, as shapes and axes are; return their name."""
+    def keep(self, name: str, value: Any) -> str:
+        """Keep a constant under that name, which stands for one value only."""
+        self._constants[name] = numpy_helper.from_array(np.asarray(value), name)
+        return name
+
+    def number(self, *values: int) -> str:
+        """Keep whole numbers [n]; return the name that they always have."""
+        name = "n" + "_".join(map(str, values)).replace("-", "m")
         return self.keep(name, np.array(values, np.int64))
 
-    def linear(self, layer: torch.nn.Linear, given: str, name: str) -> str:
-        """Add a layer; return the name of what it answers."""
-        weight = self.keep(f"{name}.w", layer.weight.detach().numpy())
-        bias = self.keep(f"{name}.b", layer.bias.detach().numpy())
-        return self.add("Gemm", [given, weight, bias], name, transB=1)
+    def scalar(self, value: int) -> str:
+        """Keep one whole number, without a shape."""
+        return self.keep(f"s{value}".replace("-", "m"), np.int64(value))
 
-    def save(
-        self, path: Path, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
-    ) -> None:
-        """Check the graph and write it."""
-        graph = helper.make_graph(
-            self._nodes,
-            self._name,
-            [_described(*tensor) for tensor in inputs],
-            [_described(*tensor) for tensor in outputs],
-            self._weights,
+    def model(
+        self, name: str, inputs: Shaped, outputs: Shaped, inner: Shaped | None = None
+    ) -> onnx.ModelProto:
+        """Return the graph, checked; `inner` are tensors whose shape can't be told."""
+
+        def infos(shaped: Shaped) -> list[onnx.ValueInfoProto]:
+            made = helper.make_tensor_value_info
+            return [made(key, *value) for key, value in shaped.items()]
+
+        model = helper.make_model(
+            helper.make_graph(
+                self._nodes,
+                name,
+                infos(inputs),
+                infos(outputs),
+                list(self._constants.values()),
+                value_info=infos(inner or {}),
+            ),
+            opset_imports=[helper.make_opsetid(*item) for item in OPSETS.items()],
+            ir_version=_IR,
         )
-        opsets = [helper.make_opsetid("", _OPSET)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR)
         onnx.checker.check_model(model)
-        onnx.save(model, path)
+        return model
 
 
-def _described(name: str, datatype: str, shape: Sequence[str | int]) -> Any:
-    return helper.make_tensor_value_info(name, _TYPES[datatype], shape)
+FLOAT, INT, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy, one_hot
 
-from hotseat_train.graph import Graph
+from hotseat_train.layers import Layers
 
 Array = np.ndarray[Any, Any]
 Batch = tuple[Array, Array, Array]
@@ -61,7 +61,7 @@ class StepNet(torch.nn.Module):
 
     def export(self, path: Path) -> None:
         """Write the graph: ``grid`` [n, height, width], ``wish`` [n, w] to logits."""
-        graph, cells, tiles = Graph("step"), self.cells, self.tiles
+        graph, cells, tiles = Layers("step"), self.cells, self.tiles
         add = graph.add
         flat = add("Reshape", ["grid", graph.whole("flat", -1, cells)], "flatgrid")
         # a row for each tile, and one of zeros for what is not filled yet
@@ -124,7 +124,7 @@ class LagNet(torch.nn.Module):
 
     def export(self, path: Path) -> None:
         """Write the graph: ``grid`` [n, height, width], ``wish`` [n, w] to logits."""
-        graph, (height, width) = Graph("step"), self.size
+        graph, (height, width) = Layers("step"), self.size
         add, kinds = graph.add, self.tiles + 1
         columns = add("Transpose", ["grid"], "columns", perm=[0, 2, 1])
         flat = graph.whole("flat", -1, height * width)
@@ -160,7 +160,7 @@ def _answer(net: Net, seen: list[torch.Tensor]) -> torch.Tensor:
     return logits
 
 
-def _finish(net: Net, graph: Graph, seen: list[str], path: Path) -> None:
+def _finish(net: Net, graph: Layers, seen: list[str], path: Path) -> None:
     """Add the layers that `_answer` has, and write the graph."""
     x = graph.add("Concat", seen, "x", axis=1)
     x = graph.add("Relu", [graph.linear(net.first, x, "first")], "h1")
