@@ -114,8 +114,9 @@ lock: $(READY) ## lock what the image installs, with hashes
 models: $(READY) ## train, compress, publish all models (MODELS="--trained" plays no hour)
 	@$(BIN)/python training/models.py $(MODELS)
 
-bench-connect-four: $(READY) ## Connect Four's moves, judged by exact play
-	@$(BIN)/python benchmarks/connect_four.py
+bench-connect-four: $(READY) ## Connect Four judged by exact play (JUDGE=--busy: count own time)
+	@$(BIN)/python benchmarks/connect_four.py \
+	  $(JUDGE) --json training/hotseat_train/trained/connect-four/judged.json
 
 bench-chat: $(READY) ## chat moderation beside linear models on the same split
 	@$(BIN)/python benchmarks/chat.py $(CHAT)

@@ -12,7 +12,7 @@ from hotseat_train.tasks.task import Task
 NAMES = ("sentiment", "chat-moderation", "player-churn")
 
 
-MADE = {"connect-four": 60.0, "sokoban-levels": 8.0}
+MADE = {"connect-four": 60.0, "sokoban-levels": 8.0, "mario-levels": 1.0}
 """Tasks with a training of their own, and the minutes that it takes."""
 
 
