@@ -63,6 +63,9 @@ fix: $(READY) ## format, and mend what can be mended
 spec: $(READY) ## write sdk/spec/openapi.json anew from the application
 	@$(BIN)/python -m hotseat_serve.openapi > sdk/spec/openapi.json
 
+reference: $(READY) ## write docs/deployment.md anew from the deployment file's types
+	@$(BIN)/python -m hotseat_infra.reference > docs/deployment.md
+
 wheels: $(READY) ## build both wheels into dist/
 	@rm -rf dist
 	@$(BIN)/python -m build --wheel --outdir dist ./sdk/python
@@ -70,17 +73,19 @@ wheels: $(READY) ## build both wheels into dist/
 
 synth: $(READY) ## the stacks of one stage as templates (STAGE=dev), checked by cdk-nag
 	@cd infra && JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=1 \
-	  JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=1 \
+	  JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20 \
 	  CDK_OUTDIR=cdk.out CDK_CONTEXT_JSON='{"stage": "$(or $(STAGE),dev)"}' \
 	  ../$(BIN)/python app.py && ls cdk.out/*.template.json
 
-image: ## build the function's image here (BASE=debian without AWS's base; MODEL=baked one)
+image: $(READY) ## build the function's image (BASE=debian without AWS's base; MODEL=baked one)
 	@bash infra/image.sh
 
 lock: $(READY) ## lock what the image installs, with hashes
 	@cd functions && ../$(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-	  --output-file requirements.txt requirements.in
+	  --unsafe-package flatbuffers --unsafe-package packaging --unsafe-package protobuf \
+	  --unsafe-package pycparser --output-file requirements.txt requirements.in
+	@sed -i '/^$$/,$$d' functions/requirements.txt
 
 models: $(READY) ## train, compress, publish all models (MODELS="--trained" plays no hour)
 	@$(BIN)/python training/models.py $(MODELS)
@@ -100,6 +105,9 @@ bench-sdk: $(READY) ## what the Python SDK costs a game (JSON=--json)
 game-loop: $(READY) ## a minute of a game at 60 Hz, its service cut off and back
 	@$(BIN)/python benchmarks/game_loop.py --seconds 60
 
+bench-image: .venv/clients/ready image ## the same, and the image under AWS's emulator
+	@$(BIN)/python benchmarks/coldstart.py --image $(or $(NAME),hotseat-function)
+
 soak: $(READY) ## 200,000 requests in one process: does memory stay flat?
 	@$(BIN)/python benchmarks/soak.py
 
@@ -117,4 +125,4 @@ ci: lint test test-typescript synth demo ## what CI runs
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help bench-imports bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-sdk game-loop bench-cold bench-registry ci clean
+.PHONY: help reference bench-imports bench-image bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-sdk game-loop bench-cold bench-registry ci clean

@@ -5,6 +5,10 @@ Functions with the same model, started in turn: a bare onnxruntime handler; ours
 bucket, fetches the version and checks its digest; the bucket is moto's, on loopback);
 and FastAPI behind Mangum. Beside it warm invocations, with what the runtime client
 itself costs.
+
+With ``--image NAME`` (``make bench-image``) three rows more, under AWS's emulator: the
+bare handler on this machine, which shows what the emulator costs; the bare handler in
+the image, which shows what the container costs; and ours, static, in the image.
 """
 
 import argparse
@@ -20,6 +24,7 @@ from pathlib import Path
 
 import boto3
 import cpu
+from emulator import Emulated
 from runtime_api import RuntimeApi
 from serving import network
 
@@ -38,11 +43,13 @@ from hotseat_registry import (
 ROW = [0.1] * 32
 BARE = """
 import json
+import os
 import numpy as np
 import onnxruntime
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = options.inter_op_num_threads = 1
-session = onnxruntime.InferenceSession("net.onnx", options)
+net = os.environ.get("NET", "net.onnx")
+session = onnxruntime.InferenceSession(net, options)
 
 def handler(event, context):
     row = json.loads(event["body"])["inputs"][0]["data"]
@@ -165,6 +172,44 @@ def prepared(folder, bucket):
     }
 
 
+def emulated(handler, folder, environment, image, mounts=()):
+    """Start under the emulator, ask once and a hundred times; return both in ms."""
+    began = time.perf_counter()
+    function = Emulated(handler, folder, environment, image, mounts)
+    try:
+        assert function.ask(event())["statusCode"] == 200
+        first = time.perf_counter() - began
+        warm = []
+        for _ in range(100):
+            began = time.perf_counter()
+            function.ask(event())
+            warm.append(time.perf_counter() - began)
+    finally:
+        function.close()
+    return 1000 * first, 1000 * statistics.median(warm)
+
+
+def in_image(folder, image):
+    """Return what starts the rows of the image, by their names."""
+    # it is nobody who looks into it from the container
+    subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
+    bench = {"PYTHONPATH": "/var/task:/bench", "NET": "/bench/net.onnx"}
+    static = {"HOTSEAT_REGISTRY": "file:///bench/registry", "HOTSEAT_STATIC": "1"}
+    mounts = (f"{folder}:/bench",)
+    ours = "hotseat_serve.handler.handler"
+    return {
+        "bare onnxruntime, emulator": lambda: emulated(
+            "bare.handler", folder, {}, None
+        ),
+        "bare onnxruntime, image, emulator": lambda: emulated(
+            "bare.handler", folder, bench, image, mounts
+        ),
+        "Hotseat, static, image, emulator": lambda: emulated(
+            ours, folder, static, image, mounts
+        ),
+    }
+
+
 def moto_server():
     """Start moto's server; return the process and its URL."""
     with socket.socket() as free:
@@ -187,7 +232,9 @@ def main():
     """Measure and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=9, help="starts of each (9)")
-    times = parser.parse_args().times
+    parser.add_argument("--image", help="the function's, for three rows more")
+    arguments = parser.parse_args()
+    times = arguments.times
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         moto, bucket = moto_server()
@@ -196,13 +243,16 @@ def main():
         ours = Path(hotseat_serve.__file__).parents[1]
         compiled = [sys.executable, "-m", "compileall", "-q", str(folder), str(ours)]
         subprocess.run(compiled, check=True)
-        spent = {what: [] for what in functions}
+        image = in_image(folder, arguments.image) if arguments.image else {}
+        spent = {what: [] for what in (*functions, *image)}
         for _ in range(times + 1):
             for what, (handler, environment) in functions.items():
                 # nothing is left of the start before
                 fresh = {"HOTSEAT_CACHE": tempfile.mkdtemp(dir=folder)}
                 fresh.update(environment)
                 spent[what].append(start(handler, folder, fresh))
+            for what, begin in image.items():
+                spent[what].append(begin())
         moto.kill()
     first = {w: statistics.median(t for t, _ in s[1:]) for w, s in spent.items()}
     warm = {w: statistics.median(t for _, t in s[1:]) for w, s in spent.items()}

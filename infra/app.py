@@ -1,13 +1,17 @@
 """What ``cdk`` runs: one stage of the deployment file, as stacks.
 
-``cdk deploy -c stage=prod --all``; ``-c file=...`` names another deployment file.
+``cdk deploy -c stage=prod --all``; ``-c file=...`` names another deployment file,
+``-c registry=s3://...`` a registry to hold it against first, as `hotseat check` does.
 """
 
 import sys
 from pathlib import Path
 
+from hotseat_infra.check import check, check_baked
 from hotseat_infra.deployment import DeploymentError, read
 from hotseat_infra.stage import add_stage, application
+from hotseat_registry import open_registry
+from hotseat_registry.errors import RegistryError
 
 HERE = Path(__file__).parent
 
@@ -18,8 +22,13 @@ def main() -> int:
     name = app.node.try_get_context("stage") or "dev"
     path = Path(app.node.try_get_context("file") or HERE / "deployment.toml")
     try:
-        add_stage(app, read(path, name))
-    except DeploymentError as error:
+        stage = read(path, name)
+        check_baked(stage, HERE.parent / "functions")
+        registry = app.node.try_get_context("registry")
+        if registry:
+            check(stage, open_registry(registry))
+        add_stage(app, stage)
+    except (DeploymentError, RegistryError) as error:
         print(f"hotseat: {error}", file=sys.stderr)  # noqa: T201 (a command prints)
         return 1
     app.synth()

@@ -2,12 +2,17 @@
 # Build the function's image on this machine and say how large it is: `make image`.
 #
 # Where Lambda's own base cannot be pulled, or with BASE=debian, a base with Debian's
-# Python stands in; the image is otherwise the same. MODEL names a baked version.
+# Python stands in; the image is otherwise the same. MODEL names a baked version;
+# CONTEXT is another folder than functions/, as a copy of it that `cdk` makes; PLATFORM is
+# another machine's architecture (linux/arm64), which needs qemu-user-static.
+# Beside it, in dist/, a bill of materials of what is in it (CycloneDX).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BASE=${BASE:-public.ecr.aws/lambda/python:3.13}
 MODEL=${MODEL:-none}
 NAME=${NAME:-hotseat-function}
+CONTEXT=${CONTEXT:-functions}
+PYTHON=${PYTHON:-.venv/bin/python}
 FLAGS="" EXTRA=""
 
 needs() {
@@ -49,10 +54,13 @@ for name in PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST; d
   [ -n "${!name:-}" ] && pip_settings+=(--env "$name=${!name}")
 done
 [ -f /etc/pip.conf ] && pip_settings+=(-v /etc/pip.conf:/etc/pip.conf:ro)
-podman build --quiet --isolation chroot --network host \
+podman build --quiet --isolation chroot --network host ${PLATFORM:+--platform "$PLATFORM"} \
   -v /etc/ssl/certs:/etc/ssl/certs:ro "${pip_settings[@]}" \
   --build-arg "BASE_IMAGE=$BASE" --build-arg "PIP_FLAGS=$FLAGS" \
   --build-arg "EXTRA=$EXTRA" --build-arg "BAKED=$MODEL" \
-  -t "$NAME" functions >/dev/null
+  -t "$NAME" "$CONTEXT" >/dev/null
+mkdir -p dist
+"$PYTHON" infra/sbom.py --baked "$CONTEXT/baked/$MODEL" --extra "$EXTRA" > "dist/$NAME.cdx.json"
+echo "what is in it: dist/$NAME.cdx.json"
 size() { podman image inspect --format '{{.Size}}' "$1"; }
 echo "$NAME: $(( ($(size "$NAME") - $(size "$BASE")) / 1000000 )) MB beyond its base"

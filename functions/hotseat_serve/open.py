@@ -24,6 +24,7 @@ def open_room(settings: Settings) -> Room:
     if settings.log:
         telemetry = Telemetry(
             os.environ,
+            namespace=settings.namespace,
             sample=settings.sample,
             player_key=settings.player_key,
             draw=random.SystemRandom().random,

@@ -140,10 +140,20 @@ class Room:
         """Find a route, and keep it: games ask the same few again and again."""
         acts = self._routes.get(path)
         if acts is None:
-            acts = self._find([unquote(part) for part in path.strip("/").split("/")])
+            acts = self._find(self._parts(path))
             if acts and len(self._routes) < _ROUTES:
                 self._routes[path] = acts
         return acts
+
+    def _parts(self, path: str) -> list[str]:
+        """Return a path's parts, with a route's other name as its model's own."""
+        parts = [unquote(part) for part in path.strip("/").split("/")]
+        other = self.settings.route
+        if other and parts[1:2] == ["models"] and len(parts) > 2:
+            name, mark, verb = parts[2].partition(":")
+            if name == other:
+                parts[2] = f"{self.settings.default_model}{mark}{verb}"
+        return parts
 
     def _find(self, parts: Sequence[str]) -> dict[str, Act]:  # noqa: PLR0911
         """Return what the methods of a route do; nothing where there is no route."""

@@ -22,6 +22,8 @@ class Settings:
     """What POST /model-service asks; empty: the registry's only model."""
     static: bool = False
     """The registry lies in the image: aliases are read once and never again."""
+    route: str = ""
+    """Another name under which callers ask for `default_model`; empty: none."""
     variant: str = ""
     """Which variant of each version is served; empty: the version's default."""
     refresh_seconds: float = 2.0
@@ -49,6 +51,8 @@ class Settings:
     """Of one prediction; a Lambda function has one core for each 1,769 MB."""
     log: bool = True
     """Whether each request writes its line, which is its metrics too."""
+    namespace: str = "Hotseat"
+    """Of the metrics: deployments that share an account keep theirs apart."""
     sample: float = 0.0
     """The share of requests whose inputs are logged, masked."""
     player_key: str = ""

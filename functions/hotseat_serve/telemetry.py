@@ -25,17 +25,14 @@ NAMESPACE = "Hotseat"
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 _MILLISECONDS = {"Unit": "Milliseconds"}
 _COUNT = {"Unit": "Count"}
-_REQUEST = [
-    {
-        "Namespace": NAMESPACE,
-        "Dimensions": [["model"], ["model", "version", "variant"]],
-        "Metrics": [
-            *({"Name": name, **_MILLISECONDS}
-              for name in ("latency", "load", "read", "run", "write")),
-            *({"Name": name, **_COUNT} for name in ("requests", "errors", "cold")),
-        ],
-    }
-]  # fmt: skip
+_REQUEST = {
+    "Dimensions": [["model"], ["model", "version", "variant"]],
+    "Metrics": [
+        *({"Name": name, **_MILLISECONDS}
+          for name in ("latency", "load", "read", "run", "write")),
+        *({"Name": name, **_COUNT} for name in ("requests", "errors", "cold")),
+    ],
+}  # fmt: skip
 
 
 def trace_of(headers: Mapping[str, str]) -> str | None:
@@ -55,6 +52,7 @@ class Telemetry:
 
     env: Mapping[str, str]
     write: Callable[[bytes], None] = to_stdout
+    namespace: str = NAMESPACE
     sample: float = 0.0
     player_key: str = ""
     draw: Callable[[], float] = lambda: 1.0
@@ -66,7 +64,7 @@ class Telemetry:
         line: dict[str, Any] = {
             "_aws": {
                 "Timestamp": int(self.now() * 1000),
-                "CloudWatchMetrics": _REQUEST,
+                "CloudWatchMetrics": [{"Namespace": self.namespace, **_REQUEST}],
             },
             "level": "ERROR" if answer.status >= 500 else "INFO",
             "message": "request",
@@ -105,7 +103,7 @@ class Telemetry:
     def event(self, name: str, fields: Mapping[str, Any]) -> None:
         """Write that something happened outside a request, as a metric of count 1."""
         metric = {
-            "Namespace": NAMESPACE,
+            "Namespace": self.namespace,
             "Dimensions": [["model"]],
             "Metrics": [{"Name": name, **_COUNT}],
         }

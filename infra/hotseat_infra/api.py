@@ -7,30 +7,18 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as rest
 from aws_cdk import aws_apigatewayv2 as http
 from aws_cdk import aws_certificatemanager as certificates
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_wafv2 as waf
+from aws_cdk import aws_route53 as route53
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct, IConstruct
 
-from hotseat_infra.deployment import Stage
-from hotseat_infra.function import ModelFunction
+from hotseat_infra.deployment import Api, Limits, Stage
+from hotseat_infra.firewall import Firewall
+from hotseat_infra.function import ModelFunction, retention
 from hotseat_infra.nag import accept
+from hotseat_infra.refusals import REFUSALS
 from hotseat_serve import origins
-
-_PROBLEM = "application/problem+json"
-# API Gateway's own refusals, as our problem documents: type, code, title, may one retry
-_REFUSALS = {
-    "ACCESS_DENIED": ("403", "forbidden", "The key may not ask this", False),
-    "API_CONFIGURATION_ERROR": ("500", "internal", "The service failed", True),
-    "INTEGRATION_FAILURE": ("504", "unavailable", "The model is away", True),
-    "INTEGRATION_TIMEOUT": ("504", "deadline_exceeded", "It took too long", True),
-    "INVALID_API_KEY": ("403", "forbidden", "An x-api-key is needed", False),
-    "MISSING_AUTHENTICATION_TOKEN": ("404", "not_found", "No such route", False),
-    "QUOTA_EXCEEDED": ("429", "quota_exceeded", "The day's quota is used up", False),
-    "REQUEST_TOO_LARGE": ("413", "too_large", "The body is too large", False),
-    "THROTTLED": ("429", "throttled", "Too many requests", True),
-    "WAF_FILTERED": ("403", "forbidden", "The request was filtered", False),
-}
 
 
 class RestApi(Construct):
@@ -47,14 +35,15 @@ class RestApi(Construct):
     ) -> None:
         super().__init__(scope, name)
         api = stage.api
-        log = _log(self)
+        log = _log(self, stage)
         self.api = rest.RestApi(
             self,
             "Api",
             rest_api_name=f"hotseat-{stage.name}",
             description="Hotseat: Model-as-a-Service for games",
-            # tensors go through as they are; JSON stays text
-            binary_media_types=["application/octet-stream"],
+            # all bodies go through as they are: with a list of types, an answer that
+            # is binary would be so only for who names its type first in Accept
+            binary_media_types=["*/*"],
             # a browser asks ahead without a key, so the gateway itself answers
             default_cors_preflight_options=rest.CorsOptions(
                 allow_origins=list(api.origins),
@@ -64,8 +53,9 @@ class RestApi(Construct):
             )
             if api.origins
             else None,
+            # one for all of an account's APIs: another stage may be using it
             cloud_watch_role=True,
-            cloud_watch_role_removal_policy=RemovalPolicy.DESTROY,
+            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
             endpoint_types=[rest.EndpointType.REGIONAL],
             deploy_options=rest.StageOptions(
                 stage_name=stage.name,
@@ -79,29 +69,39 @@ class RestApi(Construct):
                     request_time=True, resource_path=True, response_length=True,
                     status=True, user=False,
                 ),
-                throttling_rate_limit=api.requests_per_second * max(len(api.titles), 1),
-                throttling_burst_limit=api.burst * max(len(api.titles), 1),
+                # of all titles together
+                throttling_rate_limit=_sum(api, "requests_per_second"),
+                throttling_burst_limit=_sum(api, "burst"),
             ),
         )  # fmt: skip
         self.url = self.api.url
         self._routes(functions, default, keyed=bool(api.titles), stage=stage)
-        for kind, (status, code, title, again) in _REFUSALS.items():
-            self._refusal(kind, status, code, title, again=again,
-                          shown=bool(api.origins))  # fmt: skip
+        self._answer_ahead_as_text()
+        self._refuse(shown=bool(api.origins))
         for title in api.titles:
             self._title(title, stage)
         self._accepted(waf=api.waf, keyed=bool(api.titles))
         if api.waf:
-            self._waf(api.waf_requests_per_5_minutes)
-        if api.domain:
-            self.api.add_domain_name(
-                "Domain",
-                domain_name=api.domain,
-                certificate=certificates.Certificate.from_certificate_arn(
-                    self, "Certificate", api.certificate
-                ),
-                security_policy=rest.SecurityPolicy.TLS_1_2,
+            Firewall(
+                self,
+                "Firewall",
+                stage=self.api.deployment_stage.stage_arn,
+                limit=api.waf_requests_per_5_minutes,
             )
+        if api.domain:
+            self.url = f"https://{api.domain}/"
+            self._domain(api)
+
+    @property
+    def metrics(self) -> Mapping[str, cloudwatch.Metric]:
+        """What the door counts: requests, refusals, failures, and its milliseconds."""
+        stage = self.api.deployment_stage
+        return {
+            "requests": stage.metric_count(statistic="Sum"),
+            "4xx": stage.metric_client_error(statistic="Sum"),
+            "5xx": stage.metric_server_error(statistic="Sum"),
+            "latency": stage.metric_latency(statistic="p95"),
+        }
 
     def _routes(
         self,
@@ -114,7 +114,9 @@ class RestApi(Construct):
         """Send a model's paths to its function, and all others to the default's."""
 
         def to(name: str) -> rest.LambdaIntegration:
-            return rest.LambdaIntegration(functions[name].alias, proxy=True)
+            return rest.LambdaIntegration(
+                functions[name].alias, proxy=True, allow_test_invoke=False
+            )
 
         def open_(at: rest.IResource, name: str) -> None:
             at.add_method("ANY", to(name), api_key_required=keyed)
@@ -125,9 +127,10 @@ class RestApi(Construct):
             base = root.add_resource(version)
             open_(base, default)
             models = base.add_resource("models")
-            if version == "v1":
-                open_(models, default)
-            else:
+            open_(models, default)
+            # what no other resource takes, mood:predict and made-up names included
+            open_(models.add_resource("{proxy+}"), default)
+            if version == "v2":
                 open_(base.add_resource("{proxy+}"), default)
             for name, model in stage.models.items():
                 here = models.add_resource(model.route or name)
@@ -158,40 +161,36 @@ class RestApi(Construct):
         if not waf:
             accept(self.api, "APIG3", "the stage's deployment file leaves WAF out")
 
-    def _refusal(
-        self,
-        kind: str,
-        status: str,
-        code: str,
-        title: str,
-        *,
-        again: bool,
-        shown: bool,
-    ) -> None:
-        document = {
-            "type": f"urn:hotseat:problem:{code}",
-            "title": title,
-            "status": int(status),
-            "detail": title,
-            "code": code,
-            "retryable": again,
-        }
-        body = json.dumps(document)[:-1] + ', "request_id": "$context.requestId"}'
-        self.api.add_gateway_response(
-            kind.title().replace("_", ""),
-            type=getattr(rest.ResponseType, kind),
-            status_code=status,
-            response_headers={
-                "Content-Type": f"'{_PROBLEM}'",
-                # a refusal says nothing of anybody, so that any page may read it
-                **({"Access-Control-Allow-Origin": "'*'"} if shown else {}),
-            },
-            templates={"application/json": body},
-        )
+    def _answer_ahead_as_text(self) -> None:
+        """Keep what browsers ask ahead out of the binary types.
+
+        With all types binary, API Gateway cannot read its own mock's template and
+        answers 500 (github.com/aws/chalice/issues/1310).
+        """
+        for method in self.api.methods:
+            if method.http_method == "OPTIONS":
+                inner = method.node.default_child
+                assert isinstance(inner, rest.CfnMethod)
+                inner.add_property_override(
+                    "Integration.ContentHandling", "CONVERT_TO_TEXT"
+                )
+
+    def _refuse(self, *, shown: bool) -> None:
+        """Word what the gateway itself refuses; `shown`: to any web page."""
+        # a refusal says nothing of anybody, so that any page may read it
+        more = {"Access-Control-Allow-Origin": "'*'"} if shown else {}
+        for kind, refusal in REFUSALS.items():
+            self.api.add_gateway_response(
+                kind.title().replace("_", ""),
+                type=rest.ResponseType.of(kind),
+                status_code=str(refusal.status),
+                response_headers={**refusal.headers, **more},
+                templates={"application/json": refusal.body},
+            )
 
     def _title(self, title: str, stage: Stage) -> None:
         """Give a title its key and its share."""
-        api = stage.api
+        api, own = stage.api, stage.api.limits.get(title, Limits())
         key = self.api.add_api_key(
             f"Key-{title}", api_key_name=f"hotseat-{stage.name}-{title}"
         )
@@ -199,63 +198,30 @@ class RestApi(Construct):
             f"Plan-{title}",
             name=f"hotseat-{stage.name}-{title}",
             throttle=rest.ThrottleSettings(
-                rate_limit=api.requests_per_second, burst_limit=api.burst
+                rate_limit=own.requests_per_second or api.requests_per_second,
+                burst_limit=own.burst or api.burst,
             ),
-            quota=rest.QuotaSettings(limit=api.daily_quota, period=rest.Period.DAY),
+            quota=rest.QuotaSettings(
+                limit=own.daily_quota or api.daily_quota, period=rest.Period.DAY
+            ),
         )
         plan.add_api_stage(stage=self.api.deployment_stage)
         plan.add_api_key(key)
 
-    def _waf(self, limit: int) -> None:
-        """Turn away addresses that ask too often, and what AWS knows to be bad."""
-
-        def seen(name: str) -> waf.CfnWebACL.VisibilityConfigProperty:
-            return waf.CfnWebACL.VisibilityConfigProperty(
-                cloud_watch_metrics_enabled=True,
-                metric_name=name,
-                sampled_requests_enabled=False,  # samples would keep what players say
-            )
-
-        acl = waf.CfnWebACL(
-            self,
-            "Waf",
-            scope="REGIONAL",
-            default_action=waf.CfnWebACL.DefaultActionProperty(allow={}),
-            visibility_config=seen("hotseat"),
-            rules=[
-                waf.CfnWebACL.RuleProperty(
-                    name="too-often",
-                    priority=0,
-                    action=waf.CfnWebACL.RuleActionProperty(block={}),
-                    statement=waf.CfnWebACL.StatementProperty(
-                        rate_based_statement=waf.CfnWebACL.RateBasedStatementProperty(
-                            limit=limit, aggregate_key_type="IP"
-                        )
-                    ),
-                    visibility_config=seen("too-often"),
-                ),
-                waf.CfnWebACL.RuleProperty(
-                    name="known-bad",
-                    priority=1,
-                    override_action=waf.CfnWebACL.OverrideActionProperty(none={}),
-                    statement=waf.CfnWebACL.StatementProperty(
-                        managed_rule_group_statement=(
-                            waf.CfnWebACL.ManagedRuleGroupStatementProperty(
-                                vendor_name="AWS",
-                                name="AWSManagedRulesAmazonIpReputationList",
-                            )
-                        )
-                    ),
-                    visibility_config=seen("known-bad"),
-                ),
-            ],
+    def _domain(self, api: Api) -> None:
+        """Answer under a name of one's own."""
+        name = self.api.add_domain_name(
+            "Domain",
+            domain_name=api.domain,
+            certificate=certificates.Certificate.from_certificate_arn(
+                self, "Certificate", api.certificate
+            ),
+            security_policy=rest.SecurityPolicy.TLS_1_2,
         )
-        waf.CfnWebACLAssociation(
-            self,
-            "WafOnApi",
-            resource_arn=self.api.deployment_stage.stage_arn,
-            web_acl_arn=acl.attr_arn,
-        )
+        _record(
+            self, api, name.domain_name_alias_domain_name,
+            name.domain_name_alias_hosted_zone_id,
+        )  # fmt: skip
 
 
 class HttpApi(Construct):
@@ -291,7 +257,7 @@ class HttpApi(Construct):
             if stage.api.origins
             else None,
         )
-        log = _log(self)
+        log = _log(self, stage)
         self.stage = http.HttpStage(
             self,
             "Stage",
@@ -329,15 +295,67 @@ class HttpApi(Construct):
                         _accept_open(route_made)
         _accept_open(self.api)
         self.url = self.stage.url
+        if stage.api.domain:
+            self.url = f"https://{stage.api.domain}/"
+            self._domain(stage.api)
+
+    @property
+    def metrics(self) -> Mapping[str, cloudwatch.Metric]:
+        """What the door counts: requests, refusals, failures, and its milliseconds."""
+        stage = self.stage
+        return {
+            "requests": stage.metric_count(statistic="Sum"),
+            "4xx": stage.metric_client_error(statistic="Sum"),
+            "5xx": stage.metric_server_error(statistic="Sum"),
+            "latency": stage.metric_latency(statistic="p95"),
+        }
+
+    def _domain(self, api: Api) -> None:
+        """Answer under a name of one's own."""
+        name = http.DomainName(
+            self,
+            "Domain",
+            domain_name=api.domain,
+            certificate=certificates.Certificate.from_certificate_arn(
+                self, "Certificate", api.certificate
+            ),
+        )
+        http.ApiMapping(
+            self, "Mapping", api=self.api, domain_name=name, stage=self.stage
+        )
+        _record(self, api, name.regional_domain_name, name.regional_hosted_zone_id)
 
 
-def _log(scope: Construct) -> logs.LogGroup:
+def _log(scope: Construct, stage: Stage) -> logs.LogGroup:
     """Return where the door's own access log goes."""
     return logs.LogGroup(
         scope,
         "Log",
-        retention=logs.RetentionDays.ONE_MONTH,
+        retention=retention(stage.log_days),
         removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def _sum(api: Api, limit: str) -> int:
+    """Return what all titles together may ask for; of an API without keys, its own."""
+    usual = getattr(api, limit)
+    shares = [getattr(api.limits.get(t), limit, None) or usual for t in api.titles]
+    return sum(shares) or usual
+
+
+def _record(scope: Construct, api: Api, target: str, zone: str) -> None:
+    """Lead the API's name to it, where the zone is ours."""
+    if not api.zone:
+        return
+    route53.CfnRecordSet(
+        scope,
+        "Record",
+        hosted_zone_id=api.zone,
+        name=api.domain,
+        type="A",
+        alias_target=route53.CfnRecordSet.AliasTargetProperty(
+            dns_name=target, hosted_zone_id=zone
+        ),
     )
 
 

@@ -5,9 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from hotseat_infra.check import check as hold
-from hotseat_infra.check import keys
-from hotseat_infra.cost import PRICES, Traffic, compare, prices
+from hotseat_infra.check import keys, measured
+from hotseat_infra.cost import PRICES, Bill, Speed, compare, prices, shared
 from hotseat_infra.deployment import DeploymentError, read
+from hotseat_infra.traffic import SHAPES, Traffic, shape
 from hotseat_registry.verbs.command import (
     DONE,
     Run,
@@ -71,22 +72,30 @@ def _check(arguments: argparse.Namespace) -> int:
 def cost(parser: argparse.ArgumentParser) -> Run:
     """Say what a stage costs a month, and what other ways would."""
     parser.description = (
-        "Compute the monthly bill of a stage from its deployment file, measured "
-        "milliseconds and the traffic, and compare memory sizes, a function kept warm, "
-        "SnapStart and rented machines."
+        "Compute the monthly bill of a stage from its deployment file, the measured "
+        "milliseconds of its models and the traffic, and compare memory sizes, a "
+        "function kept warm, SnapStart and machines that are always on."
     )
-    parser.epilog = "example: hotseat cost --stage prod --requests 10e6 --ms 4"
+    parser.epilog = "example: hotseat cost --stage prod --requests 10e6 --shape evening"
     _add(parser)
+    add_registry(parser)
     parser.add_argument(
         "--requests", type=float, default=1e6, help="a month, a model (default: 1e6)"
     )
     parser.add_argument(
-        "--ms", type=float, default=5.0,
-        help="of one request on one core, as `make bench` measures (default: 5)",
+        "--shape", default="flat", metavar="NAME|FILE",
+        help=f"{', '.join(SHAPES)}, or a JSON list with a number for each hour of a "
+        "day or a week (default: flat)",
     )  # fmt: skip
     parser.add_argument(
-        "--cold-share", type=float, default=0.001, help="default: 0.001"
-    )
+        "--ms", type=float,
+        help="of one prediction on one core (default: as the registry's version says, "
+        "which was measured when it was published)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cold-ms", type=float, default=600.0,
+        help="of a cold start on one core (default: 600)",
+    )  # fmt: skip
     parser.add_argument(
         "--prices", type=Path, default=PRICES, help="another table of prices"
     )
@@ -97,38 +106,60 @@ def cost(parser: argparse.ArgumentParser) -> Run:
 def _cost(arguments: argparse.Namespace) -> int:
     stage = read(arguments.file, arguments.stage)
     table = prices(arguments.prices)
-    traffic = Traffic(arguments.requests, arguments.ms, arguments.cold_share)
-    bills = {
-        name: compare(model, stage.api.kind, traffic, table)
-        for name, model in stage.models.items()
-    }
+    traffic = Traffic(arguments.requests, shape(arguments.shape))
+    speeds, bills = {}, {}
+    for name, model in stage.models.items():
+        warm = arguments.ms
+        if warm is None:
+            warm = measured(name, model, registry(arguments))
+        speeds[name] = Speed(warm, arguments.cold_ms)
+        bills[name] = compare(model, stage.api.kind, traffic, speeds[name], table)
+    rest = shared(stage, traffic.requests * len(stage.models), table)
+    total = rest.total + sum(items[0].total for items in bills.values())
     if arguments.json:
         return print_json(
             {
-                name: [{**asdict(item), "total": item.total} for item in items]
-                for name, items in bills.items()
+                "models": {n: [_plain(i) for i in items] for n, items in bills.items()},
+                "shared": _plain(rest),
+                "total": total,
+                "budget": stage.monthly_budget_usd,
+                "prices": {"region": table["region"], "date": str(table["date"])},
             }
         )
+    print(
+        f"{traffic.requests:,.0f} requests a month and model, {arguments.shape}; "
+        f"dollars by list price, {table['region']}, {table['date']}"
+    )
     for name, items in bills.items():
-        print(
-            f"{name}: {traffic.requests:,.0f} requests a month, "
-            f"{traffic.milliseconds:g} ms on one core; dollars, list prices of "
-            f"{table['region']}, {table['date']}"
-        )
+        print(f"\n{name}: {speeds[name].warm:.3g} ms a prediction on one core")
+        most = max(item.total for item in items)
         print_table(
-            ("way", "ms", "a month", "of it"),
+            ("way", "ms", "cold of 1,000", "a month", "", "of it"),
             (
                 (
                     item.what,
                     f"{item.milliseconds:.1f}",
+                    f"{item.cold:.2g}",
                     f"{item.total:,.2f}",
-                    ", ".join(
-                        f"{k} {v:,.2f}" for k, v in item.parts.items() if v >= 0.005
-                    ),
+                    "\u2588" * max(1, round(16 * item.total / most)),
+                    _largest(item),
                 )
                 for item in items
             ),
         )
-    if any(model.schedule for model in stage.models.values()):
-        print("hours that a schedule keeps functions warm are not counted")
+    print(f"\nshared by the stage: {rest.total:,.2f} ({_largest(rest)})")
+    print(
+        f"{stage.name} as deployed: {total:,.2f} a month; its budget is "
+        f"{stage.monthly_budget_usd:,.2f}"
+    )
     return DONE
+
+
+def _plain(item: Bill) -> dict[str, object]:
+    return {**asdict(item), "total": item.total}
+
+
+def _largest(item: Bill) -> str:
+    """Name the parts that matter, the largest first."""
+    parts = sorted(item.parts.items(), key=lambda part: -part[1])
+    return ", ".join(f"{n} {value:,.2f}" for n, value in parts[:4] if value >= 0.005)

@@ -1,39 +1,21 @@
-"""The deployment file, read strictly: a wrong word is an error that names it.
+"""The deployment file as values; `strict` reads it, `bounds` says what goes together.
 
 Nothing here knows AWS's library; what is checked against a registry is in `check`.
+Each field's description is its line in docs/deployment.md.
 """
 
-import dataclasses
-import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_type_hints
 
-MEMORY_MB = (128, 10_240)
-"""What Lambda gives (docs.aws.amazon.com, "Lambda quotas")."""
-TIMEOUT_S = (1, 29)
-"""API Gateway waits no longer for an answer, unless its quota was raised."""
-CANARIES = (
-    "ALL_AT_ONCE",
-    "CANARY_10_PERCENT_5_MINUTES",
-    "CANARY_10_PERCENT_10_MINUTES",
-    "CANARY_10_PERCENT_15_MINUTES",
-    "CANARY_10_PERCENT_30_MINUTES",
-    "LINEAR_10_PERCENT_EVERY_1_MINUTE",
-    "LINEAR_10_PERCENT_EVERY_2_MINUTES",
-    "LINEAR_10_PERCENT_EVERY_3_MINUTES",
-    "LINEAR_10_PERCENT_EVERY_10_MINUTES",
-)
-"""How CodeDeploy shifts requests to a new image; its own predefined ways."""
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?")
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?")
+from hotseat_infra import bounds
+from hotseat_infra.errors import DeploymentError
+from hotseat_infra.strict import known, made
 
-
-class DeploymentError(Exception):
-    """The deployment file, or what it asks for, cannot be deployed."""
+__all__ = [
+    "Alarms", "Api", "DeploymentError", "Limits", "Model", "Schedule", "Stage", "read",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,44 +23,103 @@ class Alarms:
     """When an operator is told, and a canary is taken back."""
 
     p95_ms: int = 250
-    """Of the function's own time, over five minutes."""
+    """Milliseconds in the function within which 95 of 100 requests are answered."""
     error_percent: float = 1.0
-    """Of requests answered with a 5xx, over five minutes."""
+    """Share of requests answered with a 5xx."""
+    throttled: int = 1
+    """Requests turned away for want of concurrency; tells, but takes no canary back."""
+    minutes: int = 5
+    """Over how long each is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Provisioned concurrency by the clock (UTC)."""
+    """More provisioned concurrency for some hours of the week."""
 
-    up: str
-    """An AWS cron expression: ``cron(0 16 ? * FRI-SUN *)``."""
-    down: str
     concurrency: int
+    """Kept warm in these hours; outside them, `provisioned_concurrency`."""
+    from_hour: int
+    """0 to 23."""
+    to_hour: int
+    """0 to 23; not after `from_hour`: the next day's."""
+    days: tuple[str, ...] = bounds.DAYS
+    """On which the hours begin: mon, tue, wed, thu, fri, sat, sun."""
+    timezone: str = "UTC"
+    """Of the hours, as in the IANA database: Europe/Berlin."""
+
+    @property
+    def begins(self) -> str:
+        """When it begins, as AWS's cron expression."""
+        return _cron(self.from_hour, self.days)
+
+    @property
+    def ends(self) -> str:
+        """When it ends, as AWS's cron expression."""
+        if self.to_hour > self.from_hour:
+            return _cron(self.to_hour, self.days)
+        after = [bounds.DAYS[(bounds.DAYS.index(day) + 1) % 7] for day in self.days]
+        return _cron(self.to_hour, after)
+
+    @property
+    def hours(self) -> frozenset[int]:
+        """The hours of the week that it covers, Monday's first being 0."""
+        length = (self.to_hour - self.from_hour) % 24 or 24
+        starts = [24 * bounds.DAYS.index(day) + self.from_hour for day in self.days]
+        return frozenset((s + h) % 168 for s in starts for h in range(length))
+
+
+def _cron(hour: int, days: Iterable[str]) -> str:
+    return f"cron(0 {hour} ? * {','.join(day.upper() for day in days)} *)"
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model's function."""
+    """One model's function; the table's name is the model's in the registry."""
 
     mode: str = "dynamic"
     """static: the version lies in the image; dynamic: the function follows an alias."""
     alias: str = "live"
+    """Followed by a dynamic deployment."""
     version: int | None = None
+    """Of a static deployment."""
     variant: str = ""
-    memory_mb: int = 1024
-    timeout_s: int = 10
-    reserved_concurrency: int | None = None
-    provisioned_concurrency: int = 0
-    schedule: Schedule | None = None
-    snapstart: bool = False
-    canary: str = "ALL_AT_ONCE"
-    architecture: str = "arm64"
-    refresh_seconds: float = 2.0
+    """Which variant of the version is served; empty: the version's default."""
     route: str = ""
-    """Its place in the API; empty: the model's name."""
+    """Its place in the API, /v1/models/ROUTE; empty: the model's name."""
     downloads: bool = False
     """Whether games may fetch its versions, to answer when the service is away."""
+    memory_mb: int = 1024
+    """128 to 10,240; 1,769 are one whole core."""
+    timeout_s: int = 10
+    """1 to 29 seconds."""
+    architecture: str = "arm64"
+    """arm64 or x86_64."""
+    reserved_concurrency: int | None = None
+    """At most this many at once, and as many kept free for it in the account."""
+    provisioned_concurrency: int = 0
+    """Kept warm at all hours."""
+    schedule: Schedule | None = None
+    """More of them in some hours."""
+    snapstart: bool = False
+    """Start from a snapshot; not verified on AWS with this image yet."""
+    canary: str = "ALL_AT_ONCE"
+    """How CodeDeploy shifts requests to a new image; its own predefined steps."""
+    refresh_seconds: float = 2.0
+    """How long a dynamic deployment believes its alias."""
     alarms: Alarms = field(default_factory=Alarms)
+    """When an operator is told, and a canary is taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one title may ask for; what is left out is the API's own."""
+
+    requests_per_second: int | None = None
+    """Over time."""
+    burst: int | None = None
+    """At once."""
+    daily_quota: int | None = None
+    """Requests a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +129,29 @@ class Api:
     kind: str = "rest"
     """rest: keys, plans, throttling by title, WAF; http: cheaper, without them."""
     titles: tuple[str, ...] = ()
+    """Games that may ask: each gets an API key and a usage plan. Empty: no key."""
     requests_per_second: int = 50
-    """Of one title."""
+    """Of each title, over time."""
     burst: int = 100
+    """Of each title, at once."""
     daily_quota: int = 100_000
+    """Requests a day of each title."""
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    """A title's own, where it needs others: [stages.prod.api.limits.demo-game]."""
+    max_body_bytes: int = 6_000_000
+    """Of one request, unpacked; Lambda itself takes 6 MB, API Gateway 10."""
     waf: bool = False
+    """A firewall: addresses that ask too often, and those that AWS knows to be bad."""
     waf_requests_per_5_minutes: int = 10_000
     """Of one address; whoever asks more often is turned away."""
     origins: tuple[str, ...] = ()
     """Web pages that may ask, as ``https://game.example``; ``*`` alone: any page."""
     domain: str = ""
+    """The API's own name: models.example.com."""
     certificate: str = ""
-    """ARN, in the stage's region."""
+    """ARN of the name's certificate, in the stage's region."""
+    zone: str = ""
+    """Id of the Route 53 zone in which the name's record is made; empty: none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +160,27 @@ class Stage:
 
     name: str
     region: str
+    """An AWS region: eu-west-1."""
     alarm_email: str
+    """Where alarms and the budget's warnings go."""
     models: Mapping[str, Model]
+    """[stages.prod.models.NAME], one a function."""
     api: Api = field(default_factory=Api)
+    """The door."""
     account: str = ""
+    """Twelve digits; empty: the one of the credentials."""
     registry: str = ""
     """s3://bucket/prefix of a registry that is there already; empty: its own."""
+    registry_key: str = ""
+    """ARN of that registry's KMS key, where its bucket has one of its own."""
     trust: tuple[str, ...] = ()
     """Public keys in functions/trust; only what one of them signed is served."""
     default_model: str = ""
     """What POST /model-service asks; empty: the only model."""
     log_days: int = 30
+    """Days that logs are kept; one of CloudWatch's own steps."""
     monthly_budget_usd: float = 50.0
+    """A mail at 80 and 100 percent of it."""
     keep_registry: bool = True
     """Whether the bucket survives `cdk destroy`."""
 
@@ -133,154 +194,16 @@ def read(path: Path, stage: str) -> Stage:
         raise DeploymentError(f"no deployment file {path}") from None
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise DeploymentError(f"{path}: {error}") from None
-    _known(whole, {"stages"}, str(path))
+    known(whole, {"stages"}, str(path))
     stages = whole.get("stages", {})
     if stage not in stages:
-        known = ", ".join(stages) or "none"
-        raise DeploymentError(f"{path}: no stage {stage!r}; there are: {known}")
-    if not _NAME.fullmatch(stage):
-        raise DeploymentError(
-            f"{path}: a stage is named with a-z, 0-9 and -: {stage!r}"
-        )
+        there = ", ".join(stages) or "none"
+        raise DeploymentError(f"{path}: no stage {stage!r}; there are: {there}")
     where = f"{path}, stages.{stage}"
-    found = _made(Stage, {"name": stage, **stages[stage]}, where)
-    _check(found, where)
+    if "name" in stages[stage]:
+        raise DeploymentError(
+            f"{where}: name is the table's own, {stage}: leave it out"
+        )
+    found = made(Stage, {"name": stage, **stages[stage]}, where)
+    bounds.check(found, where)
     return found
-
-
-T = TypeVar("T")
-
-
-def _made(kind: type[T], given: Any, where: str) -> T:
-    """Make a value of what a table says; every key has to be one of its fields."""
-    if not isinstance(given, dict):
-        raise DeploymentError(f"{where} has to be a table")
-    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    _known(given, set(fields), where)
-    hints = get_type_hints(kind)
-    values = {}
-    for name, item in fields.items():
-        if name in given:
-            values[name] = _value(hints[name], given[name], f"{where}.{name}")
-        elif (
-            item.default is dataclasses.MISSING
-            and item.default_factory is dataclasses.MISSING
-        ):
-            raise DeploymentError(f"{where}: {name} is missing")
-    return kind(**values)
-
-
-def _value(hint: Any, given: Any, where: str) -> Any:
-    if isinstance(hint, UnionType):
-        hint = next(kind for kind in get_args(hint) if kind is not type(None))
-    if dataclasses.is_dataclass(hint):
-        return _made(hint, given, where)  # type: ignore[arg-type]
-    if hint == Mapping[str, Model]:
-        if not isinstance(given, dict):
-            raise DeploymentError(f"{where} has to be a table of models")
-        return {
-            name: _made(Model, item, f"{where}.{name}") for name, item in given.items()
-        }
-    if hint == tuple[str, ...]:
-        if not isinstance(given, list) or not all(type(x) is str for x in given):
-            raise DeploymentError(f"{where} has to be a list of strings")
-        return tuple(given)
-    if hint is float and type(given) in {int, float}:
-        return float(given)
-    if type(given) is not hint:
-        raise DeploymentError(f"{where} has to be {_WORDS[hint]}, not {given!r}")
-    return given
-
-
-_WORDS = {
-    str: "a string", int: "a whole number", float: "a number", bool: "true or false",
-}  # fmt: skip
-
-
-def _known(given: Mapping[str, Any], known: set[str], where: str) -> None:
-    for name in given:
-        if name not in known:
-            raise DeploymentError(
-                f"{where}: {name!r} is not known; there are: {', '.join(sorted(known))}"
-            )
-
-
-def _check(stage: Stage, where: str) -> None:
-    """Check what goes together, and what AWS allows."""
-    if not stage.models:
-        raise DeploymentError(f"{where}: it has no models")
-    routes: dict[str, str] = {}
-    for name, model in stage.models.items():
-        here = f"{where}.models.{name}"
-        if not _NAME.fullmatch(name):
-            raise DeploymentError(f"{here}: a model is named with a-z, 0-9 and -")
-        _check_model(model, here)
-        route = model.route or name
-        if route in routes:
-            raise DeploymentError(
-                f"{here}: the route {route!r} is that of {routes[route]} already"
-            )
-        routes[route] = name
-    if stage.default_model and stage.default_model not in stage.models:
-        raise DeploymentError(
-            f"{where}.default_model: {stage.default_model!r} is none of the models"
-        )
-    if len(stage.models) > 1 and not stage.default_model:
-        raise DeploymentError(
-            f"{where}: it has several models: say which one POST /model-service asks, "
-            "default_model = ..."
-        )
-    _check_api(stage.api, f"{where}.api")
-
-
-def _check_api(api: Api, here: str) -> None:
-    _one_of(api.kind, ("rest", "http"), f"{here}.kind")
-    if api.kind == "http" and (api.titles or api.waf):
-        raise DeploymentError(
-            f"{here}: an HTTP API has no keys, usage plans or WAF: "
-            'take kind = "rest", or leave titles and waf out'
-        )
-    for origin in api.origins:
-        if origin != "*" and not _ORIGIN.fullmatch(origin):
-            raise DeploymentError(
-                f"{here}.origins: {origin!r} is no origin such as "
-                "https://game.example, without a path"
-            )
-    if bool(api.domain) != bool(api.certificate):
-        raise DeploymentError(f"{here}: domain and certificate go together")
-
-
-def _check_model(model: Model, here: str) -> None:
-    _one_of(model.mode, ("static", "dynamic"), f"{here}.mode")
-    _one_of(model.canary, CANARIES, f"{here}.canary")
-    _one_of(model.architecture, ("arm64", "x86_64"), f"{here}.architecture")
-    _within(model.memory_mb, MEMORY_MB, f"{here}.memory_mb")
-    _within(model.timeout_s, TIMEOUT_S, f"{here}.timeout_s")
-    if model.mode == "static" and model.version is None:
-        raise DeploymentError(f"{here}: a static deployment names its version")
-    if model.mode == "dynamic" and model.version is not None:
-        raise DeploymentError(
-            f"{here}: a dynamic deployment follows its alias; for a fixed version, "
-            'mode = "static"'
-        )
-    provisioned = model.provisioned_concurrency or model.schedule
-    if model.snapstart and provisioned:
-        raise DeploymentError(
-            f"{here}: Lambda has SnapStart or provisioned concurrency, not both"
-        )
-    limit = model.reserved_concurrency
-    if limit is not None and model.provisioned_concurrency > limit:
-        raise DeploymentError(
-            f"{here}: provisioned_concurrency is more than reserved_concurrency"
-        )
-
-
-def _one_of(given: str, known: tuple[str, ...], where: str) -> None:
-    if given not in known:
-        raise DeploymentError(f"{where}: {given!r} is not one of {', '.join(known)}")
-
-
-def _within(given: int, bounds: tuple[int, int], where: str) -> None:
-    low, high = bounds
-    if not low <= given <= high:
-        raise DeploymentError(f"{where}: {given} is not between {low} and {high}")

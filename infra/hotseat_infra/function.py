@@ -1,8 +1,9 @@
 """One model's function: image, alias, canary, alarms."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, TimeZone
 from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
@@ -19,11 +20,15 @@ from hotseat_serve.settings import Settings
 
 IMAGE = Path(__file__).parents[2] / "functions"
 ALIAS = "live"
-NAMESPACE = "Hotseat"
 
 
 class ModelFunction(Construct):
-    """Serves one model behind `alias`; `alarms` are what takes a canary back."""
+    """Serves one model behind `alias`, and reads of the registry what `reads` names.
+
+    `alarms` wake an operator; all but the last, throttling, take a canary back: that
+    one says nothing of the new code. There is no dead-letter queue, as nothing calls
+    the function asynchronously: API Gateway waits, and whoever asked is told.
+    """
 
     def __init__(
         self,
@@ -34,15 +39,18 @@ class ModelFunction(Construct):
         model: Model,
         registry: RegistryBucket | None,
         uri: str,
+        reads: Sequence[str],
     ) -> None:
         super().__init__(scope, name)
-        self.memory_mb = model.memory_mb
+        self.model = model
+        self.namespace = f"Hotseat/{stage.name}"
         static = model.mode == "static"
+        baked = name if static else "none"
         arm = model.architecture == "arm64"
         log = logs.LogGroup(
             self,
             "Log",
-            retention=_retention(stage.log_days),
+            retention=retention(stage.log_days),
             removal_policy=RemovalPolicy.DESTROY,
         )
         self.role = iam.Role(
@@ -55,7 +63,10 @@ class ModelFunction(Construct):
         settings = Settings(
             registry="file:///var/task/registry" if static else uri,
             default_model=name,
+            route=model.route,
             static=static,
+            max_body_bytes=stage.api.max_body_bytes,
+            namespace=self.namespace,
             variant=model.variant,
             refresh_seconds=model.refresh_seconds,
             origins=",".join(stage.api.origins),
@@ -73,7 +84,9 @@ class ModelFunction(Construct):
             "Function",
             code=lambda_.DockerImageCode.from_image_asset(
                 str(IMAGE),
-                build_args={"BAKED": name if static else "none"},
+                build_args={"BAKED": baked},
+                # what is baked for another function makes no new image of this one
+                exclude=["baked/*", f"!baked/{baked}"],
                 platform=(
                     assets.Platform.LINUX_ARM64 if arm else assets.Platform.LINUX_AMD64
                 ),
@@ -96,9 +109,9 @@ class ModelFunction(Construct):
         )
         if not static:
             if registry is None:
-                grant_read(self.role, uri)
+                grant_read(self.role, uri, *reads, key=stage.registry_key)
             else:
-                registry.grant_read(self.role)
+                registry.grant_read(self.role, *reads)
         self.alias = lambda_.Alias(
             self,
             "Alias",
@@ -107,13 +120,18 @@ class ModelFunction(Construct):
             provisioned_concurrent_executions=(model.provisioned_concurrency or None),
         )
         self._scale(model)
-        self.alarms = self._alarms(name, model)
+        self.alarms = self._alarms(model)
         group = codedeploy.LambdaDeploymentGroup(
             self,
             "Deployment",
             alias=self.alias,
             deployment_config=getattr(codedeploy.LambdaDeploymentConfig, model.canary),
-            alarms=list(self.alarms),
+            alarms=list(self.alarms[:-1]),
+            auto_rollback=codedeploy.AutoRollbackConfig(
+                failed_deployment=True,
+                stopped_deployment=True,
+                deployment_in_alarm=True,
+            ),
         )
         accept(
             self.role, "IAM5[Resource::*]", "X-Ray's PutTraceSegments has no resources"
@@ -125,58 +143,73 @@ class ModelFunction(Construct):
             "CodeDeploy's own role; AWS keeps it as narrow as the service needs",
         )
 
-    def _scale(self, model: Model) -> None:
-        """Provisioned concurrency by the clock."""
-        if model.schedule is None:
-            return
-        target = self.alias.add_auto_scaling(
-            min_capacity=0, max_capacity=model.schedule.concurrency
+    def metric(
+        self,
+        name: str,
+        statistic: str,
+        period: Duration,
+        *,
+        label: str | None = None,
+        color: str | None = None,
+    ) -> cloudwatch.Metric:
+        """Return what the service itself counts of this model (docs/serving.md)."""
+        return cloudwatch.Metric(
+            namespace=self.namespace,
+            metric_name=name,
+            dimensions_map={"model": self.node.id},
+            statistic=statistic,
+            period=period,
+            label=label,
+            color=color,
         )
+
+    def _scale(self, model: Model) -> None:
+        """More provisioned concurrency in the schedule's hours."""
+        schedule = model.schedule
+        if schedule is None:
+            return
+        usual = model.provisioned_concurrency
+        most = max(usual, schedule.concurrency)
+        target = self.alias.add_auto_scaling(min_capacity=0, max_capacity=most)
         for name, when, count in (
-            ("Up", model.schedule.up, model.schedule.concurrency),
-            ("Down", model.schedule.down, 0),
+            ("Up", schedule.begins, schedule.concurrency),
+            ("Down", schedule.ends, usual),
         ):
             target.scale_on_schedule(
                 name,
                 schedule=scaling.Schedule.expression(when),
+                time_zone=TimeZone.of(schedule.timezone),
                 min_capacity=count,
                 max_capacity=count,
             )
 
-    def _alarms(self, name: str, model: Model) -> tuple[cloudwatch.Alarm, ...]:
+    def _alarms(self, model: Model) -> tuple[cloudwatch.Alarm, ...]:
         """Return what an operator is woken for."""
-        five = Duration.minutes(5)
-        slow = cloudwatch.Metric(
-            namespace=NAMESPACE,
-            metric_name="latency",
-            dimensions_map={"model": name},
-            statistic="p95",
-            period=five,
-        )
+        limits = model.alarms
+        period = Duration.minutes(limits.minutes)
+
+        # what the function itself answers with a 5xx, and what crashed it or ran out
+        # of time before it could answer
         share = cloudwatch.MathExpression(
-            expression="100 * (failed + crashed) / MAX([asked, 1])",
+            expression="IF(asked > 0, 100 * (FILL(failed, 0) + crashed) / asked, 0)",
             using_metrics={
-                "failed": cloudwatch.Metric(
-                    namespace=NAMESPACE, metric_name="errors",
-                    dimensions_map={"model": name}, statistic="Sum", period=five,
-                ),
-                "crashed": self.alias.metric_errors(period=five),
-                "asked": self.alias.metric_invocations(period=five),
+                "failed": self.metric("errors", "Sum", period),
+                "crashed": self.alias.metric_errors(period=period),
+                "asked": self.alias.metric_invocations(period=period),
             },
             label="errors, percent",
-            period=five,
-        )  # fmt: skip
-        away = cloudwatch.Metric(
-            namespace=NAMESPACE,
-            metric_name="registry_refused",
-            dimensions_map={"model": name},
-            statistic="Sum",
-            period=five,
+            period=period,
         )
+        slow = self.metric("latency", "p95", period)
+        refused = self.metric("registry_refused", "Sum", period)
+        throttled = self.alias.metric_throttles(period=period)
         return (
-            self._alarm("Slow", slow, model.alarms.p95_ms, "is slower than agreed"),
-            self._alarm("Failing", share, model.alarms.error_percent, "answers 5xx"),
-            self._alarm("Refused", away, 1, "refused a new version"),
+            self._alarm("Slow", slow, limits.p95_ms, "is slower than agreed"),
+            self._alarm("Failing", share, limits.error_percent, "answers 5xx"),
+            self._alarm("Refused", refused, 1, "refused a new version"),
+            self._alarm(
+                "Throttled", throttled, limits.throttled, "turned requests away"
+            ),
         )
 
     def _alarm(
@@ -192,17 +225,23 @@ class ModelFunction(Construct):
                 cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
             ),
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=f"Hotseat: {self.node.id} {says}. docs/operators.md",
+            alarm_description=(
+                f"Hotseat: {self.node.id} {says}. docs/operators.md, drill 5"
+            ),
         )
 
 
-def _retention(days: int) -> logs.RetentionDays:
-    """Return the shortest retention that CloudWatch has and that is long enough."""
-    known = {
-        1: "ONE_DAY", 3: "THREE_DAYS", 5: "FIVE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS",
-        30: "ONE_MONTH", 60: "TWO_MONTHS", 90: "THREE_MONTHS", 180: "SIX_MONTHS",
-        365: "ONE_YEAR",
-    }  # fmt: skip
-    enough = min((d for d in known if d >= days), default=365)
-    found: logs.RetentionDays = getattr(logs.RetentionDays, known[enough])
+def retention(days: int) -> logs.RetentionDays:
+    """Return CloudWatch's name for so many days."""
+    found: logs.RetentionDays = getattr(logs.RetentionDays, _RETENTION[days])
     return found
+
+
+_RETENTION = {
+    1: "ONE_DAY", 3: "THREE_DAYS", 5: "FIVE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS",
+    30: "ONE_MONTH", 60: "TWO_MONTHS", 90: "THREE_MONTHS", 120: "FOUR_MONTHS",
+    150: "FIVE_MONTHS", 180: "SIX_MONTHS", 365: "ONE_YEAR", 400: "THIRTEEN_MONTHS",
+    545: "EIGHTEEN_MONTHS", 731: "TWO_YEARS", 1096: "THREE_YEARS", 1827: "FIVE_YEARS",
+    2192: "SIX_YEARS", 2557: "SEVEN_YEARS", 2922: "EIGHT_YEARS", 3288: "NINE_YEARS",
+    3653: "TEN_YEARS",
+}  # fmt: skip

@@ -1,5 +1,7 @@
 """The bucket that is the registry, and who may do what in it."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -86,17 +88,16 @@ class RegistryBucket(Construct):
         )
         self._allow(self.operator, ["s3:DeleteObject"], "blobs/*", "garbage/*")
 
-    def grant_read(self, role: iam.Role) -> None:
-        """Let a role list and get below the prefix, and nothing else."""
+    def grant_read(self, role: iam.Role, *models: str) -> None:
+        """Let a role list and get what belongs to these models, or to all of them."""
         home, there = Stack.of(self), Stack.of(role)
         arn = self.bucket.bucket_arn
         named = f"<{self._logical}.Arn>"
         if there is not home:  # exported here, so that the finding's name is known
             arn = home.export_value(arn)
             named = there.resolve(arn)["Fn::ImportValue"]
-        _allow_reading(role, arn, PREFIX)
+        _allow_reading(role, arn, named, PREFIX, models)
         self.key.grant(role, "kms:Decrypt")
-        accept(role, f"IAM5[Resource::{named}/{PREFIX}/*]", _OBJECTS)
 
     def _allow(self, role: iam.Role, actions: list[str], *keys: str) -> None:
         for key in keys:
@@ -132,30 +133,42 @@ class RegistryBucket(Construct):
         )
 
 
-def grant_read(role: iam.Role, uri: str) -> None:
+def grant_read(role: iam.Role, uri: str, *models: str, key: str) -> None:
     """Let a role read a registry that is there already, by its ``s3://`` address.
 
-    Its key, where it has one of its own, has to allow the role itself.
+    `key` is the ARN of the bucket's own key; empty where it has none.
     """
+    if key:
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key])
+        )
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-    prefix = prefix.strip("/")
     arn = f"arn:{Aws.PARTITION}:s3:::{bucket}"
-    _allow_reading(role, arn, prefix)
-    below = f"{prefix}/*" if prefix else "*"
-    accept(
-        role, f"IAM5[Resource::arn:<AWS::Partition>:s3:::{bucket}/{below}]", _OBJECTS
-    )
+    named = f"arn:<AWS::Partition>:s3:::{bucket}"
+    _allow_reading(role, arn, named, prefix.strip("/"), models)
 
 
-def _allow_reading(role: iam.Role, arn: str, prefix: str) -> None:
-    below = f"{prefix}/*" if prefix else "*"
+def _allow_reading(
+    role: iam.Role, arn: str, named: str, prefix: str, models: Sequence[str]
+) -> None:
+    """Allow reading below a prefix: all of it, or some models and the blobs.
+
+    Blobs are named by their digest and shared by versions, so they are no model's own.
+    """
+    start = f"{prefix}/" if prefix else ""
+    own = [f"{start}models/{model}/*" for model in models]
+    keys = [*own, f"{start}blobs/*"] if models else [f"{start}*"]
     role.add_to_policy(
-        iam.PolicyStatement(actions=["s3:GetObject"], resources=[f"{arn}/{below}"])
+        iam.PolicyStatement(
+            actions=["s3:GetObject"], resources=[f"{arn}/{key}" for key in keys]
+        )
     )
     role.add_to_policy(
         iam.PolicyStatement(
             actions=["s3:ListBucket"],
             resources=[arn],
-            conditions={"StringLike": {"s3:prefix": [below]}},
+            conditions={"StringLike": {"s3:prefix": own or keys}},
         )
     )
+    for key in keys:
+        accept(role, f"IAM5[Resource::{named}/{key}]", _OBJECTS)

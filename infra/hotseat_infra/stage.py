@@ -26,6 +26,7 @@ class RegistryStack(Stack):
         )
         self.registry = RegistryBucket(self, "Registry", keep=stage.keep_registry)
         CfnOutput(self, "Uri", value=self.registry.uri)
+        CfnOutput(self, "Key", value=self.registry.key.key_arn)
         for role in ("publisher", "operator", "reader"):
             made = getattr(self.registry, role)
             CfnOutput(self, f"{role.title()}Role", value=made.role_arn)
@@ -45,18 +46,27 @@ class ServiceStack(Stack):
     ) -> None:
         super().__init__(scope, name, env=env, description="Hotseat: the service")
         uri = stage.registry or (registry.uri if registry else "")
+        default = stage.default_model or next(iter(stage.models))
         self.functions = {
             model: ModelFunction(
-                self, model, stage=stage, model=settings, registry=registry, uri=uri
+                self,
+                model,
+                stage=stage,
+                model=settings,
+                registry=registry,
+                uri=uri,
+                # the default's function answers for the whole catalogue as well
+                reads=() if model == default else (model,),
             )
             for model, settings in stage.models.items()
         }
-        default = stage.default_model or next(iter(stage.models))
         kind = RestApi if stage.api.kind == "rest" else HttpApi
         self.api = kind(
             self, "Door", stage=stage, functions=self.functions, default=default
         )
-        self.watch = Watch(self, "Watch", stage=stage, functions=self.functions)
+        self.watch = Watch(
+            self, "Watch", stage=stage, functions=self.functions, door=self.api.metrics
+        )
         CfnOutput(self, "Url", value=self.api.url or "")
 
 

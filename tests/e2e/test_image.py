@@ -2,100 +2,121 @@
 
 import json
 import os
-import platform
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
+from emulator import CONTAINERS, Emulated
 
 from hotseat_registry import Reference, open_registry
 from hotseat_registry.bake import bake
 
 ROOT = Path(__file__).parents[2]
-ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
-EMULATOR = Path(sys.prefix) / "clients" / f"aws-lambda-rie-{ARCHITECTURE}"
 NAME = "hotseat-test"
-CONTAINERS = """
-[containers]
-default_ulimits = []
-netns = "host"
-[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-"""
-
 pytestmark = pytest.mark.skipif(
     shutil.which("podman") is None and "CI" not in os.environ,
     reason="podman is not installed: apt-get install podman buildah runc debootstrap",
 )
 
 
+def build(model):
+    """Build the image with what is baked under that name."""
+    return subprocess.run(
+        [ROOT / "infra/image.sh"],
+        env={**os.environ, "BASE": "debian", "MODEL": model, "NAME": NAME,
+             "PYTHON": sys.executable},
+        capture_output=True, text=True, check=False, timeout=900,
+    )  # fmt: skip
+
+
 @pytest.fixture
-def image(publish, tmp_path):
-    """A static image with version 2 of mood inside; the lines that building printed."""
+def baked(publish, tmp_path):
+    """Version 2 of mood, where the image is built."""
     registry = open_registry(f"file://{tmp_path}/registry")
     publish(registry), publish(registry, positive=0.8)
-    baked = ROOT / "functions/baked/mood"
-    shutil.rmtree(baked, ignore_errors=True)
-    bake(registry, Reference("mood", version=2), baked, by="ada")
-    try:
-        done = subprocess.run(
-            [ROOT / "infra/image.sh"],
-            env={**os.environ, "BASE": "debian", "MODEL": "mood", "NAME": NAME},
-            capture_output=True, text=True, check=False, timeout=900,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        yield done.stdout
-    finally:
-        shutil.rmtree(baked, ignore_errors=True)
+    folder = ROOT / "functions/baked/mood"
+    shutil.rmtree(folder, ignore_errors=True)
+    bake(registry, Reference("mood", version=2), folder, by="ada")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def port():
-    """A free one."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+@pytest.fixture
+def image(baked):
+    """A static image with that version inside; the lines that building printed."""
+    done = build(baked.name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
-def test_the_image_serves_the_version_inside_it(image, tmp_path):
-    """Small, read-only, as nobody, with no registry to ask: it answers as version 2."""
-    assert int(image.rsplit(": ", 1)[1].split()[0]) < 300
+INSIDE = """
+import json, os, shutil
+from importlib.metadata import distributions
+print(json.dumps({
+    "uid": os.getuid(),
+    "packages": {
+        d.name.replace("_", "-"): d.version for d in distributions(path=["/var/task"])
+    },
+    "tools": [t for t in ("pip", "pip3", "gcc", "cc", "strip") if shutil.which(t)],
+    "compiled": os.path.exists("/var/task/hotseat_serve/__pycache__"),
+}))
+"""
+
+
+@pytest.fixture
+def containers(tmp_path):
+    """The environment in which podman runs a container here."""
     settings = tmp_path / "containers.conf"
     settings.write_text(CONTAINERS)
-    here, api = f"127.0.0.1:{port()}", f"127.0.0.1:{port()}"
-    name = f"hotseat-test-{os.getpid()}"
-    process = subprocess.Popen(
-        ["podman", "run", "--rm", "--name", name, "--read-only", "--tmpfs", "/tmp",
-         "--user", "993:990", "--cap-drop", "all", "--network", "host",
-         "-e", "HOTSEAT_REGISTRY=file:///var/task/registry", "-e", "HOTSEAT_STATIC=1",
-         "-e", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
-         "-v", f"{EMULATOR}:/rie:ro", "--entrypoint", "/rie", NAME,
-         "--runtime-interface-emulator-address", here, "--runtime-api-address", api,
-         "python3", "-m", "awslambdaric", "hotseat_serve.handler.handler"],
-        env={**os.environ, "CONTAINERS_CONF": str(settings)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    return {**os.environ, "CONTAINERS_CONF": str(settings)}
+
+
+def check_inside(containers):
+    """Compiled, as nobody, without pip or compiler; the bill names what is there."""
+    done = subprocess.run(
+        ["podman", "run", "--rm", "--read-only", "--network", "host",
+         "--entrypoint", "python3", NAME, "-c", INSIDE],
+        env=containers, capture_output=True, text=True, check=False,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    inside = json.loads(done.stdout)
+    assert inside["uid"] == 993
+    assert inside["compiled"]
+    assert inside["tools"] == []
+    bill = json.loads((ROOT / f"dist/{NAME}.cdx.json").read_text())
+    listed = {c["name"]: c["version"] for c in bill["components"]}
+    assert listed.pop("mood") == "2"
+    # what the runtime client brings along, which Lambda's own base has already
+    brought = {"simplejson", "snapshot-restore-py"} & set(inside["packages"])
+    assert listed == {k: v for k, v in inside["packages"].items() if k not in brought}
+
+
+def test_the_image_serves_the_version_inside_it(image, containers, tmp_path):
+    """Small, read-only, as nobody, with no registry to ask: it answers as version 2."""
+    assert int(image.rsplit(": ", 1)[1].split()[0]) < 125
+    check_inside(containers)
+    variables = {
+        "HOTSEAT_REGISTRY": "file:///var/task/registry",
+        "HOTSEAT_STATIC": "1",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+    }
+    handler = "hotseat_serve.handler.handler"
+    function = Emulated(handler, tmp_path, variables, image=NAME)
     try:
-        answer = asked(f"http://{here}/2015-03-31/functions/function/invocations")
+        answer = function.ask({"text": "good"})
         assert (answer["label"], answer["version"]) == ("positive", 2)
         assert answer["probability"] == pytest.approx(0.8)
     finally:
-        subprocess.run(["podman", "kill", name], capture_output=True, check=False)
-        process.wait(20)
+        function.close()
 
 
-def asked(url):
-    """Ask as soon as somebody listens."""
-    end = time.monotonic() + 60
-    while True:
-        try:
-            with urllib.request.urlopen(url, b'{"text": "good"}', timeout=30) as found:
-                return json.loads(found.read())
-        except OSError:
-            assert time.monotonic() < end
-            time.sleep(0.2)
+def test_a_damaged_version_never_becomes_an_image(baked):
+    """One byte that differs from its digest stops the build, and is named."""
+    blob = next(path for path in baked.glob("blobs/sha256/*/*") if path.is_file())
+    blob.chmod(0o644)
+    blob.write_bytes(blob.read_bytes() + b" ")
+    done = build(baked.name)
+    assert done.returncode != 0
+    assert blob.name[:12] in done.stderr

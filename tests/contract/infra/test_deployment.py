@@ -1,13 +1,19 @@
 """The deployment file: what is wrong in it is named, with the way out."""
 
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hotseat_infra.check import check
-from hotseat_infra.cost import SIZES, Traffic, bill, compare, prices
-from hotseat_infra.deployment import DeploymentError, Model, read
+from hotseat_infra.check import check, check_baked, fits
+from hotseat_infra.deployment import DeploymentError, Model, Schedule, read
 from hotseat_registry import Reference
+from hotseat_registry.bake import bake
 
 INFRA = Path(__file__).parents[3] / "infra"
 GOOD = """
@@ -16,6 +22,13 @@ region = "eu-west-1"
 alarm_email = "a@example.com"
 [stages.dev.models.mood]
 """
+SCHEDULE = """
+[stages.dev.models.mood.schedule]
+concurrency = 4
+from_hour = 16
+to_hour = 2
+"""
+TIMED = GOOD + "[stages.dev.models.mood.schedule]\n"
 
 
 @pytest.fixture
@@ -61,14 +74,50 @@ def test_what_is_left_out_has_a_default(write):
         (GOOD + "version = 3", 'mode = "static"'),
         (GOOD + 'canary = "SLOW"', "'SLOW' is not one of ALL_AT_ONCE"),
         (GOOD + "snapstart = true\nprovisioned_concurrency = 1", "not both"),
+        (GOOD + "reserved_concurrency = 0", "0 is not between 1 and"),
+        (GOOD + "provisioned_concurrency = -1", "-1 is not between 0 and"),
+        (GOOD + "refresh_seconds = 0", "0.0 is not between 0.1 and 3600"),
+        (GOOD + "[stages.dev.models.mood.alarms]\np95_ms = 0", "alarms.p95_ms: 0 is"),
+        (GOOD + "[stages.dev.models.mood.alarms]\np99_ms = 9", "'p99_ms' is not known"),
+        (TIMED, "concurrency is missing"),
+        (TIMED + "concurrency = 4\nfrom_hour = 24\nto_hour = 2", "24 is not between"),
+        (TIMED + "concurrency = 4\nfrom_hour = 2\nto_hour = 2", "begins and ends at 2"),
+        (TIMED + 'concurrency = 4\nfrom_hour = 1\nto_hour = 2\ndays = ["Fri"]',
+         "'Fri' is not one of mon, tue"),
+        (TIMED + "concurrency = 4\nfrom_hour = 1\nto_hour = 2\ndays = []", "no day"),
+        (TIMED + 'concurrency = 4\nfrom_hour = 1\nto_hour = 2\ntimezone = "Mars"',
+         "'Mars' is no time zone such as Europe/Berlin"),
+        (GOOD + "reserved_concurrency = 3\n" + SCHEDULE, "4 provisioned is more than"),
+        (GOOD + "snapstart = true\n" + SCHEDULE, "not both"),
         (GOOD + "reserved_concurrency = 1\nprovisioned_concurrency = 2", "more than"),
         (GOOD + '[stages.dev.models.tone]\nroute = "mood"', "is that of mood already"),
         (GOOD + "[stages.dev.models.tone]", "several models"),
-        (GOOD + "[stages.dev.models.Tone_]", "named with a-z"),
+        (GOOD + "[stages.dev.models.Tone_]", "'Tone_' has to be a name of a-z"),
+        (GOOD + 'route = "a/b"', "mood.route: 'a/b' has to be a name"),
         (GOOD.replace("region", 'default_model = "x"\nregion'), "none of the models"),
         (GOOD + '[stages.dev.api]\nkind = "http"\nwaf = true', "HTTP API has no keys"),
         (GOOD + '[stages.dev.api]\ndomain = "x.io"', "go together"),
         (GOOD + "[stages.dev.api]\ntitles = [1]", "a list of strings"),
+        (GOOD + '[stages.dev.api]\ntitles = ["a b"]', "'a b' has to be a name"),
+        (GOOD + '[stages.dev.api]\ntitles = ["a", "a"]', "is there twice"),
+        (GOOD + "[stages.dev.api.limits.x]", "'x' is none of the titles: there are"),
+        (GOOD + '[stages.dev.api]\ntitles = ["x"]\nlimits = {x = {burst = 0}}',
+         "limits.x.burst: 0 is not between"),
+        (GOOD + "[stages.dev.api]\nrequests_per_second = 0", "per_second: 0 is not"),
+        (GOOD + "[stages.dev.api]\nmax_body_bytes = 10_000_000", "and 6000000"),
+        (GOOD + '[stages.dev.api]\nzone = "Z1"', "name both"),
+        (GOOD + '[stages.dev.api]\ndomain = "x.io"\ncertificate = '
+         '"arn:aws:acm:us-east-1:111122223333:certificate/1"',
+         "not the ARN of a certificate in eu-west-1"),
+        (GOOD.replace("eu-west-1", "Ireland"), "'Ireland' is no region such as"),
+        (GOOD.replace("a@example.com", "ada"), "'ada' is no mail address"),
+        (GOOD.replace("region", 'account = "1"\nregion'), "has twelve digits"),
+        (GOOD.replace("region", 'registry = "ours"\nregion'), "no s3://bucket/prefix"),
+        (GOOD.replace("region", 'registry_key = "arn:aws:kms:x"\nregion'), "KMS key's"),
+        (GOOD.replace("region", "log_days = 31\nregion"), "31 is not one of 1, 3, 5"),
+        (GOOD.replace("region", "monthly_budget_usd = 0\nregion"), "more than 0"),
+        (GOOD.replace("region", 'name = "x"\nregion'), "leave it out"),
+        (GOOD + "[stages.dev.models.mood]", "twice|overwrite"),
         (GOOD + '[stages.dev.api]\norigins = ["https://x/y"]', "no origin such as"),
     ],
 )  # fmt: skip
@@ -123,8 +172,6 @@ def test_a_trusted_key_has_to_lie_where_the_image_is_built(write, tmp_path, pair
 
 def test_a_model_that_does_not_fit_its_function_is_refused(write, registry, bundle):
     """The memory it takes is named beside the memory there is."""
-    from dataclasses import replace
-
     manifest, files = bundle()
     files["model.onnx.data"] = files["model.onnx"].with_name("model.onnx.data")
     files["model.onnx.data"].write_bytes(bytes(60_000_000))
@@ -136,20 +183,132 @@ def test_a_model_that_does_not_fit_its_function_is_refused(write, registry, bund
     assert check(read(write(GOOD + "memory_mb = 512"), "dev"), registry)
 
 
-def test_the_bill_adds_up():
-    """A million requests of 10 ms at one GB and one core, reckoned by hand."""
-    model = Model(mode="static", memory_mb=1769, architecture="arm64")
-    month = bill("x", model, "rest", Traffic(1e6, 10.0, cold_share=0), prices())
-    assert month.parts["compute"] == pytest.approx(1e4 * 1769 / 1024 * 0.0000133334)
-    assert month.parts["requests"] == pytest.approx(0.20)
-    assert month.parts["api"] == pytest.approx(3.50)
-    assert month.total == pytest.approx(sum(month.parts.values()))
+def test_a_version_has_to_fit_its_image_or_its_temporary_folder(publish):
+    """An image holds the whole version, a function fetches the variant it serves."""
+    manifest = publish()
+
+    def sized(graph, golden):
+        sizes = {"model.onnx": graph, "golden.json": golden}
+        files = {n: replace(f, size=sizes[n]) for n, f in manifest.files.items()}
+        return replace(manifest, files=files)
+
+    dynamic = Model(memory_mb=10_240)
+    static = Model(mode="static", version=1, memory_mb=10_240)
+    says = "600,000,000 bytes; there is room for 512,000,000 in the temporary folder"
+    with pytest.raises(DeploymentError, match=says):
+        fits(dynamic, sized(600_000_000, 1), "here")
+    fits(static, sized(600_000_000, 1), "here")
+    with pytest.raises(DeploymentError, match="room for 9,000,000,000 in an image"):
+        fits(static, sized(600_000_000, 9 * 10**9), "here")
+    fits(dynamic, sized(1, 9 * 10**9), "here")
 
 
-def test_less_memory_is_slower_and_more_is_not_faster():
-    """A function has a share of a core below 1,769 MB, and one thread above."""
-    ways = compare(Model(memory_mb=1769), "http", Traffic(1e6, 10.0), prices())
-    by_size = dict(zip(SIZES, ways[1:], strict=False))
-    assert by_size[512].milliseconds == pytest.approx(10 * 1769 / 512)
-    assert by_size[3008].milliseconds == by_size[1769].milliseconds == 10
-    assert by_size[3008].parts["compute"] > by_size[1769].parts["compute"]
+def test_a_variant_that_is_not_there_is_named(write, registry, publish):
+    """Asking for a variant that the version lacks is an error of its key."""
+    publish()
+    registry.promote(Reference("mood", version=1), by="ada")
+    stage = read(write(GOOD + 'variant = "int4"'), "dev")
+    with pytest.raises(DeploymentError, match=r"mood\.variant: mood@1 has no variant"):
+        check(stage, registry)
+
+
+class Baked:
+    """A folder that the image is built of, and what a stage of static models says."""
+
+    def __init__(self, folder, write):
+        self.folder, self.write = folder, write
+        (folder / "baked").mkdir(parents=True)
+        (folder / "trust").mkdir()
+
+    def check(self, version=1, more=""):
+        text = GOOD.replace("region", f"{more}\nregion")
+        text += f'mode = "static"\nversion = {version}'
+        check_baked(read(self.write(text), "dev"), self.folder)
+
+
+@pytest.fixture
+def baked(tmp_path, write):
+    """An image's folder with nothing in it."""
+    return Baked(tmp_path / "functions", write)
+
+
+def test_a_static_version_has_to_be_baked_and_the_one_that_is_named(
+    baked, registry, publish
+):
+    """What the image would hold is checked by every deploy, without a registry."""
+    with pytest.raises(
+        DeploymentError, match=r"holds nothing, not mood@1: .*hotseat ba"
+    ):
+        baked.check()
+    publish(), publish(positive=0.8)
+    folder = baked.folder / "baked/mood"
+    bake(registry, Reference("mood", version=2), folder, by="ada")
+    with pytest.raises(DeploymentError, match="holds mood@2, not mood@1"):
+        baked.check(1)
+    baked.check(2)
+    blob = next(path for path in folder.glob("blobs/sha256/*/*") if path.is_file())
+    blob.chmod(0o644)
+    blob.write_bytes(b"damaged")
+    with pytest.raises(DeploymentError, match="hotseat bake mood@2 anew"):
+        baked.check(2)
+
+
+def test_a_baked_version_that_nobody_signed_is_not_deployed(
+    baked, registry, publish, pair
+):
+    """Where the stage trusts keys, an unsigned static version stops the deploy."""
+    publish()
+    bake(registry, Reference("mood", version=1), baked.folder / "baked/mood", by="ada")
+    baked.check()
+    shutil.copy(pair()[1], baked.folder / "trust/release.pub")
+    with pytest.raises(DeploymentError, match="sign"):
+        baked.check(more='trust = ["release.pub"]')
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            GOOD + "memory_mb = 64",
+            "models.mood.memory_mb: 64 is not between 128 and 10",
+        ),
+        (GOOD + 'mode = "static"\nversion = 1', "holds nothing, not mood@1"),
+        (GOOD, "stages.dev.models.mood: no model 'mood' in file://"),
+    ],
+)
+def test_what_is_wrong_stops_the_deploy(write, tmp_path, text, says):
+    """The program that cdk runs says it in one line, exits 1 and writes no template."""
+    context = {
+        "stage": "dev",
+        "file": str(write(text)),
+        "registry": f"file://{tmp_path}/registry",
+    }
+    done = subprocess.run(
+        [sys.executable, INFRA / "app.py"], cwd=tmp_path,
+        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps(context),
+             "CDK_OUTDIR": str(tmp_path / "out"),
+             "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+             "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "18,20"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert says in line
+    assert not list(tmp_path.glob("out/*.template.json"))
+
+
+@pytest.mark.parametrize(
+    ("given", "begins", "ends", "hours"),
+    [
+        ((16, 2, ("fri",)), "cron(0 16 ? * FRI *)", "cron(0 2 ? * SAT *)", 10),
+        ((8, 20, ("mon", "sun")), "cron(0 8 ? * MON,SUN *)",
+         "cron(0 20 ? * MON,SUN *)", 24),
+        ((23, 1, ("sun",)), "cron(0 23 ? * SUN *)", "cron(0 1 ? * MON *)", 2),
+    ],
+)  # fmt: skip
+def test_a_schedule_ends_on_the_right_day(given, begins, ends, hours):
+    """Hours past midnight end on the next day, Sunday's on Monday."""
+    schedule = Schedule(5, *given)
+    assert (schedule.begins, schedule.ends) == (begins, ends)
+    assert len(schedule.hours) == hours
+    assert max(schedule.hours) < 168

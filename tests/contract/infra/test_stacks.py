@@ -1,6 +1,7 @@
 """The stacks, as CloudFormation gets them: what matters, not every line."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 from aws_cdk.assertions import Match, Template
 
-from hotseat_infra.deployment import Model, Schedule, read
+from hotseat_infra import function
+from hotseat_infra.deployment import Model, read
 from hotseat_infra.stage import add_stage, application
 
-INFRA = Path(__file__).parents[3] / "infra"
+ROOT = Path(__file__).parents[3]
+INFRA = ROOT / "infra"
 PROD = read(INFRA / "deployment.toml", "prod")
 
 
@@ -25,10 +28,10 @@ def synthesized(stage, folder):
 
 
 @pytest.fixture(scope="module")
-def prod(tmp_path_factory):
+def prod(shipped):
     """The templates of prod, and where they lie."""
-    folder = tmp_path_factory.mktemp("prod")
-    return (*synthesized(PROD, folder), folder)
+    made = shipped["prod"]
+    return made.registry, made.service, made.folder
 
 
 def statements(template, sid=None):
@@ -41,11 +44,6 @@ def statements(template, sid=None):
         .get("Statement", [])
         if sid is None or statement.get("Sid") == sid
     ]
-
-
-def listed(value):
-    """A policy's field as a list."""
-    return value if isinstance(value, list) else [value]
 
 
 def test_the_bucket_is_safe_by_default(prod):
@@ -86,51 +84,6 @@ def test_the_bucket_demands_conditional_writes(prod):
     assert len(insecure) == 2
 
 
-def test_the_reader_cannot_write(prod):
-    """The reader and the functions get, list and decrypt, and nothing else."""
-    registry, service, _ = prod
-    allowed = {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"}
-    for name, statement in statements(registry):
-        if name.startswith("RegistryReader"):
-            assert set(listed(statement["Action"])) <= allowed
-    more = {
-        "xray:PutTraceSegments", "xray:PutTelemetryRecords",
-        "logs:CreateLogStream", "logs:PutLogEvents",
-    }  # fmt: skip
-    seen = set()
-    for name, statement in statements(service):
-        if name.startswith("sentimentRole"):
-            seen |= set(listed(statement["Action"]))
-    assert seen == allowed | more
-
-
-def test_no_policy_allows_everything(prod):
-    """No action is a star, and a star as resource has one reason: X-Ray."""
-    for template in prod[:2]:
-        for name, statement in statements(template):
-            if statement["Effect"] != "Allow" or "Key" in name:
-                continue
-            assert "*" not in listed(statement["Action"])
-            if "*" in listed(statement["Resource"]):
-                assert all(a.startswith("xray:") for a in listed(statement["Action"]))
-
-
-def test_the_publisher_moves_no_alias_and_the_operator_publishes_nothing(prod):
-    """Each role writes its own keys."""
-    registry, _, _ = prod
-    written = {}
-    for name, statement in statements(registry):
-        if statement["Effect"] == "Allow" and "s3:PutObject" in listed(
-            statement["Action"]
-        ):
-            written[name[:17]] = json.dumps(statement["Resource"])
-    publisher, operator = written["RegistryPublisher"], written["RegistryOperatorD"]
-    assert "versions/*" in publisher
-    assert "head.json" not in publisher
-    assert "head.json" in operator
-    assert "versions/*" not in operator
-
-
 def test_a_function_is_an_image_with_the_settings_as_environment(prod):
     """Memory, architecture, tracing, concurrency; variables that the service reads."""
     _, service, _ = prod
@@ -156,49 +109,31 @@ def test_a_function_is_an_image_with_the_settings_as_environment(prod):
     service.has_resource_properties("AWS::Logs::LogGroup", {"RetentionInDays": 30})
 
 
-def test_a_canary_is_taken_back_by_its_alarms(prod):
-    """CodeDeploy shifts a tenth first, watches three alarms, and rolls back."""
+def test_an_alarm_may_reach_its_topic(prod):
+    """The topic's own policy lets CloudWatch publish; its key goes with the stack."""
     _, service, _ = prod
-    service.has_resource_properties(
-        "AWS::CodeDeploy::DeploymentGroup",
-        {
-            "AlarmConfiguration": Match.object_like({"Enabled": True}),
-            "AutoRollbackConfiguration": {
-                "Enabled": True,
-                "Events": Match.array_with(["DEPLOYMENT_STOP_ON_ALARM"]),
-            },
-            "DeploymentConfigName": "CodeDeployDefault.LambdaCanary10Percent5Minutes",
-        },
-    )  # fmt: skip
-    service.resource_count_is("AWS::CloudWatch::Alarm", 3)
-    for alarm in service.find_resources("AWS::CloudWatch::Alarm").values():
-        assert alarm["Properties"]["AlarmActions"]
+    (allowed,) = [
+        statement
+        for _, statement in statements(service)
+        if statement["Effect"] == "Allow" and "sns:Publish" in statement["Action"]
+    ]
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    service.has_resource("AWS::KMS::Key", {"DeletionPolicy": "Delete"})
 
 
-def test_the_api_has_keys_plans_limits_and_our_errors(prod):
-    """A key and a plan for each title; refusals are problem documents."""
+def test_binary_answers_reach_whoever_asks(prod):
+    """No client has to name the type of a binary answer in Accept."""
     _, service, _ = prod
-    service.resource_count_is("AWS::ApiGateway::ApiKey", 1)
     service.has_resource_properties(
-        "AWS::ApiGateway::UsagePlan",
-        {
-            "Throttle": {"RateLimit": 200, "BurstLimit": 400},
-            "Quota": {"Limit": 1_000_000, "Period": "DAY"},
-        },
+        "AWS::ApiGateway::RestApi", {"BinaryMediaTypes": ["*/*"]}
     )
-    service.resource_count_is("AWS::WAFv2::WebACLAssociation", 1)
-    methods = service.find_resources("AWS::ApiGateway::Method").values()
-    assert all(m["Properties"]["ApiKeyRequired"] for m in methods)
-    for found in service.find_resources("AWS::ApiGateway::GatewayResponse").values():
-        (text,) = found["Properties"]["ResponseTemplates"].values()
-        document = json.loads(text)
-        assert {"code", "retryable", "request_id", "status"} <= set(document)
-        assert str(document["status"]) == found["Properties"]["StatusCode"]
 
 
-def test_cfn_lint_finds_nothing(prod):
-    """The templates are what CloudFormation takes."""
-    templates = sorted(prod[2].glob("*.template.json"))
+def test_cfn_lint_finds_nothing(shipped, full, plain):
+    """Every stage of the file, and all that can be switched on, is what AWS takes."""
+    folders = [made.folder for made in (*shipped.values(), full, plain)]
+    templates = [path for f in folders for path in sorted(f.glob("*.template.json"))]
+    assert len(templates) == 8
     lint = Path(sys.executable).with_name("cfn-lint")
     # W3005: CDK names dependencies that a reference implies already
     done = subprocess.run(
@@ -208,22 +143,14 @@ def test_cfn_lint_finds_nothing(prod):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_registry_that_is_there_already_is_read_and_not_made(tmp_path):
-    """The function may read below its prefix and trusts the named keys."""
+def test_a_registry_that_is_there_already_is_not_made(tmp_path):
+    """The function is told where it is, and which keys it trusts."""
     stage = replace(PROD, registry="s3://ours/models", trust=("a.pub", "b.pub"))
     app = application(str(tmp_path))
     registry, stack = add_stage(app, stage)
     app.synth()
     assert registry is None
-    service = Template.from_stack(stack)
-    allowed = [
-        json.dumps(statement["Resource"])
-        for name, statement in statements(service)
-        if name.startswith("sentimentRole") and "s3:" in str(statement["Action"])
-    ]
-    assert len(allowed) == 2
-    assert any(":s3:::ours/models/*" in resource for resource in allowed)
-    service.has_resource_properties(
+    Template.from_stack(stack).has_resource_properties(
         "AWS::Lambda::Function",
         {
             "Environment": {
@@ -238,21 +165,13 @@ def test_a_registry_that_is_there_already_is_read_and_not_made(tmp_path):
     )
 
 
-def test_other_ways_to_deploy(tmp_path):
-    """Static, SnapStart, a schedule, x86, an HTTP API: all clean by cdk-nag."""
-    static = Model(mode="static", version=3, snapstart=True, architecture="x86_64")
-    timed = Model(schedule=Schedule("cron(0 16 ? * FRI *)", "cron(0 2 ? * SUN *)", 5))
-    stage = replace(
-        PROD,
-        models={"sokoban": static, "sentiment": timed},
-        default_model="sentiment",
-        api=replace(PROD.api, kind="http", titles=(), waf=False),
-    )
-    _, service = synthesized(stage, tmp_path)
-    service.has_resource_properties(
+def test_a_static_function_has_its_registry_in_the_image(full):
+    """Its version is inside; SnapStart and x86 where the file says so."""
+    full.service.has_resource_properties(
         "AWS::Lambda::Function",
         {
             "SnapStart": {"ApplyOn": "PublishedVersions"},
+            "Architectures": ["x86_64"],
             "Environment": {
                 "Variables": Match.object_like(
                     {"HOTSEAT_STATIC": "True",
@@ -261,13 +180,61 @@ def test_other_ways_to_deploy(tmp_path):
             },
         },
     )  # fmt: skip
-    # what lies in the image needs no bucket
-    for name, statement in statements(service):
-        if name.startswith("sokobanRole"):
-            assert "s3:" not in json.dumps(statement)
-    service.resource_count_is("AWS::ApplicationAutoScaling::ScalableTarget", 1)
-    service.resource_count_is("AWS::ApiGatewayV2::Api", 1)
-    service.resource_count_is("AWS::ApiGateway::RestApi", 0)
+    full.service.has_resource_properties(
+        "AWS::Logs::LogGroup", {"RetentionInDays": 400}
+    )
+
+
+def test_what_is_kept_survives_and_what_is_not_goes(shipped, full):
+    """A kept registry is protected and retained; else bucket and key go with it."""
+    for made, policy in ((shipped["prod"], "Retain"), (full, "Delete")):
+        for kind in ("AWS::S3::Bucket", "AWS::KMS::Key"):
+            for found in made.registry.find_resources(kind).values():
+                assert found["DeletionPolicy"] == policy
+        registry, service = made.stacks[0]
+        assert registry.termination_protection is (policy == "Retain")
+        assert not service.termination_protection
+
+
+def test_a_new_image_is_a_new_version_and_the_same_one_is_not(
+    everything, synthesize, tmp_path, full
+):
+    """An update in place publishes one version; deploying the same changes nothing."""
+    again = synthesize(tmp_path / "again", everything)
+    assert again.service.to_json() == full.service.to_json()
+    models = {**everything.models, "churn": Model(memory_mb=2048)}
+    other = synthesize(tmp_path / "other", replace(everything, models=models))
+    kind = "AWS::Lambda::Version"
+    before, after = (set(m.service.find_resources(kind)) for m in (full, other))
+    assert len(before - after) == len(after - before) == 1
+    assert all(name.startswith("churn") for name in before ^ after)
+
+
+def test_what_is_baked_for_one_function_is_no_news_to_another(
+    synthesize, tmp_path, monkeypatch
+):
+    """A baked version changes the image of its own function alone."""
+    folder = tmp_path / "functions"
+    shutil.copytree(ROOT / "functions", folder)
+    monkeypatch.setattr(function, "IMAGE", folder)
+    models = {"mood": Model(mode="static", version=1), "tone": Model()}
+    stage = replace(PROD, models=models, default_model="tone")
+    codes = []
+    for number in (1, 2):
+        baked = folder / "baked/mood"
+        baked.mkdir(exist_ok=True)
+        (baked / "head.json").write_text(str(number))
+        made = synthesize(tmp_path / str(number), stage)
+        codes.append(
+            {
+                name: str(found["Properties"]["Code"])
+                for name, found in made.service.find_resources(
+                    "AWS::Lambda::Function"
+                ).items()
+            }
+        )
+    changed = {name for name in codes[0] if codes[0][name] != codes[1][name]}
+    assert [name[:4] for name in changed] == ["mood"]
 
 
 def test_no_page_may_ask_unless_the_file_says_so(prod):

@@ -44,6 +44,21 @@ def ask(room, body, path="/v1/models/mood/predict", **headers):
     return room.answer(Request("POST", path, data, named, "r-1"))
 
 
+def test_metrics_are_in_the_namespace_of_the_deployment(registry, publish, written):
+    """Deployments that share an account keep their metrics apart, events included."""
+    publish()
+    telemetry = Telemetry(
+        {}, lambda line: written.append(json.loads(line)), namespace="Hotseat/prod"
+    )
+    telemetry.event("version_changed", {"model": "mood"})
+    settings = Settings(default_model="mood")
+    room = Room(Models(registry, settings), settings, telemetry=telemetry)
+    ask(room, {"text": "good"})
+    blocks = [line["_aws"]["CloudWatchMetrics"] for line in written]
+    assert len(blocks) == 2
+    assert all(block["Namespace"] == "Hotseat/prod" for (block,) in blocks)
+
+
 def test_a_request_is_one_line_that_is_its_metrics_too(room, written):
     """Model, version, variant, stages, cold, and CloudWatch's own block around them."""
     ask(room, {"inputs": ["good", "bad"]})

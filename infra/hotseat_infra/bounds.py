@@ -1,0 +1,236 @@
+"""What AWS allows in a deployment file, and what of it goes together."""
+
+import re
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from hotseat_infra.errors import DeploymentError
+
+if TYPE_CHECKING:
+    from hotseat_infra.deployment import Api, Limits, Model, Schedule, Stage
+
+MEMORY_MB = (128, 10_240)
+"""What Lambda gives (docs.aws.amazon.com, "Lambda quotas")."""
+TIMEOUT_S = (1, 29)
+"""API Gateway waits no longer for an answer, unless its quota was raised."""
+BODY_BYTES = (1024, 6_000_000)
+"""A synchronous invocation's payload (docs.aws.amazon.com, "Lambda quotas")."""
+WAF_RATE = (10, 2_000_000_000)
+"""Of a rate-based rule (docs.aws.amazon.com, "AWS::WAFv2::WebACL")."""
+CANARIES = (
+    "ALL_AT_ONCE",
+    "CANARY_10_PERCENT_5_MINUTES",
+    "CANARY_10_PERCENT_10_MINUTES",
+    "CANARY_10_PERCENT_15_MINUTES",
+    "CANARY_10_PERCENT_30_MINUTES",
+    "LINEAR_10_PERCENT_EVERY_1_MINUTE",
+    "LINEAR_10_PERCENT_EVERY_2_MINUTES",
+    "LINEAR_10_PERCENT_EVERY_3_MINUTES",
+    "LINEAR_10_PERCENT_EVERY_10_MINUTES",
+)
+"""How CodeDeploy shifts requests to a new image; its own predefined ways."""
+LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827,
+            2192, 2557, 2922, 3288, 3653)  # fmt: skip
+"""CloudWatch's steps (docs.aws.amazon.com, "PutRetentionPolicy")."""
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_MANY = 1_000_000_000
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?")
+_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d")
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/.*)?")
+_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/\S+")
+_CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):\d{12}:certificate/\S+")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?")
+
+
+def check(stage: "Stage", where: str) -> None:
+    """Raise `DeploymentError` for what AWS refuses or what contradicts itself."""
+    _check_stage(stage, where)
+    if not stage.models:
+        raise DeploymentError(f"{where}: it has no models")
+    for name, model in stage.models.items():
+        _check_model(model, f"{where}.models.{name}")
+    _check_routes(stage, where)
+    _check_api(stage.api, f"{where}.api")
+    _check_domain(stage.api, stage.region, f"{where}.api")
+
+
+def _check_stage(stage: "Stage", where: str) -> None:
+    _named(stage.name, where)
+    if not _REGION.fullmatch(stage.region):
+        raise DeploymentError(
+            f"{where}.region: {stage.region!r} is no region such as eu-west-1"
+        )
+    if stage.account and not re.fullmatch(r"\d{12}", stage.account):
+        raise DeploymentError(f"{where}.account: an account has twelve digits")
+    if "@" not in stage.alarm_email:
+        raise DeploymentError(
+            f"{where}.alarm_email: {stage.alarm_email!r} is no mail address"
+        )
+    if stage.registry and not _BUCKET.fullmatch(stage.registry):
+        raise DeploymentError(
+            f"{where}.registry: {stage.registry!r} is no s3://bucket/prefix"
+        )
+    if stage.registry_key and not (
+        stage.registry and _KEY.fullmatch(stage.registry_key)
+    ):
+        raise DeploymentError(
+            f"{where}.registry_key has to be a KMS key's ARN, beside its registry"
+        )
+    if stage.monthly_budget_usd <= 0:
+        raise DeploymentError(f"{where}.monthly_budget_usd has to be more than 0")
+    _one_of(stage.log_days, LOG_DAYS, f"{where}.log_days")
+
+
+def _check_routes(stage: "Stage", where: str) -> None:
+    routes: dict[str, str] = {}
+    for name, model in stage.models.items():
+        here = f"{where}.models.{name}"
+        _named(name, here)
+        route = model.route or name
+        _named(route, f"{here}.route")
+        if route in routes:
+            raise DeploymentError(
+                f"{here}: the route {route!r} is that of {routes[route]} already"
+            )
+        routes[route] = name
+    if stage.default_model and stage.default_model not in stage.models:
+        raise DeploymentError(
+            f"{where}.default_model: {stage.default_model!r} is none of the models"
+        )
+    if len(stage.models) > 1 and not stage.default_model:
+        raise DeploymentError(
+            f"{where}: it has several models: say which one POST /model-service asks, "
+            "default_model = ..."
+        )
+
+
+def _check_api(api: "Api", here: str) -> None:
+    _one_of(api.kind, ("rest", "http"), f"{here}.kind")
+    if api.kind == "http" and (api.titles or api.waf):
+        raise DeploymentError(
+            f"{here}: an HTTP API has no keys, usage plans or WAF: "
+            'take kind = "rest", or leave titles and waf out'
+        )
+    for title in api.titles:
+        _named(title, f"{here}.titles")
+    if len(set(api.titles)) < len(api.titles):
+        raise DeploymentError(f"{here}.titles: one of them is there twice")
+    _check_limits(api, here)
+    for title, limits in api.limits.items():
+        if title not in api.titles:
+            raise DeploymentError(
+                f"{here}.limits: {title!r} is none of the titles: "
+                f"{', '.join(api.titles) or 'there are none'}"
+            )
+        _check_limits(limits, f"{here}.limits.{title}")
+    _within(api.max_body_bytes, BODY_BYTES, f"{here}.max_body_bytes")
+    most = api.waf_requests_per_5_minutes
+    _within(most, WAF_RATE, f"{here}.waf_requests_per_5_minutes")
+    for origin in api.origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise DeploymentError(
+                f"{here}.origins: {origin!r} is no origin such as "
+                "https://game.example, without a path"
+            )
+
+
+def _check_domain(api: "Api", region: str, here: str) -> None:
+    if bool(api.domain) != bool(api.certificate):
+        raise DeploymentError(f"{here}: domain and certificate go together")
+    if api.zone and not api.domain:
+        raise DeploymentError(f"{here}: zone is where domain's record goes: name both")
+    if api.certificate:
+        found = _CERTIFICATE.fullmatch(api.certificate)
+        if found is None or found[1] != region:
+            raise DeploymentError(
+                f"{here}.certificate: not the ARN of a certificate in {region}"
+            )
+
+
+def _check_limits(limits: "Api | Limits", here: str) -> None:
+    for name in ("requests_per_second", "burst", "daily_quota"):
+        given = getattr(limits, name)
+        if given is not None:
+            _within(given, (1, _MANY), f"{here}.{name}")
+
+
+def _check_model(model: "Model", here: str) -> None:
+    _one_of(model.mode, ("static", "dynamic"), f"{here}.mode")
+    _one_of(model.canary, CANARIES, f"{here}.canary")
+    _one_of(model.architecture, ("arm64", "x86_64"), f"{here}.architecture")
+    _within(model.memory_mb, MEMORY_MB, f"{here}.memory_mb")
+    _within(model.timeout_s, TIMEOUT_S, f"{here}.timeout_s")
+    _within(model.refresh_seconds, (0.1, 3600), f"{here}.refresh_seconds")
+    _within(model.alarms.p95_ms, (1, 29_000), f"{here}.alarms.p95_ms")
+    _within(model.alarms.error_percent, (0.01, 100), f"{here}.alarms.error_percent")
+    _within(model.alarms.throttled, (1, _MANY), f"{here}.alarms.throttled")
+    _within(model.alarms.minutes, (1, 60), f"{here}.alarms.minutes")
+    if model.mode == "static" and model.version is None:
+        raise DeploymentError(f"{here}: a static deployment names its version")
+    if model.mode == "dynamic" and model.version is not None:
+        raise DeploymentError(
+            f"{here}: a dynamic deployment follows its alias; for a fixed version, "
+            'mode = "static"'
+        )
+    _check_concurrency(model, here)
+
+
+def _check_concurrency(model: "Model", here: str) -> None:
+    most = model.provisioned_concurrency
+    _within(most, (0, _MANY), f"{here}.provisioned_concurrency")
+    if model.snapstart and (most or model.schedule):
+        raise DeploymentError(
+            f"{here}: Lambda has SnapStart or provisioned concurrency, not both"
+        )
+    if model.schedule is not None:
+        _check_schedule(model.schedule, f"{here}.schedule")
+        most = max(most, model.schedule.concurrency)
+    limit = model.reserved_concurrency
+    if limit is not None:
+        _within(limit, (1, _MANY), f"{here}.reserved_concurrency")
+        if most > limit:
+            raise DeploymentError(
+                f"{here}: {most} provisioned is more than reserved_concurrency, {limit}"
+            )
+
+
+def _check_schedule(schedule: "Schedule", here: str) -> None:
+    _within(schedule.concurrency, (1, _MANY), f"{here}.concurrency")
+    _within(schedule.from_hour, (0, 23), f"{here}.from_hour")
+    _within(schedule.to_hour, (0, 23), f"{here}.to_hour")
+    if schedule.from_hour == schedule.to_hour:
+        raise DeploymentError(
+            f"{here}: it begins and ends at {schedule.to_hour}; for whole days, "
+            "provisioned_concurrency"
+        )
+    if not schedule.days:
+        raise DeploymentError(f"{here}.days: no day is named")
+    for day in schedule.days:
+        _one_of(day, DAYS, f"{here}.days")
+    try:
+        ZoneInfo(schedule.timezone)
+    except (KeyError, ValueError, OSError):
+        raise DeploymentError(
+            f"{here}.timezone: {schedule.timezone!r} is no time zone such as "
+            "Europe/Berlin"
+        ) from None
+
+
+def _named(given: str, where: str) -> None:
+    if not _NAME.fullmatch(given):
+        raise DeploymentError(
+            f"{where}: {given!r} has to be a name of a-z, 0-9 and -, at most 42 long"
+        )
+
+
+def _one_of(given: object, there: tuple[object, ...], where: str) -> None:
+    if given not in there:
+        raise DeploymentError(
+            f"{where}: {given!r} is not one of {', '.join(map(str, there))}"
+        )
+
+
+def _within(given: float, bounds: tuple[float, float], where: str) -> None:
+    low, high = bounds
+    if not low <= given <= high:
+        raise DeploymentError(f"{where}: {given} is not between {low} and {high}")

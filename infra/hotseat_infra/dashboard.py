@@ -1,0 +1,212 @@
+"""The stage's dashboard: is anything wrong, how fast, what it costs, which version.
+
+Twenty-four columns wide. First the alarms and the door, then two rows a model.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from hotseat_infra.cost import prices
+from hotseat_infra.deployment import Stage
+from hotseat_infra.function import ModelFunction
+
+_MINUTE = Duration.minutes(1)
+_HOUR = Duration.hours(1)
+_RED, _ORANGE, _GREEN, _BLUE = "#d13212", "#ff9900", "#1d8102", "#0073bb"
+_STAGES = {
+    "load": ("a version opened", "#9469d6"),
+    "read": ("request to tensors", _BLUE),
+    "run": ("the model", _GREEN),
+    "write": ("answer to bytes", _ORANGE),
+}
+
+
+def dashboard(
+    scope: Construct,
+    *,
+    stage: Stage,
+    functions: Mapping[str, ModelFunction],
+    door: Mapping[str, cloudwatch.Metric],
+) -> cloudwatch.Dashboard:
+    """Add a stage's dashboard to a stack."""
+    board = cloudwatch.Dashboard(
+        scope,
+        "Dashboard",
+        dashboard_name=f"hotseat-{stage.name}",
+        default_interval=Duration.hours(3),
+        period_override=cloudwatch.PeriodOverride.AUTO,
+    )
+    alarms = [alarm for function in functions.values() for alarm in function.alarms]
+    board.add_widgets(
+        cloudwatch.AlarmStatusWidget(
+            title="Is anything wrong?",
+            alarms=alarms,
+            width=24,
+            height=2 + len(functions),
+        )
+    )
+    board.add_widgets(
+        _graph(
+            "At the door: requests a minute",
+            [door["requests"].with_(label="all", color=_BLUE, period=_MINUTE)],
+            [
+                door["4xx"].with_(label="refused", color=_ORANGE, period=_MINUTE),
+                door["5xx"].with_(label="failed", color=_RED, period=_MINUTE),
+            ],
+        ),
+        _graph(
+            "At the door: milliseconds, 95 of 100",
+            [door["latency"].with_(label="with API Gateway", period=_MINUTE)],
+        ),
+        _graph(
+            "Dollars an hour, by list price",
+            [_dollars(name, function, stage) for name, function in functions.items()],
+            stacked=True,
+        ),
+    )
+    for name, function in functions.items():
+        board.add_widgets(
+            cloudwatch.TextWidget(markdown=_heading(name, function), width=24, height=1)
+        )
+        _rows(board, name, function)
+    return board
+
+
+def _heading(name: str, function: ModelFunction) -> str:
+    model = function.model
+    serves = f"version {model.version}" if model.version else f"alias `{model.alias}`"
+    return (
+        f"## {name}: {model.mode}, {serves}, {model.memory_mb:,} MB, "
+        f"{model.architecture}"
+    )
+
+
+def _rows(board: cloudwatch.Dashboard, model: str, function: ModelFunction) -> None:
+    def own(name: str, statistic: str, label: str, color: str) -> cloudwatch.Metric:
+        return function.metric(name, statistic, _MINUTE, label=label, color=color)
+
+    limit = cloudwatch.HorizontalAnnotation(
+        value=function.model.alarms.p95_ms, label="alarm", color=_RED
+    )
+    alias = function.alias
+    board.add_widgets(
+        _graph(
+            "How fast: milliseconds in the function",
+            [
+                own("latency", "p50", "50 of 100", _GREEN),
+                own("latency", "p95", "95 of 100", _ORANGE),
+                own("latency", "p99", "99 of 100", _RED),
+            ],
+            marks=[limit],
+        ),
+        _graph(
+            "Where the time goes: milliseconds, on average",
+            [
+                own(name, "Average", label, color)
+                for name, (label, color) in _STAGES.items()
+            ],
+            stacked=True,
+        ),
+        _graph(
+            "Requests and errors a minute",
+            [own("requests", "Sum", "requests", _BLUE)],
+            [
+                own("errors", "Sum", "answered 5xx", _RED),
+                alias.metric_errors(label="crashed", color="#7d2105", period=_MINUTE),
+            ],
+        ),
+    )
+    board.add_widgets(
+        _graph(
+            "Which version answers: requests a minute",
+            [
+                cloudwatch.MathExpression(
+                    expression=(
+                        f"SEARCH('{{{function.namespace},model,version,variant}} "
+                        f'model="{model}" MetricName="requests"\', \'Sum\')'
+                    ),
+                    label="${PROP('Dim.version')}, ${PROP('Dim.variant')}",
+                    period=_MINUTE,
+                )
+            ],
+            stacked=True,
+        ),
+        _graph(
+            "Cold starts and what was turned away, a minute",
+            [
+                own("cold", "Sum", "cold starts", _BLUE),
+                alias.metric_throttles(label="throttled", color=_RED, period=_MINUTE),
+            ],
+            [
+                alias.metric(
+                    "ConcurrentExecutions",
+                    statistic="Maximum",
+                    label="at once",
+                    color="#aab7b8",
+                    period=_MINUTE,
+                )
+            ],
+        ),
+        _graph(
+            "The registry: versions taken, refused, out of reach",
+            [
+                own("version_changed", "Sum", "taken", _GREEN),
+                own("registry_refused", "Sum", "refused", _RED),
+                own("registry_unreachable", "Sum", "out of reach", _ORANGE),
+            ],
+        ),
+    )
+
+
+def _graph(
+    title: str,
+    left: Sequence[cloudwatch.IMetric],
+    right: Sequence[cloudwatch.IMetric] = (),
+    *,
+    stacked: bool = False,
+    marks: Sequence[cloudwatch.HorizontalAnnotation] = (),
+) -> cloudwatch.GraphWidget:
+    axis = cloudwatch.YAxisProps(min=0, show_units=False)
+    return cloudwatch.GraphWidget(
+        title=title,
+        left=list(left),
+        right=list(right),
+        stacked=stacked,
+        left_annotations=list(marks),
+        left_y_axis=axis,
+        right_y_axis=axis,
+        width=8,
+        height=6,
+    )
+
+
+def _dollars(
+    name: str, function: ModelFunction, stage: Stage
+) -> cloudwatch.MathExpression:
+    """Return what a function and the door in front of it cost in each hour."""
+    model, table = function.model, prices()
+    paid, gigabytes = table["lambda"], model.memory_mb / 1024
+    kept = model.provisioned_concurrency
+    second = "provisioned_duration_gigabyte_second" if kept else "gigabyte_second"
+    milliseconds = gigabytes * paid[second][model.architecture] / 1000
+    request = paid["request"] + table["api"][f"{stage.api.kind}_request"]
+    hour = (
+        3600 * kept * gigabytes
+        * paid["provisioned_gigabyte_second"][model.architecture]
+    )  # fmt: skip
+    key = f"m{list(stage.models).index(name)}"
+    return cloudwatch.MathExpression(
+        expression=f"{milliseconds:.14f} * FILL(spent_{key}, 0) "
+        f"+ {request:.10f} * FILL(asked_{key}, 0) + {hour:.6f}",
+        using_metrics={
+            f"spent_{key}": function.alias.metric_duration(
+                statistic="Sum", period=_HOUR
+            ),
+            f"asked_{key}": function.alias.metric_invocations(period=_HOUR),
+        },
+        label=name,
+        period=_HOUR,
+    )

@@ -1,0 +1,61 @@
+"""WAF before the door: who asks too often, and who is known to be bad."""
+
+from aws_cdk import aws_wafv2 as waf
+from constructs import Construct
+
+
+class Firewall(Construct):
+    """Rules on one stage of a REST API; an HTTP API takes none.
+
+    `limit` is what one address may ask in five minutes. Bodies are left to the service,
+    which knows each model's limits: WAF reads no more than their first kilobytes.
+    """
+
+    def __init__(self, scope: Construct, name: str, *, stage: str, limit: int) -> None:
+        super().__init__(scope, name)
+        often = waf.CfnWebACL.StatementProperty(
+            rate_based_statement=waf.CfnWebACL.RateBasedStatementProperty(
+                limit=limit, aggregate_key_type="IP"
+            )
+        )
+        known = waf.CfnWebACL.StatementProperty(
+            managed_rule_group_statement=(
+                waf.CfnWebACL.ManagedRuleGroupStatementProperty(
+                    vendor_name="AWS", name="AWSManagedRulesAmazonIpReputationList"
+                )
+            )
+        )
+        acl = waf.CfnWebACL(
+            self,
+            "Acl",
+            scope="REGIONAL",
+            default_action=waf.CfnWebACL.DefaultActionProperty(allow={}),
+            visibility_config=_seen("hotseat"),
+            rules=[
+                waf.CfnWebACL.RuleProperty(
+                    name="too-often",
+                    priority=0,
+                    action=waf.CfnWebACL.RuleActionProperty(block={}),
+                    statement=often,
+                    visibility_config=_seen("too-often"),
+                ),
+                waf.CfnWebACL.RuleProperty(
+                    name="known-bad",
+                    priority=1,
+                    override_action=waf.CfnWebACL.OverrideActionProperty(none={}),
+                    statement=known,
+                    visibility_config=_seen("known-bad"),
+                ),
+            ],
+        )
+        waf.CfnWebACLAssociation(
+            self, "OnApi", resource_arn=stage, web_acl_arn=acl.attr_arn
+        )
+
+
+def _seen(name: str) -> waf.CfnWebACL.VisibilityConfigProperty:
+    return waf.CfnWebACL.VisibilityConfigProperty(
+        cloud_watch_metrics_enabled=True,
+        metric_name=name,
+        sampled_requests_enabled=False,  # samples would keep what players say
+    )

@@ -1,0 +1,70 @@
+"""Write what is in the function's image as a bill of materials (CycloneDX, JSON).
+
+``python infra/sbom.py [--baked FOLDER] [--extra PACKAGE==VERSION]``, as ``make image``
+does: each locked package with its hashes, and of a static deployment the version that
+lies in the image, as a machine-learning model with the digest of each of its files. The
+base image's own packages are not in it: its publisher has a bill of them.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from hotseat_registry import Manifest, Reference, open_registry
+
+ROOT = Path(__file__).parents[1]
+FUNCTIONS = ROOT / "functions"
+
+
+def main() -> int:
+    """Print the document."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--baked", type=Path, default=FUNCTIONS / "baked/none")
+    parser.add_argument("--extra", default="", help="installed beside the locked ones")
+    arguments = parser.parse_args()
+    document = packages(arguments.extra)
+    registry = open_registry(str(arguments.baked))
+    for model in registry.models():
+        manifest = registry.resolve(Reference(model, alias="live"))
+        document["components"].append(component(manifest))
+    json.dump(document, sys.stdout, indent=2)
+    return 0
+
+
+def packages(extra: str) -> dict:
+    """Return the bill of the locked packages, checked against CycloneDX's schema."""
+    locked = (FUNCTIONS / "requirements.txt").read_text("utf-8")
+    tool = Path(sys.executable).with_name("cyclonedx-py")
+    done = subprocess.run(  # noqa: S603 (a tool of our own environment)
+        [tool, "requirements", "--pyproject", ROOT / "pyproject.toml",
+         "--output-reproducible", "--output-format", "JSON", "-"],
+        input=f"{locked}\n{extra}\n", text=True, check=True, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def component(manifest: Manifest) -> dict:
+    """Return a version as a component, its files below it."""
+    return {
+        "type": "machine-learning-model",
+        "bom-ref": manifest.reference,
+        "name": manifest.model,
+        "version": str(manifest.version),
+        "description": f"{manifest.kind}, published by {manifest.published_by}",
+        "components": [
+            {
+                "type": "file",
+                "bom-ref": f"{manifest.reference}/{name}",
+                "name": name,
+                "hashes": [{"alg": "SHA-256", "content": file.sha256}],
+            }
+            for name, file in sorted(manifest.files.items())
+        ],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Stages as CloudFormation gets them, each synthesized once."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+# said once, and not by each of the tests: the language AWS's library runs on is old
+os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "18,20")
+
+from aws_cdk.assertions import Template
+
+from hotseat_infra.deployment import Alarms, Limits, Model, Schedule, read
+from hotseat_infra.stage import add_stage, application
+
+FILE = Path(__file__).parents[3] / "infra/deployment.toml"
+
+
+class Synthesized:
+    """A stage's templates, and the folder they lie in."""
+
+    def __init__(self, folder, *stages):
+        app = application(str(folder))
+        made = [add_stage(app, stage) for stage in stages]
+        app.synth()
+        self.folder, self.stages, self.stacks = folder, stages, made
+        registry, service = made[0]
+        self.registry = Template.from_stack(registry) if registry else None
+        self.service = Template.from_stack(service)
+
+    def allowed(self, start):
+        """What roles whose logical id starts so are allowed, action to resources."""
+        found = {}
+        templates = [t for t in (self.registry, self.service) if t]
+        for template in templates:
+            for name, resource in template.to_json()["Resources"].items():
+                if resource["Type"] != "AWS::IAM::Policy" or not name.startswith(start):
+                    continue
+                for given in resource["Properties"]["PolicyDocument"]["Statement"]:
+                    assert given["Effect"] == "Allow"
+                    for action in _listed(given["Action"]):
+                        keys = {_end(r) for r in _listed(given["Resource"])}
+                        found.setdefault(action, set()).update(keys)
+        return found
+
+
+def _listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def _end(resource):
+    """What follows the bucket in a resource's ARN; "" is the resource itself."""
+    if isinstance(resource, str):
+        return resource
+    parts = resource.get("Fn::Join", ["", [""]])[1]
+    return parts[-1] if isinstance(parts[-1], str) else ""
+
+
+@pytest.fixture(scope="session")
+def synthesize():
+    """Synthesize stages into a folder."""
+    return Synthesized
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory):
+    """Both stages of the file that comes along."""
+    return {
+        name: Synthesized(tmp_path_factory.mktemp(name), read(FILE, name))
+        for name in ("dev", "prod")
+    }
+
+
+@pytest.fixture(scope="session")
+def everything():
+    """A stage in which all that can be switched on is."""
+    prod = read(FILE, "prod")
+    models = {
+        "sokoban": Model(mode="static", version=3, snapstart=True,
+                         architecture="x86_64", route="levels"),
+        "sentiment": Model(
+            memory_mb=1769, timeout_s=29, reserved_concurrency=50,
+            provisioned_concurrency=2, canary="LINEAR_10_PERCENT_EVERY_1_MINUTE",
+            schedule=Schedule(5, 16, 2, ("fri", "sat"), "Europe/Berlin"),
+            alarms=Alarms(80, 0.5, 10, 1),
+        ),
+        "churn": Model(variant="int8", refresh_seconds=30.0),
+    }  # fmt: skip
+    return replace(
+        prod,
+        account="111122223333",
+        models=models,
+        default_model="sentiment",
+        log_days=400,
+        keep_registry=False,
+        trust=("release.pub",),
+        api=replace(
+            prod.api,
+            titles=("chess", "racing"),
+            limits={"racing": Limits(burst=7, daily_quota=9)},
+            max_body_bytes=100_000,
+            waf=True,
+            origins=("https://game.example",),
+            domain="models.example.com",
+            certificate="arn:aws:acm:eu-west-1:111122223333:certificate/c-1",
+            zone="Z0123456789ABC",
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def full(everything, tmp_path_factory):
+    """It, behind a REST API."""
+    return Synthesized(tmp_path_factory.mktemp("full"), everything)
+
+
+@pytest.fixture(scope="session")
+def plain(everything, tmp_path_factory):
+    """The same behind an HTTP API."""
+    api = replace(everything.api, kind="http", titles=(), limits={}, waf=False)
+    return Synthesized(tmp_path_factory.mktemp("http"), replace(everything, api=api))

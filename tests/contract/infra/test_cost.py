@@ -1,0 +1,220 @@
+"""The month's bill: it adds up, and more never costs less."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotseat import _cli
+from hotseat_infra.cost import (
+    RUNTIME_MS,
+    SIZES,
+    Speed,
+    bill,
+    compare,
+    kept_warm,
+    prices,
+    shared,
+)
+from hotseat_infra.deployment import DeploymentError, Model, Schedule, read
+from hotseat_infra.traffic import SHAPES, WEEK, Traffic, cold_starts, shape
+from hotseat_registry import Reference, open_registry
+
+TABLE = prices()
+PROD = read(Path(__file__).parents[3] / "infra/deployment.toml", "prod")
+REQUESTS = st.floats(1, 1e9)
+MS = st.floats(0.01, 1000)
+SHAPE = st.sampled_from(list(SHAPES.values()))
+MODELS = st.builds(
+    Model,
+    memory_mb=st.integers(128, 10_240),
+    architecture=st.sampled_from(["arm64", "x86_64"]),
+    provisioned_concurrency=st.integers(0, 20),
+)
+
+
+def month(model, traffic, ms=5.0):
+    """One model's bill."""
+    return bill("x", model, "rest", traffic, Speed(ms), TABLE)
+
+
+def test_the_bill_adds_up():
+    """A million requests of 10 ms at one core, reckoned by hand."""
+    model = Model(mode="static", version=1, memory_mb=1769)
+    found = month(model, Traffic(1e6), 9.0)
+    assert found.parts["compute"] == pytest.approx(1e4 * 1769 / 1024 * 0.0000133334)
+    assert found.parts["requests"] == pytest.approx(0.20)
+    assert found.parts["api"] == pytest.approx(3.50)
+    assert found.parts["out"] == pytest.approx(0.5 * 0.09)
+    assert found.total == pytest.approx(sum(found.parts.values()))
+
+
+def test_two_kept_warm_all_month_are_reckoned_by_hand():
+    """Their hours are paid by the gigabyte, and what they bear by the lower rate."""
+    model = Model(mode="static", version=1, memory_mb=1024, provisioned_concurrency=2,
+                  architecture="x86_64")  # fmt: skip
+    found = month(model, Traffic(730 * 3600), 1000 * 1024 / 1769 - RUNTIME_MS)
+    assert found.parts["provisioned"] == pytest.approx(2 * 730 * 3600 * 0.0000041667)
+    assert found.parts["compute"] == pytest.approx(730 * 3600 * 0.0000097222)
+    assert found.cold < 0.2
+
+
+def test_less_memory_is_slower_and_more_is_not_faster():
+    """A function has a share of a core below 1,769 MB, and one thread above."""
+    ways = compare(Model(memory_mb=1769), "http", Traffic(1e6), Speed(9.0), TABLE)
+    by_size = dict(zip(SIZES, ways[1:], strict=False))
+    assert by_size[512].milliseconds == pytest.approx(10 * 1769 / 512)
+    assert by_size[3008].milliseconds == by_size[1769].milliseconds == 10
+    assert by_size[3008].parts["compute"] > by_size[1769].parts["compute"]
+
+
+def test_all_ways_are_compared():
+    """Memory sizes, kept warm, a snapshot, one machine and two."""
+    ways = [w.what for w in compare(Model(), "rest", Traffic(1e6), Speed(2), TABLE)]
+    assert ways[0] == "as deployed, 1,024 MB"
+    assert [f"on demand, {size:,} MB" for size in SIZES] == ways[1:6]
+    assert ways[6:8] == ["one kept warm", "SnapStart"]
+    assert ways[8:] == ["1 x t4g.small, no spare", "2 x t4g.small, balanced"]
+
+
+@given(MODELS, REQUESTS, REQUESTS, MS, SHAPE)
+def test_more_requests_cost_no_less(model, one, other, ms, weights):
+    """But for cold starts, which grow rarer with traffic, no part shrinks."""
+    less, more = (
+        month(model, Traffic(n, weights), ms).parts for n in sorted((one, other))
+    )
+    for part in less.keys() - {"starts"}:
+        assert less[part] <= more[part] * (1 + 1e-9) + 1e-9
+
+
+@given(MODELS, REQUESTS, MS, MS)
+def test_slower_models_cost_no_less(model, requests, one, other):
+    """The longer a prediction takes, the more is paid for it."""
+    fast, slow = (
+        month(model, Traffic(requests), ms).parts["compute"]
+        for ms in sorted((one, other))
+    )
+    assert fast <= slow * (1 + 1e-9)
+
+
+@given(MODELS, REQUESTS, MS, st.integers(1769, 10_240))
+def test_memory_beyond_a_core_is_paid_for_nothing(model, requests, ms, size):
+    """Above one core a second thread finds nothing to do, and costs."""
+    one = month(replace(model, memory_mb=1769), Traffic(requests), ms)
+    more = month(replace(model, memory_mb=size), Traffic(requests), ms)
+    assert more.milliseconds == one.milliseconds
+    assert more.total >= one.total - 1e-9
+
+
+@given(REQUESTS, MS, SHAPE, st.integers(0, 50), st.integers(0, 50))
+def test_more_kept_warm_means_no_more_cold_starts(requests, ms, weights, one, other):
+    """Provisioned environments take cold starts away, never add any."""
+    rates = Traffic(requests, weights).rates()
+    few, many = sorted((one, other))
+    cold = cold_starts(rates, ms / 1000, [few] * WEEK)
+    assert 0 <= cold_starts(rates, ms / 1000, [many] * WEEK) <= cold + 1e-9
+    assert cold <= requests * (1 + 1e-9)
+
+
+@given(
+    st.sets(st.sampled_from(["mon", "wed", "sat", "sun"]), min_size=1),
+    st.integers(0, 23),
+    st.integers(1, 23),
+    st.integers(1, 9),
+)
+def test_a_schedule_costs_its_hours(days, start, length, count):
+    """What is kept warm for some hours costs that part of keeping it always."""
+    schedule = Schedule(count, start, (start + length) % 24, tuple(sorted(days)))
+    some = month(Model(schedule=schedule), Traffic(1e6)).parts["provisioned"]
+    always = Model(provisioned_concurrency=count)
+    all_week = month(always, Traffic(1e6)).parts["provisioned"]
+    assert some == pytest.approx(all_week * length * len(days) / WEEK)
+    assert sum(kept_warm(Model(schedule=schedule))) == count * length * len(days)
+
+
+@given(SHAPE, REQUESTS)
+def test_a_shape_moves_requests_and_adds_none(weights, requests):
+    """The hours of the month together have the month's requests."""
+    rates = Traffic(requests, weights).rates()
+    assert sum(rates) * 3600 * 730 / WEEK == pytest.approx(requests)
+
+
+def test_a_shape_is_a_name_or_a_file(tmp_path):
+    """A day's 24 numbers are repeated; what is no shape is named."""
+    path = tmp_path / "day.json"
+    path.write_text(json.dumps([*range(24)]))
+    assert shape(str(path)) == tuple(range(24)) * 7
+    for text in ("[1, 2]", "[]", "{", json.dumps([-1] * 24), json.dumps([0] * 24)):
+        path.write_text(text)
+        with pytest.raises(DeploymentError, match=r"day\.json"):
+            shape(str(path))
+    with pytest.raises(DeploymentError, match=r"neither a file .* flat, evening"):
+        shape("morning")
+
+
+def test_what_models_share_is_counted_once():
+    """Dashboard, keys and firewall belong to the stage."""
+    parts = shared(PROD, 1e6, TABLE).parts
+    assert parts == pytest.approx({"dashboard": 3, "keys": 2, "firewall": 7.6})
+    plain = replace(PROD, registry="s3://a/b", api=replace(PROD.api, waf=False))
+    assert shared(plain, 1e6, TABLE).parts == pytest.approx({"dashboard": 3, "keys": 1})
+
+
+def test_prices_have_their_date_and_sources():
+    """Each figure is positive, and one can look where it comes from."""
+    assert TABLE["date"].year >= 2026
+    assert all(source.startswith("https://") for source in TABLE["sources"])
+
+    def numbers(value):
+        if isinstance(value, dict):
+            for item in value.values():
+                yield from numbers(item)
+        elif isinstance(value, int | float):
+            yield value
+
+    assert all(number > 0 for number in numbers(TABLE))
+
+
+TEXT = """
+[stages.dev]
+region = "eu-west-1"
+alarm_email = "a@example.com"
+[stages.dev.models.mood]
+"""
+
+
+def ask(*arguments):
+    """Run the command."""
+    return _cli.main(["cost", *map(str, arguments)])
+
+
+def test_the_command_takes_the_milliseconds_that_were_measured(
+    tmp_path, bundle, capsys
+):
+    """They stand in the version's manifest; without them, one is told to say them."""
+    file = tmp_path / "d.toml"
+    file.write_text(TEXT)
+    registry = open_registry(f"file://{tmp_path}/registry")
+    options = ("--file", file, "--registry", registry.store.uri)
+    assert ask(*options) == 1
+    assert "no model 'mood'" in capsys.readouterr().err
+    manifest, files = bundle()
+    registry.publish(manifest, files, by="ada")
+    registry.promote(Reference("mood", version=1), by="ada")
+    assert ask(*options) == 1
+    assert "mood@1 (fp32) shows no measured milliseconds" in capsys.readouterr().err
+    fast = replace(manifest.variants[0], metrics={"milliseconds": 0.5})
+    registry.publish(replace(manifest, variants=(fast,)), files, by="ada")
+    registry.promote(Reference("mood", version=2), by="ada")
+    assert ask(*options) == 0
+    said = capsys.readouterr().out
+    assert "mood: 0.5 ms a prediction" in said
+    assert "its budget is 50.00" in said
+    assert ask(*options, "--json", "--shape", "evening") == 0
+    told = json.loads(capsys.readouterr().out)
+    first = told["models"]["mood"][0]
+    assert first["milliseconds"] == pytest.approx(1.5 * 1769 / 1024)
+    assert told["total"] == pytest.approx(first["total"] + told["shared"]["total"])

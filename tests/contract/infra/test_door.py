@@ -1,0 +1,144 @@
+"""The door: keys, limits, refusals worded as ours, names, both kinds of API."""
+
+import json
+from pathlib import Path
+
+from aws_cdk import aws_apigateway as rest
+from aws_cdk.assertions import Match
+
+from hotseat_infra.refusals import REFUSALS
+from hotseat_serve.problems import KINDS, MEDIA_TYPE
+
+ERRORS = Path(__file__).parents[3] / "sdk/spec/errors.json"
+PLACED = "AWS::ApiGateway::UsagePlan"
+
+
+def test_each_title_has_its_key_and_its_own_limits(full):
+    """A title's own limits hold for it; what it leaves out is the API's."""
+    full.service.resource_count_is("AWS::ApiGateway::ApiKey", 2)
+    for throttle, quota in (
+        ({"RateLimit": 200, "BurstLimit": 400}, 1_000_000),
+        ({"RateLimit": 200, "BurstLimit": 7}, 9),
+    ):
+        full.service.has_resource_properties(
+            PLACED, {"Throttle": throttle, "Quota": {"Limit": quota, "Period": "DAY"}}
+        )
+    (stage,) = full.service.find_resources("AWS::ApiGateway::Stage").values()
+    (settings,) = stage["Properties"]["MethodSettings"]
+    assert settings["ThrottlingRateLimit"] == 400
+    assert settings["ThrottlingBurstLimit"] == 407
+    assert settings["DataTraceEnabled"] is False
+    assert stage["Properties"]["TracingEnabled"]
+
+
+def test_every_method_that_costs_asks_for_a_key(full):
+    """Only a browser's question ahead, which the gateway answers itself, goes free."""
+    for method in full.service.find_resources("AWS::ApiGateway::Method").values():
+        properties = method["Properties"]
+        free = properties["HttpMethod"] == "OPTIONS"
+        assert properties.get("ApiKeyRequired", False) is not free
+        assert (properties["Integration"]["Type"] == "MOCK") is free
+        # all types are binary, which a mock's template is not
+        text = properties["Integration"].get("ContentHandling") == "CONVERT_TO_TEXT"
+        assert text is free
+
+
+def test_all_that_api_gateway_can_refuse_is_worded_as_ours(full):
+    """Every type of gateway response, as a problem that /v2's clients read as well."""
+    known = {name for name in dir(rest.ResponseType) if name.isupper()}
+    assert {
+        n.replace("_4XX", "_4_XX").replace("_5XX", "_5_XX") for n in REFUSALS
+    } == known
+    found = full.service.find_resources("AWS::ApiGateway::GatewayResponse")
+    made = {r["Properties"]["ResponseType"]: r["Properties"] for r in found.values()}
+    assert made.keys() == REFUSALS.keys()
+    for kind, properties in made.items():
+        (text,) = properties["ResponseTemplates"].values()
+        document = json.loads(text)
+        assert document["request_id"] == "$context.requestId"
+        assert document["error"] == document["title"]
+        assert str(document["status"]) == properties["StatusCode"]
+        if document["code"] in KINDS:
+            ours = KINDS[document["code"]]
+            assert document["retryable"] is ours.retryable, kind
+        headers = properties["ResponseParameters"]
+        assert headers["gatewayresponse.header.Content-Type"] == f"'{MEDIA_TYPE}'"
+        waits = "gatewayresponse.header.Retry-After" in headers
+        assert waits is document["retryable"]
+
+
+def test_paths_lead_to_their_models_function(full):
+    """A route that is not the model's name leads there too; the rest to the default."""
+    resources = full.service.find_resources("AWS::ApiGateway::Resource")
+    parts = {name: r["Properties"]["PathPart"] for name, r in resources.items()}
+    assert sorted(parts.values()) == sorted(
+        ["model-service", "v1", "v2", "models", "models", "{proxy+}", "{proxy+}",
+         "{proxy+}", *2 * ["levels", "{proxy+}", "sentiment", "{proxy+}",
+                           "churn", "{proxy+}"]]
+    )  # fmt: skip
+    for method in full.service.find_resources("AWS::ApiGateway::Method").values():
+        properties = method["Properties"]
+        if properties["HttpMethod"] == "OPTIONS":
+            continue
+        place = properties["ResourceId"].get("Ref", "")
+        target = json.dumps(properties["Integration"]["Uri"])
+        for route, model in (("levels", "sokoban"), ("churn", "churn")):
+            if f"models{route}" in place:
+                assert f'"{model}Alias' in target
+                break
+        else:
+            assert '"sentimentAlias' in target
+    full.service.has_resource_properties(
+        "AWS::Lambda::Function",
+        {"Environment": {"Variables": Match.object_like(
+            {"HOTSEAT_ROUTE": "levels", "HOTSEAT_DEFAULT_MODEL": "sokoban",
+             "HOTSEAT_MAX_BODY_BYTES": "100000", "HOTSEAT_NAMESPACE": "Hotseat/prod"}
+        )}},
+    )  # fmt: skip
+
+
+def test_a_name_of_ones_own_leads_to_either_api(full, plain):
+    """Domain, mapping, and the record where a zone is named."""
+    full.service.has_resource_properties(
+        "AWS::ApiGateway::BasePathMapping", {"Stage": Match.any_value()}
+    )
+    plain.service.has_resource_properties(
+        "AWS::ApiGatewayV2::ApiMapping", {"Stage": Match.any_value()}
+    )
+    for made in (full, plain):
+        made.service.has_resource_properties(
+            "AWS::Route53::RecordSet",
+            {"Name": "models.example.com", "Type": "A",
+             "HostedZoneId": "Z0123456789ABC", "AliasTarget": Match.any_value()},
+        )  # fmt: skip
+        made.service.has_output("Url", {"Value": "https://models.example.com/"})
+
+
+def test_no_domain_no_record(shipped):
+    """Where the file names none, the API keeps its own name."""
+    for made in shipped.values():
+        made.service.resource_count_is("AWS::ApiGateway::DomainName", 0)
+        made.service.resource_count_is("AWS::Route53::RecordSet", 0)
+
+
+def test_an_http_api_lacks_what_the_documents_say(plain):
+    """No keys, plans, firewall or own refusals; throttling is one for all."""
+    for kind in ("AWS::ApiGateway::RestApi", "AWS::ApiGateway::ApiKey", PLACED,
+                 "AWS::WAFv2::WebACL", "AWS::ApiGateway::GatewayResponse"):  # fmt: skip
+        plain.service.resource_count_is(kind, 0)
+    plain.service.has_resource_properties(
+        "AWS::ApiGatewayV2::Stage",
+        {"DefaultRouteSettings": {
+            "ThrottlingRateLimit": 200, "ThrottlingBurstLimit": 400}},
+    )  # fmt: skip
+
+
+def test_codes_that_the_sdks_know_mean_the_same_there():
+    """A refusal with a code of the specification has its status or its class's."""
+    rows = {row["code"]: row for row in json.loads(ERRORS.read_text())}
+    for refusal in REFUSALS.values():
+        row = rows.get(refusal.code)
+        if row is None:
+            assert refusal.status in {401, 403, 429}  # which SDKs know by the status
+        else:
+            assert (refusal.retry_after_s is not None) is row["retryable"]

@@ -1,0 +1,170 @@
+"""Who may do what, read from the synthesized policies; and that it is enough."""
+
+import json
+from dataclasses import replace
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_s3 as s3
+
+from hotseat_infra.stage import application
+from hotseat_registry import Reference, Registry
+from hotseat_registry.errors import StoreError
+from hotseat_registry.testing import MemoryStore
+from hotseat_serve.models import Models
+from hotseat_serve.request import Request
+from hotseat_serve.room import Room
+from hotseat_serve.settings import Settings
+
+READ = {"s3:GetObject": {"/hotseat/*"}, "s3:ListBucket": {""}, "kms:Decrypt": {""}}
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+TRACES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+
+
+def test_the_reader_reads_and_nothing_else(full):
+    """It gets, lists and decrypts below one prefix of one bucket."""
+    assert full.allowed("RegistryReader") == READ
+
+
+def test_the_publisher_adds_versions_and_deletes_or_moves_nothing(full):
+    """Blobs and manifests are its own; no alias, no ledger, no signature, no delete."""
+    assert full.allowed("RegistryPublisher") == {
+        **READ,
+        "kms:GenerateDataKey": {""},
+        "s3:PutObject": {"/hotseat/blobs/*", "/hotseat/models/*/versions/*"},
+    }
+
+
+def test_the_operator_moves_aliases_and_publishes_nothing(full):
+    """Heads, ledgers, signatures and house-keeping; no manifest is written or gone."""
+    assert full.allowed("RegistryOperator") == {
+        **READ,
+        "kms:GenerateDataKey": {""},
+        "s3:PutObject": {
+            "/hotseat/blobs/*", "/hotseat/garbage/*", "/hotseat/models/*/head.json",
+            "/hotseat/models/*/ledger/*", "/hotseat/models/*/signatures/*",
+        },
+        "s3:DeleteObject": {"/hotseat/blobs/*", "/hotseat/garbage/*"},
+    }  # fmt: skip
+
+
+def test_a_function_reads_its_own_model_alone(full):
+    """The default's answers for the catalogue too; a static one needs no bucket."""
+    churn = full.allowed("churnRole")
+    assert churn["s3:GetObject"] == {"/hotseat/models/churn/*", "/hotseat/blobs/*"}
+    assert full.allowed("sentimentRole")["s3:GetObject"] == {"/hotseat/*"}
+    assert churn.keys() == READ.keys() | LOGS | TRACES
+    assert full.allowed("sokobanRole").keys() == LOGS | TRACES
+    listing = [
+        statement["Condition"]
+        for name, resource in full.service.find_resources("AWS::IAM::Policy").items()
+        if name.startswith("churnRole")
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Action"] == "s3:ListBucket"
+    ]
+    assert listing == [{"StringLike": {"s3:prefix": ["hotseat/models/churn/*"]}}]
+
+
+def test_no_role_has_a_star(full, plain):
+    """No action is a star, and a star as resource has one reason: X-Ray has none."""
+    for made in (full, plain):
+        for action, resources in made.allowed("").items():
+            assert "*" not in action
+            assert "*" not in resources or action in TRACES
+
+
+def test_a_function_lives_on_what_it_is_allowed(registry, publish, tmp_path):
+    """With a store that denies all but its own model and the blobs, it answers."""
+    publish()
+    registry.promote(Reference("mood", version=1), by="ada")
+
+    def guard(operation, key):
+        assert operation in {"read", "list", "download"}
+        if not key.startswith(("models/mood/", "blobs/")):
+            raise StoreError(f"AccessDenied: {key}")
+
+    store = MemoryStore(before=guard)
+    store.objects = registry.store.objects
+    settings = Settings(
+        cache=str(tmp_path / "cache"), default_model="mood", route="feelings"
+    )
+    room = Room(Models(Registry(store), settings), settings)
+    body = b'{"text": "good"}'
+    for method, path, given in (
+        ("POST", "/model-service", body),
+        ("POST", "/v1/models/mood/predict", body),
+        ("POST", "/v1/models/feelings/predict", body),
+        ("POST", "/v1/models/feelings/versions/1/predict", body),
+        ("POST", "/v1/models/mood/explain", body),
+        ("GET", "/v1/models/feelings", b""),
+        ("GET", "/v2/models/feelings", b""),
+        ("GET", "/v2/models/mood/ready", b""),
+        ("GET", "/v2/health/ready", b""),
+    ):
+        answer = room.answer(Request(method, path, given, {}, "r-1"))
+        assert answer.status == 200, (path, answer.body)
+
+
+def test_everything_speaks_tls_and_is_encrypted(full):
+    """Buckets and the topic deny anything else; the names take TLS 1.2 or newer."""
+    for template, kind, count in (
+        (full.registry, "AWS::S3::BucketPolicy", 2),
+        (full.service, "AWS::SNS::TopicPolicy", 1),
+    ):
+        policies = template.find_resources(kind)
+        assert len(policies) == count
+        for policy in policies.values():
+            text = json.dumps(policy["Properties"]["PolicyDocument"])
+            assert '{"Bool": {"aws:SecureTransport": "false"}}' in text
+            assert '"Deny"' in text
+    full.service.has_resource_properties(
+        "AWS::ApiGateway::DomainName", {"SecurityPolicy": "TLS_1_2"}
+    )
+    for key in full.registry.find_resources("AWS::KMS::Key").values():
+        assert key["Properties"]["EnableKeyRotation"]
+
+
+def test_only_this_api_may_call_a_function(full, plain):
+    """Each permission names API Gateway and the ARN of one API's route."""
+    for made in (full, plain):
+        for given in made.service.find_resources("AWS::Lambda::Permission").values():
+            properties = given["Properties"]
+            assert properties["Principal"] == "apigateway.amazonaws.com"
+            assert "execute-api" in json.dumps(properties["SourceArn"])
+
+
+def test_nothing_is_called_asynchronously(full, plain):
+    """So no queue of dead letters applies: who calls a function waits for it."""
+    for made in (full, plain):
+        for kind in ("Lambda::EventSourceMapping", "Lambda::EventInvokeConfig",
+                     "Events::Rule", "Scheduler::Schedule"):  # fmt: skip
+            made.service.resource_count_is(f"AWS::{kind}", 0)
+        for topic in made.service.find_resources("AWS::SNS::Subscription").values():
+            assert topic["Properties"]["Protocol"] == "email"
+        for template in (made.registry, made.service):
+            for bucket in template.find_resources("AWS::S3::Bucket").values():
+                assert "NotificationConfiguration" not in bucket["Properties"]
+
+
+def test_cdk_nag_would_find_a_careless_bucket(tmp_path):
+    """The rules are awake: a plain bucket stops the synthesis."""
+    app = application(str(tmp_path))
+    s3.Bucket(cdk.Stack(app, "Careless"), "Bucket")
+    with pytest.raises(Exception, match="AwsSolutions-S1"):
+        app.synth()
+
+
+def test_a_registry_that_is_there_already_is_read_below_its_prefix(
+    everything, synthesize, tmp_path
+):
+    """Without a bucket of its own the stage has no registry stack, and reads."""
+    key = "arn:aws:kms:eu-west-1:111122223333:key/k-1"
+    stage = replace(everything, registry="s3://ours/models", registry_key=key)
+    made = synthesize(tmp_path, stage)
+    assert made.registry is None
+    churn = made.allowed("churnRole")
+    assert churn["s3:GetObject"] == {
+        ":s3:::ours/models/models/churn/*", ":s3:::ours/models/blobs/*",
+    }  # fmt: skip
+    assert made.allowed("sentimentRole")["s3:GetObject"] == {":s3:::ours/models/*"}
+    assert churn["kms:Decrypt"] == {key}
