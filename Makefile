@@ -26,13 +26,15 @@ demo: $(READY) ## one model's whole life: train, publish, serve, ask, roll back
 # what cannot live beside our own packages, and the emulator, which only a wheel carries
 CLIENTS := kserve==0.21.0 mlserver==1.7.1 open-inference-openapi==2.0.0.1
 clients: .venv/clients/ready ## clients of the open protocol, each in its own environment
-.venv/clients/ready: $(READY)
+.venv/clients/ready: $(READY) .venv/clients/emulator
 	@echo "setting up other people's clients (once; about a minute) ..."
 	@for client in $(CLIENTS); do \
 	  name=$${client%%==*}; name=$${name%-openapi}; name=$${name/-/_}; \
 	  $(PYTHON) -m venv .venv/clients/$$name && \
 	  .venv/clients/$$name/bin/pip install --quiet $$client || exit 1; \
 	done
+	@touch $@
+.venv/clients/emulator: $(READY) # AWS's own, of the runtime interface
 	@$(BIN)/pip download --quiet --no-deps aws-sam-cli==1.170.0 -d .venv/clients
 	@$(BIN)/python -m zipfile -e .venv/clients/aws_sam_cli-*.whl .venv/clients/sam
 	@cp .venv/clients/sam/samcli/local/rapid/aws-lambda-rie-* .venv/clients/
@@ -44,6 +46,24 @@ test: $(READY) .venv/clients/ready ## all tests
 
 test-typescript: $(READY) ## the TypeScript SDK: types, vectors, faults, a real browser
 	@bash sdk/typescript/test.sh
+
+test-godot: $(READY) ## the Godot addon in Debian's Godot 3, against a running service
+	@$(call needs,command -v godot3-server,godot3-server)
+	@$(BIN)/pytest -m engine tests/engines/test_godot.py
+
+test-unity: $(READY) ## the C# SDK by Debian's Mono, against a running service
+	@$(call needs,test -e /usr/lib/mono/4.5/System.Net.Http.dll -a -e /usr/bin/mcs,$(MONO))
+	@$(BIN)/pytest -m engine tests/engines/test_unity.py
+
+MONO := mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-net-http4.0-cil
+
+# a test, and Debian's packages with which it holds; CI installs them, others are told
+define needs
+$(1) >/dev/null || { [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] \
+  && export DEBIAN_FRONTEND=noninteractive && apt-get update -qq \
+  && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } \
+  || { echo "make $@ needs more: apt-get install $(2)" >&2; exit 1; }
+endef
 
 unit: $(READY) ## the fast tests alone
 	@$(BIN)/pytest tests/unit
@@ -77,6 +97,10 @@ synth: $(READY) ## the stacks of one stage as templates (STAGE=dev), checked by 
 	  CDK_OUTDIR=cdk.out CDK_CONTEXT_JSON='{"stage": "$(or $(STAGE),dev)"}' \
 	  ../$(BIN)/python app.py && ls cdk.out/*.template.json
 
+deploy-local: $(READY) .venv/clients/emulator ## the stacks deployed, called, updated, taken down, with no account
+	@bash tests/local_cloud/needs.sh
+	@cd tests && ../$(BIN)/python -m local_cloud $(LOCAL)
+
 image: $(READY) ## build the function's image (BASE=debian without AWS's base; MODEL=baked one)
 	@bash infra/image.sh
 
@@ -93,20 +117,23 @@ models: $(READY) ## train, compress, publish all models (MODELS="--trained" play
 bench-connect-four: $(READY) ## Connect Four's moves, judged by exact play
 	@$(BIN)/python benchmarks/connect_four.py
 
+bench-chat: $(READY) ## chat moderation beside linear models on the same split
+	@$(BIN)/python benchmarks/chat.py $(CHAT)
+
 bench: $(READY) ## what serving costs, as ratios to the bare runtime
 	@$(BIN)/python benchmarks/serving.py
 
 bench-cold: $(READY) ## process start to first answer, under AWS's runtime client
 	@$(BIN)/python benchmarks/coldstart.py
 
+bench-image: .venv/clients/ready image ## the same, and the image under AWS's emulator
+	@$(BIN)/python benchmarks/coldstart.py --image $(or $(NAME),hotseat-function)
+
 bench-sdk: $(READY) ## what the Python SDK costs a game (JSON=--json)
 	@$(BIN)/python benchmarks/sdk.py $(JSON)
 
 game-loop: $(READY) ## a minute of a game at 60 Hz, its service cut off and back
 	@$(BIN)/python benchmarks/game_loop.py --seconds 60
-
-bench-image: .venv/clients/ready image ## the same, and the image under AWS's emulator
-	@$(BIN)/python benchmarks/coldstart.py --image $(or $(NAME),hotseat-function)
 
 soak: $(READY) ## 200,000 requests in one process: does memory stay flat?
 	@$(BIN)/python benchmarks/soak.py
@@ -120,9 +147,10 @@ bench-encoder: $(READY) ## a six-layer text encoder through the service
 bench-registry: $(READY) ## the registry's figures (2 GB blob; SIZE=MB for another)
 	@$(BIN)/python benchmarks/registry.py --size $(or $(SIZE),2048)
 
-ci: lint test test-typescript synth demo ## what CI runs
+ci: lint test test-godot test-unity test-typescript synth demo ## what CI runs
 
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist
 
-.PHONY: help reference bench-imports bench-image bench-encoder models image test-typescript synth lock bench-connect-four soak clients venv demo test unit lint fix spec wheels bench bench-sdk game-loop bench-cold bench-registry ci clean
+# every target that `help` lists is a name and no file
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*## / {print $$1}' $(firstword $(MAKEFILE_LIST)))

@@ -7,7 +7,7 @@
 import sys
 from pathlib import Path
 
-from hotseat_infra.check import check, check_baked
+from hotseat_infra.check import check, check_baked, trusted
 from hotseat_infra.deployment import DeploymentError, read
 from hotseat_infra.stage import add_stage, application
 from hotseat_registry import open_registry
@@ -23,10 +23,12 @@ def main() -> int:
     path = Path(app.node.try_get_context("file") or HERE / "deployment.toml")
     try:
         stage = read(path, name)
-        check_baked(stage, HERE.parent / "functions")
+        functions = HERE.parent / "functions"
+        check_baked(stage, functions)
         registry = app.node.try_get_context("registry")
         if registry:
-            check(stage, open_registry(registry))
+            trust = trusted(stage, functions / "trust")
+            check(stage, open_registry(registry, trust=trust))
         add_stage(app, stage)
     except (DeploymentError, RegistryError) as error:
         print(f"hotseat: {error}", file=sys.stderr)  # noqa: T201 (a command prints)

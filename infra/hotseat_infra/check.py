@@ -26,8 +26,7 @@ def check(stage: Stage, registry: Registry) -> dict[str, Manifest]:
         where = f"stages.{stage.name}.models.{name}"
         try:
             manifest = registry.resolve(_served(name, model))
-            if model.mode == "static":
-                registry.check_trust(manifest)
+            registry.check_trust(manifest)
         except RegistryError as error:
             raise DeploymentError(f"{where}: {error}") from error
         fits(model, manifest, where)
@@ -42,7 +41,7 @@ def check_baked(stage: Stage, functions: Path) -> None:
     `cdk deploy` does it. Raises `DeploymentError` when a version is not there, is
     another one, is damaged, or none of the stage's keys signed it.
     """
-    trust = Trust.read(keys(stage, functions / "trust")) if stage.trust else None
+    trust = trusted(stage, functions / "trust")
     for name, model in stage.models.items():
         if model.mode != "static":
             continue
@@ -94,6 +93,11 @@ def _served(name: str, model: Model) -> Reference:
     if model.mode == "static":
         return Reference(name, version=model.version)
     return Reference(name, alias=model.alias)
+
+
+def trusted(stage: Stage, folder: Path) -> Trust | None:
+    """Return the keys that a stage trusts; raises as `keys` does."""
+    return Trust.read(keys(stage, folder)) if stage.trust else None
 
 
 def keys(stage: Stage, folder: Path) -> str:

@@ -11,7 +11,7 @@ PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "*/README.md", "sdk/python/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "*/README.md", "sdk/*/*.md")
     for path in ROOT.glob(pattern)
     if ".venv" not in path.parts
 )

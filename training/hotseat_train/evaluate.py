@@ -1,17 +1,15 @@
 """Measure every variant of a run through the code that serves it.
 
-Quality is on the test split alone, with a 95 % Wilson interval (Wilson 1927). Latency
-is the median of single rows, the variants in turn, so that their ratio holds when the
-machine's speed drifts.
+Quality is on the test split alone, with a 95 % Wilson interval (Wilson 1927); what a
+variant loses against the first has an interval of its own (`loss`). How long an answer
+takes, and how much memory, is for `footprint`.
 """
 
 import json
 import math
 import statistics
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,17 +18,16 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from hotseat_registry import Manifest
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
-from hotseat_train import card, run, startup, tasks
+from hotseat_train import card, footprint, golden, run, startup, tasks, variants
 from hotseat_train.dataset import Dataset, Split
 from hotseat_train.errors import ParityError
-from hotseat_train.machine import cpu
-from hotseat_train.run import Run
+from hotseat_train.loss import losses
+from hotseat_train.machine import cpu, features
+from hotseat_train.run import FP32, Run
 from hotseat_train.tasks.task import Task
 
 Array = np.ndarray[Any, Any]
 
-FP32, INT8 = "fp32", "int8-dynamic"
-_GOLDEN_ROWS = 16
 _TIMED_ROWS = 200
 _BATCH = 256
 _Z = statistics.NormalDist().inv_cdf(0.975)
@@ -45,17 +42,20 @@ def evaluate(source: Run) -> Manifest:
     record = source.read()
     task = tasks.find(record["task"])
     dataset = task.dataset()
-    files = {FP32: source.needs(source.model, "train")}
-    if source.quantized.exists():
-        files[INT8] = source.quantized
+    files = source.graphs()
+    first = next(iter(files))
     manifest = Manifest(
         model=task.name,
         kind=task.kind,
         signature=task.signature(dataset),
         variants=tuple(startup.variant(source, *item) for item in files.items()),
-        default_variant=FP32,
+        default_variant=first,
         golden=source.golden.name,
-        lineage={"run": source.folder.name, **_lineage(record)},
+        lineage={
+            "run": source.folder.name,
+            **_lineage(record),
+            **({"refused": refused} if (refused := _refused(source)) else {}),
+        },
     )
     loaded = {
         item.name: Loaded(
@@ -65,47 +65,63 @@ def evaluate(source: Run) -> Manifest:
         )
         for item in manifest.variants
     }
-    _check_parity(loaded[FP32], dataset.validation, record["best"])
+    if first == FP32:
+        _check_parity(loaded[FP32], dataset.validation, record["best"])
     answers = {
         name: predict(model, dataset.test.inputs) for name, model in loaded.items()
     }
-    times = latency(loaded, dataset.test.inputs[:_TIMED_ROWS])
-    variants = tuple(
+    asked = dataset.test.inputs[:_TIMED_ROWS]
+    times = footprint.latency(loaded, asked)
+    measured = tuple(
         replace(
             variant,
             metrics={
                 **quality(answers[variant.name], dataset.test, dataset.labels),
                 **_by_group(task, answers[variant.name], dataset),
+                **_disguised(task, loaded[variant.name], dataset),
+                **_lost(answers, variant.name, dataset),
                 "bytes": sum(
                     (source.folder / name).stat().st_size for name in variant.files
                 ),
                 "milliseconds": round(times[variant.name], 4),
-                "speed": round(times[FP32] / times[variant.name], 2),
+                "speed": round(times[first] / times[variant.name], 2),
+                **footprint.memory(manifest, variant.name, source.folder, asked),
                 "cpu": cpu(),
+                "cpu_features": features(),
             },
         )
         for variant in manifest.variants
     )
-    manifest = replace(manifest, variants=variants)
+    manifest = replace(manifest, variants=measured)
+    if len(measured) > 1:
+        variants.draw(measured, f"{task.name}: variants", source.variants)
     manifest = replace(manifest, card=card.write(manifest))
-    write_golden(source.golden, dataset, answers)
+    golden.write(source.golden, dataset, answers)
     run.write(source.manifest, manifest.to_json())
     return manifest
 
 
 def predict(model: Loaded, inputs: Sequence[Any]) -> list[dict[str, Any]]:
-    """Answer all inputs, a batch at a time."""
-    return [
-        answer
-        for start in range(0, len(inputs), _BATCH)
-        for answer in model.predict(inputs[start : start + _BATCH])
-    ]
+    """Answer all inputs, a batch at a time, those of like length together."""
+    order = sorted(range(len(inputs)), key=lambda i: len(str(inputs[i])))
+    answers: list[dict[str, Any]] = [{}] * len(inputs)
+    for start in range(0, len(order), _BATCH):
+        rows = order[start : start + _BATCH]
+        for row, answer in zip(
+            rows, model.predict([inputs[i] for i in rows]), strict=True
+        ):
+            answers[row] = answer
+    return answers
 
 
 def quality(
     answers: Sequence[Mapping[str, Any]], test: Split, labels: Sequence[str]
 ) -> dict[str, Any]:
-    """Return accuracy with its interval, macro F1 and the number of rows."""
+    """Return accuracy with its interval, macro F1 and the number of rows.
+
+    `recall_at_1_percent`: of each label's rows, the share whose score is above all but
+    1 % of the other rows' scores.
+    """
     said = [answer["label"] for answer in answers]
     true = [labels[target] for target in test.targets]
     right = sum(a == b for a, b in zip(said, true, strict=True))
@@ -118,6 +134,15 @@ def quality(
         "interval": [round(bound, 4) for bound in wilson(right, len(true))],
         "macro_f1": round(statistics.fmean(scores.values()), 4),
         "f1": {label: round(score, 4) for label, score in scores.items()},
+        "recall_at_1_percent": {
+            label: round(
+                _recall(
+                    [a["scores"][label] for a in answers], [t == label for t in true]
+                ),
+                4,
+            )
+            for label in scores
+        },
         **(_ranking(answers, [t == last for t in true], last) if ranked else {}),
         "rows": len(true),
     }
@@ -146,6 +171,51 @@ def _by_group(
             for name, part in sorted(rows.items())
         }
     }
+
+
+def _disguised(task: Task, model: Loaded, dataset: Dataset) -> dict[str, Any]:
+    """Return accuracy and macro F1 where words are spelled otherwise on purpose."""
+    disguise = getattr(task, "disguised", None)
+    if disguise is None:
+        return {}
+    # the groups are told by what the rows were: a disguise may hide it
+    test = replace(dataset.test, inputs=disguise(dataset.test.inputs))
+    answers = predict(model, test.inputs)
+    found = quality(answers, test, dataset.labels)
+    by = _by_group(task, answers, dataset).get("by", {})
+    kept = ("accuracy", "macro_f1")
+    return {
+        "disguised": {
+            **{name: found[name] for name in kept},
+            "by": {
+                key: {name: part[name] for name in kept} for key, part in by.items()
+            },
+        }
+    }
+
+
+def _lost(
+    answers: Mapping[str, Sequence[Mapping[str, Any]]], name: str, dataset: Dataset
+) -> dict[str, Any]:
+    """Return what a variant lost against the first one; see `losses`."""
+    first = next(iter(answers))
+    if name == first:
+        return {}
+    number = {label: at for at, label in enumerate(dataset.labels)}
+    said = {
+        key: [number[answer["label"]] for answer in answers[key]]
+        for key in (first, name)
+    }
+    return losses(dataset.test.targets, said[first], said[name], len(number))
+
+
+def _recall(scores: Sequence[float], true: Sequence[bool]) -> float:
+    """Return the share of true rows that score above 99 % of the others."""
+    truth, chances = np.array(true), np.array(scores)
+    if truth.all():
+        return 1.0
+    bar = np.quantile(chances[~truth], 0.99, method="higher")
+    return float((chances[truth] > bar).mean())
 
 
 def _ranking(
@@ -194,17 +264,6 @@ def _f1(said: Sequence[str], true: Sequence[str], label: str) -> float:
     return 2 * hits / named if named else 0.0
 
 
-def latency(models: Mapping[str, Loaded], inputs: Sequence[Any]) -> dict[str, float]:
-    """Return each variant's median milliseconds for one input, codec included."""
-    times: dict[str, list[float]] = {name: [] for name in models}
-    for value in inputs:
-        for name, model in models.items():
-            start = time.perf_counter()
-            model.predict([value])
-            times[name].append(time.perf_counter() - start)
-    return {name: 1000 * statistics.median(t) for name, t in times.items()}
-
-
 def _check_parity(model: Loaded, validation: Split, best: Mapping[str, Any]) -> None:
     """Hold the served graph against what the descent measured of its module."""
     answers = predict(model, validation.inputs)
@@ -221,39 +280,13 @@ def _check_parity(model: Loaded, validation: Split, best: Mapping[str, Any]) -> 
         )
 
 
-def write_golden(
-    path: Path, dataset: Dataset, answers: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> None:
-    """Write inputs with the answers that every variant must give.
-
-    A variant's tolerance is twice the most that it differed here from fp32, and
-    never under a thousandth, which is more than another CPU's rounding.
-    """
-    inputs = dataset.test.inputs
-    rows = sorted(range(len(inputs)), key=lambda i: len(str(inputs[i])))
-    chosen = rows[:: max(1, len(rows) // _GOLDEN_ROWS)][:_GOLDEN_ROWS]
-    expected = [answers[FP32][i]["scores"] for i in chosen]
-    tolerance = {}
-    for name, given in answers.items():
-        off = max(
-            abs(given[i]["scores"][label] - want[label])
-            for i, want in zip(chosen, expected, strict=True)
-            for label in want
-        )
-        tolerance[name] = round(max(1e-3, 2 * off), 6)
-    golden = {
-        "rows": [
-            {
-                "input": {"text": inputs[i]}
-                if isinstance(inputs[i], str)
-                else inputs[i],
-                "expected": {"label": answers[FP32][i]["label"], "scores": scores},
-            }
-            for i, scores in zip(chosen, expected, strict=True)
-        ],
-        "tolerance": tolerance,
-    }
-    path.write_text(json.dumps(golden, ensure_ascii=False, indent=1) + "\n", "utf-8")
+def _refused(source: Run) -> list[dict[str, Any]]:
+    """Return what was measured of variants that are no more."""
+    if not source.refused.exists():
+        return []
+    found: list[dict[str, Any]] = json.loads(source.refused.read_bytes())
+    there = source.graphs()
+    return [variant for variant in found if variant["name"] not in there]
 
 
 def _lineage(record: Mapping[str, Any]) -> dict[str, Any]:

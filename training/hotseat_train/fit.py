@@ -5,18 +5,24 @@ Initialise; take the gradient of the loss; update; repeat until the loss stands 
 What is kept is the epoch with the lowest validation loss.
 """
 
-import os
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
+from hotseat_train import checkpoint as checkpoints
 from hotseat_train.dataset import Split
 
-OPTIMIZERS = ("gd", "sgd", "adam")
+OPTIMIZERS = ("gd", "sgd", "momentum", "adam")
+Array = np.ndarray[Any, Any]
+_MEASURED = 512
+"""Rows that are measured at once."""
+_WARM = 100
+"""Steps over which a rate that decays rises first."""
 
 
 class Rows(Protocol):
@@ -25,8 +31,16 @@ class Rows(Protocol):
     def __len__(self) -> int:
         """Return the number of rows."""
 
-    def take(self, rows: np.ndarray[Any, Any]) -> tuple[torch.Tensor, ...]:
+    def take(self, rows: Array) -> tuple[torch.Tensor, ...]:
         """Return the module's arguments for these rows."""
+
+
+@runtime_checkable
+class Varied(Protocol):
+    """Rows that are read anew for each epoch."""
+
+    def begin(self, batch: int, random: np.random.Generator) -> Array:
+        """Vary the rows; return the order in which batches of that size are cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +48,7 @@ class Plan:
     """How to descend."""
 
     optimizer: str
-    """gd: one step an epoch, on all rows; sgd and adam: one step a batch."""
+    """gd: one step an epoch, on all rows; the others: one step a batch."""
     learning_rate: float
     momentum: float = 0.0
     batch_size: int = 64
@@ -44,6 +58,12 @@ class Plan:
     patience: int = 4
     """Stop after so many epochs without a lower validation loss; gd takes tenfold."""
     seed: int = 0
+    decay: bool = False
+    """Whether the rate falls to nothing over `max_epochs`, as half a cosine."""
+    clip: float = 0.0
+    """Longest gradient that is followed, a longer one is cut to it; 0: any."""
+    soft: float = 0.0
+    """Share of the loss that is against a teacher's answers, where there is one."""
 
     @property
     def whole(self) -> bool:
@@ -82,23 +102,26 @@ def fit(
     validation: tuple[Rows, tuple[int, ...]],
     plan: Plan,
     *,
+    teacher: Array | None = None,
     checkpoint: Path | None = None,
     report: Callable[[Epoch], None] = lambda _epoch: None,
 ) -> State:
     """Descend until a stop condition holds and leave the best weights in `module`.
 
-    With `checkpoint`, every epoch is kept there, and a descent that was interrupted
-    goes on as if it had not been.
+    `teacher` are probabilities [rows, labels] that the module shall come near, too
+    (Hinton et al. 2015). With `checkpoint`, every epoch is kept there, and a descent
+    that was interrupted goes on as if it had not been.
     """
     optimizer = _optimizer(module, plan)
     random = np.random.default_rng(plan.seed)
     state = State()
     if checkpoint and checkpoint.exists():
         state = _resume(checkpoint, module, optimizer, random, plan)
-    targets = torch.tensor(train[1])
+    wanted = _wanted(train[1], teacher, plan)
     state.reason = _stopped(state, plan)
     while not state.reason:
-        loss = _pass(module, train[0], targets, optimizer, plan, random)
+        done = len(state.curve)
+        loss = _pass(module, train[0], wanted, optimizer, plan, random, done)
         epoch = Epoch(len(state.curve) + 1, loss, *measure(module, *validation))
         state.curve.append(epoch)
         if state.best_epoch is epoch:
@@ -127,9 +150,7 @@ def descend(
     train: Split,
     validation: Split,
     plan: Plan,
-    *,
-    checkpoint: Path | None = None,
-    report: Callable[[Epoch], None] = lambda _epoch: None,
+    **watch: Any,
 ) -> State:
     """Fit a learner's module on encoded rows; see `fit`."""
     return fit(
@@ -137,8 +158,7 @@ def descend(
         (learner.encode(train.inputs), train.targets),
         (learner.encode(validation.inputs), validation.targets),
         plan,
-        checkpoint=checkpoint,
-        report=report,
+        **watch,
     )
 
 
@@ -146,36 +166,75 @@ def measure(
     module: torch.nn.Module, rows: Rows, targets: tuple[int, ...]
 ) -> tuple[float, float]:
     """Return the mean cross-entropy and the accuracy."""
+    wanted = torch.tensor(targets)
+    logits = answers(module, rows)
+    loss = torch.nn.functional.cross_entropy(logits, wanted)
+    right = (logits.argmax(1) == wanted).double().mean()
+    return float(loss), float(right)
+
+
+def answers(module: torch.nn.Module, rows: Rows) -> torch.Tensor:
+    """Return the logits [rows, labels], nothing being learned."""
     module.eval()
     with torch.no_grad():
-        logits = module(*rows.take(np.arange(len(rows))))
-        wanted = torch.tensor(targets)
-        loss = torch.nn.functional.cross_entropy(logits, wanted)
-        right = (logits.argmax(1) == wanted).double().mean()
-    return float(loss), float(right)
+        return torch.cat(
+            [
+                module(*rows.take(np.arange(at, min(at + _MEASURED, len(rows)))))
+                for at in range(0, len(rows), _MEASURED)
+            ]
+        )
+
+
+def _wanted(
+    targets: tuple[int, ...], teacher: Array | None, plan: Plan
+) -> torch.Tensor:
+    """Return what is aimed at: labels [rows], or probabilities [rows, labels]."""
+    hard = torch.tensor(targets)
+    if teacher is None or not plan.soft:
+        return hard
+    soft = torch.from_numpy(teacher.astype(np.float32))
+    one_hot = torch.nn.functional.one_hot(hard, soft.shape[1])
+    return (1 - plan.soft) * one_hot + plan.soft * soft
 
 
 def _pass(
     module: torch.nn.Module,
     rows: Rows,
-    targets: torch.Tensor,
+    wanted: torch.Tensor,
     optimizer: torch.optim.Optimizer,
     plan: Plan,
     random: np.random.Generator,
+    done: int,
 ) -> float:
+    """Go over the data, after so many epochs; return the mean loss."""
     module.train()
-    order = np.arange(len(rows)) if plan.whole else random.permutation(len(rows))
     size = len(rows) if plan.whole else plan.batch_size
-    total = 0.0
-    for start in range(0, len(order), size):
+    if isinstance(rows, Varied):
+        order = rows.begin(size, random)
+    else:
+        order = np.arange(len(rows)) if plan.whole else random.permutation(len(rows))
+    total, steps = 0.0, math.ceil(len(order) / size)
+    for number, start in enumerate(range(0, len(order), size)):
         batch = order[start : start + size]
+        if plan.decay:
+            rate = plan.learning_rate * _share(done * steps + number, steps, plan)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
         logits = module(*rows.take(batch))
-        loss = torch.nn.functional.cross_entropy(logits, targets[batch])
+        loss = torch.nn.functional.cross_entropy(logits, wanted[batch])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        if plan.clip:
+            torch.nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
         optimizer.step()
         total += float(loss.detach()) * len(batch)
     return total / len(order)
+
+
+def _share(step: int, steps: int, plan: Plan) -> float:
+    """Return how much of the learning rate a step has, with `steps` an epoch."""
+    fallen = math.cos(math.pi * step / (steps * plan.max_epochs))
+    return min(1.0, (step + 1) / _WARM) * (1 + fallen) / 2
 
 
 def _stopped(state: State, plan: Plan) -> str:
@@ -192,7 +251,7 @@ def _stopped(state: State, plan: Plan) -> str:
 
 def _optimizer(module: torch.nn.Module, plan: Plan) -> torch.optim.Optimizer:
     if plan.optimizer == "adam":
-        return torch.optim.Adam(module.parameters(), lr=plan.learning_rate)
+        return torch.optim.Adam(module.parameters(), plan.learning_rate, fused=True)
     return torch.optim.SGD(
         module.parameters(), lr=plan.learning_rate, momentum=plan.momentum
     )
@@ -206,21 +265,16 @@ def _save(
     random: np.random.Generator,
     plan: Plan,
 ) -> None:
-    """Write the checkpoint whole or not at all."""
     whole = {
         "curve": [asdict(epoch) for epoch in state.curve],
         "best": state.best,
         "module": module.state_dict(),
         "optimizer": optimizer.state_dict(),
         "random": random.bit_generator.state,
+        "dropped": torch.get_rng_state(),
         "plan": asdict(plan),
     }
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        torch.save(whole, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    checkpoints.save(path, whole)
 
 
 def _resume(
@@ -230,11 +284,16 @@ def _resume(
     random: np.random.Generator,
     plan: Plan,
 ) -> State:
-    """Read a checkpoint; one of another plan (but for its length) is not taken up."""
-    whole: dict[str, Any] = torch.load(path, weights_only=True)
-    if {**whole["plan"], "max_epochs": 0} != {**asdict(plan), "max_epochs": 0}:
+    """Read a checkpoint; one of another plan (but for its length) is not taken up.
+
+    Where the rate decays, its length is part of the plan.
+    """
+    whole = checkpoints.load(path)
+    length = {} if plan.decay else {"max_epochs": 0}
+    if {**whole["plan"], **length} != {**asdict(plan), **length}:
         return State()
     module.load_state_dict(whole["module"])
     optimizer.load_state_dict(whole["optimizer"])
     random.bit_generator.state = whole["random"]
+    torch.set_rng_state(whole["dropped"])
     return State([Epoch(**epoch) for epoch in whole["curve"]], whole["best"])

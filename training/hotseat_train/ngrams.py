@@ -88,8 +88,9 @@ def signature(labels: tuple[str, ...], max_bytes: int) -> Signature:
 def plan(optimizer: str) -> Plan:
     """Return what was found by hand to converge on n-grams."""
     return {
-        "gd": Plan("gd", learning_rate=10.0, momentum=0.9, max_epochs=200),
-        "sgd": Plan("sgd", learning_rate=2.0, momentum=0.9, batch_size=128),
+        "gd": Plan("gd", learning_rate=3.0, max_epochs=300),
+        "sgd": Plan("sgd", learning_rate=5.0, batch_size=128),
+        "momentum": Plan("momentum", learning_rate=2.0, momentum=0.9, batch_size=128),
         "adam": Plan("adam", learning_rate=0.005, batch_size=128),
     }[optimizer]
 

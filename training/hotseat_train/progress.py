@@ -17,7 +17,7 @@ from hotseat_train.fit import Epoch
 
 
 @contextmanager
-def epochs(title: str, total: int) -> Iterator[Callable[[Epoch], None]]:
+def epochs(title: str, total: int | None) -> Iterator[Callable[[Epoch], None]]:
     """Yield what to call after every epoch."""
     if not sys.stdout.isatty():
 

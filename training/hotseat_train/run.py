@@ -6,6 +6,9 @@
     checkpoint.pt       where an interrupted training goes on
     model.onnx          the variant fp32
     model.int8.onnx     the variant int8-dynamic
+    model.NAME.onnx     another variant
+    refused.json        variants that lost too much, as they were measured
+    variants.png        what each variant loses and gains
     curve.png           the loss, epoch by epoch
     golden.json         what the version must answer
     manifest.json       what will be published, with everything measured
@@ -22,6 +25,7 @@ from hotseat_registry.seal import to_bytes
 from hotseat_train.errors import RunError
 
 RUNS = Path(".hotseat/runs")
+FP32 = "fp32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,39 @@ class Run:
     @property
     def quantized(self) -> Path:
         """The graph with int8 weights."""
-        return self.folder / "model.int8.onnx"
+        return self.graph("int8-dynamic")
+
+    @property
+    def variants(self) -> Path:
+        """The picture of what the variants lose and gain."""
+        return self.folder / "variants.png"
+
+    @property
+    def refused(self) -> Path:
+        """What was measured of the variants that the gate removed."""
+        return self.folder / "refused.json"
+
+    def graph(self, name: str) -> Path:
+        """Return where the variant of that name lies, or shall lie."""
+        if name == FP32:
+            return self.model
+        short = "int8" if name == "int8-dynamic" else name
+        return self.folder / f"model.{short}.onnx"
+
+    def graphs(self) -> dict[str, Path]:
+        """Return the variants that there are, the one that was trained first.
+
+        A graph that came along is there as int8 alone. Raises `RunError`.
+        """
+        found = {FP32: self.model} if self.model.exists() else {}
+        for path in sorted(self.folder.glob("model.*.onnx")):
+            short = path.name.removeprefix("model.").removesuffix(".onnx")
+            if not short.endswith(".fast"):  # the same graph, to start quicker
+                found["int8-dynamic" if short == "int8" else short] = path
+        found.pop("fast", None)
+        if not found:
+            self.needs(self.model, "train")
+        return found
 
     @property
     def golden(self) -> Path:

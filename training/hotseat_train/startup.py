@@ -47,9 +47,7 @@ def choose(source: Run) -> dict[str, Any]:
     ``optimized``, and which is ``chosen``.
     """
     found: dict[str, Any] = {}
-    for graph in (source.needs(source.model, "train"), source.quantized):
-        if not graph.exists():
-            continue
+    for graph in source.graphs().values():
         fast = optimized(graph)
         times: dict[str, list[float]] = {"plain": [], "optimized": []}
         for _ in range(_STARTS):  # in turn, so that a slower minute slows both

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copyfile
 
 from hotseat_train import curve, run
 from hotseat_train.dataset import Dataset, Split
+from hotseat_train.errors import RunError
 from hotseat_train.fit import Epoch, Plan
+from hotseat_train.maker import TRAINED
 from hotseat_train.run import Run
 from hotseat_train.tasks.task import Task
 
@@ -56,6 +59,20 @@ def train(
     }
     run.write(result.record, record)
     return result
+
+
+def take(task: Task, folder: Path) -> Run:
+    """Leave a run of the graph that came along, with the record of its training.
+
+    Raises `RunError` when none of that task did.
+    """
+    there = TRAINED / task.name
+    if not (there / "run.json").exists():
+        raise RunError(f"no graph of {task.name} came along: leave --trained out")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in there.iterdir():
+        copyfile(path, folder / path.name)
+    return Run(folder)
 
 
 def _first(split: Split, rows: int | None) -> Split:

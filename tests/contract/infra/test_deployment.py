@@ -148,15 +148,16 @@ def test_a_stage_is_held_against_the_registry(write, registry, publish):
         check(static, registry)
 
 
-def test_a_static_version_that_nobody_signed_is_refused(write, registry, publish, pair):
-    """Where keys are trusted, the image takes only what one of them signed."""
+def test_a_version_that_nobody_signed_is_refused(write, registry, publish, pair):
+    """Where keys are trusted, only what one of them signed is deployed or followed."""
     from hotseat_registry.trust import Trust
 
     publish()
+    registry.promote(Reference("mood", version=1), by="ada")
     registry.trust = Trust.read(str(pair()[1]))
-    static = read(write(GOOD + 'mode = "static"\nversion = 1'), "dev")
-    with pytest.raises(DeploymentError, match="sign"):
-        check(static, registry)
+    for text in (GOOD, GOOD + 'mode = "static"\nversion = 1'):
+        with pytest.raises(DeploymentError, match=r"mood@1.*sign|sign.*mood@1"):
+            check(read(write(text), "dev"), registry)
 
 
 def test_a_trusted_key_has_to_lie_where_the_image_is_built(write, tmp_path, pair):

@@ -13,8 +13,8 @@ import pytest
 from botocore.credentials import Credentials
 
 from hotseat import (
-    AuthError,
     ConfigError,
+    HotseatError,
     ModelServiceClient,
     TokenError,
     TransportError,
@@ -154,7 +154,7 @@ def test_no_secret_is_shown_anywhere(caplog, monkeypatch):
         asker, transport = client(*answers, **options)
         seen += [asker, asker._core, asker._core.keys, options.get("auth")]
         for _ in answers:
-            with pytest.raises((AuthError, Exception)) as caught:
+            with pytest.raises(HotseatError) as caught:
                 asker.predict("gg", deadline=0.01)
             seen += traceback.format_exception(caught.value)
         seen += transport.requests

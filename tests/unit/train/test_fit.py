@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from hotseat_train.fit import Plan, fit
+from hotseat_train.errors import RunError
+from hotseat_train.fit import OPTIMIZERS, Plan, fit
 
 POINTS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
 TARGETS = (0, 1, 1, 0)
@@ -63,7 +64,7 @@ def test_a_step_of_sgd_is_the_gradient_of_a_batch():
     assert steps == [1, 1, 1, 1]
 
 
-@pytest.mark.parametrize("optimizer", ["gd", "sgd", "adam"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_loss_goes_down(optimizer):
     """Each optimizer ends with a lower loss than it began with."""
     _, state = run(Plan(optimizer, learning_rate=0.1, max_epochs=20))
@@ -98,7 +99,7 @@ def test_the_best_epoch_is_kept():
     torch.testing.assert_close(module.weight, once.weight)
 
 
-@pytest.mark.parametrize("optimizer", ["gd", "sgd", "adam"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_resumed_descent_equals_an_uninterrupted_one(tmp_path, optimizer):
     """Stopping after two epochs and going on gives the same curve and weights."""
     path = tmp_path / "checkpoint.pt"
@@ -146,3 +147,54 @@ def test_a_killed_training_leaves_a_whole_checkpoint(tmp_path):
     plan = Plan("gd", 1e-3, max_epochs=done + 1, tolerance=0, patience=10**6)
     _, state = run(plan, checkpoint=path)
     assert len(state.curve) == done + 1
+
+
+def test_momentum_goes_on_in_the_direction_of_the_last_step():
+    """The second step is the gradient and nine tenths of the first (Polyak 1964)."""
+    plan = Plan("momentum", 0.1, momentum=0.9, batch_size=4, max_epochs=1)
+    first, _ = run(plan)
+    x, y = POINTS.numpy(), np.eye(2)[list(TARGETS)]
+    logits = x @ first.weight.detach().numpy().T + first.bias.detach().numpy()
+    chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    step = first.weight.detach().numpy()  # from zero
+    second = 0.9 * step - 0.1 * (chances - y).T @ x / 4
+    both, _ = run(Plan("momentum", 0.1, momentum=0.9, batch_size=4, max_epochs=2,
+                       tolerance=0))  # fmt: skip
+    np.testing.assert_allclose(both.weight.detach(), step + second, atol=1e-6)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path):
+    """What cannot be written is said, and the training goes on from the last epoch."""
+    path = tmp_path / "checkpoint.pt"
+    plan = Plan("momentum", 0.1, momentum=0.9, batch_size=2, max_epochs=6, tolerance=0)
+    whole, _ = run(plan)
+    part = path.with_suffix(".part")
+
+    def fill(epoch):
+        if epoch.number == 2:
+            part.symlink_to("/dev/full")  # a device on which there is never room
+
+    with pytest.raises(RunError, match=r"No space left.*goes on from there"):
+        run(plan, checkpoint=path, report=fill)
+    assert len(torch.load(path, weights_only=True)["curve"]) == 2
+    assert not part.is_symlink()
+    resumed, state = run(plan, checkpoint=path)
+    assert len(state.curve) == 6
+    torch.testing.assert_close(resumed.weight, whole.weight, rtol=0, atol=0)
+
+
+def test_a_teacher_is_come_near_to():
+    """With soft answers alone, the chances end at the teacher's."""
+    teacher = np.array([[0.7, 0.3], [0.2, 0.8], [0.2, 0.8], [0.7, 0.3]])
+    plan = Plan("gd", 1.0, max_epochs=2000, tolerance=0, patience=2000, soft=1.0)
+    points = Points(torch.eye(4))
+    module = torch.nn.Linear(4, 2)
+    data = (points, TARGETS)
+    state = fit(module, data, data, plan, teacher=teacher)
+    assert state.curve[-1].train_loss < state.curve[0].train_loss
+    best = Plan("gd", 1.0, max_epochs=2000, tolerance=0, patience=2000)
+    assert fit(torch.nn.Linear(4, 2), data, data, best).curve[-1].train_loss < 0.01
+    assert state.curve[-1].train_loss == pytest.approx(
+        -np.mean(np.sum(teacher * np.log(teacher), 1)), abs=0.01
+    )

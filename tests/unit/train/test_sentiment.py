@@ -1,5 +1,6 @@
 """The task sentiment: its data, its graph, its variants and their gate."""
 
+import argparse
 import itertools
 import json
 from dataclasses import replace
@@ -15,7 +16,7 @@ from hotseat_registry.cache import Cache
 from hotseat_registry.errors import IntegrityError
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
-from hotseat_train import run, tasks
+from hotseat_train import optimizers, run, tasks, variants
 from hotseat_train.dataset import split
 from hotseat_train.errors import (
     DatasetError,
@@ -26,9 +27,9 @@ from hotseat_train.errors import (
 )
 from hotseat_train.evaluate import evaluate, wilson
 from hotseat_train.publish import publish
-from hotseat_train.quantize import quantize
 from hotseat_train.tasks.sentiment import TASK, deduplicated, key_of
 from hotseat_train.train import train
+from hotseat_train.verbs import compress
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "small"
     plan = replace(TASK.plan("adam"), max_epochs=4)
     made = train(TASK, plan, folder, rows=2000)
-    quantize(made)
+    variants.make(made)
     evaluate(made)
     return made
 
@@ -187,7 +188,7 @@ def destroyed(trained, folder):
 def test_the_gate_refuses_a_destroyed_int8(trained, registry, tmp_path):
     """An int8 variant that lost its accuracy is not published; fp32 alone may be."""
     bad = destroyed(trained, tmp_path / "bad")
-    with pytest.raises(GateError, match=r"int8-dynamic lost \d+\.\d+ points"):
+    with pytest.raises(GateError, match=r"int8-dynamic lost \d+\.\d+ % of fp32"):
         publish(bad, registry, by="ada")
     assert registry.versions("sentiment") == []
     manifest = publish(bad, registry, by="ada", variants=("fp32",))
@@ -215,7 +216,7 @@ def test_what_is_missing_is_named_with_the_verb_that_makes_it(tmp_path):
     """Each step says which one comes before it."""
     empty = run.Run(tmp_path / "empty")
     for act, says in (
-        (lambda: quantize(empty), "hotseat train"),
+        (lambda: variants.make(empty), "hotseat train"),
         (lambda: evaluate(empty), "hotseat train"),
         (lambda: publish(empty, None, by="ada"), "hotseat evaluate"),
         (lambda: run.find("nothing"), "hotseat train nothing"),
@@ -236,3 +237,41 @@ def test_changed_data_is_refused(monkeypatch):
 def test_the_interval_is_wilsons():
     """81 of 263 is the example of Newcombe (1998), method 3: 0.2553 to 0.3662."""
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+
+
+def test_the_optimizers_are_drawn_beside_each_other(tmp_path):
+    """Each one's loss goes down on the same rows, and one picture shows them all."""
+    runs = optimizers.compare(TASK, tmp_path, max_epochs=5, rows=2000)
+    assert set(runs) == {"gd", "sgd", "momentum", "adam"}
+    for run_of in runs.values():
+        curve = run_of.read()["curve"]
+        assert curve[-1]["train_loss"] < curve[0]["train_loss"]
+    assert optimizers.picture(tmp_path).read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_a_linear_model_cannot_be_is_said(trained):
+    """Static int8 is made of it; there is nothing to prune and no pupil."""
+    made = variants.make(trained, ("static",), calibrations=("minmax", "percentile"))
+    assert set(made) == {"int8-static", "int8-static-percentile"}
+    for path in made.values():
+        assert path.stat().st_size * 3 < trained.model.stat().st_size
+        path.unlink()
+    for method, says in (("prune", "no hidden units"), ("distill", "nothing smaller")):
+        with pytest.raises(RunError, match=says):
+            variants.make(trained, (method,))
+
+
+def test_quantize_removes_what_lost_too_much_and_says_so(
+    trained, tmp_path, monkeypatch, capsys
+):
+    """A destroyed graph is gone from the run; what was measured of it is kept."""
+    bad = destroyed(trained, tmp_path / "bad")
+    monkeypatch.setattr(variants, "make", lambda *_args, **_more: {})
+    parser = argparse.ArgumentParser()
+    act = compress.quantize(parser)
+    assert act(parser.parse_args([str(bad.folder), "--max-loss", "0.5%"])) == 0
+    assert "removed: int8-dynamic lost" in capsys.readouterr().out
+    assert not bad.quantized.exists()
+    manifest = json.loads(bad.manifest.read_bytes())
+    assert [variant["name"] for variant in manifest["variants"]] == ["fp32"]
+    assert "int8-dynamic, refused" in manifest["card"]

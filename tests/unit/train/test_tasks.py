@@ -14,15 +14,16 @@ from hotseat_serve.options import Options
 from hotseat_serve.rules import sokoban
 from hotseat_serve.session import Session
 from hotseat_serve.settings import Settings
-from hotseat_train import boardnet, play, selfplay, stepwise, tasks
-from hotseat_train.errors import DatasetError, TrainError
+from hotseat_train import boardnet, play, selfplay, shrink, stepwise, tasks, variants
+from hotseat_train.dataset import Split
+from hotseat_train.errors import DatasetError, RunError, TrainError
 from hotseat_train.evaluate import evaluate
 from hotseat_train.maker import TRAINED, make
 from hotseat_train.publish import publish
 from hotseat_train.run import Run
 from hotseat_train.source import Source
 from hotseat_train.tasks import connect_four, player_churn, sokoban_levels
-from hotseat_train.train import train
+from hotseat_train.train import take, train
 
 needs_data = pytest.mark.skipif(
     "HOTSEAT_DATA" not in os.environ,
@@ -83,16 +84,70 @@ def test_chat_is_split_by_match_and_by_text():
     assert set(dataset.train.targets) == {0, 1, 2, 3}
 
 
-@needs_data
-def test_chat_is_trained_and_measured_by_language(tmp_path):
-    """A small run is better than calling every line harmless, in both languages."""
+@pytest.fixture(scope="module")
+def small_chat(tmp_path_factory):
+    """A small real run of the chat: the first rows, taught by nobody."""
     task = tasks.find("chat-moderation")
-    plan = replace(task.plan("adam"), max_epochs=6)
-    run = train(task, plan, tmp_path / "run", rows=8000)
-    metrics = evaluate(run).variants[0].metrics
-    assert metrics["by"]["en"]["accuracy"] > 0.8
+    plan = replace(task.plan("adam"), batch_size=32, max_epochs=3, soft=0.0)
+    return train(task, plan, tmp_path_factory.mktemp("chat") / "run", rows=3000)
+
+
+@needs_data
+def test_chat_is_trained_and_measured_by_language(small_chat):
+    """A small run is better than calling every line harmless, disguised or not."""
+    metrics = evaluate(small_chat).variants[0].metrics
+    assert metrics["by"]["en"]["accuracy"] > 0.78
     assert metrics["by"]["zh"]["accuracy"] > 0.6
     assert set(metrics["by"]["zh"]["f1"]) == {"ok", "toxic"}
+    assert metrics["disguised"]["by"]["en"]["accuracy"] > 0.75
+    assert 0 < metrics["by"]["en"]["recall_at_1_percent"]["toxic"] < 1
+
+
+@needs_data
+def test_chat_is_made_smaller_in_every_way(small_chat, monkeypatch):
+    """Each method leaves a graph whose shapes or weights are smaller, and measured."""
+    monkeypatch.setattr(shrink, "_TUNED_EPOCHS", 1)
+    restored = shrink.restored
+
+    def few(source):
+        learner, rows, validation, plan = restored(source)
+        part = dataset_part(rows, 600)
+        return learner, part, dataset_part(validation, 300), replace(plan, max_epochs=1)
+
+    monkeypatch.setattr(shrink, "restored", few)
+    made = variants.make(small_chat, variants.METHODS)
+    size = {name: path.stat().st_size for name, path in made.items()}
+    whole = small_chat.model.stat().st_size
+    assert size["pruned"] < whole
+    assert size["distilled"] < 0.7 * whole
+    for name in ("int8-dynamic", "int8-static", "pruned-int8-dynamic",
+                 "distilled-int8-dynamic", "distilled-int8-static"):  # fmt: skip
+        assert size[name] < 0.3 * whole, name
+    assert set(small_chat.graphs()) == {"fp32", *made}
+
+
+@needs_data
+def test_the_chat_that_came_along_is_measured_and_published(tmp_path, registry):
+    """Without training, int8 is what is served, with the record of how it was made."""
+    task = tasks.find("chat-moderation")
+    run = take(task, tmp_path / "run")
+    manifest = evaluate(run)
+    (variant,) = manifest.variants
+    assert variant.name == manifest.default_variant == "int8-dynamic"
+    assert variant.metrics["bytes"] < 10e6
+    hidden = variant.metrics["disguised"]["by"]
+    for language, part in variant.metrics["by"].items():
+        assert part["accuracy"] > 0.88, language
+        assert part["accuracy"] - hidden[language]["accuracy"] < 0.05, language
+    published = publish(run, registry, by="ada")
+    assert published.lineage["plan"]["optimizer"] == "adam"
+    with pytest.raises(RunError, match="leave --trained out"):
+        take(tasks.find("sentiment"), tmp_path / "other")
+
+
+def dataset_part(rows, count):
+    """The first of some rows."""
+    return Split(rows.inputs[:count], rows.targets[:count])
 
 
 def test_a_task_of_one_family_has_no_other():

@@ -10,14 +10,17 @@ COLD, online comments (Deng et al., EMNLP 2022), which knows offensive and safe 
 
 import csv
 import hashlib
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Sequence
 
 from hotseat_registry import Signature
-from hotseat_train import ngrams
+from hotseat_train import characters, ngrams
 from hotseat_train.dataset import Dataset, Split, split
+from hotseat_train.disguise import disguise
 from hotseat_train.fit import Plan
 from hotseat_train.source import Source
 from hotseat_train.tasks.sentiment import key_of
+from hotseat_train.textnet import Shape, TextLearner
 
 LABELS = ("ok", "toxic", "implicit", "report")
 _CONDA = Source(
@@ -38,6 +41,7 @@ _COLD = tuple(
     )
 )
 _INTENTS = {"O": "ok", "E": "toxic", "I": "implicit", "A": "report"}
+SHAPE = Shape()
 _SEED = 0  # of the split, which stays the same whatever the run's seed
 _MAX_BYTES = 2048
 
@@ -63,7 +67,13 @@ class ChatModeration:
     @staticmethod
     def group(text: str) -> str:
         """Tell the languages apart by their script."""
-        return "zh" if any("\u4e00" <= c <= "\u9fff" for c in text) else "en"
+        return "zh" if _is_chinese(text) else "en"
+
+    @staticmethod
+    def disguised(texts: Sequence[str]) -> tuple[str, ...]:
+        """Return the texts as players spell around a filter, always the same way."""
+        chance = random.Random(_SEED)  # noqa: S311
+        return tuple(disguise(text, chance) for text in texts)
 
     def dataset(self) -> Dataset:
         """Read both corpora; split by conversation, and by text; see `Dataset`."""
@@ -87,9 +97,10 @@ class ChatModeration:
             ),
         )
 
-    def learner(self, train: Split, seed: int) -> ngrams.NgramLearner:
-        """Weigh character n-grams."""
-        return ngrams.NgramLearner(train.inputs, labels=len(LABELS), seed=seed)
+    def learner(self, train: Split, seed: int) -> TextLearner:
+        """Learn the characters and their runs; weigh nothing yet."""
+        alphabet = characters.learn(train.inputs, SHAPE.common)
+        return TextLearner(alphabet, len(LABELS), seed, SHAPE, _is_chinese)
 
     def signature(self, dataset: Dataset) -> Signature:
         """One text in, a probability for each label out."""
@@ -97,10 +108,21 @@ class ChatModeration:
 
     def plan(self, optimizer: str) -> Plan:
         """Return what was found by hand to converge."""
-        return ngrams.plan(optimizer)
+        return {
+            "gd": Plan("gd", 1.0, max_epochs=100),
+            "sgd": Plan("sgd", 0.3, batch_size=128),
+            "momentum": Plan("momentum", 0.03, momentum=0.9, batch_size=128),
+            "adam": Plan(
+                "adam", 0.002, batch_size=128, max_epochs=6, decay=True, soft=0.5
+            ),
+        }[optimizer]
 
 
 TASK = ChatModeration()
+
+
+def _is_chinese(text: str) -> bool:
+    return any("\u4e00" <= c <= "\u9fff" for c in text)
 
 
 def _english() -> Iterator[tuple[str, str, int]]:

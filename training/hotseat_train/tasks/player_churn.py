@@ -95,8 +95,9 @@ class PlayerChurn:
     def plan(self, optimizer: str) -> Plan:
         """Return what was found by hand to converge."""
         return {
-            "gd": Plan("gd", learning_rate=0.5, momentum=0.9, max_epochs=300),
-            "sgd": Plan("sgd", learning_rate=0.02, momentum=0.9, batch_size=128),
+            "gd": Plan("gd", learning_rate=0.5, max_epochs=300),
+            "sgd": Plan("sgd", learning_rate=0.1, batch_size=128),
+            "momentum": Plan("momentum", 0.02, momentum=0.9, batch_size=128),
             "adam": Plan("adam", learning_rate=0.002, batch_size=128),
         }[optimizer]
 

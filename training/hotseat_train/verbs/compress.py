@@ -1,9 +1,14 @@
-"""Make graphs small and quick to start: the verbs quantize and optimize."""
+"""Make graphs small and quick: the verbs quantize and optimize."""
 
 import argparse
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 from hotseat_registry.verbs.command import DONE, Run, answering
 from hotseat_train.errors import TrainError
+
+if TYPE_CHECKING:
+    from hotseat_train.run import Run as RunFolder
 
 # torch, onnx and matplotlib take seconds to import: only the verb that runs does so
 
@@ -11,23 +16,97 @@ _RUN = "a run's folder, or a task's name for its newest run"
 
 
 def quantize(parser: argparse.ArgumentParser) -> Run:
-    """Make a run's int8 variant."""
-    parser.description = "Make the dynamic int8 variant of a run's graph."
-    parser.epilog = "example: hotseat quantize sentiment"
+    """Make smaller, quicker variants of a run's graph."""
+    parser.description = (
+        "Make variants of a run's graph: int8 with ranges taken at each call (dynamic) "
+        "or from training rows (static), with fewer hidden units (prune), or a smaller "
+        "network that the run's own has taught (distill); the last two in int8 as "
+        "well. With --max-loss they are measured at once through the serving code, and "
+        "those that may have lost more are removed."
+    )
+    parser.epilog = "example: hotseat quantize sentiment --method all --max-loss 0.5%%"
     parser.add_argument("run", help=_RUN)
+    parser.add_argument(
+        "--method",
+        action="append",
+        choices=("dynamic", "static", "prune", "distill", "all"),
+        help="again for more (default: dynamic)",
+    )
+    parser.add_argument(
+        "--calibration",
+        action="append",
+        choices=("minmax", "entropy", "percentile"),
+        help="how static takes its ranges; again for more (default: minmax)",
+    )
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=0.5,
+        help="of the hidden units that prune takes away (default: 0.5)",
+    )
+    parser.add_argument(
+        "--max-loss", type=percent, metavar="PERCENT",
+        help="measure, and keep what lost at most this much accuracy",
+    )  # fmt: skip
     return _quantize
+
+
+def percent(text: str) -> float:
+    """Return the percents that are meant by 0.5% or 0.5."""
+    return float(text.strip().removesuffix("%"))
 
 
 @answering(TrainError)
 def _quantize(arguments: argparse.Namespace) -> int:
-    from hotseat_train import run
-    from hotseat_train.quantize import quantize as make
+    from hotseat_train import run, variants
+    from hotseat_train.progress import epochs
 
     source = run.find(arguments.run)
-    path = make(source)
-    before, after = source.model.stat().st_size, path.stat().st_size
-    print(f"  wrote {path}: {after:,} bytes, {before / after:.1f} times smaller")
+    methods = arguments.method or ["dynamic"]
+    if "all" in methods:
+        methods = variants.METHODS
+    with ExitStack() as stack:
+        more: dict[str, Any] = {}
+        if {"prune", "distill"} & set(methods):
+            more["report"] = stack.enter_context(epochs("shrinking", None))
+        made = variants.make(
+            source,
+            methods,
+            calibrations=arguments.calibration or ["minmax"],
+            share=arguments.share,
+            **more,
+        )
+    before = source.model.stat().st_size
+    for path in made.values():
+        after = path.stat().st_size
+        print(f"  wrote {path}: {after:,} bytes, {before / after:.1f} times smaller")
+    if arguments.max_loss is not None:
+        _keep(source, arguments.max_loss)
     return DONE
+
+
+def _keep(source: "RunFolder", max_loss: float) -> None:
+    """Measure the variants, show them, and remove those that lost too much."""
+    from hotseat_train.errors import GateError
+    from hotseat_train.evaluate import evaluate
+    from hotseat_train.publish import gate
+    from hotseat_train.run import write
+    from hotseat_train.verbs.judge import show
+
+    manifest = evaluate(source)
+    show(manifest)
+    print(f"  wrote {source.variants}")
+    refused = []
+    for variant in manifest.variants:
+        try:
+            gate(variant, manifest.variants[0], max_loss)
+        except GateError as error:
+            refused.append(variant.to_json())
+            source.graph(variant.name).unlink()
+            print(f"  removed: {error}")
+    if refused:  # what stands in the manifest is what there is
+        write(source.refused, refused)
+        evaluate(source)
 
 
 def optimize(parser: argparse.ArgumentParser) -> Run:

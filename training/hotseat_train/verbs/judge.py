@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from typing import TYPE_CHECKING
 
 from hotseat_registry.verbs.command import (
@@ -14,6 +15,7 @@ from hotseat_registry.verbs.command import (
     watched,
 )
 from hotseat_train.errors import TrainError
+from hotseat_train.verbs.compress import percent
 
 if TYPE_CHECKING:
     from hotseat_registry import Manifest
@@ -56,8 +58,13 @@ def show(manifest: "Manifest") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from hotseat_train.loss import lost
+    from hotseat_train.variants import front
+
+    best = front(manifest.variants)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("variant", "accuracy (95 %)", "macro F1", "KiB", "ms a row", "speed"):
+    for name in ("variant", "accuracy (95 %)", "macro F1", "loss, % (95 %)", "KiB",
+                 "memory, MiB", "ms a row", "speed", "front"):  # fmt: skip
         table.add_column(name, justify="left" if name == "variant" else "right")
     for variant in manifest.variants:
         m = variant.metrics
@@ -66,28 +73,34 @@ def show(manifest: "Manifest") -> None:
             variant.name,
             f"{m['accuracy']:.3f} ({low:.3f} to {high:.3f})",
             f"{m['macro_f1']:.3f}",
+            lost(m),
             f"{m['bytes'] / 1024:,.0f}",
+            f"{m.get('memory_bytes', 0) / 2**20:.1f}",
             f"{m['milliseconds']:.3f}",
             f"{m['speed']:.2f}x",
+            "*" if variant in best else "",
         )
-    Console().print(table)
+    # a pipe has no width of its own, and a table that is cut says nothing
+    width = None if sys.stdout.isatty() else 140
+    Console(width=width).print(table)
 
 
 def publish(parser: argparse.ArgumentParser) -> Run:
     """Publish a measured run as a version."""
     parser.description = (
-        "Publish a run as the model's next version. A variant that lost more "
+        "Publish a run as the model's next version. A variant that may have lost more "
         "accuracy than the gate allows is refused."
     )
-    parser.epilog = "example: hotseat publish sentiment --max-loss 0.5"
+    parser.epilog = "example: hotseat publish sentiment --max-loss 0.5%%"
     parser.add_argument("run", help=_RUN)
     add_registry(parser)
     parser.add_argument(
         "--max-loss",
-        type=float,
+        type=percent,
         default=0.5,
-        metavar="POINTS",
-        help="accuracy that int8 may lose (default: 0.5)",
+        metavar="PERCENT",
+        help="of its accuracy that a variant may have lost, by the upper end of the "
+        "loss's interval (default: 0.5%%)",
     )
     parser.add_argument(
         "--variant",

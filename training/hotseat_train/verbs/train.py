@@ -33,9 +33,9 @@ def train(parser: argparse.ArgumentParser) -> Run:
     )
     parser.add_argument(
         "--optimizer",
-        choices=("gd", "sgd", "adam"),
+        choices=("gd", "sgd", "momentum", "adam"),
         default="sgd",
-        help="gd: the whole data a step; sgd, adam: a batch a step (default: sgd)",
+        help="gd: the whole data a step; the others: a batch a step (default: sgd)",
     )
     for name, kind, what in (
         ("learning-rate", float, "size of a step"),
@@ -55,7 +55,7 @@ def train(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument(
         "--trained",
         action="store_true",
-        help="take the graph that came along instead of training (the same two)",
+        help="take the graph that came along, as chat-moderation has one, too",
     )
     parser.add_argument("--rows", type=int, help="train on the first rows only")
     parser.add_argument("--run", type=Path, metavar="DIR", help="the run's folder")
@@ -66,6 +66,7 @@ def train(parser: argparse.ArgumentParser) -> Run:
 def _train(arguments: argparse.Namespace) -> int:
     from hotseat_train import run, tasks
     from hotseat_train.progress import epochs
+    from hotseat_train.train import take
     from hotseat_train.train import train as begin
 
     if arguments.data:
@@ -78,6 +79,12 @@ def _train(arguments: argparse.Namespace) -> int:
     plan = replace(plan, **{k: v for k, v in given.items() if v is not None})
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = arguments.run or run.RUNS / task.name / f"{now}-{plan.optimizer}"
+    if arguments.trained:
+        taken = take(task, folder)
+        print(
+            f"  took the graph that came along; next: hotseat evaluate {taken.folder}"
+        )
+        return DONE
     print(f"reading and encoding the data of {task.name} ...", flush=True)
     with epochs(f"{task.name}, {plan.optimizer}", plan.max_epochs) as report:
         made = begin(task, plan, folder, rows=arguments.rows, report=report)

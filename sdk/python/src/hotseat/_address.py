@@ -24,6 +24,19 @@ def base(url: str) -> str:
     return url.rstrip("/")
 
 
+def proxy(url: str | None) -> str | None:
+    """Return a URL; raises `ConfigError` without it, for it may hold a password."""
+    try:
+        parts = urlsplit(url or "http://none")
+        port_is_one = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_one = False
+        parts = urlsplit("")
+    if not (parts.scheme in {"http", "https"} and parts.hostname and port_is_one):
+        raise ConfigError("proxy is no URL, such as http://proxy:3128")
+    return url
+
+
 def path_of(verb: str, model: str | None, version: int | str | None) -> str:
     """Return where a model is asked; raises `ConfigError`."""
     if model is None:

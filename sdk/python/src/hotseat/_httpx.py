@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from hotseat import _address
 from hotseat._transport import Request, Response
 from hotseat.errors import ConfigError, DeadlineError, TransportError
 
@@ -38,13 +39,14 @@ class HttpxTransport:
             verify: Any = True
             if ca_file is not None:
                 verify = ssl.create_default_context(cafile=os.fspath(ca_file))
-            self._http = http or httpx.AsyncClient(
-                proxy=proxy, verify=verify, trust_env=False, follow_redirects=False
-            )
         except OSError as error:
             raise ConfigError(f"{ca_file} holds no certificates: {error}") from None
-        except (ValueError, httpx.InvalidURL):
-            raise ConfigError("proxy is no URL, such as http://proxy:3128") from None
+        self._http = http or httpx.AsyncClient(
+            proxy=_address.proxy(proxy),
+            verify=verify,
+            trust_env=False,
+            follow_redirects=False,
+        )
 
     async def send(self, request: Request, timeout: float) -> Response:
         """See `AsyncTransport.send`."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from hotseat import _address
 from hotseat.errors import ConfigError, DeadlineError, TransportError
 
 
@@ -62,11 +63,11 @@ class HttpTransport:
         self._urllib3 = urllib3
         ca = None if ca_file is None else os.fspath(ca_file)
         try:
-            self._pool = open_pool(proxy, ca, secure=secure or ca is not None)
+            self._pool = open_pool(
+                _address.proxy(proxy), ca, secure=secure or ca is not None
+            )
         except OSError as error:
             raise ConfigError(f"{ca} holds no certificates: {error}") from None
-        except (urllib3.exceptions.HTTPError, ValueError):
-            raise ConfigError("proxy is no URL, such as http://proxy:3128") from None
 
     def send(self, request: Request, timeout: float) -> Response:
         """See `Transport.send`."""
@@ -87,6 +88,11 @@ class HttpTransport:
 
     def close(self) -> None:
         """See `Transport.close`."""
+        # at once: urllib3 waits until nothing refers to a pool, and an error does
+        for key in self._pool.pools.keys():  # noqa: SIM118 (it cannot be iterated)
+            pool = self._pool.pools.get(key)
+            if pool is not None:
+                pool.close()
         self._pool.clear()
 
     def _narrowed(

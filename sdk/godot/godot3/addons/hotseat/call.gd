@@ -1,0 +1,107 @@
+extends Reference
+# One call, step by step, without a network: what to send, how long to wait.
+#
+# The server knows best: what it calls not retryable is never sent twice. Its Retry-After
+# is the least to wait; else backoff with full jitter, doubling from 50 ms to at most 1 s
+# (Brooker 2015, "Exponential Backoff And Jitter"). Never past the deadline.
+
+const Answer = preload("answer.gd")
+const Failure = preload("error.gd")
+const Request = preload("request.gd")
+const FIRST = 0.05
+const LARGEST = 1.0
+const FINAL = ["DeadlineError", "CircuitOpenError", "CancelledError", "TokenError"]
+
+var path
+var tries = 0
+var status = 0 # of the last answer; 0 where none came
+var end
+var _request
+var _key
+var _allowed
+var _world
+var _guard
+
+
+# A request that may take `allowed` seconds in all, from `start` on.
+func _init(request, key, of_path, start, allowed, world, guard):
+	_request = request
+	_key = key
+	path = of_path
+	_allowed = allowed
+	_world = world
+	_guard = guard
+	end = start + allowed
+
+
+# What to do first: {send, timeout}, or {error}.
+func begin():
+	if not _guard.admit():
+		return {"error": Failure.new("CircuitOpenError",
+				"%s: the service failed often; it is left alone for a moment" % path)}
+	return resume()
+
+
+# What to do after a pause.
+func resume():
+	var left = end - _world.now()
+	if left <= 0.0:
+		if tries == 0: # nobody was asked: that says nothing of the service
+			_guard.gave_up()
+		return {"error": Failure.new("DeadlineError",
+				"%s: no answer within %s s" % [path, _allowed])}
+	var sent = _request.duplicate()
+	sent.headers = _request.headers.duplicate()
+	# the service need not go on working for somebody who has left
+	var whole = int(round(left * 1000.0))
+	sent.headers["deadline-ms"] = str(whole if whole > 1 else 1)
+	var wrong = Request.add_key(sent.headers, _key)
+	if wrong != null:
+		_guard.gave_up()
+		return {"error": wrong}
+	return {"send": sent, "timeout": left}
+
+
+# What to do after a try met a response or an error: {answer}, {pause} or {error}.
+func after(met):
+	tries += 1
+	var read = met
+	if not met is Failure:
+		status = met.status
+		read = Answer.read(met)
+	if not read is Failure:
+		_guard.succeeded()
+		return {"answer": read}
+	_tell(read)
+	var wait = _pause(read, _world.draw())
+	if not _may_retry(read) or _world.now() + wait >= end or not _guard.may_retry():
+		return {"error": read}
+	return {"pause": wait}
+
+
+# Hear that nobody waits for the answer any more.
+func give_up():
+	_guard.gave_up()
+
+
+func _pause(error, drawn):
+	# not by min and max: in Godot 3 they round to 24 bits
+	var longest = FIRST * pow(2.0, tries - 1)
+	var jittered = drawn * (longest if longest < LARGEST else LARGEST)
+	if error.retry_after != null and error.retry_after > jittered:
+		return error.retry_after
+	return jittered # also for a Retry-After of 0, which must not become a storm
+
+
+func _may_retry(error):
+	if error.is_a("StatusError"):
+		return error.retryable
+	return error.is_a("TransportError") and not error.type in FINAL
+
+
+# Count what says that the service is away; a no to one request does not.
+func _tell(error):
+	if error.is_a("TransportError") or error.status >= 500:
+		_guard.failed()
+	else:
+		_guard.succeeded()

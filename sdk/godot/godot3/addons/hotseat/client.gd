@@ -1,0 +1,311 @@
+extends Node
+# Asks a Hotseat model service and never holds up a frame.
+#
+# Add it to the tree: it works a little in each frame. Each method returns a ticket at
+# once; look at it in later frames, or wait for its signal `done`.
+#
+# `options` of a call, all optional: model, version (a number or an alias), options
+# (temperature, seed, level), player_id, deadline (seconds), and default: what stands in
+# where no answer could be had; only bad input and a wrong configuration are still errors.
+
+# What is heard of each call when it is over; `status` 0 and `error` "" where none was.
+signal call_over(path, tries, seconds, status, error)
+
+const Address = preload("address.gd")
+const Answer = preload("answer.gd")
+const Call = preload("call.gd")
+const Desk = preload("desk.gd")
+const Platform = preload("platform.gd")
+const Failure = preload("error.gd")
+const Guard = preload("guard.gd")
+const Request = preload("request.gd")
+const Ticket = preload("ticket.gd")
+const Transport = preload("transport.gd")
+const Work = preload("work.gd")
+const DAY = 86400.0
+const KNOWN = ["model", "version", "options", "player_id", "deadline", "default"]
+
+var base_url = "" # else HOTSEAT_URL, else where `hotseat serve` listens
+var deadline = 2.0 # seconds a call may take, with connecting and retries
+# A key, or a function that returns a player's short-lived token and is asked for each
+# try; it must not wait. Else HOTSEAT_API_KEY.
+var api_key = null
+var transport = Transport.new()
+var world = Platform.new() # clock and chance
+var desk
+var _guard
+var _open = [] # calls under way: work, ticket, reader
+var _settled = [] # tickets that have not told it yet
+
+
+func _init(given_transport = null, given_world = null):
+	if given_transport != null:
+		transport = given_transport
+	if given_world != null:
+		world = given_world
+	_guard = Guard.new(world)
+	desk = Desk.new(self, world, _settled)
+
+
+func _process(_delta):
+	tick()
+
+
+func _exit_tree():
+	close()
+
+
+# Ask about one input: a text, named features, a board.
+func predict(input, options = {}):
+	var plain = input is String and options.get("model") == null
+	return _one("predict", {"text": input} if plain else {"input": input}, options)
+
+
+# Ask about many inputs in one request; the result is an array in their order.
+func predict_many(inputs, options = {}):
+	var ticket = Ticket.new(_settled)
+	if not Platform.is_list(inputs):
+		ticket.settle(_wrong("inputs is a list, not one input: use predict"))
+		return ticket
+	return _start(ticket, "predict", {"inputs": inputs}, options, inputs.size())
+
+
+# Ask why: the prediction, with `parts` and what each of them weighs.
+func explain(input, options):
+	return _one("explain", {"input": input}, options, true)
+
+
+# Ask a policy what to do: `action`, and every legal one's probability. `options` may
+# also hold level, temperature, seed, and legal: the actions the game allows here.
+func choose(board, options):
+	var given = {"board": board}
+	if options.get("legal") != null:
+		given["legal"] = options.legal
+	var rest = _with_options(options, ["level", "temperature", "seed"], ["legal"])
+	if rest.get("default") is int or rest.get("default") is float:
+		rest["default"] = str(rest["default"])
+	return _one("predict", {"input": given}, rest, true)
+
+
+# Ask for a generated `item`; the same `seed` and wishes give the same one.
+func generate(wishes, options):
+	return _one("predict", {"input": wishes}, _with_options(options, ["seed"], []), true)
+
+
+# Ask from a game loop: what is submitted within a few milliseconds is one request. It
+# takes no default: `result` of the ticket does.
+func submit(input, options = {}):
+	var wrong = _unknown(options)
+	if wrong == null and options.has("default"):
+		wrong = _wrong("a default is given to the ticket's result")
+	if wrong != null:
+		var ticket = Ticket.new(_settled)
+		ticket.settle(wrong)
+		return ticket
+	return desk.submit(input, options)
+
+
+# The service's catalogue: an array of dictionaries; `within` is a deadline in seconds.
+func models(within = null):
+	return _fetch("/v1/models", "models", within)
+
+
+# One model with its signature and card: a dictionary.
+func card(model, within = null):
+	var named = Address.part(model)
+	if named is Failure:
+		var ticket = Ticket.new(_settled)
+		ticket.settle(named)
+		return ticket
+	return _fetch("/v1/models/%s" % named, "model", within)
+
+
+# Whether the service answers and has a model to ask: true or false.
+func service_ready(within = null):
+	return _fetch("/v2/health/ready", "ready", within)
+
+
+# Go on as far as it goes without waiting; `_process` does so in each frame.
+func tick():
+	desk.poll()
+	var before = _open
+	_open = []
+	for item in before:
+		if not _is_over(item):
+			_open.append(item)
+	_tell()
+
+
+# When there is something to do though nothing arrives, on the world's clock; null where
+# only the network can bring something.
+func wakes_at():
+	var first = desk.wakes_at()
+	for item in _open:
+		var at = item.work.wakes_at()
+		if at != null and (first == null or at < first):
+			first = at
+	return first
+
+
+# How often the service was left alone because it failed.
+func openings():
+	return _guard.openings
+
+
+# Cancel open tickets and give back connections.
+func close():
+	var why = "the client was closed"
+	desk.close(why)
+	for item in _open:
+		item.work.cancel(why)
+		item.ticket.settle(Failure.new("CancelledError", why))
+	_open = []
+	transport.close()
+	_tell()
+
+
+# The work of asking a model, begun, or an error.
+func work_for(verb, body, options, start):
+	var path = Address.path_of(verb, options.get("model"), options.get("version"))
+	if path is Failure:
+		return path
+	var whole = body.duplicate()
+	var chosen = options.get("options")
+	if chosen != null and chosen.size() > 0:
+		whole["options"] = chosen
+	if options.get("player_id") != null:
+		whole["player_id"] = options.player_id
+	return _work("POST", path, whole, options.get("deadline"), start)
+
+
+# Tell whoever waits for a ticket; held here, or Godot would lose it while it tells.
+func _tell():
+	var settled = _settled.duplicate()
+	_settled.clear()
+	for ticket in settled:
+		ticket.emit_signal("done")
+
+
+func _one(verb, body, options, named = false):
+	var ticket = Ticket.new(_settled)
+	if named and options.get("model") == null: # the service has no default for this
+		ticket.settle(_wrong("name the model that is asked: give model"))
+		return ticket
+	return _start(ticket, verb, body, options, "prediction")
+
+
+func _start(ticket, verb, body, options, reader):
+	var began = world.now()
+	var work = _unknown(options)
+	if work == null:
+		work = work_for(verb, body, options, began)
+	var item = {"work": work, "ticket": ticket, "reader": reader, "began": began}
+	if options.has("default"):
+		item["default"] = options.default
+	return _take(item)
+
+
+func _fetch(path, reader, within):
+	var began = world.now()
+	var work = _work("GET", path, null, within, began)
+	return _take({"work": work, "ticket": Ticket.new(_settled), "reader": reader,
+			"began": began})
+
+
+func _take(item):
+	if item.work is Failure:
+		item.ticket.settle(_instead(item, item.work))
+	elif not _is_over(item):
+		_open.append(item)
+	return item.ticket
+
+
+func _is_over(item):
+	if item.ticket.ready():
+		item.work.cancel("the ticket was cancelled")
+		return true
+	if not item.work.poll():
+		return false
+	var outcome = item.work.outcome
+	if not outcome is Failure:
+		outcome = _read(outcome, item.reader, world.now() - item.began)
+	if outcome is Failure:
+		outcome = _instead(item, outcome)
+	item.ticket.settle(outcome)
+	return true
+
+
+func _read(answer, reader, latency):
+	if reader is int:
+		return Answer.predictions(answer, reader, latency)
+	match reader:
+		"models":
+			return Answer.models(answer)
+		"model":
+			return Answer.model(answer)
+		"ready":
+			var is_ready = answer.get("ready")
+			return is_ready is bool and is_ready
+	return Answer.prediction(answer, latency)
+
+
+# What stands in for an answer; the error where nothing may.
+func _instead(item, error):
+	var reader = item.reader
+	if reader is String and reader == "ready":
+		return error if error.type == "ConfigError" else false
+	if not item.has("default") or error.type in ["ConfigError", "BadInputError"]:
+		return error
+	var latency = world.now() - item.began
+	if not reader is int:
+		return Answer.stand_in(item.default, latency)
+	var all = []
+	for _at in range(reader):
+		all.append(Answer.stand_in(item.default, latency))
+	return all
+
+
+func _work(method, path, body, given_deadline, start):
+	var request = Request.made(base_url, method, path, body)
+	if request is Failure:
+		return request
+	if not deadline > 0.0:
+		return _wrong("a deadline is more than 0 seconds, not %s" % deadline)
+	var allowed = deadline if given_deadline == null else given_deadline
+	if not allowed <= DAY: # NaN too
+		return _wrong("a deadline is at most %d seconds, not %s" % [DAY, allowed])
+	var steps = Call.new(request, api_key, path, start, allowed, world, _guard)
+	var work = Work.new(steps, start, transport, world, self)
+	work.begin()
+	if work.outcome is Failure and work.outcome.type == "ConfigError":
+		return work.outcome # a key that no header carries
+	return work
+
+
+func _with_options(options, moved, dropped):
+	var rest = options.duplicate()
+	var chosen = {}
+	for option in moved:
+		if rest.get(option) != null:
+			chosen[option] = rest[option]
+		rest.erase(option)
+	for option in dropped:
+		rest.erase(option)
+	rest["options"] = chosen
+	return rest
+
+
+func _unknown(options):
+	for option in options:
+		if not option in KNOWN:
+			return _wrong("there is no option \"%s\"; there are %s" % [option, KNOWN])
+	return null
+
+
+func _wrong(what):
+	return Failure.new("ConfigError", what)
+
+
+# A call is over: its work says so.
+func heard(path, tries, seconds, status, error):
+	emit_signal("call_over", path, tries, seconds, status, error)

@@ -1,0 +1,89 @@
+extends Reference
+# Why no answer came, as a value: GDScript has no exceptions.
+#
+# HotseatError
+# ├─ ConfigError            the client was made or called in a way that cannot work
+# ├─ TransportError         no answer came, or none of the service's
+# │  ├─ DeadlineError          (the time allowed was over)
+# │  ├─ CircuitOpenError       (the service failed often and is left alone)
+# │  ├─ TokenError             (the function given as api_key gave no token)
+# │  ├─ NotReadyError          (a ticket's answer is not there yet)
+# │  └─ CancelledError         (the ticket or the client was closed)
+# └─ StatusError            an answer came, and it was no
+#    ├─ BadInputError          400, 405, 415, 422
+#    ├─ AuthError              401, 403
+#    ├─ NotFoundError          404
+#    ├─ TooLargeError          413
+#    ├─ RateLimitedError       429
+#    └─ UnavailableError       5xx
+
+const PARENTS = {
+	"ConfigError": "HotseatError",
+	"TransportError": "HotseatError",
+	"DeadlineError": "TransportError",
+	"CircuitOpenError": "TransportError",
+	"TokenError": "TransportError",
+	"NotReadyError": "TransportError",
+	"CancelledError": "TransportError",
+	"StatusError": "HotseatError",
+	"BadInputError": "StatusError",
+	"AuthError": "StatusError",
+	"NotFoundError": "StatusError",
+	"TooLargeError": "StatusError",
+	"RateLimitedError": "StatusError",
+	"UnavailableError": "StatusError",
+}
+const BY_STATUS = {
+	400: "BadInputError",
+	401: "AuthError",
+	403: "AuthError",
+	404: "NotFoundError",
+	405: "BadInputError",
+	413: "TooLargeError",
+	415: "BadInputError",
+	422: "BadInputError",
+	429: "RateLimitedError",
+}
+
+var type = "HotseatError"
+var detail = ""
+# of a StatusError: `code` names the problem, `pointer` is the JSON pointer to the fault
+# in the input, `retry_after` the seconds to wait, where the service said so
+var status = 0
+var code = ""
+var retryable = false
+var request_id = ""
+var pointer = null
+var retry_after = null
+
+
+func _init(given_type, given_detail):
+	type = given_type
+	detail = given_detail
+
+
+# Whether it is of a type or of one below it: every StatusError is a HotseatError.
+func is_a(wanted):
+	var own = type
+	while own != wanted:
+		if not PARENTS.has(own):
+			return false
+		own = PARENTS[own]
+	return true
+
+
+# Status, code, place, reason and request; never a key.
+func text():
+	if not is_a("StatusError"):
+		return "%s: %s" % [type, detail]
+	var named = " " + code if code != "" else ""
+	var where = " at %s" % pointer if pointer != null else ""
+	var asked = " (request %s)" % request_id if request_id != "" else ""
+	return "%s %d%s%s: %s%s" % [type, status, named, where, detail, asked]
+
+
+# The type that a status is told as.
+static func type_of(of_status):
+	if of_status >= 500:
+		return "UnavailableError"
+	return BY_STATUS.get(of_status, "StatusError")

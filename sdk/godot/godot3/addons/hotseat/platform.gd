@@ -1,0 +1,69 @@
+extends Reference
+# All that Godot 3 and Godot 4 do differently. The other files are the same in both.
+
+
+var _chance = RandomNumberGenerator.new() # the game's own draws stay as they were
+
+
+func _init():
+	_chance.randomize()
+
+
+# Seconds; monotonic.
+func now():
+	return OS.get_ticks_usec() / 1000000.0
+
+
+# A draw in [0, 1).
+func draw():
+	return _chance.randf()
+
+
+static func token():
+	return Crypto.new().generate_random_bytes(16).hex_encode()
+
+
+static func is_function(value):
+	return value is FuncRef
+
+
+static func called(function):
+	return function.call_func()
+
+
+static func is_list(value):
+	match typeof(value):
+		TYPE_ARRAY, TYPE_INT_ARRAY, TYPE_REAL_ARRAY, TYPE_STRING_ARRAY, TYPE_RAW_ARRAY:
+			return true
+	return false
+
+
+static func joined(texts):
+	return PoolStringArray(texts).join(",")
+
+
+static func bytes_of(text):
+	return text.to_utf8()
+
+
+static func text_of(bytes):
+	return bytes.get_string_from_utf8()
+
+
+# The value of a text, or null.
+static func read_json(text):
+	if validate_json(text) != "":
+		return null # the reader itself would print an error at the player
+	return JSON.parse(text).result
+
+
+static func connect_http(http, host, port, tls):
+	return http.connect_to_host(host, port, tls, true)
+
+
+static func no_bytes():
+	return PoolByteArray()
+
+
+static func lines(texts):
+	return PoolStringArray(texts)

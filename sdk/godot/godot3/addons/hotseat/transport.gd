@@ -1,0 +1,142 @@
+extends Reference
+# The one door to the network: Godot's HTTPClient, looked at once a frame.
+#
+# Any object with `send(request, timeout)` may stand here; what it returns has `poll`
+# (null, a response {status, headers, body}, or an error) and `cancel`.
+
+const Platform = preload("platform.gd")
+const Failure = preload("error.gd")
+const CHUNKS = 64 # read at most so many in one look, so that no frame waits for a flood
+
+var _idle = [] # connections to use again
+
+
+func send(request, _timeout):
+	var origin = [request.tls, request.host, request.port]
+	return Sending.new(_connection(origin), request, self, origin)
+
+
+func close():
+	for idle in _idle:
+		idle.http.close()
+	_idle = []
+
+
+# Take back a connection that can be used again.
+func give_back(http, origin):
+	_idle.append({"http": http, "origin": origin})
+
+
+func _connection(origin):
+	var rest = []
+	var found = null
+	for idle in _idle:
+		idle.http.poll()
+		if idle.http.get_status() != HTTPClient.STATUS_CONNECTED:
+			continue # the service hung up
+		if found == null and idle.origin == origin:
+			found = idle.http
+		else:
+			rest.append(idle)
+	_idle = rest
+	return found
+
+
+# One request on its way.
+class Sending extends Reference:
+	var _http
+	var _request
+	var _transport
+	var _origin
+	var _sent = false
+	var _answered = false
+	var _moved = true
+	var _status = 0
+	var _headers = {}
+	var _body = Platform.no_bytes()
+
+	func _init(http, request, transport, origin):
+		_request = request
+		_transport = transport
+		_origin = origin
+		_http = http
+		if _http == null:
+			_http = HTTPClient.new()
+			Platform.connect_http(_http, request.host, request.port, request.tls)
+
+	# A response, an error, or null while neither is there.
+	func poll():
+		var found = null
+		for _step in range(CHUNKS):
+			found = _look()
+			if found != null or not _moved:
+				break
+		return found
+
+	func cancel():
+		_http.close()
+
+	# One look at the connection; `_moved` says whether another may find more.
+	func _look():
+		var before = _http.get_status()
+		_moved = true
+		if before == HTTPClient.STATUS_BODY:
+			_hear()
+			var piece = _http.read_response_body_chunk()
+			_body.append_array(piece)
+			_moved = piece.size() > 0 or _http.get_status() != before
+		elif before == HTTPClient.STATUS_CONNECTED and not _sent:
+			_sent = true
+			if not _ask():
+				return _broke("the request could not be sent")
+		elif before == HTTPClient.STATUS_CONNECTED:
+			_hear()
+			return _over()
+		elif before == HTTPClient.STATUS_DISCONNECTED and _answered:
+			return _over()
+		elif _is_waiting(before):
+			_http.poll()
+			_moved = _http.get_status() != before
+		else:
+			return _broke("it cannot be reached, or it broke off")
+		return null
+
+	func _is_waiting(status):
+		return status in [HTTPClient.STATUS_RESOLVING, HTTPClient.STATUS_CONNECTING,
+				HTTPClient.STATUS_REQUESTING]
+
+	func _ask():
+		var lines = []
+		for name in _request.headers:
+			lines.append("%s: %s" % [name, _request.headers[name]])
+		var method = HTTPClient.METHOD_GET
+		if _request.method == "POST":
+			method = HTTPClient.METHOD_POST
+		var body = Platform.no_bytes() if _request.body == null else _request.body
+		return _http.request_raw(method, _request.path, Platform.lines(lines), body) == OK
+
+	func _hear():
+		if _answered or not _http.has_response():
+			return
+		_answered = true
+		_status = _http.get_response_code()
+		var found = _http.get_response_headers_as_dictionary()
+		for name in found:
+			_headers[name.to_lower()] = found[name]
+
+	func _over():
+		if not _answered:
+			return _broke("it said nothing")
+		if _http.get_status() == HTTPClient.STATUS_CONNECTED:
+			_transport.give_back(_http, _origin)
+		else:
+			var length = _headers.get("content-length", str(_body.size()))
+			var cut = _headers.get("transfer-encoding", "").to_lower() == "chunked"
+			if cut or length != str(_body.size()):
+				return _broke("the answer broke off")
+		return {"status": _status, "headers": _headers, "body": _body}
+
+	func _broke(what):
+		_http.close()
+		return Failure.new("TransportError",
+				"%s:%d: %s" % [_request.host, _request.port, what])

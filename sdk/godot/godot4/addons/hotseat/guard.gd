@@ -1,0 +1,72 @@
+extends RefCounted
+# What keeps a game from hammering a service that is down, and from waiting for it.
+#
+# A retry budget: each retry takes a token, each success gives a tenth of one back (as
+# gRPC's retry throttling, gRFC A6). A circuit breaker: after some failures in a row
+# calls fail at once for a while, then one call is let through to look (Nygard,
+# "Release It!"). Both are rules over a clock that is passed in.
+
+const TOKENS = 100
+const TOKEN = 10 # in tenths, so that ten of them are one
+const FAILURES = 5
+const FIRST = 1.0
+const LONGEST = 30.0
+
+var openings = 0 # how often the circuit opened so far
+var _world
+var _tokens = TOKENS
+var _failures = 0
+var _until = 0.0
+var _pause = FIRST
+var _probing = false
+
+
+func _init(world):
+	_world = world
+
+
+# Whether a call may be sent now; while the circuit is open, one may look.
+func admit():
+	if _failures < FAILURES:
+		return true
+	# a clock that jumped back must not keep the circuit open for days
+	var waits = _until - _world.now()
+	if _probing or (waits > 0.0 and waits <= LONGEST):
+		return false
+	_probing = true
+	return true
+
+
+# Take a token for one more try; whether there was one.
+func may_retry():
+	if _tokens < TOKEN:
+		return false
+	_tokens -= TOKEN
+	return true
+
+
+# Hear that the service answered, whatever it said.
+func succeeded():
+	_tokens = min(_tokens + 1, TOKENS)
+	_failures = 0
+	_pause = FIRST
+	_probing = false
+
+
+# Hear that no answer came, or that the service is away.
+func failed():
+	_failures += 1
+	if _failures < FAILURES:
+		return
+	if _failures > FAILURES and not _probing:
+		return # a call that was under way when the circuit opened
+	if _probing:
+		_pause = min(2.0 * _pause, LONGEST)
+	_probing = false
+	openings += 1
+	_until = _world.now() + _pause
+
+
+# Hear that a call ended before it was known how the service is.
+func gave_up():
+	_probing = false

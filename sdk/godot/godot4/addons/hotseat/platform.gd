@@ -1,0 +1,74 @@
+extends RefCounted
+# All that Godot 3 and Godot 4 do differently. The other files are the same in both.
+
+const LISTS = [
+	TYPE_ARRAY,
+	TYPE_PACKED_BYTE_ARRAY,
+	TYPE_PACKED_INT32_ARRAY,
+	TYPE_PACKED_INT64_ARRAY,
+	TYPE_PACKED_FLOAT32_ARRAY,
+	TYPE_PACKED_FLOAT64_ARRAY,
+	TYPE_PACKED_STRING_ARRAY,
+]
+
+var _chance = RandomNumberGenerator.new() # the game's own draws stay as they were
+
+
+func _init():
+	_chance.randomize()
+
+
+# Seconds; monotonic.
+func now():
+	return Time.get_ticks_usec() / 1000000.0
+
+
+# A draw in [0, 1).
+func draw():
+	return _chance.randf()
+
+
+static func token():
+	return Crypto.new().generate_random_bytes(16).hex_encode()
+
+
+static func is_function(value):
+	return value is Callable
+
+
+static func called(function):
+	return function.call()
+
+
+static func is_list(value):
+	return typeof(value) in LISTS
+
+
+static func joined(texts):
+	return ",".join(PackedStringArray(texts))
+
+
+static func bytes_of(text):
+	return text.to_utf8_buffer()
+
+
+static func text_of(bytes):
+	return bytes.get_string_from_utf8()
+
+
+# The value of a text, or null.
+static func read_json(text):
+	var reader = JSON.new()
+	return reader.data if reader.parse(text) == OK else null
+
+
+static func connect_http(http, host, port, tls):
+	return http.connect_to_host(host, port, TLSOptions.client() if tls else null)
+
+
+static func no_bytes():
+	return PackedByteArray()
+
+
+static func lines(texts):
+	return PackedStringArray(texts)

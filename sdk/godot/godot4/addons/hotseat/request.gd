@@ -1,0 +1,53 @@
+extends RefCounted
+# One HTTP request, made of where a service is, its key and what is asked.
+
+const Address = preload("address.gd")
+const Failure = preload("error.gd")
+const Json = preload("json.gd")
+const Platform = preload("platform.gd")
+
+
+# {method, tls, host, port, path, headers, body}, or an error. `url` may be missing: then
+# HOTSEAT_URL holds, where it is set.
+static func made(url, method, path, body):
+	for other in [OS.get_environment("HOTSEAT_URL"), Address.HOME]:
+		url = other if url == "" else url
+	var base = Address.parts_of(url)
+	if base is Failure:
+		return base
+	var headers = {"accept": "application/json", "user-agent": "hotseat-godot"}
+	var data = null
+	if body != null:
+		headers["content-type"] = "application/json"
+		# the same for every try of this call, so that nothing is counted twice
+		headers["idempotency-key"] = Platform.token()
+		var written = Json.write(body)
+		if written == null:
+			return _wrong("the input is not JSON: NaN, an object, or nested too deep")
+		data = Platform.bytes_of(written)
+	return {"method": method, "tls": base.tls, "host": base.host, "port": base.port,
+			"path": base.path + path, "headers": headers, "body": data}
+
+
+# Add who asks, or return why it cannot be said. A function is asked anew for each try,
+# so that a token that ran out is replaced; a key may be missing: then HOTSEAT_API_KEY
+# holds, where it is set.
+static func add_key(headers, key):
+	if Platform.is_function(key):
+		key = Platform.called(key)
+		if not key is String or key == "":
+			return Failure.new("TokenError", "the function given as api_key gave no token")
+		headers["authorization"] = "Bearer %s" % key
+	else:
+		key = OS.get_environment("HOTSEAT_API_KEY") if key == null else key
+		if key != "":
+			headers["x-api-key"] = key
+	for byte in Platform.bytes_of(str(key)):
+		if byte < 32 or byte > 126:
+			return _wrong("the API key has a character that no header can carry: "
+					+ "is there a line break at its end?")
+	return null
+
+
+static func _wrong(what):
+	return Failure.new("ConfigError", what)

@@ -1,0 +1,223 @@
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using System.Text;
+
+namespace Hotseat
+{
+    /// <summary>
+    /// From a response to values: pure, and strict, for anything may stand in between. What
+    /// is no answer of the service (a captive portal's page, half a catalogue) is a
+    /// TransportError: no answer came.
+    /// </summary>
+    internal static class Answer
+    {
+        private static readonly int[] Passing = { 429, 502, 503, 504 };
+        private static readonly string[] RequestIds =
+            { "x-request-id", "apigw-requestid", "x-amzn-requestid" };
+        private static readonly UTF8Encoding Utf8 = new UTF8Encoding(false, true);
+
+        /// <summary>The answer's JSON object; throws StatusError, TransportError.</summary>
+        public static Dictionary<string, object> Read(Response response)
+        {
+            var body = Parsed(response.Body) as Dictionary<string, object>;
+            if (response.Status < 200 || response.Status >= 300) throw Refusal(response, body);
+            return body ?? throw Strange("is no JSON object");
+        }
+
+        /// <summary>The prediction that an answer holds; throws TransportError.</summary>
+        public static Prediction Prediction(Dictionary<string, object> answer, double latency)
+        {
+            if (new[] { "label", "value", "action", "item" }.All(name => Of(answer, name) == null))
+            {
+                throw Strange("holds no prediction");
+            }
+            try
+            {
+                return new Prediction
+                {
+                    Label = Text(Of(answer, "label")),
+                    Probability = Of(answer, "probability") == null
+                        ? (double?)null : Number(answer["probability"]),
+                    Scores = Shares(Of(answer, "scores")),
+                    Value = Of(answer, "value"),
+                    Action = Text(Of(answer, "action")),
+                    Actions = Shares(Of(answer, "actions")),
+                    Item = Of(answer, "item") == null
+                        ? null : ((List<object>)answer["item"]).Select(Text).ToArray(),
+                    Seed = (long?)Of(answer, "seed"),
+                    Parts = ((List<object>)Of(answer, "parts") ?? new List<object>())
+                        .Cast<Dictionary<string, object>>().ToArray(),
+                    Model = Text(Of(answer, "model")),
+                    Version = (int?)(long?)Of(answer, "version"),
+                    Variant = Text(Of(answer, "variant")),
+                    RequestId = Text(Of(answer, "request_id")),
+                    Latency = latency,
+                    Cold = Of(answer, "cold") is bool cold && cold,
+                    Raw = answer,
+                };
+            }
+            catch (InvalidCastException)
+            {
+                throw Strange("holds a strange prediction");
+            }
+        }
+
+        /// <summary>The `count` predictions of an answer; throws TransportError.</summary>
+        public static IReadOnlyList<Prediction> Predictions(
+            Dictionary<string, object> answer, int count, double latency)
+        {
+            var items = Items(answer, "predictions");
+            if (items.Length != count)
+            {
+                throw Strange($"holds {items.Length} predictions for {count} inputs");
+            }
+            return items.Select(item =>
+            {
+                var whole = new Dictionary<string, object>(answer);
+                whole.Remove("predictions");
+                foreach (var pair in item) whole[pair.Key] = pair.Value;
+                return Prediction(whole, latency);
+            }).ToArray();
+        }
+
+        /// <summary>The models of a catalogue; throws TransportError.</summary>
+        public static IReadOnlyList<Model> Models(Dictionary<string, object> answer)
+        {
+            return Items(answer, "models").Select(Model).ToArray();
+        }
+
+        /// <summary>One model; throws TransportError.</summary>
+        public static Model Model(Dictionary<string, object> item)
+        {
+            try
+            {
+                var versions = (List<object>)Of(item, "versions") ?? new List<object>();
+                var aliases = (Dictionary<string, object>)Of(item, "aliases")
+                    ?? new Dictionary<string, object>();
+                return new Model
+                {
+                    Name = Text(item["name"]),
+                    Kind = Text(item["kind"]),
+                    Version = (int)(long)item["version"],
+                    Versions = versions.Select(number => (int)(long)number).ToArray(),
+                    Aliases = aliases.ToDictionary(pair => pair.Key, pair => (int)(long)pair.Value),
+                    Raw = item,
+                };
+            }
+            catch (Exception error) when (error is KeyNotFoundException
+                || error is InvalidCastException || error is NullReferenceException)
+            {
+                throw Strange("describes no model");
+            }
+        }
+
+        /// <summary>
+        /// A prediction that holds a default, where a game will look for it: a text is label
+        /// and action, rows of text an item, anything the value; a Prediction is taken as it is.
+        /// </summary>
+        public static Prediction StandIn(object value, double latency)
+        {
+            var given = value as Prediction;
+            if (given == null)
+            {
+                var text = value as string;
+                var rows = text == null && !(value is IDictionary) ? value as IEnumerable : null;
+                var item = rows?.Cast<object>().Select(row => row as string).ToArray();
+                given = new Prediction { Label = text, Action = text, Item = item, Value = value };
+            }
+            return given.AsDefault(latency);
+        }
+
+        private static object Parsed(byte[] body)
+        {
+            try
+            {
+                return Json.Read(Utf8.GetString(body));
+            }
+            catch (Exception error) when (error is FormatException || error is ArgumentException)
+            {
+                return null; // not JSON, not UTF-8
+            }
+        }
+
+        private static StatusError Refusal(Response response, Dictionary<string, object> body)
+        {
+            var problem = body ?? new Dictionary<string, object>();
+            var said = Said(problem, "detail") ?? Said(problem, "message"); // a gateway's own word
+            if (said == null && response.Status >= 300 && response.Status < 400)
+            {
+                said = $"it redirects to {Header(response, "location")}: give that as BaseUrl";
+            }
+            var error = StatusError.Of(response.Status, said ?? "the service gave no reason");
+            error.Status = response.Status;
+            error.Code = Said(problem, "code") ?? "";
+            error.Retryable = Of(problem, "retryable") is bool word
+                ? word : Passing.Contains(response.Status);
+            error.RequestId = Said(problem, "request_id")
+                ?? RequestIds.Select(name => Header(response, name)).FirstOrDefault(id => id != null)
+                ?? "";
+            error.Pointer = Of(problem, "pointer") as string;
+            error.RetryAfter = Seconds(Header(response, "retry-after"));
+            return error;
+        }
+
+        private static Dictionary<string, object>[] Items(
+            Dictionary<string, object> answer, string name)
+        {
+            var items = Of(answer, name) as List<object>;
+            if (items == null || !items.All(item => item is Dictionary<string, object>))
+            {
+                throw Strange($"has no list of {name}");
+            }
+            return items.Cast<Dictionary<string, object>>().ToArray();
+        }
+
+        private static IReadOnlyDictionary<string, double> Shares(object value)
+        {
+            var shares = (Dictionary<string, object>)value ?? new Dictionary<string, object>();
+            return shares.ToDictionary(pair => pair.Key, pair => Number(pair.Value));
+        }
+
+        private static double Number(object value)
+        {
+            return value is long whole ? whole : (double)(value ?? throw new InvalidCastException());
+        }
+
+        private static string Text(object value)
+        {
+            return (string)value;
+        }
+
+        private static string Said(Dictionary<string, object> problem, string name)
+        {
+            var said = Convert.ToString(Of(problem, name), CultureInfo.InvariantCulture);
+            return string.IsNullOrEmpty(said) ? null : said;
+        }
+
+        private static object Of(Dictionary<string, object> item, string name)
+        {
+            return item.TryGetValue(name, out var value) ? value : null;
+        }
+
+        private static string Header(Response response, string name)
+        {
+            return response.Headers.TryGetValue(name, out var value) ? value : null;
+        }
+
+        /// <summary>A Retry-After in seconds; as a date it would need a clock that nobody set.</summary>
+        private static double? Seconds(string text)
+        {
+            var isCount = int.TryParse(
+                text, NumberStyles.None, CultureInfo.InvariantCulture, out var count);
+            return isCount ? count : (double?)null;
+        }
+
+        private static TransportError Strange(string what)
+        {
+            return new TransportError($"the answer {what}: is this a Hotseat service?");
+        }
+    }
+}

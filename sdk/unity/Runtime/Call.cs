@@ -1,0 +1,182 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+
+namespace Hotseat
+{
+    /// <summary>What to do next: send, or pause, or it is over. One of the four is set.</summary>
+    internal sealed class Step
+    {
+        public Request Send;
+        public double Seconds; // that sending may take, or to pause
+        public bool Pause;
+        public Dictionary<string, object> Answer;
+        public HotseatError Error;
+    }
+
+    /// <summary>
+    /// One call, step by step, without a network. Written once; coroutines, tickets and
+    /// tasks only carry the steps out.
+    ///
+    /// The server knows best: what it calls not retryable is never sent twice. Its
+    /// Retry-After is the least to wait; else backoff with full jitter, doubling from 50 ms
+    /// to at most 1 s (Brooker 2015, "Exponential Backoff And Jitter"). Never past the
+    /// deadline.
+    /// </summary>
+    internal sealed class Call
+    {
+        private const double First = 0.05, Largest = 1;
+        private readonly Request request;
+        private readonly string path;
+        private readonly double allowed, start;
+        private readonly Core core;
+        private readonly Action<CallOver> hook;
+        private int tries, status;
+
+        public Call(
+            Core core, Request request, string path, double start, double allowed,
+            Action<CallOver> hook)
+        {
+            this.core = core;
+            this.request = request;
+            this.path = path;
+            this.start = start;
+            this.allowed = allowed;
+            this.hook = hook;
+        }
+
+        /// <summary>When its time is over, on the clock.</summary>
+        public double End => start + allowed;
+
+        public Step Begin()
+        {
+            if (core.Guard.Admit()) return Resume();
+            return Over(new CircuitOpenError(
+                $"{path}: the service failed often; it is left alone for a moment"));
+        }
+
+        /// <summary>After a pause.</summary>
+        public Step Resume()
+        {
+            var left = End - core.Clock();
+            if (left <= 0)
+            {
+                if (tries == 0) core.Guard.GaveUp(); // nobody was asked: that says nothing
+                return Over(Late());
+            }
+            // the service need not go on working for somebody who has left
+            var whole = Math.Max(Math.Round(left * 1000), 1);
+            var text = whole.ToString(CultureInfo.InvariantCulture);
+            try
+            {
+                var signed = core.Signed(request).With("deadline-ms", text);
+                return new Step { Send = signed, Seconds = left };
+            }
+            catch (HotseatError error)
+            {
+                core.Guard.GaveUp();
+                return Over(error);
+            }
+        }
+
+        /// <summary>After a try that met a response, or else an error.</summary>
+        public Step After(Response met, HotseatError failed)
+        {
+            tries++;
+            if (failed == null)
+            {
+                status = met.Status;
+                try
+                {
+                    var answer = Answer.Read(met);
+                    core.Guard.Succeeded();
+                    Tell("");
+                    return new Step { Answer = answer };
+                }
+                catch (HotseatError error)
+                {
+                    failed = error;
+                }
+            }
+            Count(failed);
+            var wait = Wait(failed, core.Random());
+            if (!MayRetry(failed) || core.Clock() + wait >= End || !core.Guard.MayRetry()) return Over(failed);
+            return new Step { Pause = true, Seconds = wait };
+        }
+
+        public DeadlineError Late()
+        {
+            return new DeadlineError($"{path}: no answer within {allowed:0.###} s");
+        }
+
+        /// <summary>Hear that nobody waits for the answer any more.</summary>
+        public Step GiveUp(string why)
+        {
+            core.Guard.GaveUp();
+            return Over(new CancelledError(why));
+        }
+
+        private Step Over(HotseatError error)
+        {
+            Tell(error.GetType().Name);
+            return new Step { Error = error };
+        }
+
+        private void Tell(string error)
+        {
+            try
+            {
+                hook?.Invoke(new CallOver(path, tries, core.Clock() - start, status, error));
+            }
+            catch (Exception)
+            {
+                // what counts calls must not stop the game
+            }
+        }
+
+        private double Wait(HotseatError error, double drawn)
+        {
+            var jittered = drawn * Math.Min(Largest, First * Math.Pow(2, Math.Min(tries - 1, 10)));
+            var asked = (error as StatusError)?.RetryAfter ?? 0;
+            return Math.Max(asked, jittered); // a 0 must not become a storm
+        }
+
+        private static bool MayRetry(HotseatError error)
+        {
+            if (error is StatusError refusal) return refusal.Retryable;
+            return error is TransportError && !(error is DeadlineError)
+                && !(error is CircuitOpenError) && !(error is CancelledError)
+                && !(error is TokenError);
+        }
+
+        /// <summary>Count what says that the service is away; a no to one request does not.</summary>
+        private void Count(HotseatError error)
+        {
+            if (error is TransportError || (error is StatusError no && no.Status >= 500)) core.Guard.Failed();
+            else core.Guard.Succeeded();
+        }
+    }
+
+    /// <summary>What a hook hears of each call when it is over.</summary>
+    public sealed class CallOver
+    {
+        internal CallOver(string path, int tries, double seconds, int status, string error)
+        {
+            Path = path;
+            Tries = tries;
+            Seconds = seconds;
+            Status = status;
+            Error = error;
+        }
+
+        public string Path { get; }
+        public int Tries { get; }
+        public double Seconds { get; }
+
+        /// <summary>Of the last answer; 0 where none came.</summary>
+        public int Status { get; }
+
+        /// <summary>The error's class; empty where it succeeded.</summary>
+        public string Error { get; }
+    }
+}

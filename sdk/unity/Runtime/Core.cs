@@ -1,0 +1,150 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Text;
+using System.Threading.Tasks;
+
+namespace Hotseat
+{
+    /// <summary>One service as a client sees it: where it is, its keys, the rules of a call.</summary>
+    internal sealed class Core
+    {
+        private const string Home = "http://localhost:8080"; // where `hotseat serve` listens
+        private const double Day = 86400;
+        private static readonly Stopwatch Watch = Stopwatch.StartNew();
+        private static readonly Random Chance = new Random();
+        private readonly ClientOptions given;
+        private readonly string key;
+
+        public Core(ClientOptions given)
+        {
+            this.given = given;
+            Url = Address.Base(Set(given.BaseUrl) ?? Environment("HOTSEAT_URL") ?? Home);
+            if (!(given.Deadline > 0 && given.Deadline <= Day))
+            {
+                throw new ConfigError(
+                    $"a deadline is more than 0 seconds and at most a day, not {given.Deadline}");
+            }
+            if (!(given.Window >= 0 && given.Window <= 1) || given.Batch < 1)
+            {
+                throw new ConfigError(
+                    $"a window is from 0 to 1 second and a batch 1 or more, not {given.Window} "
+                    + $"and {given.Batch}");
+            }
+            key = Sendable(Set(given.ApiKey) ?? Environment("HOTSEAT_API_KEY") ?? "");
+            Clock = given.Clock ?? (() => Watch.Elapsed.TotalSeconds);
+            Random = given.Random ?? Draw;
+            Sleep = given.Sleep
+                ?? ((seconds, cancel) => Task.Delay(TimeSpan.FromSeconds(seconds), cancel));
+            Transport = given.Transport ?? Usual();
+            Guard = new Guard(Clock);
+        }
+
+        public string Url { get; }
+        public Func<double> Clock { get; }
+        public Func<double> Random { get; }
+        public Func<double, System.Threading.CancellationToken, Task> Sleep { get; }
+        public ITransport Transport { get; }
+        public Guard Guard { get; }
+
+        /// <summary>The call that asks a model; throws ConfigError.</summary>
+        public Call Asking(
+            string verb, Dictionary<string, object> body, CallOptions options, double start)
+        {
+            var path = Address.Path(verb, options.Model, options.Version);
+            var chosen = options.Chosen();
+            if (chosen.Count > 0) body["options"] = chosen;
+            if (options.PlayerId != null) body["player_id"] = options.PlayerId;
+            return Calling("POST", path, body, options.Deadline, start);
+        }
+
+        public Call Calling(
+            string method, string path, Dictionary<string, object> body, double? deadline,
+            double start)
+        {
+            var allowed = deadline ?? given.Deadline;
+            if (!(allowed <= Day)) // NaN too
+            {
+                throw new ConfigError($"a deadline is at most {Day} seconds, not {allowed}");
+            }
+            return new Call(this, Request(method, path, body), path, start, allowed, given.Hook);
+        }
+
+        /// <summary>
+        /// The request with who asks: a token is asked for anew for each try, so that one
+        /// that ran out is replaced. Throws ConfigError, TokenError.
+        /// </summary>
+        public Request Signed(Request request)
+        {
+            if (given.Token == null) return key == "" ? request : request.With("x-api-key", key);
+            string token;
+            try
+            {
+                token = given.Token();
+            }
+            catch (Exception error)
+            {
+                // without its words: they may hold a secret
+                throw new TokenError($"no token could be had: {error.GetType().Name} in Token");
+            }
+            if (string.IsNullOrEmpty(token)) throw new TokenError("no token could be had: Token gave none");
+            return request.With("authorization", "Bearer " + Sendable(token));
+        }
+
+        private Request Request(string method, string path, Dictionary<string, object> body)
+        {
+            var headers = new Dictionary<string, string>
+            {
+                ["accept"] = "application/json",
+                ["user-agent"] = "hotseat-dotnet",
+            };
+            byte[] data = null;
+            if (body != null)
+            {
+                headers["content-type"] = "application/json";
+                // the same for every try of this call, so that nothing is counted twice
+                headers["idempotency-key"] = Guid.NewGuid().ToString("N");
+                data = Encoding.UTF8.GetBytes(Json.Write(body));
+            }
+            return new Request(method, Url + path, headers, data);
+        }
+
+        private static ITransport Usual()
+        {
+#if UNITY_WEBGL && !UNITY_EDITOR
+            return new UnityWebTransport();
+#else
+            return new HttpTransport();
+#endif
+        }
+
+        private static double Draw()
+        {
+            lock (Chance) return Chance.NextDouble();
+        }
+
+        private static string Environment(string name)
+        {
+            return Set(System.Environment.GetEnvironmentVariable(name));
+        }
+
+        private static string Set(string text)
+        {
+            return string.IsNullOrEmpty(text) ? null : text;
+        }
+
+        private static string Sendable(string key)
+        {
+            foreach (var letter in key)
+            {
+                if (letter < ' ' || letter > '~')
+                {
+                    throw new ConfigError(
+                        "the API key has a character that no header can carry: is there a "
+                        + "line break at its end?");
+                }
+            }
+            return key;
+        }
+    }
+}

@@ -1,0 +1,89 @@
+using System;
+
+namespace Hotseat
+{
+    /// <summary>
+    /// What keeps a game from hammering a service that is down, and from waiting for it.
+    /// A retry budget: each retry takes a token, each success gives a tenth of one back (as
+    /// gRPC's retry throttling, gRFC A6). A circuit breaker: after some failures in a row
+    /// calls fail at once for a while, then one call is let through to look (Nygard,
+    /// "Release It!"). Rules over a clock in seconds; safe for threads.
+    /// </summary>
+    internal sealed class Guard
+    {
+        private const int Most = 100, Token = 10; // in tenths, so that ten of them are one
+        private const int Enough = 5;
+        private const double First = 1, Longest = 30;
+        private readonly object gate = new object();
+        private readonly Func<double> clock;
+        private int tokens = Most, failures;
+        private double until, pause = First;
+        private bool probing;
+
+        public Guard(Func<double> clock)
+        {
+            this.clock = clock;
+        }
+
+        /// <summary>How often the circuit opened so far.</summary>
+        public int Openings { get; private set; }
+
+        /// <summary>Whether a call may be sent now; while the circuit is open, one may look.</summary>
+        public bool Admit()
+        {
+            lock (gate)
+            {
+                if (failures < Enough) return true;
+                // a clock that jumped back must not keep the circuit open for days
+                var waits = until - clock();
+                if (probing || (waits > 0 && waits <= Longest)) return false;
+                probing = true;
+                return true;
+            }
+        }
+
+        /// <summary>Take a token for one more try; whether there was one.</summary>
+        public bool MayRetry()
+        {
+            lock (gate)
+            {
+                if (tokens < Token) return false;
+                tokens -= Token;
+                return true;
+            }
+        }
+
+        /// <summary>Hear that the service answered, whatever it said.</summary>
+        public void Succeeded()
+        {
+            lock (gate)
+            {
+                tokens = Math.Min(tokens + 1, Most);
+                failures = 0;
+                pause = First;
+                probing = false;
+            }
+        }
+
+        /// <summary>Hear that no answer came, or that the service is away.</summary>
+        public void Failed()
+        {
+            lock (gate)
+            {
+                failures++;
+                if (failures < Enough) return;
+                if (failures > Enough && !probing) return; // was under way when it opened
+                if (probing) pause = Math.Min(2 * pause, Longest);
+                probing = false;
+                Openings++;
+                until = clock() + pause;
+            }
+        }
+
+        /// <summary>Hear that a call ended before it was known how the service is.</summary>
+        public void GaveUp()
+        {
+            lock (gate) probing = false;
+        }
+    }
+}

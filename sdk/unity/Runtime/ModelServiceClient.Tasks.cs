@@ -1,0 +1,140 @@
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Hotseat
+{
+    /// <summary>
+    /// The Task flavour: awaits an answer, never longer than the deadline. For servers and
+    /// menus; in a browser (WebGL), which has no threads, take tickets.
+    /// </summary>
+    public sealed partial class ModelServiceClient
+    {
+        /// <summary>Ask about one input: a text, named features (a dictionary), a board.</summary>
+        public Task<Prediction> PredictAsync(object input, CallOptions options = null)
+        {
+            return Answered(Question.Predict(input, options));
+        }
+
+        /// <summary>Ask about many inputs in one request; answers come in their order.</summary>
+        public Task<IReadOnlyList<Prediction>> PredictManyAsync(IEnumerable inputs, CallOptions options = null)
+        {
+            return Answered(Question.PredictMany(inputs, options));
+        }
+
+        /// <summary>Ask why: the prediction, with Parts and what each of them weighs.</summary>
+        public Task<Prediction> ExplainAsync(object input, CallOptions options)
+        {
+            return Answered(Question.Explain(input, options));
+        }
+
+        /// <summary>Ask a policy what to do: Action, and every legal one's probability.</summary>
+        public Task<Prediction> ChooseAsync(object board, CallOptions options)
+        {
+            return Answered(Question.Choose(board, options));
+        }
+
+        /// <summary>Ask for a generated Item; the same seed and wishes give the same one.</summary>
+        public Task<Prediction> GenerateAsync(IDictionary wishes, CallOptions options)
+        {
+            return Answered(Question.Generate(wishes, options));
+        }
+
+        /// <summary>The service's catalogue; `within` is a deadline in seconds.</summary>
+        public Task<IReadOnlyList<Model>> ModelsAsync(double? within = null)
+        {
+            return Answered(Question.Models(within));
+        }
+
+        /// <summary>One model with its signature and card.</summary>
+        public Task<Model> CardAsync(string model, double? within = null)
+        {
+            return Answered(Question.Card(model, within));
+        }
+
+        /// <summary>Whether the service answers and has a model to ask.</summary>
+        public Task<bool> IsReadyAsync(double? within = null)
+        {
+            return Answered(Question.IsReady(within));
+        }
+
+        private async Task<T> Answered<T>(Question<T> question)
+        {
+            var start = core.Clock();
+            try
+            {
+                var answer = await Carry(question.Call(core), question.Options.Cancel)
+                    .ConfigureAwait(false);
+                return question.Read(answer, core.Clock() - start);
+            }
+            catch (CancelledError) when (question.Options.Cancel.IsCancellationRequested)
+            {
+                throw; // whoever cancels wants no default
+            }
+            catch (HotseatError error)
+            {
+                return question.Instead(error, core.Clock() - start);
+            }
+        }
+
+        /// <summary>Carry out the steps of a call; throws HotseatError.</summary>
+        private async Task<Dictionary<string, object>> Carry(Call call, CancellationToken cancel)
+        {
+            if (closed) throw new CancelledError("the client was closed");
+            var step = call.Begin();
+            while (step.Answer == null)
+            {
+                if (step.Error != null) throw step.Error;
+                if (step.Pause)
+                {
+                    await Slept(step.Seconds, cancel).ConfigureAwait(false);
+                    step = cancel.IsCancellationRequested
+                        ? call.GiveUp("the call was cancelled") : call.Resume();
+                    continue;
+                }
+                var sending = await Sent(step, cancel).ConfigureAwait(false);
+                if (cancel.IsCancellationRequested) step = call.GiveUp("the call was cancelled");
+                else if (!sending.IsCompleted) step = call.After(null, call.Late());
+                else if (sending.Status == TaskStatus.RanToCompletion)
+                {
+                    step = call.After(sending.Result, null);
+                }
+                else step = call.After(null, Failure.Of(sending));
+            }
+            return step.Answer;
+        }
+
+        /// <summary>Send, and come back in time whatever the transport does.</summary>
+        private async Task<Task<Response>> Sent(Step step, CancellationToken cancel)
+        {
+            var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            var sending = Failure.Sent(core.Transport, step, stop.Token);
+            if (!sending.IsCompleted)
+            {
+                using (var enough = CancellationTokenSource.CreateLinkedTokenSource(cancel))
+                {
+                    var late = Task.Delay(TimeSpan.FromSeconds(step.Seconds), enough.Token);
+                    await Task.WhenAny(sending, late).ConfigureAwait(false);
+                    enough.Cancel();
+                }
+            }
+            if (!sending.IsCompleted) stop.Cancel();
+            Failure.Forget(sending, stop);
+            return sending;
+        }
+
+        private async Task Slept(double seconds, CancellationToken cancel)
+        {
+            try
+            {
+                await core.Sleep(seconds, cancel).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                // told by whoever looks at the token
+            }
+        }
+    }
+}

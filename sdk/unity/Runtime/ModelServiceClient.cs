@@ -1,0 +1,240 @@
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+
+namespace Hotseat
+{
+    /// <summary>
+    /// Asks a model service and never holds up a frame. Safe for several threads.
+    ///
+    /// Each question comes in two flavours: Predict returns a ticket at once, for frame
+    /// loops and coroutines (<c>yield return ticket;</c>); PredictAsync returns a Task, for
+    /// servers and menus. Tickets go on when somebody looks at one, or at Tick.
+    /// </summary>
+    public sealed partial class ModelServiceClient : IDisposable
+    {
+        private const double Soon = 0.0005; // many tickets looked at in a row are one look
+        private static readonly CallOptions Nothing = new CallOptions();
+        private readonly Core core;
+        private readonly Desk desk;
+        private readonly object gate = new object();
+        private readonly List<Func<bool>> open = new List<Func<bool>>();
+        private readonly List<Work> works = new List<Work>();
+        private double looked = double.NegativeInfinity;
+        private volatile bool closed;
+
+        public ModelServiceClient(ClientOptions options = null)
+        {
+            var given = options ?? new ClientOptions();
+            core = new Core(given);
+            desk = new Desk(given.Window, given.Batch, core.Clock, AskMany);
+        }
+
+        public ModelServiceClient(string baseUrl) : this(new ClientOptions { BaseUrl = baseUrl }) { }
+
+        /// <summary>Where the service is.</summary>
+        public string BaseUrl => core.Url;
+
+        /// <summary>How often the service was left alone because it failed.</summary>
+        public int Openings => core.Guard.Openings;
+
+        /// <summary>Names the service, never the key.</summary>
+        public override string ToString()
+        {
+            return $"ModelServiceClient({BaseUrl})";
+        }
+
+        /// <summary>Ask about one input: a text, named features (a dictionary), a board.</summary>
+        public Ticket<Prediction> Predict(object input, CallOptions options = null)
+        {
+            return Ask(Question.Predict(input, options));
+        }
+
+        /// <summary>Ask about many inputs in one request; answers come in their order.</summary>
+        public Ticket<IReadOnlyList<Prediction>> PredictMany(IEnumerable inputs, CallOptions options = null)
+        {
+            return Ask(Question.PredictMany(inputs, options));
+        }
+
+        /// <summary>Ask why: the prediction, with Parts and what each of them weighs.</summary>
+        public Ticket<Prediction> Explain(object input, CallOptions options)
+        {
+            return Ask(Question.Explain(input, options));
+        }
+
+        /// <summary>Ask a policy what to do: Action, and every legal one's probability.</summary>
+        public Ticket<Prediction> Choose(object board, CallOptions options)
+        {
+            return Ask(Question.Choose(board, options));
+        }
+
+        /// <summary>Ask for a generated Item; the same seed and wishes give the same one.</summary>
+        public Ticket<Prediction> Generate(IDictionary wishes, CallOptions options)
+        {
+            return Ask(Question.Generate(wishes, options));
+        }
+
+        /// <summary>The service's catalogue; `within` is a deadline in seconds.</summary>
+        public Ticket<IReadOnlyList<Model>> Models(double? within = null)
+        {
+            return Ask(Question.Models(within));
+        }
+
+        /// <summary>One model with its signature and card.</summary>
+        public Ticket<Model> Card(string model, double? within = null)
+        {
+            return Ask(Question.Card(model, within));
+        }
+
+        /// <summary>Whether the service answers and has a model to ask.</summary>
+        public Ticket<bool> IsReady(double? within = null)
+        {
+            return Ask(Question.IsReady(within));
+        }
+
+        /// <summary>
+        /// Ask from a game loop: what is submitted within a few milliseconds is one request.
+        /// It takes no default: the ticket's Result does.
+        /// </summary>
+        public Ticket<Prediction> Submit(object input, CallOptions options = null)
+        {
+            var ticket = new Ticket<Prediction>(Glance, value => Answer.StandIn(value, 0));
+            var chosen = options ?? Nothing;
+            try
+            {
+                // written now: what is wrong is told at once, and no frame writes a whole batch
+                var text = new Json.Written(Json.Write(input));
+                var question = Json.Write(new[]
+                {
+                    chosen.Model, Convert.ToString(chosen.Version), chosen.Chosen(),
+                    chosen.PlayerId, (object)chosen.Deadline,
+                });
+                desk.Submit(text, question, chosen, ticket);
+            }
+            catch (HotseatError error)
+            {
+                ticket.Settle(null, error);
+            }
+            return ticket;
+        }
+
+        /// <summary>
+        /// Go on with all tickets as far as it goes without waiting; looking at one does so,
+        /// too. Returns at once where another thread is at it.
+        /// </summary>
+        public void Tick()
+        {
+            if (!Monitor.TryEnter(gate)) return;
+            try
+            {
+                looked = core.Clock();
+                desk.Poll();
+                foreach (var isOver in open.ToArray())
+                {
+                    if (isOver()) open.Remove(isOver);
+                }
+                works.RemoveAll(work => work.IsOver);
+            }
+            finally
+            {
+                Monitor.Exit(gate);
+            }
+        }
+
+        /// <summary>Cancel open tickets and give back connections.</summary>
+        public void Dispose()
+        {
+            const string why = "the client was closed";
+            lock (gate)
+            {
+                closed = true;
+                desk.Close(why);
+                foreach (var work in works) work.Cancel(why);
+                Tick();
+            }
+            core.Transport.Dispose();
+        }
+
+        /// <summary>When there is something to do though nothing arrives, on the clock.</summary>
+        internal double? WakesAt
+        {
+            get
+            {
+                lock (gate)
+                {
+                    return works.Select(work => work.WakesAt).Append(desk.WakesAt).Min();
+                }
+            }
+        }
+
+        private Ticket<T> Ask<T>(Question<T> question)
+        {
+            var start = core.Clock();
+            var ticket = new Ticket<T>(Glance, value => question.StandIn(value, 0));
+            try
+            {
+                if (closed) throw new CancelledError("the client was closed");
+                var work = new Work(question.Call(core), core.Transport, core.Clock);
+                lock (gate)
+                {
+                    if (closed) work.Cancel("the client was closed"); // meanwhile
+                    works.Add(work);
+                    open.Add(() => IsOver(question, ticket, work, start));
+                }
+                Tick();
+            }
+            catch (HotseatError error)
+            {
+                Settle(question, ticket, error, start);
+            }
+            return ticket;
+        }
+
+        private bool IsOver<T>(Question<T> question, Ticket<T> ticket, Work work, double start)
+        {
+            if (ticket.IsSettled)
+            {
+                work.Cancel("the ticket was cancelled");
+                return true;
+            }
+            if (!work.Poll()) return false;
+            try
+            {
+                if (work.Error != null) throw work.Error;
+                ticket.Settle(question.Read(work.Answer, core.Clock() - start), null);
+            }
+            catch (HotseatError error)
+            {
+                Settle(question, ticket, error, start);
+            }
+            return true;
+        }
+
+        private void Settle<T>(Question<T> question, Ticket<T> ticket, HotseatError error, double start)
+        {
+            try
+            {
+                ticket.Settle(question.Instead(error, core.Clock() - start), null);
+            }
+            catch (HotseatError final)
+            {
+                ticket.Settle(default(T), final);
+            }
+        }
+
+        private void Glance()
+        {
+            var since = core.Clock() - looked;
+            if (since < 0 || since >= Soon) Tick();
+        }
+
+        private Work AskMany(object[] inputs, CallOptions options, double start)
+        {
+            var body = new Dictionary<string, object> { ["inputs"] = inputs };
+            return new Work(
+                core.Asking("predict", body, options, start), core.Transport, core.Clock);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using System.Collections.Generic;
+
+namespace Hotseat
+{
+    /// <summary>
+    /// The answer to one input. Which fields a model fills depends on its kind: a
+    /// classification has Label, Probability and Scores, a policy Action and Actions, a
+    /// generation Item.
+    /// </summary>
+    public sealed class Prediction
+    {
+        public string Label { get; internal set; }
+        public double? Probability { get; internal set; }
+        public IReadOnlyDictionary<string, double> Scores { get; internal set; } = None;
+        public object Value { get; internal set; }
+
+        /// <summary>What a policy chose.</summary>
+        public string Action { get; internal set; }
+
+        /// <summary>Every legal action and its probability.</summary>
+        public IReadOnlyDictionary<string, double> Actions { get; internal set; } = None;
+
+        /// <summary>What was generated, as its rows.</summary>
+        public IReadOnlyList<string> Item { get; internal set; }
+
+        /// <summary>Gives the same answer again.</summary>
+        public long? Seed { get; internal set; }
+
+        /// <summary>Of an explanation: each part of the input and its weight.</summary>
+        public IReadOnlyList<IReadOnlyDictionary<string, object>> Parts { get; internal set; } =
+            new IReadOnlyDictionary<string, object>[0];
+
+        public string Model { get; internal set; }
+        public int? Version { get; internal set; }
+        public string Variant { get; internal set; }
+        public string RequestId { get; internal set; }
+
+        /// <summary>Seconds from call to answer, retries included.</summary>
+        public double Latency { get; internal set; }
+
+        /// <summary>The service's process was just started for it.</summary>
+        public bool Cold { get; internal set; }
+
+        /// <summary>No model answered: here stands the default that the caller gave.</summary>
+        public bool IsDefault { get; internal set; }
+
+        /// <summary>Who answered: "service", or "default" where nobody did.</summary>
+        public string Source { get; internal set; } = "service";
+
+        /// <summary>The whole answer, with the fields that this SDK does not know.</summary>
+        public IReadOnlyDictionary<string, object> Raw { get; internal set; } =
+            new Dictionary<string, object>();
+
+        private static readonly IReadOnlyDictionary<string, double> None =
+            new Dictionary<string, double>();
+
+        internal Prediction AsDefault(double latency)
+        {
+            var copy = (Prediction)MemberwiseClone();
+            copy.Latency = latency;
+            copy.IsDefault = true;
+            copy.Source = "default";
+            return copy;
+        }
+    }
+
+    /// <summary>A model in the service's catalogue.</summary>
+    public sealed class Model
+    {
+        public string Name { get; internal set; }
+        public string Kind { get; internal set; }
+        public int Version { get; internal set; }
+        public IReadOnlyList<int> Versions { get; internal set; }
+        public IReadOnlyDictionary<string, int> Aliases { get; internal set; }
+
+        /// <summary>The whole entry; of Card, with signature and card.</summary>
+        public IReadOnlyDictionary<string, object> Raw { get; internal set; }
+    }
+}

@@ -1,0 +1,130 @@
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.Linq;
+
+namespace Hotseat
+{
+    /// <summary>What is asked, and how its answer is read: the same for both flavours.</summary>
+    internal sealed class Question<T>
+    {
+        public Func<Core, Call> Call;
+        public Func<Dictionary<string, object>, double, T> Read;
+
+        /// <summary>What holds a default.</summary>
+        public Func<object, double, T> StandIn;
+
+        public CallOptions Options = new CallOptions();
+
+        /// <summary>What stands in for an answer; throws the error where nothing may.</summary>
+        public T Instead(HotseatError error, double latency)
+        {
+            if (!Options.HasDefault || error is ConfigError || error is BadInputError) throw error;
+            return StandIn(Options.Default, latency);
+        }
+    }
+
+    internal static class Question
+    {
+        public static Question<Prediction> Predict(object input, CallOptions options)
+        {
+            // a named model's one input may have another name than "text"
+            var plain = input is string && options?.Model == null;
+            return One("predict", plain ? "text" : "input", input, options);
+        }
+
+        public static Question<Prediction> Explain(object input, CallOptions options)
+        {
+            return Named(One("explain", "input", input, options));
+        }
+
+        public static Question<Prediction> Choose(object board, CallOptions options)
+        {
+            var given = new Dictionary<string, object> { ["board"] = board };
+            if (options?.Legal != null) given["legal"] = options.Legal;
+            var question = Named(One("predict", "input", given, options));
+            question.StandIn = (value, latency) =>
+                Answer.StandIn(value is int || value is long ? value.ToString() : value, latency);
+            return question;
+        }
+
+        public static Question<Prediction> Generate(IDictionary wishes, CallOptions options)
+        {
+            return Named(One("predict", "input", wishes, options));
+        }
+
+        public static Question<IReadOnlyList<Prediction>> PredictMany(
+            IEnumerable inputs, CallOptions options)
+        {
+            var rows = inputs is string ? null : inputs?.Cast<object>().ToArray();
+            var chosen = options ?? new CallOptions();
+            return new Question<IReadOnlyList<Prediction>>
+            {
+                Options = chosen,
+                Call = core => rows == null
+                    ? throw new ConfigError("inputs is a list, not one text: use Predict")
+                    : core.Asking("predict", Body("inputs", rows), chosen, core.Clock()),
+                Read = (answer, latency) => Answer.Predictions(answer, rows.Length, latency),
+                StandIn = (value, latency) =>
+                    rows.Select(_ => Answer.StandIn(value, latency)).ToArray(),
+            };
+        }
+
+        public static Question<IReadOnlyList<Model>> Models(double? within)
+        {
+            return Get(_ => "/v1/models", within, Answer.Models);
+        }
+
+        public static Question<Model> Card(string model, double? within)
+        {
+            return Get(_ => "/v1/models/" + Address.Part(model), within, Answer.Model);
+        }
+
+        public static Question<bool> IsReady(double? within)
+        {
+            var question = Get(
+                _ => "/v2/health/ready", within,
+                answer => answer.TryGetValue("ready", out var word) && word is bool ready && ready);
+            question.Options.Default = false; // no answer is a no
+            return question;
+        }
+
+        private static Question<Prediction> One(
+            string verb, string name, object input, CallOptions options)
+        {
+            var chosen = options ?? new CallOptions();
+            return new Question<Prediction>
+            {
+                Options = chosen,
+                Call = core => core.Asking(verb, Body(name, input), chosen, core.Clock()),
+                Read = Answer.Prediction,
+                StandIn = Answer.StandIn,
+            };
+        }
+
+        /// <summary>The service has no default model for this.</summary>
+        private static Question<Prediction> Named(Question<Prediction> question)
+        {
+            var call = question.Call;
+            question.Call = core => question.Options.Model == null
+                ? throw new ConfigError("name the model that is asked: give Model") : call(core);
+            return question;
+        }
+
+        private static Question<T> Get<T>(
+            Func<Core, string> path, double? within, Func<Dictionary<string, object>, T> read)
+        {
+            return new Question<T>
+            {
+                Call = core => core.Calling("GET", path(core), null, within, core.Clock()),
+                Read = (answer, _) => read(answer),
+                StandIn = (value, _) => (T)value,
+            };
+        }
+
+        private static Dictionary<string, object> Body(string name, object value)
+        {
+            return new Dictionary<string, object> { [name] = value };
+        }
+    }
+}

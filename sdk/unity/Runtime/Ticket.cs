@@ -1,0 +1,84 @@
+using System;
+using System.Collections;
+
+namespace Hotseat
+{
+    /// <summary>
+    /// The place of an answer that is on its way. No member waits. In a coroutine,
+    /// <c>yield return ticket;</c> goes on when it is ready.
+    /// </summary>
+    public sealed class Ticket<T> : IEnumerator
+    {
+        private readonly object gate = new object();
+        private readonly Action look;
+        private readonly Func<object, T> standIn;
+        private volatile bool settled;
+        private T answer;
+        private HotseatError error;
+
+        internal Ticket(Action look, Func<object, T> standIn)
+        {
+            this.look = look;
+            this.standIn = standIn;
+        }
+
+        /// <summary>Whether the answer, or the error, is there.</summary>
+        public bool Ready
+        {
+            get
+            {
+                if (!settled) look();
+                return settled;
+            }
+        }
+
+        /// <summary>Why there is no answer; null where there is one.</summary>
+        public HotseatError Error =>
+            settled ? error : new NotReadyError("the answer is not there yet");
+
+        /// <summary>The answer; throws what the call failed with, and NotReadyError.</summary>
+        public T Result()
+        {
+            return Error == null ? answer : throw Error;
+        }
+
+        /// <summary>The answer, or where there is none: what holds the default.</summary>
+        public T Result(object orElse)
+        {
+            return Error == null ? answer : standIn(orElse);
+        }
+
+        /// <summary>Let the answer go; whether it was still open.</summary>
+        public bool Cancel()
+        {
+            return Settle(default(T), new CancelledError("the ticket was cancelled"));
+        }
+
+        object IEnumerator.Current => null;
+
+        bool IEnumerator.MoveNext()
+        {
+            return !Ready;
+        }
+
+        void IEnumerator.Reset()
+        {
+            throw new NotSupportedException("a ticket is asked once");
+        }
+
+        internal bool IsSettled => settled;
+
+        /// <summary>Take the answer or the error, the first that comes; whether it was.</summary>
+        internal bool Settle(T found, HotseatError failed)
+        {
+            lock (gate)
+            {
+                if (settled) return false;
+                answer = found;
+                error = failed;
+                settled = true;
+                return true;
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Hotseat
+{
+    /// <summary>One HTTP request.</summary>
+    public sealed class Request
+    {
+        internal Request(string method, string url, Dictionary<string, string> headers, byte[] body)
+        {
+            Method = method;
+            Url = url;
+            Headers = headers;
+            Body = body;
+        }
+
+        public string Method { get; }
+        public string Url { get; }
+
+        /// <summary>Names in lower case; a key stands here, so log none of it.</summary>
+        public IReadOnlyDictionary<string, string> Headers { get; }
+
+        /// <summary>JSON in UTF-8; null of a GET.</summary>
+        public byte[] Body { get; }
+
+        internal Request With(string name, string value)
+        {
+            var more = new Dictionary<string, string>();
+            foreach (var header in Headers) more[header.Key] = header.Value;
+            more[name] = value;
+            return new Request(Method, Url, more, Body);
+        }
+    }
+
+    /// <summary>One HTTP response.</summary>
+    public sealed class Response
+    {
+        /// <param name="status">As 200.</param>
+        /// <param name="headers">Names in lower case.</param>
+        /// <param name="body">All of it.</param>
+        public Response(int status, IReadOnlyDictionary<string, string> headers, byte[] body)
+        {
+            Status = status;
+            Headers = headers;
+            Body = body;
+        }
+
+        public int Status { get; }
+        public IReadOnlyDictionary<string, string> Headers { get; }
+        public byte[] Body { get; }
+    }
+
+    /// <summary>The one door to the network: plug in another where HttpClient cannot go.</summary>
+    public interface ITransport : IDisposable
+    {
+        /// <summary>
+        /// Send a request; never blocks. The task ends within `seconds` with a response or
+        /// a <see cref="TransportError"/>; the client does not wait for it any longer.
+        /// </summary>
+        Task<Response> Send(Request request, double seconds, CancellationToken cancel);
+    }
+}

@@ -1,0 +1,111 @@
+"""The C# SDK by Mono: every vector, its rules, faults, a live service, Unity's seam."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.engine
+ROOT = Path(__file__).parents[2]
+UNITY = ROOT / "sdk/unity"
+# the newest C# that mcs and Unity 2020 both know; a warning is an error
+COMPILE = ("-langversion:7.2", "-warn:4", "-warnaserror", "-r:System.Net.Http.dll")
+
+
+CLASS = """
+using System.Collections; using System.Threading.Tasks; using Hotseat;
+sealed class Shown {
+    void Show(string line, bool hidden) { }
+    void Play(string action) { }
+    %s
+}
+"""
+
+
+def compiled(program, *sources, options=()):
+    """Compile the SDK with more sources; returns the program."""
+    done = subprocess.run(
+        ["mcs", *COMPILE, *options, "-debug", f"-out:{program}",
+         *UNITY.glob("Runtime/*.cs"), *sources],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return program
+
+
+@pytest.fixture(scope="module")
+def tests(tmp_path_factory):
+    """The SDK and its tests as one program."""
+    program = tmp_path_factory.mktemp("unity") / "Tests.exe"
+    return compiled(program, *UNITY.glob("Tests~/*.cs"))
+
+
+@pytest.fixture
+def mono(need):
+    """Run a program of tests; all of them have to hold."""
+    command = need("mono", "test-unity")
+    need("mcs", "test-unity")
+
+    def run(program, *words):
+        done = subprocess.run(
+            [command, "--debug", program, *words],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert re.search(r"^[1-9]\d* passed, 0 failed$", done.stdout, re.MULTILINE), (
+            done.stdout + done.stderr
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+    return run
+
+
+@pytest.fixture
+def run(mono, request):
+    """Run a suite of the SDK's tests."""
+    program = request.getfixturevalue("tests")
+    return lambda *words: mono(program, *words)
+
+
+def test_every_vector_is_replayed(run):
+    """Requests, waits, answers and errors are those that every SDK has."""
+    run("vectors", ROOT / "sdk/spec/vectors")
+
+
+def test_the_rules_hold(run):
+    """Tickets, circuit, JSON, addresses and keys do as the SDK's own tests say."""
+    run("rules")
+
+
+def test_faults_end_in_time(run, faults):
+    """Whatever a server does, a call ends at its deadline and no frame waits for it."""
+    run("faults", json.dumps(faults))
+
+
+def test_a_live_service_is_asked(run, service):
+    """Text, features, a board, many, tickets, a refusal; a default when it is away."""
+    run("live", service)
+
+
+def test_unitys_own_door_and_the_sample_work(mono, tmp_path):
+    """What stands behind Unity's defines, against a stand-in for Unity."""
+    stub = (*UNITY.glob("Samples~/*/*.cs"), *UNITY.glob("Tests~/Stub/*.cs"))
+    unity = ("-d:UNITY_2020_2_OR_NEWER", "-nowarn:0649")
+    mono(compiled(tmp_path / "Stub.exe", *stub, options=unity))
+    compiled(tmp_path / "Web.exe", *stub, options=(*unity, "-d:UNITY_WEBGL"))
+
+
+@pytest.mark.parametrize("document", ["sdk/unity/README.md", "docs/games.md"])
+def test_what_is_shown_compiles(mono, tmp_path, document):
+    """The quick starts are programs, of fifteen lines at most."""
+    assert mono
+    text = (ROOT / document).read_text("utf-8")
+    (shown,) = re.findall(r"```cs\n(.*?)```", text, re.DOTALL)
+    source = tmp_path / "Shown.cs"
+    source.write_text(CLASS % shown, "utf-8")
+    compiled(tmp_path / "Shown.dll", source, options=("-target:library",))
+    assert len(shown.splitlines()) <= 15

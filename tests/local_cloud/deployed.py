@@ -1,0 +1,151 @@
+"""What stands in the cloud, read back by its API: routes, keys, plans, functions."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import boto3
+
+
+@dataclass(frozen=True)
+class Route:
+    """A method of the API: who answers, and whether a key is asked for."""
+
+    resource: str
+    method: str
+    alias: str
+    """ARN of the function's alias."""
+    keyed: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a key may ask: requests a second, at once, a day."""
+
+    id: str
+    rate: float
+    burst: int
+    quota: int
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function's version as it is to be run."""
+
+    name: str
+    version: str
+    image: str
+    """Repository and digest, without the registry's host."""
+    environment: Mapping[str, str]
+    memory_mb: int
+    timeout_s: int
+
+
+class Deployed:
+    """One stage of one API, as the account has it at this moment."""
+
+    def __init__(self, region: str, api: str, stage: str) -> None:
+        self.api, self.stage, self.region = api, stage, region
+        self._door = boto3.client("apigateway", region_name=region)
+        self._lambda = boto3.client("lambda", region_name=region)
+
+    def routes(self) -> list[Route]:
+        """All methods of all resources."""
+        found = self._door.get_resources(restApiId=self.api, limit=500)["items"]
+        routes = []
+        for resource in found:
+            for method in resource.get("resourceMethods", {}):
+                read = self._door.get_method(
+                    restApiId=self.api, resourceId=resource["id"], httpMethod=method
+                )
+                uri = read["methodIntegration"]["uri"]
+                routes.append(
+                    Route(
+                        resource["path"],
+                        method,
+                        uri.split("/functions/")[1].removesuffix("/invocations"),
+                        read["apiKeyRequired"],
+                    )
+                )
+        return routes
+
+    def binary(self) -> list[str]:
+        """The media types that are no text."""
+        listed: list[str] = self._door.get_rest_api(restApiId=self.api).get(
+            "binaryMediaTypes", []
+        )
+        return listed
+
+    def refusal(self, kind: str) -> tuple[int, dict[str, str], str]:
+        """Status, headers and template of one of the gateway's own answers."""
+        read = self._door.get_gateway_response(restApiId=self.api, responseType=kind)
+        headers = {
+            name.removeprefix("gatewayresponse.header."): value.strip("'")
+            for name, value in read["responseParameters"].items()
+        }
+        return int(read["statusCode"]), headers, read["responseTemplates"][
+            "application/json"
+        ]  # fmt: skip
+
+    def plan(self, key: str) -> Plan | None:
+        """The usage plan by which a key may ask this stage."""
+        keys = self._door.get_api_keys(includeValues=True)["items"]
+        for held in keys:
+            if held["value"] != key or not held["enabled"]:
+                continue
+            for plan in self._door.get_usage_plans(keyId=held["id"])["items"]:
+                if any(
+                    (at["apiId"], at["stage"]) == (self.api, self.stage)
+                    for at in plan["apiStages"]
+                ):
+                    throttle = plan["throttle"]
+                    return Plan(
+                        plan["id"],
+                        throttle["rateLimit"],
+                        throttle["burstLimit"],
+                        plan["quota"]["limit"],
+                    )
+        return None
+
+    def key(self, name: str) -> str:
+        """The value of a key, by its name."""
+        (found,) = self._door.get_api_keys(nameQuery=name, includeValues=True)["items"]
+        value: str = found["value"]
+        return value
+
+    def allows(self, alias: str, route: Route, account: str) -> bool:
+        """Whether the function lets this API's method invoke it."""
+        name = alias.split(":function:")[1].split(":", maxsplit=1)[0]
+        policy = json.loads(self._lambda.get_policy(FunctionName=name)["Policy"])
+        path = route.resource.replace("{proxy+}", "*")
+        source = (
+            f"arn:aws:execute-api:{self.region}:{account}:{self.api}/{self.stage}/"
+            f"POST{path}"
+        )
+        return any(
+            statement["Resource"] == alias
+            and statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
+            and fnmatchcase(source, statement["Condition"]["ArnLike"]["AWS:SourceArn"])
+            for statement in policy["Statement"]
+        )
+
+    def function(self, alias: str) -> Function:
+        """The version that an alias points to now."""
+        name, _, qualifier = alias.split(":function:")[1].partition(":")
+        version = self._lambda.get_alias(FunctionName=name, Name=qualifier)[
+            "FunctionVersion"
+        ]
+        read: dict[str, Any] = self._lambda.get_function(
+            FunctionName=name, Qualifier=version
+        )
+        configuration = read["Configuration"]
+        return Function(
+            name,
+            version,
+            read["Code"]["ResolvedImageUri"].partition("/")[2],
+            configuration["Environment"]["Variables"],
+            configuration["MemorySize"],
+            configuration["Timeout"],
+        )

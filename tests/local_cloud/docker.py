@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""In docker's place, for ``cdk deploy``: what CDK asks of docker, done by podman.
+
+CDK names an image after an account's registry on AWS. Here it is pushed to a registry
+on this machine (HOTSEAT_IMAGES, host:port), and moto's ECR is told of it. Names that
+podman was given are noted in the file HOTSEAT_TAGS, to be taken away again.
+"""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+IMAGE_SH = Path(__file__).parents[2] / "infra" / "image.sh"
+V2S2 = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+def main(words: list[str]) -> int:
+    """Do one command; returns its exit code."""
+    match words:
+        case ["login" | "logout", *_]:
+            sys.stdin.read()
+            return 0
+        case ["build", *options]:
+            return build(options)
+        case ["push", image]:
+            return push(image)
+    return subprocess.run(["podman", *words], check=False).returncode
+
+
+def build(options: list[str]) -> int:
+    """Build the folder that CDK is in, as `make image` does."""
+    given = list(itertools.pairwise(options))
+    arguments = dict(
+        value.split("=", 1) for name, value in given if name == "--build-arg"
+    )
+    (tag,) = (value for name, value in given if name == "--tag")
+    note(tag)
+    done = subprocess.run(
+        ["bash", IMAGE_SH],
+        env={
+            **os.environ,
+            "BASE": "debian",
+            "CONTEXT": str(Path.cwd() / options[-1]),
+            "MODEL": arguments["BAKED"],
+            "NAME": tag,
+        },
+        stdout=sys.stderr,
+        check=False,
+    )
+    # the bill of materials of an image that goes again
+    IMAGE_SH.parents[1].joinpath("dist", f"{tag}.cdx.json").unlink(missing_ok=True)
+    return done.returncode
+
+
+def push(image: str) -> int:
+    """Push to the registry on this machine; write the manifest into moto's ECR."""
+    import boto3
+
+    note(image)
+    _, _, path = image.partition("/")
+    repository, _, tag = path.rpartition(":")
+    here = f"{os.environ['HOTSEAT_IMAGES']}/{path}"
+    with tempfile.NamedTemporaryFile() as digest:
+        done = subprocess.run(
+            ["podman", "push", "--quiet", "--tls-verify=false", "--format", "v2s2",
+             "--digestfile", digest.name, image, f"docker://{here}"],
+            check=False,
+        )  # fmt: skip
+        if done.returncode:
+            return done.returncode
+        pushed = Path(digest.name).read_text("utf-8").strip()
+    manifest = _manifest(repository, pushed)
+    boto3.client("ecr").put_image(
+        repositoryName=repository,
+        imageTag=tag,
+        imageManifest=manifest,
+        imageManifestMediaType=V2S2,
+        imageDigest=pushed,
+    )
+    return 0
+
+
+def note(image: str) -> None:
+    """Remember a name."""
+    with Path(os.environ["HOTSEAT_TAGS"]).open("a", encoding="utf-8") as file:
+        file.write(f"{image}\n")
+
+
+def _manifest(repository: str, digest: str) -> str:
+    import urllib.request
+
+    request = urllib.request.Request(
+        f"http://{os.environ['HOTSEAT_IMAGES']}/v2/{repository}/manifests/{digest}",
+        headers={"Accept": V2S2},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        text: str = answer.read().decode()
+    json.loads(text)
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

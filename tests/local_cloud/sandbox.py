@@ -1,0 +1,124 @@
+"""A function's image run as Lambda runs it: read-only, as nobody, without rights."""
+
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from local_cloud.deployed import Function
+
+ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+EMULATOR = Path(sys.prefix) / "clients" / f"aws-lambda-rie-{ARCHITECTURE}"
+SETTINGS = """
+[containers]
+default_ulimits = []
+netns = "host"
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+"""
+"""Of podman, where crun or a limit of the kernel is in the way."""
+_START_SECONDS = 60
+
+
+def free_port() -> int:
+    """A port of this machine that nobody has."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+class Sandbox:
+    """One running environment of a function's version."""
+
+    def __init__(
+        self, function: Function, images: str, folder: Path, given: Mapping[str, str]
+    ) -> None:
+        """Pull the image from the registry `images` (host:port) and start it.
+
+        `given` is what Lambda itself puts into the environment: region, credentials.
+        """
+        self.function = function
+        self.model = function.environment["HOTSEAT_DEFAULT_MODEL"]
+        self.name = f"hotseat-local-{os.getpid()}-{function.version}-{free_port()}"
+        image = self._image = f"{images}/{function.image}"
+        settings = folder / "containers.conf"
+        settings.write_text(SETTINGS)
+        environment = {**os.environ, "CONTAINERS_CONF": str(settings)}
+        _podman("pull", "--quiet", "--tls-verify=false", image)
+        shown = _podman("image", "inspect", "--format", "{{json .Config.Cmd}}", image)
+        variables = {
+            **function.environment,
+            **given,
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": function.version,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout_s),
+        }
+        here, api = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+        self._log = (folder / f"{self.name}.log").open("wb")
+        self._process = subprocess.Popen(
+            ["podman", "run", "--rm", "--name", self.name, "--read-only",
+             "--tmpfs", "/tmp", "--user", "993:990", "--cap-drop", "all",
+             "--network", "host", "-v", f"{EMULATOR}:/rie:ro", "--entrypoint", "/rie",
+             *(f"--env={name}={value}" for name, value in variables.items()), image,
+             "--runtime-interface-emulator-address", here,
+             "--runtime-api-address", api,
+             "python3", "-m", "awslambdaric", *json.loads(shown)],
+            env=environment, stdout=self._log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self._url = f"http://{here}/2015-03-31/functions/function/invocations"
+        self._timeout_s = function.timeout_s
+        self._one_at_a_time = threading.Lock()
+        self._wait(here)
+
+    def invoke(self, event: bytes) -> bytes:
+        """Ask once; raises `OSError` where it is away or takes too long."""
+        with self._one_at_a_time:
+            request = urllib.request.Request(self._url, event)
+            with urllib.request.urlopen(request, timeout=self._timeout_s + 5) as answer:
+                told: bytes = answer.read()
+                return told
+
+    def stop(self) -> None:
+        """End it, whatever it does."""
+        subprocess.run(
+            ["podman", "kill", self.name], capture_output=True, check=False, timeout=60
+        )
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._log.close()
+        subprocess.run(["podman", "rmi", self._image], capture_output=True, check=False)
+
+    def _wait(self, here: str) -> None:
+        host, _, port = here.partition(":")
+        end = time.monotonic() + _START_SECONDS
+        while self._process.poll() is None and time.monotonic() < end:
+            try:
+                socket.create_connection((host, int(port)), 1).close()
+            except OSError:
+                time.sleep(0.1)
+            else:
+                return
+        self.stop()
+        log = Path(self._log.name).read_text("utf-8", "replace")[-2000:]
+        raise RuntimeError(f"the image did not start:\n{log}")
+
+
+def _podman(*words: str) -> str:
+    done = subprocess.run(
+        ["podman", *words], capture_output=True, text=True, check=False, timeout=300
+    )
+    if done.returncode:
+        raise RuntimeError(f"podman {words[0]}: {done.stderr.strip()}")
+    return done.stdout

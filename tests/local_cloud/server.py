@@ -1,0 +1,35 @@
+"""Moto's server with what it lacks: ``python -m local_cloud.server PORT``."""
+
+import os
+import sys
+
+os.environ |= {
+    "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+    "MOTO_LAMBDA_STUB_ECR": "false",  # a function's image has to be there
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+}
+os.environ.pop("AWS_ENDPOINT_URL", None)  # its own calls stay in the process
+
+from moto import mock_aws
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+
+from local_cloud import doors, formation, functions, keeping, policy
+
+KNOWN = (doors, functions, keeping)
+"""Each puts its types into `formation.KINDS`."""
+
+
+def main(port: int) -> None:
+    """Serve until the process is ended."""
+    formation.install()
+    policy.install()
+    mock_aws().start(reset=False)
+    application = DomainDispatcherApplication(create_backend_app)
+    # one request at a time: moto looks and writes in two steps, where S3 does so in one
+    run_simple("127.0.0.1", port, application, threaded=False)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

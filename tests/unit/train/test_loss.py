@@ -1,0 +1,54 @@
+"""What a variant lost: held against drawing the rows themselves."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotseat_train.loss import losses
+
+
+def accuracy(true, said):
+    return float(np.mean(np.array(true) == np.array(said)))
+
+
+def test_the_loss_is_relative_and_its_interval_that_of_drawn_rows():
+    """The interval is the one that resampling whole rows gives, within its noise."""
+    random = np.random.default_rng(1)
+    true = random.integers(3, size=3000)
+    first = np.where(random.random(3000) < 0.9, true, (true + 1) % 3)
+    other = np.where(random.random(3000) < 0.97, first, (first + 1) % 3)
+    found = losses(true, first, other, 3)
+    had = accuracy(true, first)
+    assert found["loss"] == pytest.approx((had - accuracy(true, other)) / had, abs=1e-5)
+    drawn = []
+    for _ in range(2000):
+        rows = random.integers(3000, size=3000)
+        had = accuracy(true[rows], first[rows])
+        drawn.append((had - accuracy(true[rows], other[rows])) / had)
+    want = np.quantile(drawn, [0.025, 0.975])
+    assert found["loss_interval"] == pytest.approx(want, abs=0.0015)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 60))
+def test_a_small_test_set_proves_nothing(rows):
+    """Even where all answers are the same, few rows leave room for a big loss."""
+    same = [n % 2 for n in range(rows)]
+    found = losses(same, same, same, 2)
+    assert found["loss"] == found["loss_macro_f1"] == 0
+    assert found["loss_interval"][1] > 0.03
+
+
+def test_a_big_test_set_proves_much():
+    """Thousands of equal answers keep the loss under a thousandth."""
+    same = [n % 2 for n in range(6000)]
+    assert losses(same, same, same, 2)["loss_interval"][1] < 0.001
+
+
+def test_a_label_that_is_no_longer_said_shows_in_macro_f1():
+    """What accuracy hardly notices, the mean over labels does."""
+    true = [0] * 980 + [1] * 20
+    found = losses(true, true, [0] * 1000, 2)
+    assert found["loss"] == pytest.approx(0.02)
+    assert found["loss_macro_f1"] > 0.4

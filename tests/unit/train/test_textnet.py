@@ -1,0 +1,272 @@
+"""Texts as a graph reads them, the network over them, and what is made of it."""
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotseat_serve.session import Session
+from hotseat_train import characters, disguise, shrink, teacher
+from hotseat_train.characters import Reader
+from hotseat_train.dataset import Split
+from hotseat_train.errors import RunError
+from hotseat_train.fit import Plan
+from hotseat_train.quantize import dynamic, static
+from hotseat_train.textnet import Shape, TextLearner
+
+LINES = tuple(
+    f"{a} {b}" for a in ("good", "bad", "fine", "poor", "垃圾", "不错")
+    for b in ("game", "team", "match", "round", "游戏", "play")
+)  # fmt: skip
+TARGETS = tuple(int(line.split()[0] in {"bad", "poor", "垃圾"}) for line in LINES)
+ROWS = Split(LINES, TARGETS)
+SMALL = Shape(width=16, hidden=(24, 24), head=12, common=300)
+PLAN = Plan("adam", 0.01, batch_size=4, max_epochs=30, decay=True, soft=0.3)
+
+
+def learner(seed=0):
+    """A small network that has learned nothing."""
+    return TextLearner(characters.learn(LINES, SMALL.common), 2, seed, SMALL)
+
+
+@pytest.fixture(scope="module")
+def alphabet():
+    """What was read of the lines."""
+    return characters.learn(LINES, 300)
+
+
+@pytest.fixture(scope="module")
+def reader(alphabet):
+    """The graph that reads."""
+    return Reader(alphabet)
+
+
+@pytest.fixture(scope="module")
+def taught():
+    """A small network that has learned the lines."""
+    made = learner()
+    made.fit(ROWS, ROWS, PLAN)
+    return made
+
+
+def read(reader, *texts):
+    """What the graph reads of texts, as lists."""
+    return [rows.tolist() for rows in reader.read(texts)]
+
+
+def scores(path, texts):
+    """The answers of a graph."""
+    given = {"text": np.array(texts, dtype=object)}
+    return Session(path).run(given)["scores"]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "plain"),
+    [
+        ("b a d team", "bad team"),
+        ("b.a.d team", "bad team"),
+        ("ｂａｄ\u3000team", "bad team"),
+        ("b\u200bad te\u2060am", "bad team"),
+        ("bad teaaaaam", "bad teaam"),
+        ("垃 圾 游戏", "垃圾 游戏"),
+        ("BAD\tteam", "bad team"),
+    ],
+)
+def test_tricks_of_spelling_are_undone_inside_the_graph(reader, hidden, plain):
+    """Both are the same numbers, so no model can tell them apart."""
+    assert read(reader, hidden) == read(reader, plain)
+
+
+def test_words_that_stand_beside_each_other_stay_apart(reader):
+    """Only characters that stand alone are drawn together."""
+    assert read(reader, "bad team") != read(reader, "badteam")
+    assert read(reader, "b a d team")[0] != read(reader, "b a d t e a m")[0]
+
+
+def test_rare_runs_have_no_row(alphabet, reader):
+    """The table holds what is common; a run of one line alone is not in it."""
+    rows = np.concatenate(reader.read(LINES))
+    assert rows.max() < alphabet.size
+    few = characters.learn(LINES, 10)
+    assert few.size == 2 + len(few.characters) + 10
+    assert Reader(few).read(["good game"])[0].max() < few.size
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]),
+                max_size=30),
+        min_size=1,
+        max_size=5,
+    )
+)  # fmt: skip
+def test_a_text_is_read_the_same_in_any_company(reader, texts):
+    """What is read does not depend on the rest of the batch."""
+    alone = [read(reader, text)[0] for text in texts]
+    assert read(reader, *texts) == alone
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.text("abcxyz osel好坏", min_size=1, max_size=20), st.integers(0, 99))
+def test_a_disguise_is_always_the_same_one(text, seed):
+    """A seed tells what comes out, and each way keeps what is said in it."""
+    one, two = (disguise.disguise(text, random.Random(seed)) for _ in range(2))
+    assert one == two
+    for way in disguise.WAYS[1:]:  # the first changes letters, the others add
+        said = way(text, random.Random(seed))
+        narrow = "".join(
+            chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in said
+        )  # fmt: skip
+        letters = iter(narrow)
+        assert all(c in letters for c in text.replace(" ", ""))
+
+
+def test_the_graph_answers_as_the_network(taught, tmp_path):
+    """In fp32 the exported graph and the module give the same chances."""
+    path = tmp_path / "model.onnx"
+    taught.export(path)
+    texts = (*LINES, "", " ", "\u200b", "😀", "b a d", "a" * 500)
+    taught.module.eval()
+    rows = taught.encode(texts).take(np.arange(len(texts)))
+    want = taught.module(*rows).softmax(1).detach().numpy()
+    np.testing.assert_allclose(scores(path, texts), want, atol=1e-5)
+    alone = np.concatenate([scores(path, [text]) for text in texts])
+    np.testing.assert_allclose(alone, want, atol=1e-5)
+
+
+def test_it_learns_and_twice_is_once(taught):
+    """The labels are learned, and the same seed gives the same weights."""
+    again = learner()
+    state = again.fit(ROWS, ROWS, PLAN)
+    assert state.best_epoch.validation_accuracy > 0.8
+    for a, b in zip(again.module.parameters(), taught.module.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_interrupted_it_goes_on_as_if_it_had_not_been(taught, tmp_path):
+    """With disguises, dropped rows and a falling rate, the weights are the same."""
+
+    def interrupt(epoch):
+        if epoch.number == 2:
+            raise KeyboardInterrupt
+
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(KeyboardInterrupt):
+        learner().fit(ROWS, ROWS, PLAN, checkpoint=path, report=interrupt)
+    resumed = learner()
+    resumed.fit(ROWS, ROWS, PLAN, checkpoint=path)
+    for a, b in zip(
+        resumed.module.parameters(), taught.module.parameters(), strict=True
+    ):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_pruning_shrinks_the_matrices_and_keeps_what_matters(tmp_path):
+    """Half of the units go: those that do nothing go first, and nothing changes."""
+    made = learner(3)
+    for block in made.module.blocks:
+        with torch.no_grad():
+            block.second.weight[:, ::2] = 0
+    with torch.no_grad():
+        made.module.labels.weight[:, ::2] = 0
+    before, after = tmp_path / "before.onnx", tmp_path / "after.onnx"
+    made.export(before)
+    shrink.prune(made.module, 0.5)
+    made.export(after)
+    assert after.stat().st_size < before.stat().st_size
+    assert [b.first.out_features for b in made.module.stack()] == [12, 12]
+    np.testing.assert_allclose(scores(after, LINES), scores(before, LINES), atol=1e-5)
+
+
+def test_pruning_also_shrinks_a_sequence_of_layers():
+    """A network of a table loses hidden units, and a linear one has none."""
+    module = torch.nn.Sequential(
+        torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2)
+    )
+    shrink.prune(module, 0.75)
+    assert module[0].weight.shape == (2, 4)
+    assert module(torch.ones(1, 4)).shape == (1, 2)
+    line = torch.nn.Sequential(torch.nn.Linear(4, 2))
+    shrink.prune(line, 0.5)
+    assert line[0].weight.shape == (2, 4)
+
+
+@pytest.mark.parametrize("way", ["dynamic", "minmax", "entropy", "percentile"])
+def test_int8_answers_nearly_as_fp32(taught, tmp_path, way):
+    """Each way makes a graph that runs, is smaller, and says nearly the same."""
+    whole, small = tmp_path / "model.onnx", tmp_path / "small.onnx"
+    taught.export(whole)
+    if way == "dynamic":
+        dynamic(whole, small)
+    else:
+        static(whole, small, way, [{"text": np.array(LINES, dtype=object)}])
+    want, given = scores(whole, LINES), scores(small, LINES)
+    assert np.abs(given - want).mean() < 0.05
+    kinds = {"DynamicQuantizeLinear", "QuantizeLinear"}
+    import onnx
+
+    assert kinds & {node.op_type for node in onnx.load(small).graph.node}
+
+
+def test_what_has_no_weights_is_refused_with_a_reason(tmp_path):
+    """A graph of trees alone can not be made int8, and it says so."""
+    from onnx import TensorProto, helper, save
+
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])], "g",
+        [info("x", TensorProto.FLOAT, [1])], [info("y", TensorProto.FLOAT, [1])],
+    )  # fmt: skip
+    path = tmp_path / "model.onnx"
+    save(helper.make_model(graph), path)
+    with pytest.raises(RunError, match="no weights that int8 could hold"):
+        dynamic(path, tmp_path / "small.onnx")
+
+
+def test_no_text_is_answered_by_a_model_that_saw_it():
+    """A label that one row alone has is never what its teacher says."""
+    texts = (*LINES * 3, "x unique y")
+    targets = (*TARGETS * 3, 2)
+    found = teacher.answers(Split(texts, targets), 3, 0, lambda _text: True)
+    assert found.shape == (len(texts), 3)
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+    assert found[-1, 2] < 0.5
+
+
+def test_texts_of_like_length_come_together_and_none_is_left_out():
+    """An epoch's order is a permutation whose batches waste little on padding."""
+    made = learner()
+    rows = TextRowsOf(made, [line * (1 + n % 7) for n, line in enumerate(LINES * 4)])
+    order = rows.begin(8, np.random.default_rng(0))
+    assert sorted(order) == list(range(len(rows)))
+    padded = sum(
+        8 * rows.take(order[at : at + 8])[0].shape[1] for at in range(0, len(order), 8)
+    )
+    unsorted = sum(
+        8 * rows.take(np.arange(at, at + 8))[0].shape[1]
+        for at in range(0, len(order), 8)
+    )
+    assert padded < 0.85 * unsorted
+
+
+def TextRowsOf(made, texts):  # noqa: N802
+    """The texts as training takes them, none disguised."""
+    from hotseat_train.textnet import TextRows
+
+    return TextRows(texts, made.reader)
+
+
+def test_a_plan_that_decays_ends_at_nothing():
+    """The last step of the last epoch moves hardly anything."""
+    from hotseat_train.fit import _share
+
+    plan = replace(PLAN, max_epochs=10)
+    shares = [_share(step, 50, plan) for step in range(500)]
+    assert max(shares) > 0.9
+    assert shares[-1] < 0.001
+    assert shares[0] < 0.02

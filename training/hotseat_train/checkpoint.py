@@ -1,0 +1,39 @@
+"""Where an interrupted descent goes on: written whole or not at all."""
+
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hotseat_train.errors import RunError
+
+
+def save(path: Path, whole: Mapping[str, Any]) -> None:
+    """Write a checkpoint in the place of the last one.
+
+    Raises `RunError` where it cannot be written; the last one is left as it was.
+    """
+    data = io.BytesIO()
+    torch.save(dict(whole), data)
+    part = path.with_suffix(".part")
+    try:
+        with part.open("wb") as file:
+            file.write(data.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise RunError(
+            f"{path} cannot be written ({error.strerror}); the last one is whole: make "
+            "room, and the same command goes on from there"
+        ) from error
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Return a checkpoint; no code in it is run."""
+    whole: dict[str, Any] = torch.load(path, weights_only=True)
+    return whole

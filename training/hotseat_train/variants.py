@@ -1,0 +1,116 @@
+"""The variants of a run: made by name, and drawn beside each other."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from hotseat_registry import Variant
+from hotseat_serve import codec
+from hotseat_train import shrink, tasks
+from hotseat_train.errors import RunError
+from hotseat_train.fit import Epoch
+from hotseat_train.quantize import Tensors, dynamic, static
+from hotseat_train.run import Run
+
+METHODS = ("dynamic", "static", "prune", "distill")
+_SEEN = 96
+"""Training rows that a static variant's ranges are taken from."""
+_LONGEST = 400
+"""Characters of such a row: among longer ones most would see padding only."""
+
+
+def make(
+    source: Run,
+    methods: Sequence[str] = ("dynamic",),
+    *,
+    calibrations: Sequence[str] = ("minmax",),
+    share: float = 0.5,
+    report: Callable[[Epoch], None] = lambda _epoch: None,
+) -> dict[str, Path]:
+    """Make variants by these methods and return their graphs by name.
+
+    What was pruned or distilled is made int8 as well. Raises `RunError` where a method
+    does not suit the run's model.
+    """
+    model = source.needs(source.model, "train")
+    if (name := source.read()["task"]) in tasks.MADE:
+        raise RunError(
+            f"{name} is judged by what it plays or builds, and its fp32 graph alone is "
+            "measured so: publish it as it is"
+        )
+    made: dict[str, Path] = {}
+    bases = {"int8": model}
+    for method, small in (("prune", "pruned"), ("distill", "distilled")):
+        if method in methods:
+            path = (
+                shrink.pruned(source, share, report)
+                if method == "prune"
+                else shrink.distilled(source, report)
+            )
+            made[small] = path
+            bases[f"{small}-int8"] = path
+    # a pruned graph alone is asked for: int8 of it is what it is good for
+    dynamically = "dynamic" in methods or len(bases) > 1
+    seen = calibration(source) if "static" in methods else []
+    for name, graph in bases.items():
+        if dynamically and (name != "int8" or "dynamic" in methods):
+            made[f"{name}-dynamic"] = dynamic(graph, source.graph(f"{name}-dynamic"))
+        for how in calibrations if seen else ():
+            chosen = f"{name}-static" if how == "minmax" else f"{name}-static-{how}"
+            made[chosen] = static(graph, source.graph(chosen), how, seen)
+    return made
+
+
+def calibration(source: Run) -> list[Tensors]:
+    """Return training rows as the graph eats them; raises `RunError`."""
+    task = tasks.find(source.read()["task"])
+    dataset = task.dataset()
+    rows = [row for row in dataset.train.inputs if len(str(row)) <= _LONGEST][:_SEEN]
+    pointers = [f"/{number}" for number in range(len(rows))]
+    return [codec.encode(task.signature(dataset), rows, pointers)]
+
+
+def front(variants: Sequence[Variant]) -> list[Variant]:
+    """Return those that no other beats in loss, time and size together."""
+
+    def place(variant: Variant) -> tuple[float, float, float]:
+        m = variant.metrics
+        return m.get("loss", 0.0), m["milliseconds"], m["bytes"]
+
+    def beaten(one: Variant) -> bool:
+        return any(
+            place(other) != place(one)
+            and all(a <= b for a, b in zip(place(other), place(one), strict=True))
+            for other in variants
+        )
+
+    return [variant for variant in variants if not beaten(variant)]
+
+
+def draw(variants: Sequence[Variant], title: str, path: Path) -> None:
+    """Draw what is lost against the time of an answer; a marker's area is the size."""
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    best = {variant.name for variant in front(variants)}
+    largest = max(variant.metrics["bytes"] for variant in variants)
+    for variant in variants:
+        m: Mapping[str, Any] = variant.metrics
+        lost = 100 * m.get("loss", 0.0)
+        low, high = (100 * bound for bound in m.get("loss_interval", (0, 0)))
+        colour = "tab:green" if variant.name in best else "tab:grey"
+        axes.errorbar(
+            m["milliseconds"], lost, [[max(0, lost - low)], [max(0, high - lost)]],
+            color=colour, alpha=0.5,
+        )  # fmt: skip
+        axes.scatter(
+            m["milliseconds"], lost, s=900 * m["bytes"] / largest, color=colour,
+            alpha=0.4,
+        )  # fmt: skip
+        axes.annotate(f"{variant.name}, {m['bytes'] / 1e6:.1f} MB",
+                      (m["milliseconds"], lost), fontsize=8)  # fmt: skip
+    axes.axhline(0, color="grey", linestyle=":")
+    axes.set(xlabel="ms an answer", ylabel="relative loss of accuracy, %", title=title)
+    axes.margins(0.25)
+    figure.savefig(path, dpi=110)
