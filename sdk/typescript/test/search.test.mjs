@@ -9,7 +9,7 @@ import { search } from "../dist/offline/search.js";
 import { PYTHON } from "./service.mjs";
 
 const GAME = games["connect-four"];
-const SCRIPT = new URL("search.py", import.meta.url).pathname;
+const SCRIPT = new URL("../../../tests/searches.py", import.meta.url).pathname;
 // what the service's search finds today, with the evaluation below
 const FOUND = JSON.parse(execFileSync(PYTHON, [SCRIPT], { encoding: "utf8", timeout: 60_000 }));
 

@@ -301,7 +301,7 @@ def test_a_board_that_is_no_position_is_refused_alike(pairs, board):
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(0, 6), max_size=41))
 def test_any_game_is_read_alike(moves):
-    """Whatever is played, both see the same planes and two plies, or both say that it is over."""
+    """Both see the same planes and two plies of it, or both say that it is over."""
     state = GAME.start()
     for move in moves:
         if GAME.outcome(state) is None and move in GAME.legal(state):

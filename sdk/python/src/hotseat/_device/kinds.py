@@ -1,7 +1,7 @@
 """What a version answers on the device, by its kind: the service's answer, as JSON.
 
-A level that searches through the game's rules looks two plies ahead here, and follows the
-network among what is left: that is the service's `hard`, and the most that a device plays.
+A level that searches through the game's rules looks two plies ahead here, and follows
+the network among what is left: the service's `hard`, and the most that a device plays.
 """
 
 import secrets

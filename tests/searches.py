@@ -1,6 +1,7 @@
-"""Print what the service's search finds, for `search.test.mjs`: JSON, one list."""
+"""Print what the service's search finds, as JSON, for the TypeScript SDK's test."""
 
 import json
+import sys
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def main() -> None:
                 "simulations": one.simulations,
             }
         )
-    print(json.dumps(found))
+    sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":
