@@ -17,7 +17,7 @@ $(READY): pyproject.toml sdk/python/pyproject.toml training/constraints.txt
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	@$(BIN)/pip install --quiet -c training/constraints.txt \
-	  -e ./sdk/python -e '.[train,infra]' --group dev
+	  -e ./sdk/python -e '.[train,ray,infra]' --group dev
 	@touch $@
 
 demo: $(READY) ## one model's whole life: train, publish, serve, ask, roll back
@@ -114,8 +114,9 @@ lock: $(READY) ## lock what the image installs, with hashes
 models: $(READY) ## train, compress, publish all models (MODELS="--trained" plays no hour)
 	@$(BIN)/python training/models.py $(MODELS)
 
-bench-connect-four: $(READY) ## Connect Four's moves, judged by exact play
-	@$(BIN)/python benchmarks/connect_four.py
+bench-connect-four: $(READY) ## Connect Four judged by exact play (JUDGE=--busy: count own time)
+	@$(BIN)/python benchmarks/connect_four.py \
+	  $(JUDGE) --json training/hotseat_train/trained/connect-four/judged.json
 
 bench-chat: $(READY) ## chat moderation beside linear models on the same split
 	@$(BIN)/python benchmarks/chat.py $(CHAT)

@@ -3,32 +3,53 @@
 bitbully solves each position exactly; it is the judge and never the teacher. Positions
 come from random games, so none is there because the network likes it; a move keeps the
 position's value when it wins where a win is to be had, and does not lose where it need
-not. Games are played against a player that moves at random, and against minimax that
-looks four moves ahead and takes any win or block it sees.
+not. Moves are asked of the serving code, level by level. Games are played against a
+player that moves at random, against minimax that looks four moves ahead and takes any
+win or block it sees, and between the levels.
 """
 
 import argparse
 import json
 import time
 from collections import defaultdict
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import cpu
 import numpy as np
 from bitbully import BitBully, Board
 
+from hotseat_registry import Manifest, Variant
 from hotseat_serve import rules
-from hotseat_serve.rules.search import search
+from hotseat_serve.load import Loaded
+from hotseat_serve.options import Options
 from hotseat_serve.session import Session
-from hotseat_train.play import session_evaluate
+from hotseat_serve.turn import Turn
+from hotseat_train.tasks import connect_four
 
 GAME = rules.game("connect-four")
+TASK = connect_four.TASK
 FIRST_STONES = 8
+OPENING = 4
+"""Moves at random before two levels play each other, so that games differ."""
 MODEL = Path("training/hotseat_train/trained/connect-four/model.onnx")
 
 
+def served(path):
+    """Return the graph as the service has it."""
+    manifest = Manifest(
+        model=TASK.name,
+        kind=TASK.kind,
+        signature=TASK.signature(),
+        variants=(Variant("fp32", path.name),),
+        default_variant="fp32",
+    )
+    return Loaded(manifest, "fp32", Session(path))
+
+
 def positions(count, random):
-    """Return (stones, state, moves) of positions with 8 stones and more, each once."""
+    """Return (state, moves) of positions with 8 stones and more, each once."""
     found = {}
     while len(found) < count:
         state, moves = GAME.start(), []
@@ -39,33 +60,41 @@ def positions(count, random):
             if GAME.outcome(state) is not None:
                 break
         else:
-            found[state] = (len(moves), state, moves)
-    return list(found.values())
+            found[state] = moves
+    return list(found.items())
 
 
-def judged(choose, places, judge):
-    """Return the share of moves that keep the value, in all and by ten stones."""
+def judged(choose, places, scores):
+    """Return the share of moves that keep the value, in all and stone by stone."""
     kept = defaultdict(list)
-    for stones, state, moves in places:
-        scores = judge.score_all_moves(Board(moves))
-        best, chosen = max(scores.values()), scores[choose(state)]
-        kept[stones // 10 * 10].append(np.sign(chosen) == np.sign(best))
+    for (state, moves), score in zip(places, scores, strict=True):
+        best, chosen = max(score.values()), score[choose(state)]
+        kept[len(moves)].append(np.sign(chosen) == np.sign(best))
     every = [good for part in kept.values() for good in part]
-    shares = {f"{at}+": float(np.mean(part)) for at, part in sorted(kept.items())}
-    return {"all": float(np.mean(every)), "positions": len(every), **shares}
+    share = float(np.mean(every))
+    return {
+        "all": round(share, 4),
+        "95 % within": round(1.96 * (share * (1 - share) / len(every)) ** 0.5, 4),
+        "positions": len(every),
+        "by stones": {
+            str(stones): [round(float(np.mean(part)), 3), len(part)]
+            for stones, part in sorted(kept.items())
+        },
+    }
 
 
-def network_only(evaluate):
-    """Choose what the network finds most likely."""
-    return lambda state: int(evaluate(GAME.encode(state)[None])[0][0].argmax())
-
-
-def searching(evaluate, simulations, seconds):
-    """Choose after a search."""
+def asking(loaded, level, clock, spent=None):
+    """Choose what the service answers at a level; None: what the network says alone."""
+    options = Options(level=level)
 
     def choose(state):
-        found = search(GAME, state, evaluate, simulations=simulations, seconds=seconds)
-        return int(np.argmax(found.policy))
+        began = clock()
+        (answer,) = loaded.predict(
+            [connect_four.board(state)], options=options, turn=Turn(clock=clock)
+        )
+        if spent is not None:
+            spent.append((clock() - began) / 1e6)
+        return int(answer["action"])
 
     return choose
 
@@ -86,11 +115,14 @@ def minimax(state, depth, low=-2.0, high=2.0):
     return best
 
 
-def games(choose, other, count):
+def games(choose, other, count, opening=GAME.start):
     """Return the shares won, drawn and lost, beginning every other game."""
     results = []
     for number in range(count):
-        state, turn = GAME.start(), number % 2
+        turn = number % 2
+        if turn == 0:  # each opening is played from both sides
+            begin = opening()
+        state = begin
         while (over := GAME.outcome(state)) is None:
             state = GAME.apply(state, (choose if turn == 0 else other)(state))
             turn = 1 - turn
@@ -106,21 +138,25 @@ def games(choose, other, count):
 
 
 def main():
-    """Judge and print, and with --json write what was found."""
+    """Judge and print part by part, and with --json write what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=MODEL)
-    parser.add_argument("--positions", type=int, default=3000)
+    parser.add_argument("--positions", type=int, default=2000)
     parser.add_argument("--games", type=int, default=1000)
-    parser.add_argument("--simulations", type=int, default=400)
-    parser.add_argument("--seconds", type=float, default=0.04)
     parser.add_argument("--json", type=Path)
+    parser.add_argument(
+        "--busy",
+        action="store_true",
+        help="count this process's own time: for a machine that does other things too",
+    )
     given = parser.parse_args()
     random = np.random.default_rng(7)
-    evaluate = session_evaluate(Session(given.model))
-    judge = BitBully()
+    loaded, judge = served(given.model), BitBully()
     places = positions(given.positions, random)
-    quick = network_only(evaluate)
-    deep = searching(evaluate, given.simulations, given.seconds)
+    scores = [judge.score_all_moves(Board(moves)) for _, moves in places]
+    levels = list(TASK.signature().levels)
+    spent = defaultdict(list)
+    clock = time.process_time_ns if given.busy else time.perf_counter_ns
 
     def by_chance(state):
         return int(random.choice(GAME.legal(state)))
@@ -129,28 +165,61 @@ def main():
         value, action = minimax(state, 4)
         return action if value else by_chance(state)
 
+    def opening():
+        state = GAME.start()
+        for _ in range(OPENING):
+            state = GAME.apply(state, by_chance(state))
+        return state
+
+    def asked(level):
+        return asking(loaded, level, clock, spent[level])
+
+    def milliseconds():
+        return {
+            level or "network alone": {
+                "median": round(float(np.median(part)), 2),
+                "p95": round(float(np.percentile(part, 95)), 2),
+                "largest": round(max(part), 2),
+            }
+            for level, part in spent.items()
+        }
+
+    few, best = given.games // 10, levels[-1]
     report = {
         "cpu": cpu.name(),
-        "keeps the value, network only": judged(quick, places, judge),
-        "keeps the value, with search": judged(deep, places, judge),
-        "keeps the value, at random": judged(by_chance, places, judge),
-        "search ms a move": _milliseconds(deep, places),
-        "network only against random": games(quick, by_chance, given.games),
-        "network only against minimax 4": games(quick, looking, given.games // 10),
-        "with search against minimax 4": games(deep, looking, given.games // 10),
+        "clock": "this process's own time" if given.busy else "the wall's",
     }
-    print(json.dumps(report, indent=1))
-    if given.json:
-        given.json.write_text(json.dumps(report, indent=1) + "\n")
-
-
-def _milliseconds(choose, places):
-    spent = []
-    for _, state, _ in places[:200]:
-        began = time.perf_counter()
-        choose(state)
-        spent.append(1000 * (time.perf_counter() - began))
-    return {"median": float(np.median(spent)), "largest": max(spent)}
+    parts = {
+        "keeps the value: network alone": lambda: judged(asked(None), places, scores),
+        **{
+            f"keeps the value: {level}": partial(
+                lambda level: judged(asked(level), places, scores), level
+            )
+            for level in reversed(levels)
+        },
+        "keeps the value: at random": lambda: judged(by_chance, places, scores),
+        "milliseconds of a request": milliseconds,
+        **{
+            f"{level or 'network alone'} against random": partial(
+                lambda level: games(asked(level), by_chance, given.games), level
+            )
+            for level in (None, "hard", best)
+        },
+        "network alone against minimax 4": lambda: games(asked(None), looking, few),
+        **{
+            f"{upper} against {lower}": partial(
+                lambda upper, lower: games(asked(upper), asked(lower), few, opening),
+                upper, lower,
+            )
+            for lower, upper in pairwise(levels)
+        },
+        f"{best} against minimax 4": lambda: games(asked(best), looking, few),
+    }  # fmt: skip
+    for name, part in parts.items():
+        report[name] = part()
+        print(f"{name}: {json.dumps(report[name])}", flush=True)
+        if given.json:  # after each part: what is found by then is not lost
+            given.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

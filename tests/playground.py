@@ -1,7 +1,7 @@
 """A folder registry with three real models, made within seconds; then it is served.
 
-``python tests/playground.py FOLDER`` makes it and prints its URI. The games take the
-graphs that come along; chat-moderation learns from few lines, so it is quick and poor.
+``python tests/playground.py FOLDER`` makes it and prints its URI. They take the
+graphs that come along.
 """
 
 import os
@@ -15,7 +15,6 @@ from hotseat_registry import LIVE, Manifest, Reference, Registry, Variant, open_
 from hotseat_train import tasks
 
 TRAINED = Path(__file__).parents[1] / "training/hotseat_train/trained"
-LINES = 3000
 # a copy of the data sets beside the checkout, where there is one
 DATA = Path(__file__).parents[2] / "shared/datasets"
 
@@ -27,7 +26,7 @@ def furnish(folder: Path) -> str:
     there = [name for name in registry.models() if registry.aliases(name).get(LIVE)]
     for name, steps in (
         ("connect-four", (("train", "connect-four", "--trained"),)),
-        ("chat-moderation", (("train", "chat-moderation", "--rows", LINES),
+        ("chat-moderation", (("train", "chat-moderation", "--trained"),
                              ("evaluate",))),
     ):  # fmt: skip
         if name not in there:

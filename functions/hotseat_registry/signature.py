@@ -97,6 +97,8 @@ class Generation(Record):
     """Tried before it is given up."""
     choices: int = 1
     """That pass the check before the nearest to the wish is returned."""
+    near: float = 0.0
+    """How far from the wish, over all its numbers together, is near enough at once."""
     temperature: float = 1.0
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ Pure, and used by training too: what is measured is what serves.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -93,15 +94,20 @@ def _checked(text: Any, item: Input, pointer: str) -> str:
 
 
 def _features(
-    item: Input, _signature: Signature, inputs: Sequence[Any], pointers: Sequence[str]
+    item: Input, signature: Signature, inputs: Sequence[Any], pointers: Sequence[str]
 ) -> Array:
-    """Fill ``[rows, fields]`` from objects that name the fields."""
+    """Fill ``[rows, fields]`` from objects that name the fields.
+
+    What is missing or null is the field's default; a number without one is NaN where
+    the signature lets numbers be so.
+    """
     fields = item.fields or ()
+    missing = nan if signature.non_finite else None
     rows = []
     for value, pointer in zip(inputs, pointers, strict=True):
         if not isinstance(value, Mapping):
             raise Problem("invalid_input", "an input has to be an object", pointer)
-        rows.append([_field(field, value, pointer) for field in fields])
+        rows.append([_field(field, value, pointer, missing) for field in fields])
     if item.datatype == "BYTES":
         array = np.empty((len(rows), len(fields)), object)
         array[:] = rows
@@ -109,13 +115,17 @@ def _features(
     return np.array(rows, DTYPES[item.datatype])
 
 
-def _field(field: Field, given: Mapping[str, Any], pointer: str) -> Any:
+def _field(
+    field: Field, given: Mapping[str, Any], pointer: str, missing: float | None
+) -> Any:
     value = given.get(field.name)
     where = f"{pointer}/{_escaped(field.name)}"
     if value is None:
-        if field.default is None:
+        if field.default is not None:
+            return field.default
+        if missing is None or field.type == "category":
             raise Problem("invalid_input", f"{field.name!r} is missing", where)
-        return field.default
+        return missing
     if field.type == "category":
         if not isinstance(value, str):
             raise Problem("invalid_input", f"{field.name!r} has to be a string", where)

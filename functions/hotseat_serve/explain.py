@@ -30,7 +30,9 @@ def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any
     (answer,) = predict([given])  # first: it says what does not fit
     score = _score(answer)
     parts = [
-        part for item in signature.inputs for part in _PARTS[item.form](item, given)
+        part
+        for item in signature.inputs
+        for part in _PARTS[item.form](item, given, bool(signature.non_finite))
     ]
     if not parts:
         raise Problem("invalid_input", "no part of this input can be left out", "")
@@ -73,7 +75,7 @@ def _of(item: Input, given: Any) -> tuple[Any, Callable[[Any], Any]]:
     return given, lambda value: value
 
 
-def _words(item: Input, given: Any) -> list[Part]:
+def _words(item: Input, given: Any, _gaps: bool) -> list[Part]:
     text, put = _of(item, given)
     if not isinstance(text, str):
         return []  # the prediction says what is wrong with it
@@ -85,17 +87,19 @@ def _words(item: Input, given: Any) -> list[Part]:
     return parts
 
 
-def _fields(item: Input, given: Any) -> list[Part]:
+def _fields(item: Input, given: Any, gaps: bool) -> list[Part]:
+    """Leave each field out that may be; with `gaps`, numbers without a default too."""
     if not isinstance(given, Mapping):
         return []
     return [
         ({"part": field.name}, {**given, field.name: field.default})
         for field in item.fields or ()
-        if field.default is not None and given.get(field.name) is not None
+        if given.get(field.name) is not None
+        and (field.default is not None or (gaps and field.type == "number"))
     ]
 
 
-def _cells(item: Input, given: Any) -> list[Part]:
+def _cells(item: Input, given: Any, _gaps: bool) -> list[Part]:
     value, put = _of(item, given)
     return [
         ({"part": item.name, "at": place}, put(_put(value, place)))
@@ -117,7 +121,7 @@ def _put(value: Any, place: Sequence[int]) -> Any:
     return [*value[:first], _put(value[first], rest), *value[first + 1 :]]
 
 
-_PARTS: Mapping[str, Callable[[Input, Any], list[Part]]] = {
+_PARTS: Mapping[str, Callable[[Input, Any, bool], list[Part]]] = {
     "text": _words,
     "features": _fields,
     "board": _cells,

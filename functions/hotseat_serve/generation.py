@@ -2,7 +2,7 @@
 
 import math
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -25,8 +25,9 @@ def generation(ask: Ask) -> list[dict[str, Any]]:
     """Generate one item for each row.
 
     Candidates are sampled side by side with the step model, `Generation.batch` at a
-    time. Of the first `Generation.choices` that the rules accept, the nearest to the
-    wish is the answer, with what the rules say of it. The draws are Philox's raw bits
+    time. The first that the rules accept and that is `Generation.near` the wish is the
+    answer, else of the first `Generation.choices` that they accept the nearest, with
+    what the rules say of it. The draws are Philox's raw bits
     and the logits are rounded before they become weights, so the same seed gives the
     same item wherever the logits agree to about one part in a million; golden rows
     with a seed show whether they do.
@@ -59,34 +60,41 @@ def _item(
     ask: Ask, plan: Generation, wish: Mapping[str, Array], given: Any, key: int
 ) -> dict[str, Any]:
     draws = np.random.Philox(key=key)
-    tried, passed = 0, []
+    tried, passed, best, nearest = 0, 0, None, math.inf
+    for rows in _candidates(ask, plan, wish, draws):
+        tried += 1
+        ask.turn.check()
+        found = _accepted(ask, rows, given)
+        if found is None:
+            continue
+        passed += 1
+        far = _far(found, given)
+        if far < nearest:
+            best, nearest = {"item": list(rows), **found}, far
+        if passed == plan.choices or nearest <= plan.near:
+            break
+    if best is None:
+        raise Problem(
+            "not_generated",
+            f"none of {tried} candidates passed the check; ask with another seed, or "
+            "wish for something easier",
+        )
+    return {**best, "tried": tried}
+
+
+def _candidates(
+    ask: Ask, plan: Generation, wish: Mapping[str, Array], draws: "np.random.Philox"
+) -> Iterator[tuple[str, ...]]:
     for _ in range(plan.batches):
-        for rows in _sampled(ask, plan, wish, draws):
-            tried += 1
-            ask.turn.check()
-            found = _accepted(ask, rows, given)
-            if found is not None:
-                passed.append({"item": list(rows), **found})
-            if len(passed) == plan.choices:
-                return {**_nearest(passed, given), "tried": tried}
-    if passed:
-        return {**_nearest(passed, given), "tried": tried}
-    raise Problem(
-        "not_generated",
-        f"none of {tried} candidates passed the check; ask with another seed, or wish "
-        "for something easier",
-    )
+        yield from _sampled(ask, plan, wish, draws)
 
 
-def _nearest(passed: list[dict[str, Any]], given: Any) -> dict[str, Any]:
-    """Return the item whose numbers are nearest to those that were wished."""
+def _far(found: Mapping[str, Any], given: Any) -> float:
+    """Return how far the numbers of an item are from those that were wished."""
     wishes = given if isinstance(given, Mapping) else {}
-
-    def far(item: Mapping[str, Any]) -> float:
-        near = [abs(item[name] - wishes[name]) for name in wishes if name in item]
-        return float(sum(near))
-
-    return min(passed, key=far)
+    return float(
+        sum(abs(found[name] - wishes[name]) for name in wishes if name in found)
+    )
 
 
 def _accepted(ask: Ask, rows: tuple[str, ...], given: Any) -> Mapping[str, Any] | None:

@@ -14,8 +14,8 @@ from hotseat_serve.problems import Problem
 from hotseat_serve.rules import search
 from hotseat_serve.tensors import Array
 
-SEARCH_SECONDS = 0.04
-"""What a search may take for one position, whatever its budget."""
+SEARCH_SECONDS = 0.045
+"""What the searches of one request may take, whatever their budget."""
 
 
 def policy(ask: Ask) -> list[dict[str, Any]]:
@@ -153,15 +153,28 @@ def _searched(ask: Ask, simulations: int) -> tuple[Array, Array | None]:
         outputs = ask.run({board.name: planes})
         return outputs["policy"], outputs["value"].reshape(-1)
 
-    shares, values = [], []
-    for state in codec.states(ask.signature, ask.inputs, ask.pointers):
-        found = search.search(
+    states = codec.states(ask.signature, ask.inputs, ask.pointers)
+    seconds = _seconds(ask) / len(states)
+    found = [
+        search.search(
             game,
             state,
             evaluate,
             simulations=simulations,
-            seconds=SEARCH_SECONDS,
+            seconds=seconds,
+            clock=lambda: ask.turn.clock() / 1e9,
         )
-        shares.append(found.policy)
-        values.append(found.value)
-    return np.array(shares, np.float64), np.array(values, np.float64)
+        for state in states
+    ]
+    shares = np.array([one.policy for one in found], np.float64)
+    return shares, np.array([one.value for one in found], np.float64)
+
+
+def _seconds(ask: Ask) -> float:
+    """Return what the searches of one request may take, all of them together."""
+    turn = ask.turn
+    if turn.until is None:
+        return SEARCH_SECONDS
+    # an answer in time is worth more than a few simulations
+    left = (turn.until - turn.clock()) / 1e9
+    return min(SEARCH_SECONDS, left / 2)

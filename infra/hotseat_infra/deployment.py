@@ -86,6 +86,8 @@ class Model:
     """Which variant of the version is served; empty: the version's default."""
     route: str = ""
     """Its place in the API, /v1/models/ROUTE; empty: the model's name."""
+    downloads: bool = False
+    """Whether games may fetch its versions, to answer when the service is away."""
     memory_mb: int = 1024
     """128 to 10,240; 1,769 are one whole core."""
     timeout_s: int = 10
@@ -104,8 +106,6 @@ class Model:
     """How CodeDeploy shifts requests to a new image; its own predefined steps."""
     refresh_seconds: float = 2.0
     """How long a dynamic deployment believes its alias."""
-    downloads: bool = False
-    """Whether games may fetch its versions, to answer when the service is away."""
     alarms: Alarms = field(default_factory=Alarms)
     """When an operator is told, and a canary is taken back."""
 

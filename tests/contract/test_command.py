@@ -30,7 +30,7 @@ def folder(tmp_path, publish, monkeypatch):
 def test_every_verb_is_there():
     """Every verb that help names is an entry point, and the other way round."""
     found = {entry.name for entry in entry_points(group="hotseat.verbs")}
-    assert found | {"predict"} == set(VERBS)
+    assert found | {"predict", "download"} == set(VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS)

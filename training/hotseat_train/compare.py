@@ -1,25 +1,27 @@
-"""Candidates side by side: quality, speed and size, and which one to take.
+"""Candidates side by side: quality, speed, size and cost, and which one to take.
 
 What is compared was measured when each version was made; nothing is measured anew, so
 figures from different machines are told apart by their CPU.
 """
 
-import base64
-import html
-import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import json
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from hotseat_registry import Manifest, Registry
+from hotseat_registry.cache import Cache
 from hotseat_registry.names import Reference
 from hotseat_train.errors import TrainError
 
 QUALITIES = ("accuracy", "won_against_chance_hard", "solvable_of_returned")
 """What says how good a model is, by its kind; the first that is there is taken."""
+REPORT = "report.json"
 _SPEEDS = ("milliseconds", "milliseconds_hard", "milliseconds_median")
+_CACHE = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,24 @@ class Candidate:
     metrics: dict[str, Any]
     best: bool = False
     """Whether no other is at least as good, as fast and as small."""
+    curves: Mapping[str, Any] = field(default_factory=dict)
+    """Of its variant: see `reliability.curves`; empty where they were not measured."""
+    learned: tuple[Mapping[str, float], ...] = ()
+    """Its version's training, epoch by epoch."""
+    labels: tuple[str, ...] = ()
+
+    @property
+    def robust(self) -> dict[str, float]:
+        """Return the accuracy on spoiled inputs, by how they were spoiled."""
+        ways = dict(self.metrics.get("spoiled", {}))
+        if "disguised" in self.metrics:
+            ways["disguised"] = self.metrics["disguised"]
+        return {way: part["accuracy"] for way, part in ways.items()}
+
+    @property
+    def dollars(self) -> dict[int, float]:
+        """Return dollars for a million answers on Lambda, by memory in MB."""
+        return million(self.milliseconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +74,42 @@ class Limits:
             and (self.min_quality is None or item.quality >= self.min_quality)
         )
 
+    def said(self) -> str:
+        """Return the limits in words; empty without any."""
+        given = (
+            ("at most ms", self.max_ms),
+            ("at most MB", self.max_mb),
+            ("quality at least", self.min_quality),
+        )
+        return ", ".join(f"{name} {v:g}" for name, v in given if v is not None)
+
 
 def candidates(
-    registry: Registry, model: str, versions: Sequence[int] = ()
+    registry: Registry,
+    model: str,
+    versions: Sequence[int] = (),
+    by: str | None = None,
 ) -> list[Candidate]:
     """Return the variants of these versions of a model, or of all.
 
-    Raises `RegistryError`, and `TrainError` when nothing was measured.
+    Quality is the metric `by`, or the usual one of the model's kind. Raises
+    `RegistryError`, and `TrainError` when it was not measured.
     """
     chosen = versions or registry.versions(model)
-    found = [
-        item
-        for number in chosen
-        for item in _of(registry.resolve(Reference(model, version=number)))
-    ]
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Cache(Path(folder), _CACHE)
+        for number in chosen:
+            manifest = registry.resolve(Reference(model, version=number))
+            drawn: dict[str, Any] = {}
+            if REPORT in manifest.files:
+                path = registry.fetch(manifest, cache, [REPORT])[REPORT]
+                drawn = json.loads(path.read_bytes())
+            found += _of(manifest, drawn, by)
     if not found:
-        raise TrainError(f"{model} has no version with measured quality")
-    return [replace(item, best=not _beaten(item, found)) for item in found]
+        what = by or "quality"
+        raise TrainError(f"{model} has no version with measured {what}")
+    return [replace(item, best=not beaten(item, found)) for item in found]
 
 
 def recommend(found: Iterable[Candidate], limits: Limits) -> Candidate | None:
@@ -86,25 +125,35 @@ def recommend(found: Iterable[Candidate], limits: Limits) -> Candidate | None:
     return min(alike, key=lambda item: (item.milliseconds, item.megabytes))
 
 
-def _of(manifest: Manifest) -> list[Candidate]:
+def _of(
+    manifest: Manifest, drawn: Mapping[str, Any], by: str | None
+) -> list[Candidate]:
     found = []
     for variant in manifest.variants:
         metrics = dict(variant.metrics)
-        quality = next((metrics[n] for n in QUALITIES if n in metrics), None)
+        names = (by,) if by else QUALITIES
+        name = next((n for n in names if n in metrics), None)
         speed = next((metrics[n] for n in _SPEEDS if n in metrics), None)
-        if quality is None or speed is None:
+        if name is None or speed is None:
             continue
-        low, high = metrics.get("interval", (quality, quality))
+        value = metrics[name]
+        interval = "interval" if name in QUALITIES else f"{name}_interval"
+        low, high = metrics.get(interval, (value, value))
         found.append(
             Candidate(
-                f"{manifest.reference} {variant.name}", quality, low, high, speed,
+                f"{manifest.reference} {variant.name}", value, low, high, speed,
                 metrics.get("bytes", 0) / 1e6, metrics.get("cpu", ""), metrics,
+                curves=drawn.get("variants", {}).get(variant.name, {}),
+                learned=tuple(drawn.get("curve", ())),
+                labels=manifest.signature.labels,
             )
         )  # fmt: skip
     return found
 
 
-def _beaten(item: Candidate, others: Iterable[Candidate]) -> bool:
+def beaten(item: Candidate, others: Iterable[Candidate]) -> bool:
+    """Whether another is at least as good, as fast and as small, and not the same."""
+
     def place(one: Candidate) -> tuple[float, float, float]:
         return -one.quality, one.milliseconds, one.megabytes
 
@@ -116,81 +165,12 @@ def _beaten(item: Candidate, others: Iterable[Candidate]) -> bool:
     )
 
 
-def report(
-    model: str, found: Sequence[Candidate], taken: Candidate | None, limits: Limits
-) -> str:
-    """Return one HTML page with everything in it: table, pictures, recommendation."""
-    rows = "".join(
-        f"<tr class='{'best' if item.best else ''}'><td>{html.escape(item.name)}</td>"
-        f"<td>{item.quality:.4f}</td><td>{item.low:.4f} to {item.high:.4f}</td>"
-        f"<td>{item.milliseconds:.3f}</td><td>{item.megabytes:.2f}</td>"
-        f"<td>{html.escape(item.cpu)}</td></tr>"
-        for item in found
-    )
-    wanted = ", ".join(
-        f"{name} {value:g}"
-        for name, value in (
-            ("at most ms", limits.max_ms),
-            ("at most MB", limits.max_mb),
-            ("quality at least", limits.min_quality),
-        )
-        if value is not None
-    )
-    said = (
-        f"Take <b>{html.escape(taken.name)}</b>: the fastest of those whose quality "
-        "is not told apart from the highest."
-        if taken
-        else "None keeps to the limits."
-    )
-    details = "".join(_details(item) for item in found)
-    return f"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{html.escape(model)}: candidates</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
-  padding: 0 1rem; color: #222; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ddd; }}
-.best td:first-child::after {{ content: " \2605"; color: #b8860b; }}
-img {{ max-width: 100%; }} p.said {{ background: #eef6ee; padding: .8rem; }}
-</style>
-<h1>{html.escape(model)}: candidates</h1>
-<p class="said">{said} {f"Limits: {wanted}." if wanted else ""}</p>
-<table><tr><th>version, variant</th><th>quality</th><th>95 %</th><th>ms a request</th>
-<th>MB</th><th>measured on</th></tr>{rows}</table>
-<p>&#9733;: no other is at least as good, as fast and as small.</p>
-<img alt="quality against time" src="data:image/png;base64,{_picture(found)}">
-{details}</html>
-"""
+def million(milliseconds: float) -> dict[int, float]:
+    """Return dollars for a million answers, by memory in MB; empty without prices.
 
-
-def _details(item: Candidate) -> str:
-    rows = "".join(
-        f"<tr><td>{html.escape(name.replace('_', ' '))}</td>"
-        f"<td>{html.escape(str(value))}</td></tr>"
-        for name, value in item.metrics.items()
-    )
-    return (
-        f"<details><summary>{html.escape(item.name)}</summary>"
-        f"<table>{rows}</table></details>"
-    )
-
-
-def _picture(found: Sequence[Candidate]) -> str:
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    for item in found:
-        axes.errorbar(
-            item.milliseconds,
-            item.quality,
-            yerr=[[item.quality - item.low], [item.high - item.quality]],
-            marker="*" if item.best else "o",
-            markersize=12 if item.best else 7,
-            capsize=3,
-            label=f"{item.name} ({item.megabytes:.2f} MB)",
-        )
-    axes.set(xlabel="milliseconds a request", ylabel="quality, 95 % interval")
-    axes.set_xscale("log")
-    axes.legend(fontsize="small")
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=110)
-    return base64.b64encode(data.getvalue()).decode()
+    Who knows the prices says so by the entry point group ``hotseat.prices``.
+    """
+    for entry in entry_points(group="hotseat.prices", name="million"):
+        found: dict[int, float] = entry.load()(milliseconds)
+        return found
+    return {}

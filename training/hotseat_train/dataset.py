@@ -14,10 +14,28 @@ class Split:
 
     inputs: tuple[Any, ...]
     targets: tuple[int, ...]
+    keys: tuple[str, ...] = ()
+    """What each row was split by; rows with one key belong together."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.inputs)
+
+    def pick(self, rows: Sequence[int]) -> "Split":
+        """Return these rows alone."""
+        return Split(
+            tuple(self.inputs[row] for row in rows),
+            tuple(self.targets[row] for row in rows),
+            tuple(self.keys[row] for row in rows) if self.keys else (),
+        )
+
+    def __add__(self, other: "Split") -> "Split":
+        """Return the rows of both."""
+        return Split(
+            self.inputs + other.inputs,
+            self.targets + other.targets,
+            self.keys + other.keys,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +55,23 @@ class Dataset:
 
 
 def split(
-    rows: Sequence[tuple[str, Any, int]], seed: int
+    rows: Sequence[tuple[str, Any, int]], seed: int, test: int = 1
 ) -> tuple[Split, Split, Split]:
-    """Split rows of (key, input, target) 80 / 10 / 10 by a hash of their key.
+    """Split rows of (key, input, target) by a hash of their key.
 
-    Rows with the same key go the same way, and a row stays where it is when others
+    A tenth is for validation and `test` tenths are for the test, the rest is trained
+    on. Rows with the same key go the same way, and a row stays where it is when others
     come or go. They come out in the order of the hash, so that the first rows of a
     split are a sample of it. Raises `DatasetError` when a split would be empty.
     """
-    parts: tuple[list[tuple[Any, int]], ...] = ([], [], [])
+    parts: tuple[list[tuple[Any, int, str]], ...] = ([], [], [])
     hashed = [
         (hashlib.sha256(f"{seed} {row[0]}".encode()).digest(), row) for row in rows
     ]
-    for digest, (_, value, target) in sorted(hashed, key=lambda item: item[0]):
-        tenth = int.from_bytes(digest[-8:], "big") % 10
-        parts[0 if tenth < 8 else tenth - 7].append((value, target))
+    for digest, (key, value, target) in sorted(hashed, key=lambda item: item[0]):
+        place = int.from_bytes(digest[-8:], "big") % 10 - (9 - test)
+        parts[(place >= 0) + (place > 0)].append((value, target, key))
     if not all(parts):
         raise DatasetError(f"{len(rows)} rows are too few to split in three")
-    train, validation, test = (Split(*zip(*part, strict=True)) for part in parts)
-    return train, validation, test
+    train, validation, last = (Split(*zip(*part, strict=True)) for part in parts)
+    return train, validation, last

@@ -5,7 +5,6 @@ variant loses against the first has an interval of its own (`loss`). How long an
 takes, and how much memory, is for `footprint`.
 """
 
-import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,17 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from hotseat_registry import Manifest
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
-from hotseat_train import card, footprint, golden, run, startup, tasks, variants
+from hotseat_train import (
+    card,
+    footprint,
+    golden,
+    reliability,
+    robustness,
+    run,
+    startup,
+    tasks,
+    variants,
+)
 from hotseat_train.dataset import Dataset, Split
 from hotseat_train.errors import ParityError
 from hotseat_train.loss import losses
@@ -40,7 +49,7 @@ def evaluate(source: Run) -> Manifest:
     the model did when it was trained.
     """
     record = source.read()
-    task = tasks.find(record["task"])
+    task = tasks.of(record)
     dataset = task.dataset()
     files = source.graphs()
     first = next(iter(files))
@@ -54,7 +63,7 @@ def evaluate(source: Run) -> Manifest:
         lineage={
             "run": source.folder.name,
             **_lineage(record),
-            **({"refused": refused} if (refused := _refused(source)) else {}),
+            **({"refused": refused} if (refused := source.gone()) else {}),
         },
     )
     loaded = {
@@ -79,6 +88,7 @@ def evaluate(source: Run) -> Manifest:
                 **quality(answers[variant.name], dataset.test, dataset.labels),
                 **_by_group(task, answers[variant.name], dataset),
                 **_disguised(task, loaded[variant.name], dataset),
+                **_spoiled(loaded[variant.name], dataset),
                 **_lost(answers, variant.name, dataset),
                 "bytes": sum(
                     (source.folder / name).stat().st_size for name in variant.files
@@ -95,8 +105,14 @@ def evaluate(source: Run) -> Manifest:
     manifest = replace(manifest, variants=measured)
     if len(measured) > 1:
         variants.draw(measured, f"{task.name}: variants", source.variants)
-    manifest = replace(manifest, card=card.write(manifest))
+    manifest = replace(manifest, card=card.write(manifest, task))
     golden.write(source.golden, dataset, answers)
+    true = [dataset.labels[target] for target in dataset.test.targets]
+    drawn = {
+        name: reliability.curves(given, true, dataset.labels)
+        for name, given in answers.items()
+    }
+    run.write(source.report, {"curve": record["curve"], "variants": drawn})
     run.write(source.manifest, manifest.to_json())
     return manifest
 
@@ -144,6 +160,7 @@ def quality(
             for label in scores
         },
         **(_ranking(answers, [t == last for t in true], last) if ranked else {}),
+        **reliability.measure(answers, true, labels),
         "rows": len(true),
     }
 
@@ -192,6 +209,21 @@ def _disguised(task: Task, model: Loaded, dataset: Dataset) -> dict[str, Any]:
             },
         }
     }
+
+
+def _spoiled(model: Loaded, dataset: Dataset) -> dict[str, Any]:
+    """Return the quality on rows with gaps and with numbers that are off."""
+    test = dataset.test
+    ways = robustness.spoiled(model.manifest.signature, test.inputs)
+    kept = ("accuracy", "macro_f1", "roc_auc")
+    found = {
+        way: quality(predict(model, rows), test, dataset.labels)
+        for way, rows in ways.items()
+    }
+    return {"spoiled": {
+        way: {name: part[name] for name in kept if name in part}
+        for way, part in found.items()
+    }} if found else {}  # fmt: skip
 
 
 def _lost(
@@ -280,15 +312,6 @@ def _check_parity(model: Loaded, validation: Split, best: Mapping[str, Any]) -> 
         )
 
 
-def _refused(source: Run) -> list[dict[str, Any]]:
-    """Return what was measured of variants that are no more."""
-    if not source.refused.exists():
-        return []
-    found: list[dict[str, Any]] = json.loads(source.refused.read_bytes())
-    there = source.graphs()
-    return [variant for variant in found if variant["name"] not in there]
-
-
 def _lineage(record: Mapping[str, Any]) -> dict[str, Any]:
     kept = (
         "task",
@@ -301,4 +324,5 @@ def _lineage(record: Mapping[str, Any]) -> dict[str, Any]:
         "seconds",
         "commit",
     )
-    return {key: record[key] for key in kept}
+    more = ("settings", "families")
+    return {key: record[key] for key in (*kept, *more) if key in record}

@@ -10,6 +10,7 @@
     refused.json        variants that lost too much, as they were measured
     variants.png        what each variant loses and gains
     curve.png           the loss, epoch by epoch
+    report.json         curves that `compare` draws: confusion, reliability, ROC
     golden.json         what the version must answer
     manifest.json       what will be published, with everything measured
 """
@@ -86,10 +87,23 @@ class Run:
             self.needs(self.model, "train")
         return found
 
+    def gone(self) -> list[dict[str, Any]]:
+        """Return what was measured of variants that were refused and are no more."""
+        if not self.refused.exists():
+            return []
+        found: list[dict[str, Any]] = json.loads(self.refused.read_bytes())
+        there = self.graphs()
+        return [variant for variant in found if variant["name"] not in there]
+
     @property
     def golden(self) -> Path:
         """The golden rows."""
         return self.folder / "golden.json"
+
+    @property
+    def report(self) -> Path:
+        """The curves that `compare` draws."""
+        return self.folder / "report.json"
 
     @property
     def manifest(self) -> Path:

@@ -89,8 +89,7 @@ def restored(source: Run) -> tuple[Any, Split, Split, Plan]:
         )
     path = source.needs(source.checkpoint, f"train {record['task']} --run")
     # a task with one family of models takes none by name
-    several = hasattr(tasks.find(record["task"]), "family")
-    task = tasks.find(record["task"], record["family"] if several else None)
+    task = tasks.of(record)
     dataset = task.dataset()
     rows = record["data"]["rows"]["train"]
     train = Split(dataset.train.inputs[:rows], dataset.train.targets[:rows])

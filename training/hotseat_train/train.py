@@ -1,17 +1,19 @@
 """Train a task: data, descent, graph, picture; one run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copyfile
+from typing import Any
 
 from hotseat_train import curve, run
-from hotseat_train.dataset import Dataset, Split
+from hotseat_train.dataset import Dataset
 from hotseat_train.errors import RunError
 from hotseat_train.fit import Epoch, Plan
 from hotseat_train.maker import TRAINED
 from hotseat_train.run import Run
+from hotseat_train.tasks.table import OwnTable
 from hotseat_train.tasks.task import Task
 
 
@@ -21,15 +23,16 @@ def train(
     folder: Path,
     *,
     rows: int | None = None,
+    more: Mapping[str, Any] | None = None,
     report: Callable[[Epoch], None] = lambda _epoch: None,
 ) -> Run:
     """Train and leave a run in `folder`; an interrupted one goes on.
 
-    `rows` takes the first of the training rows only, for trying things out.
-    Raises `DatasetError`.
+    `rows` takes the first of the training rows only, for trying things out; `more` is
+    kept in the run's record. Raises `DatasetError`.
     """
     dataset = task.dataset()
-    part = _first(dataset.train, rows)
+    part = dataset.train.pick(range(len(dataset.train))[:rows])
     learner = task.learner(part, plan.seed)
     result = Run(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,6 +59,9 @@ def train(
         "began_at": began.isoformat(timespec="seconds"),
         "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
         "commit": run.commit(),
+        **({"settings": dict(task.settings)} if hasattr(task, "settings") else {}),
+        **({"table": task.record()} if isinstance(task, OwnTable) else {}),
+        **(more or {}),
     }
     run.write(result.record, record)
     return result
@@ -73,10 +79,6 @@ def take(task: Task, folder: Path) -> Run:
     for path in there.iterdir():
         copyfile(path, folder / path.name)
     return Run(folder)
-
-
-def _first(split: Split, rows: int | None) -> Split:
-    return Split(split.inputs[:rows], split.targets[:rows])
 
 
 def _source(dataset: Dataset, rows: int) -> dict[str, object]:

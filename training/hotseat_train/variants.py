@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import onnx
 from matplotlib.figure import Figure
 
 from hotseat_registry import Variant
 from hotseat_serve import codec
-from hotseat_train import shrink, tasks
+from hotseat_train import shrink, tasks, trees
 from hotseat_train.errors import RunError
 from hotseat_train.fit import Epoch
 from hotseat_train.quantize import Tensors, dynamic, static
@@ -31,7 +32,8 @@ def make(
 ) -> dict[str, Path]:
     """Make variants by these methods and return their graphs by name.
 
-    What was pruned or distilled is made int8 as well. Raises `RunError` where a method
+    Of trees, fewer and shorter ones are made, whatever the method. What was pruned or
+    distilled is made int8 as well. Raises `RunError` where a method
     does not suit the run's model.
     """
     model = source.needs(source.model, "train")
@@ -40,6 +42,8 @@ def make(
             f"{name} is judged by what it plays or builds, and its fp32 graph alone is "
             "measured so: publish it as it is"
         )
+    if trees.has_trees(onnx.load(model)):
+        return trees.shrink(source)
     made: dict[str, Path] = {}
     bases = {"int8": model}
     for method, small in (("prune", "pruned"), ("distill", "distilled")):
@@ -65,7 +69,7 @@ def make(
 
 def calibration(source: Run) -> list[Tensors]:
     """Return training rows as the graph eats them; raises `RunError`."""
-    task = tasks.find(source.read()["task"])
+    task = tasks.of(source.read())
     dataset = task.dataset()
     rows = [row for row in dataset.train.inputs if len(str(row)) <= _LONGEST][:_SEEN]
     pointers = [f"/{number}" for number in range(len(rows))]

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from hotseat_serve.rules.game import Glance
+
 WIDTH, HEIGHT = 7, 6
 _COLUMN = HEIGHT + 1
 
@@ -16,6 +18,7 @@ State = tuple[int, int]
 
 _BOTTOM = tuple(1 << (_COLUMN * column) for column in range(WIDTH))
 _TOP = tuple(bottom << (HEIGHT - 1) for bottom in _BOTTOM)
+_FLOOR = sum(_BOTTOM)
 _FULL = sum(bottom * ((1 << HEIGHT) - 1) for bottom in _BOTTOM)
 _CELLS = np.array(
     [
@@ -52,6 +55,20 @@ class ConnectFour:
         if _line(own ^ stones):
             return -1.0
         return 0.0 if stones == _FULL else None
+
+    def glance(self, state: State) -> Glance:
+        """See `Game.glance`; the same as `two_plies`, by bits."""
+        own, stones = state
+        landing = (stones + _FLOOR) & _FULL
+        if wins := _winning(own, stones) & landing:
+            return _columns(wins), 1.0
+        theirs = _winning(own ^ stones, stones)
+        forced = theirs & landing
+        # beneath a cell where the other side wins no stone may go
+        safe = (forced or landing) & ~(theirs >> 1)
+        if forced & (forced - 1) or not safe:
+            return _columns(forced or landing), -1.0
+        return _columns(safe), None
 
     def encode(self, state: State) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Return planes [2, 6, 7], the top row first: own stones, the other's."""
@@ -106,6 +123,21 @@ def _line(stones: int) -> bool:
         if pairs & (pairs >> 2 * step):
             return True
     return False
+
+
+def _winning(own: int, stones: int) -> int:
+    """Return the empty cells where one stone more makes a line (Pascal Pons's way)."""
+    cells = (own << 1) & (own << 2) & (own << 3)
+    for step in (_COLUMN, _COLUMN - 1, _COLUMN + 1):
+        pair = (own << step) & (own << 2 * step)
+        cells |= pair & ((own << 3 * step) | (own >> step))
+        pair = (own >> step) & (own >> 2 * step)
+        cells |= pair & ((own << step) | (own >> 3 * step))
+    return cells & (_FULL ^ stones)
+
+
+def _columns(cells: int) -> tuple[int, ...]:
+    return tuple(a for a in range(WIDTH) if cells >> (_COLUMN * a) & 0x7F)
 
 
 GAME = ConnectFour()

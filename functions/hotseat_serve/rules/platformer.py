@@ -17,7 +17,7 @@ _HIGH = 4
 def check(  # noqa: C901 (one walk, every move of it)
     rows: Sequence[str], _wish: Mapping[str, Any], late: Callable[[], bool]
 ) -> dict[str, Any] | None:
-    """Return how many tiles are walked to the right edge; None where it is not reached.
+    """Return steps to the right edge, enemies and gaps; None where there is no way.
 
     Breadth first over (column, row, what is left of the jump); each step moves at most
     one tile sideways and one up or down. At the top of a jump he flies one tile level.
@@ -36,7 +36,7 @@ def check(  # noqa: C901 (one walk, every move of it)
     while queue and not late():
         (x, y, rise), steps = queue.popleft()
         if x == width - 1 and stands(x, y):
-            return {"steps": steps}
+            return {"steps": steps, **counts(rows)}
         ground = stands(x, y)
         moves = []
         if ground:
@@ -59,3 +59,12 @@ def check(  # noqa: C901 (one walk, every move of it)
                 seen.add(state)
                 queue.append((state, steps + 1))
     return None
+
+
+def counts(rows: Sequence[str]) -> dict[str, int]:
+    """Return how many enemies there are, and columns with nothing to stand on."""
+    columns = list(zip(*rows, strict=True))
+    return {
+        "enemies": sum(column.count("E") for column in columns),
+        "gaps": sum(SOLID.isdisjoint(column) for column in columns),
+    }

@@ -14,6 +14,12 @@ export async function launched() {
     args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
       "--disable-component-update", "--disable-sync", "--no-first-run"],
   });
-  browser.on("close", () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));
+  process.on("exit", () => {
+    try {
+      rmSync(profile, { recursive: true, force: true });
+    } catch {
+      // Chromium's last process may still be writing: the system's own folder it is
+    }
+  });
   return browser;
 }

@@ -30,7 +30,7 @@ export async function served(uri, { port = 0, origins = "*" } = {}) {
     const found = / on (http:\S+)/.exec(line);
     if (!found) continue;
     const stop = () => new Promise((resolve) => {
-      if (server.exitCode !== null) return resolve();
+      if (server.exitCode !== null || server.signalCode) return resolve();
       server.once("exit", resolve);
       server.kill("SIGCONT"); // one that was paused hears nothing else
       server.kill();

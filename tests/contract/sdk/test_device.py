@@ -170,7 +170,7 @@ def pairs(tmp_path_factory):
             by="ada",
         )
         told = Download(registry, chosen).version(name, "1")
-        bundle = Bundle.read(json.loads(json.dumps(told)))
+        bundle = Bundle.read(json.loads(json.dumps(told)), name)
         here = folder / name
         here.mkdir()
         (here / "model.onnx").write_bytes(path.read_bytes())

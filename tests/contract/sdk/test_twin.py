@@ -429,3 +429,19 @@ def test_the_command_brings_a_version(service, tmp_path, monkeypatch, capsys):
     assert _cli.main(["download", "mood@2", *again[2:]]) == 1
     assert "cable pulled" in capsys.readouterr().err
     assert _cli.main(["download", "a b"]) == 1
+
+
+def test_a_route_with_another_name_is_brought_by_that(service, client, bring):
+    """What a game asks by is what it downloads by; the answer names the model."""
+    service.settings = Settings(
+        cache=service.settings.cache, downloads="*", route="chat", default_model="mood"
+    )
+    service.room = Room(Models(service.room.registry, service.settings),
+                        service.settings)  # fmt: skip
+    asker = client()
+    assert bring(asker, "chat#live").model == "mood"
+    service.away = True
+    for version in (None, 1):
+        answer = asker.predict("good", model="chat", version=version)
+        assert (answer.source, answer.model) == ("offline", "mood")
+    assert bring(client(), "chat#live").version == 1

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hotseat_registry.errors import IntegrityError
 from hotseat_serve import rules
 from hotseat_serve.rules import platformer, sokoban
-from hotseat_serve.rules.search import search
+from hotseat_serve.rules.game import two_plies
+from hotseat_serve.rules.search import Search, search
 
 FOUR = rules.game("connect-four")
 EASY = ("#######", "#     #", "# @$. #", "#     #", "#######")
@@ -83,6 +84,20 @@ def test_a_board_that_cannot_be_is_refused(board, says):
         FOUR.read(board)
 
 
+@given(moves)
+def test_bits_see_two_plies_as_trying_them_does(columns):
+    """Wins at once, and what does not lose at once, are the same both ways."""
+    state = played(columns)
+    if FOUR.outcome(state) is None:
+        actions, value = FOUR.glance(state)
+        tried, certain = two_plies(FOUR, state)
+        assert value == certain
+        if value == -1.0:  # of what all loses, some is the more stubborn
+            assert set(actions) <= set(tried)
+        else:
+            assert actions == tried
+
+
 def blind(planes):
     """A network that knows nothing."""
     return np.full((len(planes), 7), 1 / 7, np.float32), np.zeros(len(planes))
@@ -132,12 +147,40 @@ def test_search_sees_a_win_and_a_block():
     assert np.argmax(search(FOUR, block, blind, simulations=200).policy) == 3
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6))
+def test_what_a_search_proves_it_also_plays(seed):
+    """A proven win is taken by a winning action, however few were tried."""
+    state = endgame(seed, stones=33)
+    found = search(FOUR, state, blind, simulations=40)
+    if found.proven:
+        taken = FOUR.apply(state, int(np.argmax(found.policy)))
+        assert -perfect(taken, depth=9) == found.value == perfect(state, depth=9)
+
+
+def test_leaves_that_wait_are_not_asked_for_twice():
+    """States asked together differ, and every answer belongs to its question."""
+    tree = Search(FOUR, FOUR.start())
+    tree.tell([[1 / 7] * 7], [0.0] * len(tree.ask()))
+    asked = tree.ask(8)
+    assert len(asked) == len(set(asked)) > 1
+    # the first leaf is a win for whoever is to move there: it is left alone
+    tree.tell([[1 / 7] * 7] * len(asked), [0.9, *[0.0] * (len(asked) - 1)])
+    assert tree.simulations == len(asked)
+    for _ in range(30):
+        states = tree.ask(4)
+        tree.tell([[1 / 7] * 7] * len(states), [0.0] * len(states))
+    policy = tree.found().policy
+    first = next(a for a in range(7) if FOUR.apply(FOUR.start(), a) == asked[0])
+    assert policy[first] == min(policy)
+
+
 def test_search_keeps_to_its_time():
     """A clock that is over stops it, with an answer all the same."""
     now = iter(np.arange(0, 100, 0.01))
     found = search(FOUR, FOUR.start(), blind, simulations=10**6, seconds=0.1,
                    clock=lambda: float(next(now)))  # fmt: skip
-    assert found.simulations < 20
+    assert 0 < found.simulations < 200  # ten looks at the clock, some leaves at each
     assert sum(found.policy) == pytest.approx(1)
 
 

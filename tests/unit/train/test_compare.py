@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotseat_registry import Variant
-from hotseat_train.compare import Candidate, Limits, candidates, recommend, report
+from hotseat_train.compare import Candidate, Limits, candidates, recommend
 from hotseat_train.errors import TrainError
+from hotseat_train.report import page as report
 
 figures = st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 5))
 
@@ -43,7 +44,7 @@ def measured(bundle, registry, *rows):
 @given(st.lists(figures, min_size=1, max_size=6))
 def test_the_front_is_what_no_other_beats(rows):
     """Held against the definition, pair by pair."""
-    from hotseat_train.compare import _beaten
+    from hotseat_train.compare import beaten as is_beaten
 
     found = [made(str(i), *row) for i, row in enumerate(rows)]
     for item in found:
@@ -55,8 +56,8 @@ def test_the_front_is_what_no_other_beats(rows):
             != (item.quality, item.milliseconds, item.megabytes)
             for other in found
         )
-        assert _beaten(item, found) == beaten
-    assert not all(_beaten(item, found) for item in found)
+        assert is_beaten(item, found) == beaten
+    assert not all(is_beaten(item, found) for item in found)
 
 
 def test_versions_are_compared_as_they_were_measured(bundle, registry):
@@ -80,6 +81,52 @@ def test_the_page_holds_everything_and_trusts_no_name():
     page = report("a&b", found, found[0], Limits(max_ms=5))
     assert "<script>" not in page
     assert "a&amp;b" in page
-    assert "data:image/png;base64," in page
+    assert "data:image/svg+xml;base64," in page
     assert "http" not in page.replace("http-equiv", "")
     assert "at most ms 5" in page
+
+
+CURVES = {
+    "confusion": [[8, 2], [1, 9]],
+    "reliability": [{"said": 0.2, "came": 0.1, "rows": 10},
+                    {"said": 0.8, "came": 0.9, "rows": 10}],
+    "roc": [[0, 0], [0.1, 0.9], [1, 1]],
+    "precision_recall": [[0, 1], [1, 0.5]],
+}  # fmt: skip
+
+
+def test_the_page_draws_what_was_measured():
+    """Learning, reliability, ROC, precision, robustness, cost, confusion, quality."""
+    metrics = {"accuracy": 0.9, "calibration_error": 0.1, "roc_auc": 0.95,
+               "roc_auc_interval": [0.9, 0.99],
+               "spoiled": {"gaps": {"accuracy": 0.8}}}  # fmt: skip
+    learned = tuple({"train_loss": 1 / n, "validation_loss": 1 / n} for n in (1, 2, 3))
+    item = replace(made("mood@1 fp32", 0.9, 1, 1), metrics=metrics, curves=CURVES,
+                   learned=learned, labels=("no", "yes"))  # fmt: skip
+    whole = report("mood", [item], item, Limits())
+    assert whole.count("<img") == 8
+    assert "0.9500" in whole
+    assert "<td>0.800</td>" in whole
+    bare = report("mood", [made("mood@1 fp32", 0.9, 1, 1)], None, Limits(max_ms=0.1))
+    assert bare.count("<img") == 2  # quality and cost need no curves
+    assert "None keeps to the limits" in bare
+
+
+def test_a_million_answers_cost_what_amazon_asks():
+    """By hand: requests and whole milliseconds by gigabytes; less memory is slower."""
+    item = made("a", 0.9, 2.5, 1)
+    assert item.dollars[1769] == pytest.approx(0.2 + 3e3 * 1769 / 1024 * 13.3334e-6)
+    assert item.dollars[512] == pytest.approx(0.2 + 9e3 * 0.5 * 13.3334e-6)
+
+
+def test_quality_is_what_is_asked_for(bundle, registry):
+    """--by takes another metric with its own interval; one that is away is named."""
+    manifest, files = bundle()
+    metrics = {"accuracy": 0.8, "interval": [0.7, 0.9], "milliseconds": 1, "bytes": 9,
+               "roc_auc": 0.9, "roc_auc_interval": [0.85, 0.95]}  # fmt: skip
+    variant = Variant("fp32", "model.onnx", metrics)
+    registry.publish(replace(manifest, variants=(variant,)), files, by="ada")
+    (item,) = candidates(registry, "mood", by="roc_auc")
+    assert (item.quality, item.low, item.high) == (0.9, 0.85, 0.95)
+    with pytest.raises(TrainError, match="no version with measured recall"):
+        candidates(registry, "mood", by="recall")

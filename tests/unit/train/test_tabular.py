@@ -3,22 +3,21 @@
 from dataclasses import replace
 
 import numpy as np
-import onnx
+import onnxruntime
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotseat_registry import Field, Manifest, Output, Signature, Variant
+from hotseat_registry import Field, Manifest, Variant
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
+from hotseat_train import history
 from hotseat_train.dataset import Split
+from hotseat_train.errors import DatasetError
+from hotseat_train.families import FAMILIES, NetworkLearner, learner
 from hotseat_train.fit import Plan
-from hotseat_train.tabular import (
-    FAMILIES,
-    EstimatorLearner,
-    NetworkLearner,
-    Table,
-)
+from hotseat_train.graph import FLOAT, Graph
+from hotseat_train.tabular import Table
 
 NUMBERS = (Field("hours", default=0, minimum=0), Field("days", default=0, minimum=0))
 WORDS = (Field("race", "category", default="unknown"),)
@@ -37,21 +36,22 @@ def rows(count, seed):
 
 
 TRAIN, TEST = rows(400, 0), rows(200, 1)
+GAPS = Split(
+    tuple(
+        {"hours": None if at % 7 == 0 else row["hours"] - 20, "race": row["race"]}
+        for at, row in enumerate(TRAIN.inputs)
+    ),
+    TRAIN.targets,
+)
+WITH_GAPS = Table((Field("hours"),), WORDS, GAPS)
 
 
-def learner(family, table):
-    """A fresh model of that family."""
-    if family in {"trees", "svm"}:
-        return EstimatorLearner(table, family, 0)
-    return NetworkLearner(table, 2, 0, 16 if family == "mlp" else 0)
-
-
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(
         st.fixed_dictionaries(
             {
-                "hours": st.floats(0, 1e6, width=32),
-                "days": st.floats(0, 1e6, width=32),
+                "hours": st.none() | st.floats(-1e6, 1e6, width=32),
                 "race": st.sampled_from(["elf", "orc", "unknown", "dragon", ""]),
             }
         ),
@@ -59,32 +59,65 @@ def learner(family, table):
         max_size=5,
     )
 )
-def test_the_graph_computes_what_the_table_computes(tmp_path_factory, given_rows):
-    """Numbers and words become the same columns; an unknown word becomes zeros."""
-    path = tmp_path_factory.getbasetemp() / "table.onnx"
-    table = Table(NUMBERS, WORDS, TRAIN)
-    if not path.exists():
-        onnx.save(table.graph(), path)
-    numbers = np.array([[r["hours"], r["days"]] for r in given_rows], np.float32)
-    words = np.array([[r["race"]] for r in given_rows], object)
-    (x,) = Session(path).run({"numbers": numbers, "words": words}).values()
-    np.testing.assert_allclose(x, table.encode(given_rows), rtol=1e-4, atol=1e-5)
+def test_numbers_are_logarithms_and_gaps_are_told(given_rows):
+    """Against the definition: log with its sign, sign, gap; known words, else zeros."""
+    hours = [row["hours"] for row in GAPS.inputs if row["hours"] is not None]
+    middle = float(np.float32(np.median(hours)))
+
+    def plain(row):
+        value = middle if row["hours"] is None else row["hours"]
+        sign = np.sign(value)
+        return [sign * np.log1p(abs(value)), sign, float(row["hours"] is None)]
+
+    seen = np.array([plain(row) for row in GAPS.inputs])
+    wanted = (np.array([plain(row) for row in given_rows]) - seen.mean(0)) / seen.std(0)
+    x = WITH_GAPS.encode(given_rows)
+    np.testing.assert_allclose(x[:, :3], wanted, rtol=1e-3, atol=1e-4)
     for row, line in zip(given_rows, x, strict=True):
         known = row["race"] in {"elf", "orc", "unknown"}
         assert line[-3:].sum() == float(known)
+
+
+def test_infinity_is_no_more_than_very_much():
+    """What a binary request may hold does not turn the columns into NaN."""
+    x = WITH_GAPS.encode([{"hours": float("inf"), "race": "elf"}])
+    assert np.isfinite(x).all()
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 900), min_size=9, max_size=9))
+def test_what_months_say_is_what_it_is_called(months):
+    """Recency, streak, first, active, gaps, falls and changes, against plain Python."""
+    graph = Graph()
+    logs = graph.add("Log", graph.add("Add", "n", graph.keep("one", np.float32(1))))
+    told = history.parts(graph, "n", logs, range(9))
+    graph.add("Concat", *told, name="x", axis=1)
+    model = graph.model("history", {"n": (FLOAT, [1, 9])}, {"x": (FLOAT, [1, "k"])})
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    (found,) = session.run(None, {"n": np.array([months], np.float32)})[0]
+    active = [at for at, count in enumerate(months, 1) if count]
+    last, first = max(active, default=0), min(active, default=10)
+    streak = next((at for at, count in enumerate(months[::-1]) if not count), 9)
+    heights = np.log1p(months)
+    wanted = [
+        last, streak, first, len(active), last - first + 1 - len(active),
+        np.log1p(sum(months)), np.log1p(sum(months[-3:])), np.log1p(sum(months[:-3])),
+        heights.max(), heights.max() - heights[-1], heights[-3:].min(),
+        heights[-3:].max(), *np.diff(heights),
+    ]  # fmt: skip
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_learns_exports_and_serves(family, tmp_path):
     """What the graph answers through the service is better than chance by far."""
     table = Table(NUMBERS, WORDS, TRAIN)
-    model = learner(family, table)
+    model = learner(family, table, 2, 0)
     plan = Plan("adam", learning_rate=0.01, batch_size=64, max_epochs=30)
     state = model.fit(TRAIN, TEST, plan)
     path = tmp_path / "model.onnx"
     model.export(path)
-    signature = Signature(table.inputs, (Output("scores", "FP32", (-1, 2)),),
-                          labels=("stays", "leaves"))  # fmt: skip
+    signature = table.signature(("stays", "leaves"))
     manifest = Manifest(
         model="churn", kind="classification", signature=signature,
         variants=(Variant("fp32", "model.onnx"),), default_variant="fp32",
@@ -123,3 +156,9 @@ def test_gradient_descent_lowers_the_same_loss():
         plan = Plan(optimizer, learning_rate=rate, momentum=0.9, max_epochs=15)
         curve = NetworkLearner(table, 2, 0, 0).fit(TRAIN, TEST, plan).curve
         assert curve[-1].train_loss < 0.8 * curve[0].train_loss
+
+
+def test_a_setting_that_a_family_does_not_have_is_refused():
+    """A plan of another family is not taken in silence."""
+    with pytest.raises(DatasetError, match="trees has no setting 'hidden'"):
+        learner("trees", Table(NUMBERS, WORDS, TRAIN), 2, 0, {"hidden": 3})

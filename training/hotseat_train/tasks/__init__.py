@@ -1,7 +1,9 @@
 """The game questions, one file each."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
+from typing import Any
 
 from hotseat_train.errors import TrainError
 from hotseat_train.maker import Maker
@@ -10,7 +12,7 @@ from hotseat_train.tasks.task import Task
 NAMES = ("sentiment", "chat-moderation", "player-churn")
 
 
-MADE = {"connect-four": 60.0, "sokoban-levels": 8.0}
+MADE = {"connect-four": 60.0, "sokoban-levels": 8.0, "mario-levels": 1.0}
 """Tasks with a training of their own, and the minutes that it takes."""
 
 
@@ -35,3 +37,24 @@ def find(name: str, family: str | None = None) -> Task:
     if not hasattr(task, "family"):
         raise TrainError(f"{name} has one family of models: leave --family out")
     return replace(task, family=family)  # type: ignore[type-var]
+
+
+def of(record: Mapping[str, Any]) -> Task:
+    """Return the task of a run, with the family and settings that it was trained with.
+
+    Raises `TrainError`.
+    """
+    settings = record.get("settings", {})
+    if "table" in record:
+        from hotseat_train.tasks.table import OwnTable
+
+        digest = record["data"]["sha256"]
+        family = record["family"]
+        own: Any = OwnTable.of(
+            record["table"], digest, family=family, settings=settings
+        )
+        return own  # type: ignore[no-any-return]
+    task = find(record["task"])
+    if not hasattr(task, "family"):
+        return task
+    return replace(task, family=record["family"], settings=settings)  # type: ignore[type-var]

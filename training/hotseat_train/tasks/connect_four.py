@@ -22,6 +22,8 @@ from hotseat_train.play import Plan, Played
 from hotseat_train.selfplay import Round, learn
 
 GAME = rules.game("connect-four")
+_ROUNDS = 2.0
+"""That two cores which do nothing else play and learn in a minute."""
 _GAMES, _POSITIONS, _TIMED = 100, 200, 50
 _ACTIONS = tuple(map(str, range(GAME.actions)))
 
@@ -48,19 +50,21 @@ class ConnectFour:
     ) -> Sequence[tuple[float, float]]:
         """Play and learn; see `selfplay.learn`."""
         torch.set_num_threads(2)
+        torch.manual_seed(Plan().seed)
         module = BoardNet(GAME.shape, GAME.actions)
+        rounds = max(1, round(minutes * _ROUNDS))
 
         def told(done: Round) -> None:
             report(
-                f"round {done.number}: {done.seconds / 60:.1f} of {minutes:g} min, "
-                f"{done.positions} positions, policy {done.policy_loss:.3f}, "
-                f"value {done.value_loss:.3f}"
+                f"round {done.number} of {rounds}: {done.seconds / 60:.1f} min "
+                f"({done.cpu_seconds / 60:.1f} of a core), {done.positions} positions, "
+                f"policy {done.policy_loss:.3f}, value {done.value_loss:.3f}"
             )
 
-        rounds = learn(self.name, module, _export, mirrored, Plan(minutes=minutes),
-                       folder, told)  # fmt: skip
+        done = learn(self.name, module, _export, mirrored, Plan(rounds=rounds),
+                     folder, told)  # fmt: skip
         export(module, folder / "model.onnx")
-        return [(r.seconds, r.policy_loss + r.value_loss) for r in rounds]
+        return [(r.seconds, r.policy_loss + r.value_loss) for r in done]
 
     def signature(self) -> Signature:
         """Six rows of seven cells in: 0 empty, 1 the first player, 2 the second."""
@@ -76,8 +80,10 @@ class ConnectFour:
             levels={
                 "easy": Level(temperature=2.0),
                 "medium": Level(temperature=0.7),
-                "hard": Level(),
-                "best": Level(simulations=400),
+                # the network, once two plies were looked at: wins are taken, blocks set
+                "hard": Level(simulations=1),
+                "expert": Level(simulations=64),
+                "best": Level(simulations=2_000),
             },
         )
 

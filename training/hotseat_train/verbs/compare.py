@@ -27,6 +27,9 @@ def compare(parser: argparse.ArgumentParser) -> Run:
     parser.epilog = "example: hotseat compare player-churn --max-mb 0.1 --html out.html"
     parser.add_argument("model")
     parser.add_argument("versions", nargs="*", type=int, help="default: all")
+    parser.add_argument(
+        "--by", metavar="METRIC", help="what quality is, as roc_auc (default: accuracy)"
+    )
     parser.add_argument("--max-ms", type=float, help="of one request")
     parser.add_argument("--max-mb", type=float, help="of the graph")
     parser.add_argument("--min-quality", type=float)
@@ -41,25 +44,43 @@ def _compare(arguments: argparse.Namespace) -> int:
     from hotseat_train import compare as comparing
 
     found = comparing.candidates(
-        registry(arguments), arguments.model, arguments.versions
+        registry(arguments), arguments.model, arguments.versions, arguments.by
     )
     limits = comparing.Limits(arguments.max_ms, arguments.max_mb, arguments.min_quality)
     taken = comparing.recommend(found, limits)
     if arguments.html:
-        page = comparing.report(arguments.model, found, taken, limits)
-        arguments.html.write_text(page, "utf-8")
+        from hotseat_train.report import page
+
+        whole = page(arguments.model, found, taken, limits)
+        arguments.html.write_text(whole, "utf-8")
     if arguments.json:
-        rows = [{**asdict(item), "recommended": item == taken} for item in found]
+        rows = [
+            {**asdict(item), "dollars": item.dollars, "recommended": item is taken}
+            for item in found
+        ]
         return print_json(rows)
     print_table(
-        ("candidate", "quality", "95 %", "ms", "MB", "unbeaten"),
+        (
+            "candidate",
+            "quality",
+            "95 %",
+            "off by",
+            "spoiled",
+            "ms",
+            "MB",
+            "$ a million, 512 MB",
+            "unbeaten",
+        ),
         (
             (
                 item.name,
                 f"{item.quality:.4f}",
                 f"{item.low:.4f} to {item.high:.4f}",
+                f"{item.metrics.get('calibration_error', '')}",
+                f"{min(item.robust.values(), default='')}",
                 f"{item.milliseconds:.3f}",
                 f"{item.megabytes:.2f}",
+                f"{item.dollars[512]:.2f}" if item.dollars else "",
                 "*" if item.best else "",
             )
             for item in found

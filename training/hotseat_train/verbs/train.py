@@ -1,13 +1,18 @@
 """Learn: the verb train."""
 
 import argparse
-import os
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from hotseat_registry.verbs.command import DONE, Run, answering
+from hotseat_registry.verbs.command import DONE, Run, answering, print_table
 from hotseat_train.errors import TrainError
+from hotseat_train.verbs.question import add_question, question
+
+if TYPE_CHECKING:
+    from hotseat_train.fit import Plan
 
 # torch, onnx and matplotlib take seconds to import: only the verb that runs does so
 
@@ -15,27 +20,29 @@ from hotseat_train.errors import TrainError
 def train(parser: argparse.ArgumentParser) -> Run:
     """Train a task on its data."""
     parser.description = (
-        "Train a task and leave a run: model, graph, loss curve. The same command "
-        "takes an interrupted run up again where --run names it."
+        "Train a task, or a model for a table of your own (--data FILE --target "
+        "COLUMN), and leave a run: model, graph, loss curve. The same command takes "
+        "an interrupted run up again where --run names it."
     )
-    parser.epilog = "example: hotseat train sentiment --optimizer sgd"
+    parser.epilog = (
+        "example: hotseat train sentiment --optimizer sgd; "
+        "hotseat train --data players.csv --target churned --cv 5"
+    )
+    add_question(parser)
     parser.add_argument(
-        "task",
-        help="sentiment, chat-moderation, player-churn, connect-four, sokoban-levels",
+        "--cv",
+        type=int,
+        metavar="FOLDS",
+        help="compare all families by cross-validation, and train the best",
     )
     parser.add_argument(
-        "--family",
-        choices=("logistic", "mlp", "trees", "svm"),
-        help="of player-churn (default: trees)",
-    )
-    parser.add_argument(
-        "--data", metavar="DIR", help="folder with local copies (default: HOTSEAT_DATA)"
+        "--plan", type=Path, metavar="FILE", help="what hotseat search found best"
     )
     parser.add_argument(
         "--optimizer",
         choices=("gd", "sgd", "momentum", "adam"),
-        default="sgd",
-        help="gd: the whole data a step; the others: a batch a step (default: sgd)",
+        help="gd: the whole data a step; the others: a batch a step (default: sgd; "
+        "for tables adam)",
     )
     for name, kind, what in (
         ("learning-rate", float, "size of a step"),
@@ -69,14 +76,24 @@ def _train(arguments: argparse.Namespace) -> int:
     from hotseat_train.train import take
     from hotseat_train.train import train as begin
 
-    if arguments.data:
-        os.environ["HOTSEAT_DATA"] = arguments.data
+    found = json.loads(arguments.plan.read_bytes()) if arguments.plan else {}
+    if found.get("family") and not arguments.family:
+        arguments.family = found["family"]
+    task = question(arguments, settings=found.get("settings"))
     if arguments.task in tasks.MADE:
         return _make(arguments)
-    task = tasks.find(arguments.task, arguments.family)
-    plan = task.plan(arguments.optimizer)
-    given = {name: getattr(arguments, name, None) for name in plan.__slots__}
-    plan = replace(plan, **{k: v for k, v in given.items() if v is not None})
+    usual = "adam" if hasattr(task, "family") else "sgd"
+    optimizer = arguments.optimizer or found.get("optimizer") or usual
+
+    def change(plan: "Plan") -> "Plan":
+        given = {name: getattr(arguments, name, None) for name in plan.__slots__}
+        given = {k: v for k, v in given.items() if v is not None and k != "optimizer"}
+        return replace(plan, **{**found.get("plan", {}), **given})
+
+    more: dict[str, Any] = {}
+    if arguments.cv:
+        task, more = _compared(task, arguments.cv, optimizer, change)
+    plan = change(task.plan(optimizer))
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = arguments.run or run.RUNS / task.name / f"{now}-{plan.optimizer}"
     if arguments.trained:
@@ -86,8 +103,11 @@ def _train(arguments: argparse.Namespace) -> int:
         )
         return DONE
     print(f"reading and encoding the data of {task.name} ...", flush=True)
-    with epochs(f"{task.name}, {plan.optimizer}", plan.max_epochs) as report:
-        made = begin(task, plan, folder, rows=arguments.rows, report=report)
+    title = f"{task.name}, {getattr(task, 'family', plan.optimizer)}"
+    with epochs(title, plan.max_epochs) as report:
+        made = begin(
+            task, plan, folder, rows=arguments.rows, more=more, report=report
+        )  # fmt: skip
     record = made.read()
     best = record["best"]
     how = (
@@ -102,7 +122,29 @@ def _train(arguments: argparse.Namespace) -> int:
     )
     for path in (made.record, made.model, made.curve):
         print(f"  wrote {path}")
+    print(f"  next: hotseat evaluate {folder}")
     return DONE
+
+
+def _compared(
+    task: Any, folds: int, optimizer: str, change: Any
+) -> tuple[Any, dict[str, Any]]:
+    """Compare the families; return the task with the best, and how all stand."""
+    from hotseat_train import cross, standing
+
+    if not hasattr(task, "family"):
+        raise TrainError(f"{task.name} has one family of models: leave --cv out")
+    seed = change(task.plan(optimizer)).seed
+    found = cross.compare(
+        task, folds, seed, optimizer=optimizer, change=change,
+        report=lambda line: print(f"{task.name} {line}", flush=True),
+    )  # fmt: skip
+    print_table(standing.COLUMNS, map(standing.cells, found))
+    print(f"the lowest loss has {found[0].family}")
+    return (
+        replace(task, family=found[0].family),
+        {"families": [asdict(item) for item in found]},
+    )
 
 
 def _make(arguments: argparse.Namespace) -> int:

@@ -38,6 +38,7 @@ _ROOMS = (
         "train",
         {
             "train": "train a task on its data",
+            "optimizers": "show how the optimizers compare on one task",
             "quantize": "make a run's int8 variant",
             "optimize": "measure how each graph starts fastest, and keep that",
             "evaluate": "measure a run's variants on the test split",
@@ -45,6 +46,7 @@ _ROOMS = (
             "compare": "put candidates side by side, and say which one to take",
         },
     ),
+    ("training, searching", "search", {"search": "search for settings that fit best"}),
     (
         "the registry, looking",
         "ops",

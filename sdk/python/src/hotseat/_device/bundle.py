@@ -54,6 +54,8 @@ class Bundle:
     """A version as the service told of it."""
 
     told: Mapping[str, Any]
+    asked_as: str
+    """The name in the service's address; a route may have another than its model."""
     model: str
     version: int
     kind: str
@@ -66,7 +68,7 @@ class Bundle:
     """All that has to be here to run and check it."""
 
     @classmethod
-    def read(cls, told: Mapping[str, Any]) -> "Bundle":
+    def read(cls, told: Mapping[str, Any], asked_as: str) -> "Bundle":
         """Read what the service told; raises `TransportError`, `ConfigError`."""
         try:
             manifest = told["manifest"]
@@ -79,6 +81,7 @@ class Bundle:
             files = tuple(_file(name, manifest["files"][name]) for name in names)
             found = cls(
                 told,
+                asked_as,
                 str(manifest["model"]),
                 int(manifest["version"]),
                 manifest["kind"],

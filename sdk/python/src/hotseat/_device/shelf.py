@@ -41,7 +41,7 @@ class Shelf:
 
     def folder_of(self, bundle: Bundle) -> Path:
         """Return where a version's files lie."""
-        return self.root / bundle.model / str(bundle.version)
+        return self.root / bundle.asked_as / str(bundle.version)
 
     def have(self, bundle: Bundle, file: File) -> int:
         """Return how many of a file's bytes are here."""
@@ -94,10 +94,10 @@ class Shelf:
     def noted(self, reference: Reference) -> Bundle | None:
         """Return the version that was noted, if there is one."""
         try:
-            bundle = Bundle.read(json.loads(self._note(reference).read_text("utf-8")))
+            told = json.loads(self._note(reference).read_text("utf-8"))
+            return Bundle.read(told, reference.model)
         except (OSError, ValueError, TypeError, HotseatError):
             return None
-        return bundle if bundle.model == reference.model else None
 
     def _note(self, reference: Reference) -> Path:
         return self.root / reference.model / f"{reference.version}.json"

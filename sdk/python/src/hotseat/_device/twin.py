@@ -149,7 +149,7 @@ class Twins:
             before = self._twins.get(twin.reference)
             self._twins[twin.reference] = twin
         if before is not twin:
-            yield from _worked(partial(twin.shelf.sweep, twin.bundle.model))
+            yield from _worked(partial(twin.shelf.sweep, twin.reference.model))
 
     def _find(self, question: "Question") -> Twin | None:
         if question.verb != "predict" or question.model is None:
@@ -161,7 +161,7 @@ class Twins:
                 twin = next(
                     (
                         t for t in self._twins.values()
-                        if (t.bundle.model, str(t.bundle.version))
+                        if (t.reference.model, str(t.bundle.version))
                         == (question.model, wanted)
                     ),
                     None,
@@ -180,9 +180,7 @@ class Twins:
         end = self.core.clock() + seconds
         path = f"/v1/models/{part(reference.model)}/versions/{part(reference.version)}"
         told = yield from self.core.get(path, _left(self.core.clock, end))
-        bundle = Bundle.read(told)
-        if bundle.model != reference.model:
-            raise TransportError(f"{path} told of {bundle.name}")
+        bundle = Bundle.read(told, reference.model)
         if serving and serving.bundle.version == bundle.version:
             return serving
         if self._refused.get(reference) == bundle.version and serving:

@@ -1,0 +1,232 @@
+"""A game learned by playing it: the network, self-play, what comes along."""
+
+import json
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hotseat_registry import Reference
+from hotseat_serve.load import Loaded
+from hotseat_serve.models import Models
+from hotseat_serve.options import Options
+from hotseat_serve.policy import SEARCH_SECONDS
+from hotseat_serve.rules.game import two_plies
+from hotseat_serve.session import Session
+from hotseat_serve.settings import Settings
+from hotseat_serve.turn import Turn
+from hotseat_train import boardnet, play, selfplay, tasks
+from hotseat_train.maker import make
+from hotseat_train.publish import publish
+from hotseat_train.run import Run
+from hotseat_train.tasks import connect_four
+
+GAME = connect_four.GAME
+SMALL = play.Plan(
+    rounds=2, workers=1, games=4, positions=40, simulations=8, quick=4, batch_size=32
+)
+
+
+def small():
+    """A network that plays at once."""
+    torch.manual_seed(0)
+    return boardnet.BoardNet(GAME.shape, 7, channels=8, blocks=1)
+
+
+def learn(plan, folder, module=None, name="connect-four"):
+    """Train a small network; return its rounds without the time that they took."""
+    rounds = selfplay.learn(
+        name, module or small(), connect_four._export, connect_four.mirrored, plan,
+        folder,
+    )  # fmt: skip
+    return [replace(item, seconds=0, cpu_seconds=0) for item in rounds]
+
+
+def test_the_board_network_answers_as_its_module(tmp_path):
+    """Logits, values and legality are the same in the graph and in torch."""
+    module = small().eval()
+    for layer in module.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):  # as after some training
+            layer.running_mean.uniform_(-1, 1), layer.running_var.uniform_(0.5, 2)
+    path = tmp_path / "net.onnx"
+    boardnet.export(module, path)
+    random = np.random.default_rng(0)
+    boards = [GAME.read(connect_four._somewhere(random)) for _ in range(20)]
+    planes = np.stack([GAME.encode(state) for state in boards])
+    outputs = Session(path).run({"board": planes})
+    with torch.no_grad():
+        logits, values = module(torch.from_numpy(planes))
+    full = planes[:, :, 0].sum(1) > 0
+    wanted = torch.softmax(logits.masked_fill(torch.from_numpy(full), -1e9), 1).numpy()
+    np.testing.assert_allclose(outputs["policy"], wanted, atol=1e-5)
+    np.testing.assert_allclose(outputs["value"], values.numpy(), atol=1e-5)
+    assert full.any()
+    assert (outputs["policy"][full] == 0).all()
+
+
+def test_threats_are_the_cells_that_would_make_a_line():
+    """Each cell of the planes of threats wins, were its player's stone there."""
+    random = np.random.default_rng(0)
+    for state in [GAME.read(connect_four._somewhere(random)) for _ in range(40)]:
+        planes = GAME.encode(state)
+        seen = small()._seen(torch.from_numpy(planes[None])).numpy()[0]
+        np.testing.assert_array_equal(seen[:2], planes)
+        assert (seen[4] == (planes.sum() % 2 == 0)).all()
+        for side, row, column in np.ndindex(2, 6, 7):
+            stones = np.pad(planes[side], 3)
+            stones[row + 3, column + 3] = 1
+            lines = (
+                [
+                    stones[row + 3 + i * down, column + 3 + i * right]
+                    for i in range(a, a + 4)
+                ]
+                for down, right in ((1, 0), (0, 1), (1, 1), (1, -1))
+                for a in range(-3, 1)
+            )
+            wins = planes[:, row, column].sum() == 0 and any(map(all, lines))
+            assert seen[2 + side, row, column] == wins
+
+
+def test_one_seed_gives_the_same_training(tmp_path):
+    """Games, losses and weights are the same twice, and others with another seed."""
+    modules = [small(), small()]
+    first, second = (
+        learn(SMALL, tmp_path / str(number), module)
+        for number, module in enumerate(modules)
+    )
+    assert first == second
+    for one, other in zip(*(m.state_dict().values() for m in modules), strict=True):
+        assert torch.equal(one, other)
+    assert learn(replace(SMALL, rounds=1, seed=1), tmp_path / "other") != first[:1]
+
+
+def test_self_play_goes_on_where_it_was(tmp_path):
+    """Interrupted after a round it ends as if it had not been; another plan begins."""
+    whole, again = small(), small()
+    straight = learn(SMALL, tmp_path / "whole", whole)
+    learn(replace(SMALL, rounds=1), tmp_path / "parts")
+    resumed = learn(SMALL, tmp_path / "parts", again)
+    assert resumed == straight
+    for one, other in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert len(learn(replace(SMALL, rounds=1, games=3), tmp_path / "parts")) == 1
+
+
+def test_what_is_learned_from_self_play_is_sound():
+    """Policies are legal, or none; what is certain is what exact play says."""
+    random = np.random.default_rng(0)
+
+    def blind(planes):
+        return np.full((len(planes), 7), 1 / 7, np.float32), np.zeros(len(planes))
+
+    plan = replace(SMALL, positions=300, simulations=64, quick=16)
+    played = play.play(GAME, blind, plan, random)
+    assert len(played) >= 300
+    assert played.seconds > 0
+    assert np.abs(played.values).max() <= 1
+    full = played.planes[:, :, 0].sum(1) > 0
+    assert (played.policies[full] == 0).all()
+    sums = played.policies.sum(1)
+    assert set(np.round(sums, 4)) == {0.0, 1.0}
+    seen = small()._seen(torch.from_numpy(played.planes).float()).numpy()
+    wins = seen[:, 2].astype(bool)
+    below = np.ones_like(wins)
+    below[:, :-1] = played.planes[:, :, 1:].sum(1) > 0
+    now = (wins & below).any((1, 2))
+    assert now.any()
+    assert (played.values[now] == 1).all()
+
+
+def test_a_game_that_knows_no_glance_of_its_own_plays_as_well():
+    """The rules that any studio writes are enough: two plies are tried out."""
+
+    class Plain(type(GAME)):
+        def glance(self, state):
+            return two_plies(self, state)
+
+    random = np.random.default_rng(0)
+
+    def blind(planes):
+        return np.full((len(planes), 7), 1 / 7, np.float32), np.zeros(len(planes))
+
+    played = play.play(Plain(), blind, SMALL, random)
+    assert len(played) >= SMALL.positions
+
+
+def test_a_mirror_shows_the_same_game():
+    """Mirrored twice is what it was; a mirrored policy fits the mirrored board."""
+    random = np.random.default_rng(0)
+    played = play.Played(
+        random.integers(0, 2, (3, *GAME.shape)).astype(np.int8),
+        random.dirichlet([1] * 7, 3).astype(np.float32),
+        random.normal(size=3).astype(np.float32),
+    )
+    twice = connect_four.mirrored(connect_four.mirrored(played))
+    np.testing.assert_array_equal(twice.planes, played.planes)
+    once = connect_four.mirrored(played)
+    np.testing.assert_array_equal(once.policies[:, 0], played.policies[:, 6])
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """The graph that comes along, as the service has it."""
+    from hotseat_registry import Manifest, Variant
+    from hotseat_train.maker import TRAINED
+
+    task = connect_four.TASK
+    manifest = Manifest(
+        model=task.name,
+        kind=task.kind,
+        signature=task.signature(),
+        variants=(Variant("fp32", "model.onnx"),),
+        default_variant="fp32",
+    )
+    return Loaded(manifest, "fp32", Session(TRAINED / task.name / "model.onnx"))
+
+
+@pytest.mark.parametrize("level", ["hard", "expert", "best"])
+def test_strong_levels_take_a_win_and_block_one(loaded, level):
+    """What two plies show is played."""
+    options = Options(level=level)
+    win, block = [[0] * 7 for _ in range(6)], [[0] * 7 for _ in range(6)]
+    win[5] = [1, 1, 1, 0, 2, 2, 0]
+    win[4] = [2, 0, 0, 0, 0, 0, 0]
+    block[5] = [1, 1, 1, 0, 2, 2, 0]
+    assert loaded.predict([win], options=options)[0]["action"] == "3"
+    assert loaded.predict([block], options=options)[0]["action"] == "3"
+
+
+def test_many_boards_share_one_requests_time(loaded):
+    """Twenty searches take no longer than one may."""
+    random = np.random.default_rng(0)
+    boards = [connect_four._somewhere(random) for _ in range(20)]
+    turn = Turn(clock=time.process_time_ns)
+    answers = loaded.predict(boards, options=Options(level="best"), turn=turn)
+    assert len(answers) == 20
+    assert time.process_time_ns() - turn.started < 2e9 * SEARCH_SECONDS
+
+
+def test_a_search_ends_before_its_caller_gives_up(loaded):
+    """Of a deadline that is nearer than the search's own time, half is searched."""
+    empty = [[0] * 7 for _ in range(6)]
+    now = time.process_time_ns()
+    turn = Turn(clock=time.process_time_ns, until=now + 20_000_000)
+    (answer,) = loaded.predict([empty], options=Options(level="best"), turn=turn)
+    assert answer["action"] == "3"
+    assert not turn.late
+
+
+def test_connect_four_is_published_with_its_evidence(tmp_path, registry):
+    """Made from the graph that came along, it goes through publish and the service."""
+    task, _ = tasks.maker("connect-four")
+    run = Run(tmp_path / "run")
+    manifest = make(task, run, minutes=0, trained=True)
+    assert manifest.variants[0].metrics["won_against_chance_hard"] >= 0.98
+    assert json.loads(run.record.read_text())["task"] == "connect-four"
+    publish(run, registry, by="ada")
+    settings = Settings(cache=str(tmp_path / "cache"))
+    loaded = Models(registry, settings).get(Reference("connect-four", version=1))
+    empty = [[0] * 7 for _ in range(6)]
+    assert loaded.predict([{"board": empty}])[0]["action"] == "3"

@@ -1,0 +1,181 @@
+"""Generators learned from levels: the step graphs, Sokoban, maps by columns."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from hotseat_registry import Manifest, Reference, Variant
+from hotseat_serve.load import Loaded
+from hotseat_serve.models import Models
+from hotseat_serve.options import Options
+from hotseat_serve.rules import platformer, sokoban
+from hotseat_serve.session import Session
+from hotseat_serve.settings import Settings
+from hotseat_train import stepwise, tasks
+from hotseat_train.maker import TRAINED, make
+from hotseat_train.publish import publish
+from hotseat_train.run import Run
+from hotseat_train.tasks import mario_levels, sokoban_levels
+
+needs_data = pytest.mark.skipif(
+    "HOTSEAT_DATA" not in os.environ,
+    reason="no copy of the data sets: set HOTSEAT_DATA",
+)
+NETS = {
+    "rows": stepwise.StepNet((3, 4), tiles=5, wishes=2, hidden=16),
+    "columns": stepwise.LagNet((3, 4), tiles=5, wishes=2, lags=6, hidden=16),
+}
+
+
+@pytest.mark.parametrize("by", NETS)
+def test_the_step_graph_answers_as_its_module(by, tmp_path):
+    """Any number of filled cells gives the same logits in the graph and in torch."""
+    net = NETS[by].eval()
+    net.export(tmp_path / "step.onnx")
+    random = np.random.default_rng(0)
+    whole = random.integers(0, 5, (13, 3, 4))
+    cells = np.minimum(np.arange(13), 11)
+    grids, _ = stepwise.cut(whole, cells, by)
+    if by == "rows":  # a full grid is asked for nothing, and still answers
+        grids[-1] = whole[-1]
+    wish = random.normal(size=(13, 2)).astype(np.float32)
+    outputs = Session(tmp_path / "step.onnx").run({"grid": grids, "wish": wish})
+    with torch.no_grad():
+        wanted = net(torch.from_numpy(grids), torch.from_numpy(wish)).numpy()
+    np.testing.assert_allclose(outputs["logits"], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("by", ["rows", "columns"])
+def test_an_item_is_cut_where_the_service_would_fill_it(by):
+    """Cells before the cut are seen, in the order of filling; the next one is told."""
+    whole = np.arange(12).reshape(1, 3, 4)
+    order = whole[0].reshape(-1) if by == "rows" else whole[0].T.reshape(-1)
+    for cell in range(12):
+        seen, target = stepwise.cut(whole, np.array([cell]), by)
+        assert set(seen[seen >= 0]) == set(order[:cell])
+        assert (seen[seen >= 0] == whole[seen >= 0]).all()
+        assert target.tolist() == [order[cell]]
+
+
+def striped(count, random):
+    """Batches of grids in which each column is of one tile, 0 or 1 by turns."""
+    first = random.integers(2, size=(count, 1, 1))
+    whole = np.broadcast_to((first + np.arange(4)) % 2, (count, 3, 4))
+    seen, target = stepwise.cut(whole, random.integers(3, 12, count), "columns")
+    return seen, np.zeros((count, 2), np.float32), target
+
+
+def test_a_step_model_learns_and_one_seed_learns_the_same():
+    """The held-out loss falls to nearly none; the same seed gives the same weights."""
+    held = striped(200, np.random.default_rng(1))
+    nets, curves = [], []
+    for _ in range(2):
+        torch.manual_seed(0)
+        nets.append(
+            stepwise.LagNet((3, 4), tiles=2, wishes=2, lags=4, hidden=16, blanked=0)
+        )
+        plan = stepwise.Plan(steps=150, batch_size=64, learning_rate=0.01)
+        curve = stepwise.learn(nets[-1], striped, held, plan, lambda _line: None)
+        curves.append([loss for _, loss in curve])
+    assert curves[0] == curves[1]
+    assert curves[0][-1] < 0.05
+    for one, other in zip(*(net.parameters() for net in nets), strict=True):
+        assert torch.equal(one, other)
+
+
+@needs_data
+def test_levels_with_fewer_boxes_can_still_be_solved():
+    """What is learned from is solvable, whatever was taken away."""
+    levels = list(sokoban_levels.texts())[:12]
+    boxes = []
+    for rows in levels:
+        for cells, count, hard in sokoban_levels._solved(rows):
+            text = ["".join(sokoban_levels.ALPHABET[c] for c in row) for row in cells]
+            level = sokoban.read(text)
+            assert len(level.boxes) == count
+            assert sokoban.solve(level, positions=200_000) is not None
+            assert hard >= 0
+            boxes.append(count)
+    assert set(boxes) > {4}
+
+
+def test_a_turned_copy_is_a_copy():
+    """Turned, mirrored or with other boxes, a level's walls are known again."""
+    random = np.random.default_rng(0)
+    cells = random.choice(list("# .$@"), (10, 10))
+    known = sokoban_levels._walls("".join(cells.reshape(-1)))
+    for view in (np.rot90(cells), cells.T, cells[::-1], np.rot90(cells, 3).T):
+        other = "".join(view.reshape(-1)).replace("$", " ")
+        assert known in sokoban_levels._views(sokoban_levels._walls(other))
+    cells[0, 0] = " " if cells[0, 0] == "#" else "#"
+    other = sokoban_levels._walls("".join(cells.reshape(-1)))
+    assert known not in sokoban_levels._views(other)
+
+
+@pytest.mark.parametrize("name", ["connect-four", "sokoban-levels"])
+def test_the_graphs_that_come_along_serve(name):
+    """They answer what they are asked, and the same again."""
+    task, _ = tasks.maker(name)
+    loaded = _served(task, TRAINED / name / "model.onnx")
+    for given, options in task.golden():
+        (answer,) = loaded.predict([given], options=Options(**options))
+        assert answer.get("action") or answer["item"]
+        again = loaded.predict([given], options=Options(**options))[0]
+        assert again == answer
+
+
+def test_sokoban_levels_keep_their_wish():
+    """The boxes are as many as wished, and harder wishes get harder levels."""
+    loaded = _served(sokoban_levels.TASK, TRAINED / "sokoban-levels/model.onnx")
+    found = {1: [], 8: []}
+    for hard, measured in found.items():
+        for seed in range(6):
+            wish = {"boxes": 3, "difficulty": hard}
+            (answer,) = loaded.predict([wish], options=Options(seed=seed))
+            level = sokoban.read(answer["item"])
+            assert len(level.boxes) == answer["boxes"] == 3
+            assert sokoban.solve(level) is not None
+            measured.append(answer["difficulty"])
+    assert np.mean(found[8]) > np.mean(found[1]) + 3
+
+
+@needs_data
+def test_maps_are_learned_published_and_served(tmp_path, registry):
+    """A small run of the same pipeline; every piece that comes back can be walked."""
+    task, _ = tasks.maker("mario-levels")
+    run = Run(tmp_path / "run")
+    manifest = make(task, run, minutes=0.2)
+    metrics = manifest.variants[0].metrics
+    assert metrics["playable_of_returned"] == 1.0
+    assert metrics["returned"] > 0.9
+    assert metrics["new"] == 1.0
+    assert metrics["gaps_follow_wish"] > 0.5
+    publish(run, registry, by="ada")
+    settings = Settings(cache=str(tmp_path / "cache"))
+    loaded = Models(registry, settings).get(Reference("mario-levels", version=1))
+    wish = {"enemies": 3, "gaps": 2}
+    (answer,) = loaded.predict([wish], options=Options(seed=5))
+    assert platformer.check(answer["item"], {}, lambda: False) is not None
+    assert answer["enemies"] == "".join(answer["item"]).count("E")
+
+
+@needs_data
+def test_no_map_of_others_is_in_the_package():
+    """What comes along was not learned from them, and holds no passage of them."""
+    assert not (TRAINED / "mario-levels").exists()
+    maps = mario_levels.texts()
+    assert mario_levels.longest(maps["1-1"], [maps["1-1"]]) == len(maps["1-1"][0])
+    assert mario_levels.longest(("XX", "--"), [("-XX-", "----")]) == 2
+
+
+def _served(task, graph):
+    manifest = Manifest(
+        model=task.name,
+        kind=task.kind,
+        signature=task.signature(),
+        variants=(Variant("fp32", "model.onnx"),),
+        default_variant="fp32",
+    )
+    return Loaded(manifest, "fp32", Session(graph))

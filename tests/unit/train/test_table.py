@@ -1,0 +1,201 @@
+"""A studio's own table: what is told of its columns, and what is refused and how."""
+
+import json
+
+import pytest
+
+from hotseat_registry import Reference
+from hotseat_serve.explain import explain
+from hotseat_serve.models import Models
+from hotseat_serve.problems import Problem
+from hotseat_serve.settings import Settings
+from hotseat_train import columns, tasks
+from hotseat_train.errors import DatasetError
+from hotseat_train.evaluate import evaluate
+from hotseat_train.publish import publish
+from hotseat_train.tasks.table import OwnTable, slug
+from hotseat_train.testing import own_table as table
+from hotseat_train.testing import players as rows
+from hotseat_train.train import train
+
+
+def changed(name, values, made=None):
+    """Return rows with another column, row by row."""
+    made = made or rows()
+    return [{**row, name: values(at, row)} for at, row in enumerate(made)]
+
+
+def test_the_signature_is_written_from_the_data(tmp_path):
+    """Types, defaults and least values of each column; ids and dates are left out."""
+    made = changed("joined", lambda at, _row: f"2026-01-{at % 28 + 1:02d}")
+    task, notes = table(tmp_path, made)
+    signature = task.signature(task.dataset())
+    fields = {f.name: f for item in signature.inputs for f in item.fields}
+    assert set(fields) == {"hours", "level", "country", "vip"}
+    assert fields["hours"].default is None  # training saw it missing
+    assert 20 < fields["level"].default < 40
+    assert (fields["vip"].minimum, fields["vip"].maximum) == (0, 1)
+    assert (fields["country"].type, fields["country"].default) == ("category", "")
+    assert signature.non_finite
+    assert signature.labels == ("no", "yes")
+    assert any("'joined' is left out: it holds dates" in note for note in notes)
+    assert any("'player_id' is left out" in note and "id" in note for note in notes)
+
+
+@pytest.mark.parametrize("family", ["trees", "svm-linear", "mlp"])
+def test_all_families_are_served_by_one_function(family, tmp_path, registry):
+    """Trees, an SVM and a network go one way, and answer gaps and strangers."""
+    task, _ = table(tmp_path, rows(), family=family)
+    run = train(task, task.plan("adam"), tmp_path / "run")
+    manifest = evaluate(run)
+    metrics = manifest.variants[0].metrics
+    assert metrics["roc_auc"] > 0.75
+    assert 0 <= metrics["calibration_error"] < 0.5
+    assert set(metrics["spoiled"]) == {"gaps", "noise", "strangers"}
+    assert "| hours | number | told apart | 0 |" in manifest.card
+    assert "; ROC AUC 0." in manifest.card
+    assert str(tmp_path) not in json.dumps(manifest.to_json())
+    publish(run, registry, by="ada")
+    settings = Settings(cache=str(tmp_path / "cache"))
+    loaded = Models(registry, settings).get(Reference("players", version=1))
+    asked = [
+        {"hours": 1, "level": 9, "country": "de", "vip": True},
+        {"hours": 60, "level": 9, "country": "de", "vip": True},
+        {"hours": None, "country": "atlantis"},
+        {},
+    ]
+    leaving = [answer["scores"]["yes"] for answer in loaded.predict(asked)]
+    assert leaving[0] > leaving[1]
+    assert all(0 <= chance <= 1 for chance in leaving)
+    with pytest.raises(Problem, match="has to be a number"):
+        loaded.predict([{"hours": "many"}])
+    parts = explain(manifest.signature, asked[0], loaded.predict)["parts"]
+    assert {part["part"] for part in parts} == {"hours", "level", "country", "vip"}
+
+
+def test_a_run_knows_its_table_again_and_that_it_changed(tmp_path):
+    """The family and settings come back; another file is not taken for the same."""
+    task, _ = table(tmp_path, rows(), family="svm-linear", settings={"C": 0.5})
+    run = train(task, task.plan("adam"), tmp_path / "run")
+    again = tasks.of(run.read())
+    assert (again.family, again.settings) == ("svm-linear", {"C": 0.5})
+    assert again.dataset().test == task.dataset().test
+    task.path.write_text(task.path.read_text() + "999,1,1,de,true,no\n")
+    with pytest.raises(DatasetError, match="has changed since it was trained on"):
+        tasks.of(run.read()).dataset()
+
+
+def test_rows_of_one_player_stay_on_one_side(tmp_path):
+    """With --id, no player is both learned from and tested."""
+    made = changed("player_id", lambda at, _row: f"p{at % 90}")
+    task, _ = table(tmp_path, made, id="player_id")
+    dataset = task.dataset()
+    sides = [set(s.keys) for s in (dataset.train, dataset.validation, dataset.test)]
+    assert not sides[0] & sides[1]
+    assert not (sides[0] | sides[1]) & sides[2]
+    assert "player_id" not in dataset.train.inputs[0]
+
+
+CASES = {
+    "a target that is not there": (
+        lambda: [{k: v for k, v in r.items() if k != "churned"} for r in rows()],
+        r"no column 'churned'.*It has: player_id",
+    ),
+    "a target that never changes": (
+        lambda: changed("churned", lambda *_: "no"), "is 'no' in every row"),
+    "a target of a thousand": (
+        lambda: changed("churned", lambda at, _row: f"v{at % 1000}", rows(2000)),
+        "1000 different values, and at most 50",
+    ),
+    "a label that is rare": (
+        lambda: changed("churned", lambda at, row: "maybe" if at < 3
+                        else row["churned"]), "'maybe' stands on 3 of 300 rows"),
+    "a column without a value": (
+        lambda: changed("guild", lambda *_: "NA"), "'guild' has no value at all"),
+    "mixed types": (
+        lambda: changed("level", lambda at, row: "high" if at == 6 else row["level"]),
+        r"'level' is of mixed types: 299 of 300.*row 8 holds 'high'",
+    ),
+    "ten rows": (lambda: rows(10), "10 rows are too few"),
+    "nothing to learn from": (
+        lambda: [{"player_id": r["player_id"], "churned": r["churned"]}
+                 for r in rows()], "no column is left to tell 'churned' from"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_table_that_cannot_be_learned_from_is_refused(case, tmp_path):
+    """The error names the column, the count or the row that is wrong."""
+    make, said = CASES[case]
+    task, _ = table(tmp_path, make())
+    with pytest.raises(DatasetError, match=said):
+        task.dataset()
+
+
+FILES = {
+    "empty": (b"", "is empty"),
+    "twice": (b"a,b,a\n1,2,3\n", "names 'a' more than once"),
+    "nameless": (b"a,,c\n1,2,3\n", "column 2 has no name"),
+    "ragged": (b"a,b\n1,2\n1\n", "row 3: 1 values, and the header names 2"),
+    "latin": ("a,b\n1,né\n".encode("cp1252"), r"line 2: byte 0xE9 is no UTF-8.*iconv"),
+    "utf-16": ("a,b\n1,2\n".encode("utf-16"), "iconv -f UTF-16"),
+    "open quote": (b'a,b\n1,"2\n', "line 2: unexpected end of data"),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_a_file_that_is_no_table_is_refused(case, tmp_path):
+    """The error names the line, and the way out."""
+    data, said = FILES[case]
+    path = tmp_path / "x.csv"
+    path.write_bytes(data)
+    with pytest.raises(DatasetError, match=said):
+        columns.read(path)
+
+
+def test_a_file_that_is_away_or_no_parquet_is_refused(tmp_path):
+    """Both are named."""
+    with pytest.raises(DatasetError, match="no such file"):
+        columns.read(tmp_path / "away.csv")
+    (tmp_path / "x.parquet").write_bytes(b"PAR?")
+    with pytest.raises(DatasetError, match="no Parquet file"):
+        columns.read(tmp_path / "x.parquet")
+
+
+def test_a_column_that_knows_the_answer_is_warned_of(tmp_path):
+    """One that alone tells the target is named; it is kept, for it may be honest."""
+    made = changed("refunds", lambda _at, row: 3 if row["churned"] == "yes" else 0)
+    task, notes = table(tmp_path, made)
+    assert "refunds" in task.dataset().train.inputs[0]
+    assert any("'refunds' alone tells churned" in note for note in notes)
+
+
+def test_what_is_said_of_a_column_is_taken(tmp_path):
+    """A type that is said overrides what was told; what cannot be said is refused."""
+    said = ("level=category", "vip=out", "player_id=number")
+    task, _ = table(tmp_path, rows(), said=said)
+    row = task.dataset().train.inputs[0]
+    assert isinstance(row["level"], str)
+    assert "vip" not in row
+    assert isinstance(row["player_id"], float)
+    for wrong, why in (("level=word", "NAME=TYPE"), ("lvl=out", "no column 'lvl'")):
+        task, _ = table(tmp_path, rows(), said=(wrong,))
+        with pytest.raises(DatasetError, match=why):
+            task.dataset()
+
+
+def test_parquet_and_csv_say_the_same(tmp_path):
+    """The same rows are the same data in both."""
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    made = [{**r, "hours": r["hours"] or None, "vip": r["vip"] == "true"}
+            for r in rows()]  # fmt: skip
+    parquet.write_table(pa.Table.from_pylist(made), tmp_path / "players.parquet")
+    csv, _ = table(tmp_path, rows())
+    other = OwnTable(path=tmp_path / "players.parquet", target="churned", name="x")
+    assert len(csv.dataset().train) + len(csv.dataset().test) > 200
+    assert csv.signature(csv.dataset()).labels == other.dataset().labels
+    names = [f.name for i in other.signature(other.dataset()).inputs for f in i.fields]
+    assert set(names) == {"hours", "level", "country", "vip"}
+    assert slug(tmp_path / "My Players 2026.csv") == "my-players-2026"

@@ -1,0 +1,85 @@
+"""Whether a probability means what it says, and the curves that a report draws.
+
+Expected calibration error: rows are sorted by their probability and cut into ten parts
+of equal size; it is the mean distance, over the rows, between what a part was promised
+and what came true (Naeini et al. 2015, with parts of equal size as in Nixon et al.
+2019). With two labels it is the last one's probability that is judged, with more the
+probability of the label that was said.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
+
+Array = np.ndarray[Any, Any]
+Answers = Sequence[Mapping[str, Any]]
+_PARTS = 10
+_POINTS = 80
+"""Of a curve: more than a picture shows."""
+
+
+def judged(answers: Answers, true: Sequence[str], labels: Sequence[str]) -> tuple[
+    Array, Array
+]:  # fmt: skip
+    """Return [rows] the probabilities that are judged, and whether each came true."""
+    if len(labels) == 2:
+        chances = [answer["scores"][labels[-1]] for answer in answers]
+        return np.array(chances), np.array([label == labels[-1] for label in true])
+    chances = [answer["scores"][answer["label"]] for answer in answers]
+    right = [a["label"] == label for a, label in zip(answers, true, strict=True)]
+    return np.array(chances), np.array(right)
+
+
+def bins(chances: Array, truth: Array) -> list[dict[str, Any]]:
+    """Return parts of equal size: what was promised, what came true, how many rows."""
+    order = np.argsort(chances, kind="stable")
+    return [
+        {
+            "said": round(float(chances[rows].mean()), 4),
+            "came": round(float(truth[rows].mean()), 4),
+            "rows": len(rows),
+        }
+        for rows in np.array_split(order, min(_PARTS, len(order)))
+    ]
+
+
+def error(parts: Sequence[Mapping[str, Any]]) -> float:
+    """Return the expected calibration error of such parts."""
+    total = sum(part["rows"] for part in parts)
+    off = sum(part["rows"] * abs(part["said"] - part["came"]) for part in parts)
+    return float(off / total)
+
+
+def measure(
+    answers: Answers, true: Sequence[str], labels: Sequence[str]
+) -> dict[str, Any]:
+    """Return ``calibration_error``."""
+    return {"calibration_error": round(error(bins(*judged(answers, true, labels))), 4)}
+
+
+def curves(
+    answers: Answers, true: Sequence[str], labels: Sequence[str]
+) -> dict[str, Any]:
+    """Return what a report draws: confusion, reliability, and with two labels ROC and
+    precision over recall, each as lists of numbers.
+    """  # noqa: D205
+    said = [answer["label"] for answer in answers]
+    chances, truth = judged(answers, true, labels)
+    found: dict[str, Any] = {
+        "confusion": confusion_matrix(true, said, labels=list(labels)).tolist(),
+        "reliability": bins(chances, truth),
+    }
+    if len(labels) == 2 and 0 < truth.sum() < len(truth):
+        false, hit, _ = roc_curve(truth, chances)
+        precision, recall, _ = precision_recall_curve(truth, chances)
+        found["roc"] = _thinned(false, hit)
+        found["precision_recall"] = _thinned(recall[::-1], precision[::-1])
+    return found
+
+
+def _thinned(x: Array, y: Array) -> list[list[float]]:
+    rows = np.unique(np.linspace(0, len(x) - 1, _POINTS).astype(int))
+    points = zip(x[rows].tolist(), y[rows].tolist(), strict=True)
+    return [[round(a, 4), round(b, 4)] for a, b in points]

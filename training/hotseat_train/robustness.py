@@ -1,0 +1,49 @@
+"""How a table's model bears what games really send: gaps, and numbers that are off.
+
+The rows of the test split are spoiled with a seed of its own and asked again, through
+the serving code as ever.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hotseat_registry import Signature
+
+Rows = Sequence[Mapping[str, Any]]
+_GONE, _OFF = 0.2, 0.2
+
+
+def spoiled(signature: Signature, rows: Rows) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows spoiled in each way; nothing where the model eats no features.
+
+    ``gaps``: each field that may be missing is so in a fifth of the rows. ``noise``:
+    each number is off by a normal fifth of itself, within its limits. ``strangers``:
+    each category is one that nobody ever saw.
+    """
+    fields = [f for item in signature.inputs for f in item.fields or ()]
+    if not fields:
+        return {}
+    gaps = bool(signature.non_finite)
+    may = [f for f in fields if f.default is not None or
+           (gaps and f.type == "number")]  # fmt: skip
+    chance = random.Random(0)  # noqa: S311 (to be the same every time)
+    found: dict[str, list[dict[str, Any]]] = {"gaps": [], "noise": []}
+    words = [field.name for field in fields if field.type == "category"]
+    if words and all(f.categories is None for f in fields if f.type == "category"):
+        found["strangers"] = [{**row, **dict.fromkeys(words, "\u2014")} for row in rows]
+    for row in rows:
+        gone = [field.name for field in may if chance.random() < _GONE]
+        found["gaps"].append({k: v for k, v in row.items() if k not in gone})
+        off = dict(row)
+        for field in fields:
+            value = row.get(field.name)
+            whole = field.maximum == 1 and field.minimum == 0
+            if field.type == "category" or value is None or whole:
+                continue
+            moved = value * (1 + chance.gauss(0, _OFF))
+            low = -1e30 if field.minimum is None else field.minimum
+            high = 1e30 if field.maximum is None else field.maximum
+            off[field.name] = min(max(moved, low), high)
+        found["noise"].append(off)
+    return found

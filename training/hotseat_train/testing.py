@@ -1,0 +1,41 @@
+"""Made-up players in a table, to try the training of one's own tables with."""
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hotseat_train.tasks.table import OwnTable
+
+
+def players(count: int = 300, seed: int = 0) -> list[dict[str, Any]]:
+    """Return players who leave when they play little; some hours are missing."""
+    chance = random.Random(seed)  # noqa: S311 (to be the same every time)
+    made = []
+    for number in range(count):
+        hours = round(chance.expovariate(0.1), 2)
+        made.append(
+            {
+                "player_id": number + 5,
+                "hours": "" if chance.random() < 0.1 else hours,
+                "level": chance.randint(1, 60),
+                "country": chance.choice(["de", "fr", "cn", ""]),
+                "vip": chance.choice(["true", "false"]),
+                "churned": "yes" if hours + chance.gauss(0, 3) < 7 else "no",
+            }
+        )
+    return made
+
+
+def own_table(
+    folder: Path, made: Sequence[Mapping[str, Any]], **more: Any
+) -> tuple[OwnTable, list[str]]:
+    """Write rows as CSV into a folder; return the task, and what it will say."""
+    path = folder / "players.csv"
+    lines = [",".join(made[0]), *(",".join(map(str, row.values())) for row in made)]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    notes: list[str] = []
+    task = OwnTable(
+        path=path, target="churned", name="players", warn=notes.append, **more
+    )
+    return task, notes

@@ -1,0 +1,161 @@
+"""Fewer trees, and shorter ones, against quality: variants of a graph that holds trees.
+
+Boosted trees are added up, the first ones saying most, so a graph's first trees are a
+model of their own. Pruning cuts from the leaves (weakest link, Breiman et al. 1984):
+two leaves that answer nearly alike become one with the mean of their answers, the most
+alike first, until the wanted share of the leaves is gone. Both are done on the graph.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import helper
+
+from hotseat_train.errors import RunError
+from hotseat_train.run import Run
+
+FEWER = (100, 50, 20)
+"""Trees of a label that the variants keep."""
+PRUNED = 0.5
+"""Share of the leaves that pruning takes."""
+_KIND = "TreeEnsembleClassifier"
+
+
+@dataclass(slots=True)
+class _Node:
+    """A place in a tree: a question, or a leaf."""
+
+    attributes: dict[str, Any]
+    yes: int
+    no: int
+    leaf: bool
+    weights: dict[int, float]
+    """What a leaf adds, by label."""
+
+
+Tree = dict[int, _Node]
+
+
+def shrink(
+    source: Run, fewer: Sequence[int] = FEWER, share: float = PRUNED
+) -> dict[str, Path]:
+    """Write variants of a run's trees and return their graphs by name.
+
+    ``trees-50`` has the first fifty trees of each label, ``trees-pruned`` all of them
+    with that share of the leaves less. Raises `RunError` where there are no trees.
+    """
+    path = source.needs(source.model, "train")
+    model = onnx.load(path)
+    if not has_trees(model):
+        raise RunError(f"{path} holds no trees: hotseat quantize has other methods")
+    trees = _trees(_ensemble(model))
+    labels = max(1, len({label for tree in trees.values() for node in tree.values()
+                         for label in node.weights}))  # fmt: skip
+    made = {}
+    for count in fewer:
+        kept = {at: tree for at, tree in trees.items() if at < count * labels}
+        if len(kept) < len(trees):
+            name = f"trees-{count}"
+            made[name] = _write(model, kept, source.graph(name))
+    name = "trees-pruned"
+    made[name] = _write(model, _pruned(trees, share), source.graph(name))
+    return made
+
+
+def has_trees(model: onnx.ModelProto) -> bool:
+    """Whether a graph holds trees."""
+    return any(node.op_type == _KIND for node in model.graph.node)
+
+
+def _ensemble(model: onnx.ModelProto) -> onnx.NodeProto:
+    found: onnx.NodeProto
+    (found,) = [node for node in model.graph.node if node.op_type == _KIND]
+    return found
+
+
+def _trees(node: onnx.NodeProto) -> dict[int, Tree]:
+    given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    names = [name for name in given if name.startswith("nodes_")]
+    trees: dict[int, Tree] = {}
+    for at, (tree, number) in enumerate(
+        zip(given["nodes_treeids"], given["nodes_nodeids"], strict=True)
+    ):
+        own = {name: given[name][at] for name in names if len(given[name])}
+        leaf = own["nodes_modes"] == b"LEAF"
+        trees.setdefault(tree, {})[number] = _Node(
+            own, own["nodes_truenodeids"], own["nodes_falsenodeids"], leaf, {}
+        )
+    for tree, number, label, weight in zip(
+        given["class_treeids"], given["class_nodeids"], given["class_ids"],
+        given["class_weights"], strict=True,
+    ):  # fmt: skip
+        trees[tree][number].weights[label] = weight
+    return trees
+
+
+def _pruned(trees: dict[int, Tree], share: float) -> dict[int, Tree]:
+    """Join leaves, the most alike of all trees first.
+
+    How many training rows met a leaf is not in the graph: leaves count alike.
+    """
+    leaves = sum(node.leaf for tree in trees.values() for node in tree.values())
+    left, goal = leaves, max(len(trees), round((1 - share) * leaves))
+    found = {at: dict(tree) for at, tree in trees.items()}
+    while left > goal:
+        twigs = sorted(
+            (abs(_answer(tree[node.yes]) - _answer(tree[node.no])), at, number)
+            for at, tree in found.items()
+            for number, node in tree.items()
+            if not node.leaf and tree[node.yes].leaf and tree[node.no].leaf
+        )
+        if not twigs:
+            break
+        for _, at, number in twigs[: max(1, min(left - goal, len(twigs) // 4))]:
+            tree = found[at]
+            node = tree[number]
+            one, two = tree.pop(node.yes), tree.pop(node.no)
+            weights = {
+                label: (one.weights.get(label, 0.0) + two.weights.get(label, 0.0)) / 2
+                for label in one.weights | two.weights
+            }
+            own = {**one.attributes, "nodes_nodeids": number}
+            tree[number] = _Node(own, 0, 0, leaf=True, weights=weights)
+            left -= 1
+    return found
+
+
+def _answer(leaf: _Node) -> float:
+    return next(iter(leaf.weights.values()), 0.0)
+
+
+def _write(model: onnx.ModelProto, trees: dict[int, Tree], path: Path) -> Path:
+    """Write the graph with these trees in the place of its own."""
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    node = _ensemble(made)
+    given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    nodes = [n for _, tree in sorted(trees.items()) for _, n in sorted(tree.items())]
+    changed = {
+        name: [item.attributes[name] for item in nodes]
+        for name in given
+        if name.startswith("nodes_") and len(given[name])
+    }
+    said = [
+        (tree, number, label, weight)
+        for tree, whole in sorted(trees.items())
+        for number, item in sorted(whole.items())
+        if item.leaf
+        for label, weight in item.weights.items()
+    ]
+    names = ("class_treeids", "class_nodeids", "class_ids", "class_weights")
+    changed |= dict(zip(names, map(list, zip(*said, strict=True)), strict=True))
+    kept = [a for a in node.attribute if a.name not in changed]
+    del node.attribute[:]
+    node.attribute.extend(kept)
+    node.attribute.extend(helper.make_attribute(k, v) for k, v in changed.items())
+    onnx.checker.check_model(made)
+    onnx.save(made, path)
+    return path
