@@ -40,6 +40,7 @@ test("a policy answers on the device as the service does", async () => {
   assert.ok(twin.is_current);
   state.away = true;
   for (const asked of [{}, { level: "easy", seed: 7 }, { level: "medium", seed: 2 ** 40 + 1 },
+    { level: "hard" },
     { temperature: 1, seed: 3, legal: [0, 6] }]) {
     const question = { model: "connect-four", ...asked };
     const [here, there] = await Promise.all([
@@ -71,6 +72,19 @@ test("a search on the device finds what is won", async () => {
   const found = await client.choose(WON, { model: "connect-four", level: "best" });
   assert.equal(found.action, "3");
   assert.ok(found.value > 0.9); // 1, where there was time to prove it
+});
+
+test("what two plies show is played at the level hard", async () => {
+  const { client, state } = cut();
+  await client.download("connect-four#live");
+  state.away = true;
+  const hard = { model: "connect-four", level: "hard" };
+  const taken = await client.choose(WON, hard);
+  assert.deepEqual([taken.action, taken.value], ["3", 1]);
+  // the other side would win in column 3
+  const threat = EMPTY.map((row, at) => (at === 5 ? [2, 2, 2, 0, 1, 1, 0] : row));
+  const row = threat.map((cells, at) => (at === 4 ? [1, 0, 0, 0, 0, 0, 0] : cells));
+  assert.equal((await client.choose(row, hard)).action, "3");
 });
 
 test("a text model answers on the device as the service does", async () => {
