@@ -166,6 +166,7 @@ class ResourceMap(parsing.ResourceMap):
                 continue
             properties = _wanted(self, wanted[name])
             if properties != self.applied[name]:
+                self.applied[name] = {}  # half done is not done: a roll back does it
                 changed = kind_of(wanted[name]).update(
                     _place(self, name, wanted[name]),
                     self[name],

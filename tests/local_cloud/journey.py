@@ -218,8 +218,12 @@ class Journey(Commands):
         self.cdk("destroy", SERVICE)
         assert inventory.status(SERVICE, REGION) == ""
         left = inventory.more(inventory.take(REGION), before)
+        (role,) = left.pop("roles")
+        assert "CloudWatchRole" in role, role
         assert left == {}, left
-        self.say(f"  {SERVICE} is gone, and all that it made")
+        self.say(
+            f"  {SERVICE} is gone, and all that it made but the log role of all APIs"
+        )
         self.cdk("destroy", REGISTRY, fails=True)
         self.say(f"  {REGISTRY} is protected from termination")
         boto3.client(

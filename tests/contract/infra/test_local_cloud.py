@@ -1,12 +1,24 @@
 """The local cloud's own rules: a proof by a lenient cloud would be none."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from local_cloud import functions, policy
 from local_cloud.deployed import Plan, Route
-from local_cloud.formation import KINDS, in_order, kind_of, references
+from local_cloud.formation import (
+    KINDS,
+    ResourceMap,
+    Stack,
+    create_resource,
+    in_order,
+    kind_of,
+    references,
+)
 from local_cloud.gateway import Counted, Refused, find, is_binary
+from local_cloud.kinds import Made
+from moto.cloudformation import models, parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.iam.access_control import PermissionResult
 
@@ -39,6 +51,48 @@ def test_a_type_that_nobody_wrote_is_an_error():
         kind_of({"Type": "AWS::Lambda::Layer"})
     assert "Unrecognized resource types: [AWS::Lambda::Layer]" in str(found.value)
     assert kind_of({"Type": "AWS::Lambda::Alias"}) is KINDS["AWS::Lambda::Alias"]
+
+
+class Halting:
+    """A kind that stops in the middle of a change that it does not like."""
+
+    def create(self, place, properties):
+        return Made(place.logical, dict(properties))
+
+    def update(self, _place, resource, properties):
+        resource.attributes |= properties
+        if properties["size"] == "wrong":
+            raise ValidationError(message="half done")
+        return resource
+
+    def delete(self, _place, resource):
+        resource.attributes.clear()
+
+
+def test_half_an_update_is_taken_back(monkeypatch):
+    """Where one resource stops midway, it and all before are as they were."""
+    monkeypatch.setitem(KINDS, "Test::It", Halting())
+    monkeypatch.setattr(parsing, "parse_and_create_resource", create_resource)
+    monkeypatch.setattr(models, "ResourceMap", ResourceMap)
+
+    def template(**sizes):
+        return json.dumps(
+            {
+                "Resources": {
+                    name: {"Type": "Test::It", "Properties": {"size": size}}
+                    for name, size in sizes.items()
+                }
+            }
+        )
+
+    stack = Stack("id", "s", template(a="1", b="1"), {}, "1" * 12, "eu-west-1")
+    stack.create_resources()
+    stack.update(template(a="2", b="wrong", c="1"))
+    assert stack.status == "UPDATE_ROLLBACK_COMPLETE"
+    found = {r.logical_resource_id: r.attributes for r in stack.stack_resources}
+    assert found == {"a": {"size": "1"}, "b": {"size": "1"}}
+    stack.update(template(a="2", c="1"))
+    assert (stack.status, sorted(stack.resource_map)) == ("UPDATE_COMPLETE", ["a", "c"])
 
 
 def test_all_ways_to_refer_are_seen():

@@ -18,7 +18,8 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "task",
         nargs="?",
-        help="sentiment, chat-moderation, player-churn, connect-four, sokoban-levels",
+        help="sentiment, chat-moderation, player-churn, connect-four, sokoban-levels, "
+        "mario-levels",
     )
     parser.add_argument(
         "--data",

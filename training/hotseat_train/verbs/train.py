@@ -57,7 +57,7 @@ def train(parser: argparse.ArgumentParser) -> Run:
             f"--{name}", type=kind, help=f"{what} (default: the task's)"
         )
     parser.add_argument(
-        "--minutes", type=float, help="of training, for connect-four, sokoban-levels"
+        "--minutes", type=float, help="of training, for the games and their levels"
     )
     parser.add_argument(
         "--trained",
