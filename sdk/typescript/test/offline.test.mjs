@@ -74,19 +74,6 @@ test("a search on the device finds what is won", async () => {
   assert.ok(found.value > 0.9); // 1, where there was time to prove it
 });
 
-test("what two plies show is played at the level hard", async () => {
-  const { client, state } = cut();
-  await client.download("connect-four#live");
-  state.away = true;
-  const hard = { model: "connect-four", level: "hard" };
-  const taken = await client.choose(WON, hard);
-  assert.deepEqual([taken.action, taken.value], ["3", 1]);
-  // the other side would win in column 3
-  const threat = EMPTY.map((row, at) => (at === 5 ? [2, 2, 2, 0, 1, 1, 0] : row));
-  const row = threat.map((cells, at) => (at === 4 ? [1, 0, 0, 0, 0, 0, 0] : cells));
-  assert.equal((await client.choose(row, hard)).action, "3");
-});
-
 test("a text model answers on the device as the service does", async () => {
   const { client, state } = cut();
   await client.download("chat-moderation");
