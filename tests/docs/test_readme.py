@@ -21,7 +21,7 @@ def test_the_two_commands_are_targets():
     """The README's first commands are targets of the Makefile."""
     makefile = (ROOT / "Makefile").read_text()
     readme = (ROOT / "README.md").read_text("utf-8")
-    for target in re.findall(r"^make (\w+)", readme, re.MULTILINE):
+    for target in re.findall(r"^make ([\w-]+)", readme, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
