@@ -1,4 +1,4 @@
-"""Families of models for tables: linear, networks, trees and support vector machines.
+"""Families of models for tables: linear, networks, trees, SVMs, and several as one.
 
 Each learns from the columns that `tabular` makes, and writes a graph with input ``x``
 [rows, columns] and output ``scores`` [rows, labels].
@@ -19,12 +19,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
+from hotseat_train.blend import BlendLearner, Member, measure
 from hotseat_train.dataset import Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.fit import Epoch, Plan, State, descend
 from hotseat_train.graph import FLOAT, Graph
 from hotseat_train.tabular import IR, ML, OPSET, Array, Table, write
-from hotseat_train.tasks.task import Learner
 
 Settings = Mapping[str, Any]
 USUAL: Mapping[str, Settings] = {
@@ -37,6 +37,7 @@ USUAL: Mapping[str, Settings] = {
     },
     "svm-linear": {"C": 0.1},
     "svm": {"C": 1.0, "gamma": "scale"},
+    "blend": {"members": ("trees", "mlp", "svm-linear")},
 }  # fmt: skip
 """Of each family; what a search finds goes in their place."""
 FAMILIES = tuple(USUAL)
@@ -48,7 +49,7 @@ _STEP, _PATIENCE = 20, 100
 
 def learner(
     family: str, table: Table, labels: int, seed: int, settings: Settings | None = None
-) -> Learner:
+) -> Member:
     """Return a fresh model of a family, with its usual settings where none are given.
 
     Raises `DatasetError` for a setting that the family does not have.
@@ -60,6 +61,9 @@ def learner(
         return NetworkLearner(table, labels, seed, **chosen)
     if family == "trees":
         return TreesLearner(table, labels, seed, chosen)
+    if family == "blend":
+        members = [learner(name, table, labels, seed) for name in chosen["members"]]
+        return BlendLearner(table, members)
     return MachineLearner(table, labels, seed, family, chosen)
 
 
@@ -117,8 +121,8 @@ class NetworkLearner:
         finally:
             torch.set_num_threads(threads)
 
-    def export(self, path: Path) -> None:
-        """Write the graph; see `Learner.export`."""
+    def part(self) -> onnx.ModelProto:
+        """Return the family's own graph."""
         linear = [m for m in self.module if isinstance(m, torch.nn.Linear)]
         graph, at = Graph(), "x"
         for number, layer in enumerate(linear):
@@ -129,12 +133,15 @@ class NetworkLearner:
                 at = graph.add("Relu", at)
         graph.add("Softmax", at, name="scores", axis=1)
         labels = linear[-1].out_features
-        model = graph.model(
+        return graph.model(
             "network",
             {"x": (FLOAT, ["n", self.table.columns])},
             {"scores": (FLOAT, ["n", labels])},
         )
-        write(self.table, model, path)
+
+    def export(self, path: Path) -> None:
+        """Write the graph; see `Learner.export`."""
+        write(self.table, self.part(), path)
 
 
 class TreesLearner:
@@ -199,8 +206,8 @@ class TreesLearner:
             curve = sorted([*curve, best], key=lambda epoch: epoch.number)
         return State(curve, {}, "fitted")
 
-    def export(self, path: Path) -> None:
-        """Write the graph; see `Learner.export`."""
+    def part(self) -> onnx.ModelProto:
+        """Return the family's own graph."""
         from onnxmltools import convert_lightgbm
         from onnxmltools.convert.common.data_types import FloatTensorType
 
@@ -210,7 +217,11 @@ class TreesLearner:
             zipmap=False,
             target_opset=15,  # the newest it knows
         )
-        write(self.table, _scoring(made, self._labels), path)
+        return _scoring(made, self._labels)
+
+    def export(self, path: Path) -> None:
+        """Write the graph; see `Learner.export`."""
+        write(self.table, self.part(), path)
 
 
 def _of(found: Mapping[tuple[str, str], float], side: str, what: str) -> float:
@@ -251,22 +262,17 @@ class MachineLearner:
             self._estimator.fit(x, y)
         except ValueError as error:
             raise DatasetError(f"{self.family} cannot learn from it: {error}") from None
-        train_loss, _ = self._losses(x, y)
-        loss, right = self._losses(
-            self.table.encode(validation.inputs), np.array(validation.targets)
+        train_loss, _ = measure(
+            self._estimator.predict_proba(x), train.targets[: len(x)]
         )
+        chances = self._estimator.predict_proba(self.table.encode(validation.inputs))
+        loss, right = measure(chances, validation.targets)
         epoch = Epoch(1, train_loss, loss, right)
         report(epoch)
         return State([epoch], {}, "fitted")
 
-    def _losses(self, x: Array, y: Array) -> tuple[float, float]:
-        chances = np.asarray(self._estimator.predict_proba(x))
-        of_truth = np.maximum(chances[np.arange(len(y)), y], 1e-30)
-        right = (chances.argmax(1) == y).mean()
-        return float(-np.log(of_truth).mean()), float(right)
-
-    def export(self, path: Path) -> None:
-        """Write the graph; see `Learner.export`."""
+    def part(self) -> onnx.ModelProto:
+        """Return the family's own graph."""
         from skl2onnx import convert_sklearn
         from skl2onnx.common.data_types import FloatTensorType
 
@@ -279,7 +285,11 @@ class MachineLearner:
                 options={id(self._estimator): {"zipmap": False}},
                 target_opset={"": OPSET, "ai.onnx.ml": ML},
             )
-        write(self.table, _scoring(made, self._labels), path)
+        return _scoring(made, self._labels)
+
+    def export(self, path: Path) -> None:
+        """Write the graph; see `Learner.export`."""
+        write(self.table, self.part(), path)
 
 
 def _scoring(made: onnx.ModelProto, labels: int) -> onnx.ModelProto:
