@@ -4,9 +4,9 @@ Models that err differently err less together. All weigh alike: a weight would b
 more thing to fit, and the members' probabilities are on one scale already.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import onnx
@@ -16,17 +16,36 @@ from hotseat_train.dataset import Split
 from hotseat_train.fit import Epoch, Plan, State
 from hotseat_train.graph import FLOAT
 from hotseat_train.tabular import IR, ML, OPSET, Array, Table, answers, write
-from hotseat_train.tasks.task import Learner
 
 
-class Member(Learner, Protocol):
-    """A learner whose graph can stand beside another's."""
+class Member(ABC):
+    """A `Learner` of a table, whose graph can stand beside another's."""
 
+    family: str
+    table: Table
+
+    @abstractmethod
+    def fit(
+        self,
+        train: Split,
+        validation: Split,
+        plan: Plan,
+        *,
+        checkpoint: Path | None = None,
+        report: Callable[[Epoch], None] = lambda _epoch: None,
+    ) -> State:
+        """Learn; see `Learner.fit`."""
+
+    @abstractmethod
     def part(self) -> onnx.ModelProto:
         """Return its own graph, from ``x`` to ``scores``, without the table's."""
 
+    def export(self, path: Path) -> None:
+        """Write the graph, after the table's; see `Learner.export`."""
+        write(self.table, self.part(), path)
 
-class BlendLearner:
+
+class BlendLearner(Member):
     """Members, each fitted as it would be alone, that answer together."""
 
     family = "blend"
@@ -74,10 +93,6 @@ class BlendLearner:
         )  # fmt: skip
         sets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML)]
         return helper.make_model(graph, opset_imports=sets, ir_version=IR)
-
-    def export(self, path: Path) -> None:
-        """Write the graph; see `Learner.export`."""
-        write(self.table, self.part(), path)
 
 
 def measure(chances: Array, targets: Sequence[int]) -> tuple[float, float]:

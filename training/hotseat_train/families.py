@@ -24,7 +24,7 @@ from hotseat_train.dataset import Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.fit import Epoch, Plan, State, descend
 from hotseat_train.graph import FLOAT, Graph
-from hotseat_train.tabular import IR, ML, OPSET, Array, Table, write
+from hotseat_train.tabular import IR, ML, OPSET, Array, Table
 
 Settings = Mapping[str, Any]
 USUAL: Mapping[str, Settings] = {
@@ -41,6 +41,7 @@ USUAL: Mapping[str, Settings] = {
 }  # fmt: skip
 """Of each family; what a search finds goes in their place."""
 FAMILIES = tuple(USUAL)
+_ALONE = tuple(name for name in FAMILIES if name != "blend")
 _SVM_ROWS = 5_000
 """A kernel's time grows with the square of the rows."""
 _STEP, _PATIENCE = 20, 100
@@ -52,7 +53,8 @@ def learner(
 ) -> Member:
     """Return a fresh model of a family, with its usual settings where none are given.
 
-    Raises `DatasetError` for a setting that the family does not have.
+    Raises `DatasetError` for a setting that the family does not have, and for members
+    that are no families.
     """
     chosen = {**USUAL[family], **(settings or {})}
     if unknown := set(chosen) - set(USUAL[family]):
@@ -62,8 +64,10 @@ def learner(
     if family == "trees":
         return TreesLearner(table, labels, seed, chosen)
     if family == "blend":
-        members = [learner(name, table, labels, seed) for name in chosen["members"]]
-        return BlendLearner(table, members)
+        names = chosen["members"]
+        if not names or not set(names) <= set(_ALONE):
+            raise DatasetError(f"the members of a blend are of {', '.join(_ALONE)}")
+        return BlendLearner(table, [learner(n, table, labels, seed) for n in names])
     return MachineLearner(table, labels, seed, family, chosen)
 
 
@@ -92,7 +96,7 @@ class TableRows:
         return (self._tensor[rows],)
 
 
-class NetworkLearner:
+class NetworkLearner(Member):
     """Logistic regression, or with `hidden` units a network of one hidden layer."""
 
     def __init__(
@@ -139,12 +143,8 @@ class NetworkLearner:
             {"scores": (FLOAT, ["n", labels])},
         )
 
-    def export(self, path: Path) -> None:
-        """Write the graph; see `Learner.export`."""
-        write(self.table, self.part(), path)
 
-
-class TreesLearner:
+class TreesLearner(Member):
     """Gradient boosted trees (LightGBM): as many as lower the validation loss."""
 
     family = "trees"
@@ -219,16 +219,12 @@ class TreesLearner:
         )
         return _scoring(made, self._labels)
 
-    def export(self, path: Path) -> None:
-        """Write the graph; see `Learner.export`."""
-        write(self.table, self.part(), path)
-
 
 def _of(found: Mapping[tuple[str, str], float], side: str, what: str) -> float:
     return next(v for (s, w), v in found.items() if s == side and w.endswith(what))
 
 
-class MachineLearner:
+class MachineLearner(Member):
     """A support vector machine whose distances are turned into probabilities."""
 
     def __init__(
@@ -286,10 +282,6 @@ class MachineLearner:
                 target_opset={"": OPSET, "ai.onnx.ml": ML},
             )
         return _scoring(made, self._labels)
-
-    def export(self, path: Path) -> None:
-        """Write the graph; see `Learner.export`."""
-        write(self.table, self.part(), path)
 
 
 def _scoring(made: onnx.ModelProto, labels: int) -> onnx.ModelProto:
