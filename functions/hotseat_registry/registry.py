@@ -143,8 +143,8 @@ class Registry:
     def resolve(self, reference: Reference, cache: Cache | None = None) -> Manifest:
         """Return the manifest of the version that `reference` means now.
 
-        A manifest never changes: with `cache`, one that was read before is not
-        fetched again, so that an alias takes one request and a number none.
+        A manifest never changes: with `cache`, one that was read from a bucket before
+        is not fetched again, so that an alias takes one request and a number none.
         Raises `NotFoundError` or `IntegrityError`.
         """
         number = self.number(reference)
@@ -338,7 +338,8 @@ class Registry:
         return stored.data
 
     def _kept(self, cache: Cache | None, key: str) -> Path | None:
-        if cache is None:
+        # a folder is read as quickly as its copy, and may be removed and made anew
+        if cache is None or self.store.uri.startswith("file:"):
             return None
         name = hashlib.sha256(f"{self.store.uri}/{key}".encode()).hexdigest()
         return cache.folder / "manifests" / name

@@ -106,7 +106,7 @@ def evaluate(source: Run) -> Manifest:
     if len(measured) > 1:
         variants.draw(measured, f"{task.name}: variants", source.variants)
     manifest = replace(manifest, card=card.write(manifest, task))
-    golden.write(source.golden, dataset, answers)
+    golden.write(source.golden, dataset, loaded)
     true = [dataset.labels[target] for target in dataset.test.targets]
     drawn = {
         name: reliability.curves(given, true, dataset.labels)

@@ -40,6 +40,7 @@ test("a policy answers on the device as the service does", async () => {
   assert.ok(twin.is_current);
   state.away = true;
   for (const asked of [{}, { level: "easy", seed: 7 }, { level: "medium", seed: 2 ** 40 + 1 },
+    { level: "hard" },
     { temperature: 1, seed: 3, legal: [0, 6] }]) {
     const question = { model: "connect-four", ...asked };
     const [here, there] = await Promise.all([

@@ -1,20 +1,23 @@
 // The search on the device: what the service's search finds, visit by visit.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { KINDS } from "../dist/offline/kinds.js";
 import { draw } from "../dist/offline/philox.js";
 import { games } from "../dist/offline/rules.js";
 import { search } from "../dist/offline/search.js";
+import { PYTHON } from "./service.mjs";
 
 const GAME = games["connect-four"];
-// hotseat_serve.rules.search with 150 simulations and the evaluation below
-const FOUND = JSON.parse(readFileSync(new URL("search.json", import.meta.url), "utf8"));
+const SCRIPT = new URL("../../../tests/searches.py", import.meta.url).pathname;
+// what the service's search finds today, with the evaluation below
+const FOUND = JSON.parse(execFileSync(PYTHON, [SCRIPT], { encoding: "utf8", timeout: 60_000 }));
 
+const EMPTY = Array.from({ length: 6 }, () => Array(7).fill(0));
 const PHILOX = [0.5844961951513713, 0.7081263296759799];
 
 /** An evaluation that any language computes alike: stones in a column make it likelier. */
-async function evaluate(state) {
+function valued(state) {
   const planes = GAME.encode(state);
   const stones = (plane, column) =>
     planes.slice(42 * plane, 42 * plane + 42).filter((cell, at) => cell && at % 7 === column).length;
@@ -25,11 +28,16 @@ async function evaluate(state) {
   return [weights.map((w) => w / total), ahead / 8];
 }
 
+const evaluate = async (states) => states.map(valued);
+
 test("a search visits what the service's search visits", async () => {
-  for (const { board, policy, value } of FOUND) {
-    const found = await search(GAME, GAME.read(board), evaluate, 150, () => false);
-    found.policy.forEach((share, at) => assert.ok(Math.abs(share - policy[at]) < 1e-9));
-    assert.ok(Math.abs(found.value - value) < 1e-9);
+  assert.ok(FOUND.some(({ proven }) => proven) && FOUND.some(({ proven }) => !proven));
+  for (const { board, budget, policy, value, proven, simulations } of FOUND) {
+    const found = await search(GAME, GAME.read(board), evaluate, budget, () => false);
+    const where = JSON.stringify({ board, budget });
+    found.policy.forEach((share, at) => assert.ok(Math.abs(share - policy[at]) < 1e-9, where));
+    assert.ok(Math.abs(found.value - value) < 1e-9, where);
+    assert.deepEqual([found.proven, found.simulations], [proven, simulations], where);
   }
 });
 
@@ -51,8 +59,10 @@ test("a search lets the game go on every few milliseconds", async () => {
     outputs: [], rules: "connect-four", levels: { best: { simulations: 400 } },
   };
   const [found] = await KINDS.policy({
-    manifest: { signature }, inputs: [FOUND[0].board], options: { level: "best" },
-    run: async () => ({ policy: Array(7).fill(1 / 7), value: [0] }),
+    manifest: { signature }, inputs: [EMPTY], options: { level: "best" },
+    run: async ({ board: { dims: [rows] } }) => ({
+      policy: Array(7 * rows).fill(1 / 7), value: Array(rows).fill(0),
+    }),
     clock: () => (now += 0.0005), // half a millisecond each time that it is asked
   });
   over = true;

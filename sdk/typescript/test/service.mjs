@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const ROOT = new URL("../../..", import.meta.url).pathname;
-const PYTHON = process.env.HOTSEAT_PYTHON ?? join(ROOT, ".venv/bin/python");
+export const PYTHON = process.env.HOTSEAT_PYTHON ?? join(ROOT, ".venv/bin/python");
 
 /** Publish the models that come along into a folder; returns the registry's URI. */
 export function furnished() {

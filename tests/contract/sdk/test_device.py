@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from hotseat import _question
-from hotseat._device.boards import connect_four
+from hotseat._device.boards import connect_four, connect_four_glance
 from hotseat._device.bundle import Bundle
 from hotseat._device.graph import Graph
 from hotseat.errors import StatusError, TransportError
@@ -147,7 +147,7 @@ def four(path):
         labels=tuple("0123456"),
         max_rows=64,
         rules="connect-four",
-        levels={"easy": Level(2.0), "hard": Level(), "best": Level(0.0, 400)},
+        levels={"easy": Level(2.0), "hard": Level(0.0, 1), "best": Level(0.0, 400)},
     )
 
 
@@ -244,7 +244,7 @@ def positions(count):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"level": "hard"}, {"level": "easy", "seed": 7},
+    [{}, {"level": "easy", "seed": 7},
      {"temperature": 0.7, "seed": 3}, {"temperature": 0, "seed": (1 << 53) - 1}],
 )  # fmt: skip
 def test_a_policy_plays_the_same_moves(pairs, options):
@@ -254,12 +254,21 @@ def test_a_policy_plays_the_same_moves(pairs, options):
     assert {answer["action"] for answer in found} > {"3"}
 
 
-def test_where_a_level_searches_the_network_answers_alone(pairs):
-    """On the device `best` is what the network says at once."""
+def test_a_level_that_searches_plays_the_services_hard(pairs):
+    """On the device `best` is `hard`: the service's moves, and its certain values."""
+    boards = positions(60)
+    told, found = both(pairs["four"], boards, {"level": "hard"})
+    assert [one["action"] for one in found] == [one["action"] for one in told]
+    certain = [
+        (here["value"], there["value"])
+        for board, here, there in zip(boards, found, told, strict=True)
+        if GAME.glance(GAME.read(board))[1] is not None
+    ]
+    assert certain
+    assert all(here == there for here, there in certain)
     _, device = pairs["four"]
-    board = positions(1)
-    at_once = device.answer(board, ["/input"], {})
-    assert device.answer(board, ["/input"], {"level": "best"}) == at_once
+    places = [f"/inputs/{n}" for n in range(len(boards))]
+    assert device.answer(boards, places, {"level": "best"}) == found
 
 
 @pytest.mark.parametrize("legal", [["2", 4], [6], [], ["9"], "3", [None], [True]])
@@ -292,14 +301,17 @@ def test_a_board_that_is_no_position_is_refused_alike(pairs, board):
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(0, 6), max_size=41))
 def test_any_game_is_read_alike(moves):
-    """Whatever is played, both see the same planes, or both say that it is over."""
+    """Both see the same planes and two plies of it, or both say that it is over."""
     state = GAME.start()
     for move in moves:
         if GAME.outcome(state) is None and move in GAME.legal(state):
             state = GAME.apply(state, move)
     board = GAME.board(state)
     if GAME.outcome(state) is None:
-        assert np.array_equal(connect_four(board), GAME.encode(GAME.read(board)))
+        planes = connect_four(board)
+        assert np.array_equal(planes, GAME.encode(GAME.read(board)))
+        actions, proven = connect_four_glance(planes)
+        assert (tuple(actions), proven) == GAME.glance(state)
     else:
         with pytest.raises(ValueError, match="over"):
             connect_four(board)

@@ -2,11 +2,12 @@
 
 import hashlib
 import os
+import shutil
 import time
 
 import pytest
 
-from hotseat_registry import Reference, Registry
+from hotseat_registry import Reference, Registry, open_registry
 from hotseat_registry.cache import Cache
 from hotseat_registry.errors import StoreError
 from hotseat_registry.manifest import File
@@ -97,3 +98,14 @@ def test_a_manifest_is_read_once(publish, tmp_path):
         path.write_bytes(path.read_bytes()[:-9])
     assert registry.resolve(Reference.parse("mood@1"), cache).version == 1
     assert reads == ["models/mood/versions/1.json"]
+
+
+def test_a_folder_that_was_made_anew_is_read_anew(publish, tmp_path):
+    """Of a registry that was removed and made again, no old version is served."""
+    cache, folder = Cache(tmp_path / "cache"), tmp_path / "registry"
+    for positive in (0.9, 0.8):
+        registry = open_registry(f"file://{folder.as_posix()}")
+        made = publish(registry, positive=positive)
+        found = registry.resolve(Reference("mood", version=1), cache)
+        assert found.files == made.files
+        shutil.rmtree(folder)

@@ -87,15 +87,16 @@ async function searched(
   const game = games[rules]!;
   const board = manifest.signature.inputs.find(({ form }) => form === "board")!;
   let rest = clock() + SLICE;
-  const evaluate = async (state: unknown): Promise<[ArrayLike<number>, number]> => {
+  const evaluate = async (asked: unknown[]): Promise<[ArrayLike<number>, number][]> => {
     if (clock() >= rest) {
       await breath();
       rest = clock() + SLICE;
     }
-    const data = Float32Array.from(game.encode(state));
-    const dims = [1, ...board.shape.slice(1)];
+    const data = Float32Array.from(asked.flatMap((state) => game.encode(state)));
+    const dims = [asked.length, ...board.shape.slice(1)];
     const outputs = await run({ [board.name]: { type: "float32", data, dims } });
-    return [output(outputs, "policy"), output(outputs, "value")[0]!];
+    const worth = output(outputs, "value");
+    return rowsOf(output(outputs, "policy"), asked.length).map((row, at) => [row, worth[at]!]);
   };
   const chances: number[][] = [];
   const values: number[] = [];

@@ -3,10 +3,13 @@
 /** What search and encoding need of a game for two who move in turn. */
 export interface Game<S> {
   actions: number;
-  legal(state: S): number[];
   apply(state: S, action: number): S;
   /** What the end is worth to whoever is to move: -1, 0, 1; null: the game goes on. */
   outcome(state: S): number | null;
+  /** What two plies show: the actions worth a look, and what is certain, else null. */
+  glance(state: S): [number[], number | null];
+  /** Alike for states that are one position. */
+  key(state: S): string;
   /** As whoever is to move sees it: planes of 0 and 1, one after the other. */
   encode(state: S): number[];
   /** The position of a board as JSON has it; throws Error. */
@@ -36,7 +39,6 @@ interface Four {
 
 const connectFour: Game<Four> = {
   actions: WIDTH,
-  legal: ({ cells }) => [0, 1, 2, 3, 4, 5, 6].filter((column) => !cells[column]),
   apply({ cells, mover }, action) {
     const next = cells.slice();
     let place = CELLS - WIDTH + action;
@@ -49,6 +51,25 @@ const connectFour: Game<Four> = {
     if (line(cells, other)) return -1; // only the side that just moved can have one
     return cells.every(Boolean) ? 0 : null;
   },
+  glance({ cells, mover }) {
+    const landing = [0, 1, 2, 3, 4, 5, 6].flatMap((column) => {
+      let place = CELLS - WIDTH + column;
+      while (cells[place]) place -= WIDTH;
+      return place >= 0 ? [place] : [];
+    });
+    const columns = (places: number[]) => places.map((place) => place % WIDTH);
+    const own = winning(cells, mover);
+    const wins = landing.filter((place) => own.has(place));
+    if (wins.length) return [columns(wins), 1];
+    const theirs = winning(cells, mover === 1 ? 2 : 1);
+    const forced = landing.filter((place) => theirs.has(place));
+    const open = forced.length ? forced : landing;
+    // beneath a cell where the other side wins no stone may go
+    const safe = open.filter((place) => !theirs.has(place - WIDTH));
+    if (forced.length > 1 || !safe.length) return [columns(open), -1];
+    return [columns(safe), null];
+  },
+  key: ({ cells }) => cells.join(""), // their number says who is to move
   encode({ cells, mover }) {
     const other = mover === 1 ? 2 : 1;
     return [mover, other].flatMap((who) => cells.map((cell) => Number(cell === who)));
@@ -79,6 +100,16 @@ const connectFour: Game<Four> = {
 
 function line(cells: number[], who: number): boolean {
   return LINES.some((places) => places.every((place) => cells[place] === who));
+}
+
+/** The empty cells where one stone more makes a line. */
+function winning(cells: number[], who: number): Set<number> {
+  const found = new Set<number>();
+  for (const places of LINES) {
+    const others = places.filter((place) => cells[place] !== who);
+    if (others.length === 1 && !cells[others[0]!]) found.add(others[0]!);
+  }
+  return found;
 }
 
 export const games: Record<string, Game<any>> = { "connect-four": connectFour };

@@ -1,6 +1,7 @@
 /**
- * Tree search guided by a network, as the service searches: PUCT (Silver et al., 2018),
- * with proven wins and losses passed up (Winands et al., 2008).
+ * The service's search, on the device: PUCT (Silver et al., 2018) on a graph of positions
+ * (Czech et al., 2021), with what is certain passed up (Winands et al., 2008). What two
+ * plies show, and positions with one action worth a look, are not put to the network.
  */
 
 import type { Game } from "./rules.js";
@@ -10,47 +11,194 @@ export interface Found {
   policy: number[];
   /** What whoever is to move may expect, from -1 to 1. */
   value: number;
+  /** Whether the value is certain. */
+  proven: boolean;
+  simulations: number;
 }
 
-/** A state to its probabilities and its value. */
-export type Evaluate<S> = (state: S) => Promise<[ArrayLike<number>, number]>;
+/** States to the probabilities and the value of each. */
+export type Evaluate<S> = (states: S[]) => Promise<[ArrayLike<number>, number][]>;
 
 const EXPLORE = 1.5;
+/** How much less than its parent an action is taken to be worth before it is tried. */
+const UNSEEN = 0.2;
+/** Leaves that are evaluated at once: more of them cost little more. */
+const TOGETHER = 8;
 
+type Path = [Node, number][];
+
+/** A position; values are as whoever is to move there sees them. */
 class Node {
-  readonly visits: number[];
-  readonly totals: number[];
-  readonly nexts: (Node | number | null)[];
-  proven: number | null = null;
+  base = 0;
+  /** What is known by now; null: the network was not asked yet. */
+  value: number | null;
+  prior: number[] = [];
+  readonly counts: number[];
+  /** Of what each action leads to; -Infinity where it loses for certain. */
+  readonly values: number[];
+  readonly nexts: (Node | null)[];
 
   constructor(
     readonly actions: number[],
-    readonly prior: number[],
+    public proven: number | null,
   ) {
-    this.visits = actions.map(() => 0);
-    this.totals = actions.map(() => 0);
+    this.value = proven;
+    this.counts = actions.map(() => 0);
+    this.values = actions.map(() => 0);
     this.nexts = actions.map(() => null);
+  }
+
+  grow(policy: ArrayLike<number>, value: number): void {
+    const prior = this.actions.map((action) => Math.max(policy[action]!, 1e-6));
+    const whole = sum(prior);
+    this.prior = prior.map((p) => p / whole);
+    this.base = this.value = value;
   }
 
   /** The place of the action to follow. */
   best(): number {
-    const wide = EXPLORE * Math.sqrt(this.visits.reduce((sum, n) => sum + n, 1));
-    let top = -Infinity;
-    let best = 0;
-    this.visits.forEach((visits, place) => {
-      if (known(this.nexts[place]!) === 1) return; // the other side wins there
-      const mean = visits ? this.totals[place]! / visits : 0;
-      const score = mean + (wide * this.prior[place]!) / (1 + visits);
+    if (this.counts.length === 1) return 0;
+    const wide = EXPLORE * Math.sqrt(sum(this.counts) + 1);
+    const unseen = this.value! - UNSEEN;
+    let [top, best] = [-Infinity, 0];
+    this.counts.forEach((count, place) => {
+      const score =
+        (count ? this.values[place]! : unseen) + (wide * this.prior[place]!) / (1 + count);
       if (score > top) [top, best] = [score, place];
     });
     return best;
   }
 
-  /** Pass up what is certain: one winning action, or all actions known. */
-  prove(): void {
-    const all = this.nexts.map(known);
-    if (all.includes(-1)) this.proven = 1;
-    else if (!all.includes(null)) this.proven = Math.max(...all.map((value) => -value!));
+  /** Take what is known of an action's end; pass up what is certain. */
+  update(place: number): void {
+    const after = this.nexts[place]!;
+    this.values[place] = -after.value!;
+    if (after.proven !== null) {
+      if (after.proven === -1) {
+        this.proven = this.value = 1;
+        return;
+      }
+      if (after.proven === 1) this.values[place] = -Infinity;
+      const known = this.nexts.map((node) => node && node.proven);
+      if (!known.includes(null)) {
+        this.proven = this.value = Math.max(...known.map((value) => -value!));
+        return;
+      }
+    }
+    // where one action is left, the network was not asked: nothing else counts
+    let [total, weight] = this.prior.length ? [this.base, 1] : [0, 0];
+    this.counts.forEach((count, at) => {
+      if (!count || this.values[at] === -Infinity) return;
+      total += count * this.values[at]!;
+      weight += count;
+    });
+    if (weight) this.value = total / weight;
+  }
+}
+
+/** A search from a position that goes on: `ask` for states, `tell` the answers. */
+class Search<S> {
+  simulations = 0;
+  readonly #known = new Map<string, Node>();
+  readonly root: Node;
+  #pending: [Node, Path][] = [];
+
+  constructor(
+    readonly game: Game<S>,
+    readonly state: S,
+  ) {
+    this.root = this.#node(state);
+  }
+
+  /** Simulate on; states to evaluate, at most `together`, maybe none. */
+  ask(together: number): S[] {
+    if (this.root.value === null && this.root.actions.length > 1) {
+      this.#pending.push([this.root, []]);
+      return [this.state];
+    }
+    const states: S[] = [];
+    for (let turn = 0; turn < 2 * together; turn += 1) {
+      if (this.root.proven !== null || states.length === together) break;
+      this.simulations += 1;
+      const [leaf, path, here] = this.#descend();
+      if (leaf.value !== null) {
+        back(path);
+      } else if (this.#pending.some(([other]) => other === leaf)) {
+        this.#undo(path);
+        break;
+      } else {
+        this.#pending.push([leaf, path]);
+        states.push(here);
+      }
+    }
+    return states;
+  }
+
+  tell(answers: [ArrayLike<number>, number][]): void {
+    this.#pending.forEach(([node, path], at) => {
+      node.grow(...answers[at]!);
+      back(path);
+    });
+    this.#pending = [];
+  }
+
+  /** Follow the best actions to a node that is certain or was not evaluated. */
+  #descend(): [Node, Path, S] {
+    let [node, here] = [this.root, this.state];
+    const path: Path = [];
+    for (;;) {
+      const place = node.best();
+      path.push([node, place]);
+      here = this.game.apply(here, node.actions[place]!);
+      // until it is told better this visit counts as lost: the next one goes elsewhere
+      const count = node.counts[place]!;
+      node.values[place] = (node.values[place]! * count - 1) / (count + 1);
+      node.counts[place] = count + 1;
+      const after = (node.nexts[place] ??= this.#node(here));
+      if (after.proven !== null || (after.value === null && after.actions.length > 1)) {
+        return [after, path, here];
+      }
+      node = after;
+    }
+  }
+
+  #node(state: S): Node {
+    const key = this.game.key(state);
+    let node = this.#known.get(key);
+    if (!node) {
+      const over = this.game.outcome(state);
+      node = over === null ? new Node(...this.game.glance(state)) : new Node([], over);
+      this.#known.set(key, node);
+    }
+    return node;
+  }
+
+  /** Take back a visit that ended where another one waits. */
+  #undo(path: Path): void {
+    this.simulations -= 1;
+    for (const [node, place] of path.reverse()) {
+      node.counts[place]! -= 1;
+      const after = node.nexts[place];
+      if (node.counts[place] && after && after.value !== null) node.update(place);
+    }
+  }
+
+  found(): Found {
+    const { root, simulations } = this;
+    const known = root.nexts.map((node) => node && node.proven);
+    let visits = root.counts;
+    if (root.proven === null) {
+      visits = visits.map((count, at) => (known[at] === 1 ? 0 : count));
+    } else if (known.some((there) => there !== null)) { // else a glance has proven it
+      visits = visits.map((count, at) =>
+        known[at] !== null && -known[at]! === root.proven ? count + 1 : 0,
+      );
+    }
+    if (!sum(visits)) visits = root.prior.length ? root.prior : visits.map(() => 1);
+    const whole = sum(visits);
+    const policy = Array<number>(this.game.actions).fill(0);
+    root.actions.forEach((action, at) => (policy[action] = visits[at]! / whole));
+    return { policy, value: root.value ?? 0, proven: root.proven !== null, simulations };
   }
 }
 
@@ -58,71 +206,22 @@ class Node {
 export async function search<S>(
   game: Game<S>, state: S, evaluate: Evaluate<S>, simulations: number, stop: () => boolean,
 ): Promise<Found> {
-  const grown = async (here: S): Promise<[Node, number]> => {
-    const [policy, worth] = await evaluate(here);
-    const actions = game.legal(here);
-    const prior = actions.map((action) => Math.max(policy[action]!, 1e-6));
-    const total = prior.reduce((sum, p) => sum + p, 0);
-    return [new Node(actions, prior.map((p) => p / total)), worth];
-  };
-  let [root, value] = await grown(state);
-  let done = 0;
-  while (done < simulations && root.proven === null && !stop()) {
-    done += 1;
-    const path: [Node, number][] = [];
-    let node = root;
-    let here = state;
-    for (;;) {
-      const place = node.best();
-      path.push([node, place]);
-      here = game.apply(here, node.actions[place]!);
-      let after = node.nexts[place]!;
-      if (after === null) {
-        const over = game.outcome(here);
-        if (over === null) {
-          [after, value] = await grown(here);
-          node.nexts[place] = after;
-          break;
-        }
-        node.nexts[place] = after = over;
-      }
-      const certain = known(after);
-      if (certain !== null) {
-        value = certain;
-        break;
-      }
-      node = after as Node;
-    }
-    for (const [passed, place] of path.reverse()) {
-      value = -value;
-      passed.visits[place]! += 1;
-      passed.totals[place]! += value;
-      if (known(passed.nexts[place]!) !== null) {
-        passed.prove();
-        if (passed.proven !== null) value = passed.proven;
-      }
-    }
+  const tree = new Search(game, state);
+  for (;;) {
+    const left = simulations - tree.simulations;
+    if (tree.root.proven !== null || left <= 0 || (tree.simulations && stop())) break;
+    // a search that has just begun knows too little to look at many leaves at once
+    const together = Math.min(TOGETHER, 1 + Math.floor(tree.simulations / TOGETHER), left);
+    const asked = tree.ask(together);
+    if (asked.length) tree.tell(await evaluate(asked));
   }
-  return found(game.actions, root, value, done);
+  return tree.found();
 }
 
-function found(actions: number, root: Node, value: number, done: number): Found {
-  const all = root.nexts.map(known);
-  const total = (numbers: number[]) => numbers.reduce((sum, n) => sum + n, 0);
-  let visits = root.visits;
-  if (root.proven !== null) {
-    // among the actions that are worth what is proven, the most visited
-    visits = visits.map((n, at) => (all[at] !== null && -all[at]! === root.proven ? n + 1 : 0));
-  } else if (total(visits)) {
-    visits = visits.map((n, at) => (all[at] === 1 ? 0 : n));
-  }
-  if (!total(visits)) visits = root.prior;
-  const policy = Array<number>(actions).fill(0);
-  root.actions.forEach((action, at) => (policy[action] = visits[at]! / total(visits)));
-  if (root.proven !== null) return { policy, value: root.proven };
-  return { policy, value: done ? total(root.totals) / total(root.visits) : value };
+function back(path: Path): void {
+  for (const [node, place] of path.reverse()) node.update(place);
 }
 
-function known(node: Node | number | null): number | null {
-  return node instanceof Node ? node.proven : node;
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, n) => total + n, 0);
 }

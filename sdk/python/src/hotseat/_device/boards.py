@@ -1,7 +1,7 @@
 """Boards whose rules say how a network sees them, by the names that signatures use.
 
-The service has the same rules with all that search and self-play need; here is only
-how a board becomes planes.
+The service has the same rules with all that search and self-play need; here is how a
+board becomes planes, and what two plies show of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,4 +50,34 @@ def _line(stones: Array) -> bool:
     return False
 
 
+def connect_four_glance(planes: Array) -> tuple[list[int], float | None]:
+    """Return the columns worth a look, and the value where two plies prove it.
+
+    Planes are [2, 6, 7], as `connect_four` returns them. A win is taken, a threat is
+    met, and nothing goes beneath a cell where the other side wins.
+    """
+    own, other = planes > 0
+    stones = own | other
+    heights = stones.sum(axis=0)
+    landing = [(5 - int(h), c) for c, h in enumerate(heights.tolist()) if h < 6]
+    if wins := [c for row, c in landing if _wins(own, row, c)]:
+        return wins, 1.0
+    forced = [(row, c) for row, c in landing if _wins(other, row, c)]
+    places = forced or landing
+    safe = [c for row, c in places if not (row and _wins(other, row - 1, c))]
+    if len(forced) > 1 or not safe:
+        return [c for _, c in places], -1.0
+    return safe, None
+
+
+def _wins(stones: Array, row: int, column: int) -> bool:
+    """Whether one stone more, there, makes a line."""
+    more = stones.copy()
+    more[row, column] = True
+    return _line(more)
+
+
 GAMES: Mapping[str, Callable[[Any], Array]] = {"connect-four": connect_four}
+GLANCES: Mapping[str, Callable[[Array], tuple[list[int], float | None]]] = {
+    "connect-four": connect_four_glance
+}

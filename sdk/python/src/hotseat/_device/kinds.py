@@ -1,7 +1,7 @@
 """What a version answers on the device, by its kind: the service's answer, as JSON.
 
-A policy answers what its network says at once: where a level asks for a search through
-the game's rules, only its temperature is followed here.
+A level that searches through the game's rules looks two plies ahead here, and follows
+the network among what is left: the service's `hard`, and the most that a device plays.
 """
 
 import secrets
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from hotseat._device.boards import GLANCES
 from hotseat._device.codec import Array, Json, bad, encode
 
 MAX_SEED = (1 << 53) - 1
@@ -34,7 +35,8 @@ def answer(kind: str, signature: Json, run: Run, asked: Asked) -> list[dict[str,
     _check_options(asked.options)
     if kind == "policy":
         heat = _temperature(signature, asked.options)
-        outputs = run(encode(signature, asked.inputs, asked.pointers))
+        tensors = encode(signature, asked.inputs, asked.pointers)
+        outputs = _glanced(signature, tensors, run(tensors), asked.options)
         return _policy(signature, outputs, asked, heat)
     outputs = run(encode(signature, asked.inputs, asked.pointers))
     if kind == "classification":
@@ -51,6 +53,30 @@ def _classified(labels: Sequence[str], row: Sequence[float]) -> dict[str, Any]:
         "probability": row[best],
         "scores": dict(zip(labels, row, strict=True)),
     }
+
+
+def _glanced(
+    signature: Json,
+    tensors: Mapping[str, Array],
+    outputs: Mapping[str, Array],
+    options: Json,
+) -> Mapping[str, Array]:
+    """Return the outputs with what two plies show, if the level asks for a search."""
+    level = (signature.get("levels") or {}).get(options.get("level")) or {}
+    glance = GLANCES.get(signature.get("rules") or "")
+    if not level.get("simulations") or glance is None:
+        return outputs
+    board = next(one["name"] for one in signature["inputs"] if one["form"] == "board")
+    policy = outputs["policy"].astype(np.float64)
+    value = outputs["value"].reshape(-1).astype(np.float64)
+    for row, planes in enumerate(tensors[board]):
+        actions, proven = glance(planes)
+        looked = np.zeros_like(policy[row])
+        looked[actions] = np.maximum(policy[row, actions], 1e-6)
+        if proven is not None:  # then they are alike
+            looked[actions], value[row] = 1.0, proven
+        policy[row] = looked
+    return {**outputs, "policy": policy, "value": value}
 
 
 def _policy(
