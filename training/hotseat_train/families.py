@@ -1,4 +1,4 @@
-"""Families of models for tables: linear, networks, trees and support vector machines.
+"""Families of models for tables: linear, networks, trees, SVMs, and several as one.
 
 Each learns from the columns that `tabular` makes, and writes a graph with input ``x``
 [rows, columns] and output ``scores`` [rows, labels].
@@ -19,12 +19,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
+from hotseat_train.blend import BlendLearner, Member, measure
 from hotseat_train.dataset import Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.fit import Epoch, Plan, State, descend
 from hotseat_train.graph import FLOAT, Graph
-from hotseat_train.tabular import IR, ML, OPSET, Array, Table, write
-from hotseat_train.tasks.task import Learner
+from hotseat_train.tabular import IR, ML, OPSET, Array, Table
 
 Settings = Mapping[str, Any]
 USUAL: Mapping[str, Settings] = {
@@ -37,9 +37,11 @@ USUAL: Mapping[str, Settings] = {
     },
     "svm-linear": {"C": 0.1},
     "svm": {"C": 1.0, "gamma": "scale"},
+    "blend": {"members": ("trees", "mlp", "svm-linear")},
 }  # fmt: skip
 """Of each family; what a search finds goes in their place."""
 FAMILIES = tuple(USUAL)
+_ALONE = tuple(name for name in FAMILIES if name != "blend")
 _SVM_ROWS = 5_000
 """A kernel's time grows with the square of the rows."""
 _STEP, _PATIENCE = 20, 100
@@ -48,10 +50,11 @@ _STEP, _PATIENCE = 20, 100
 
 def learner(
     family: str, table: Table, labels: int, seed: int, settings: Settings | None = None
-) -> Learner:
+) -> Member:
     """Return a fresh model of a family, with its usual settings where none are given.
 
-    Raises `DatasetError` for a setting that the family does not have.
+    Raises `DatasetError` for a setting that the family does not have, and for members
+    that are no families.
     """
     chosen = {**USUAL[family], **(settings or {})}
     if unknown := set(chosen) - set(USUAL[family]):
@@ -60,6 +63,11 @@ def learner(
         return NetworkLearner(table, labels, seed, **chosen)
     if family == "trees":
         return TreesLearner(table, labels, seed, chosen)
+    if family == "blend":
+        names = chosen["members"]
+        if not names or not set(names) <= set(_ALONE):
+            raise DatasetError(f"the members of a blend are of {', '.join(_ALONE)}")
+        return BlendLearner(table, [learner(n, table, labels, seed) for n in names])
     return MachineLearner(table, labels, seed, family, chosen)
 
 
@@ -88,7 +96,7 @@ class TableRows:
         return (self._tensor[rows],)
 
 
-class NetworkLearner:
+class NetworkLearner(Member):
     """Logistic regression, or with `hidden` units a network of one hidden layer."""
 
     def __init__(
@@ -117,8 +125,8 @@ class NetworkLearner:
         finally:
             torch.set_num_threads(threads)
 
-    def export(self, path: Path) -> None:
-        """Write the graph; see `Learner.export`."""
+    def part(self) -> onnx.ModelProto:
+        """Return the family's own graph."""
         linear = [m for m in self.module if isinstance(m, torch.nn.Linear)]
         graph, at = Graph(), "x"
         for number, layer in enumerate(linear):
@@ -129,15 +137,14 @@ class NetworkLearner:
                 at = graph.add("Relu", at)
         graph.add("Softmax", at, name="scores", axis=1)
         labels = linear[-1].out_features
-        model = graph.model(
+        return graph.model(
             "network",
             {"x": (FLOAT, ["n", self.table.columns])},
             {"scores": (FLOAT, ["n", labels])},
         )
-        write(self.table, model, path)
 
 
-class TreesLearner:
+class TreesLearner(Member):
     """Gradient boosted trees (LightGBM): as many as lower the validation loss."""
 
     family = "trees"
@@ -199,8 +206,8 @@ class TreesLearner:
             curve = sorted([*curve, best], key=lambda epoch: epoch.number)
         return State(curve, {}, "fitted")
 
-    def export(self, path: Path) -> None:
-        """Write the graph; see `Learner.export`."""
+    def part(self) -> onnx.ModelProto:
+        """Return the family's own graph."""
         from onnxmltools import convert_lightgbm
         from onnxmltools.convert.common.data_types import FloatTensorType
 
@@ -210,14 +217,14 @@ class TreesLearner:
             zipmap=False,
             target_opset=15,  # the newest it knows
         )
-        write(self.table, _scoring(made, self._labels), path)
+        return _scoring(made, self._labels)
 
 
 def _of(found: Mapping[tuple[str, str], float], side: str, what: str) -> float:
     return next(v for (s, w), v in found.items() if s == side and w.endswith(what))
 
 
-class MachineLearner:
+class MachineLearner(Member):
     """A support vector machine whose distances are turned into probabilities."""
 
     def __init__(
@@ -251,22 +258,17 @@ class MachineLearner:
             self._estimator.fit(x, y)
         except ValueError as error:
             raise DatasetError(f"{self.family} cannot learn from it: {error}") from None
-        train_loss, _ = self._losses(x, y)
-        loss, right = self._losses(
-            self.table.encode(validation.inputs), np.array(validation.targets)
+        train_loss, _ = measure(
+            self._estimator.predict_proba(x), train.targets[: len(x)]
         )
+        chances = self._estimator.predict_proba(self.table.encode(validation.inputs))
+        loss, right = measure(chances, validation.targets)
         epoch = Epoch(1, train_loss, loss, right)
         report(epoch)
         return State([epoch], {}, "fitted")
 
-    def _losses(self, x: Array, y: Array) -> tuple[float, float]:
-        chances = np.asarray(self._estimator.predict_proba(x))
-        of_truth = np.maximum(chances[np.arange(len(y)), y], 1e-30)
-        right = (chances.argmax(1) == y).mean()
-        return float(-np.log(of_truth).mean()), float(right)
-
-    def export(self, path: Path) -> None:
-        """Write the graph; see `Learner.export`."""
+    def part(self) -> onnx.ModelProto:
+        """Return the family's own graph."""
         from skl2onnx import convert_sklearn
         from skl2onnx.common.data_types import FloatTensorType
 
@@ -279,7 +281,7 @@ class MachineLearner:
                 options={id(self._estimator): {"zipmap": False}},
                 target_opset={"": OPSET, "ai.onnx.ml": ML},
             )
-        write(self.table, _scoring(made, self._labels), path)
+        return _scoring(made, self._labels)
 
 
 def _scoring(made: onnx.ModelProto, labels: int) -> onnx.ModelProto:

@@ -132,8 +132,12 @@ class Search:
         """Search until there are `trials`, or for `timeout` seconds; return the best.
 
         `ray` is an address, or ``local`` to start one here with `workers`. Raises
-        `TrainError` where no trial came to an end.
+        `TrainError` for a blend, and where no trial came to an end.
         """
+        if getattr(question.task, "family", None) == "blend":
+            raise TrainError(
+                "blend has no settings to search: search those of one of its members"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         study = self.study()
         left = trials - len(_ended(study))

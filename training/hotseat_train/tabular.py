@@ -188,6 +188,11 @@ def _run(model: onnx.ModelProto, tensors: Mapping[str, Array]) -> Array:
     return np.asarray(found, np.float32)
 
 
+def answers(model: onnx.ModelProto, table: Table, rows: Split) -> Array:
+    """Return what a family's part says of rows: [rows, labels]."""
+    return _run(model, {"x": table.encode(rows.inputs)})
+
+
 def write(table: Table, model: onnx.ModelProto, path: Path) -> None:
     """Write the table's part and a family's part as one graph."""
     first = table.graph()

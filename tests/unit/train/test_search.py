@@ -52,6 +52,14 @@ def test_what_does_worse_is_ended_early(tmp_path):
     assert "learning_rate" in json.loads(search.best.read_bytes())["plan"]
 
 
+def test_a_blend_is_not_searched(tmp_path):
+    """Its members' settings are their own; nothing is begun."""
+    task, _ = table(tmp_path, rows(), family="blend")
+    with pytest.raises(TrainError, match="search those of one of its members"):
+        Search(tmp_path / "search").run(question(task), 2)
+    assert not (tmp_path / "search").exists()
+
+
 def test_no_time_is_said(tmp_path):
     """Without one finished trial there is no best."""
     task, _ = table(tmp_path, rows(), family="svm-linear")
@@ -101,9 +109,10 @@ def test_families_stand_side_by_side_and_keys_stay_together(tmp_path):
         cross.compare(task, 1, 0)
 
 
-def test_fewer_and_shorter_trees_are_variants(tmp_path):
+@pytest.mark.parametrize("family", ["trees", "blend"])
+def test_fewer_and_shorter_trees_are_variants(family, tmp_path):
     """They are smaller, are served, and are measured with what they lost."""
-    task, _ = table(tmp_path, rows(600))
+    task, _ = table(tmp_path, rows(600), family=family)
     run = train(task, task.plan("adam"), tmp_path / "run")
     made = variants.make(run)
     assert {"trees-20", "trees-pruned"} <= set(made)

@@ -42,7 +42,7 @@ def test_the_signature_is_written_from_the_data(tmp_path):
     assert any("'player_id' is left out" in note and "id" in note for note in notes)
 
 
-@pytest.mark.parametrize("family", ["trees", "svm-linear", "mlp"])
+@pytest.mark.parametrize("family", ["trees", "svm-linear", "mlp", "blend"])
 def test_all_families_are_served_by_one_function(family, tmp_path, registry):
     """Trees, an SVM and a network go one way, and answer gaps and strangers."""
     task, _ = table(tmp_path, rows(), family=family)

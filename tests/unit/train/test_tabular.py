@@ -17,7 +17,7 @@ from hotseat_train.errors import DatasetError
 from hotseat_train.families import FAMILIES, NetworkLearner, learner
 from hotseat_train.fit import Plan
 from hotseat_train.graph import FLOAT, Graph
-from hotseat_train.tabular import Table
+from hotseat_train.tabular import Table, answers
 
 NUMBERS = (Field("hours", default=0, minimum=0), Field("days", default=0, minimum=0))
 WORDS = (Field("race", "category", default="unknown"),)
@@ -162,3 +162,25 @@ def test_a_setting_that_a_family_does_not_have_is_refused():
     """A plan of another family is not taken in silence."""
     with pytest.raises(DatasetError, match="trees has no setting 'hidden'"):
         learner("trees", Table(NUMBERS, WORDS, TRAIN), 2, 0, {"hidden": 3})
+
+
+def test_a_blend_answers_the_mean_of_its_members():
+    """Each is fitted as it would be alone, from the same seed."""
+    table = Table(NUMBERS, WORDS, TRAIN)
+    plan = Plan("adam", learning_rate=0.01, batch_size=64, max_epochs=3)
+    names = ("logistic", "svm-linear", "trees")
+    made = {name: learner(name, table, 2, 3) for name in names}
+    made["blend"] = learner("blend", table, 2, 3, {"members": names})
+    said = {}
+    for name, model in made.items():
+        model.fit(TRAIN, TEST, plan)
+        said[name] = answers(model.part(), table, TEST)
+    mean = np.mean([said[name] for name in names], axis=0)
+    np.testing.assert_allclose(said["blend"], mean, atol=1e-6)
+
+
+@pytest.mark.parametrize("members", [(), ("trees", "forest"), ("blend",)])
+def test_a_blend_of_what_is_no_family_is_refused(members):
+    """A plan written by hand is told what it may name."""
+    with pytest.raises(DatasetError, match="members of a blend are of"):
+        learner("blend", Table(NUMBERS, WORDS, TRAIN), 2, 0, {"members": members})

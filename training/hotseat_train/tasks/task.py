@@ -13,7 +13,7 @@ class Learner(Protocol):
     """A model on its way, of any family: it is fitted, and writes its graph."""
 
     family: str
-    """logistic, mlp, trees or svm."""
+    """One of `families.FAMILIES`, or the one family of its task."""
 
     def fit(
         self,

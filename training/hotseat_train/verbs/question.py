@@ -44,7 +44,7 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--family",
-        choices=("logistic", "mlp", "trees", "svm-linear", "svm"),
+        choices=("logistic", "mlp", "trees", "svm-linear", "svm", "blend"),
         help="of models for tables (default: trees)",
     )
 
