@@ -62,7 +62,7 @@ def page(
 <meta name="viewport" content="width=device-width">
 <title>{name}: candidates</title><style>{_STYLE}</style></head><body><main>
 <h1>{name}</h1>
-<p class="soft">{len(found)} candidates, as each was measured through the serving code.
+<p class="soft">Candidates: {len(found)}, measured through the serving code.
 Measured on {html.escape("; ".join(cpus)) or "an unnamed CPU"}, one thread.
 {
         "Of different machines only what was measured on one can be compared in time."
