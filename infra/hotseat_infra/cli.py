@@ -141,7 +141,7 @@ def _cost(arguments: argparse.Namespace) -> int:
                     f"{item.milliseconds:.1f}",
                     f"{item.cold:.2g}",
                     f"{item.total:,.2f}",
-                    "\u2588" * max(1, round(16 * item.total / most)),
+                    "\u2588" * max(1, round(12 * item.total / most)),
                     _largest(item),
                 )
                 for item in items

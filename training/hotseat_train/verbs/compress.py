@@ -24,7 +24,7 @@ def quantize(parser: argparse.ArgumentParser) -> Run:
         "well. With --max-loss they are measured at once through the serving code, and "
         "those that may have lost more are removed."
     )
-    parser.epilog = "example: hotseat quantize sentiment --method all --max-loss 0.5%%"
+    parser.epilog = "example: hotseat quantize sentiment --method all --max-loss 0.5%"
     parser.add_argument("run", help=_RUN)
     parser.add_argument(
         "--method",

@@ -91,7 +91,7 @@ def publish(parser: argparse.ArgumentParser) -> Run:
         "Publish a run as the model's next version. A variant that may have lost more "
         "accuracy than the gate allows is refused."
     )
-    parser.epilog = "example: hotseat publish sentiment --max-loss 0.5%%"
+    parser.epilog = "example: hotseat publish sentiment --max-loss 0.5%"
     parser.add_argument("run", help=_RUN)
     add_registry(parser)
     parser.add_argument(

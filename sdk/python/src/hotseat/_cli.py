@@ -39,7 +39,7 @@ _ROOMS = (
         {
             "train": "train a task on its data",
             "optimizers": "show how the optimizers compare on one task",
-            "quantize": "make a run's int8 variant",
+            "quantize": "make a run's graph smaller, and measure what it lost",
             "optimize": "measure how each graph starts fastest, and keep that",
             "evaluate": "measure a run's variants on the test split",
             "publish": "publish a measured run as a version",
