@@ -50,7 +50,7 @@ def _off(
 ) -> float:
     """Return the most that any score differs."""
     return max(
-        abs(answer["scores"][label] - score)
+        abs(float(answer["scores"][label]) - float(score))
         for answer, want in zip(answers, first, strict=True)
         for label, score in want["scores"].items()
     )
