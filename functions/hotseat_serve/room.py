@@ -8,14 +8,13 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import orjson
 
 from hotseat_registry import Registry
 from hotseat_serve import origins, protocol
-from hotseat_serve.download import Download
 from hotseat_serve.models import Models
 from hotseat_serve.problems import MEDIA_TYPE, Problem
 from hotseat_serve.request import JSON, Answer, Request, packed, plain
@@ -23,6 +22,9 @@ from hotseat_serve.service import Service
 from hotseat_serve.settings import Settings
 from hotseat_serve.telemetry import Telemetry, trace_of
 from hotseat_serve.turn import Turn
+
+if TYPE_CHECKING:
+    from hotseat_serve.download import Download
 
 log = logging.getLogger("hotseat.serve")
 
@@ -53,14 +55,12 @@ class Room:
     telemetry: Telemetry | None = None
     clock: Callable[[], int] = time.perf_counter_ns
     counts: dict[tuple[str, int], Count] = field(default_factory=dict)
-    _download: Download = field(init=False)
     _first: bool = True
     _routes: dict[str, dict[str, Act]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make what the routes share."""
         self.service = Service(self.models)
-        self._download = Download(self.models.registry, self.settings)
         if self.telemetry is not None:
             self.models.notice = self.telemetry.event
 
@@ -193,6 +193,12 @@ class Room:
                     )
                 }
         return {}
+
+    @property
+    def _download(self) -> "Download":
+        from hotseat_serve.download import Download  # late: few functions offer it
+
+        return Download(self.models.registry, self.settings)
 
     def _find_v2(self, parts: Sequence[str]) -> dict[str, Act]:  # noqa: PLR0911
         match parts:

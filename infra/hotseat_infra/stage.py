@@ -3,11 +3,12 @@
 from aws_cdk import App, CfnOutput, Environment, Stack, Tags
 from constructs import Construct
 
-from hotseat_infra.api import HttpApi, RestApi
 from hotseat_infra.deployment import Stage
 from hotseat_infra.function import ModelFunction
+from hotseat_infra.http_api import HttpApi
 from hotseat_infra.nag import check_with_nag
 from hotseat_infra.registry import RegistryBucket
+from hotseat_infra.rest_api import RestApi
 from hotseat_infra.watch import Watch
 
 

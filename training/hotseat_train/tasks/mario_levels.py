@@ -8,9 +8,7 @@ kept here, no graph that was trained on them comes along, and how long the passa
 that a generated piece shares with a map is measured. A studio puts its own maps here.
 """
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +16,8 @@ import numpy as np
 
 from hotseat_registry import Field, Generation, Input, Output, Signature
 from hotseat_serve.load import Loaded
-from hotseat_serve.options import Options
-from hotseat_serve.problems import Problem
 from hotseat_serve.rules import platformer
-from hotseat_train import stepwise
+from hotseat_train import sampling, stepwise
 from hotseat_train.maker import Asked
 from hotseat_train.source import Source
 
@@ -123,16 +119,7 @@ class MarioLevels:
         asked = [
             {"enemies": seed % 6, "gaps": (seed // 6) % 5 * 2} for seed in range(_ASKED)
         ]
-        items, spent = [], []
-        for seed, wish in enumerate(asked):
-            began = time.process_time()
-            try:
-                (answer,) = loaded.predict([wish], options=Options(seed=seed))
-            except Problem:
-                continue
-            finally:
-                spent.append(1000 * (time.process_time() - began))
-            items.append((wish, answer))
+        items, spent = sampling.ask(loaded, asked)
         rows = [answer["item"] for _, answer in items]
         shared = [longest(item, maps.values()) for item in rows]
         yard = [
@@ -140,13 +127,13 @@ class MarioLevels:
             for name in maps
             for at in range(0, len(maps[name][0]) - WIDTH, WIDTH)
         ]
-        cells = np.array([list("".join(item)) for item in rows])
-        pairs = np.random.default_rng(0).integers(len(cells), size=(500, 2))
         walked = [platformer.check(item, {}, lambda: False) for item in rows]
         return {
             "returned": len(items) / len(asked),
             "playable_of_returned": float(np.mean([w is not None for w in walked])),
-            "playable_of_sampled": _sampled_share(loaded),
+            "playable_of_sampled": _share_of(
+                sampling.unchecked(loaded, {}, 40)
+            ),
             "maps_playable_by_the_same_rules": _share_of(maps.values()),
             "new": float(np.mean([length < WIDTH for length in shared])),
             "columns_shared_with_a_map_median": float(np.median(shared)),
@@ -155,15 +142,9 @@ class MarioLevels:
             "columns_maps_share_with_each_other_largest": max(yard),
             "different_from_each_other": len({tuple(item) for item in rows})
             / len(rows),
-            "cells_that_differ": round(
-                float(np.mean(cells[pairs[:, 0]] != cells[pairs[:, 1]])), 3
-            ),
+            "cells_that_differ": sampling.apart(rows),
             **{
-                f"{name}_follow_wish": round(
-                    float(np.corrcoef(
-                        [wish[name] for wish, _ in items],
-                        [answer[name] for _, answer in items],
-                    )[0, 1]), 3)
+                f"{name}_follow_wish": sampling.follows(items, name)
                 for name in ("enemies", "gaps")
             },
             "milliseconds_of_a_core_median": round(float(np.median(spent)), 1),
@@ -235,14 +216,3 @@ def _drawn(
 def _share_of(items: Iterable[Sequence[str]]) -> float:
     found = [platformer.check(item, {}, lambda: False) is not None for item in items]
     return round(float(np.mean(found)), 3)
-
-
-def _sampled_share(loaded: Loaded) -> float:
-    """Return the share of 40 samples, unchecked by the service, that can be walked."""
-    signature = replace(loaded.manifest.signature, rules=None)
-    raw = replace(loaded.manifest, signature=signature)
-    unchecked = Loaded(raw, loaded.variant, loaded.session)
-    return _share_of(
-        unchecked.predict([{}], options=Options(seed=seed))[0]["item"]
-        for seed in range(40)
-    )

@@ -5,11 +5,9 @@ fewer is made of one by taking away boxes together with the goals that a solutio
 them to, which leaves it solvable.
 """
 
-import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -18,10 +16,8 @@ import numpy as np
 
 from hotseat_registry import Field, Generation, Input, Output, Signature
 from hotseat_serve.load import Loaded
-from hotseat_serve.options import Options
-from hotseat_serve.problems import Problem
 from hotseat_serve.rules import sokoban
-from hotseat_train import stepwise
+from hotseat_train import sampling, stepwise
 from hotseat_train.maker import Asked
 from hotseat_train.source import Source
 
@@ -153,19 +149,8 @@ class SokobanLevels:
             {"boxes": 1 + seed % 4, "difficulty": (seed // 4) % 10}
             for seed in range(120)
         ]
-        items, spent = [], []
-        for seed, wish in enumerate(asked):
-            began = time.process_time()
-            try:
-                (answer,) = loaded.predict([wish], options=Options(seed=seed))
-            except Problem:
-                continue
-            finally:
-                spent.append(1000 * (time.process_time() - began))
-            items.append((wish, answer))
+        items, spent = sampling.ask(loaded, asked)
         texts_ = ["".join(answer["item"]) for _, answer in items]
-        cells = np.array([list(text) for text in texts_])
-        pairs = np.random.default_rng(0).integers(len(cells), size=(500, 2))
         return {
             "returned": len(items) / len(asked),
             "solvable_of_returned": float(np.mean([_solvable(t) for t in texts_])),
@@ -175,13 +160,11 @@ class SokobanLevels:
                 float(np.mean([walls.isdisjoint(_views(_walls(t))) for t in texts_])), 3
             ),
             "different_from_each_other": round(len(set(texts_)) / len(texts_), 4),
-            "cells_that_differ": round(
-                float(np.mean(cells[pairs[:, 0]] != cells[pairs[:, 1]])), 3
-            ),
-            "difficulty_follows_wish": _follows(items),
+            "cells_that_differ": sampling.apart(texts_),
+            "difficulty_follows_wish": sampling.follows(items, "difficulty"),
             **{
-                f"difficulty_follows_wish_{boxes}_boxes": _follows(
-                    [item for item in items if item[0]["boxes"] == boxes]
+                f"difficulty_follows_wish_{boxes}_boxes": sampling.follows(
+                    [item for item in items if item[0]["boxes"] == boxes], "difficulty"
                 )
                 for boxes in (2, 3, 4)
             },
@@ -217,26 +200,10 @@ def _views(text: str) -> set[str]:
     return {"".join(view.reshape(-1)) for one in turned for view in (one, one.T)}
 
 
-def _follows(items: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> float:
-    """Return the correlation of the difficulty that is got with the wished one."""
-    wished = [wish["difficulty"] for wish, _ in items]
-    got = [answer["difficulty"] for _, answer in items]
-    return round(float(np.corrcoef(wished, got)[0, 1]), 3)
-
-
 def _sampled_share(loaded: Loaded) -> float:
     """Return the share of 100 samples, unchecked by the service, that can be solved."""
-    signature = replace(loaded.manifest.signature, rules=None)
-    raw = replace(loaded.manifest, signature=signature)
-    unchecked = Loaded(raw, loaded.variant, loaded.session)
-    found = [
-        sokoban.check(
-            unchecked.predict([{"boxes": 3}], options=Options(seed=seed))[0]["item"],
-            {},
-            lambda: False,
-        )
-        for seed in range(100)
-    ]
+    items = sampling.unchecked(loaded, {"boxes": 3}, 100)
+    found = [sokoban.check(item, {}, lambda: False) for item in items]
     return float(np.mean([item is not None for item in found]))
 
 

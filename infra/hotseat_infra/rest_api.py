@@ -1,21 +1,17 @@
-"""The door: API Gateway, its keys and limits, its errors worded as ours."""
+"""The door by default: a REST API, its keys and limits, its errors worded as ours."""
 
-import json
 from collections.abc import Mapping
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as rest
-from aws_cdk import aws_apigatewayv2 as http
 from aws_cdk import aws_certificatemanager as certificates
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_logs as logs
-from aws_cdk import aws_route53 as route53
-from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
-from constructs import Construct, IConstruct
+from constructs import Construct
 
 from hotseat_infra.deployment import Api, Limits, Stage
+from hotseat_infra.door import access_log, name_record
 from hotseat_infra.firewall import Firewall
-from hotseat_infra.function import ModelFunction, retention
+from hotseat_infra.function import ModelFunction
 from hotseat_infra.nag import accept
 from hotseat_infra.refusals import REFUSALS
 from hotseat_serve import origins
@@ -35,7 +31,7 @@ class RestApi(Construct):
     ) -> None:
         super().__init__(scope, name)
         api = stage.api
-        log = _log(self, stage)
+        log = access_log(self, stage)
         self.api = rest.RestApi(
             self,
             "Api",
@@ -218,122 +214,10 @@ class RestApi(Construct):
             ),
             security_policy=rest.SecurityPolicy.TLS_1_2,
         )
-        _record(
+        name_record(
             self, api, name.domain_name_alias_domain_name,
             name.domain_name_alias_hosted_zone_id,
         )  # fmt: skip
-
-
-class HttpApi(Construct):
-    """An HTTP API: a third of the price, without keys, usage plans or WAF."""
-
-    def __init__(
-        self,
-        scope: Construct,
-        name: str,
-        *,
-        stage: Stage,
-        functions: Mapping[str, ModelFunction],
-        default: str,
-    ) -> None:
-        super().__init__(scope, name)
-        made = {
-            model: HttpLambdaIntegration(f"To-{model}", function.alias)
-            for model, function in functions.items()
-        }
-        self.api = http.HttpApi(
-            self,
-            "Api",
-            api_name=f"hotseat-{stage.name}",
-            default_integration=made[default],
-            create_default_stage=False,
-            cors_preflight=http.CorsPreflightOptions(
-                allow_origins=list(stage.api.origins),
-                allow_methods=[http.CorsHttpMethod.GET, http.CorsHttpMethod.POST],
-                allow_headers=list(origins.SENT),
-                expose_headers=list(origins.SHOWN),
-                max_age=Duration.days(1),
-            )
-            if stage.api.origins
-            else None,
-        )
-        log = _log(self, stage)
-        self.stage = http.HttpStage(
-            self,
-            "Stage",
-            http_api=self.api,
-            stage_name="$default",
-            auto_deploy=True,
-            throttle=http.ThrottleSettings(
-                rate_limit=stage.api.requests_per_second, burst_limit=stage.api.burst
-            ),
-        )
-        inner = self.stage.node.default_child
-        assert isinstance(inner, http.CfnStage)
-        inner.access_log_settings = http.CfnStage.AccessLogSettingsProperty(
-            destination_arn=log.log_group_arn,
-            format=json.dumps(
-                {
-                    "request_id": "$context.requestId",
-                    "route": "$context.routeKey",
-                    "status": "$context.status",
-                    "latency": "$context.responseLatency",
-                    "bytes": "$context.responseLength",
-                }
-            ),
-        )
-        for model, settings in stage.models.items():
-            route = settings.route or model
-            for version in ("v1", "v2"):
-                for path in (
-                    f"/{version}/models/{route}",
-                    f"/{version}/models/{route}/{{proxy+}}",
-                ):
-                    for route_made in self.api.add_routes(
-                        path=path, integration=made[model]
-                    ):
-                        _accept_open(route_made)
-        _accept_open(self.api)
-        self.url = self.stage.url
-        if stage.api.domain:
-            self.url = f"https://{stage.api.domain}/"
-            self._domain(stage.api)
-
-    @property
-    def metrics(self) -> Mapping[str, cloudwatch.Metric]:
-        """What the door counts: requests, refusals, failures, and its milliseconds."""
-        stage = self.stage
-        return {
-            "requests": stage.metric_count(statistic="Sum"),
-            "4xx": stage.metric_client_error(statistic="Sum"),
-            "5xx": stage.metric_server_error(statistic="Sum"),
-            "latency": stage.metric_latency(statistic="p95"),
-        }
-
-    def _domain(self, api: Api) -> None:
-        """Answer under a name of one's own."""
-        name = http.DomainName(
-            self,
-            "Domain",
-            domain_name=api.domain,
-            certificate=certificates.Certificate.from_certificate_arn(
-                self, "Certificate", api.certificate
-            ),
-        )
-        http.ApiMapping(
-            self, "Mapping", api=self.api, domain_name=name, stage=self.stage
-        )
-        _record(self, api, name.regional_domain_name, name.regional_hosted_zone_id)
-
-
-def _log(scope: Construct, stage: Stage) -> logs.LogGroup:
-    """Return where the door's own access log goes."""
-    return logs.LogGroup(
-        scope,
-        "Log",
-        retention=retention(stage.log_days),
-        removal_policy=RemovalPolicy.DESTROY,
-    )
 
 
 def _sum(api: Api, limit: str) -> int:
@@ -341,24 +225,3 @@ def _sum(api: Api, limit: str) -> int:
     usual = getattr(api, limit)
     shares = [getattr(api.limits.get(t), limit, None) or usual for t in api.titles]
     return sum(shares) or usual
-
-
-def _record(scope: Construct, api: Api, target: str, zone: str) -> None:
-    """Lead the API's name to it, where the zone is ours."""
-    if not api.zone:
-        return
-    route53.CfnRecordSet(
-        scope,
-        "Record",
-        hosted_zone_id=api.zone,
-        name=api.domain,
-        type="A",
-        alias_target=route53.CfnRecordSet.AliasTargetProperty(
-            dns_name=target, hosted_zone_id=zone
-        ),
-    )
-
-
-def _accept_open(construct: IConstruct) -> None:
-    because = "an HTTP API has no keys; the deployment file chose it, and says so"
-    accept(construct, "APIG4", because)

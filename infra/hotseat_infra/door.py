@@ -1,0 +1,35 @@
+"""What both kinds of API share: an access log, and a name that leads to them."""
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_route53 as route53
+from constructs import Construct
+
+from hotseat_infra.deployment import Api, Stage
+from hotseat_infra.function import retention
+
+
+def access_log(scope: Construct, stage: Stage) -> logs.LogGroup:
+    """Return where the door's own access log goes."""
+    return logs.LogGroup(
+        scope,
+        "Log",
+        retention=retention(stage.log_days),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def name_record(scope: Construct, api: Api, target: str, zone: str) -> None:
+    """Lead the API's name to it, where the zone is ours."""
+    if not api.zone:
+        return
+    route53.CfnRecordSet(
+        scope,
+        "Record",
+        hosted_zone_id=api.zone,
+        name=api.domain,
+        type="A",
+        alias_target=route53.CfnRecordSet.AliasTargetProperty(
+            dns_name=target, hosted_zone_id=zone
+        ),
+    )

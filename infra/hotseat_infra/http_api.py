@@ -1,0 +1,124 @@
+"""The other door: an HTTP API, cheaper and with less."""
+
+import json
+from collections.abc import Mapping
+
+from aws_cdk import Duration
+from aws_cdk import aws_apigatewayv2 as http
+from aws_cdk import aws_certificatemanager as certificates
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from constructs import Construct, IConstruct
+
+from hotseat_infra.deployment import Api, Stage
+from hotseat_infra.door import access_log, name_record
+from hotseat_infra.function import ModelFunction
+from hotseat_infra.nag import accept
+from hotseat_serve import origins
+
+
+class HttpApi(Construct):
+    """An HTTP API: a third of the price, without keys, usage plans or WAF."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        stage: Stage,
+        functions: Mapping[str, ModelFunction],
+        default: str,
+    ) -> None:
+        super().__init__(scope, name)
+        made = {
+            model: HttpLambdaIntegration(f"To-{model}", function.alias)
+            for model, function in functions.items()
+        }
+        self.api = http.HttpApi(
+            self,
+            "Api",
+            api_name=f"hotseat-{stage.name}",
+            default_integration=made[default],
+            create_default_stage=False,
+            cors_preflight=http.CorsPreflightOptions(
+                allow_origins=list(stage.api.origins),
+                allow_methods=[http.CorsHttpMethod.GET, http.CorsHttpMethod.POST],
+                allow_headers=list(origins.SENT),
+                expose_headers=list(origins.SHOWN),
+                max_age=Duration.days(1),
+            )
+            if stage.api.origins
+            else None,
+        )
+        log = access_log(self, stage)
+        self.stage = http.HttpStage(
+            self,
+            "Stage",
+            http_api=self.api,
+            stage_name="$default",
+            auto_deploy=True,
+            throttle=http.ThrottleSettings(
+                rate_limit=stage.api.requests_per_second, burst_limit=stage.api.burst
+            ),
+        )
+        inner = self.stage.node.default_child
+        assert isinstance(inner, http.CfnStage)
+        inner.access_log_settings = http.CfnStage.AccessLogSettingsProperty(
+            destination_arn=log.log_group_arn,
+            format=json.dumps(
+                {
+                    "request_id": "$context.requestId",
+                    "route": "$context.routeKey",
+                    "status": "$context.status",
+                    "latency": "$context.responseLatency",
+                    "bytes": "$context.responseLength",
+                }
+            ),
+        )
+        for model, settings in stage.models.items():
+            route = settings.route or model
+            for version in ("v1", "v2"):
+                for path in (
+                    f"/{version}/models/{route}",
+                    f"/{version}/models/{route}/{{proxy+}}",
+                ):
+                    for route_made in self.api.add_routes(
+                        path=path, integration=made[model]
+                    ):
+                        _accept_open(route_made)
+        _accept_open(self.api)
+        self.url = self.stage.url
+        if stage.api.domain:
+            self.url = f"https://{stage.api.domain}/"
+            self._domain(stage.api)
+
+    @property
+    def metrics(self) -> Mapping[str, cloudwatch.Metric]:
+        """What the door counts: requests, refusals, failures, and its milliseconds."""
+        stage = self.stage
+        return {
+            "requests": stage.metric_count(statistic="Sum"),
+            "4xx": stage.metric_client_error(statistic="Sum"),
+            "5xx": stage.metric_server_error(statistic="Sum"),
+            "latency": stage.metric_latency(statistic="p95"),
+        }
+
+    def _domain(self, api: Api) -> None:
+        """Answer under a name of one's own."""
+        name = http.DomainName(
+            self,
+            "Domain",
+            domain_name=api.domain,
+            certificate=certificates.Certificate.from_certificate_arn(
+                self, "Certificate", api.certificate
+            ),
+        )
+        http.ApiMapping(
+            self, "Mapping", api=self.api, domain_name=name, stage=self.stage
+        )
+        name_record(self, api, name.regional_domain_name, name.regional_hosted_zone_id)
+
+
+def _accept_open(construct: IConstruct) -> None:
+    because = "an HTTP API has no keys; the deployment file chose it, and says so"
+    accept(construct, "APIG4", because)
