@@ -2,22 +2,24 @@
 
 Each is trained, made small, measured, published to the folder registry and promoted;
 its card, and of what is fitted to rows a page that compares its variants, is written to
-docs/models. A task whose run is there already is not trained
-again, so an interrupted `make models` goes on where it was. With --trained the two
-games and the chat take the graphs that came along instead of training for an hour; of
-the maps that are somebody's designs none came along, and they are learned in a minute.
+docs/models. A task whose run is there already is not trained again, so an interrupted
+`make models` goes on where it was; minutes.json beside the runs tells how long each
+took, without what an interruption lost. With --trained the two games and the chat take
+the graphs that came along instead of training for an hour; of the maps that are
+somebody's designs none came along, and they are learned in a minute.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / ".hotseat/runs/models"
 HOTSEAT = Path(sys.executable).with_name("hotseat")
-FITTED = ("sentiment", "chat-moderation", "player-churn")
+FITTED = ("sentiment", "player-churn", "chat-moderation")
 SMALLER = {
     "sentiment": (("--max-loss", "0.5%"),),
     "chat-moderation": (("--method", "all", "--max-loss", "0.5%"),),
@@ -41,7 +43,8 @@ def main() -> None:
         "--trained", action="store_true", help="do not play for an hour"
     )
     given = parser.parse_args()
-    for name in given.names or (*FITTED, *MADE):
+    for name in given.names or (*MADE, *FITTED):
+        began = time.monotonic()
         run = RUNS / name
         if not (run / "manifest.json").exists():
             if name in MADE:
@@ -65,6 +68,17 @@ def main() -> None:
         (ROOT / f"docs/models/{name}.md").write_text(card, "utf-8")
         if name in FITTED:
             hotseat("compare", name, number, "--html", f"docs/models/{name}.html")
+        _told(name, (time.monotonic() - began) / 60)
+
+
+def _told(name: str, minutes: float) -> None:
+    """Add what a task took to what is known, and print it all."""
+    path = RUNS / "minutes.json"
+    known = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    known[name] = round(known.get(name, 0.0) + minutes, 1)
+    path.write_text(json.dumps(known), "utf-8")
+    each = ", ".join(f"{task} {spent}" for task, spent in known.items())
+    print(f"minutes: {each}; {sum(known.values()):.1f} in all", flush=True)
 
 
 if __name__ == "__main__":

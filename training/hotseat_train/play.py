@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 class Plan:
     """How to play and how to learn."""
 
-    rounds: int = 120
+    rounds: int = 180
     workers: int = 2
     """Processes that play at once."""
     games: int = 32

@@ -22,7 +22,7 @@ from hotseat_train.play import Plan, Played
 from hotseat_train.selfplay import Round, learn
 
 GAME = rules.game("connect-four")
-_ROUNDS = 2.0
+_ROUNDS = 3.0
 """That two cores which do nothing else play and learn in a minute."""
 _GAMES, _POSITIONS, _TIMED = 100, 200, 50
 _ACTIONS = tuple(map(str, range(GAME.actions)))
