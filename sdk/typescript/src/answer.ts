@@ -127,7 +127,7 @@ export function model(item: Json): Model {
 
 /** What stands in for an answer, whatever the model's kind. */
 export function standIn(value: unknown, latency = 0): Prediction {
-  const word = typeof value === "string" || typeof value === "number";
+  const word = typeof value === "string" || Number.isInteger(value);
   return {
     ...EMPTY,
     label: typeof value === "string" ? value : null,

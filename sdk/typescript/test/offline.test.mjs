@@ -15,6 +15,8 @@ const EMPTY = Array.from({ length: 6 }, () => Array(7).fill(0));
 const OPENING = EMPTY.map((row, at) => (at === 5 ? [0, 0, 1, 1, 2, 2, 0] : row));
 // whoever is to move wins at once in column 3, and loses else
 const WON = EMPTY.map((row, at) => (at === 5 ? [1, 1, 1, 0, 2, 2, 2] : row));
+// whoever is to move loses at once but in column 3
+const THREAT = EMPTY.map((row, at) => (at === 5 ? [1, 1, 1, 0, 2, 0, 2] : row));
 let service;
 let online;
 
@@ -72,6 +74,16 @@ test("a search on the device finds what is won", async () => {
   const found = await client.choose(WON, { model: "connect-four", level: "best" });
   assert.equal(found.action, "3");
   assert.ok(found.value > 0.9); // 1, where there was time to prove it
+});
+
+test("hard takes a win and blocks a threat on the device", async () => {
+  const { client, state } = cut();
+  await client.download("connect-four#live");
+  state.away = true;
+  for (const board of [WON, THREAT]) {
+    const found = await client.choose(board, { model: "connect-four", level: "hard" });
+    assert.equal(found.action, "3");
+  }
 });
 
 test("a text model answers on the device as the service does", async () => {

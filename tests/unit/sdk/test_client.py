@@ -199,6 +199,21 @@ def test_a_default_is_returned_when_no_answer_comes(client, fault):
     assert answer.model is None
 
 
+@pytest.mark.parametrize(
+    ("default", "label", "action", "item"),
+    [("stay", "stay", "stay", None), (3, None, "3", None), (0.5, None, None, None),
+     (True, None, None, None), (["##", ".."], None, None, ("##", ".."))],
+)  # fmt: skip
+def test_a_default_stands_where_a_game_looks_for_it(
+    client, default, label, action, item
+):
+    """A column, which is a number, is an action; a share or a truth is none."""
+    asker, _ = client(errors.TransportError("away"))
+    answer = asker.predict("x", default=default, deadline=0.1)
+    assert (answer.label, answer.action, answer.item) == (label, action, item)
+    assert answer.value == default
+
+
 def test_bad_input_raises_in_spite_of_a_default(client):
     """A wrong call is a bug to see, default or not."""
     asker, _ = client(problem(422))

@@ -75,15 +75,16 @@ def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
 def stand_in(default: Any, latency: float = 0.0) -> Prediction:
     """Return a prediction that holds a default, where a game will look for it.
 
-    A text is label and action, rows of text are an item, anything is the value; a
-    `Prediction` is taken as it is.
+    A text is label and action, a whole number an action, rows of text are an item,
+    anything is the value; a `Prediction` is taken as it is.
     """
     if isinstance(default, Prediction):
         given = default
     else:
         text = default if isinstance(default, str) else None
+        action = str(default) if type(default) is int else text
         item = tuple(default) if isinstance(default, list | tuple) else None
-        given = Prediction(label=text, action=text, item=item, value=default)
+        given = Prediction(label=text, action=action, item=item, value=default)
     return replace(given, latency=latency, is_default=True, source="default")
 
 
