@@ -94,7 +94,7 @@ def _fold(task: Task, dataset: Dataset, rows: Split, asked: Split, plan: Plan) -
     train, stopping = next(cut(rows, _STOPPING, plan.seed))[0:2]
     began = time.perf_counter()
     learner = task.learner(train, plan.seed)
-    learner.fit(train, stopping, plan)
+    learner.fit(dataset.learned(train, stopping, asked), stopping, plan)
     seconds = time.perf_counter() - began
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.onnx")

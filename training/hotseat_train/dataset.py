@@ -52,6 +52,14 @@ class Dataset:
     """Of the files as they were read."""
     preparation: str
     """What was done before splitting, for the model card."""
+    more: Split = Split((), ())
+    """Rows to learn from alone: what is known of the same keys from other times."""
+
+    def learned(self, train: Split, *held: Split) -> Split:
+        """Return `train` and `more`, but no row of a key that is held back or tested."""
+        away = {key for side in (*held, self.test) for key in side.keys}
+        free = [row for row, key in enumerate(self.more.keys) if key not in away]
+        return train + self.more.pick(free)
 
 
 def split(

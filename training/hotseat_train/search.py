@@ -48,6 +48,8 @@ class Question:
         """Train with the trial's settings; return the lowest validation loss."""
         task, plan = chosen(trial, self.task, self.plan)
         part = self.dataset.train.pick(range(len(self.dataset.train))[: self.rows])
+        held = self.dataset.validation
+        learned = self.dataset.learned(part, held) if self.rows is None else part
         learner = task.learner(part, plan.seed)
 
         def report(epoch: Epoch) -> None:
@@ -55,7 +57,7 @@ class Question:
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        state = learner.fit(part, self.dataset.validation, plan, report=report)
+        state = learner.fit(learned, held, plan, report=report)
         return state.best_epoch.validation_loss
 
 

@@ -33,12 +33,13 @@ def train(
     """
     dataset = task.dataset()
     part = dataset.train.pick(range(len(dataset.train))[:rows])
+    learned = dataset.learned(part, dataset.validation) if rows is None else part
     learner = task.learner(part, plan.seed)
     result = Run(folder)
     folder.mkdir(parents=True, exist_ok=True)
     began = datetime.now(UTC)
     state = learner.fit(
-        part,
+        learned,
         dataset.validation,
         plan,
         checkpoint=result.checkpoint,
@@ -52,7 +53,7 @@ def train(
         "task": task.name,
         "family": learner.family,
         "plan": asdict(plan),
-        "data": _source(dataset, len(part)),
+        "data": _source(dataset, len(part), len(learned) - len(part)),
         "curve": [asdict(epoch) for epoch in state.curve],
         "best": asdict(best),
         "reason": state.reason,
@@ -81,7 +82,7 @@ def take(task: Task, folder: Path) -> Run:
     return Run(folder)
 
 
-def _source(dataset: Dataset, rows: int) -> dict[str, object]:
+def _source(dataset: Dataset, rows: int, more: int) -> dict[str, object]:
     return {
         "source": dataset.source,
         "licence": dataset.licence,
@@ -89,6 +90,7 @@ def _source(dataset: Dataset, rows: int) -> dict[str, object]:
         "preparation": dataset.preparation,
         "rows": {
             "train": rows,
+            **({"more": more} if more else {}),
             "validation": len(dataset.validation),
             "test": len(dataset.test),
         },
