@@ -15,7 +15,7 @@ training reads through as well: so there is nothing that the two could disagree 
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -31,7 +31,7 @@ Array = np.ndarray[Any, Any]
 LENGTHS = 4
 BUCKETS = 1 << 19
 _UNKNOWN, _FIRST = 1, 2  # 0 is nothing
-_FACTOR, _PRIME = 31_337, 2_147_483_647
+FACTOR, PRIME = 31_337, 2_147_483_647  # of the hash of a run
 _SEEN = 2  # a character of one text alone teaches nothing about another
 _BATCH = 256
 _END = np.iinfo(np.int64).max
@@ -122,7 +122,7 @@ def front(graph: Graph, alphabet: Alphabet) -> str:
     ids = _kept(graph, given, graph.add("Greater", given, none))
     ids = _without_long_runs(graph, ids)
     ids = _without_spelling_out(graph, ids, alphabet.characters)
-    return _runs(graph, ids, alphabet)
+    return _rows(graph, ids, alphabet)
 
 
 def _without_long_runs(graph: Graph, ids: str) -> str:
@@ -148,16 +148,25 @@ def _without_spelling_out(graph: Graph, ids: str, characters: Sequence[str]) -> 
     return _kept(graph, ids, keep)
 
 
-def _runs(graph: Graph, ids: str, alphabet: Alphabet) -> str:
-    none, prime = graph.scalar(0), graph.scalar(_PRIME)
+def runs(graph: Graph, ids: str, longest: int) -> Iterator[tuple[str, str]]:
+    """Add the hashes of the runs of two to `longest` that begin at each place.
+
+    With each comes the run's last character, which is 0 where it goes over the end.
+    """
+    run = ids
+    for length in range(1, longest):
+        after = _shifted(graph, ids, length)
+        run = graph.add("Mul", run, graph.scalar(FACTOR))
+        run = graph.add("Mod", graph.add("Add", run, after), graph.scalar(PRIME))
+        yield run, after
+
+
+def _rows(graph: Graph, ids: str, alphabet: Alphabet) -> str:
+    none, last = graph.scalar(0), graph.number(2)
     size = graph.scalar(_FIRST + len(alphabet.characters) - 1)
     rows = graph.keep("rows", alphabet.rows)
-    last = graph.number(2)
-    found, run = [graph.add("Unsqueeze", ids, last)], ids
-    for length in range(1, LENGTHS):
-        after = _shifted(graph, ids, length)
-        run = graph.add("Mul", run, graph.scalar(_FACTOR))
-        run = graph.add("Mod", graph.add("Add", run, after), prime)
+    found = [graph.add("Unsqueeze", ids, last)]
+    for run, after in runs(graph, ids, LENGTHS):
         row = graph.add("Gather", rows, graph.add("Mod", run, graph.scalar(BUCKETS)))
         row = graph.add("Cast", row, to=INT)
         # a run that goes over the end is none, nor is one that is rare
