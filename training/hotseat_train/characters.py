@@ -73,7 +73,7 @@ class Reader:
 
     def __init__(self, alphabet: Alphabet) -> None:
         graph = Graph()
-        ids = front(graph, alphabet)
+        _, ids = front(graph, alphabet)
         model = graph.model(
             "characters",
             {"text": (STRING, ["n"])},
@@ -105,8 +105,12 @@ INNER = {"characters": (STRING, ["n", "length"])}
 """What onnx's shape inference cannot tell, and crashes where it has to guess."""
 
 
-def front(graph: Graph, alphabet: Alphabet) -> str:
-    """Add the nodes from ``text`` [n] to rows [n, length, 4]; return their name."""
+def front(graph: Graph, alphabet: Alphabet) -> tuple[str, str]:
+    """Add the nodes from ``text`` [n]; return what the characters and rows are called.
+
+    The numbers of the characters are [n, length], the rows of their runs
+    [n, length, 4].
+    """
     keys, values = zip(*sorted(_numbers(alphabet.characters).items()), strict=True)
     graph.add(
         "Tokenizer", "text", name="characters", domain="com.microsoft",
@@ -122,7 +126,7 @@ def front(graph: Graph, alphabet: Alphabet) -> str:
     ids = _kept(graph, given, graph.add("Greater", given, none))
     ids = _without_long_runs(graph, ids)
     ids = _without_spelling_out(graph, ids, alphabet.characters)
-    return _rows(graph, ids, alphabet)
+    return ids, _rows(graph, ids, alphabet)
 
 
 def _without_long_runs(graph: Graph, ids: str) -> str:
@@ -162,19 +166,21 @@ def runs(graph: Graph, ids: str, longest: int) -> Iterator[tuple[str, str]]:
 
 
 def _rows(graph: Graph, ids: str, alphabet: Alphabet) -> str:
-    none, last = graph.scalar(0), graph.number(2)
+    none, feet = graph.scalar(0), graph.number(2)
     size = graph.scalar(_FIRST + len(alphabet.characters) - 1)
-    rows = graph.keep("rows", alphabet.rows)
-    found = [graph.add("Unsqueeze", ids, last)]
-    for run, after in runs(graph, ids, LENGTHS):
-        row = graph.add("Gather", rows, graph.add("Mod", run, graph.scalar(BUCKETS)))
-        row = graph.add("Cast", row, to=INT)
-        # a run that goes over the end is none, nor is one that is rare
-        there = graph.add("Min", row, after)
-        there = graph.add("Greater", there, none)
-        at = graph.add("Where", there, graph.add("Add", row, size), none)
-        found.append(graph.add("Unsqueeze", at, last))
-    return graph.add("Concat", *found, name="ids", axis=2)
+    # a node costs more than its numbers: all lengths at once
+    run, last = (
+        graph.add("Concat", *[graph.add("Unsqueeze", x, feet) for x in each], axis=2)
+        for each in zip(*runs(graph, ids, LENGTHS), strict=True)
+    )
+    run = graph.add("Mod", run, graph.scalar(BUCKETS))
+    row = graph.add("Gather", graph.keep("rows", alphabet.rows), run)
+    row = graph.add("Cast", row, to=INT)
+    # a run that goes over the end is none, nor is one that is rare
+    there = graph.add("Greater", graph.add("Min", row, last), none)
+    row = graph.add("Where", there, graph.add("Add", row, size), none)
+    first = graph.add("Unsqueeze", ids, feet)
+    return graph.add("Concat", first, row, name="ids", axis=2)
 
 
 def _shifted(graph: Graph, ids: str, places: int) -> str:

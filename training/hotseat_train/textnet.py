@@ -240,7 +240,7 @@ class TextLearner:
         """
         rows = TextRows(train.inputs, self.reader, self.disguised)
         beside = self.module.wide
-        if beside and not beside.share:  # what was pruned has learned it before
+        if beside and not beside.learned:  # what was pruned has learned it before
             beside.learn(rows.characters(), train.targets)
         if plan.soft and "teacher" not in watch:
             watch["teacher"] = teacher.answers(
@@ -257,7 +257,7 @@ class TextLearner:
     def export(self, path: Path) -> None:
         """Write the graph: ``text`` strings [rows] to ``scores`` [rows, labels]."""
         graph = Graph()
-        _network(graph, front(graph, self.alphabet), self.module)
+        _network(graph, *front(graph, self.alphabet), self.module)
         model = graph.model(
             "textnet",
             {"text": (STRING, ["n"])},
@@ -267,8 +267,8 @@ class TextLearner:
         onnx.save(model, path)
 
 
-def _network(graph: Graph, ids: str, module: TextNet) -> None:
-    """Add the nodes from rows to ``scores``."""
+def _network(graph: Graph, characters: str, ids: str, module: TextNet) -> None:
+    """Add the nodes from characters and rows to ``scores``."""
     places, feet = graph.number(1), graph.number(2)
 
     def keep(name: str, value: torch.Tensor) -> str:
@@ -313,7 +313,7 @@ def _network(graph: Graph, ids: str, module: TextNet) -> None:
     name = "chances" if module.wide else "scores"
     graph.add("Softmax", linear(module.labels, hidden, "labels"), name=name, axis=1)
     if module.wide:
-        module.wide.write(graph, ids, name)
+        module.wide.write(graph, characters, name)
 
 
 def one(graph: Graph) -> str:

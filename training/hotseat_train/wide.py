@@ -41,28 +41,32 @@ class Wide(nn.Module):
     moves them, and a checkpoint holds them.
     """
 
-    mine: torch.Tensor
+    share: torch.Tensor
     table: torch.Tensor
     bias: torch.Tensor
-    share: torch.Tensor
 
     def __init__(self, mine: Sequence[bool], labels: int, buckets: int) -> None:
         """Say of each known character whether the texts that hold it are its own."""
         super().__init__()
         self.labels, self.buckets = labels, buckets
-        self.register_buffer("mine", torch.tensor([False, False, *mine]))
-        self.register_buffer("table", torch.zeros(1 + buckets))
-        self.register_buffer("bias", torch.zeros(()))
-        self.register_buffer("share", torch.zeros(()))
+        self.mine = torch.tensor([False, False, *mine])
+        self.register_buffer("share", torch.zeros(len(self.mine)))
+        self.register_buffer("table", torch.zeros(buckets))
+        self.register_buffer("bias", torch.zeros(1))
+
+    @property
+    def learned(self) -> bool:
+        """Whether it has anything to say."""
+        return bool(self.share.any())
 
     def forward(self, characters: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         """Return the logits of the averaged chances; a text not its own keeps its."""
-        rows = self._rows(characters)
-        count = (rows > 0).sum((1, 2)).clamp(min=1)
-        total = self.table[rows].sum((1, 2))
+        runs, there = self._runs(characters)
+        total = (self.table[runs] * there).sum(1, keepdim=True)
+        count = there.sum(1, keepdim=True).clamp(min=1)
         chance = torch.sigmoid(total / count.sqrt() + self.bias)
-        said = pad(torch.stack([1 - chance, chance], 1), (0, self.labels - 2))
-        share = self.share * self._own(characters)[:, None]
+        said = pad(torch.cat([1 - chance, chance], 1), (0, self.labels - 2))
+        share = self.share[characters].amax(1, keepdim=True)
         chances = logits.softmax(1)
         mixed = chances + share * (said - chances)
         return torch.where(share > 0, mixed.clamp(min=1e-30).log(), logits)
@@ -76,10 +80,10 @@ class Wide(nn.Module):
         own: list[list[int]] = []
         said = []
         for text, target in zip(texts, targets, strict=True):
-            characters = torch.from_numpy(text)
-            if target < 2 and self._own(characters):
-                rows = self._rows(characters)
-                own.append(rows[rows > 0].tolist())
+            characters = torch.from_numpy(text)[None]
+            if target < 2 and self.mine[characters].any():
+                found, there = self._runs(characters)
+                own.append(found[there].tolist())
                 said.append(target)
         rarity = TfidfVectorizer(
             analyzer=list, min_df=_SEEN, norm=None, dtype=np.float32
@@ -90,54 +94,50 @@ class Wide(nn.Module):
             return
         if len(set(said)) < 2:
             return
-        root = np.sqrt(np.array([[len(rows)] for rows in own], np.float32))
+        root = np.sqrt(np.array([[len(found)] for found in own], np.float32))
         model = LogisticRegression(C=_FIRMNESS, max_iter=100)
         model.fit(weighed.multiply(1 / root).tocsr(), said)
         known = rarity.get_feature_names_out().astype(np.int64)
         self.table[known] = torch.from_numpy(model.coef_[0] * rarity.idf_).float()
         self.bias.fill_(float(model.intercept_[0]))
-        self.share.fill_(SHARE)
+        self.share.copy_(SHARE * self.mine)
 
-    def write(self, graph: Graph, ids: str, chances: str) -> None:
-        """Add the nodes from rows [n, length, any] and chances to ``scores``."""
-        feet, inside, none = graph.number(2), graph.number(1, 2), graph.scalar(0)
-        one = graph.keep("one", np.float32(1))
-        characters = graph.add("Gather", ids, none, axis=2)
-        found = []
+    def write(self, graph: Graph, characters: str, chances: str) -> None:
+        """Add the nodes from characters and the network's chances to ``scores``."""
+        places, one = graph.number(1), graph.keep("one", np.float32(1))
         each = (characters, characters), *runs(graph, characters, LENGTHS)
-        for run, last in each:
-            row = graph.add("Mod", run, graph.scalar(self.buckets))
-            row = graph.add("Add", row, graph.scalar(1))
-            row = graph.add("Where", graph.add("Greater", last, none), row, none)
-            found.append(graph.add("Unsqueeze", row, feet))
-        rows = graph.add("Concat", *found, axis=2)
-        there = graph.add("Cast", graph.add("Greater", rows, none), to=FLOAT)
-        count = graph.add("ReduceSum", there, inside, keepdims=0)
-        count = graph.add("Sqrt", graph.add("Max", count, one))
+        run, last = (graph.add("Concat", *x, axis=1) for x in zip(*each, strict=True))
+        there = graph.add("Greater", last, graph.scalar(0))
+        there = graph.add("Cast", there, to=FLOAT)
+        run = graph.add("Mod", run, graph.scalar(self.buckets))
         table = graph.keep("wide.table", self.table.numpy())
-        total = graph.add("Gather", table, rows)
-        total = graph.add("ReduceSum", total, inside, keepdims=0)
-        logit = graph.add("Div", total, count)
+        weights = graph.add("Mul", graph.add("Gather", table, run), there)
+        total = graph.add("ReduceSum", weights, places)
+        count = graph.add("Max", graph.add("ReduceSum", there, places), one)
+        logit = graph.add("Div", total, graph.add("Sqrt", count))
         logit = graph.add("Add", logit, graph.keep("wide.bias", self.bias.numpy()))
-        chance = graph.add("Unsqueeze", graph.add("Sigmoid", logit), graph.number(1))
-        said = graph.add("Concat", graph.add("Sub", one, chance), chance, axis=1)
-        said = graph.add("Pad", said, graph.number(0, 0, 0, self.labels - 2))
-        mine = graph.keep("wide.mine", self.mine.numpy().astype(np.int64))
-        own = graph.add("Cast", graph.add("Gather", mine, characters), to=FLOAT)
-        own = graph.add("ReduceMax", own, axes=[1], keepdims=1)
-        share = graph.add("Mul", own, graph.keep("wide.share", self.share.numpy()))
+        # the chance q of the second label: (1 - q, q, 0 ...)
+        first, second = np.eye(self.labels, dtype=np.float32)[:2]
+        turn = graph.keep("wide.turn", second - first)
+        said = graph.add("Mul", graph.add("Sigmoid", logit), turn)
+        said = graph.add("Add", said, graph.keep("wide.first", first))
+        share = graph.keep("wide.share", self.share.numpy())
+        share = graph.add("Gather", share, characters)
+        share = graph.add("ReduceMax", share, axes=[1])
         change = graph.add("Mul", share, graph.add("Sub", said, chances))
         graph.add("Add", chances, change, name="scores")
 
-    def _own(self, characters: torch.Tensor) -> torch.Tensor:
-        return self.mine[characters].any(-1)
+    def _runs(self, characters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the hashes of all runs [n, 3 * length], and which of them there are.
 
-    def _rows(self, characters: torch.Tensor) -> torch.Tensor:
-        """Return the rows of the runs that begin at each place [..., length, 3]."""
-        length = characters.shape[-1]
-        found, run = [], torch.zeros_like(characters, dtype=torch.int64)
+        One that goes over the end is none.
+        """
+        length = characters.shape[1]
+        found, there = [], []
+        run = torch.zeros_like(characters, dtype=torch.int64)
         for places in range(LENGTHS):
-            after = pad(characters, (0, places))[..., places : places + length]
+            after = pad(characters, (0, places))[:, places : places + length]
             run = (run * FACTOR + after) % PRIME
-            found.append(torch.where(after > 0, 1 + run % self.buckets, 0))
-        return torch.stack(found, -1)
+            found.append(run % self.buckets)
+            there.append(after > 0)
+        return torch.cat(found, 1), torch.cat(there, 1)
