@@ -132,7 +132,7 @@ def front(graph: Graph, alphabet: Alphabet) -> tuple[str, str]:
 def _without_long_runs(graph: Graph, ids: str) -> str:
     before = _shifted(graph, ids, -1)
     same = graph.add("Equal", ids, before)
-    twice = graph.add("Equal", before, _shifted(graph, ids, -2))
+    twice = graph.add("Equal", before, _shifted(graph, before, -1))
     return _kept(graph, ids, graph.add("Not", graph.add("And", same, twice)))
 
 
@@ -157,9 +157,9 @@ def runs(graph: Graph, ids: str, longest: int) -> Iterator[tuple[str, str]]:
 
     With each comes the run's last character, which is 0 where it goes over the end.
     """
-    run = ids
-    for length in range(1, longest):
-        after = _shifted(graph, ids, length)
+    run = after = ids
+    for _ in range(1, longest):
+        after = _shifted(graph, after, 1)
         run = graph.add("Mul", run, graph.scalar(FACTOR))
         run = graph.add("Mod", graph.add("Add", run, after), graph.scalar(PRIME))
         yield run, after
@@ -184,14 +184,12 @@ def _rows(graph: Graph, ids: str, alphabet: Alphabet) -> str:
 
 
 def _shifted(graph: Graph, ids: str, places: int) -> str:
-    """Return, at each place, what stands so many places later; 0 beyond the ends."""
-    pads, axis = [0, max(0, -places), 0, max(0, places)], graph.number(1)
-    padded = graph.add("Pad", ids, graph.number(*pads), graph.scalar(0))
-    if places > 0:
-        return graph.add(
-            "Slice", padded, graph.number(places), graph.number(_END), axis
-        )
-    return graph.add("Slice", padded, graph.number(0), graph.number(places), axis)
+    """Return, at each place, what stands one place later, or before (-1); 0: nothing.
+
+    Padding by less than nothing at one end is one node, where a slice were a second.
+    """
+    pads = graph.number(0, -places, 0, places)
+    return graph.add("Pad", ids, pads, graph.scalar(0))
 
 
 def _kept(graph: Graph, ids: str, keep: str) -> str:

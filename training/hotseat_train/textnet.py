@@ -26,7 +26,6 @@ from hotseat_train.graph import FLOAT, STRING, Graph
 from hotseat_train.wide import Wide
 
 Array = np.ndarray[Any, Any]
-_END = np.iinfo(np.int64).max
 _FAR = -1e4
 _MEASURED = 64
 """Texts that are measured at once."""
@@ -283,11 +282,8 @@ def _network(graph: Graph, characters: str, ids: str, module: TextNet) -> None:
         return graph.add("LayerNormalization", x, weight, bias, axis=-1)
 
     def beside(x: str, left: int) -> str:
-        """Return what stands to the left, or to the right, at each place."""
-        pads = (0, 1, 0, 0, 0, 0) if left else (0, 0, 0, 0, 1, 0)
-        padded = graph.add("Pad", x, graph.number(*pads))
-        ends = (0, -1) if left else (1, _END)
-        return graph.add("Slice", padded, *map(graph.number, ends), places)
+        """Return what stands to the left, or to the right (-1), at each place."""
+        return graph.add("Pad", x, graph.number(0, left, 0, 0, -left, 0))
 
     first = graph.add("Slice", ids, graph.number(0), graph.number(1), feet)
     there = graph.add("Cast", graph.add("Greater", first, graph.scalar(0)), to=FLOAT)
@@ -296,7 +292,7 @@ def _network(graph: Graph, characters: str, ids: str, module: TextNet) -> None:
     for number, block in enumerate(module.stack()):
         name = f"block{number}"
         at = graph.add("Mul", norm(block.norm, x, f"{name}.norm"), there)
-        seen = graph.add("Concat", beside(at, 1), at, beside(at, 0), axis=2)
+        seen = graph.add("Concat", beside(at, 1), at, beside(at, -1), axis=2)
         hidden = graph.add("Relu", linear(block.first, seen, f"{name}.first"))
         x = graph.add("Add", x, linear(block.second, hidden, f"{name}.second"))
     x = norm(module.norm, x, "norm")

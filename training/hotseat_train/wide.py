@@ -61,8 +61,8 @@ class Wide(nn.Module):
 
     def forward(self, characters: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         """Return the logits of the averaged chances; a text not its own keeps its."""
-        runs, there = self._runs(characters)
-        total = (self.table[runs] * there).sum(1, keepdim=True)
+        found, there = self._runs(characters)
+        total = (self.table[found] * there).sum(1, keepdim=True)
         count = there.sum(1, keepdim=True).clamp(min=1)
         chance = torch.sigmoid(total / count.sqrt() + self.bias)
         said = pad(torch.cat([1 - chance, chance], 1), (0, self.labels - 2))
