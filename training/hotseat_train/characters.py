@@ -15,7 +15,7 @@ training reads through as well: so there is nothing that the two could disagree 
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -31,7 +31,7 @@ Array = np.ndarray[Any, Any]
 LENGTHS = 4
 BUCKETS = 1 << 19
 _UNKNOWN, _FIRST = 1, 2  # 0 is nothing
-_FACTOR, _PRIME = 31_337, 2_147_483_647
+FACTOR, PRIME = 31_337, 2_147_483_647  # of the hash of a run
 _SEEN = 2  # a character of one text alone teaches nothing about another
 _BATCH = 256
 _END = np.iinfo(np.int64).max
@@ -73,7 +73,7 @@ class Reader:
 
     def __init__(self, alphabet: Alphabet) -> None:
         graph = Graph()
-        ids = front(graph, alphabet)
+        _, ids = front(graph, alphabet)
         model = graph.model(
             "characters",
             {"text": (STRING, ["n"])},
@@ -105,8 +105,12 @@ INNER = {"characters": (STRING, ["n", "length"])}
 """What onnx's shape inference cannot tell, and crashes where it has to guess."""
 
 
-def front(graph: Graph, alphabet: Alphabet) -> str:
-    """Add the nodes from ``text`` [n] to rows [n, length, 4]; return their name."""
+def front(graph: Graph, alphabet: Alphabet) -> tuple[str, str]:
+    """Add the nodes from ``text`` [n]; return what the characters and rows are called.
+
+    The numbers of the characters are [n, length], the rows of their runs
+    [n, length, 4].
+    """
     keys, values = zip(*sorted(_numbers(alphabet.characters).items()), strict=True)
     graph.add(
         "Tokenizer", "text", name="characters", domain="com.microsoft",
@@ -122,13 +126,13 @@ def front(graph: Graph, alphabet: Alphabet) -> str:
     ids = _kept(graph, given, graph.add("Greater", given, none))
     ids = _without_long_runs(graph, ids)
     ids = _without_spelling_out(graph, ids, alphabet.characters)
-    return _runs(graph, ids, alphabet)
+    return ids, _rows(graph, ids, alphabet)
 
 
 def _without_long_runs(graph: Graph, ids: str) -> str:
     before = _shifted(graph, ids, -1)
     same = graph.add("Equal", ids, before)
-    twice = graph.add("Equal", before, _shifted(graph, ids, -2))
+    twice = graph.add("Equal", before, _shifted(graph, before, -1))
     return _kept(graph, ids, graph.add("Not", graph.add("And", same, twice)))
 
 
@@ -148,35 +152,44 @@ def _without_spelling_out(graph: Graph, ids: str, characters: Sequence[str]) -> 
     return _kept(graph, ids, keep)
 
 
-def _runs(graph: Graph, ids: str, alphabet: Alphabet) -> str:
-    none, prime = graph.scalar(0), graph.scalar(_PRIME)
+def runs(graph: Graph, ids: str, longest: int) -> Iterator[tuple[str, str]]:
+    """Add the hashes of the runs of two to `longest` that begin at each place.
+
+    With each comes the run's last character, which is 0 where it goes over the end.
+    """
+    run = after = ids
+    for _ in range(1, longest):
+        after = _shifted(graph, after, 1)
+        run = graph.add("Mul", run, graph.scalar(FACTOR))
+        run = graph.add("Mod", graph.add("Add", run, after), graph.scalar(PRIME))
+        yield run, after
+
+
+def _rows(graph: Graph, ids: str, alphabet: Alphabet) -> str:
+    none, feet = graph.scalar(0), graph.number(2)
     size = graph.scalar(_FIRST + len(alphabet.characters) - 1)
-    rows = graph.keep("rows", alphabet.rows)
-    last = graph.number(2)
-    found, run = [graph.add("Unsqueeze", ids, last)], ids
-    for length in range(1, LENGTHS):
-        after = _shifted(graph, ids, length)
-        run = graph.add("Mul", run, graph.scalar(_FACTOR))
-        run = graph.add("Mod", graph.add("Add", run, after), prime)
-        row = graph.add("Gather", rows, graph.add("Mod", run, graph.scalar(BUCKETS)))
-        row = graph.add("Cast", row, to=INT)
-        # a run that goes over the end is none, nor is one that is rare
-        there = graph.add("Min", row, after)
-        there = graph.add("Greater", there, none)
-        at = graph.add("Where", there, graph.add("Add", row, size), none)
-        found.append(graph.add("Unsqueeze", at, last))
-    return graph.add("Concat", *found, name="ids", axis=2)
+    # a node costs more than its numbers: all lengths at once
+    run, last = (
+        graph.add("Concat", *[graph.add("Unsqueeze", x, feet) for x in each], axis=2)
+        for each in zip(*runs(graph, ids, LENGTHS), strict=True)
+    )
+    run = graph.add("Mod", run, graph.scalar(BUCKETS))
+    row = graph.add("Gather", graph.keep("rows", alphabet.rows), run)
+    row = graph.add("Cast", row, to=INT)
+    # a run that goes over the end is none, nor is one that is rare
+    there = graph.add("Greater", graph.add("Min", row, last), none)
+    row = graph.add("Where", there, graph.add("Add", row, size), none)
+    first = graph.add("Unsqueeze", ids, feet)
+    return graph.add("Concat", first, row, name="ids", axis=2)
 
 
 def _shifted(graph: Graph, ids: str, places: int) -> str:
-    """Return, at each place, what stands so many places later; 0 beyond the ends."""
-    pads, axis = [0, max(0, -places), 0, max(0, places)], graph.number(1)
-    padded = graph.add("Pad", ids, graph.number(*pads), graph.scalar(0))
-    if places > 0:
-        return graph.add(
-            "Slice", padded, graph.number(places), graph.number(_END), axis
-        )
-    return graph.add("Slice", padded, graph.number(0), graph.number(places), axis)
+    """Return, at each place, what stands one place later, or before (-1); 0: nothing.
+
+    Padding by less than nothing at one end is one node, where a slice were a second.
+    """
+    pads = graph.number(0, -places, 0, places)
+    return graph.add("Pad", ids, pads, graph.scalar(0))
 
 
 def _kept(graph: Graph, ids: str, keep: str) -> str:

@@ -3,6 +3,7 @@
 Each place of a text is the sum of its rows in a table (`characters`); then come blocks
 that each look one place to the left and to the right, and the mean and the maximum
 over all places decide. Nearly all of the work is in matrices, so that int8 pays.
+Of texts that a task names, a linear model is asked, too (`wide`).
 """
 
 import random
@@ -22,9 +23,9 @@ from hotseat_train.dataset import Split
 from hotseat_train.disguise import disguise
 from hotseat_train.fit import Plan, State, fit
 from hotseat_train.graph import FLOAT, STRING, Graph
+from hotseat_train.wide import Wide
 
 Array = np.ndarray[Any, Any]
-_END = np.iinfo(np.int64).max
 _FAR = -1e4
 _MEASURED = 64
 """Texts that are measured at once."""
@@ -42,6 +43,8 @@ class Shape:
     """Units before the labels."""
     common: int = 32_000
     """Runs of characters that have a row."""
+    buckets: int = 1 << 20
+    """Hashes that have a weight in the linear part, where there is one."""
 
 
 class Block(nn.Module):
@@ -67,7 +70,9 @@ class Block(nn.Module):
 class TextNet(nn.Module):
     """Rows of a table [n, length, 4] in, logits [n, labels] out."""
 
-    def __init__(self, rows: int, labels: int, shape: Shape) -> None:
+    def __init__(
+        self, rows: int, labels: int, shape: Shape, wide: Wide | None = None
+    ) -> None:
         super().__init__()
         width = shape.width
         self.table = nn.Embedding(rows, width, padding_idx=0)
@@ -79,9 +84,13 @@ class TextNet(nn.Module):
         self.head = nn.Linear(2 * width, shape.head)
         self.drop = nn.Dropout(0.3)
         self.labels = nn.Linear(shape.head, labels)
+        self.wide = wide
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """Return the logits; while learning, a share of the rows is left out."""
+        """Return the logits; while learning, a share of the rows is left out.
+
+        What learns is the network alone; what is measured are both.
+        """
         if self.training:
             return self._logits(ids * (torch.rand(ids.shape) > 0.3), _there(ids))
         # those of like length together, or most of the work would be on padding
@@ -92,7 +101,8 @@ class TextNet(nn.Module):
             for rows in torch.split(order, _MEASURED)
             for part in [ids[rows, : max(1, int(lengths[rows].max()))]]
         ]
-        return torch.cat(parts)[order.argsort()]
+        logits = torch.cat(parts)[order.argsort()]
+        return self.wide(ids[:, :, 0], logits) if self.wide else logits
 
     def stack(self) -> list[Block]:
         """Return the blocks, in order."""
@@ -145,6 +155,10 @@ class TextRows:
         """Return the number of texts."""
         return len(self._texts)
 
+    def characters(self) -> list[Array]:
+        """Return the numbers of each text's characters [length], none disguised."""
+        return [rows[:, 0] for rows in self._plain]
+
     def begin(self, batch: int, chance: np.random.Generator) -> Array:
         """Disguise anew; return an order with texts of like length together."""
         self._rows = list(self._plain)
@@ -184,12 +198,21 @@ class TextLearner:
         seed: int,
         shape: Shape | None = None,
         taught: Callable[[str], bool] = lambda _text: True,
+        wide: Callable[[str], bool] | None = None,
     ) -> None:
+        """Say of which texts linear models teach, and which characters' `Wide` judges.
+
+        A text that holds such a character is judged by both; None: no text is.
+        """
         self.alphabet, self.reader = alphabet, Reader(alphabet)
         self.labels, self.seed, self.shape = labels, seed, shape or Shape()
-        self.taught = taught
+        self.taught, self.wide = taught, wide
         torch.manual_seed(seed)
-        self.module = TextNet(alphabet.size, labels, self.shape)
+        beside = None
+        if wide:
+            mine = [*map(wide, alphabet.characters)]
+            beside = Wide(mine, labels, self.shape.buckets)
+        self.module = TextNet(alphabet.size, labels, self.shape, beside)
 
     def pupil(self) -> "TextLearner":
         """Return a smaller learner of the same alphabet, that has learned nothing."""
@@ -198,8 +221,11 @@ class TextLearner:
             hidden=tuple(size // 2 for size in self.shape.hidden[1:]),
             head=self.shape.head // 2,
             common=self.shape.common,
+            buckets=self.shape.buckets,
         )
-        return TextLearner(self.alphabet, self.labels, self.seed, less, self.taught)
+        return TextLearner(
+            self.alphabet, self.labels, self.seed, less, self.taught, self.wide
+        )
 
     def encode(self, inputs: tuple[str, ...]) -> TextRows:
         """Return the texts' rows."""
@@ -208,15 +234,20 @@ class TextLearner:
     def fit(self, train: Split, validation: Split, plan: Plan, **watch: Any) -> State:
         """Descend on plain and disguised texts; see `Learner.fit`.
 
-        Without a teacher's answers given, those of linear models are asked.
+        The linear part learns first and at once. Without a teacher's answers given,
+        those of linear models are asked.
         """
+        rows = TextRows(train.inputs, self.reader, self.disguised)
+        beside = self.module.wide
+        if beside and not beside.learned:  # what was pruned has learned it before
+            beside.learn(rows.characters(), train.targets)
         if plan.soft and "teacher" not in watch:
             watch["teacher"] = teacher.answers(
                 train, self.labels, self.seed, self.taught
             )
         return fit(
             self.module,
-            (TextRows(train.inputs, self.reader, self.disguised), train.targets),
+            (rows, train.targets),
             (self.encode(validation.inputs), validation.targets),
             plan,
             **watch,
@@ -225,7 +256,7 @@ class TextLearner:
     def export(self, path: Path) -> None:
         """Write the graph: ``text`` strings [rows] to ``scores`` [rows, labels]."""
         graph = Graph()
-        _network(graph, front(graph, self.alphabet), self.module)
+        _network(graph, *front(graph, self.alphabet), self.module)
         model = graph.model(
             "textnet",
             {"text": (STRING, ["n"])},
@@ -235,8 +266,8 @@ class TextLearner:
         onnx.save(model, path)
 
 
-def _network(graph: Graph, ids: str, module: TextNet) -> None:
-    """Add the nodes from rows to ``scores``."""
+def _network(graph: Graph, characters: str, ids: str, module: TextNet) -> None:
+    """Add the nodes from characters and rows to ``scores``."""
     places, feet = graph.number(1), graph.number(2)
 
     def keep(name: str, value: torch.Tensor) -> str:
@@ -251,11 +282,8 @@ def _network(graph: Graph, ids: str, module: TextNet) -> None:
         return graph.add("LayerNormalization", x, weight, bias, axis=-1)
 
     def beside(x: str, left: int) -> str:
-        """Return what stands to the left, or to the right, at each place."""
-        pads = (0, 1, 0, 0, 0, 0) if left else (0, 0, 0, 0, 1, 0)
-        padded = graph.add("Pad", x, graph.number(*pads))
-        ends = (0, -1) if left else (1, _END)
-        return graph.add("Slice", padded, *map(graph.number, ends), places)
+        """Return what stands to the left, or to the right (-1), at each place."""
+        return graph.add("Pad", x, graph.number(0, left, 0, 0, -left, 0))
 
     first = graph.add("Slice", ids, graph.number(0), graph.number(1), feet)
     there = graph.add("Cast", graph.add("Greater", first, graph.scalar(0)), to=FLOAT)
@@ -264,7 +292,7 @@ def _network(graph: Graph, ids: str, module: TextNet) -> None:
     for number, block in enumerate(module.stack()):
         name = f"block{number}"
         at = graph.add("Mul", norm(block.norm, x, f"{name}.norm"), there)
-        seen = graph.add("Concat", beside(at, 1), at, beside(at, 0), axis=2)
+        seen = graph.add("Concat", beside(at, 1), at, beside(at, -1), axis=2)
         hidden = graph.add("Relu", linear(block.first, seen, f"{name}.first"))
         x = graph.add("Add", x, linear(block.second, hidden, f"{name}.second"))
     x = norm(module.norm, x, "norm")
@@ -278,8 +306,10 @@ def _network(graph: Graph, ids: str, module: TextNet) -> None:
     top = graph.add("Mul", top, some)
     pooled = graph.add("Concat", mean, top, axis=1)
     hidden = graph.add("Relu", linear(module.head, pooled, "head"))
-    graph.add("Softmax", linear(module.labels, hidden, "labels"), name="scores",
-              axis=1)  # fmt: skip
+    name = "chances" if module.wide else "scores"
+    graph.add("Softmax", linear(module.labels, hidden, "labels"), name=name, axis=1)
+    if module.wide:
+        module.wide.write(graph, characters, name)
 
 
 def one(graph: Graph) -> str:

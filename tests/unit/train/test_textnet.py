@@ -1,20 +1,22 @@
 """Texts as a graph reads them, the network over them, and what is made of it."""
 
+import copy
 import random
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotseat_serve.session import Session
-from hotseat_train import characters, disguise, shrink, teacher
+from hotseat_train import characters, disguise, shrink, teacher, wide
 from hotseat_train.characters import Reader
 from hotseat_train.dataset import Split
 from hotseat_train.errors import RunError
-from hotseat_train.fit import Plan
+from hotseat_train.fit import Plan, answers
 from hotseat_train.quantize import dynamic, static
 from hotseat_train.textnet import Shape, TextLearner
 
@@ -23,14 +25,21 @@ LINES = tuple(
     for b in ("game", "team", "match", "round", "游戏", "play")
 )  # fmt: skip
 TARGETS = tuple(int(line.split()[0] in {"bad", "poor", "垃圾"}) for line in LINES)
+CHINESE = tuple(line for line in LINES if line[0] in "垃不")
 ROWS = Split(LINES, TARGETS)
-SMALL = Shape(width=16, hidden=(24, 24), head=12, common=300)
+SMALL = Shape(width=16, hidden=(24, 24), head=12, common=300, buckets=1 << 12)
 PLAN = Plan("adam", 0.01, batch_size=4, max_epochs=30, decay=True, soft=0.3)
 
 
 def learner(seed=0):
-    """A small network that has learned nothing."""
-    return TextLearner(characters.learn(LINES, SMALL.common), 2, seed, SMALL)
+    """A small network that has learned nothing, with a linear part for Chinese."""
+    alphabet = characters.learn(LINES, SMALL.common)
+    return TextLearner(alphabet, 2, seed, SMALL, wide=chinese)
+
+
+def chinese(text):
+    """Whether one of the characters is Chinese."""
+    return any("\u4e00" <= c <= "\u9fff" for c in text)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +60,19 @@ def taught():
     made = learner()
     made.fit(ROWS, ROWS, PLAN)
     return made
+
+
+@pytest.fixture(scope="module")
+def exported(taught, tmp_path_factory):
+    """Its graph."""
+    path = tmp_path_factory.mktemp("exported") / "model.onnx"
+    taught.export(path)
+    return path
+
+
+def weights(made):
+    """All that a learner has learned, by name."""
+    return made.module.state_dict()
 
 
 def read(reader, *texts):
@@ -144,8 +166,7 @@ def test_it_learns_and_twice_is_once(taught):
     again = learner()
     state = again.fit(ROWS, ROWS, PLAN)
     assert state.best_epoch.validation_accuracy > 0.8
-    for a, b in zip(again.module.parameters(), taught.module.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    torch.testing.assert_close(weights(again), weights(taught), rtol=0, atol=0)
 
 
 def test_interrupted_it_goes_on_as_if_it_had_not_been(taught, tmp_path):
@@ -160,10 +181,7 @@ def test_interrupted_it_goes_on_as_if_it_had_not_been(taught, tmp_path):
         learner().fit(ROWS, ROWS, PLAN, checkpoint=path, report=interrupt)
     resumed = learner()
     resumed.fit(ROWS, ROWS, PLAN, checkpoint=path)
-    for a, b in zip(
-        resumed.module.parameters(), taught.module.parameters(), strict=True
-    ):
-        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    torch.testing.assert_close(weights(resumed), weights(taught), rtol=0, atol=0)
 
 
 def test_pruning_shrinks_the_matrices_and_keeps_what_matters(tmp_path):
@@ -208,8 +226,6 @@ def test_int8_answers_nearly_as_fp32(taught, tmp_path, way):
     want, given = scores(whole, LINES), scores(small, LINES)
     assert np.abs(given - want).mean() < 0.05
     kinds = {"DynamicQuantizeLinear", "QuantizeLinear"}
-    import onnx
-
     assert kinds & {node.op_type for node in onnx.load(small).graph.node}
 
 
@@ -270,3 +286,100 @@ def test_a_plan_that_decays_ends_at_nothing():
     assert max(shares) > 0.9
     assert shares[-1] < 0.001
     assert shares[0] < 0.02
+
+
+def test_the_linear_part_moves_its_own_texts_by_its_share():
+    """A network that knows nothing is averaged with what tells the lines apart."""
+    made = learner()
+    rows, beside = made.encode(CHINESE), made.module.wide
+    characters = [torch.from_numpy(text) for text in rows.characters()]
+    before = answers(made.module, rows)
+    assert not beside.learned  # it has learned nothing, and changes nothing
+    beside.learn(made.encode(LINES).characters(), TARGETS)
+    chances = answers(made.module, rows).softmax(1)
+    alone = torch.cat([
+        beside(text[None], torch.zeros(1, 2)).softmax(1) - (1 - wide.SHARE) / 2
+        for text in characters
+    ]) / wide.SHARE  # fmt: skip
+    torch.testing.assert_close(
+        chances, (1 - wide.SHARE) * before.softmax(1) + wide.SHARE * alone
+    )
+    assert alone.argmax(1).tolist() == [int("垃圾" in line) for line in CHINESE]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.text("abdgo 垃圾不错游戏好１a\u200b", max_size=20))
+def test_the_graph_has_the_same_linear_part(taught, exported, text):
+    """Whatever is written, graph and module average alike."""
+    want = answers(taught.module, taught.encode((text,))).softmax(1).numpy()
+    np.testing.assert_allclose(scores(exported, [text]), want, atol=1e-5)
+
+
+def test_a_text_that_is_not_its_own_is_untouched(taught, tmp_path):
+    """Without a known character of its own, the network answers alone, to the bit."""
+    with_it, without = copy.deepcopy(taught.module), copy.deepcopy(taught.module)
+    without.wide = None
+    texts = ("good game", "bad team", "", "😀", "好人")  # of the last, nothing is known
+    rows = taught.encode(texts)
+    torch.testing.assert_close(
+        answers(with_it, rows), answers(without, rows), rtol=0, atol=0
+    )
+    own = taught.encode(("垃圾 team",))
+    assert not torch.equal(answers(with_it, own), answers(without, own))
+    found = []
+    for module in (with_it, without):
+        made = copy.copy(taught)
+        made.module = module
+        made.export(tmp_path / "model.onnx")
+        found.append(scores(tmp_path / "model.onnx", texts))
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize(
+    ("texts", "targets"),
+    [
+        (LINES[:6], TARGETS[:6]),  # one label
+        (("垃圾", "不错"), (1, 0)),  # no run in common
+        (("bad 游", "good 游", "fine 游"), (2, 2, 2)),  # labels that it does not tell
+        ((), ()),
+    ],
+)
+def test_where_there_is_nothing_to_learn_it_changes_nothing(texts, targets):
+    """A part of the rows may hold none of its own, or of one label alone."""
+    made = learner()
+    beside = made.module.wide
+    beside.learn(made.encode(texts).characters() if texts else [], targets)
+    assert not beside.learned
+    assert not beside.table.any()
+
+
+def test_what_is_pruned_keeps_it_and_a_pupil_learns_the_same(taught):
+    """It is small already: neither fewer units nor a smaller network changes it."""
+    short = replace(PLAN, max_epochs=1)
+    pruned = copy.copy(taught)
+    pruned.module = copy.deepcopy(taught.module)
+    shrink.prune(pruned.module, 0.5)
+    pupil = taught.pupil()
+    for made in (pruned, pupil):
+        made.fit(ROWS, ROWS, short)
+        torch.testing.assert_close(
+            made.module.wide.state_dict(), taught.module.wide.state_dict(),
+            rtol=0, atol=0,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["dynamic", "static"])
+def test_its_table_is_int8_as_the_others(exported, tmp_path, how):
+    """One byte a run, and what has no row is still nothing."""
+    small = tmp_path / "small.onnx"
+    if how == "dynamic":
+        dynamic(exported, small)
+    else:
+        static(exported, small, "minmax", [{"text": np.array(LINES, dtype=object)}])
+    kept = {item.name: item for item in onnx.load(small).graph.initializer}
+    assert "wide.table" not in kept
+    table = onnx.numpy_helper.to_array(kept["wide.table_quantized"])
+    assert table.itemsize == 1
+    assert table.shape == (SMALL.buckets,)
+    nothing = onnx.numpy_helper.to_array(kept["wide.table_zero_point"])
+    assert np.median(table) == nothing

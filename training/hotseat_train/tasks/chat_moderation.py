@@ -100,7 +100,9 @@ class ChatModeration:
     def learner(self, train: Split, seed: int) -> TextLearner:
         """Learn the characters and their runs; weigh nothing yet."""
         alphabet = characters.learn(train.inputs, SHAPE.common)
-        return TextLearner(alphabet, len(LABELS), seed, SHAPE, _is_chinese)
+        return TextLearner(
+            alphabet, len(LABELS), seed, SHAPE, taught=_is_chinese, wide=_is_chinese
+        )
 
     def signature(self, dataset: Dataset) -> Signature:
         """One text in, a probability for each label out."""
