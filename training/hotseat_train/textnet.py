@@ -37,7 +37,7 @@ class Shape:
 
     width: int = 160
     """Numbers at each place."""
-    hidden: tuple[int, ...] = (512, 512, 512)
+    hidden: tuple[int, ...] = (768, 768, 768)
     """Units of each block."""
     head: int = 256
     """Units before the labels."""

@@ -121,9 +121,11 @@ class Wide(nn.Module):
         turn = graph.keep("wide.turn", second - first)
         said = graph.add("Mul", graph.add("Sigmoid", logit), turn)
         said = graph.add("Add", said, graph.keep("wide.first", first))
-        share = graph.keep("wide.share", self.share.numpy())
-        share = graph.add("Gather", share, characters)
-        share = graph.add("ReduceMax", share, axes=[1])
+        # whole numbers, which int8 leaves alone
+        mine = graph.keep("wide.mine", (self.share > 0).to(torch.int32).numpy())
+        mine = graph.add("ReduceMax", graph.add("Gather", mine, characters), axes=[1])
+        share = graph.keep("wide.share", np.float32(SHARE))
+        share = graph.add("Mul", graph.add("Cast", mine, to=FLOAT), share)
         change = graph.add("Mul", share, graph.add("Sub", said, chances))
         graph.add("Add", chances, change, name="scores")
 
