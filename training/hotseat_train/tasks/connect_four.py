@@ -23,7 +23,7 @@ from hotseat_train.selfplay import Round, learn
 GAME = rules.game("connect-four")
 _ROUNDS = 3.0
 """That two cores which do nothing else play and learn in a minute."""
-_GAMES, _POSITIONS, _TIMED = 100, 2_000, 50
+_GAMES, _POSITIONS, _TIMED = 100, 3_000, 50
 _ACTIONS = tuple(map(str, range(GAME.actions)))
 
 
