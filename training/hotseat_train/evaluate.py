@@ -102,7 +102,7 @@ def evaluate(source: Run) -> Manifest:
         variants.draw(measured, f"{who.task.name}: variants", source.variants)
     manifest = replace(manifest, card=who.card(manifest))
     golden.write(source.golden, who.golden, loaded)
-    run.write(source.report, {"curve": record["curve"], "variants": curves})
+    run.write(source.report, {"curve": record.get("curve", ()), "variants": curves})
     run.write(source.manifest, manifest.to_json())
     return manifest
 

@@ -134,6 +134,9 @@ def test_a_destroyed_variant_is_refused_and_told(
     """What plays or builds badly is gone from the run, and stands in the card."""
     few(monkeypatch)
     bad = copied(run, tmp_path / "bad")
+    record = json.loads(bad.record.read_bytes())
+    del record["curve"]  # as in a run that was made before it was kept
+    bad.record.write_text(json.dumps(record))
     destroy(bad.graph("int8-static"))
     bad.graph("int8-dynamic").unlink()
     monkeypatch.setattr(variants, "make", lambda *_args, **_more: {})
