@@ -19,7 +19,7 @@ from hotseat_registry import Manifest, Variant
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
 from hotseat_train import run, tasks
-from hotseat_train.evaluate import predict
+from hotseat_train.fitted import predict
 from hotseat_train.loss import losses
 from hotseat_train.train import take
 

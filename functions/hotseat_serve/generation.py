@@ -41,11 +41,24 @@ def generation(ask: Ask) -> list[dict[str, Any]]:
     if seed is None:
         seed = secrets.randbelow(MAX_SEED)
     answers = []
-    for row, (given, pointer) in enumerate(zip(ask.inputs, ask.pointers, strict=True)):
-        wish = codec.encode(_wishes(ask.signature), [given], [pointer])
-        answers.append(_item(ask, plan, wish, given, (seed << 64) | row))
+    for row, given in enumerate(ask.inputs):
+        answers.append(_item(ask, plan, given, candidates(ask, row, seed)))
         answers[-1]["seed"] = seed
     return answers
+
+
+def candidates(ask: Ask, row: int, seed: int) -> Iterator[tuple[str, ...]]:
+    """Yield what is sampled for a row, each as its rows, whatever the rules say of it.
+
+    Raises `Problem`.
+    """
+    plan = ask.signature.generation
+    assert plan is not None
+    given, pointer = ask.inputs[row], ask.pointers[row]
+    wish = codec.encode(_wishes(ask.signature), [given], [pointer])
+    draws = np.random.Philox(key=(seed << 64) | row)
+    for _ in range(plan.batches):
+        yield from _sampled(ask, plan, wish, draws)
 
 
 def _wishes(signature: Signature) -> Signature:
@@ -57,11 +70,10 @@ def _wishes(signature: Signature) -> Signature:
 
 
 def _item(
-    ask: Ask, plan: Generation, wish: Mapping[str, Array], given: Any, key: int
+    ask: Ask, plan: Generation, given: Any, sampled: Iterator[tuple[str, ...]]
 ) -> dict[str, Any]:
-    draws = np.random.Philox(key=key)
     tried, passed, best, nearest = 0, 0, None, math.inf
-    for rows in _candidates(ask, plan, wish, draws):
+    for rows in sampled:
         tried += 1
         ask.turn.check()
         found = _accepted(ask, rows, given)
@@ -80,13 +92,6 @@ def _item(
             "wish for something easier",
         )
     return {**best, "tried": tried}
-
-
-def _candidates(
-    ask: Ask, plan: Generation, wish: Mapping[str, Array], draws: "np.random.Philox"
-) -> Iterator[tuple[str, ...]]:
-    for _ in range(plan.batches):
-        yield from _sampled(ask, plan, wish, draws)
 
 
 def _far(found: Mapping[str, Any], given: Any) -> float:

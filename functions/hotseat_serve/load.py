@@ -93,6 +93,7 @@ def load(
             paths[manifest.golden].read_bytes(),
             variant.name,
             lambda inputs, options: loaded.predict(inputs, options=options),
+            session.run,
             manifest.reference,
         )
     return loaded

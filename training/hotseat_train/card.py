@@ -4,10 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from hotseat_registry import Manifest
-from hotseat_train import standing
-from hotseat_train.loss import lost
+from hotseat_train import loss, standing
+from hotseat_train.tasks.maker import Maker
 from hotseat_train.tasks.task import Task
 
+_COMMON = {
+    "quality", "interval", "loss", "loss_interval", "rows", "bytes", "milliseconds",
+    "speed", "memory_bytes", "cpu", "cpu_features",
+}  # fmt: skip
+"""What every variant of a maker has; a task may tell more."""
 _WAYS = {
     "gaps": "a fifth of what may be missing gone",
     "noise": "every number off by a fifth",
@@ -33,24 +38,12 @@ def write(manifest: Manifest, task: Task) -> str:
         "",
         "On the test split, through the serving code; intervals are 95 %.",
         "",
-        (
-            "| variant | accuracy | macro F1 | loss, % | KiB | MiB of RAM | ms a row "
-            "| times the first's speed |"
-        ),
-        "|---|---|---|---|---|---|---|---|",
-        *(_row(v.name, v.metrics) for v in manifest.variants),
-        *(
-            _row(f"{v['name']}, refused", v["metrics"])
-            for v in lineage.get("refused", ())
-        ),
+        *_variants(manifest),
         "",
         "The loss is of accuracy, relative to the first variant's, on the same rows.",
         "",
         *_more(manifest),
-        (
-            f"Measured on {manifest.variants[0].metrics['cpu']} "
-            f"({', '.join(manifest.variants[0].metrics['cpu_features'])}), one thread."
-        ),
+        _machine(manifest),
         "",
         "## Training",
         "",
@@ -59,6 +52,50 @@ def write(manifest: Manifest, task: Task) -> str:
         *_families(lineage),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def of_maker(manifest: Manifest, task: Maker, quality: str) -> str:
+    """Return the card of what was learned by playing or from whole items.
+
+    `quality` says in words what is measured of all variants alike.
+    """
+    items = manifest.variants[0].metrics["rows"]
+    more = {
+        name: None
+        for variant in manifest.variants
+        for name in variant.metrics
+        if name not in _COMMON
+    }
+    shown = [variant.name for variant in manifest.variants]
+    lines = [
+        *head(manifest, task.intended_use, task.limits),
+        "## Data",
+        "",
+        f"{task.data['source']} (licence: {task.data['licence']}).",
+        "",
+        "## Quality",
+        "",
+        f"Quality is {quality}; {items} were asked of each variant, the same of all,",
+        "through the serving code; intervals are 95 %.",
+        "",
+        *_variants(manifest),
+        "",
+        "The loss is of quality, relative to the first variant's, item by item.",
+        "",
+        _machine(manifest),
+    ]
+    if more:
+        lines += ["", f"| | {' | '.join(shown)} |", "|---" * (1 + len(shown)) + "|"]
+    for name in more:
+        cells = (str(v.metrics.get(name, "")) for v in manifest.variants)
+        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _machine(manifest: Manifest) -> str:
+    metrics = manifest.variants[0].metrics
+    there = ", ".join(metrics["cpu_features"])
+    return f"Measured on {metrics['cpu']} ({there}), one thread."
 
 
 def _columns(manifest: Manifest) -> list[str]:
@@ -129,15 +166,30 @@ def head(manifest: Manifest, intended_use: str, limits: str) -> list[str]:
     ]
 
 
+def _variants(manifest: Manifest) -> list[str]:
+    """Return the table of variants, with those that were refused."""
+    first = manifest.variants[0].metrics
+    macro = ["macro F1"] if "macro_f1" in first else []
+    names = ["variant", loss.quality(first), *macro, "loss, %", "KiB", "MiB of RAM",
+             "ms an answer", "times the first's speed"]  # fmt: skip
+    refused = manifest.lineage.get("refused", ())
+    return [
+        f"| {' | '.join(names)} |",
+        "|---" * len(names) + "|",
+        *(_row(v.name, v.metrics) for v in manifest.variants),
+        *(_row(f"{v['name']}, refused", v["metrics"]) for v in refused),
+    ]
+
+
 def _row(name: str, metrics: Mapping[str, Any]) -> str:
     """Return a variant's line of the table."""
     low, high = metrics["interval"]
     memory = metrics.get("memory_bytes")
     cells = (
         name,
-        f"{metrics['accuracy']:.3f} ({low:.3f} to {high:.3f})",
-        f"{metrics['macro_f1']:.3f}",
-        lost(metrics),
+        f"{metrics[loss.quality(metrics)]:.3f} ({low:.3f} to {high:.3f})",
+        *([f"{metrics['macro_f1']:.3f}"] if "macro_f1" in metrics else []),
+        loss.lost(metrics),
         f"{metrics['bytes'] / 1024:.0f}",
         "" if memory is None else f"{memory / 2**20:.0f}",
         f"{metrics['milliseconds']:.3f}",

@@ -17,10 +17,9 @@ from hotseat_registry.cache import Cache
 from hotseat_registry.names import Reference
 from hotseat_train.errors import TrainError
 
-QUALITIES = ("accuracy", "won_against_chance_hard", "solvable_of_returned")
-"""What says how good a model is, by its kind; the first that is there is taken."""
+QUALITIES = ("accuracy", "quality")
+"""What says how good a model is: by labels, or by what it plays or builds."""
 REPORT = "report.json"
-_SPEEDS = ("milliseconds", "milliseconds_hard", "milliseconds_median")
 _CACHE = 1 << 30
 
 
@@ -132,17 +131,18 @@ def _of(
     for variant in manifest.variants:
         metrics = dict(variant.metrics)
         names = (by,) if by else QUALITIES
-        name = next((n for n in names if n in metrics), None)
-        speed = next((metrics[n] for n in _SPEEDS if n in metrics), None)
-        if name is None or speed is None:
+        name = next((n for n in names if n in metrics), "")
+        if name not in metrics or "milliseconds" not in metrics:
             continue
         value = metrics[name]
         interval = "interval" if name in QUALITIES else f"{name}_interval"
         low, high = metrics.get(interval, (value, value))
         found.append(
             Candidate(
-                f"{manifest.reference} {variant.name}", value, low, high, speed,
-                metrics.get("bytes", 0) / 1e6, metrics.get("cpu", ""), metrics,
+                f"{manifest.reference} {variant.name}", value, low, high,
+                metrics["milliseconds"], metrics.get("bytes", 0) / 1e6,
+                metrics.get("cpu", ""),
+                metrics,
                 curves=drawn.get("variants", {}).get(variant.name, {}),
                 learned=tuple(drawn.get("curve", ())),
                 labels=manifest.signature.labels,

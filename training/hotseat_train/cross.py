@@ -22,9 +22,9 @@ from hotseat_serve.session import Session
 from hotseat_train import footprint
 from hotseat_train.dataset import Dataset, Split
 from hotseat_train.errors import DatasetError
-from hotseat_train.evaluate import predict
 from hotseat_train.families import FAMILIES
 from hotseat_train.fit import Plan
+from hotseat_train.fitted import predict
 from hotseat_train.standing import Standing
 from hotseat_train.tasks.task import Task
 
@@ -105,7 +105,9 @@ def _fold(task: Task, dataset: Dataset, rows: Split, asked: Split, plan: Plan) -
                             "fp32")  # fmt: skip
         model = Loaded(manifest, "fp32", Session(path))
         answers = predict(model, asked.inputs)
-        times = footprint.latency({"fp32": model}, asked.inputs[:_TIMED])
+        times = footprint.latency(
+            {"fp32": model}, [(given, {}) for given in asked.inputs[:_TIMED]]
+        )
         size = path.stat().st_size
     scores = np.array([[a["scores"][label] for label in dataset.labels]
                        for a in answers])  # fmt: skip

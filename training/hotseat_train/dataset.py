@@ -1,11 +1,14 @@
 """Rows with their answers, split once and for all."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hotseat_train.errors import DatasetError
+
+Asked = Sequence[tuple[Any, Mapping[str, Any]]]
+"""Inputs with their options."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,45 +1,50 @@
 """Measure every variant of a run through the code that serves it.
 
-Quality is on the test split alone, with a 95 % Wilson interval (Wilson 1927); what a
-variant loses against the first has an interval of its own (`loss`). How long an answer
-takes, and how much memory, is for `footprint`.
+How good it is tells a judge: `fitted` by the labels of rows, `made` by what is played
+or built. What a variant loses against the first has an interval of its own (`loss`).
+How long an answer takes, and how much memory, is for `footprint`.
 """
 
-import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
-
-from hotseat_registry import Manifest
+from hotseat_registry import Manifest, Signature, Variant
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
-from hotseat_train import (
-    card,
-    footprint,
-    golden,
-    reliability,
-    robustness,
-    run,
-    startup,
-    tasks,
-    variants,
-)
-from hotseat_train.dataset import Dataset, Split
-from hotseat_train.errors import ParityError
-from hotseat_train.loss import losses
+from hotseat_train import footprint, golden, run, startup, tasks, variants
+from hotseat_train.dataset import Asked
+from hotseat_train.fitted import Fitted
 from hotseat_train.machine import cpu, features
-from hotseat_train.run import FP32, Run
-from hotseat_train.tasks.task import Task
+from hotseat_train.made import Made
+from hotseat_train.run import Run
 
-Array = np.ndarray[Any, Any]
 
-_TIMED_ROWS = 200
-_BATCH = 256
-_Z = statistics.NormalDist().inv_cdf(0.975)
+class Judge(Protocol):
+    """What knows a run's question: what is asked, and how good the answers are."""
+
+    task: Any
+    signature: Signature
+    timed: Asked
+    """What an answer's time and memory are taken from."""
+    golden: Asked
+    """What the version is asked at every start."""
+
+    def measure(
+        self, models: Mapping[str, Loaded]
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+        """Return the metrics of every variant, and curves by variant, if any.
+
+        What the others lost is lost against the first.
+        """
+
+    def card(self, manifest: Manifest) -> str:
+        """Return the card, in Markdown."""
+
+
+def judge(record: Mapping[str, Any]) -> Judge:
+    """Return who judges the run of that record; raises `TrainError`."""
+    return Made(record) if record["task"] in tasks.MADE else Fitted(record)
 
 
 def evaluate(source: Run) -> Manifest:
@@ -49,14 +54,13 @@ def evaluate(source: Run) -> Manifest:
     the model did when it was trained.
     """
     record = source.read()
-    task = tasks.of(record)
-    dataset = task.dataset()
+    who = judge(record)
     files = source.graphs()
     first = next(iter(files))
     manifest = Manifest(
-        model=task.name,
-        kind=task.kind,
-        signature=task.signature(dataset),
+        model=who.task.name,
+        kind=who.task.kind,
+        signature=who.signature,
         variants=tuple(startup.variant(source, *item) for item in files.items()),
         default_variant=first,
         golden=source.golden.name,
@@ -74,28 +78,19 @@ def evaluate(source: Run) -> Manifest:
         )
         for item in manifest.variants
     }
-    if first == FP32:
-        _check_parity(loaded[FP32], dataset.validation, record["best"])
-    answers = {
-        name: predict(model, dataset.test.inputs) for name, model in loaded.items()
-    }
-    asked = dataset.test.inputs[:_TIMED_ROWS]
-    times = footprint.latency(loaded, asked)
+    found, curves = who.measure(loaded)
+    times = footprint.latency(loaded, who.timed)
     measured = tuple(
         replace(
             variant,
             metrics={
-                **quality(answers[variant.name], dataset.test, dataset.labels),
-                **_by_group(task, answers[variant.name], dataset),
-                **_disguised(task, loaded[variant.name], dataset),
-                **_spoiled(loaded[variant.name], dataset),
-                **_lost(answers, variant.name, dataset),
+                **found[variant.name],
                 "bytes": sum(
                     (source.folder / name).stat().st_size for name in variant.files
                 ),
                 "milliseconds": round(times[variant.name], 4),
                 "speed": round(times[first] / times[variant.name], 2),
-                **footprint.memory(manifest, variant.name, source.folder, asked),
+                **footprint.memory(manifest, variant.name, source.folder, who.timed),
                 "cpu": cpu(),
                 "cpu_features": features(),
             },
@@ -104,212 +99,31 @@ def evaluate(source: Run) -> Manifest:
     )
     manifest = replace(manifest, variants=measured)
     if len(measured) > 1:
-        variants.draw(measured, f"{task.name}: variants", source.variants)
-    manifest = replace(manifest, card=card.write(manifest, task))
-    golden.write(source.golden, dataset, loaded)
-    true = [dataset.labels[target] for target in dataset.test.targets]
-    drawn = {
-        name: reliability.curves(given, true, dataset.labels)
-        for name, given in answers.items()
-    }
-    run.write(source.report, {"curve": record["curve"], "variants": drawn})
+        variants.draw(measured, f"{who.task.name}: variants", source.variants)
+    manifest = replace(manifest, card=who.card(manifest))
+    golden.write(source.golden, who.golden, loaded)
+    run.write(source.report, {"curve": record.get("curve", ()), "variants": curves})
     run.write(source.manifest, manifest.to_json())
     return manifest
 
 
-def predict(model: Loaded, inputs: Sequence[Any]) -> list[dict[str, Any]]:
-    """Answer all inputs, a batch at a time, those of like length together."""
-    order = sorted(range(len(inputs)), key=lambda i: len(str(inputs[i])))
-    answers: list[dict[str, Any]] = [{}] * len(inputs)
-    for start in range(0, len(order), _BATCH):
-        rows = order[start : start + _BATCH]
-        for row, answer in zip(
-            rows, model.predict([inputs[i] for i in rows]), strict=True
-        ):
-            answers[row] = answer
-    return answers
+def refuse(source: Run, manifest: Manifest, refused: Sequence[Variant]) -> Manifest:
+    """Remove measured variants from a run; what was measured of them stays told.
 
-
-def quality(
-    answers: Sequence[Mapping[str, Any]], test: Split, labels: Sequence[str]
-) -> dict[str, Any]:
-    """Return accuracy with its interval, macro F1 and the number of rows.
-
-    `recall_at_1_percent`: of each label's rows, the share whose score is above all but
-    1 % of the other rows' scores.
+    Writes and returns the manifest of those that are left.
     """
-    said = [answer["label"] for answer in answers]
-    true = [labels[target] for target in test.targets]
-    right = sum(a == b for a, b in zip(said, true, strict=True))
-    # of the labels that there are: one language may have fewer
-    scores = {label: _f1(said, true, label) for label in labels if label in true}
-    last = labels[-1]
-    ranked = len(labels) == 2 and 0 < true.count(last) < len(true)
-    return {
-        "accuracy": round(right / len(true), 4),
-        "interval": [round(bound, 4) for bound in wilson(right, len(true))],
-        "macro_f1": round(statistics.fmean(scores.values()), 4),
-        "f1": {label: round(score, 4) for label, score in scores.items()},
-        "recall_at_1_percent": {
-            label: round(
-                _recall(
-                    [a["scores"][label] for a in answers], [t == label for t in true]
-                ),
-                4,
-            )
-            for label in scores
-        },
-        **(_ranking(answers, [t == last for t in true], last) if ranked else {}),
-        **reliability.measure(answers, true, labels),
-        "rows": len(true),
-    }
-
-
-def _by_group(
-    task: Task, answers: Sequence[Mapping[str, Any]], dataset: Dataset
-) -> dict[str, Any]:
-    """Return the quality of each group of rows, where the task tells groups apart."""
-    if task.group is None:
-        return {}
-    rows: dict[str, list[int]] = {}
-    for at, value in enumerate(dataset.test.inputs):
-        rows.setdefault(task.group(value), []).append(at)
-    test = dataset.test
-    return {
-        "by": {
-            name: quality(
-                [answers[i] for i in part],
-                Split(
-                    tuple(test.inputs[i] for i in part),
-                    tuple(test.targets[i] for i in part),
-                ),
-                dataset.labels,
-            )
-            for name, part in sorted(rows.items())
-        }
-    }
-
-
-def _disguised(task: Task, model: Loaded, dataset: Dataset) -> dict[str, Any]:
-    """Return accuracy and macro F1 where words are spelled otherwise on purpose."""
-    disguise = getattr(task, "disguised", None)
-    if disguise is None:
-        return {}
-    # the groups are told by what the rows were: a disguise may hide it
-    test = replace(dataset.test, inputs=disguise(dataset.test.inputs))
-    answers = predict(model, test.inputs)
-    found = quality(answers, test, dataset.labels)
-    by = _by_group(task, answers, dataset).get("by", {})
-    kept = ("accuracy", "macro_f1")
-    return {
-        "disguised": {
-            **{name: found[name] for name in kept},
-            "by": {
-                key: {name: part[name] for name in kept} for key, part in by.items()
-            },
-        }
-    }
-
-
-def _spoiled(model: Loaded, dataset: Dataset) -> dict[str, Any]:
-    """Return the quality on rows with gaps and with numbers that are off."""
-    test = dataset.test
-    ways = robustness.spoiled(model.manifest.signature, test.inputs)
-    kept = ("accuracy", "macro_f1", "roc_auc")
-    found = {
-        way: quality(predict(model, rows), test, dataset.labels)
-        for way, rows in ways.items()
-    }
-    return {"spoiled": {
-        way: {name: part[name] for name in kept if name in part}
-        for way, part in found.items()
-    }} if found else {}  # fmt: skip
-
-
-def _lost(
-    answers: Mapping[str, Sequence[Mapping[str, Any]]], name: str, dataset: Dataset
-) -> dict[str, Any]:
-    """Return what a variant lost against the first one; see `losses`."""
-    first = next(iter(answers))
-    if name == first:
-        return {}
-    number = {label: at for at, label in enumerate(dataset.labels)}
-    said = {
-        key: [number[answer["label"]] for answer in answers[key]]
-        for key in (first, name)
-    }
-    return losses(dataset.test.targets, said[first], said[name], len(number))
-
-
-def _recall(scores: Sequence[float], true: Sequence[bool]) -> float:
-    """Return the share of true rows that score above 99 % of the others."""
-    truth, chances = np.array(true), np.array(scores)
-    if truth.all():
-        return 1.0
-    bar = np.quantile(chances[~truth], 0.99, method="higher")
-    return float((chances[truth] > bar).mean())
-
-
-def _ranking(
-    answers: Sequence[Mapping[str, Any]], true: Sequence[bool], label: str
-) -> dict[str, Any]:
-    """Return how well a probability of `label` orders and tells the rows.
-
-    ROC AUC, average precision, Brier score, and the lift of the top tenth: how much
-    denser `label` is there than in all rows.
-    """
-    chances = np.array([answer["scores"][label] for answer in answers])
-    truth = np.array(true)
-    top = np.argsort(-chances, kind="stable")[: max(1, len(truth) // 10)]
-    area = float(roc_auc_score(truth, chances))
-    return {
-        "roc_auc": round(area, 4),
-        "roc_auc_interval": [round(x, 4) for x in _auc_interval(area, truth)],
-        "average_precision": round(float(average_precision_score(truth, chances)), 4),
-        "brier": round(float(np.mean((chances - truth) ** 2)), 4),
-        "lift_top_tenth": round(float(truth[top].mean() / truth.mean()), 2),
-    }
-
-
-def _auc_interval(area: float, truth: Array) -> tuple[float, float]:
-    """Return the 95 % interval of a ROC AUC, after Hanley and McNeil (1982)."""
-    yes, no = int(truth.sum()), int((~truth).sum())
-    one, two = area / (2 - area), 2 * area**2 / (1 + area)
-    variance = area * (1 - area) + (yes - 1) * (one - area**2)
-    variance = (variance + (no - 1) * (two - area**2)) / (yes * no)
-    spread = _Z * math.sqrt(variance)
-    return area - spread, min(area + spread, 1.0)
-
-
-def wilson(right: int, total: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share, after Wilson (1927)."""
-    share = right / total
-    scale = 1 + _Z**2 / total
-    middle = (share + _Z**2 / (2 * total)) / scale
-    spread = math.sqrt(share * (1 - share) / total + _Z**2 / (4 * total**2))
-    return middle - _Z * spread / scale, middle + _Z * spread / scale
-
-
-def _f1(said: Sequence[str], true: Sequence[str], label: str) -> float:
-    hits = sum(a == b == label for a, b in zip(said, true, strict=True))
-    named = said.count(label) + true.count(label)
-    return 2 * hits / named if named else 0.0
-
-
-def _check_parity(model: Loaded, validation: Split, best: Mapping[str, Any]) -> None:
-    """Hold the served graph against what the descent measured of its module."""
-    answers = predict(model, validation.inputs)
-    labels = model.manifest.signature.labels
-    losses = [
-        -math.log(max(answer["scores"][labels[target]], 1e-30))
-        for answer, target in zip(answers, validation.targets, strict=True)
-    ]
-    loss, want = statistics.fmean(losses), best["validation_loss"]
-    if abs(loss - want) > 1e-4:
-        raise ParityError(
-            f"the exported graph has validation loss {loss:.6f}, "
-            f"the trained model had {want:.6f}"
-        )
+    for variant in refused:
+        source.graph(variant.name).unlink()
+    run.write(source.refused, [variant.to_json() for variant in refused])
+    names = {variant.name for variant in refused}
+    manifest = replace(
+        manifest,
+        variants=tuple(v for v in manifest.variants if v.name not in names),
+        lineage={**manifest.lineage, "refused": source.gone()},
+    )
+    manifest = replace(manifest, card=judge(source.read()).card(manifest))
+    run.write(source.manifest, manifest.to_json())
+    return manifest
 
 
 def _lineage(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -318,11 +132,9 @@ def _lineage(record: Mapping[str, Any]) -> dict[str, Any]:
         "family",
         "plan",
         "data",
-        "best",
-        "reason",
         "began_at",
         "seconds",
         "commit",
     )
-    more = ("settings", "families")
+    more = ("best", "reason", "settings", "families")
     return {key: record[key] for key in (*kept, *more) if key in record}

@@ -3,10 +3,13 @@
 The rows are drawn again and again with replacement (paired bootstrap, Efron 1979), and
 the loss is taken anew each time. As accuracy and F1 depend only on how often each
 (true, first said, variant said) occurs, it is these counts that are drawn, which is the
-same thing. One more row is counted in, which the first had right and the variant wrong:
+same thing; so are those of (first, variant) where an item has no label and is worth a
+number. One more row is counted in, which the first had right and the variant wrong:
 among thousands it weighs nothing, and it keeps ten rows that agree from proving much.
 """
 
+import math
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +17,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 _DRAWS = 4000
+_Z = statistics.NormalDist().inv_cdf(0.975)
 
 
 def losses(
@@ -40,6 +44,40 @@ def losses(
         bounds = np.quantile(_relative(measure, drawn), [0.025, 0.975])
         found[f"{name}_interval"] = [round(float(bound), 5) for bound in bounds]
     return found
+
+
+def paired(first: Array, other: Array) -> dict[str, Any]:
+    """Return the relative loss of what items are worth [items], with its interval."""
+    pairs, counts = np.unique(np.stack([first, other]), axis=1, return_counts=True)
+    had, has = pairs
+    loss = 1 - float(other.mean()) / max(float(first.mean()), 1e-12)
+    had, has, counts = np.append(had, 1), np.append(has, 0), np.append(counts, 1)
+    total = int(counts.sum())
+    drawn = np.random.default_rng(0).multinomial(total, counts / total, size=_DRAWS)
+    bounds = np.quantile(
+        1 - (drawn @ has) / np.maximum(drawn @ had, 1e-12), [0.025, 0.975]
+    )
+    return {
+        "loss": round(loss, 5),
+        "loss_interval": [round(float(bound), 5) for bound in bounds],
+    }
+
+
+def wilson(right: float, total: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share, after Wilson (1927).
+
+    Of items that are worth something between 0 and 1 it is wider than it need be.
+    """
+    share = right / total
+    scale = 1 + _Z**2 / total
+    middle = (share + _Z**2 / (2 * total)) / scale
+    spread = math.sqrt(share * (1 - share) / total + _Z**2 / (4 * total**2))
+    return middle - _Z * spread / scale, middle + _Z * spread / scale
+
+
+def quality(metrics: Mapping[str, Any]) -> str:
+    """Return what it is that a variant may lose: accuracy, or quality by its kind."""
+    return "accuracy" if "accuracy" in metrics else "quality"
 
 
 def lost(metrics: Mapping[str, Any]) -> str:

@@ -79,12 +79,17 @@ def learning(found: Found) -> str:
         figure, axes = _axes()
         for name, (at, curve) in seen.items():
             way = np.linspace(0, 1, len(curve))
+            if "loss" in curve[0]:  # of a maker, which has one curve of its own
+                axes.plot(way, [e["loss"] for e in curve], color=colour(at), label=name)
+                continue
             axes.plot(way, [e["validation_loss"] for e in curve], color=colour(at),
                       label=name)  # fmt: skip
             axes.plot(way, [e["train_loss"] for e in curve], color=colour(at),
                       linestyle=":", alpha=0.8)  # fmt: skip
-        axes.set(xlabel="share of the training", ylabel="cross-entropy",
-                 title="Learning: validation, dotted training")  # fmt: skip
+        both = any("train_loss" in curve[0] for _, curve in seen.values())
+        axes.set(xlabel="share of the training", ylabel="loss",
+                 title="Learning: validation, dotted training" if both
+                 else "Learning")  # fmt: skip
         axes.legend()
         return _drawn(figure)
 

@@ -9,10 +9,13 @@ import onnx
 from hotseat_registry import LIVE, Manifest, Registry, Variant
 from hotseat_registry.registry import Watch, unwatched
 from hotseat_train.errors import GateError, ParityError
+from hotseat_train.loss import quality
 from hotseat_train.run import Run
 
 MAX_LOSS = 0.5
-"""Percent of the first variant's accuracy."""
+"""Percent of the first variant's accuracy, or of its quality by its kind."""
+_SLOW = 0.67
+"""Of the first one's speed: what is smaller and slower than that is no default."""
 
 
 def publish(
@@ -26,8 +29,9 @@ def publish(
 ) -> Manifest:
     """Publish a run's `variants` (all, if none are named) and return the manifest.
 
-    The default variant is the smallest. Raises `RunError`, and `GateError` when a
-    variant may have lost more than `max_loss` percent of the first one's accuracy.
+    The default variant is the smallest that is not much slower than the first. Raises
+    `RunError`, and `GateError` when a variant may have lost more than `max_loss`
+    percent of the first one's quality.
     """
     manifest = read(run)
     first = manifest.variants[0]
@@ -36,7 +40,8 @@ def publish(
         raise GateError(f"{run.folder} has no variant {min(unknown)!r}")
     for variant in chosen:
         gate(variant, first, max_loss)
-    smallest = min(chosen, key=lambda variant: variant.metrics["bytes"])
+    quick = [v for v in chosen if v.metrics.get("speed", 1.0) >= _SLOW] or chosen
+    smallest = min(quick, key=lambda variant: variant.metrics["bytes"])
     for variant in chosen:
         _check(Path(run.folder, variant.file))
     live = registry.aliases(manifest.model).get(LIVE)
@@ -78,8 +83,9 @@ def gate(variant: Variant, first: Variant, max_loss: float) -> None:
     lost, (_, most) = variant.metrics["loss"], variant.metrics["loss_interval"]
     if not 100 * most <= max_loss:
         raise GateError(
-            f"{variant.name} lost {100 * lost:.2f} % of {first.name}'s accuracy, and "
-            f"on {variant.metrics['rows']} test rows it may be {100 * most:.2f} %; the "
+            f"{variant.name} lost {100 * lost:.2f} % of {first.name}'s "
+            f"{quality(variant.metrics)}, and on the {variant.metrics['rows']} that "
+            f"were asked it may be {100 * most:.2f} %; the "
             f"gate allows {max_loss:g} %. Publish without it (--variant {first.name}) "
             "or allow more (--max-loss)"
         )

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,19 +33,6 @@ def ask(
             spent.append(1000 * (time.process_time() - began))
         items.append((wish, answer))
     return items, spent
-
-
-def unchecked(
-    loaded: Loaded, wish: Mapping[str, Any], count: int
-) -> list[Sequence[str]]:
-    """Return items as the model samples them, whatever the rules say of them."""
-    signature = replace(loaded.manifest.signature, rules=None)
-    raw = replace(loaded.manifest, signature=signature)
-    plain = Loaded(raw, loaded.variant, loaded.session)
-    return [
-        plain.predict([wish], options=Options(seed=seed))[0]["item"]
-        for seed in range(count)
-    ]
 
 
 def apart(items: Sequence[Sequence[str]]) -> float:

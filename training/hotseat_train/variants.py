@@ -9,13 +9,15 @@ from matplotlib.figure import Figure
 
 from hotseat_registry import Variant
 from hotseat_serve import codec
-from hotseat_train import shrink, tasks, trees
+from hotseat_train import made, shrink, tasks, trees
 from hotseat_train.errors import RunError
 from hotseat_train.fit import Epoch
+from hotseat_train.loss import quality
 from hotseat_train.quantize import Tensors, dynamic, static
 from hotseat_train.run import Run
 
-METHODS = ("dynamic", "static", "prune", "distill")
+INT8 = ("dynamic", "static")
+METHODS = (*INT8, "prune", "distill")
 _SEEN = 96
 """Training rows that a static variant's ranges are taken from."""
 _LONGEST = 400
@@ -37,14 +39,15 @@ def make(
     does not suit the run's model.
     """
     model = source.needs(source.model, "train")
-    if (name := source.read()["task"]) in tasks.MADE:
+    name = source.read()["task"]
+    if name in tasks.MADE and (unfit := set(methods) - set(INT8)):
         raise RunError(
-            f"{name} is judged by what it plays or builds, and its fp32 graph alone is "
-            "measured so: publish it as it is"
+            f"{name} learns by playing or from whole items, and {min(unfit)} is for "
+            f"networks that are fitted to rows: --method {' or '.join(INT8)}"
         )
     if trees.has_trees(onnx.load(model)):
         return trees.shrink(source)
-    made: dict[str, Path] = {}
+    found: dict[str, Path] = {}
     bases = {"int8": model}
     for method, small in (("prune", "pruned"), ("distill", "distilled")):
         if method in methods:
@@ -53,23 +56,34 @@ def make(
                 if method == "prune"
                 else shrink.distilled(source, report)
             )
-            made[small] = path
+            found[small] = path
             bases[f"{small}-int8"] = path
     # a pruned graph alone is asked for: int8 of it is what it is good for
     dynamically = "dynamic" in methods or len(bases) > 1
     seen = calibration(source) if "static" in methods else []
     for name, graph in bases.items():
         if dynamically and (name != "int8" or "dynamic" in methods):
-            made[f"{name}-dynamic"] = dynamic(graph, source.graph(f"{name}-dynamic"))
+            found[f"{name}-dynamic"] = dynamic(graph, source.graph(f"{name}-dynamic"))
         for how in calibrations if seen else ():
             chosen = f"{name}-static" if how == "minmax" else f"{name}-static-{how}"
-            made[chosen] = static(graph, source.graph(chosen), how, seen)
-    return made
+            found[chosen] = static(graph, source.graph(chosen), how, seen)
+    return found
+
+
+def suitable(source: Run) -> tuple[str, ...]:
+    """Return the methods that suit the run's task; raises `RunError`."""
+    return INT8 if source.read()["task"] in tasks.MADE else METHODS
 
 
 def calibration(source: Run) -> list[Tensors]:
-    """Return training rows as the graph eats them; raises `RunError`."""
-    task = tasks.of(source.read())
+    """Return training rows, or what a game asks, as the graph eats them.
+
+    Raises `RunError`.
+    """
+    record = source.read()
+    if record["task"] in tasks.MADE:
+        return made.calibration(source)
+    task = tasks.of(record)
     dataset = task.dataset()
     rows = [row for row in dataset.train.inputs if len(str(row)) <= _LONGEST][:_SEEN]
     pointers = [f"/{number}" for number in range(len(rows))]
@@ -117,6 +131,10 @@ def draw(variants: Sequence[Variant], title: str, path: Path) -> None:
     figure.legend(loc="outside right center", fontsize="small", frameon=False,
                   title="\N{BLACK STAR}: none is better in all")  # fmt: skip
     axes.axhline(0, color="grey", linestyle=":")
-    axes.set(xlabel="ms an answer", ylabel="relative loss of accuracy, %", title=title)
+    axes.set(
+        xlabel="ms an answer",
+        ylabel=f"relative loss of {quality(variants[0].metrics)}, %",
+        title=title,
+    )
     axes.margins(0.25)
     figure.savefig(path, dpi=110)

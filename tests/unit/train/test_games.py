@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from hotseat_registry import Reference
-from hotseat_serve.load import Loaded
 from hotseat_serve.models import Models
 from hotseat_serve.options import Options
 from hotseat_serve.policy import SEARCH_SECONDS
@@ -18,7 +17,8 @@ from hotseat_serve.session import Session
 from hotseat_serve.settings import Settings
 from hotseat_serve.turn import Turn
 from hotseat_train import boardnet, play, selfplay, tasks
-from hotseat_train.maker import make
+from hotseat_train.made import served
+from hotseat_train.maker import TRAINED, make
 from hotseat_train.publish import publish
 from hotseat_train.run import Run
 from hotseat_train.tasks import connect_four
@@ -172,18 +172,8 @@ def test_a_mirror_shows_the_same_game():
 @pytest.fixture(scope="module")
 def loaded():
     """The graph that comes along, as the service has it."""
-    from hotseat_registry import Manifest, Variant
-    from hotseat_train.maker import TRAINED
-
     task = connect_four.TASK
-    manifest = Manifest(
-        model=task.name,
-        kind=task.kind,
-        signature=task.signature(),
-        variants=(Variant("fp32", "model.onnx"),),
-        default_variant="fp32",
-    )
-    return Loaded(manifest, "fp32", Session(TRAINED / task.name / "model.onnx"))
+    return served(task, TRAINED / task.name / "model.onnx")
 
 
 @pytest.mark.parametrize("level", ["hard", "expert", "best"])
@@ -218,9 +208,11 @@ def test_a_search_ends_before_its_caller_gives_up(loaded):
     assert not turn.late
 
 
-def test_connect_four_is_published_with_its_evidence(tmp_path, registry):
+def test_connect_four_is_published_with_its_evidence(tmp_path, registry, monkeypatch):
     """Made from the graph that came along, it goes through publish and the service."""
     task, _ = tasks.maker("connect-four")
+    boards = [connect_four._somewhere(np.random.default_rng(0)) for _ in range(30)]
+    monkeypatch.setattr(type(task), "asked", lambda _task: boards)
     run = Run(tmp_path / "run")
     manifest = make(task, run, minutes=0, trained=True)
     assert manifest.variants[0].metrics["won_against_chance_hard"] >= 0.98

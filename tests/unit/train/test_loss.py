@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotseat_train.loss import losses
+from hotseat_train.loss import losses, paired
 
 
 def accuracy(true, said):
@@ -52,3 +52,24 @@ def test_a_label_that_is_no_longer_said_shows_in_macro_f1():
     found = losses(true, true, [0] * 1000, 2)
     assert found["loss"] == pytest.approx(0.02)
     assert found["loss_macro_f1"] > 0.4
+
+
+def test_items_that_are_worth_a_number_lose_alike():
+    """The interval is that of drawn pairs, within its noise, for any numbers."""
+    random = np.random.default_rng(1)
+    first = random.random(2000)
+    other = np.where(random.random(2000) < 0.95, first, random.random(2000) * first)
+    found = paired(first, other)
+    assert found["loss"] == pytest.approx(1 - other.mean() / first.mean(), abs=1e-5)
+    drawn = []
+    for _ in range(2000):
+        rows = random.integers(2000, size=2000)
+        drawn.append(1 - other[rows].mean() / first[rows].mean())
+    want = np.quantile(drawn, [0.025, 0.975])
+    assert found["loss_interval"] == pytest.approx(want, abs=0.003)
+
+
+def test_of_items_too_few_prove_nothing():
+    """Where all are alike, one more that was lost is thought of."""
+    assert paired(np.ones(20), np.ones(20))["loss_interval"][1] > 0.03
+    assert paired(np.ones(6000), np.ones(6000))["loss_interval"][1] < 0.001

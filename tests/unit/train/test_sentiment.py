@@ -25,7 +25,8 @@ from hotseat_train.errors import (
     RunError,
     TrainError,
 )
-from hotseat_train.evaluate import evaluate, wilson
+from hotseat_train.evaluate import evaluate
+from hotseat_train.loss import wilson
 from hotseat_train.publish import publish
 from hotseat_train.tasks.sentiment import TASK, deduplicated, key_of
 from hotseat_train.train import train

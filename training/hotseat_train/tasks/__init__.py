@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from hotseat_train.errors import TrainError
-from hotseat_train.maker import Maker
+from hotseat_train.tasks.maker import Maker
 from hotseat_train.tasks.task import Task
 
 NAMES = ("sentiment", "chat-moderation", "player-churn")

@@ -17,14 +17,13 @@ from hotseat_serve import rules
 from hotseat_serve.load import Loaded
 from hotseat_serve.options import Options
 from hotseat_train.boardnet import BoardNet, export
-from hotseat_train.maker import Asked
 from hotseat_train.play import Plan, Played
 from hotseat_train.selfplay import Round, learn
 
 GAME = rules.game("connect-four")
 _ROUNDS = 3.0
 """That two cores which do nothing else play and learn in a minute."""
-_GAMES, _POSITIONS, _TIMED = 100, 200, 50
+_GAMES, _POSITIONS, _TIMED = 100, 3_000, 50
 _ACTIONS = tuple(map(str, range(GAME.actions)))
 
 
@@ -87,6 +86,11 @@ class ConnectFour:
             },
         )
 
+    def asked(self) -> Sequence[Any]:
+        """Return positions of random games."""
+        random = np.random.default_rng(11)
+        return [_somewhere(random) for _ in range(_POSITIONS)]
+
     def measure(self, loaded: Loaded) -> dict[str, Any]:
         """Return wins against chance by level, and milliseconds of a request."""
         random = np.random.default_rng(3)
@@ -99,20 +103,7 @@ class ConnectFour:
             f"milliseconds_{level}": _milliseconds(loaded, level, boards)
             for level in ("hard", "best")
         }
-        agrees = [
-            loaded.predict([board])[0]["action"]
-            == loaded.predict([board], options=Options(level="best"))[0]["action"]
-            for board in (_somewhere(random) for _ in range(_POSITIONS))
-        ]
-        return {**won, "agrees_with_search": float(np.mean(agrees)), **spent}
-
-    def golden(self) -> Asked:
-        """Return positions of random games, some with a seed and a level."""
-        random = np.random.default_rng(11)
-        plain: list[tuple[Any, Mapping[str, Any]]] = [
-            (_somewhere(random), {}) for _ in range(12)
-        ]
-        return [*plain, (_somewhere(random), {"level": "easy", "seed": 7})]
+        return {**won, **spent}
 
 
 TASK = ConnectFour()

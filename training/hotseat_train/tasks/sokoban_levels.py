@@ -18,7 +18,6 @@ from hotseat_registry import Field, Generation, Input, Output, Signature
 from hotseat_serve.load import Loaded
 from hotseat_serve.rules import sokoban
 from hotseat_train import sampling, stepwise
-from hotseat_train.maker import Asked
 from hotseat_train.source import Source
 
 ALPHABET = "# .$@"
@@ -69,6 +68,9 @@ WISHES = (
     Field("boxes", minimum=1, maximum=4, default=4),
     Field("difficulty", minimum=0, maximum=12, default=6),
 )
+
+
+_ASKED, _MEASURED = 160, 120
 
 
 class SokobanLevels:
@@ -141,20 +143,24 @@ class SokobanLevels:
             ),
         )
 
+    def asked(self) -> Sequence[Any]:
+        """Return wishes, each number of boxes with each difficulty, four times."""
+        return [
+            {"boxes": 1 + at % 4, "difficulty": (at // 4) % 10} for at in range(_ASKED)
+        ]
+
     def measure(self, loaded: Loaded) -> dict[str, Any]:
         """Return solvable share, novelty, diversity, wishes kept, milliseconds."""
         known = {"".join(rows) for rows in texts()}
         walls = {_walls(text) for text in known}
-        asked = [
-            {"boxes": 1 + seed % 4, "difficulty": (seed // 4) % 10}
-            for seed in range(120)
-        ]
+        asked = self.asked()[:_MEASURED]
         items, spent = sampling.ask(loaded, asked)
+        if not items:
+            return {"returned": 0.0}
         texts_ = ["".join(answer["item"]) for _, answer in items]
         return {
             "returned": len(items) / len(asked),
             "solvable_of_returned": float(np.mean([_solvable(t) for t in texts_])),
-            "solvable_of_sampled": _sampled_share(loaded),
             "new": float(np.mean([known.isdisjoint(_views(t)) for t in texts_])),
             "walls_new": round(
                 float(np.mean([walls.isdisjoint(_views(_walls(t))) for t in texts_])), 3
@@ -171,11 +177,6 @@ class SokobanLevels:
             "milliseconds_of_a_core_median": round(float(np.median(spent)), 1),
             "milliseconds_of_a_core_p95": round(float(np.percentile(spent, 95)), 1),
         }  # fmt: skip
-
-    def golden(self) -> Asked:
-        """Return two wishes with seeds."""
-        return [({"boxes": 2, "difficulty": 3}, {"seed": 1}),
-                ({"boxes": 4, "difficulty": 6}, {"seed": 2})]  # fmt: skip
 
 
 TASK = SokobanLevels()
@@ -198,13 +199,6 @@ def _views(text: str) -> set[str]:
     cells = np.array(list(text)).reshape(SIZE, SIZE)
     turned = [np.rot90(cells, times) for times in range(4)]
     return {"".join(view.reshape(-1)) for one in turned for view in (one, one.T)}
-
-
-def _sampled_share(loaded: Loaded) -> float:
-    """Return the share of 100 samples, unchecked by the service, that can be solved."""
-    items = sampling.unchecked(loaded, {"boxes": 3}, 100)
-    found = [sokoban.check(item, {}, lambda: False) for item in items]
-    return float(np.mean([item is not None for item in found]))
 
 
 def _solvable(text: str) -> bool:

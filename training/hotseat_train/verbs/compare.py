@@ -28,7 +28,10 @@ def compare(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument("model")
     parser.add_argument("versions", nargs="*", type=int, help="default: all")
     parser.add_argument(
-        "--by", metavar="METRIC", help="what quality is, as roc_auc (default: accuracy)"
+        "--by",
+        metavar="METRIC",
+        help="what quality is, as roc_auc (default: accuracy, or of what plays or "
+        "builds the quality that its card tells)",
     )
     parser.add_argument("--max-ms", type=float, help="of one request")
     parser.add_argument("--max-mb", type=float, help="of the graph")

@@ -19,10 +19,11 @@ def quantize(parser: argparse.ArgumentParser) -> Run:
     """Make smaller, quicker variants of a run's graph."""
     parser.description = (
         "Make variants of a run's graph: int8 with ranges taken at each call (dynamic) "
-        "or from training rows (static), with fewer hidden units (prune), or a smaller "
-        "network that the run's own has taught (distill); the last two in int8 as "
-        "well. With --max-loss they are measured at once through the serving code, and "
-        "those that may have lost more are removed."
+        "or beforehand, from training rows or what a game asks (static). Of networks "
+        "that are fitted to rows also with fewer hidden units (prune), or a smaller "
+        "network that the run's own has taught (distill), both in int8 as well. With "
+        "--max-loss they are measured at once through the serving code, and those that "
+        "may have lost more are removed."
     )
     parser.epilog = "example: hotseat quantize sentiment --method all --max-loss 0.5%"
     parser.add_argument("run", help=_RUN)
@@ -46,7 +47,7 @@ def quantize(parser: argparse.ArgumentParser) -> Run:
     )
     parser.add_argument(
         "--max-loss", type=percent, metavar="PERCENT",
-        help="measure, and keep what lost at most this much accuracy",
+        help="measure, and keep what lost at most this much quality",
     )  # fmt: skip
     return _quantize
 
@@ -64,7 +65,9 @@ def _quantize(arguments: argparse.Namespace) -> int:
     source = run.find(arguments.run)
     methods = arguments.method or ["dynamic"]
     if "all" in methods:
-        methods = variants.METHODS
+        methods = variants.suitable(source)
+        if left := [name for name in variants.METHODS if name not in methods]:
+            print(f"  left out: {' and '.join(left)}, for networks fitted to rows")
     with ExitStack() as stack:
         more: dict[str, Any] = {}
         if {"prune", "distill"} & set(methods):
@@ -88,9 +91,8 @@ def _quantize(arguments: argparse.Namespace) -> int:
 def _keep(source: "RunFolder", max_loss: float) -> None:
     """Measure the variants, show them, and remove those that lost too much."""
     from hotseat_train.errors import GateError
-    from hotseat_train.evaluate import evaluate
+    from hotseat_train.evaluate import evaluate, refuse
     from hotseat_train.publish import gate
-    from hotseat_train.run import write
     from hotseat_train.verbs.judge import show
 
     manifest = evaluate(source)
@@ -101,12 +103,10 @@ def _keep(source: "RunFolder", max_loss: float) -> None:
         try:
             gate(variant, manifest.variants[0], max_loss)
         except GateError as error:
-            refused.append(variant.to_json())
-            source.graph(variant.name).unlink()
+            refused.append(variant)
             print(f"  removed: {error}")
-    if refused:  # what stands in the manifest is what there is
-        write(source.refused, refused)
-        evaluate(source)
+    if refused:
+        refuse(source, manifest, refused)
 
 
 def optimize(parser: argparse.ArgumentParser) -> Run:

@@ -26,10 +26,11 @@ _RUN = "a run's folder, or a task's name for its newest run"
 
 
 def evaluate(parser: argparse.ArgumentParser) -> Run:
-    """Measure a run's variants on the test split."""
+    """Measure a run's variants."""
     parser.description = (
         "Measure every variant of a run through the code that serves it: quality "
-        "with its 95 % interval, size, latency."
+        "with its 95 % interval, on the test split or by what is played or built, "
+        "size, latency."
     )
     parser.epilog = "example: hotseat evaluate sentiment --json"
     parser.add_argument("run", help=_RUN)
@@ -58,21 +59,23 @@ def show(manifest: "Manifest") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from hotseat_train.loss import lost
+    from hotseat_train.loss import lost, quality
     from hotseat_train.variants import front
 
     best = front(manifest.variants)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("variant", "accuracy (95 %)", "macro F1", "loss, % (95 %)", "KiB",
-                 "memory, MiB", "ms a row", "speed", "front"):  # fmt: skip
+    what = quality(manifest.variants[0].metrics)
+    macro = ("macro F1",) if "macro_f1" in manifest.variants[0].metrics else ()
+    for name in ("variant", f"{what} (95 %)", *macro, "loss, % (95 %)", "KiB",
+                 "memory, MiB", "ms an answer", "speed", "front"):  # fmt: skip
         table.add_column(name, justify="left" if name == "variant" else "right")
     for variant in manifest.variants:
         m = variant.metrics
         low, high = m["interval"]
         table.add_row(
             variant.name,
-            f"{m['accuracy']:.3f} ({low:.3f} to {high:.3f})",
-            f"{m['macro_f1']:.3f}",
+            f"{m[what]:.3f} ({low:.3f} to {high:.3f})",
+            *((f"{m['macro_f1']:.3f}",) if macro else ()),
             lost(m),
             f"{m['bytes'] / 1024:,.0f}",
             f"{m.get('memory_bytes', 0) / 2**20:.1f}",
@@ -89,7 +92,7 @@ def publish(parser: argparse.ArgumentParser) -> Run:
     """Publish a measured run as a version."""
     parser.description = (
         "Publish a run as the model's next version. A variant that may have lost more "
-        "accuracy than the gate allows is refused."
+        "quality than the gate allows is refused."
     )
     parser.epilog = "example: hotseat publish sentiment --max-loss 0.5%"
     parser.add_argument("run", help=_RUN)
@@ -99,8 +102,8 @@ def publish(parser: argparse.ArgumentParser) -> Run:
         type=percent,
         default=0.5,
         metavar="PERCENT",
-        help="of its accuracy that a variant may have lost, by the upper end of the "
-        "loss's interval (default: 0.5%%)",
+        help="of the first one's quality that a variant may have lost, by the upper "
+        "end of the loss's interval (default: 0.5%%)",
     )
     parser.add_argument(
         "--variant",

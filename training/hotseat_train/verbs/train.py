@@ -167,5 +167,5 @@ def _make(arguments: argparse.Namespace) -> int:
         print(f"  {name.replace('_', ' ')}: {value}")
     for path in (made.model, made.golden, made.manifest):
         print(f"  wrote {path}")
-    print(f"  next: hotseat publish {folder}")
+    print(f"  next: hotseat quantize {folder}, or hotseat publish {folder}")
     return DONE
