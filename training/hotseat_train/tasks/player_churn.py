@@ -119,7 +119,9 @@ def _same(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in ("char", "start_month", "start_level", *_MONTHS))
 
 
-def _seen(rows: list[dict[str, Any]], end: int) -> list[tuple[str, dict[str, Any], int]]:
+def _seen(
+    rows: list[dict[str, Any]], end: int
+) -> list[tuple[str, dict[str, Any], int]]:
     """Return (key, what is known, whether they leave) of who was active lately.
 
     `end` months are known, and stand in the last columns; what was before is nothing.
