@@ -59,7 +59,7 @@ class Dataset:
     """Rows to learn from alone: what is known of the same keys from other times."""
 
     def learned(self, train: Split, *held: Split) -> Split:
-        """Return `train` and `more`, but no row of a key that is held back or tested."""
+        """Return `train` and `more`, but no row whose key is held back or tested."""
         away = {key for side in (*held, self.test) for key in side.keys}
         free = [row for row, key in enumerate(self.more.keys) if key not in away]
         return train + self.more.pick(free)
