@@ -30,7 +30,7 @@ and each try is quicker; a smaller loss would take many thousands of samples to 
 
 def hotseat(*words: object) -> None:
     """Run the command as anybody would."""
-    command = [HOTSEAT, *map(str, words)]
+    command = [str(HOTSEAT), *map(str, words)]
     subprocess.run(command, check=True, cwd=ROOT)  # noqa: S603 (our own command)
 
 

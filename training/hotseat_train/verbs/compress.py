@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from hotseat_registry.verbs.command import DONE, Run, answering
 from hotseat_train.errors import TrainError
+from hotseat_train.verbs.arguments import add_max_loss, add_run
 
 if TYPE_CHECKING:
     from hotseat_train.run import Run as RunFolder
 
 # torch, onnx and matplotlib take seconds to import: only the verb that runs does so
-
-_RUN = "a run's folder, or a task's name for its newest run"
 
 
 def quantize(parser: argparse.ArgumentParser) -> Run:
@@ -26,7 +25,7 @@ def quantize(parser: argparse.ArgumentParser) -> Run:
         "may have lost more are removed."
     )
     parser.epilog = "example: hotseat quantize sentiment --method all --max-loss 0.5%"
-    parser.add_argument("run", help=_RUN)
+    add_run(parser)
     parser.add_argument(
         "--method",
         action="append",
@@ -45,16 +44,8 @@ def quantize(parser: argparse.ArgumentParser) -> Run:
         default=0.5,
         help="of the hidden units that prune takes away (default: 0.5)",
     )
-    parser.add_argument(
-        "--max-loss", type=percent, metavar="PERCENT",
-        help="measure, and keep what lost at most this much quality",
-    )  # fmt: skip
+    add_max_loss(parser, None, "measure, and keep what lost at most this much quality")
     return _quantize
-
-
-def percent(text: str) -> float:
-    """Return the percents that are meant by 0.5% or 0.5."""
-    return float(text.strip().removesuffix("%"))
 
 
 @answering(TrainError)
@@ -117,7 +108,7 @@ def optimize(parser: argparse.ArgumentParser) -> Run:
         "one for evaluate and publish."
     )
     parser.epilog = "example: hotseat optimize sentiment"
-    parser.add_argument("run", help=_RUN)
+    add_run(parser)
     return _optimize
 
 

@@ -15,14 +15,12 @@ from hotseat_registry.verbs.command import (
     watched,
 )
 from hotseat_train.errors import TrainError
-from hotseat_train.verbs.compress import percent
+from hotseat_train.verbs.arguments import add_max_loss, add_run
 
 if TYPE_CHECKING:
     from hotseat_registry import Manifest
 
 # torch, onnx and matplotlib take seconds to import: only the verb that runs does so
-
-_RUN = "a run's folder, or a task's name for its newest run"
 
 
 def evaluate(parser: argparse.ArgumentParser) -> Run:
@@ -33,7 +31,7 @@ def evaluate(parser: argparse.ArgumentParser) -> Run:
         "size, latency."
     )
     parser.epilog = "example: hotseat evaluate sentiment --json"
-    parser.add_argument("run", help=_RUN)
+    add_run(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     return _evaluate
 
@@ -95,15 +93,13 @@ def publish(parser: argparse.ArgumentParser) -> Run:
         "quality than the gate allows is refused."
     )
     parser.epilog = "example: hotseat publish sentiment --max-loss 0.5%"
-    parser.add_argument("run", help=_RUN)
+    add_run(parser)
     add_registry(parser)
-    parser.add_argument(
-        "--max-loss",
-        type=percent,
-        default=0.5,
-        metavar="PERCENT",
-        help="of the first one's quality that a variant may have lost, by the upper "
-        "end of the loss's interval (default: 0.5%%)",
+    add_max_loss(
+        parser,
+        0.5,
+        "of the first one's quality that a variant may have lost, by the upper end of "
+        "the loss's interval (default: 0.5%%)",
     )
     parser.add_argument(
         "--variant",
