@@ -106,14 +106,19 @@ def print_json(value: Any) -> int:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print for a person."""
+    """Print for a person; a column that says nothing of any row is left out."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*map(str, row))
-    Console().print(table)
+    lines = [tuple(map(str, row)) for row in rows]
+    told = [at for at in range(len(columns)) if not lines or any(x[at] for x in lines)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for at in told:
+        table.add_column(columns[at], overflow="fold")
+    for line in lines:
+        table.add_row(*(line[at] for at in told))
+    # a pipe has no width of its own, and a table that is cut says nothing
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from typing import TYPE_CHECKING
 
 from hotseat_registry.verbs.command import (
@@ -11,6 +10,7 @@ from hotseat_registry.verbs.command import (
     add_registry,
     answering,
     author,
+    print_table,
     registry,
     watched,
 )
@@ -54,36 +54,30 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def show(manifest: "Manifest") -> None:
     """Print the variants with what was measured of them."""
-    from rich.console import Console
-    from rich.table import Table
-
     from hotseat_train.loss import lost, quality
     from hotseat_train.variants import front
 
     best = front(manifest.variants)
-    table = Table(box=None, pad_edge=False, header_style="bold")
     what = quality(manifest.variants[0].metrics)
-    macro = ("macro F1",) if "macro_f1" in manifest.variants[0].metrics else ()
-    for name in ("variant", f"{what} (95 %)", *macro, "loss, % (95 %)", "KiB",
-                 "memory, MiB", "ms an answer", "speed", "front"):  # fmt: skip
-        table.add_column(name, justify="left" if name == "variant" else "right")
-    for variant in manifest.variants:
-        m = variant.metrics
-        low, high = m["interval"]
-        table.add_row(
-            variant.name,
-            f"{m[what]:.3f} ({low:.3f} to {high:.3f})",
-            *((f"{m['macro_f1']:.3f}",) if macro else ()),
-            lost(m),
-            f"{m['bytes'] / 1024:,.0f}",
-            f"{m.get('memory_bytes', 0) / 2**20:.1f}",
-            f"{m['milliseconds']:.3f}",
-            f"{m['speed']:.2f}x",
-            "*" if variant in best else "",
-        )
-    # a pipe has no width of its own, and a table that is cut says nothing
-    width = None if sys.stdout.isatty() else 140
-    Console(width=width).print(table)
+    print_table(
+        ("variant", f"{what} (95 %)", "macro F1", "loss, % (95 %)", "KiB",
+         "memory, MiB", "ms an answer", "speed", "front"),
+        (
+            (
+                variant.name,
+                "{:.3f} ({:.3f} to {:.3f})".format(m[what], *m["interval"]),
+                f"{m['macro_f1']:.3f}" if "macro_f1" in m else "",
+                lost(m),
+                f"{m['bytes'] / 1024:,.0f}",
+                f"{m.get('memory_bytes', 0) / 2**20:.1f}",
+                f"{m['milliseconds']:.3f}",
+                f"{m['speed']:.2f}x",
+                "*" if variant in best else "",
+            )
+            for variant in manifest.variants
+            for m in [variant.metrics]
+        ),
+    )  # fmt: skip
 
 
 def publish(parser: argparse.ArgumentParser) -> Run:
