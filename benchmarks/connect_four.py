@@ -141,7 +141,7 @@ def main():
     """Judge and print part by part, and with --json write what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=MODEL)
-    parser.add_argument("--positions", type=int, default=2000)
+    parser.add_argument("--positions", type=int, default=5000)
     parser.add_argument("--games", type=int, default=1000)
     parser.add_argument("--json", type=Path)
     parser.add_argument(

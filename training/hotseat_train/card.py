@@ -25,12 +25,13 @@ def write(manifest: Manifest, task: Task) -> str:
     lineage = manifest.lineage
     data = lineage["data"]
     rows = data["rows"]
+    more = f" and {rows['more']} of other times" if "more" in rows else ""
     lines = [
         *head(manifest, task.intended_use, task.limits),
         "## Data",
         "",
         f"{data['source']} (licence: {data['licence']}). {data['preparation']}.",
-        f"{rows['train']} rows for training, {rows['validation']} for validation,",
+        f"{rows['train']} rows for training{more}, {rows['validation']} for validation,",
         f"{rows['test']} for test. SHA-256 `{data['sha256'][:16]}`.",
         "",
         *_columns(manifest),

@@ -70,9 +70,7 @@ Measured on {html.escape("; ".join(cpus)) or "an unnamed CPU"}, one thread.
         else ""
     }</p>
 {_said(found, taken, limits)}
-<div class="card"><table>{_head()}{
-        "".join(_row(at, item, item is taken) for at, item in enumerate(order))
-    }</table></div>
+<div class="card">{_table(order, taken)}</div>
 <p class="soft"><span class="front">&#9733;</span> no other is at least as good, as fast
 and as small. Intervals are 95 %. Dollars: a million answers on Lambda, requests and
 compute.{
@@ -103,13 +101,23 @@ def _said(found: Sequence[Candidate], taken: Candidate | None, limits: Limits) -
     return f'<p class="said">Take <b>{html.escape(taken.name)}</b>: {why}{wanted}</p>'
 
 
-def _head() -> str:
-    names = ("version, variant", "quality", "ROC AUC", "calibration error",
-             "worst spoiled", "ms", "MB", "$ 512 MB", "$ 1769 MB")  # fmt: skip
-    return "<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"
+_HEAD = ("version, variant", "quality", "ROC AUC", "calibration error",
+         "worst spoiled", "ms", "MB", "$ 512 MB", "$ 1769 MB")  # fmt: skip
 
 
-def _row(at: int, item: Candidate, taken: bool) -> str:
+def _table(order: Sequence[Candidate], taken: Candidate | None) -> str:
+    """Return a row a candidate, without columns that say nothing of any."""
+    rows = [_cells(at, item) for at, item in enumerate(order)]
+    told = [at for at in range(len(_HEAD)) if any(row[at] for row in rows)]
+    lines = ["<tr>" + "".join(f"<th>{_HEAD[at]}</th>" for at in told) + "</tr>"]
+    for item, row in zip(order, rows, strict=True):
+        kind = ' class="taken"' if item is taken else ""
+        cells = "".join(f"<td>{row[at]}</td>" for at in told)
+        lines.append(f"<tr{kind}>{cells}</tr>")
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _cells(at: int, item: Candidate) -> tuple[str, ...]:
     metrics = item.metrics
     star = ' <span class="front">&#9733;</span>' if item.best else ""
     area = ""
@@ -120,7 +128,7 @@ def _row(at: int, item: Candidate, taken: bool) -> str:
     worst = min(item.robust.values(), default=None)
     dollars = item.dollars
     dot = f'<i style="background:{pictures.colour(at)}"></i>'
-    cells = (
+    return (
         dot + html.escape(item.name) + star,
         f"{item.quality:.4f} <small>{item.low:.3f} to {item.high:.3f}</small>",
         area,
@@ -130,8 +138,6 @@ def _row(at: int, item: Candidate, taken: bool) -> str:
         f"{item.megabytes:.2f}",
         *(f"{dollars[size]:.2f}" if size in dollars else "" for size in (512, 1769)),
     )
-    kind = ' class="taken"' if taken else ""
-    return f"<tr{kind}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def _figure(address: str, what: str, kind: str = "") -> str:
