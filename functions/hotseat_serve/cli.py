@@ -1,6 +1,7 @@
 """The verb `serve`: the same application on this machine."""
 
 import argparse
+import gc
 import os
 import socket
 import sys
@@ -65,6 +66,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     if arguments.model:
         settings = replace(settings, default_model=arguments.model)
     app = create_app(open_room(settings))
+    gc.freeze()  # as the handler does
     # named TCP, or asyncio leaves Nagle's algorithm on and each answer waits 40 ms
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         # a restart may take the port again at once

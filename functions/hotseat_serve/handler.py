@@ -4,6 +4,7 @@ It answers the API itself and imports FastAPI (300 ms) only for the pages that F
 writes: the OpenAPI document and its viewer.
 """
 
+import gc
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,6 +20,8 @@ from hotseat_serve.settings import Settings
 _PAGES = ("/docs", "/redoc", "/openapi.json")
 
 room = open_room(Settings.from_env(os.environ))
+# modules stay: a full collection need not walk them in the middle of a search
+gc.freeze()
 
 
 def _forget() -> None:
