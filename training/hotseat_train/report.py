@@ -50,7 +50,6 @@ def page(
     name = html.escape(model)
     order = sorted(found, key=lambda i: (i is not taken, not i.best, -i.quality))
     drawn = order[:_DRAWN]
-    left = len(order) - len(drawn)
     figures = [
         pictures.learning(drawn), pictures.reliability(drawn), pictures.roc(drawn),
         pictures.precision(drawn), pictures.robustness(drawn), pictures.costs(drawn),
@@ -74,8 +73,8 @@ Measured on {html.escape("; ".join(cpus)) or "an unnamed CPU"}, one thread.
 <p class="soft"><span class="front">&#9733;</span> no other is at least as good, as fast
 and as small. Intervals are 95 %. Dollars: a million answers on Lambda, requests and
 compute.{
-        f" The pictures show the first {len(drawn)}; {left} more stand in the table."
-        if left
+        f" The pictures show the first {len(drawn)} of the table."
+        if order[_DRAWN:]
         else ""
     }</p>
 <h2>Quality, time and size</h2>
