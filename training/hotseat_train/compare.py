@@ -15,6 +15,7 @@ from typing import Any
 from hotseat_registry import Manifest, Registry
 from hotseat_registry.cache import Cache
 from hotseat_registry.names import Reference
+from hotseat_train import pareto
 from hotseat_train.errors import TrainError
 
 QUALITIES = ("accuracy", "quality")
@@ -157,12 +158,7 @@ def beaten(item: Candidate, others: Iterable[Candidate]) -> bool:
     def place(one: Candidate) -> tuple[float, float, float]:
         return -one.quality, one.milliseconds, one.megabytes
 
-    mine = place(item)
-    return any(
-        place(other) != mine
-        and all(a <= b for a, b in zip(place(other), mine, strict=True))
-        for other in others
-    )
+    return pareto.beaten(place(item), map(place, others))
 
 
 def million(milliseconds: float) -> dict[int, float]:

@@ -17,7 +17,7 @@ from hotseat_serve.load import Loaded
 from hotseat_train import card, reliability, robustness, tasks
 from hotseat_train.dataset import Asked, Dataset, Split
 from hotseat_train.errors import ParityError
-from hotseat_train.loss import losses, wilson
+from hotseat_train.loss import Z, losses, wilson
 from hotseat_train.run import FP32
 from hotseat_train.tasks.task import Task
 
@@ -26,7 +26,6 @@ Array = np.ndarray[Any, Any]
 _TIMED_ROWS = 200
 _GOLDEN_ROWS = 16
 _BATCH = 256
-_Z = statistics.NormalDist().inv_cdf(0.975)
 
 
 class Fitted:
@@ -235,7 +234,7 @@ def _auc_interval(area: float, truth: Array) -> tuple[float, float]:
     one, two = area / (2 - area), 2 * area**2 / (1 + area)
     variance = area * (1 - area) + (yes - 1) * (one - area**2)
     variance = (variance + (no - 1) * (two - area**2)) / (yes * no)
-    spread = _Z * math.sqrt(variance)
+    spread = Z * math.sqrt(variance)
     return area - spread, min(area + spread, 1.0)
 
 

@@ -17,7 +17,8 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 _DRAWS = 4000
-_Z = statistics.NormalDist().inv_cdf(0.975)
+Z = statistics.NormalDist().inv_cdf(0.975)
+"""Standard deviations to either end of a 95 % interval."""
 
 
 def losses(
@@ -69,10 +70,10 @@ def wilson(right: float, total: int) -> tuple[float, float]:
     Of items that are worth something between 0 and 1 it is wider than it need be.
     """
     share = right / total
-    scale = 1 + _Z**2 / total
-    middle = (share + _Z**2 / (2 * total)) / scale
-    spread = math.sqrt(share * (1 - share) / total + _Z**2 / (4 * total**2))
-    return middle - _Z * spread / scale, middle + _Z * spread / scale
+    scale = 1 + Z**2 / total
+    middle = (share + Z**2 / (2 * total)) / scale
+    spread = math.sqrt(share * (1 - share) / total + Z**2 / (4 * total**2))
+    return middle - Z * spread / scale, middle + Z * spread / scale
 
 
 def quality(metrics: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from hotseat_registry import Variant
 from hotseat_serve import codec
-from hotseat_train import made, shrink, tasks, trees
+from hotseat_train import made, pareto, shrink, tasks, trees
 from hotseat_train.errors import RunError
 from hotseat_train.fit import Epoch
 from hotseat_train.loss import quality
@@ -97,14 +97,12 @@ def front(variants: Sequence[Variant]) -> list[Variant]:
         m = variant.metrics
         return m.get("loss", 0.0), m["milliseconds"], m["bytes"]
 
-    def beaten(one: Variant) -> bool:
-        return any(
-            place(other) != place(one)
-            and all(a <= b for a, b in zip(place(other), place(one), strict=True))
-            for other in variants
-        )
-
-    return [variant for variant in variants if not beaten(variant)]
+    places = [place(variant) for variant in variants]
+    return [
+        variant
+        for variant, mine in zip(variants, places, strict=True)
+        if not pareto.beaten(mine, places)
+    ]
 
 
 def draw(variants: Sequence[Variant], title: str, path: Path) -> None:

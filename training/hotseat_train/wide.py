@@ -50,14 +50,14 @@ class Wide(nn.Module):
         super().__init__()
         self.labels, self.buckets = labels, buckets
         self.mine = torch.tensor([False, False, *mine])
-        self.register_buffer("share", torch.zeros(len(self.mine)))
+        self.register_buffer("share", torch.zeros(1))
         self.register_buffer("table", torch.zeros(buckets))
         self.register_buffer("bias", torch.zeros(1))
 
     @property
     def learned(self) -> bool:
         """Whether it has anything to say."""
-        return bool(self.share.any())
+        return bool(self.share > 0)
 
     def forward(self, characters: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         """Return the logits of the averaged chances; a text not its own keeps its."""
@@ -66,7 +66,7 @@ class Wide(nn.Module):
         count = there.sum(1, keepdim=True).clamp(min=1)
         chance = torch.sigmoid(total / count.sqrt() + self.bias)
         said = pad(torch.cat([1 - chance, chance], 1), (0, self.labels - 2))
-        share = self.share[characters].amax(1, keepdim=True)
+        share = self.share * self.mine[characters].any(1, keepdim=True)
         chances = logits.softmax(1)
         mixed = chances + share * (said - chances)
         return torch.where(share > 0, mixed.clamp(min=1e-30).log(), logits)
@@ -100,7 +100,7 @@ class Wide(nn.Module):
         known = rarity.get_feature_names_out().astype(np.int64)
         self.table[known] = torch.from_numpy(model.coef_[0] * rarity.idf_).float()
         self.bias.fill_(float(model.intercept_[0]))
-        self.share.copy_(SHARE * self.mine)
+        self.share.fill_(SHARE)
 
     def write(self, graph: Graph, characters: str, chances: str) -> None:
         """Add the nodes from characters and the network's chances to ``scores``."""
@@ -122,9 +122,9 @@ class Wide(nn.Module):
         said = graph.add("Mul", graph.add("Sigmoid", logit), turn)
         said = graph.add("Add", said, graph.keep("wide.first", first))
         # whole numbers, which int8 leaves alone
-        mine = graph.keep("wide.mine", (self.share > 0).to(torch.int32).numpy())
+        mine = graph.keep("wide.mine", self.mine.int().numpy())
         mine = graph.add("ReduceMax", graph.add("Gather", mine, characters), axes=[1])
-        share = graph.keep("wide.share", np.float32(SHARE))
+        share = graph.keep("wide.share", self.share.numpy())
         share = graph.add("Mul", graph.add("Cast", mine, to=FLOAT), share)
         change = graph.add("Mul", share, graph.add("Sub", said, chances))
         graph.add("Add", chances, change, name="scores")
