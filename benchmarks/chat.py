@@ -19,9 +19,9 @@ from hotseat_registry import Manifest, Variant
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
 from hotseat_train import run, tasks
-from hotseat_train.fitted import predict
-from hotseat_train.loss import losses
-from hotseat_train.train import take
+from hotseat_train.evaluation.labelled import predict
+from hotseat_train.evaluation.paired_bootstrap import losses
+from hotseat_train.pipeline.train import take
 
 TASK = tasks.find("chat-moderation")
 

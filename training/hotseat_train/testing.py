@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hotseat_train.tasks.table import OwnTable
+from hotseat_train.tasks.own_table import OwnTable
 
 
 def players(count: int = 300, seed: int = 0) -> list[dict[str, Any]]:

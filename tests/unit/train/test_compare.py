@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotseat_registry import Variant
-from hotseat_train.compare import Candidate, Limits, candidates, recommend
 from hotseat_train.errors import TrainError
-from hotseat_train.report import page as report
+from hotseat_train.reports.comparison import Candidate, Limits, candidates, recommend
+from hotseat_train.reports.comparison_page import page as report
 
 figures = st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 5))
 
@@ -44,7 +44,7 @@ def measured(bundle, registry, *rows):
 @given(st.lists(figures, min_size=1, max_size=6))
 def test_the_front_is_what_no_other_beats(rows):
     """Held against the definition, pair by pair."""
-    from hotseat_train.compare import beaten as is_beaten
+    from hotseat_train.reports.comparison import beaten as is_beaten
 
     found = [made(str(i), *row) for i, row in enumerate(rows)]
     for item in found:

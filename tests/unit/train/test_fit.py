@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hotseat_train.errors import RunError
-from hotseat_train.fit import OPTIMIZERS, Plan, fit
+from hotseat_train.optim.loop import OPTIMIZERS, Plan, fit
 
 POINTS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
 TARGETS = (0, 1, 1, 0)

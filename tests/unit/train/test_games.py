@@ -16,15 +16,16 @@ from hotseat_serve.rules.game import two_plies
 from hotseat_serve.session import Session
 from hotseat_serve.settings import Settings
 from hotseat_serve.turn import Turn
-from hotseat_train import boardnet, play, selfplay, tasks
-from hotseat_train.made import served
-from hotseat_train.maker import TRAINED, make
-from hotseat_train.publish import publish
+from hotseat_train import tasks
+from hotseat_train.evaluation.unlabelled import served
+from hotseat_train.models.games import alphazero, board_net, self_play
+from hotseat_train.pipeline.publish import publish
+from hotseat_train.pipeline.self_training import TRAINED, make
 from hotseat_train.run import Run
 from hotseat_train.tasks import connect_four
 
 GAME = connect_four.GAME
-SMALL = play.Plan(
+SMALL = self_play.Plan(
     rounds=2, workers=1, games=4, positions=40, simulations=8, quick=4, batch_size=32
 )
 
@@ -32,12 +33,12 @@ SMALL = play.Plan(
 def small():
     """A network that plays at once."""
     torch.manual_seed(0)
-    return boardnet.BoardNet(GAME.shape, 7, channels=8, blocks=1)
+    return board_net.BoardNet(GAME.shape, 7, channels=8, blocks=1)
 
 
 def learn(plan, folder, module=None, name="connect-four"):
     """Train a small network; return its rounds without the time that they took."""
-    rounds = selfplay.learn(
+    rounds = alphazero.learn(
         name, module or small(), connect_four._export, connect_four.mirrored, plan,
         folder,
     )  # fmt: skip
@@ -51,7 +52,7 @@ def test_the_board_network_answers_as_its_module(tmp_path):
         if isinstance(layer, torch.nn.BatchNorm2d):  # as after some training
             layer.running_mean.uniform_(-1, 1), layer.running_var.uniform_(0.5, 2)
     path = tmp_path / "net.onnx"
-    boardnet.export(module, path)
+    board_net.export(module, path)
     random = np.random.default_rng(0)
     boards = [GAME.read(connect_four._somewhere(random)) for _ in range(20)]
     planes = np.stack([GAME.encode(state) for state in boards])
@@ -122,7 +123,7 @@ def test_what_is_learned_from_self_play_is_sound():
         return np.full((len(planes), 7), 1 / 7, np.float32), np.zeros(len(planes))
 
     plan = replace(SMALL, positions=300, simulations=64, quick=16)
-    played = play.play(GAME, blind, plan, random)
+    played = self_play.play(GAME, blind, plan, random)
     assert len(played) >= 300
     assert played.seconds > 0
     assert np.abs(played.values).max() <= 1
@@ -151,14 +152,14 @@ def test_a_game_that_knows_no_glance_of_its_own_plays_as_well():
     def blind(planes):
         return np.full((len(planes), 7), 1 / 7, np.float32), np.zeros(len(planes))
 
-    played = play.play(Plain(), blind, SMALL, random)
+    played = self_play.play(Plain(), blind, SMALL, random)
     assert len(played) >= SMALL.positions
 
 
 def test_a_mirror_shows_the_same_game():
     """Mirrored twice is what it was; a mirrored policy fits the mirrored board."""
     random = np.random.default_rng(0)
-    played = play.Played(
+    played = self_play.Played(
         random.integers(0, 2, (3, *GAME.shape)).astype(np.int8),
         random.dirichlet([1] * 7, 3).astype(np.float32),
         random.normal(size=3).astype(np.float32),

@@ -12,10 +12,11 @@ from hotseat_serve.options import Options
 from hotseat_serve.rules import platformer, sokoban
 from hotseat_serve.session import Session
 from hotseat_serve.settings import Settings
-from hotseat_train import stepwise, tasks
-from hotseat_train.made import asked, served
-from hotseat_train.maker import TRAINED, make
-from hotseat_train.publish import publish
+from hotseat_train import tasks
+from hotseat_train.evaluation.unlabelled import asked, served
+from hotseat_train.models.levels import autoregressive
+from hotseat_train.pipeline.publish import publish
+from hotseat_train.pipeline.self_training import TRAINED, make
 from hotseat_train.run import Run
 from hotseat_train.tasks import mario_levels, sokoban_levels
 
@@ -24,8 +25,8 @@ needs_data = pytest.mark.skipif(
     reason="no copy of the data sets: set HOTSEAT_DATA",
 )
 NETS = {
-    "rows": stepwise.StepNet((3, 4), tiles=5, wishes=2, hidden=16),
-    "columns": stepwise.LagNet((3, 4), tiles=5, wishes=2, lags=6, hidden=16),
+    "rows": autoregressive.StepNet((3, 4), tiles=5, wishes=2, hidden=16),
+    "columns": autoregressive.LagNet((3, 4), tiles=5, wishes=2, lags=6, hidden=16),
 }
 
 
@@ -37,7 +38,7 @@ def test_the_step_graph_answers_as_its_module(by, tmp_path):
     random = np.random.default_rng(0)
     whole = random.integers(0, 5, (13, 3, 4))
     cells = np.minimum(np.arange(13), 11)
-    grids, _ = stepwise.cut(whole, cells, by)
+    grids, _ = autoregressive.cut(whole, cells, by)
     if by == "rows":  # a full grid is asked for nothing, and still answers
         grids[-1] = whole[-1]
     wish = random.normal(size=(13, 2)).astype(np.float32)
@@ -53,7 +54,7 @@ def test_an_item_is_cut_where_the_service_would_fill_it(by):
     whole = np.arange(12).reshape(1, 3, 4)
     order = whole[0].reshape(-1) if by == "rows" else whole[0].T.reshape(-1)
     for cell in range(12):
-        seen, target = stepwise.cut(whole, np.array([cell]), by)
+        seen, target = autoregressive.cut(whole, np.array([cell]), by)
         assert set(seen[seen >= 0]) == set(order[:cell])
         assert (seen[seen >= 0] == whole[seen >= 0]).all()
         assert target.tolist() == [order[cell]]
@@ -63,7 +64,7 @@ def striped(count, random):
     """Batches of grids in which each column is of one tile, 0 or 1 by turns."""
     first = random.integers(2, size=(count, 1, 1))
     whole = np.broadcast_to((first + np.arange(4)) % 2, (count, 3, 4))
-    seen, target = stepwise.cut(whole, random.integers(3, 12, count), "columns")
+    seen, target = autoregressive.cut(whole, random.integers(3, 12, count), "columns")
     return seen, np.zeros((count, 2), np.float32), target
 
 
@@ -74,10 +75,12 @@ def test_a_step_model_learns_and_one_seed_learns_the_same():
     for _ in range(2):
         torch.manual_seed(0)
         nets.append(
-            stepwise.LagNet((3, 4), tiles=2, wishes=2, lags=4, hidden=16, blanked=0)
+            autoregressive.LagNet(
+                (3, 4), tiles=2, wishes=2, lags=4, hidden=16, blanked=0
+            )
         )
-        plan = stepwise.Plan(steps=150, batch_size=64, learning_rate=0.01)
-        curve = stepwise.learn(nets[-1], striped, held, plan, lambda _line: None)
+        plan = autoregressive.Plan(steps=150, batch_size=64, learning_rate=0.01)
+        curve = autoregressive.learn(nets[-1], striped, held, plan, lambda _line: None)
         curves.append([loss for _, loss in curve])
     assert curves[0] == curves[1]
     assert curves[0][-1] < 0.05

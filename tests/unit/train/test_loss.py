@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotseat_train.loss import losses, paired
+from hotseat_train.evaluation.paired_bootstrap import losses, paired
 
 
 def accuracy(true, said):

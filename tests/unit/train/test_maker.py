@@ -11,16 +11,19 @@ from onnx import numpy_helper
 from hotseat_registry import Reference
 from hotseat_serve.models import Models
 from hotseat_serve.settings import Settings
-from hotseat_train import compare, made, tasks, variants, worth
+from hotseat_train import tasks
+from hotseat_train.cli import compress
+from hotseat_train.compression import variants
 from hotseat_train.errors import GateError, RunError
-from hotseat_train.evaluate import evaluate
-from hotseat_train.maker import TRAINED, make
-from hotseat_train.publish import publish
-from hotseat_train.report import page
+from hotseat_train.evaluation import policy_generator_quality, unlabelled
+from hotseat_train.pipeline.evaluate import evaluate
+from hotseat_train.pipeline.publish import publish
+from hotseat_train.pipeline.self_training import TRAINED, make
+from hotseat_train.reports import comparison
+from hotseat_train.reports.comparison_page import page
 from hotseat_train.run import Run
 from hotseat_train.tasks.connect_four import ConnectFour
 from hotseat_train.tasks.sokoban_levels import SokobanLevels
-from hotseat_train.verbs import compress
 
 NAMES = ["connect-four", "sokoban-levels"]
 
@@ -45,7 +48,7 @@ def few(patch):
     patch.setattr(SokobanLevels, "asked", lambda _task: wishes)
     for task in (ConnectFour, SokobanLevels):
         patch.setattr(task, "measure", lambda _task, _loaded: {"told": 7})
-    patch.setattr(worth, "_SIMULATIONS", 16)
+    patch.setattr(policy_generator_quality, "_SIMULATIONS", 16)
 
 
 def read(run):
@@ -87,11 +90,11 @@ def test_published_variants_serve_and_are_compared(run, registry, tmp_path):
         settings = Settings(cache=str(tmp_path / "cache"), variant=variant.name)
         loaded = Models(registry, settings).get(Reference(manifest.model, version=1))
         assert loaded.variant == variant.name
-    found = compare.candidates(registry, manifest.model)
+    found = comparison.candidates(registry, manifest.model)
     assert [item.quality for item in found] == [
         variant.metrics["quality"] for variant in manifest.variants
     ]
-    whole = page(manifest.model, found, found[0], compare.Limits())
+    whole = page(manifest.model, found, found[0], comparison.Limits())
     assert len(whole) < 500_000
     assert f"{manifest.reference} int8-static" in whole
 
@@ -169,7 +172,7 @@ def test_what_is_for_fitted_networks_says_so(run, method):
 def test_points_are_lost_by_bad_moves():
     """Moves at random are worth fewer points than the network's."""
     task = ConnectFour()
-    good = made.served(task, TRAINED / task.name / "model.onnx")
+    good = unlabelled.served(task, TRAINED / task.name / "model.onnx")
 
     class Poor:
         def predict(self, given):
@@ -177,7 +180,7 @@ def test_points_are_lost_by_bad_moves():
             actions = answer["actions"]
             return [{"action": min(actions, key=actions.get)}]
 
-    asked = made.asked(task)[:30]
-    found = worth.of({"fp32": good, "poor": Poor()}, asked)
+    asked = unlabelled.asked(task)[:30]
+    found = policy_generator_quality.of({"fp32": good, "poor": Poor()}, asked)
     assert found["fp32"].mean() > found["poor"].mean() + 0.2
     assert ((found["poor"] >= 0) & (found["fp32"] <= 1)).all()

@@ -6,13 +6,15 @@ from dataclasses import replace
 import onnx
 import pytest
 
-from hotseat_train import cross, reliability, trees, variants
+from hotseat_train.compression import tree_pruning, variants
 from hotseat_train.errors import DatasetError, RunError, TrainError
-from hotseat_train.evaluate import evaluate
-from hotseat_train.search import Question, Search
+from hotseat_train.evaluation import calibration_error
+from hotseat_train.pipeline import cross_validation
+from hotseat_train.pipeline.evaluate import evaluate
+from hotseat_train.pipeline.hyperparameter_search import Question, Search
+from hotseat_train.pipeline.train import train
 from hotseat_train.testing import own_table as table
 from hotseat_train.testing import players as rows
-from hotseat_train.train import train
 
 
 def question(task):
@@ -93,20 +95,23 @@ def test_families_stand_side_by_side_and_keys_stay_together(tmp_path):
     """Each family on the same folds, seeded; no row of the test split among them."""
     task, _ = table(tmp_path, rows())
     families = ("trees", "svm-linear")
-    found = cross.compare(task, 3, 0, families=families)
+    found = cross_validation.compare(task, 3, 0, families=families)
     assert found[0].loss <= found[1].loss
     assert {item.family for item in found} == set(families)
     assert all(item.roc_auc > 0.7 and item.bytes > 500 for item in found)
-    again = cross.compare(task, 3, 0, families=families)
+    again = cross_validation.compare(task, 3, 0, families=families)
     assert [item.loss for item in again] == [item.loss for item in found]
     dataset = task.dataset()
-    asked = [part for _, part in cross.cut(dataset.train + dataset.validation, 3, 0)]
+    asked = [
+        part
+        for _, part in cross_validation.cut(dataset.train + dataset.validation, 3, 0)
+    ]
     keys = [set(part.keys) for part in asked]
     assert not keys[0] & keys[1]
     assert sum(map(len, asked)) == len(dataset.train) + len(dataset.validation)
     assert not set.union(*keys) & set(dataset.test.keys)
     with pytest.raises(DatasetError, match="1 folds: give at least 2"):
-        cross.compare(task, 1, 0)
+        cross_validation.compare(task, 1, 0)
 
 
 @pytest.mark.parametrize("family", ["trees", "blend"])
@@ -122,12 +127,12 @@ def test_fewer_and_shorter_trees_are_variants(family, tmp_path):
     assert by["trees-pruned"]["bytes"] < 0.8 * by["fp32"]["bytes"]
     assert by["trees-pruned"]["roc_auc"] > by["fp32"]["roc_auc"] - 0.05
     assert "loss_interval" in by["trees-20"]
-    whole = trees.shrink(run, fewer=(), share=0.0)["trees-pruned"]
+    whole = tree_pruning.shrink(run, fewer=(), share=0.0)["trees-pruned"]
     assert _leaves(whole) == _leaves(run.model)
     other, _ = table(tmp_path, rows(), family="svm-linear")
     machine = train(other, other.plan("adam"), tmp_path / "machine")
     with pytest.raises(RunError, match="no trees"):
-        trees.shrink(machine)
+        tree_pruning.shrink(machine)
 
 
 def _leaves(path):
@@ -142,15 +147,15 @@ def test_a_calibration_error_is_how_far_off_probabilities_are():
     answers = [{"label": "no", "scores": {"no": 0.75, "yes": 0.25}}] * 40
     right = ["yes"] * 10 + ["no"] * 30
     mixed = [right[at * 7 % 40] for at in range(40)]
-    parts = reliability.bins(*reliability.judged(answers, mixed, labels))
+    parts = calibration_error.bins(*calibration_error.judged(answers, mixed, labels))
     assert sum(part["rows"] for part in parts) == 40
-    never = reliability.measure(answers, ["no"] * 40, labels)
+    never = calibration_error.measure(answers, ["no"] * 40, labels)
     assert never == {"calibration_error": 0.25}
-    drawn = reliability.curves(answers, mixed, labels)
+    drawn = calibration_error.curves(answers, mixed, labels)
     assert drawn["confusion"] == [[30, 0], [10, 0]]
     assert drawn["roc"][0] == [0, 0]
     assert drawn["roc"][-1] == [1, 1]
-    three = reliability.curves(
+    three = calibration_error.curves(
         [{"label": "a", "scores": {"a": 0.5, "b": 0.3, "c": 0.2}}], ["a"], "abc"
     )
     assert "roc" not in three

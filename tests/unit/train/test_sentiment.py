@@ -16,8 +16,10 @@ from hotseat_registry.cache import Cache
 from hotseat_registry.errors import IntegrityError
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
-from hotseat_train import optimizers, run, tasks, variants
-from hotseat_train.dataset import split
+from hotseat_train import run, tasks
+from hotseat_train.cli import compress
+from hotseat_train.compression import variants
+from hotseat_train.data.dataset import split
 from hotseat_train.errors import (
     DatasetError,
     GateError,
@@ -25,12 +27,12 @@ from hotseat_train.errors import (
     RunError,
     TrainError,
 )
-from hotseat_train.evaluate import evaluate
-from hotseat_train.loss import wilson
-from hotseat_train.publish import publish
+from hotseat_train.evaluation.paired_bootstrap import wilson
+from hotseat_train.pipeline import optimizer_comparison
+from hotseat_train.pipeline.evaluate import evaluate
+from hotseat_train.pipeline.publish import publish
+from hotseat_train.pipeline.train import train
 from hotseat_train.tasks.sentiment import TASK, deduplicated, key_of
-from hotseat_train.train import train
-from hotseat_train.verbs import compress
 
 
 @pytest.fixture(scope="module")
@@ -242,12 +244,12 @@ def test_the_interval_is_wilsons():
 
 def test_the_optimizers_are_drawn_beside_each_other(tmp_path):
     """Each one's loss goes down on the same rows, and one picture shows them all."""
-    runs = optimizers.compare(TASK, tmp_path, max_epochs=5, rows=2000)
+    runs = optimizer_comparison.compare(TASK, tmp_path, max_epochs=5, rows=2000)
     assert set(runs) == {"gd", "sgd", "momentum", "adam"}
     for run_of in runs.values():
         curve = run_of.read()["curve"]
         assert curve[-1]["train_loss"] < curve[0]["train_loss"]
-    assert optimizers.picture(tmp_path).read_bytes().startswith(b"\x89PNG")
+    assert optimizer_comparison.picture(tmp_path).read_bytes().startswith(b"\x89PNG")
 
 
 def test_what_a_linear_model_cannot_be_is_said(trained):

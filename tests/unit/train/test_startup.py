@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from hotseat_serve.session import Session
-from hotseat_train import startup
+from hotseat_train.compression import graph_optimization
 from hotseat_train.run import Run
 
 
@@ -37,7 +37,7 @@ def run(tmp_path):
 
 def test_an_optimised_graph_answers_as_the_plain_one(run):
     """The same numbers, with the weights in the file beside it."""
-    fast = startup.optimized(run.model)
+    fast = graph_optimization.optimized(run.model)
     assert Path(f"{fast}.data").stat().st_size >= 64 * 512 * 4
     x = np.random.default_rng(1).normal(size=(5, 64)).astype(np.float32)
     plain = Session(run.model).run({"x": x})["scores"]
@@ -47,17 +47,17 @@ def test_an_optimised_graph_answers_as_the_plain_one(run):
 
 def test_both_ways_are_measured_and_the_choice_is_kept(run):
     """What is left in the run says how long each took, and the variant follows it."""
-    found = startup.choose(run)[run.model.name]
+    found = graph_optimization.choose(run)[run.model.name]
     assert found["plain"] > 0
     assert found["optimized"] > 0
     for way in ("plain", "optimized"):
         record = run.folder / "startup.json"
         record.write_text(json.dumps({run.model.name: {**found, "chosen": way}}))
-        variant = startup.variant(run, "fp32", run.model)
+        variant = graph_optimization.variant(run, "fp32", run.model)
         assert bool(variant.optimized) == (way == "optimized")
         assert all((run.folder / name).exists() for name in variant.files)
 
 
 def test_without_a_measurement_the_graph_stays_as_it_is(run):
     """Nobody has to optimise."""
-    assert startup.variant(run, "fp32", run.model).files == ("model.onnx",)
+    assert graph_optimization.variant(run, "fp32", run.model).files == ("model.onnx",)

@@ -9,14 +9,15 @@ from hotseat_serve.explain import explain
 from hotseat_serve.models import Models
 from hotseat_serve.problems import Problem
 from hotseat_serve.settings import Settings
-from hotseat_train import columns, tasks
+from hotseat_train import tasks
 from hotseat_train.errors import DatasetError
-from hotseat_train.evaluate import evaluate
-from hotseat_train.publish import publish
-from hotseat_train.tasks.table import OwnTable, slug
+from hotseat_train.models.tables import schema
+from hotseat_train.pipeline.evaluate import evaluate
+from hotseat_train.pipeline.publish import publish
+from hotseat_train.pipeline.train import train
+from hotseat_train.tasks.own_table import OwnTable, slug
 from hotseat_train.testing import own_table as table
 from hotseat_train.testing import players as rows
-from hotseat_train.train import train
 
 
 def changed(name, values, made=None):
@@ -150,16 +151,16 @@ def test_a_file_that_is_no_table_is_refused(case, tmp_path):
     path = tmp_path / "x.csv"
     path.write_bytes(data)
     with pytest.raises(DatasetError, match=said):
-        columns.read(path)
+        schema.read(path)
 
 
 def test_a_file_that_is_away_or_no_parquet_is_refused(tmp_path):
     """Both are named."""
     with pytest.raises(DatasetError, match="no such file"):
-        columns.read(tmp_path / "away.csv")
+        schema.read(tmp_path / "away.csv")
     (tmp_path / "x.parquet").write_bytes(b"PAR?")
     with pytest.raises(DatasetError, match="no Parquet file"):
-        columns.read(tmp_path / "x.parquet")
+        schema.read(tmp_path / "x.parquet")
 
 
 def test_a_column_that_knows_the_answer_is_warned_of(tmp_path):

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from hotseat_registry import Field, Manifest, Variant
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
-from hotseat_train import history
-from hotseat_train.dataset import Split
+from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError
-from hotseat_train.families import FAMILIES, NetworkLearner, learner
-from hotseat_train.fit import Plan
-from hotseat_train.graph import FLOAT, Graph
-from hotseat_train.tabular import Table, answers
+from hotseat_train.models.tables import time_series_features
+from hotseat_train.models.tables.families import FAMILIES, NetworkLearner, learner
+from hotseat_train.models.tables.preprocessing import Table, answers
+from hotseat_train.onnx_graph.builder import FLOAT, Graph
+from hotseat_train.optim.loop import Plan
 
 NUMBERS = (Field("hours", default=0, minimum=0), Field("days", default=0, minimum=0))
 WORDS = (Field("race", "category", default="unknown"),)
@@ -90,7 +90,7 @@ def test_what_months_say_is_what_it_is_called(months):
     """Recency, streak, first, active, gaps, falls and changes, against plain Python."""
     graph = Graph()
     logs = graph.add("Log", graph.add("Add", "n", graph.keep("one", np.float32(1))))
-    told = history.parts(graph, "n", logs, range(9))
+    told = time_series_features.parts(graph, "n", logs, range(9))
     graph.add("Concat", *told, name="x", axis=1)
     model = graph.model("history", {"n": (FLOAT, [1, 9])}, {"x": (FLOAT, [1, "k"])})
     session = onnxruntime.InferenceSession(model.SerializeToString())

@@ -9,14 +9,15 @@ import pytest
 from hotseat_registry import Reference
 from hotseat_serve.models import Models
 from hotseat_serve.settings import Settings
-from hotseat_train import shrink, tasks, variants
-from hotseat_train.dataset import Split
+from hotseat_train import tasks
+from hotseat_train.compression import prune_distill, variants
+from hotseat_train.data.dataset import Split
+from hotseat_train.data.download import Source
 from hotseat_train.errors import DatasetError, RunError, TrainError
-from hotseat_train.evaluate import evaluate
-from hotseat_train.publish import publish
-from hotseat_train.source import Source
+from hotseat_train.pipeline.evaluate import evaluate
+from hotseat_train.pipeline.publish import publish
+from hotseat_train.pipeline.train import take, train
 from hotseat_train.tasks import player_churn
-from hotseat_train.train import take, train
 
 needs_data = pytest.mark.skipif(
     "HOTSEAT_DATA" not in os.environ,
@@ -132,15 +133,15 @@ def test_chat_is_trained_and_measured_by_language(small_chat):
 @needs_data
 def test_chat_is_made_smaller_in_every_way(small_chat, monkeypatch):
     """Each method leaves a graph whose shapes or weights are smaller, and measured."""
-    monkeypatch.setattr(shrink, "_TUNED_EPOCHS", 1)
-    restored = shrink.restored
+    monkeypatch.setattr(prune_distill, "_TUNED_EPOCHS", 1)
+    restored = prune_distill.restored
 
     def few(source):
         learner, rows, validation, plan = restored(source)
         part = dataset_part(rows, 600)
         return learner, part, dataset_part(validation, 300), replace(plan, max_epochs=1)
 
-    monkeypatch.setattr(shrink, "restored", few)
+    monkeypatch.setattr(prune_distill, "restored", few)
     made = variants.make(small_chat, variants.METHODS)
     size = {name: path.stat().st_size for name, path in made.items()}
     whole = small_chat.model.stat().st_size

@@ -12,13 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotseat_serve.session import Session
-from hotseat_train import characters, disguise, shrink, teacher, wide
-from hotseat_train.characters import Reader
-from hotseat_train.dataset import Split
+from hotseat_train.compression import prune_distill
+from hotseat_train.compression.quantize import dynamic, static
+from hotseat_train.data.dataset import Split
 from hotseat_train.errors import RunError
-from hotseat_train.fit import Plan, answers
-from hotseat_train.quantize import dynamic, static
-from hotseat_train.textnet import Shape, TextLearner
+from hotseat_train.models.text import (
+    obfuscation,
+    out_of_fold_teacher,
+    tokenizer,
+    wide_linear,
+)
+from hotseat_train.models.text.char_cnn import Shape, TextLearner
+from hotseat_train.models.text.tokenizer import Reader
+from hotseat_train.optim.loop import Plan, answers
 
 LINES = tuple(
     f"{a} {b}" for a in ("good", "bad", "fine", "poor", "垃圾", "不错")
@@ -33,7 +39,7 @@ PLAN = Plan("adam", 0.01, batch_size=4, max_epochs=30, decay=True, soft=0.3)
 
 def learner(seed=0):
     """A small network that has learned nothing, with a linear part for Chinese."""
-    alphabet = characters.learn(LINES, SMALL.common)
+    alphabet = tokenizer.learn(LINES, SMALL.common)
     return TextLearner(alphabet, 2, seed, SMALL, wide=chinese)
 
 
@@ -45,7 +51,7 @@ def chinese(text):
 @pytest.fixture(scope="module")
 def alphabet():
     """What was read of the lines."""
-    return characters.learn(LINES, 300)
+    return tokenizer.learn(LINES, 300)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +119,7 @@ def test_rare_runs_have_no_row(alphabet, reader):
     """The table holds what is common; a run of one line alone is not in it."""
     rows = np.concatenate(reader.read(LINES))
     assert rows.max() < alphabet.size
-    few = characters.learn(LINES, 10)
+    few = tokenizer.learn(LINES, 10)
     assert few.size == 2 + len(few.characters) + 10
     assert Reader(few).read(["good game"])[0].max() < few.size
 
@@ -137,9 +143,9 @@ def test_a_text_is_read_the_same_in_any_company(reader, texts):
 @given(st.text("abcxyz osel好坏", min_size=1, max_size=20), st.integers(0, 99))
 def test_a_disguise_is_always_the_same_one(text, seed):
     """A seed tells what comes out, and each way keeps what is said in it."""
-    one, two = (disguise.disguise(text, random.Random(seed)) for _ in range(2))
+    one, two = (obfuscation.disguise(text, random.Random(seed)) for _ in range(2))
     assert one == two
-    for way in disguise.WAYS[1:]:  # the first changes letters, the others add
+    for way in obfuscation.WAYS[1:]:  # the first changes letters, the others add
         said = way(text, random.Random(seed))
         narrow = "".join(
             chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in said
@@ -194,7 +200,7 @@ def test_pruning_shrinks_the_matrices_and_keeps_what_matters(tmp_path):
         made.module.labels.weight[:, ::2] = 0
     before, after = tmp_path / "before.onnx", tmp_path / "after.onnx"
     made.export(before)
-    shrink.prune(made.module, 0.5)
+    prune_distill.prune(made.module, 0.5)
     made.export(after)
     assert after.stat().st_size < before.stat().st_size
     assert [b.first.out_features for b in made.module.stack()] == [12, 12]
@@ -206,11 +212,11 @@ def test_pruning_also_shrinks_a_sequence_of_layers():
     module = torch.nn.Sequential(
         torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2)
     )
-    shrink.prune(module, 0.75)
+    prune_distill.prune(module, 0.75)
     assert module[0].weight.shape == (2, 4)
     assert module(torch.ones(1, 4)).shape == (1, 2)
     line = torch.nn.Sequential(torch.nn.Linear(4, 2))
-    shrink.prune(line, 0.5)
+    prune_distill.prune(line, 0.5)
     assert line[0].weight.shape == (2, 4)
 
 
@@ -248,7 +254,7 @@ def test_no_text_is_answered_by_a_model_that_saw_it():
     """A label that one row alone has is never what its teacher says."""
     texts = (*LINES * 3, "x unique y")
     targets = (*TARGETS * 3, 2)
-    found = teacher.answers(Split(texts, targets), 3, 0, lambda _text: True)
+    found = out_of_fold_teacher.answers(Split(texts, targets), 3, 0, lambda _text: True)
     assert found.shape == (len(texts), 3)
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
     assert found[-1, 2] < 0.5
@@ -272,14 +278,14 @@ def test_texts_of_like_length_come_together_and_none_is_left_out():
 
 def TextRowsOf(made, texts):  # noqa: N802
     """The texts as training takes them, none disguised."""
-    from hotseat_train.textnet import TextRows
+    from hotseat_train.models.text.char_cnn import TextRows
 
     return TextRows(texts, made.reader)
 
 
 def test_a_plan_that_decays_ends_at_nothing():
     """The last step of the last epoch moves hardly anything."""
-    from hotseat_train.fit import _share
+    from hotseat_train.optim.loop import _share
 
     plan = replace(PLAN, max_epochs=10)
     shares = [_share(step, 50, plan) for step in range(500)]
@@ -298,11 +304,11 @@ def test_the_linear_part_moves_its_own_texts_by_its_share():
     beside.learn(made.encode(LINES).characters(), TARGETS)
     chances = answers(made.module, rows).softmax(1)
     alone = torch.cat([
-        beside(text[None], torch.zeros(1, 2)).softmax(1) - (1 - wide.SHARE) / 2
+        beside(text[None], torch.zeros(1, 2)).softmax(1) - (1 - wide_linear.SHARE) / 2
         for text in characters
-    ]) / wide.SHARE  # fmt: skip
+    ]) / wide_linear.SHARE  # fmt: skip
     torch.testing.assert_close(
-        chances, (1 - wide.SHARE) * before.softmax(1) + wide.SHARE * alone
+        chances, (1 - wide_linear.SHARE) * before.softmax(1) + wide_linear.SHARE * alone
     )
     assert alone.argmax(1).tolist() == [int("垃圾" in line) for line in CHINESE]
 
@@ -358,7 +364,7 @@ def test_what_is_pruned_keeps_it_and_a_pupil_learns_the_same(taught):
     short = replace(PLAN, max_epochs=1)
     pruned = copy.copy(taught)
     pruned.module = copy.deepcopy(taught.module)
-    shrink.prune(pruned.module, 0.5)
+    prune_distill.prune(pruned.module, 0.5)
     pupil = taught.pupil()
     for made in (pruned, pupil):
         made.fit(ROWS, ROWS, short)

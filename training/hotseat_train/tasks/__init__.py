@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import Any
 
 from hotseat_train.errors import TrainError
-from hotseat_train.tasks.maker import Maker
-from hotseat_train.tasks.task import Task
+from hotseat_train.tasks.self_trained import Maker
+from hotseat_train.tasks.supervised import Task
 
 NAMES = ("sentiment", "chat-moderation", "player-churn")
 
@@ -46,7 +46,7 @@ def of(record: Mapping[str, Any]) -> Task:
     """
     settings = record.get("settings", {})
     if "table" in record:
-        from hotseat_train.tasks.table import OwnTable
+        from hotseat_train.tasks.own_table import OwnTable
 
         digest = record["data"]["sha256"]
         family = record["family"]

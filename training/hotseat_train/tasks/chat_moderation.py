@@ -14,13 +14,13 @@ import random
 from collections.abc import Iterator, Sequence
 
 from hotseat_registry import Signature
-from hotseat_train import characters, ngrams
-from hotseat_train.dataset import Dataset, Split, split
-from hotseat_train.disguise import disguise
-from hotseat_train.fit import Plan
-from hotseat_train.source import Source
+from hotseat_train.data.dataset import Dataset, Split, split
+from hotseat_train.data.download import Source
+from hotseat_train.models.text import char_ngrams, tokenizer
+from hotseat_train.models.text.char_cnn import Shape, TextLearner
+from hotseat_train.models.text.obfuscation import disguise
+from hotseat_train.optim.loop import Plan
 from hotseat_train.tasks.sentiment import key_of
-from hotseat_train.textnet import Shape, TextLearner
 
 LABELS = ("ok", "toxic", "implicit", "report")
 _CONDA = Source(
@@ -99,14 +99,14 @@ class ChatModeration:
 
     def learner(self, train: Split, seed: int) -> TextLearner:
         """Learn the characters and their runs; weigh nothing yet."""
-        alphabet = characters.learn(train.inputs, SHAPE.common)
+        alphabet = tokenizer.learn(train.inputs, SHAPE.common)
         return TextLearner(
             alphabet, len(LABELS), seed, SHAPE, taught=_is_chinese, wide=_is_chinese
         )
 
     def signature(self, dataset: Dataset) -> Signature:
         """One text in, a probability for each label out."""
-        return ngrams.signature(dataset.labels, _MAX_BYTES)
+        return char_ngrams.signature(dataset.labels, _MAX_BYTES)
 
     def plan(self, optimizer: str) -> Plan:
         """Return what was found by hand to converge."""

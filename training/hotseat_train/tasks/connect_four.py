@@ -16,9 +16,9 @@ from hotseat_registry import Input, Level, Output, Signature
 from hotseat_serve import rules
 from hotseat_serve.load import Loaded
 from hotseat_serve.options import Options
-from hotseat_train.boardnet import BoardNet, export
-from hotseat_train.play import Plan, Played
-from hotseat_train.selfplay import Round, learn
+from hotseat_train.models.games.alphazero import Round, learn
+from hotseat_train.models.games.board_net import BoardNet, export
+from hotseat_train.models.games.self_play import Plan, Played
 
 GAME = rules.game("connect-four")
 _ROUNDS = 3.0

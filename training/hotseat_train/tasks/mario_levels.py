@@ -17,8 +17,8 @@ import numpy as np
 from hotseat_registry import Field, Generation, Input, Output, Signature
 from hotseat_serve.load import Loaded
 from hotseat_serve.rules import platformer
-from hotseat_train import sampling, stepwise
-from hotseat_train.source import Source
+from hotseat_train.data.download import Source
+from hotseat_train.models.levels import autoregressive, sample_metrics
 
 ALPHABET = "-XSE?Q<>[]oBb"
 HEIGHT, WIDTH = 14, 32
@@ -78,13 +78,15 @@ class MarioLevels:
     ) -> Sequence[tuple[float, float]]:
         """Learn pieces of the maps, cut anywhere."""
         maps = texts()
-        net = stepwise.LagNet((HEIGHT, WIDTH), len(ALPHABET), len(WISHES), _LAGS)
+        net = autoregressive.LagNet((HEIGHT, WIDTH), len(ALPHABET), len(WISHES), _LAGS)
         seen = _pieces([maps[name] for name in maps if name not in _HELD])
         aside = _pieces([maps[name] for name in _HELD])
-        plan = stepwise.Plan(steps=max(1, round(minutes * _STEPS)), batch_size=512)
+        plan = autoregressive.Plan(
+            steps=max(1, round(minutes * _STEPS)), batch_size=512
+        )
         held = _drawn(aside, 4_000, np.random.default_rng(0))
         report(f"{len(seen[0])} pieces of {len(maps) - len(_HELD)} maps to learn from")
-        curve = stepwise.learn(
+        curve = autoregressive.learn(
             net, lambda count, random: _drawn(seen, count, random), held, plan, report
         )
         net.export(folder / "model.onnx")
@@ -120,7 +122,7 @@ class MarioLevels:
         """Return playable share, novelty, diversity, wishes kept, milliseconds."""
         maps = texts()
         asked = self.asked()[:_MEASURED]
-        items, spent = sampling.ask(loaded, asked)
+        items, spent = sample_metrics.ask(loaded, asked)
         if not items:
             return {"returned": 0.0}
         rows = [answer["item"] for _, answer in items]
@@ -142,9 +144,9 @@ class MarioLevels:
             "columns_maps_share_with_each_other_largest": max(yard),
             "different_from_each_other": len({tuple(item) for item in rows})
             / len(rows),
-            "cells_that_differ": sampling.apart(rows),
+            "cells_that_differ": sample_metrics.apart(rows),
             **{
-                f"{name}_follow_wish": sampling.follows(items, name)
+                f"{name}_follow_wish": sample_metrics.follows(items, name)
                 for name in ("enemies", "gaps")
             },
             "milliseconds_of_a_core_median": round(float(np.median(spent)), 1),
@@ -200,11 +202,11 @@ def _pieces(maps: Sequence[Sequence[str]]) -> tuple[Any, Any]:
 
 def _drawn(
     pieces: tuple[Any, Any], count: int, random: np.random.Generator
-) -> stepwise.Batch:
+) -> autoregressive.Batch:
     grids, wishes = pieces
     rows = random.integers(len(grids), size=count)
     cells = random.integers(HEIGHT * WIDTH, size=count)
-    seen, target = stepwise.cut(grids[rows], cells, "columns")
+    seen, target = autoregressive.cut(grids[rows], cells, "columns")
     return seen, wishes[rows], target
 
 

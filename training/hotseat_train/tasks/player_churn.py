@@ -18,12 +18,12 @@ from typing import Any
 import pyarrow.parquet
 
 from hotseat_registry import Field, Signature
-from hotseat_train import families
-from hotseat_train.dataset import Dataset, Split, split
-from hotseat_train.fit import Plan
-from hotseat_train.source import Source
-from hotseat_train.tabular import Table
-from hotseat_train.tasks.task import Learner
+from hotseat_train.data.dataset import Dataset, Split, split
+from hotseat_train.data.download import Source
+from hotseat_train.models.tables import families
+from hotseat_train.models.tables.preprocessing import Table
+from hotseat_train.optim.loop import Plan
+from hotseat_train.tasks.supervised import Learner
 
 _PLAYERS = Source(
     "wow/players-2008.parquet",

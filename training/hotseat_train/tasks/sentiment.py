@@ -11,10 +11,10 @@ import unicodedata
 from collections.abc import Iterable
 
 from hotseat_registry import Signature
-from hotseat_train import ngrams
-from hotseat_train.dataset import Dataset, Split, split
+from hotseat_train.data.dataset import Dataset, Split, split
 from hotseat_train.errors import DatasetError
-from hotseat_train.fit import Plan
+from hotseat_train.models.text import char_ngrams
+from hotseat_train.optim.loop import Plan
 
 _FILES = {
     "neg.txt": "35fa9388f9022b1bbe806fb61355ed484c304b002980bf0064c101f516b53392",
@@ -59,17 +59,17 @@ class Sentiment:
             ),
         )
 
-    def learner(self, train: Split, seed: int) -> ngrams.NgramLearner:
+    def learner(self, train: Split, seed: int) -> char_ngrams.NgramLearner:
         """Weigh character n-grams."""
-        return ngrams.NgramLearner(train.inputs, labels=2, seed=seed)
+        return char_ngrams.NgramLearner(train.inputs, labels=2, seed=seed)
 
     def signature(self, dataset: Dataset) -> Signature:
         """One text in, a probability for each label out."""
-        return ngrams.signature(dataset.labels, _MAX_BYTES)
+        return char_ngrams.signature(dataset.labels, _MAX_BYTES)
 
     def plan(self, optimizer: str) -> Plan:
         """Return what was found by hand to converge."""
-        return ngrams.plan(optimizer)
+        return char_ngrams.plan(optimizer)
 
 
 TASK = Sentiment()

@@ -17,8 +17,8 @@ import numpy as np
 from hotseat_registry import Field, Generation, Input, Output, Signature
 from hotseat_serve.load import Loaded
 from hotseat_serve.rules import sokoban
-from hotseat_train import sampling, stepwise
-from hotseat_train.source import Source
+from hotseat_train.data.download import Source
+from hotseat_train.models.levels import autoregressive, sample_metrics
 
 ALPHABET = "# .$@"
 SIZE = 10
@@ -104,21 +104,23 @@ class SokobanLevels:
                 wishes.append([boxes, hard])
         report(f"{len(items)} levels to learn from")
         grids, wished = np.array(items, np.int64), np.array(wishes, np.float32)
-        net = stepwise.StepNet((SIZE, SIZE), len(ALPHABET), len(WISHES))
-        plan = stepwise.Plan(steps=max(1, round(minutes * _STEPS)))
+        net = autoregressive.StepNet((SIZE, SIZE), len(ALPHABET), len(WISHES))
+        plan = autoregressive.Plan(steps=max(1, round(minutes * _STEPS)))
 
-        def drawn(count: int, random: np.random.Generator) -> stepwise.Batch:
+        def drawn(count: int, random: np.random.Generator) -> autoregressive.Batch:
             rows = random.integers(len(grids) - _HELD, size=count)
             whole = _turned(grids[rows], random)
-            seen, target = stepwise.cut(whole, random.integers(SIZE**2, size=count))
+            seen, target = autoregressive.cut(
+                whole, random.integers(SIZE**2, size=count)
+            )
             return seen, wished[rows], target
 
         random = np.random.default_rng(0)
-        seen, target = stepwise.cut(
+        seen, target = autoregressive.cut(
             np.repeat(grids[-_HELD:], 4, 0), random.integers(SIZE**2, size=4 * _HELD)
         )
         held = seen, np.repeat(wished[-_HELD:], 4, 0), target
-        curve = stepwise.learn(net, drawn, held, plan, report)
+        curve = autoregressive.learn(net, drawn, held, plan, report)
         net.export(folder / "model.onnx")
         return curve
 
@@ -154,7 +156,7 @@ class SokobanLevels:
         known = {"".join(rows) for rows in texts()}
         walls = {_walls(text) for text in known}
         asked = self.asked()[:_MEASURED]
-        items, spent = sampling.ask(loaded, asked)
+        items, spent = sample_metrics.ask(loaded, asked)
         if not items:
             return {"returned": 0.0}
         texts_ = ["".join(answer["item"]) for _, answer in items]
@@ -166,10 +168,10 @@ class SokobanLevels:
                 float(np.mean([walls.isdisjoint(_views(_walls(t))) for t in texts_])), 3
             ),
             "different_from_each_other": round(len(set(texts_)) / len(texts_), 4),
-            "cells_that_differ": sampling.apart(texts_),
-            "difficulty_follows_wish": sampling.follows(items, "difficulty"),
+            "cells_that_differ": sample_metrics.apart(texts_),
+            "difficulty_follows_wish": sample_metrics.follows(items, "difficulty"),
             **{
-                f"difficulty_follows_wish_{boxes}_boxes": sampling.follows(
+                f"difficulty_follows_wish_{boxes}_boxes": sample_metrics.follows(
                     [item for item in items if item[0]["boxes"] == boxes], "difficulty"
                 )
                 for boxes in (2, 3, 4)

@@ -1,0 +1,1 @@
+"""The commands from data to a version, one file a verb."""

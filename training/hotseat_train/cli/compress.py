@@ -1,0 +1,126 @@
+"""Make graphs small and quick: the verbs quantize and optimize."""
+
+import argparse
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from hotseat_registry.verbs.command import DONE, Run, answering
+from hotseat_train.cli.arguments import add_max_loss, add_run
+from hotseat_train.errors import TrainError
+
+if TYPE_CHECKING:
+    from hotseat_train.run import Run as RunFolder
+
+# torch, onnx and matplotlib take seconds to import: only the verb that runs does so
+
+
+def quantize(parser: argparse.ArgumentParser) -> Run:
+    """Make smaller, quicker variants of a run's graph."""
+    parser.description = (
+        "Make variants of a run's graph: int8 with ranges taken at each call (dynamic) "
+        "or beforehand, from training rows or what a game asks (static). Of networks "
+        "that are fitted to rows also with fewer hidden units (prune), or a smaller "
+        "network that the run's own has taught (distill), both in int8 as well. With "
+        "--max-loss they are measured at once through the serving code, and those that "
+        "may have lost more are removed."
+    )
+    parser.epilog = "example: hotseat quantize sentiment --method all --max-loss 0.5%"
+    add_run(parser)
+    parser.add_argument(
+        "--method",
+        action="append",
+        choices=("dynamic", "static", "prune", "distill", "all"),
+        help="again for more (default: dynamic)",
+    )
+    parser.add_argument(
+        "--calibration",
+        action="append",
+        choices=("minmax", "entropy", "percentile"),
+        help="how static takes its ranges; again for more (default: minmax)",
+    )
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=0.5,
+        help="of the hidden units that prune takes away (default: 0.5)",
+    )
+    add_max_loss(parser, None, "measure, and keep what lost at most this much quality")
+    return _quantize
+
+
+@answering(TrainError)
+def _quantize(arguments: argparse.Namespace) -> int:
+    from hotseat_train import run
+    from hotseat_train.cli.progress import epochs
+    from hotseat_train.compression import variants
+
+    source = run.find(arguments.run)
+    methods = arguments.method or ["dynamic"]
+    if "all" in methods:
+        methods = variants.suitable(source)
+        if left := [name for name in variants.METHODS if name not in methods]:
+            print(f"  left out: {' and '.join(left)}, for networks fitted to rows")
+    with ExitStack() as stack:
+        more: dict[str, Any] = {}
+        if {"prune", "distill"} & set(methods):
+            more["report"] = stack.enter_context(epochs("shrinking", None))
+        made = variants.make(
+            source,
+            methods,
+            calibrations=arguments.calibration or ["minmax"],
+            share=arguments.share,
+            **more,
+        )
+    before = source.model.stat().st_size
+    for path in made.values():
+        after = path.stat().st_size
+        print(f"  wrote {path}: {after:,} bytes, {before / after:.1f} times smaller")
+    if arguments.max_loss is not None:
+        _keep(source, arguments.max_loss)
+    return DONE
+
+
+def _keep(source: "RunFolder", max_loss: float) -> None:
+    """Measure the variants, show them, and remove those that lost too much."""
+    from hotseat_train.cli.evaluate_publish import show
+    from hotseat_train.errors import GateError
+    from hotseat_train.pipeline.evaluate import evaluate, refuse
+    from hotseat_train.pipeline.publish import gate
+
+    manifest = evaluate(source)
+    show(manifest)
+    print(f"  wrote {source.variants}")
+    refused = []
+    for variant in manifest.variants:
+        try:
+            gate(variant, manifest.variants[0], max_loss)
+        except GateError as error:
+            refused.append(variant)
+            print(f"  removed: {error}")
+    if refused:
+        refuse(source, manifest, refused)
+
+
+def optimize(parser: argparse.ArgumentParser) -> Run:
+    """Measure how each graph starts fastest, and keep that."""
+    parser.description = (
+        "Optimise a run's graphs beforehand, with their weights in a file that is "
+        "mapped into memory, start both forms in fresh processes, and keep the quicker "
+        "one for evaluate and publish."
+    )
+    parser.epilog = "example: hotseat optimize sentiment"
+    add_run(parser)
+    return _optimize
+
+
+@answering(TrainError)
+def _optimize(arguments: argparse.Namespace) -> int:
+    from hotseat_train import run
+    from hotseat_train.compression.graph_optimization import choose
+
+    for name, found in choose(run.find(arguments.run)).items():
+        print(
+            f"  {name}: as it is {found['plain']:.1f} ms, optimised before "
+            f"{found['optimized']:.1f} ms; keeping it {found['chosen']}"
+        )
+    return DONE

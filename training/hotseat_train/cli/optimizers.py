@@ -1,0 +1,70 @@
+"""Put the optimizers beside each other: the verb optimizers."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hotseat_registry.verbs.command import DONE, Run, answering
+from hotseat_train.errors import TrainError
+
+if TYPE_CHECKING:
+    from hotseat_train.optim.loop import Epoch
+
+# torch, onnx and matplotlib take seconds to import: only the verb that runs does so
+
+
+def optimizers(parser: argparse.ArgumentParser) -> Run:
+    """Train a task by each optimizer and draw their curves in one picture."""
+    parser.description = (
+        "Train a task by gradient descent, SGD, momentum and Adam, on the same rows "
+        "from the same weights, and draw how their losses go down."
+    )
+    parser.epilog = "example: hotseat optimizers sentiment --max-epochs 20"
+    parser.add_argument("task", help="sentiment, chat-moderation, player-churn")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder with local copies (default: HOTSEAT_DATA)"
+    )
+    parser.add_argument(
+        "--family",
+        choices=("logistic", "mlp"),
+        help="of player-churn: one that descends (default: mlp)",
+    )
+    parser.add_argument("--max-epochs", type=int, default=20, help="(default: 20)")
+    parser.add_argument("--rows", type=int, help="train on the first rows only")
+    parser.add_argument("--run", type=Path, metavar="DIR", help="folder for the runs")
+    return _optimizers
+
+
+@answering(TrainError)
+def _optimizers(arguments: argparse.Namespace) -> int:
+    from hotseat_train import run, tasks
+    from hotseat_train.pipeline.optimizer_comparison import compare, picture
+
+    if arguments.data:
+        os.environ["HOTSEAT_DATA"] = arguments.data
+    several = hasattr(tasks.find(arguments.task), "family")
+    family = arguments.family or ("mlp" if several else None)
+    task = tasks.find(arguments.task, family)
+    folder = arguments.run or run.RUNS / task.name / "optimizers"
+
+    def told(name: str, epoch: "Epoch") -> None:
+        print(
+            f"{name} epoch {epoch.number}: loss {epoch.train_loss:.4f}, validation "
+            f"{epoch.validation_loss:.4f}",
+            flush=True,
+        )
+
+    runs = compare(
+        task, folder, max_epochs=arguments.max_epochs, rows=arguments.rows, report=told
+    )
+    for name, made in runs.items():
+        curve = made.read()["curve"]
+        best = min(epoch["validation_loss"] for epoch in curve)
+        first, last = curve[0]["train_loss"], curve[-1]["train_loss"]
+        print(
+            f"{name}: training loss {first:.4f} to {last:.4f} in {len(curve)} epochs, "
+            f"lowest validation loss {best:.4f}"
+        )
+    print(f"  wrote {picture(folder)}")
+    return DONE

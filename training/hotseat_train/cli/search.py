@@ -1,0 +1,92 @@
+"""Search for settings: the verb search."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hotseat_registry.verbs.command import DONE, Run, answering
+from hotseat_train.cli.task_arguments import add_question, question
+from hotseat_train.errors import TrainError
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+# torch, optuna and ray take seconds to import: only the verb that runs does so
+
+
+def search(parser: argparse.ArgumentParser) -> Run:
+    """Search for settings that fit best."""
+    parser.description = (
+        "Search for the settings of a task with the lowest validation loss. The same "
+        "command goes on where it was; the test split is never looked at."
+    )
+    parser.epilog = "example: hotseat search player-churn --family trees --trials 40"
+    add_question(parser)
+    parser.add_argument(
+        "--trials", type=int, default=30, help="in all (default: %(default)s)"
+    )
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="at most")
+    parser.add_argument(
+        "--optimizer", choices=("gd", "sgd", "momentum", "adam"), default="adam",
+        help="of what descends (default: adam)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--max-epochs", type=int, help="of a trial, at most")
+    parser.add_argument("--rows", type=int, help="train on the first rows only")
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="try on Ray: one that is started here, or the cluster at this address",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=2, help="on Ray (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="of Optuna, for a cluster of machines (default: a journal in the folder)",
+    )
+    parser.add_argument("--run", type=Path, metavar="DIR", help="the search's folder")
+    return _search
+
+
+@answering(TrainError)
+def _search(arguments: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from hotseat_train import run, tasks
+    from hotseat_train.pipeline.hyperparameter_search import Question, Search
+
+    if arguments.task in tasks.MADE:
+        raise TrainError(f"{arguments.task} learns by playing: there is no validation")
+    task = question(arguments)
+    plan = replace(task.plan(arguments.optimizer), seed=arguments.seed)
+    if arguments.max_epochs:
+        plan = replace(plan, max_epochs=arguments.max_epochs)
+    family = getattr(task, "family", None)
+    words = ["search", *([family] if family else []), arguments.optimizer]
+    folder = arguments.run or run.RUNS / task.name / "-".join(words)
+    made = Search(folder, arguments.seed, arguments.storage)
+    asked = Question(task, task.dataset(), plan, arguments.rows)
+
+    def report(trial: "FrozenTrial") -> None:
+        loss = "" if trial.value is None else f", loss {trial.value:.4f}"
+        state = trial.state.name.lower()
+        print(f"{task.name} trial {trial.number + 1}: {state}{loss}", flush=True)
+
+    best = made.run(
+        asked, arguments.trials, timeout=arguments.timeout, ray=arguments.ray,
+        workers=arguments.workers, report=report,
+    )  # fmt: skip
+    print(f"trial {best.number + 1} is best: validation loss {best.value:.4f}")
+    for name, value in best.params.items():
+        print(f"  {name.replace('_', ' ')}: {value:.4g}")
+    print(f"  wrote {made.best}")
+    what = arguments.task or (
+        f"--data {arguments.data} --target {arguments.target}"
+        f"{f' --id {arguments.id}' if arguments.id else ''}"
+    )
+    print(f"  next: hotseat train {what} --plan {made.best}")
+    return DONE

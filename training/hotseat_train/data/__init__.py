@@ -1,0 +1,1 @@
+"""Where rows come from: pinned files, and data sets split once."""

@@ -1,0 +1,101 @@
+"""Inputs with the answers that a version must give wherever it is opened."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hotseat_serve import golden
+from hotseat_serve.load import Loaded
+from hotseat_serve.options import Options
+from hotseat_serve.tensors import datatype_of
+from hotseat_train.data.dataset import Asked
+from hotseat_train.evaluation.graph_calls import heard
+
+_ROUNDING = 1e-3
+"""More than another CPU's rounding of floats."""
+_SATURATING = 2e-2
+"""Without VNNI, products of 8-bit integers are added in pairs that may saturate."""
+_KEPT = ("label", "scores", "value", "actions", "item")
+"""Of an answer: what follows from numbers alone, whatever was drawn; an item."""
+_CALLS, _ROWS = 4, 2
+"""Of a generator's graph, that variants with other items are held to."""
+
+
+def write(path: Path, asked: Asked, models: Mapping[str, Loaded]) -> None:
+    """Write what is asked, with the answers that every variant must give.
+
+    A variant's tolerance is twice the most that it differs here from what the first
+    answers to all rows at once, asked so or one by one: where activations are quantized
+    as they come, a row's answer depends on what is asked with it. An item has to come
+    from the first alone; of the others what the graph says on the way is compared.
+    """
+    name, first = next(iter(models.items()))
+    rows: list[dict[str, Any]] = [
+        {
+            "input": {"text": given} if isinstance(given, str) else given,
+            **({"options": dict(options)} if options else {}),
+        }
+        for given, options in asked
+    ]
+    for row, answer in zip(rows, _answers(first, rows), strict=True):
+        row["expected"] = {key: answer[key] for key in _KEPT if key in answer}
+        if "item" in answer:
+            row["variants"] = [name]
+    calls = _calls(first, asked)
+    common = [row for row in rows if "variants" not in row]
+    document = {
+        "rows": rows,
+        **({"graph": calls} if calls else {}),
+        "tolerance": {
+            name: _off(model, common, calls) for name, model in models.items()
+        },
+    }
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def _answers(
+    model: Loaded, rows: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    def predict(inputs: list[Any], options: Options) -> list[dict[str, Any]]:
+        return model.predict(inputs, options=options)
+
+    return golden.answers(rows, predict)
+
+
+def _calls(first: Loaded, asked: Asked) -> list[dict[str, Any]]:
+    """Return what a generator's graph is asked for these wishes, and says to it."""
+    if first.manifest.signature.generation is None:
+        return []
+    return [
+        {
+            "inputs": [
+                {"name": name, "datatype": datatype_of(array),
+                 "shape": list(array.shape), "data": array.ravel().tolist()}
+                for name, array in tensors.items()
+            ],
+            "outputs": {
+                name: array.ravel().tolist()
+                for name, array in first.session.run(tensors).items()
+            },
+        }
+        for tensors in heard(first, asked, _CALLS, _ROWS)
+    ]  # fmt: skip
+
+
+def _off(
+    model: Loaded,
+    rows: Sequence[Mapping[str, Any]],
+    calls: Sequence[Mapping[str, Any]],
+) -> float:
+    """Return the tolerance that a model needs."""
+    wanted = [row["expected"] for row in rows]
+    alone = [answer for row in rows for answer in _answers(model, [row])]
+    pairs = [*zip(_answers(model, rows), wanted, strict=True),
+             *zip(alone, wanted, strict=True)]  # fmt: skip
+    for call in calls:
+        said = model.session.run(golden.tensors(call["inputs"]))
+        pairs.append((golden.listed(said), golden.listed(call["outputs"])))
+    off = max((golden.distance(*pair) for pair in pairs), default=0.0)
+    least = _SATURATING if "int8" in model.variant else _ROUNDING
+    return round(max(least, 2 * off), 6)

@@ -1,0 +1,262 @@
+"""A run that was fitted to rows: its answers held against the test split's labels.
+
+Quality is on the test split alone, with a 95 % Wilson interval (Wilson 1927).
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from hotseat_registry import Manifest
+from hotseat_serve.load import Loaded
+from hotseat_train import tasks
+from hotseat_train.data.dataset import Asked, Dataset, Split
+from hotseat_train.errors import ParityError
+from hotseat_train.evaluation import calibration_error, robustness
+from hotseat_train.evaluation.paired_bootstrap import Z, losses, wilson
+from hotseat_train.reports import model_card
+from hotseat_train.run import FP32
+from hotseat_train.tasks.supervised import Task
+
+Array = np.ndarray[Any, Any]
+
+_TIMED_ROWS = 200
+_GOLDEN_ROWS = 16
+_BATCH = 256
+
+
+class Fitted:
+    """What knows a fitted run; see `evaluate.Judge`."""
+
+    def __init__(self, record: Mapping[str, Any]) -> None:
+        self._best = record["best"]
+        self.task = tasks.of(record)
+        self._dataset = self.task.dataset()
+        self.signature = self.task.signature(self._dataset)
+        inputs = self._dataset.test.inputs
+        self.timed: Asked = [(given, {}) for given in inputs[:_TIMED_ROWS]]
+        rows = sorted(inputs, key=lambda given: len(str(given)))
+        spread = rows[:: max(1, len(rows) // _GOLDEN_ROWS)][:_GOLDEN_ROWS]
+        self.golden: Asked = [(given, {}) for given in spread]
+
+    def measure(
+        self, models: Mapping[str, Loaded]
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+        """Return each variant's metrics, and the curves that `compare` draws.
+
+        Raises `ParityError`.
+        """
+        task, dataset, test = self.task, self._dataset, self._dataset.test
+        if FP32 in models:
+            _check_parity(models[FP32], dataset.validation, self._best)
+        answers = {name: predict(model, test.inputs) for name, model in models.items()}
+        true = [dataset.labels[target] for target in test.targets]
+        metrics = {
+            name: {
+                **quality(given, test, dataset.labels),
+                **_by_group(task, given, dataset),
+                **_disguised(task, models[name], dataset),
+                **_spoiled(models[name], dataset),
+                **_lost(answers, name, dataset),
+            }
+            for name, given in answers.items()
+        }
+        return metrics, {
+            name: calibration_error.curves(given, true, dataset.labels)
+            for name, given in answers.items()
+        }
+
+    def card(self, manifest: Manifest) -> str:
+        """Return the run's card."""
+        return model_card.write(manifest, self.task)
+
+
+def predict(model: Loaded, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    """Answer all inputs, a batch at a time, those of like length together."""
+    order = sorted(range(len(inputs)), key=lambda i: len(str(inputs[i])))
+    answers: list[dict[str, Any]] = [{}] * len(inputs)
+    for start in range(0, len(order), _BATCH):
+        rows = order[start : start + _BATCH]
+        for row, answer in zip(
+            rows, model.predict([inputs[i] for i in rows]), strict=True
+        ):
+            answers[row] = answer
+    return answers
+
+
+def quality(
+    answers: Sequence[Mapping[str, Any]], test: Split, labels: Sequence[str]
+) -> dict[str, Any]:
+    """Return accuracy with its interval, macro F1 and the number of rows.
+
+    `recall_at_1_percent`: of each label's rows, the share whose score is above all but
+    1 % of the other rows' scores.
+    """
+    said = [answer["label"] for answer in answers]
+    true = [labels[target] for target in test.targets]
+    right = sum(a == b for a, b in zip(said, true, strict=True))
+    # of the labels that there are: one language may have fewer
+    scores = {label: _f1(said, true, label) for label in labels if label in true}
+    last = labels[-1]
+    ranked = len(labels) == 2 and 0 < true.count(last) < len(true)
+    return {
+        "accuracy": round(right / len(true), 4),
+        "interval": [round(bound, 4) for bound in wilson(right, len(true))],
+        "macro_f1": round(statistics.fmean(scores.values()), 4),
+        "f1": {label: round(score, 4) for label, score in scores.items()},
+        "recall_at_1_percent": {
+            label: round(
+                _recall(
+                    [a["scores"][label] for a in answers], [t == label for t in true]
+                ),
+                4,
+            )
+            for label in scores
+        },
+        **(_ranking(answers, [t == last for t in true], last) if ranked else {}),
+        **calibration_error.measure(answers, true, labels),
+        "rows": len(true),
+    }
+
+
+def _by_group(
+    task: Task, answers: Sequence[Mapping[str, Any]], dataset: Dataset
+) -> dict[str, Any]:
+    """Return the quality of each group of rows, where the task tells groups apart."""
+    if task.group is None:
+        return {}
+    rows: dict[str, list[int]] = {}
+    for at, value in enumerate(dataset.test.inputs):
+        rows.setdefault(task.group(value), []).append(at)
+    test = dataset.test
+    return {
+        "by": {
+            name: quality(
+                [answers[i] for i in part],
+                Split(
+                    tuple(test.inputs[i] for i in part),
+                    tuple(test.targets[i] for i in part),
+                ),
+                dataset.labels,
+            )
+            for name, part in sorted(rows.items())
+        }
+    }
+
+
+def _disguised(task: Task, model: Loaded, dataset: Dataset) -> dict[str, Any]:
+    """Return accuracy and macro F1 where words are spelled otherwise on purpose."""
+    disguise = getattr(task, "disguised", None)
+    if disguise is None:
+        return {}
+    # the groups are told by what the rows were: a disguise may hide it
+    test = replace(dataset.test, inputs=disguise(dataset.test.inputs))
+    answers = predict(model, test.inputs)
+    found = quality(answers, test, dataset.labels)
+    by = _by_group(task, answers, dataset).get("by", {})
+    kept = ("accuracy", "macro_f1")
+    return {
+        "disguised": {
+            **{name: found[name] for name in kept},
+            "by": {
+                key: {name: part[name] for name in kept} for key, part in by.items()
+            },
+        }
+    }
+
+
+def _spoiled(model: Loaded, dataset: Dataset) -> dict[str, Any]:
+    """Return the quality on rows with gaps and with numbers that are off."""
+    test = dataset.test
+    ways = robustness.spoiled(model.manifest.signature, test.inputs)
+    kept = ("accuracy", "macro_f1", "roc_auc")
+    found = {
+        way: quality(predict(model, rows), test, dataset.labels)
+        for way, rows in ways.items()
+    }
+    return {"spoiled": {
+        way: {name: part[name] for name in kept if name in part}
+        for way, part in found.items()
+    }} if found else {}  # fmt: skip
+
+
+def _lost(
+    answers: Mapping[str, Sequence[Mapping[str, Any]]], name: str, dataset: Dataset
+) -> dict[str, Any]:
+    """Return what a variant lost against the first one; see `losses`."""
+    first = next(iter(answers))
+    if name == first:
+        return {}
+    number = {label: at for at, label in enumerate(dataset.labels)}
+    said = {
+        key: [number[answer["label"]] for answer in answers[key]]
+        for key in (first, name)
+    }
+    return losses(dataset.test.targets, said[first], said[name], len(number))
+
+
+def _recall(scores: Sequence[float], true: Sequence[bool]) -> float:
+    """Return the share of true rows that score above 99 % of the others."""
+    truth, chances = np.array(true), np.array(scores)
+    if truth.all():
+        return 1.0
+    bar = np.quantile(chances[~truth], 0.99, method="higher")
+    return float((chances[truth] > bar).mean())
+
+
+def _ranking(
+    answers: Sequence[Mapping[str, Any]], true: Sequence[bool], label: str
+) -> dict[str, Any]:
+    """Return how well a probability of `label` orders and tells the rows.
+
+    ROC AUC, average precision, Brier score, and the lift of the top tenth: how much
+    denser `label` is there than in all rows.
+    """
+    chances = np.array([answer["scores"][label] for answer in answers])
+    truth = np.array(true)
+    top = np.argsort(-chances, kind="stable")[: max(1, len(truth) // 10)]
+    area = float(roc_auc_score(truth, chances))
+    return {
+        "roc_auc": round(area, 4),
+        "roc_auc_interval": [round(x, 4) for x in _auc_interval(area, truth)],
+        "average_precision": round(float(average_precision_score(truth, chances)), 4),
+        "brier": round(float(np.mean((chances - truth) ** 2)), 4),
+        "lift_top_tenth": round(float(truth[top].mean() / truth.mean()), 2),
+    }
+
+
+def _auc_interval(area: float, truth: Array) -> tuple[float, float]:
+    """Return the 95 % interval of a ROC AUC, after Hanley and McNeil (1982)."""
+    yes, no = int(truth.sum()), int((~truth).sum())
+    one, two = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = area * (1 - area) + (yes - 1) * (one - area**2)
+    variance = (variance + (no - 1) * (two - area**2)) / (yes * no)
+    spread = Z * math.sqrt(variance)
+    return area - spread, min(area + spread, 1.0)
+
+
+def _f1(said: Sequence[str], true: Sequence[str], label: str) -> float:
+    hits = sum(a == b == label for a, b in zip(said, true, strict=True))
+    named = said.count(label) + true.count(label)
+    return 2 * hits / named if named else 0.0
+
+
+def _check_parity(model: Loaded, validation: Split, best: Mapping[str, Any]) -> None:
+    """Hold the served graph against what the descent measured of its module."""
+    answers = predict(model, validation.inputs)
+    labels = model.manifest.signature.labels
+    losses = [
+        -math.log(max(answer["scores"][labels[target]], 1e-30))
+        for answer, target in zip(answers, validation.targets, strict=True)
+    ]
+    loss, want = statistics.fmean(losses), best["validation_loss"]
+    if abs(loss - want) > 1e-4:
+        raise ParityError(
+            f"the exported graph has validation loss {loss:.6f}, "
+            f"the trained model had {want:.6f}"
+        )

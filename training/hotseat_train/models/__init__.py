@@ -1,0 +1,1 @@
+"""Networks and classical models, by what they read."""

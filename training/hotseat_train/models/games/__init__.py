@@ -1,0 +1,1 @@
+"""Networks for boards, trained by self-play."""

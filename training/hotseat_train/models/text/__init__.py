@@ -1,0 +1,1 @@
+"""Models of text that read characters inside the graph."""

@@ -1,0 +1,1 @@
+"""The steps of a run: train, evaluate, publish, and what repeats them."""

@@ -1,0 +1,147 @@
+"""Families side by side, by cross-validation on what is not the test split.
+
+Training and validation rows are cut into folds, rows of one key never apart, labels in
+like shares. Each family learns from the other folds, but for a part of them that stops
+it in time, and is asked on the fold that is left through the code that serves it.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold
+
+from hotseat_registry import Manifest, Variant
+from hotseat_serve.load import Loaded
+from hotseat_serve.session import Session
+from hotseat_train.data.dataset import Dataset, Split
+from hotseat_train.errors import DatasetError
+from hotseat_train.evaluation import latency_memory
+from hotseat_train.evaluation.family_scores import Standing
+from hotseat_train.evaluation.labelled import predict
+from hotseat_train.models.tables.families import FAMILIES
+from hotseat_train.optim.loop import Plan
+from hotseat_train.tasks.supervised import Task
+
+_STOPPING = 8
+"""One in so many parts of the training rows says when to stop."""
+_TIMED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One family on one fold."""
+
+    loss: float
+    accuracy: float
+    roc_auc: float | None
+    """With two labels."""
+    seconds: float
+    bytes: int
+    milliseconds: float
+
+
+def compare(
+    task: Task,
+    folds: int,
+    seed: int,
+    *,
+    families: Sequence[str] = FAMILIES,
+    optimizer: str = "adam",
+    change: Callable[[Plan], Plan] = lambda plan: plan,
+    report: Callable[[str], None] = lambda _line: None,
+) -> list[Standing]:
+    """Return how the families stand, the lowest loss first.
+
+    Raises `DatasetError` where a fold would lack a label.
+    """
+    dataset = task.dataset()
+    rows = dataset.train + dataset.validation
+    parts = list(cut(rows, folds, seed))
+    found = []
+    for family in families:
+        mine = replace(task, family=family)  # type: ignore[type-var]
+        plan = replace(change(task.plan(optimizer)), seed=seed)
+        results = []
+        for learned, asked in parts:
+            results.append(_fold(mine, dataset, learned, asked, plan))
+            report(f"{family}, fold {len(results)} of {folds}: loss "
+                   f"{results[-1].loss:.4f}")  # fmt: skip
+        found.append(_standing(family, results))
+    return sorted(found, key=lambda item: item.loss)
+
+
+def cut(rows: Split, folds: int, seed: int) -> Iterator[tuple[Split, Split]]:
+    """Yield (learned, asked) for each fold; raises `DatasetError`."""
+    most = min(rows.targets.count(label) for label in set(rows.targets))
+    if not 2 <= folds <= most:
+        raise DatasetError(
+            f"{folds} folds: give at least 2, and at most {most}, the rows of the "
+            "rarest label"
+        )
+    cutter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    keys = rows.keys or tuple(map(str, range(len(rows))))
+    for learned, asked in cutter.split(np.zeros(len(rows)), rows.targets, keys):
+        yield rows.pick(learned.tolist()), rows.pick(asked.tolist())
+
+
+def _fold(task: Task, dataset: Dataset, rows: Split, asked: Split, plan: Plan) -> Fold:
+    train, stopping = next(cut(rows, _STOPPING, plan.seed))[0:2]
+    began = time.perf_counter()
+    learner = task.learner(train, plan.seed)
+    learner.fit(dataset.learned(train, stopping, asked), stopping, plan)
+    seconds = time.perf_counter() - began
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.onnx")
+        learner.export(path)
+        variant = Variant("fp32", path.name)
+        part = replace(dataset, train=train)
+        manifest = Manifest(task.name, task.kind, task.signature(part), (variant,),
+                            "fp32")  # fmt: skip
+        model = Loaded(manifest, "fp32", Session(path))
+        answers = predict(model, asked.inputs)
+        times = latency_memory.latency(
+            {"fp32": model}, [(given, {}) for given in asked.inputs[:_TIMED]]
+        )
+        size = path.stat().st_size
+    scores = np.array([[a["scores"][label] for label in dataset.labels]
+                       for a in answers])  # fmt: skip
+    truth = np.array(asked.targets)
+    of_truth = scores[np.arange(len(truth)), truth]
+    return Fold(
+        loss=float(-np.log(np.maximum(of_truth, 1e-30)).mean()),
+        accuracy=float((scores.argmax(1) == truth).mean()),
+        roc_auc=float(roc_auc_score(truth, scores[:, 1]))
+        if scores.shape[1] == 2
+        else None,
+        seconds=seconds,
+        bytes=size,
+        milliseconds=times["fp32"],
+    )
+
+
+def _standing(family: str, results: Sequence[Fold]) -> Standing:
+    def mean(name: str) -> float:
+        return statistics.fmean(getattr(item, name) for item in results)
+
+    def spread(name: str) -> float:
+        return float(statistics.stdev(getattr(item, name) for item in results))
+
+    ranked = results[0].roc_auc is not None
+    return Standing(
+        family=family,
+        folds=len(results),
+        loss=round(mean("loss"), 4),
+        loss_spread=round(spread("loss"), 4),
+        accuracy=round(mean("accuracy"), 4),
+        roc_auc=round(mean("roc_auc"), 4) if ranked else None,
+        roc_auc_spread=round(spread("roc_auc"), 4) if ranked else None,
+        seconds=round(mean("seconds"), 2),
+        bytes=round(mean("bytes")),
+        milliseconds=round(mean("milliseconds"), 4),
+    )

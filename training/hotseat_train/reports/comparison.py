@@ -1,0 +1,172 @@
+"""Candidates side by side: quality, speed, size and cost, and which one to take.
+
+What is compared was measured when each version was made; nothing is measured anew, so
+figures from different machines are told apart by their CPU.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from hotseat_registry import Manifest, Registry
+from hotseat_registry.cache import Cache
+from hotseat_registry.names import Reference
+from hotseat_train.errors import TrainError
+from hotseat_train.evaluation import pareto
+
+QUALITIES = ("accuracy", "quality")
+"""What says how good a model is: by labels, or by what it plays or builds."""
+REPORT = "report.json"
+_CACHE = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One variant of one version."""
+
+    name: str
+    quality: float
+    low: float
+    high: float
+    milliseconds: float
+    megabytes: float
+    cpu: str
+    metrics: dict[str, Any]
+    best: bool = False
+    """Whether no other is at least as good, as fast and as small."""
+    curves: Mapping[str, Any] = field(default_factory=dict)
+    """Of its variant: see `reliability.curves`; empty where they were not measured."""
+    learned: tuple[Mapping[str, float], ...] = ()
+    """Its version's training, epoch by epoch."""
+    labels: tuple[str, ...] = ()
+
+    @property
+    def robust(self) -> dict[str, float]:
+        """Return the accuracy on spoiled inputs, by how they were spoiled."""
+        ways = dict(self.metrics.get("spoiled", {}))
+        if "disguised" in self.metrics:
+            ways["disguised"] = self.metrics["disguised"]
+        return {way: part["accuracy"] for way, part in ways.items()}
+
+    @property
+    def dollars(self) -> dict[int, float]:
+        """Return dollars for a million answers on Lambda, by memory in MB."""
+        return million(self.milliseconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the one that is taken has to keep to; None: anything."""
+
+    max_ms: float | None = None
+    max_mb: float | None = None
+    min_quality: float | None = None
+
+    def fit(self, item: Candidate) -> bool:
+        """Whether a candidate keeps to them all."""
+        return (
+            (self.max_ms is None or item.milliseconds <= self.max_ms)
+            and (self.max_mb is None or item.megabytes <= self.max_mb)
+            and (self.min_quality is None or item.quality >= self.min_quality)
+        )
+
+    def said(self) -> str:
+        """Return the limits in words; empty without any."""
+        given = (
+            ("at most ms", self.max_ms),
+            ("at most MB", self.max_mb),
+            ("quality at least", self.min_quality),
+        )
+        return ", ".join(f"{name} {v:g}" for name, v in given if v is not None)
+
+
+def candidates(
+    registry: Registry,
+    model: str,
+    versions: Sequence[int] = (),
+    by: str | None = None,
+) -> list[Candidate]:
+    """Return the variants of these versions of a model, or of all.
+
+    Quality is the metric `by`, or the usual one of the model's kind. Raises
+    `RegistryError`, and `TrainError` when it was not measured.
+    """
+    chosen = versions or registry.versions(model)
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Cache(Path(folder), _CACHE)
+        for number in chosen:
+            manifest = registry.resolve(Reference(model, version=number))
+            drawn: dict[str, Any] = {}
+            if REPORT in manifest.files:
+                path = registry.fetch(manifest, cache, [REPORT])[REPORT]
+                drawn = json.loads(path.read_bytes())
+            found += _of(manifest, drawn, by)
+    if not found:
+        what = by or "quality"
+        raise TrainError(f"{model} has no version with measured {what}")
+    return [replace(item, best=not beaten(item, found)) for item in found]
+
+
+def recommend(found: Iterable[Candidate], limits: Limits) -> Candidate | None:
+    """Return the best candidate within the limits; None when there is none.
+
+    The highest quality; of those whose interval it does not leave, the fastest.
+    """
+    fitting = [item for item in found if limits.fit(item)]
+    if not fitting:
+        return None
+    top = max(fitting, key=lambda item: item.quality)
+    alike = [item for item in fitting if item.quality >= top.low]
+    return min(alike, key=lambda item: (item.milliseconds, item.megabytes))
+
+
+def _of(
+    manifest: Manifest, drawn: Mapping[str, Any], by: str | None
+) -> list[Candidate]:
+    found = []
+    for variant in manifest.variants:
+        metrics = dict(variant.metrics)
+        names = (by,) if by else QUALITIES
+        name = next((n for n in names if n in metrics), "")
+        if name not in metrics or "milliseconds" not in metrics:
+            continue
+        value = metrics[name]
+        interval = "interval" if name in QUALITIES else f"{name}_interval"
+        low, high = metrics.get(interval, (value, value))
+        found.append(
+            Candidate(
+                f"{manifest.reference} {variant.name}", value, low, high,
+                metrics["milliseconds"], metrics.get("bytes", 0) / 1e6,
+                metrics.get("cpu", ""),
+                metrics,
+                curves=drawn.get("variants", {}).get(variant.name, {}),
+                learned=tuple(drawn.get("curve", ())),
+                labels=manifest.signature.labels,
+            )
+        )  # fmt: skip
+    return found
+
+
+def beaten(item: Candidate, others: Iterable[Candidate]) -> bool:
+    """Whether another is at least as good, as fast and as small, and not the same."""
+
+    def place(one: Candidate) -> tuple[float, float, float]:
+        return -one.quality, one.milliseconds, one.megabytes
+
+    return pareto.beaten(place(item), map(place, others))
+
+
+def million(milliseconds: float) -> dict[int, float]:
+    """Return dollars for a million answers, by memory in MB; empty without prices.
+
+    Who knows the prices says so by the entry point group ``hotseat.prices``.
+    """
+    for entry in entry_points(group="hotseat.prices", name="million"):
+        found: dict[int, float] = entry.load()(milliseconds)
+        return found
+    return {}

@@ -1,0 +1,255 @@
+"""A model card (Mitchell et al. 2019), written from the evidence alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hotseat_registry import Manifest
+from hotseat_train.evaluation import family_scores, paired_bootstrap
+from hotseat_train.tasks.self_trained import Maker
+from hotseat_train.tasks.supervised import Task
+
+_COMMON = {
+    "quality", "interval", "loss", "loss_interval", "rows", "bytes", "milliseconds",
+    "speed", "memory_bytes", "cpu", "cpu_features",
+}  # fmt: skip
+"""What every variant of a maker has; a task may tell more."""
+_WAYS = {
+    "gaps": "a fifth of what may be missing gone",
+    "noise": "every number off by a fifth",
+    "strangers": "categories that nobody ever saw",
+}
+
+
+def write(manifest: Manifest, task: Task) -> str:
+    """Return the card of a task's model as Markdown."""
+    lineage = manifest.lineage
+    data = lineage["data"]
+    rows = data["rows"]
+    more = f" and {rows['more']} of other times" if "more" in rows else ""
+    lines = [
+        *head(manifest, task.intended_use, task.limits),
+        "## Data",
+        "",
+        f"{data['source']} (licence: {data['licence']}). {data['preparation']}.",
+        f"{rows['train']} rows for training{more},",
+        f"{rows['validation']} for validation, {rows['test']} for test.",
+        f"SHA-256 `{data['sha256'][:16]}`.",
+        "",
+        *_columns(manifest),
+        "## Quality",
+        "",
+        "On the test split, through the serving code; intervals are 95 %.",
+        "",
+        *_variants(manifest),
+        "",
+        "The loss is of accuracy, relative to the first variant's, on the same rows.",
+        "",
+        *_more(manifest),
+        _machine(manifest),
+        "",
+        "## Training",
+        "",
+        *_training(lineage),
+        "",
+        *_families(lineage),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def of_maker(manifest: Manifest, task: Maker, quality: str) -> str:
+    """Return the card of what was learned by playing or from whole items.
+
+    `quality` says in words what is measured of all variants alike.
+    """
+    items = manifest.variants[0].metrics["rows"]
+    more = {
+        name: None
+        for variant in manifest.variants
+        for name in variant.metrics
+        if name not in _COMMON
+    }
+    shown = [variant.name for variant in manifest.variants]
+    lines = [
+        *head(manifest, task.intended_use, task.limits),
+        "## Data",
+        "",
+        f"{task.data['source']} (licence: {task.data['licence']}).",
+        "",
+        "## Quality",
+        "",
+        f"Quality is {quality}; {items} were asked of each variant, the same of all,",
+        "through the serving code; intervals are 95 %.",
+        "",
+        *_variants(manifest),
+        "",
+        "The loss is of quality, relative to the first variant's, item by item.",
+        "",
+        _machine(manifest),
+    ]
+    if more:
+        lines += ["", f"| | {' | '.join(shown)} |", "|---" * (1 + len(shown)) + "|"]
+    for name in more:
+        cells = (str(v.metrics.get(name, "")) for v in manifest.variants)
+        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _machine(manifest: Manifest) -> str:
+    metrics = manifest.variants[0].metrics
+    there = ", ".join(metrics["cpu_features"])
+    return f"Measured on {metrics['cpu']} ({there}), one thread."
+
+
+def _columns(manifest: Manifest) -> list[str]:
+    """Return what a table's model eats, column by column."""
+    fields = [f for item in manifest.signature.inputs for f in item.fields or ()]
+    if not fields:
+        return []
+    lines = ["## Columns", "", "| column | type | where it is missing | at least |",
+             "|---|---|---|---|"]  # fmt: skip
+    for field in fields:
+        missing = "told apart" if field.default is None else repr(field.default)
+        least = "" if field.minimum is None else f"{field.minimum:g}"
+        lines.append(f"| {field.name} | {field.type} | {missing} | {least} |")
+    return [*lines, ""]
+
+
+def _families(lineage: Mapping[str, Any]) -> list[str]:
+    """Return what cross-validation said of the families, where it was asked."""
+    found = lineage.get("families")
+    if not found:
+        return []
+    folds = found[0]["folds"]
+    return [
+        "## Families",
+        "",
+        f"Cross-validated in {folds} folds of the training and validation rows; the",
+        "one with the lowest loss was taken. Mean and standard deviation over folds.",
+        "",
+        "| family | loss | ROC AUC | accuracy | s to fit | KiB | ms a row |",
+        "|---|---|---|---|---|---|---|",
+        *(f"| {' | '.join(family_scores.cells(item))} |" for item in found),
+        "",
+    ]
+
+
+def _training(lineage: Mapping[str, Any]) -> list[str]:
+    """Return how it was learned: by descent, or in one go."""
+    plan, best = lineage["plan"], lineage["best"]
+    if lineage["reason"] == "fitted":
+        how = [f"{lineage['family']}, fitted in one go, seed {plan['seed']}"]
+    else:
+        rate = plan["learning_rate"]
+        how = [
+            f"{lineage['family']} by {plan['optimizer']}, learning rate {rate},",
+            f"momentum {plan['momentum']}, seed {plan['seed']};",
+            f"stopped by {lineage['reason']}, kept epoch {best['number']}",
+        ]
+    return [*how, f"(validation loss {best['validation_loss']:.4f})."]
+
+
+def head(manifest: Manifest, intended_use: str, limits: str) -> list[str]:
+    """Return how every card begins."""
+    labels = ", ".join(manifest.signature.labels)
+    kind = manifest.kind.capitalize()
+    return [
+        f"# {manifest.model}",
+        "",
+        f"{kind}: {labels}." if labels else f"{kind}.",
+        "",
+        "## Intended use",
+        "",
+        intended_use,
+        "",
+        "## Limits",
+        "",
+        limits,
+        "",
+    ]
+
+
+def _variants(manifest: Manifest) -> list[str]:
+    """Return the table of variants, with those that were refused."""
+    first = manifest.variants[0].metrics
+    macro = ["macro F1"] if "macro_f1" in first else []
+    names = ["variant", paired_bootstrap.quality(first), *macro, "loss, %", "KiB",
+             "MiB of RAM", "ms an answer", "times the first's speed"]  # fmt: skip
+    refused = manifest.lineage.get("refused", ())
+    return [
+        f"| {' | '.join(names)} |",
+        "|---" * len(names) + "|",
+        *(_row(v.name, v.metrics) for v in manifest.variants),
+        *(_row(f"{v['name']}, refused", v["metrics"]) for v in refused),
+    ]
+
+
+def _row(name: str, metrics: Mapping[str, Any]) -> str:
+    """Return a variant's line of the table."""
+    low, high = metrics["interval"]
+    memory = metrics.get("memory_bytes")
+    cells = (
+        name,
+        f"{metrics[paired_bootstrap.quality(metrics)]:.3f} ({low:.3f} to {high:.3f})",
+        *([f"{metrics['macro_f1']:.3f}"] if "macro_f1" in metrics else []),
+        paired_bootstrap.lost(metrics),
+        f"{metrics['bytes'] / 1024:.0f}",
+        "" if memory is None else f"{memory / 2**20:.0f}",
+        f"{metrics['milliseconds']:.3f}",
+        f"{metrics['speed']:.2f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _more(manifest: Manifest) -> list[str]:
+    """Return what else was measured: by label, by group, of each variant."""
+    metrics = manifest.variants[0].metrics
+    lines = ["F1 by label: " + _listed(metrics["f1"]) + ".", ""]
+    ranking = ("roc_auc", "average_precision", "brier", "calibration_error",
+               "lift_top_tenth")  # fmt: skip
+    found = {
+        name.replace("_", " "): metrics[name] for name in ranking if name in metrics
+    }
+    if "roc_auc" in metrics:
+        low, high = metrics["roc_auc_interval"]
+        lines += [f"{_listed(found)}; ROC AUC {low:.3f} to {high:.3f} (95 %).", ""]
+    elif found:
+        lines += [f"{_listed(found)}.", ""]
+    for way, part in metrics.get("spoiled", {}).items():
+        lines += [f"With {_WAYS[way]}: {_listed(part)}.", ""]
+    groups = {v.name: v.metrics.get("by", {}) for v in manifest.variants}
+    for group in metrics.get("by", {}):
+        lines += [
+            (f"Of {group}, {metrics['by'][group]['rows']} rows; spelled otherwise on "
+            "purpose in the last column but one; recall where 1 % of the others are "
+            "let in:"),
+            "",
+            ("| variant | accuracy | macro F1 | F1 | disguised: accuracy, macro F1 "
+            "| recall at 1 % |"),
+            "|---|---|---|---|---|---|",
+            *(
+                _group_row(v.name, groups[v.name][group],
+                           v.metrics.get("disguised", {}).get("by", {}).get(group))
+                for v in manifest.variants
+            ),
+            "",
+        ]  # fmt: skip
+    return lines
+
+
+def _group_row(
+    name: str, part: Mapping[str, Any], hidden: Mapping[str, float] | None
+) -> str:
+    low, high = part["interval"]
+    cells = (
+        name,
+        f"{part['accuracy']:.3f} ({low:.3f} to {high:.3f})",
+        f"{part['macro_f1']:.3f}",
+        _listed(part["f1"]),
+        f"{hidden['accuracy']:.3f}, {hidden['macro_f1']:.3f}" if hidden else "",
+        _listed(part["recall_at_1_percent"]),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _listed(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in values.items())

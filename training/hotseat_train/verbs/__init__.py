@@ -1,1 +1,0 @@
-"""What the command `hotseat` does in this room."""
