@@ -18,12 +18,13 @@ from sklearn.pipeline import make_pipeline, make_union
 from hotseat_registry import Manifest, Variant
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
-from hotseat_train import run, tasks
+from hotseat_train import run
 from hotseat_train.evaluation.labelled import predict
 from hotseat_train.evaluation.paired_bootstrap import losses
 from hotseat_train.pipeline.train import take
+from hotseat_train.tasks import chat_moderation
 
-TASK = tasks.find("chat-moderation")
+TASK = chat_moderation.TASK
 
 
 def baseline(language):
@@ -69,7 +70,7 @@ def main():
     for language in ("en", "zh"):
         fitted = baseline(language).fit(*rows(dataset.train, language))
         texts, targets = rows(dataset.test, language)
-        for kind, asked in (("plain", texts), ("disguised", TASK.disguised(texts))):
+        for kind, asked in (("plain", texts), ("disguised", TASK.obfuscated(texts))):
             plain = fitted.predict(asked)
             said = [labels.index(a["label"]) for a in predict(model, asked)]
             found = losses(targets, plain, said, len(labels))

@@ -17,10 +17,10 @@ from hotseat_serve.session import Session
 from hotseat_serve.settings import Settings
 from hotseat_serve.turn import Turn
 from hotseat_train import tasks
-from hotseat_train.evaluation.unlabelled import served
 from hotseat_train.models.games import alphazero, board_net, self_play
+from hotseat_train.pipeline.evaluate import evaluate, write
 from hotseat_train.pipeline.publish import publish
-from hotseat_train.pipeline.self_training import TRAINED, make
+from hotseat_train.pipeline.train import PRETRAINED, take
 from hotseat_train.run import Run
 from hotseat_train.tasks import connect_four
 
@@ -174,7 +174,7 @@ def test_a_mirror_shows_the_same_game():
 def loaded():
     """The graph that comes along, as the service has it."""
     task = connect_four.TASK
-    return served(task, TRAINED / task.name / "model.onnx")
+    return task.loaded(PRETRAINED / task.name / "model.onnx")
 
 
 @pytest.mark.parametrize("level", ["hard", "expert", "best"])
@@ -211,11 +211,12 @@ def test_a_search_ends_before_its_caller_gives_up(loaded):
 
 def test_connect_four_is_published_with_its_evidence(tmp_path, registry, monkeypatch):
     """Made from the graph that came along, it goes through publish and the service."""
-    task, _ = tasks.maker("connect-four")
+    task = tasks.find("connect-four")
     boards = [connect_four._somewhere(np.random.default_rng(0)) for _ in range(30)]
-    monkeypatch.setattr(type(task), "asked", lambda _task: boards)
+    monkeypatch.setattr(type(task), "inputs", lambda _task: boards)
     run = Run(tmp_path / "run")
-    manifest = make(task, run, minutes=0, trained=True)
+    take(task, run.folder)
+    manifest = write(run, evaluate(run))
     assert manifest.variants[0].metrics["won_against_chance_hard"] >= 0.98
     assert json.loads(run.record.read_text())["task"] == "connect-four"
     publish(run, registry, by="ada")

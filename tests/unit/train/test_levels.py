@@ -13,10 +13,10 @@ from hotseat_serve.rules import platformer, sokoban
 from hotseat_serve.session import Session
 from hotseat_serve.settings import Settings
 from hotseat_train import tasks
-from hotseat_train.evaluation.unlabelled import asked, served
 from hotseat_train.models.levels import autoregressive
+from hotseat_train.pipeline.evaluate import evaluate, write
 from hotseat_train.pipeline.publish import publish
-from hotseat_train.pipeline.self_training import TRAINED, make
+from hotseat_train.pipeline.train import PRETRAINED, train
 from hotseat_train.run import Run
 from hotseat_train.tasks import mario_levels, sokoban_levels
 
@@ -120,9 +120,9 @@ def test_a_turned_copy_is_a_copy():
 @pytest.mark.parametrize("name", ["connect-four", "sokoban-levels"])
 def test_the_graphs_that_come_along_serve(name):
     """They answer what they are asked, and the same again."""
-    task, _ = tasks.maker(name)
-    loaded = served(task, TRAINED / name / "model.onnx")
-    for given, options in asked(task)[:3]:
+    task = tasks.find(name)
+    loaded = task.loaded(PRETRAINED / name / "model.onnx")
+    for given, options in task.requests()[:3]:
         (answer,) = loaded.predict([given], options=Options(**options))
         assert answer.get("action") or answer["item"]
         again = loaded.predict([given], options=Options(**options))[0]
@@ -131,7 +131,7 @@ def test_the_graphs_that_come_along_serve(name):
 
 def test_sokoban_levels_keep_their_wish():
     """The boxes are as many as wished, and harder wishes get harder levels."""
-    loaded = served(sokoban_levels.TASK, TRAINED / "sokoban-levels/model.onnx")
+    loaded = sokoban_levels.TASK.loaded(PRETRAINED / "sokoban-levels/model.onnx")
     found = {1: [], 8: []}
     for hard, measured in found.items():
         for seed in range(6):
@@ -147,11 +147,12 @@ def test_sokoban_levels_keep_their_wish():
 @needs_data
 def test_maps_are_learned_published_and_served(tmp_path, registry, monkeypatch):
     """A small run of the same pipeline; every piece that comes back can be walked."""
-    task, _ = tasks.maker("mario-levels")
-    few = task.asked()[:36]
-    monkeypatch.setattr(type(task), "asked", lambda _task: few)
+    task = tasks.find("mario-levels")
+    few = task.inputs()[:36]
+    monkeypatch.setattr(type(task), "inputs", lambda _task: few)
     run = Run(tmp_path / "run")
-    manifest = make(task, run, minutes=0.2)
+    train(task, 0.2, run.folder)
+    manifest = write(run, evaluate(run))
     metrics = manifest.variants[0].metrics
     assert metrics["playable_of_returned"] == 1.0
     assert metrics["returned"] > 0.9
@@ -169,7 +170,7 @@ def test_maps_are_learned_published_and_served(tmp_path, registry, monkeypatch):
 @needs_data
 def test_no_map_of_others_is_in_the_package():
     """What comes along was not learned from them, and holds no passage of them."""
-    assert not (TRAINED / "mario-levels").exists()
+    assert not (PRETRAINED / "mario-levels").exists()
     maps = mario_levels.texts()
     assert mario_levels.longest(maps["1-1"], [maps["1-1"]]) == len(maps["1-1"][0])
     assert mario_levels.longest(("XX", "--"), [("-XX-", "----")]) == 2

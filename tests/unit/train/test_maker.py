@@ -15,10 +15,10 @@ from hotseat_train import tasks
 from hotseat_train.cli import compress
 from hotseat_train.compression import variants
 from hotseat_train.errors import GateError, RunError
-from hotseat_train.evaluation import policy_generator_quality, unlabelled
-from hotseat_train.pipeline.evaluate import evaluate
+from hotseat_train.evaluation import policy_generator_quality
+from hotseat_train.pipeline.evaluate import evaluate, write
 from hotseat_train.pipeline.publish import publish
-from hotseat_train.pipeline.self_training import TRAINED, make
+from hotseat_train.pipeline.train import PRETRAINED, take
 from hotseat_train.reports import comparison
 from hotseat_train.reports.comparison_page import page
 from hotseat_train.run import Run
@@ -35,17 +35,17 @@ def run(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         few(patch)
         result = Run(tmp_path_factory.mktemp("runs") / name)
-        make(tasks.maker(name)[0], result, minutes=0, trained=True)
+        take(tasks.find(name), result.folder)
         variants.make(result, ("dynamic", "static"))
-        evaluate(result)
+        write(result, evaluate(result))
     return result
 
 
 def few(patch):
     """Ask little, and measure nothing else."""
-    boards, wishes = ConnectFour.asked(ConnectFour()), [{"boxes": 1}, {"boxes": 2}]
-    patch.setattr(ConnectFour, "asked", lambda _task: boards[:40])
-    patch.setattr(SokobanLevels, "asked", lambda _task: wishes)
+    boards, wishes = ConnectFour().inputs(), [{"boxes": 1}, {"boxes": 2}]
+    patch.setattr(ConnectFour, "inputs", lambda _task: boards[:40])
+    patch.setattr(SokobanLevels, "inputs", lambda _task: wishes)
     for task in (ConnectFour, SokobanLevels):
         patch.setattr(task, "measure", lambda _task, _loaded: {"told": 7})
     patch.setattr(policy_generator_quality, "_SIMULATIONS", 16)
@@ -145,7 +145,7 @@ def test_a_destroyed_variant_is_refused_and_told(
     monkeypatch.setattr(variants, "make", lambda *_args, **_more: {})
     parser = argparse.ArgumentParser()
     act = compress.quantize(parser)
-    measured = evaluate(bad)
+    measured = write(bad, evaluate(bad))
     with pytest.raises(GateError, match=r"int8-static lost .* of fp32's quality"):
         publish(bad, registry, by="ada")
     words = [str(bad.folder), "--method", "all", "--max-loss", "5%"]
@@ -172,7 +172,7 @@ def test_what_is_for_fitted_networks_says_so(run, method):
 def test_points_are_lost_by_bad_moves():
     """Moves at random are worth fewer points than the network's."""
     task = ConnectFour()
-    good = unlabelled.served(task, TRAINED / task.name / "model.onnx")
+    good = task.loaded(PRETRAINED / task.name / "model.onnx")
 
     class Poor:
         def predict(self, given):
@@ -180,7 +180,7 @@ def test_points_are_lost_by_bad_moves():
             actions = answer["actions"]
             return [{"action": min(actions, key=actions.get)}]
 
-    asked = unlabelled.asked(task)[:30]
+    asked = task.requests()[:30]
     found = policy_generator_quality.of({"fp32": good, "poor": Poor()}, asked)
     assert found["fp32"].mean() > found["poor"].mean() + 0.2
     assert ((found["poor"] >= 0) & (found["fp32"] <= 1)).all()

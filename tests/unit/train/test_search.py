@@ -10,8 +10,8 @@ from hotseat_train.compression import tree_pruning, variants
 from hotseat_train.errors import DatasetError, RunError, TrainError
 from hotseat_train.evaluation import calibration_error
 from hotseat_train.pipeline import cross_validation
-from hotseat_train.pipeline.evaluate import evaluate
-from hotseat_train.pipeline.hyperparameter_search import Question, Search
+from hotseat_train.pipeline.evaluate import evaluate, write
+from hotseat_train.pipeline.hyperparameter_search import Objective, Search
 from hotseat_train.pipeline.train import train
 from hotseat_train.testing import own_table as table
 from hotseat_train.testing import players as rows
@@ -19,7 +19,7 @@ from hotseat_train.testing import players as rows
 
 def question(task):
     """A small question about it."""
-    return Question(task, task.dataset(), task.plan("adam"))
+    return Objective(task, task.dataset(), task.plan("adam"))
 
 
 def test_a_search_goes_on_where_it_was(tmp_path):
@@ -95,11 +95,11 @@ def test_families_stand_side_by_side_and_keys_stay_together(tmp_path):
     """Each family on the same folds, seeded; no row of the test split among them."""
     task, _ = table(tmp_path, rows())
     families = ("trees", "svm-linear")
-    found = cross_validation.compare(task, 3, 0, families=families)
+    found = cross_validation.compare(task, 3, {}, families=families)
     assert found[0].loss <= found[1].loss
     assert {item.family for item in found} == set(families)
     assert all(item.roc_auc > 0.7 and item.bytes > 500 for item in found)
-    again = cross_validation.compare(task, 3, 0, families=families)
+    again = cross_validation.compare(task, 3, {}, families=families)
     assert [item.loss for item in again] == [item.loss for item in found]
     dataset = task.dataset()
     asked = [
@@ -111,7 +111,7 @@ def test_families_stand_side_by_side_and_keys_stay_together(tmp_path):
     assert sum(map(len, asked)) == len(dataset.train) + len(dataset.validation)
     assert not set.union(*keys) & set(dataset.test.keys)
     with pytest.raises(DatasetError, match="1 folds: give at least 2"):
-        cross_validation.compare(task, 1, 0)
+        cross_validation.compare(task, 1, {})
 
 
 @pytest.mark.parametrize("family", ["trees", "blend"])
@@ -121,7 +121,7 @@ def test_fewer_and_shorter_trees_are_variants(family, tmp_path):
     run = train(task, task.plan("adam"), tmp_path / "run")
     made = variants.make(run)
     assert {"trees-20", "trees-pruned"} <= set(made)
-    manifest = evaluate(run)
+    manifest = write(run, evaluate(run))
     by = {variant.name: variant.metrics for variant in manifest.variants}
     assert by["trees-20"]["bytes"] < 0.7 * by["fp32"]["bytes"]
     assert by["trees-pruned"]["bytes"] < 0.8 * by["fp32"]["bytes"]

@@ -12,7 +12,7 @@ from hotseat_serve.settings import Settings
 from hotseat_train import tasks
 from hotseat_train.errors import DatasetError
 from hotseat_train.models.tables import schema
-from hotseat_train.pipeline.evaluate import evaluate
+from hotseat_train.pipeline.evaluate import evaluate, write
 from hotseat_train.pipeline.publish import publish
 from hotseat_train.pipeline.train import train
 from hotseat_train.tasks.own_table import OwnTable, slug
@@ -48,7 +48,7 @@ def test_all_families_are_served_by_one_function(family, tmp_path, registry):
     """Trees, an SVM and a network go one way, and answer gaps and strangers."""
     task, _ = table(tmp_path, rows(), family=family)
     run = train(task, task.plan("adam"), tmp_path / "run")
-    manifest = evaluate(run)
+    manifest = write(run, evaluate(run))
     metrics = manifest.variants[0].metrics
     assert metrics["roc_auc"] > 0.75
     assert 0 <= metrics["calibration_error"] < 0.5

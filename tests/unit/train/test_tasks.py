@@ -14,7 +14,7 @@ from hotseat_train.compression import prune_distill, variants
 from hotseat_train.data.dataset import Split
 from hotseat_train.data.download import Source
 from hotseat_train.errors import DatasetError, RunError, TrainError
-from hotseat_train.pipeline.evaluate import evaluate
+from hotseat_train.pipeline.evaluate import evaluate, write
 from hotseat_train.pipeline.publish import publish
 from hotseat_train.pipeline.train import take, train
 from hotseat_train.tasks import player_churn
@@ -78,7 +78,7 @@ def test_churn_is_trained_measured_published_and_served(family, tmp_path, regist
     task = tasks.find("player-churn", family)
     plan = replace(task.plan("adam"), max_epochs=3)
     run = train(task, plan, tmp_path / "run", rows=2000)
-    manifest = evaluate(run)
+    manifest = write(run, evaluate(run))
     metrics = manifest.variants[0].metrics
     assert metrics["roc_auc"] > 0.78
     low, high = metrics["roc_auc_interval"]
@@ -122,7 +122,7 @@ def small_chat(tmp_path_factory):
 @needs_data
 def test_chat_is_trained_and_measured_by_language(small_chat):
     """A small run is better than calling every line harmless, disguised or not."""
-    metrics = evaluate(small_chat).variants[0].metrics
+    metrics = write(small_chat, evaluate(small_chat)).variants[0].metrics
     assert metrics["by"]["en"]["accuracy"] > 0.78
     assert metrics["by"]["zh"]["accuracy"] > 0.6
     assert set(metrics["by"]["zh"]["f1"]) == {"ok", "toxic"}
@@ -158,7 +158,7 @@ def test_the_chat_that_came_along_is_measured_and_published(tmp_path, registry):
     """Without training, int8 is what is served, with the record of how it was made."""
     task = tasks.find("chat-moderation")
     run = take(task, tmp_path / "run")
-    manifest = evaluate(run)
+    manifest = write(run, evaluate(run))
     (variant,) = manifest.variants
     assert variant.name == manifest.default_variant == "int8-dynamic"
     assert variant.metrics["bytes"] < 10e6
@@ -168,7 +168,7 @@ def test_the_chat_that_came_along_is_measured_and_published(tmp_path, registry):
         assert part["accuracy"] - hidden[language]["accuracy"] < 0.05, language
     published = publish(run, registry, by="ada")
     assert published.lineage["plan"]["optimizer"] == "adam"
-    with pytest.raises(RunError, match="leave --trained out"):
+    with pytest.raises(RunError, match="leave --pretrained out"):
         take(tasks.find("sentiment"), tmp_path / "other")
 
 

@@ -84,10 +84,10 @@ def _keep(source: "RunFolder", max_loss: float) -> None:
     """Measure the variants, show them, and remove those that lost too much."""
     from hotseat_train.cli.evaluate_publish import show
     from hotseat_train.errors import GateError
-    from hotseat_train.pipeline.evaluate import evaluate, refuse
+    from hotseat_train.pipeline.evaluate import evaluate, refuse, write
     from hotseat_train.pipeline.publish import gate
 
-    manifest = evaluate(source)
+    manifest = write(source, evaluate(source))
     show(manifest)
     print(f"  wrote {source.variants}")
     refused = []

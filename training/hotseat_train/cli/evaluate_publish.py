@@ -40,9 +40,10 @@ def evaluate(parser: argparse.ArgumentParser) -> Run:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from hotseat_train import run
     from hotseat_train.pipeline.evaluate import evaluate as measure
+    from hotseat_train.pipeline.evaluate import write
 
     source = run.find(arguments.run)
-    manifest = measure(source)
+    manifest = write(source, measure(source))
     if arguments.json:
         print(json.dumps([v.to_json() for v in manifest.variants], indent=2))
         return DONE

@@ -21,7 +21,7 @@ def optimizers(parser: argparse.ArgumentParser) -> Run:
         "from the same weights, and draw how their losses go down."
     )
     parser.epilog = "example: hotseat optimizers sentiment --max-epochs 20"
-    parser.add_argument("task", help="sentiment, chat-moderation, player-churn")
+    parser.add_argument("task", help="one with labelled rows: sentiment")
     parser.add_argument(
         "--data", metavar="DIR", help="folder with local copies (default: HOTSEAT_DATA)"
     )
@@ -43,9 +43,8 @@ def _optimizers(arguments: argparse.Namespace) -> int:
 
     if arguments.data:
         os.environ["HOTSEAT_DATA"] = arguments.data
-    several = hasattr(tasks.find(arguments.task), "family")
-    family = arguments.family or ("mlp" if several else None)
-    task = tasks.find(arguments.task, family)
+    found = tasks.find(arguments.task).with_rows("a comparison of optimizers")
+    task = found.choose(arguments.family or ("mlp" if found.families else None))
     folder = arguments.run or run.RUNS / task.name / "optimizers"
 
     def told(name: str, epoch: "Epoch") -> None:

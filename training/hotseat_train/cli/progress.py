@@ -3,15 +3,24 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich import progress as rich
 
 from hotseat_train.optim.loop import Epoch
+from hotseat_train.tasks.task import Progress, Task
+
+
+@contextmanager
+def watch(task: Task, plan: Any) -> Iterator[Progress]:
+    """Yield what shows the progress of a task's training."""
+    title = task.title(plan)
+
+    def line(text: str) -> None:
+        print(f"{title} {text}", flush=True)
+
+    with epochs(title, None) as report:
+        yield Progress(epoch=report, line=line)
 
 
 @contextmanager
@@ -24,11 +33,11 @@ def epochs(title: str, total: int | None) -> Iterator[Callable[[Epoch], None]]:
 
         yield line
         return
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(),
+    with rich.Progress(
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.TextColumn("{task.completed}/{task.total}"),
+        rich.TimeElapsedColumn(),
     ) as progress:
         bar = progress.add_task(title, total=total)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotseat_registry.verbs.command import DONE, Run, answering
-from hotseat_train.cli.task_arguments import add_question, question
+from hotseat_train.cli.task_arguments import add_task, task_of
 from hotseat_train.errors import TrainError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def search(parser: argparse.ArgumentParser) -> Run:
         "command goes on where it was; the test split is never looked at."
     )
     parser.epilog = "example: hotseat search player-churn --family trees --trials 40"
-    add_question(parser)
+    add_task(parser)
     parser.add_argument(
         "--trials", type=int, default=30, help="in all (default: %(default)s)"
     )
@@ -56,37 +56,34 @@ def search(parser: argparse.ArgumentParser) -> Run:
 def _search(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from hotseat_train import run, tasks
-    from hotseat_train.pipeline.hyperparameter_search import Question, Search
+    from hotseat_train import run
+    from hotseat_train.pipeline.hyperparameter_search import Objective, Search
 
-    if arguments.task in tasks.MADE:
-        raise TrainError(f"{arguments.task} learns by playing: there is no validation")
-    task = question(arguments)
+    task = task_of(arguments).with_rows("a search")
     plan = replace(task.plan(arguments.optimizer), seed=arguments.seed)
     if arguments.max_epochs:
         plan = replace(plan, max_epochs=arguments.max_epochs)
-    family = getattr(task, "family", None)
-    words = ["search", *([family] if family else []), arguments.optimizer]
+    words = ["search", *([task.family] if task.family else []), arguments.optimizer]
     folder = arguments.run or run.RUNS / task.name / "-".join(words)
-    made = Search(folder, arguments.seed, arguments.storage)
-    asked = Question(task, task.dataset(), plan, arguments.rows)
+    searched = Search(folder, arguments.seed, arguments.storage)
+    objective = Objective(task, task.dataset(), plan, arguments.rows)
 
     def report(trial: "FrozenTrial") -> None:
         loss = "" if trial.value is None else f", loss {trial.value:.4f}"
         state = trial.state.name.lower()
         print(f"{task.name} trial {trial.number + 1}: {state}{loss}", flush=True)
 
-    best = made.run(
-        asked, arguments.trials, timeout=arguments.timeout, ray=arguments.ray,
+    best = searched.run(
+        objective, arguments.trials, timeout=arguments.timeout, ray=arguments.ray,
         workers=arguments.workers, report=report,
     )  # fmt: skip
     print(f"trial {best.number + 1} is best: validation loss {best.value:.4f}")
     for name, value in best.params.items():
         print(f"  {name.replace('_', ' ')}: {value:.4g}")
-    print(f"  wrote {made.best}")
+    print(f"  wrote {searched.best}")
     what = arguments.task or (
         f"--data {arguments.data} --target {arguments.target}"
         f"{f' --id {arguments.id}' if arguments.id else ''}"
     )
-    print(f"  next: hotseat train {what} --plan {made.best}")
+    print(f"  next: hotseat train {what} --plan {searched.best}")
     return DONE

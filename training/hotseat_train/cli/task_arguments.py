@@ -1,25 +1,27 @@
-"""What is to be learned: a task by its name, or a table of one's own."""
+"""Arguments that name a task, or a table of one's own."""
 
 import argparse
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hotseat_registry.errors import RegistryError
 from hotseat_train.errors import TrainError
+from hotseat_train.tasks import names
+
+if TYPE_CHECKING:
+    from hotseat_train.tasks.task import Task
 
 # torch, onnx and matplotlib take seconds to import: only the verb that runs does so
 
 
-def add_question(parser: argparse.ArgumentParser) -> None:
+def add_task(parser: argparse.ArgumentParser) -> None:
     """Add the task, and the flags of a table of one's own."""
     parser.add_argument(
         "task",
         nargs="?",
-        help="sentiment, chat-moderation, player-churn, connect-four, sokoban-levels, "
-        "mario-levels",
+        help=", ".join(names()),
     )
     parser.add_argument(
         "--data",
@@ -49,13 +51,10 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def question(
+def task_of(
     arguments: argparse.Namespace, settings: Mapping[str, Any] | None = None
-) -> Any:
-    """Return the task that is meant; for games that are made, the maker.
-
-    Raises `TrainError` when it is not clear.
-    """
+) -> "Task":
+    """Return the task that the arguments name; raises `TrainError`."""
     from hotseat_train import tasks
 
     if arguments.target:
@@ -71,15 +70,10 @@ def question(
                 "which column is to be told: --target COLUMN"
             )
         os.environ["HOTSEAT_DATA"] = arguments.data
-    if arguments.task in tasks.MADE:
-        return tasks.maker(arguments.task)[0]
-    task = tasks.find(arguments.task, arguments.family)
-    if settings and hasattr(task, "settings"):
-        return replace(task, settings=settings)  # type: ignore[type-var]
-    return task
+    return tasks.find(arguments.task).choose(arguments.family, settings)
 
 
-def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> Any:
+def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
     import sys
 
     from hotseat_registry.names import check_name

@@ -1,18 +1,30 @@
-"""Learn: the verb train."""
+"""Train a task: the verb train."""
 
 import argparse
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotseat_registry.verbs.command import DONE, Run, answering, print_table
-from hotseat_train.cli.task_arguments import add_question, question
+from hotseat_train.cli.task_arguments import add_task, task_of
 from hotseat_train.errors import TrainError
 
 if TYPE_CHECKING:
-    from hotseat_train.optim.loop import Plan
+    from hotseat_train.run import Run as RunFolder
+    from hotseat_train.tasks.task import Task
+
+PLAN = {
+    "learning_rate": (float, "size of a step"),
+    "momentum": (float, "share of the last step that goes on"),
+    "batch_size": (int, "rows a step"),
+    "max_epochs": (int, "passes over the data, at most"),
+    "tolerance": (float, "stop when the loss changes by less"),
+    "patience": (int, "stop after so many epochs without improvement"),
+    "seed": (int, "of initialisation and order"),
+    "minutes": (float, "of training, for tasks that train themselves"),
+}
 
 # torch, onnx and matplotlib take seconds to import: only the verb that runs does so
 
@@ -28,7 +40,7 @@ def train(parser: argparse.ArgumentParser) -> Run:
         "example: hotseat train sentiment --optimizer sgd; "
         "hotseat train --data players.csv --target churned --cv 5"
     )
-    add_question(parser)
+    add_task(parser)
     parser.add_argument(
         "--cv",
         type=int,
@@ -44,25 +56,17 @@ def train(parser: argparse.ArgumentParser) -> Run:
         help="gd: the whole data a step; the others: a batch a step (default: sgd; "
         "for tables adam)",
     )
-    for name, kind, what in (
-        ("learning-rate", float, "size of a step"),
-        ("momentum", float, "share of the last step that goes on"),
-        ("batch-size", int, "rows a step"),
-        ("max-epochs", int, "passes over the data, at most"),
-        ("tolerance", float, "stop when the loss changes by less"),
-        ("patience", int, "stop after so many epochs without improvement"),
-        ("seed", int, "of initialisation and order"),
-    ):
+    for name, (kind, what) in PLAN.items():
         parser.add_argument(
-            f"--{name}", type=kind, help=f"{what} (default: the task's)"
+            f"--{name.replace('_', '-')}",
+            type=kind,
+            help=f"{what} (default: the task's)",
         )
     parser.add_argument(
-        "--minutes", type=float, help="of training, for the games and their levels"
-    )
-    parser.add_argument(
+        "--pretrained",
         "--trained",
         action="store_true",
-        help="take the graph that came along, as chat-moderation has one, too",
+        help="take the pretrained graph, which some tasks have, instead of training",
     )
     parser.add_argument("--rows", type=int, help="train on the first rows only")
     parser.add_argument("--run", type=Path, metavar="DIR", help="the run's folder")
@@ -71,44 +75,55 @@ def train(parser: argparse.ArgumentParser) -> Run:
 
 @answering(TrainError)
 def _train(arguments: argparse.Namespace) -> int:
-    from hotseat_train import run, tasks
-    from hotseat_train.cli.progress import epochs
+    from hotseat_train import run
+    from hotseat_train.cli.progress import watch
     from hotseat_train.pipeline.train import take
     from hotseat_train.pipeline.train import train as begin
 
     found = json.loads(arguments.plan.read_bytes()) if arguments.plan else {}
     if found.get("family") and not arguments.family:
         arguments.family = found["family"]
-    task = question(arguments, settings=found.get("settings"))
-    if arguments.task in tasks.MADE:
-        return _make(arguments)
-    usual = "adam" if hasattr(task, "family") else "sgd"
-    optimizer = arguments.optimizer or found.get("optimizer") or usual
-
-    def change(plan: "Plan") -> "Plan":
-        given = {name: getattr(arguments, name, None) for name in plan.__slots__}
-        given = {k: v for k, v in given.items() if v is not None and k != "optimizer"}
-        return replace(plan, **{**found.get("plan", {}), **given})
-
+    task = task_of(arguments, settings=found.get("settings"))
+    given = {
+        "optimizer": found.get("optimizer"),
+        **found.get("plan", {}),
+        **{
+            name: value
+            for name in (*PLAN, "optimizer")
+            if (value := getattr(arguments, name)) is not None
+        },
+    }
     more: dict[str, Any] = {}
     if arguments.cv:
-        task, more = _compared(task, arguments.cv, optimizer, change)
-    plan = change(task.plan(optimizer))
+        task, more = _compared(task, arguments.cv, given)
+    plan = task.plan_of(given)
+    folder = arguments.run or run.RUNS / task.name / _label(plan)
+    if arguments.pretrained:
+        result = take(task, folder)
+        print(f"  took the pretrained graph; next: hotseat evaluate {result.folder}")
+    else:
+        print(f"reading the data of {task.name} ...", flush=True)
+        with watch(task, plan) as progress:
+            result = begin(
+                task, plan, folder, rows=arguments.rows, more=more, progress=progress
+            )
+    if task.evaluated_at_once:
+        return _evaluated(result)
+    if not arguments.pretrained:
+        _fitted(result)
+    return DONE
+
+
+def _label(plan: Any) -> str:
+    """Return a folder's name for a run that begins now."""
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    folder = arguments.run or run.RUNS / task.name / f"{now}-{plan.optimizer}"
-    if arguments.trained:
-        taken = take(task, folder)
-        print(
-            f"  took the graph that came along; next: hotseat evaluate {taken.folder}"
-        )
-        return DONE
-    print(f"reading and encoding the data of {task.name} ...", flush=True)
-    title = f"{task.name}, {getattr(task, 'family', plan.optimizer)}"
-    with epochs(title, plan.max_epochs) as report:
-        made = begin(
-            task, plan, folder, rows=arguments.rows, more=more, report=report
-        )  # fmt: skip
-    record = made.read()
+    optimizer = getattr(plan, "optimizer", "")
+    return f"{now}-{optimizer}" if optimizer else now
+
+
+def _fitted(result: "RunFolder") -> None:
+    """Print how the training of a supervised task went."""
+    record = result.read()
     best = record["best"]
     how = (
         "fitted in one go"
@@ -120,53 +135,40 @@ def _train(arguments: argparse.Namespace) -> int:
         f"{how}: validation loss {best['validation_loss']:.4f}, "
         f"accuracy {best['validation_accuracy']:.3f}"
     )
-    for path in (made.record, made.model, made.curve):
+    for path in (result.record, result.model, result.curve):
         print(f"  wrote {path}")
-    print(f"  next: hotseat evaluate {folder}")
+    print(f"  next: hotseat evaluate {result.folder}")
+
+
+def _evaluated(result: "RunFolder") -> int:
+    """Evaluate a run and print what was measured."""
+    from hotseat_train.pipeline.evaluate import evaluate, write
+
+    print("measuring through the serving code ...", flush=True)
+    manifest = write(result, evaluate(result))
+    for name, value in manifest.variants[0].metrics.items():
+        print(f"  {name.replace('_', ' ')}: {value}")
+    for path in (result.model, result.golden, result.manifest):
+        print(f"  wrote {path}")
+    folder = result.folder
+    print(f"  next: hotseat quantize {folder}, or hotseat publish {folder}")
     return DONE
 
 
 def _compared(
-    task: Any, folds: int, optimizer: str, change: Any
+    task: "Task", folds: int, given: dict[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
-    """Compare the families; return the task with the best, and how all stand."""
+    """Compare the families; return the task with the best, and the scores of all."""
     from hotseat_train.evaluation import family_scores
     from hotseat_train.pipeline import cross_validation
 
-    if not hasattr(task, "family"):
-        raise TrainError(f"{task.name} has one family of models: leave --cv out")
-    seed = change(task.plan(optimizer)).seed
     found = cross_validation.compare(
-        task, folds, seed, optimizer=optimizer, change=change,
+        task.with_rows("cross-validation"), folds, given,
         report=lambda line: print(f"{task.name} {line}", flush=True),
     )  # fmt: skip
     print_table(family_scores.COLUMNS, map(family_scores.cells, found))
     print(f"the lowest loss has {found[0].family}")
     return (
-        replace(task, family=found[0].family),
+        task.choose(found[0].family),
         {"families": [asdict(item) for item in found]},
     )
-
-
-def _make(arguments: argparse.Namespace) -> int:
-    """Train what is learned by playing or from whole items."""
-    from hotseat_train import run, tasks
-    from hotseat_train.pipeline.self_training import make
-
-    task, usual = tasks.maker(arguments.task)
-    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    folder = arguments.run or run.RUNS / task.name / now
-    made = run.Run(folder)
-    manifest = make(
-        task,
-        made,
-        minutes=arguments.minutes or usual,
-        trained=arguments.trained,
-        report=lambda line: print(f"{task.name} {line}", flush=True),
-    )
-    for name, value in manifest.variants[0].metrics.items():
-        print(f"  {name.replace('_', ' ')}: {value}")
-    for path in (made.model, made.golden, made.manifest):
-        print(f"  wrote {path}")
-    print(f"  next: hotseat quantize {folder}, or hotseat publish {folder}")
-    return DONE

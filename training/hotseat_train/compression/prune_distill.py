@@ -90,7 +90,7 @@ def restored(source: Run) -> tuple[Any, Split, Split, Plan]:
         )
     path = source.needs(source.checkpoint, f"train {record['task']} --run")
     # a task with one family of models takes none by name
-    task = tasks.of(record)
+    task = tasks.of(record).with_rows("pruning or distilling")
     dataset = task.dataset()
     rows = record["data"]["rows"]["train"]
     train = Split(dataset.train.inputs[:rows], dataset.train.targets[:rows])

@@ -5,21 +5,15 @@ from pathlib import Path
 
 import onnx
 
-from hotseat_serve import codec
 from hotseat_train import tasks
 from hotseat_train.compression import prune_distill, tree_pruning
-from hotseat_train.compression.quantize import Tensors, dynamic, static
+from hotseat_train.compression.quantize import dynamic, static
 from hotseat_train.errors import RunError
-from hotseat_train.evaluation import unlabelled
 from hotseat_train.optim.loop import Epoch
 from hotseat_train.run import Run
 
 INT8 = ("dynamic", "static")
 METHODS = (*INT8, "prune", "distill")
-_SEEN = 96
-"""Training rows that a static variant's ranges are taken from."""
-_LONGEST = 400
-"""Characters of such a row: among longer ones most would see padding only."""
 
 
 def make(
@@ -37,11 +31,11 @@ def make(
     does not suit the run's model.
     """
     model = source.needs(source.model, "train")
-    name = source.read()["task"]
-    if name in tasks.MADE and (unfit := set(methods) - set(INT8)):
+    task = tasks.of(source.read())
+    if unfit := set(methods) - set(task.compressions):
         raise RunError(
-            f"{name} learns by playing or from whole items, and {min(unfit)} is for "
-            f"networks that are fitted to rows: --method {' or '.join(INT8)}"
+            f"{min(unfit)} is for networks that are fitted to rows, and {task.name} is "
+            f"not: --method {' or '.join(task.compressions)}"
         )
     if tree_pruning.has_trees(onnx.load(model)):
         return tree_pruning.shrink(source)
@@ -58,7 +52,7 @@ def make(
             bases[f"{small}-int8"] = path
     # a pruned graph alone is asked for: int8 of it is what it is good for
     dynamically = "dynamic" in methods or len(bases) > 1
-    seen = calibration(source) if "static" in methods else []
+    seen = task.calibration(source) if "static" in methods else []
     for name, graph in bases.items():
         if dynamically and (name != "int8" or "dynamic" in methods):
             found[f"{name}-dynamic"] = dynamic(graph, source.graph(f"{name}-dynamic"))
@@ -69,20 +63,5 @@ def make(
 
 
 def suitable(source: Run) -> tuple[str, ...]:
-    """Return the methods that suit the run's task; raises `RunError`."""
-    return INT8 if source.read()["task"] in tasks.MADE else METHODS
-
-
-def calibration(source: Run) -> list[Tensors]:
-    """Return training rows, or what a game asks, as the graph eats them.
-
-    Raises `RunError`.
-    """
-    record = source.read()
-    if record["task"] in tasks.MADE:
-        return unlabelled.calibration(source)
-    task = tasks.of(record)
-    dataset = task.dataset()
-    rows = [row for row in dataset.train.inputs if len(str(row)) <= _LONGEST][:_SEEN]
-    pointers = [f"/{number}" for number in range(len(rows))]
-    return [codec.encode(task.signature(dataset), rows, pointers)]
+    """Return the methods that suit the run's task; raises `TrainError`."""
+    return tuple(tasks.of(source.read()).compressions)

@@ -10,7 +10,7 @@ from hotseat_serve.load import Loaded
 from hotseat_serve.options import Options
 from hotseat_serve.tensors import datatype_of
 from hotseat_train.data.dataset import Asked
-from hotseat_train.evaluation.graph_calls import heard
+from hotseat_train.evaluation.graph_calls import record_calls
 
 _ROUNDING = 1e-3
 """More than another CPU's rounding of floats."""
@@ -22,8 +22,13 @@ _CALLS, _ROWS = 4, 2
 """Of a generator's graph, that variants with other items are held to."""
 
 
-def write(path: Path, asked: Asked, models: Mapping[str, Loaded]) -> None:
-    """Write what is asked, with the answers that every variant must give.
+def write(path: Path, document: Mapping[str, Any]) -> None:
+    """Write golden rows as a version carries them."""
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def of(asked: Asked, models: Mapping[str, Loaded]) -> dict[str, Any]:
+    """Return inputs with the answers that every variant must give.
 
     A variant's tolerance is twice the most that it differs here from what the first
     answers to all rows at once, asked so or one by one: where activations are quantized
@@ -44,14 +49,13 @@ def write(path: Path, asked: Asked, models: Mapping[str, Loaded]) -> None:
             row["variants"] = [name]
     calls = _calls(first, asked)
     common = [row for row in rows if "variants" not in row]
-    document = {
+    return {
         "rows": rows,
         **({"graph": calls} if calls else {}),
         "tolerance": {
             name: _off(model, common, calls) for name, model in models.items()
         },
     }
-    path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
 def _answers(
@@ -79,7 +83,7 @@ def _calls(first: Loaded, asked: Asked) -> list[dict[str, Any]]:
                 for name, array in first.session.run(tensors).items()
             },
         }
-        for tensors in heard(first, asked, _CALLS, _ROWS)
+        for tensors in record_calls(first, asked, _CALLS, _ROWS)
     ]  # fmt: skip
 
 

@@ -1,27 +1,20 @@
-"""What a graph is asked while it serves: for ranges of int8, and for golden rows."""
+"""Records a graph's inputs while it serves, for int8 ranges and golden rows."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
 
 from hotseat_serve import kinds
 from hotseat_serve.ask import Ask
 from hotseat_serve.load import Loaded
 from hotseat_serve.options import Options
 from hotseat_train.data.dataset import Asked
+from hotseat_train.evaluation.evaluator import Tensors
 
-Tensors = Mapping[str, np.ndarray[Any, Any]]
 
+def record_calls(loaded: Loaded, asked: Asked, calls: int, rows: int) -> list[Tensors]:
+    """Return at most `calls` calls of the graph, spread over the inputs.
 
-def heard(loaded: Loaded, asked: Asked, calls: int, rows: int) -> list[Tensors]:
-    """Return at most so many calls of the graph, from all over what was asked.
-
-    Of each call that is for more, the first `rows` are kept.
-
-    What a generator makes is not checked, so that each wish is one batch of candidates,
-    whether any of them passes or not.
+    Of each call the first `rows` rows are kept. A generator's items are not checked,
+    so that each input is one batch of candidates, whether any of them passes or not.
     """
     found: list[Tensors] = []
 

@@ -1,27 +1,24 @@
-"""A run that was fitted to rows: its answers held against the test split's labels.
+"""Evaluation with labels: the answers of variants against the test split's labels.
 
 Quality is on the test split alone, with a 95 % Wilson interval (Wilson 1927).
 """
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from hotseat_registry import Manifest
+from hotseat_registry import Signature
 from hotseat_serve.load import Loaded
-from hotseat_train import tasks
 from hotseat_train.data.dataset import Asked, Dataset, Split
 from hotseat_train.errors import ParityError
 from hotseat_train.evaluation import calibration_error, robustness
 from hotseat_train.evaluation.paired_bootstrap import Z, losses, wilson
-from hotseat_train.reports import model_card
 from hotseat_train.run import FP32
-from hotseat_train.tasks.supervised import Task
 
 Array = np.ndarray[Any, Any]
 
@@ -30,15 +27,27 @@ _GOLDEN_ROWS = 16
 _BATCH = 256
 
 
-class Fitted:
-    """What knows a fitted run; see `evaluate.Judge`."""
+class SupervisedEvaluator:
+    """Measures variants on the labelled rows of the test split; see `Evaluator`.
 
-    def __init__(self, record: Mapping[str, Any]) -> None:
-        self._best = record["best"]
-        self.task = tasks.of(record)
-        self._dataset = self.task.dataset()
-        self.signature = self.task.signature(self._dataset)
-        inputs = self._dataset.test.inputs
+    `best` is what the training measured of the kept model on the validation rows,
+    `group` names the group of a row whose quality is reported on its own, and
+    `obfuscated` spells texts as players do around a filter.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        signature: Signature,
+        best: Mapping[str, Any],
+        *,
+        group: Callable[[Any], str] | None = None,
+        obfuscated: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None,
+    ) -> None:
+        self.signature = signature
+        self._dataset, self._best = dataset, best
+        self._group, self._obfuscated = group, obfuscated
+        inputs = dataset.test.inputs
         self.timed: Asked = [(given, {}) for given in inputs[:_TIMED_ROWS]]
         rows = sorted(inputs, key=lambda given: len(str(given)))
         spread = rows[:: max(1, len(rows) // _GOLDEN_ROWS)][:_GOLDEN_ROWS]
@@ -51,7 +60,7 @@ class Fitted:
 
         Raises `ParityError`.
         """
-        task, dataset, test = self.task, self._dataset, self._dataset.test
+        dataset, test = self._dataset, self._dataset.test
         if FP32 in models:
             _check_parity(models[FP32], dataset.validation, self._best)
         answers = {name: predict(model, test.inputs) for name, model in models.items()}
@@ -59,8 +68,8 @@ class Fitted:
         metrics = {
             name: {
                 **quality(given, test, dataset.labels),
-                **_by_group(task, given, dataset),
-                **_disguised(task, models[name], dataset),
+                **self._by_group(given),
+                **self._on_obfuscated(models[name]),
                 **_spoiled(models[name], dataset),
                 **_lost(answers, name, dataset),
             }
@@ -71,9 +80,42 @@ class Fitted:
             for name, given in answers.items()
         }
 
-    def card(self, manifest: Manifest) -> str:
-        """Return the run's card."""
-        return model_card.write(manifest, self.task)
+    def _by_group(self, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the quality of each group of rows, where the task has groups."""
+        if self._group is None:
+            return {}
+        dataset, test = self._dataset, self._dataset.test
+        rows: dict[str, list[int]] = {}
+        for at, value in enumerate(test.inputs):
+            rows.setdefault(self._group(value), []).append(at)
+        return {
+            "by": {
+                name: quality(
+                    [answers[i] for i in part], test.pick(part), dataset.labels
+                )
+                for name, part in sorted(rows.items())
+            }
+        }
+
+    def _on_obfuscated(self, model: Loaded) -> dict[str, Any]:
+        """Return accuracy and macro F1 where words are obfuscated on purpose."""
+        if self._obfuscated is None:
+            return {}
+        # groups are those of the rows as they were: obfuscation may hide them
+        dataset = self._dataset
+        test = replace(dataset.test, inputs=self._obfuscated(dataset.test.inputs))
+        answers = predict(model, test.inputs)
+        found = quality(answers, test, dataset.labels)
+        by = self._by_group(answers).get("by", {})
+        kept = ("accuracy", "macro_f1")
+        return {
+            "disguised": {
+                **{name: found[name] for name in kept},
+                "by": {
+                    key: {name: part[name] for name in kept} for key, part in by.items()
+                },
+            }
+        }
 
 
 def predict(model: Loaded, inputs: Sequence[Any]) -> list[dict[str, Any]]:
@@ -121,52 +163,6 @@ def quality(
         **(_ranking(answers, [t == last for t in true], last) if ranked else {}),
         **calibration_error.measure(answers, true, labels),
         "rows": len(true),
-    }
-
-
-def _by_group(
-    task: Task, answers: Sequence[Mapping[str, Any]], dataset: Dataset
-) -> dict[str, Any]:
-    """Return the quality of each group of rows, where the task tells groups apart."""
-    if task.group is None:
-        return {}
-    rows: dict[str, list[int]] = {}
-    for at, value in enumerate(dataset.test.inputs):
-        rows.setdefault(task.group(value), []).append(at)
-    test = dataset.test
-    return {
-        "by": {
-            name: quality(
-                [answers[i] for i in part],
-                Split(
-                    tuple(test.inputs[i] for i in part),
-                    tuple(test.targets[i] for i in part),
-                ),
-                dataset.labels,
-            )
-            for name, part in sorted(rows.items())
-        }
-    }
-
-
-def _disguised(task: Task, model: Loaded, dataset: Dataset) -> dict[str, Any]:
-    """Return accuracy and macro F1 where words are spelled otherwise on purpose."""
-    disguise = getattr(task, "disguised", None)
-    if disguise is None:
-        return {}
-    # the groups are told by what the rows were: a disguise may hide it
-    test = replace(dataset.test, inputs=disguise(dataset.test.inputs))
-    answers = predict(model, test.inputs)
-    found = quality(answers, test, dataset.labels)
-    by = _by_group(task, answers, dataset).get("by", {})
-    kept = ("accuracy", "macro_f1")
-    return {
-        "disguised": {
-            **{name: found[name] for name in kept},
-            "by": {
-                key: {name: part[name] for name in kept} for key, part in by.items()
-            },
-        }
     }
 
 

@@ -1,45 +1,46 @@
-"""A run of a maker: what is asked of its variants, and how good they are."""
+"""Evaluation without labels: moves are scored by search, levels by their rules."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hotseat_registry import Manifest, Variant
+from hotseat_registry import Manifest, Signature, Variant
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
-from hotseat_train import tasks
 from hotseat_train.data.dataset import Asked
 from hotseat_train.evaluation import policy_generator_quality
-from hotseat_train.evaluation.graph_calls import Tensors, heard
 from hotseat_train.evaluation.paired_bootstrap import paired, wilson
-from hotseat_train.reports import model_card
-from hotseat_train.run import FP32, Run
-from hotseat_train.tasks.self_trained import Maker
+from hotseat_train.run import FP32
 
 _TIMED = {"policy": 200, "generation": 24}
 _GOLDEN = {"policy": 12, "generation": 2}
-"""Rows; a generator's take as long as an item at each start."""
-_SEEN = {"policy": 96, "generation": 8}
-"""Of what is asked, for a static variant's ranges."""
-_CALLS, _ROWS = 96, 8
-"""Of the graph, that they are taken from, and rows of each."""
+"""Rows; a generator takes as long as an item for each of them at every start."""
 
 
-class Made:
-    """What knows a maker's run; see `evaluate.Judge`."""
+class UnlabelledEvaluator:
+    """Scores what variants answer to the same inputs; see `Evaluator`.
 
-    def __init__(self, record: Mapping[str, Any]) -> None:
-        self.task: Maker = tasks.maker(record["task"])[0]
-        self.signature = self.task.signature()
-        self._asked = asked(self.task)
-        self.timed: Asked = self._asked[: _TIMED[self.task.kind]]
-        self.golden: Asked = self._asked[: _GOLDEN[self.task.kind]]
+    `inputs` are those a game sends, with their options; `measure_more` returns what
+    else the card shows of a variant.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        signature: Signature,
+        inputs: Asked,
+        measure_more: Callable[[Loaded], Mapping[str, Any]],
+    ) -> None:
+        self.signature = signature
+        self._inputs, self._measure_more = inputs, measure_more
+        self.timed: Asked = inputs[: _TIMED[kind]]
+        self.golden: Asked = inputs[: _GOLDEN[kind]]
 
     def measure(
         self, models: Mapping[str, Loaded]
     ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-        """Return each variant's metrics; curves there are none."""
-        worths = policy_generator_quality.of(models, self._asked)
+        """Return each variant's metrics; there are no curves."""
+        scores = policy_generator_quality.of(models, self._inputs)
         first = next(iter(models))
         return {
             name: {
@@ -47,41 +48,20 @@ class Made:
                 "interval": [
                     round(x, 4) for x in wilson(float(items.sum()), len(items))
                 ],
-                **(paired(worths[first], items) if name != first else {}),
+                **(paired(scores[first], items) if name != first else {}),
                 "rows": len(items),
-                **self.task.measure(models[name]),
+                **self._measure_more(models[name]),
             }
-            for name, items in worths.items()
+            for name, items in scores.items()
         }, {}
 
-    def card(self, manifest: Manifest) -> str:
-        """Return the run's card."""
-        return model_card.of_maker(
-            manifest, self.task, policy_generator_quality.SAYS[self.task.kind]
-        )
 
-
-def asked(task: Maker) -> Asked:
-    """Return what a game asks; wishes have their place as their seed."""
-    seeded = task.kind == "generation"
-    return [
-        (given, {"seed": at} if seeded else {}) for at, given in enumerate(task.asked())
-    ]
-
-
-def calibration(source: Run) -> list[Tensors]:
-    """Return what the run's graph is asked while it serves; raises `RunError`."""
-    task, _ = tasks.maker(source.read()["task"])
-    loaded = served(task, source.needs(source.model, "train"))
-    return heard(loaded, asked(task)[: _SEEN[task.kind]], _CALLS, _ROWS)
-
-
-def served(task: Maker, graph: Path) -> Loaded:
-    """Return a graph of a task as the service has it, unmeasured."""
+def loaded(name: str, kind: str, signature: Signature, graph: Path) -> Loaded:
+    """Return a graph as the service has it, unmeasured."""
     manifest = Manifest(
-        model=task.name,
-        kind=task.kind,
-        signature=task.signature(),
+        model=name,
+        kind=kind,
+        signature=signature,
         variants=(Variant(FP32, graph.name),),
         default_variant=FP32,
     )

@@ -8,9 +8,10 @@ it in time, and is asked on the fold that is left through the code that serves i
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
@@ -20,13 +21,12 @@ from hotseat_registry import Manifest, Variant
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
 from hotseat_train.data.dataset import Dataset, Split
-from hotseat_train.errors import DatasetError
+from hotseat_train.errors import DatasetError, TrainError
 from hotseat_train.evaluation import latency_memory
 from hotseat_train.evaluation.family_scores import Standing
 from hotseat_train.evaluation.labelled import predict
-from hotseat_train.models.tables.families import FAMILIES
 from hotseat_train.optim.loop import Plan
-from hotseat_train.tasks.supervised import Task
+from hotseat_train.tasks.supervised import SupervisedTask
 
 _STOPPING = 8
 """One in so many parts of the training rows says when to stop."""
@@ -47,26 +47,29 @@ class Fold:
 
 
 def compare(
-    task: Task,
+    task: SupervisedTask,
     folds: int,
-    seed: int,
+    given: Mapping[str, Any],
     *,
-    families: Sequence[str] = FAMILIES,
-    optimizer: str = "adam",
-    change: Callable[[Plan], Plan] = lambda plan: plan,
+    families: Sequence[str] = (),
     report: Callable[[str], None] = lambda _line: None,
 ) -> list[Standing]:
-    """Return how the families stand, the lowest loss first.
+    """Return the scores of the families (all, unless some are named), the best first.
 
-    Raises `DatasetError` where a fold would lack a label.
+    `given` are the settings of each training, as `Task.plan_of` takes them. Raises
+    `TrainError` for a task with one family, and `DatasetError` where a fold would lack
+    a label.
     """
+    if not task.families:
+        raise TrainError(f"{task.name} has one family of models: leave --cv out")
+    seed = task.plan_of(given).seed
     dataset = task.dataset()
     rows = dataset.train + dataset.validation
     parts = list(cut(rows, folds, seed))
     found = []
-    for family in families:
-        mine = replace(task, family=family)  # type: ignore[type-var]
-        plan = replace(change(task.plan(optimizer)), seed=seed)
+    for family in families or task.families:
+        mine = task.choose(family)
+        plan = task.plan_of(given)
         results = []
         for learned, asked in parts:
             results.append(_fold(mine, dataset, learned, asked, plan))
@@ -90,7 +93,9 @@ def cut(rows: Split, folds: int, seed: int) -> Iterator[tuple[Split, Split]]:
         yield rows.pick(learned.tolist()), rows.pick(asked.tolist())
 
 
-def _fold(task: Task, dataset: Dataset, rows: Split, asked: Split, plan: Plan) -> Fold:
+def _fold(
+    task: SupervisedTask, dataset: Dataset, rows: Split, asked: Split, plan: Plan
+) -> Fold:
     train, stopping = next(cut(rows, _STOPPING, plan.seed))[0:2]
     began = time.perf_counter()
     learner = task.learner(train, plan.seed)

@@ -1,69 +1,55 @@
 """Measure every variant of a run through the code that serves it.
 
-How good it is tells a judge: `fitted` by the labels of rows, `made` by what is played
-or built. What a variant loses against the first has an interval of its own (`loss`).
-How long an answer takes, and how much memory, is for `footprint`.
+How good a variant is says the task's evaluator: by the labels of rows, or by scores of
+what is played or built. Its quality drop against the first variant has an interval of
+its own (`paired_bootstrap`). Latency and memory are for `latency_memory`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
-from hotseat_registry import Manifest, Signature, Variant
+from hotseat_registry import Manifest, Variant
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
 from hotseat_train import run, tasks
 from hotseat_train.compression import graph_optimization
-from hotseat_train.data.dataset import Asked
 from hotseat_train.evaluation import golden_rows, latency_memory
-from hotseat_train.evaluation.labelled import Fitted
-from hotseat_train.evaluation.unlabelled import Made
 from hotseat_train.machine import cpu, features
-from hotseat_train.reports import variant_chart
+from hotseat_train.reports import model_card, variant_chart
 from hotseat_train.run import Run
+from hotseat_train.tasks.task import Task
 
 
-class Judge(Protocol):
-    """What knows a run's question: what is asked, and how good the answers are."""
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured of a run; `write` leaves it in the run's folder."""
 
-    task: Any
-    signature: Signature
-    timed: Asked
-    """What an answer's time and memory are taken from."""
-    golden: Asked
-    """What the version is asked at every start."""
-
-    def measure(
-        self, models: Mapping[str, Loaded]
-    ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-        """Return the metrics of every variant, and curves by variant, if any.
-
-        What the others lost is lost against the first.
-        """
-
-    def card(self, manifest: Manifest) -> str:
-        """Return the card, in Markdown."""
+    task: Task
+    manifest: Manifest
+    """What can be published, without its card."""
+    curves: Mapping[str, Any]
+    """By variant, where there are labels: confusion, calibration, ROC."""
+    golden: Mapping[str, Any]
+    """The golden rows; see `golden_rows.of`."""
+    learning_curve: Sequence[Any]
 
 
-def judge(record: Mapping[str, Any]) -> Judge:
-    """Return who judges the run of that record; raises `TrainError`."""
-    return Made(record) if record["task"] in tasks.MADE else Fitted(record)
-
-
-def evaluate(source: Run) -> Manifest:
-    """Measure a run's variants; write and return the manifest to publish.
+def evaluate(source: Run) -> Evaluation:
+    """Measure a run's variants; nothing is written.
 
     Raises `RunError`, and `ParityError` when the graph in fp32 does not answer as
     the model did when it was trained.
     """
     record = source.read()
-    who = judge(record)
+    task = tasks.of(record)
+    evaluator = task.evaluator(record)
     files = source.graphs()
     first = next(iter(files))
     manifest = Manifest(
-        model=who.task.name,
-        kind=who.task.kind,
-        signature=who.signature,
+        model=task.name,
+        kind=task.kind,
+        signature=evaluator.signature,
         variants=tuple(
             graph_optimization.variant(source, *item) for item in files.items()
         ),
@@ -83,8 +69,8 @@ def evaluate(source: Run) -> Manifest:
         )
         for item in manifest.variants
     }
-    found, curves = who.measure(loaded)
-    times = latency_memory.latency(loaded, who.timed)
+    found, curves = evaluator.measure(loaded)
+    times = latency_memory.latency(loaded, evaluator.timed)
     measured = tuple(
         replace(
             variant,
@@ -96,7 +82,7 @@ def evaluate(source: Run) -> Manifest:
                 "milliseconds": round(times[variant.name], 4),
                 "speed": round(times[first] / times[variant.name], 2),
                 **latency_memory.memory(
-                    manifest, variant.name, source.folder, who.timed
+                    manifest, variant.name, source.folder, evaluator.timed
                 ),
                 "cpu": cpu(),
                 "cpu_features": features(),
@@ -104,18 +90,30 @@ def evaluate(source: Run) -> Manifest:
         )
         for variant in manifest.variants
     )
-    manifest = replace(manifest, variants=measured)
+    return Evaluation(
+        task=task,
+        manifest=replace(manifest, variants=measured),
+        curves=curves,
+        golden=golden_rows.of(evaluator.golden, loaded),
+        learning_curve=record.get("curve", ()),
+    )
+
+
+def write(source: Run, found: Evaluation) -> Manifest:
+    """Write card, golden rows, curves and chart; return the manifest to publish."""
+    measured = found.manifest.variants
     if len(measured) > 1:
-        variant_chart.draw(measured, f"{who.task.name}: variants", source.variants)
-    manifest = replace(manifest, card=who.card(manifest))
-    golden_rows.write(source.golden, who.golden, loaded)
-    run.write(source.report, {"curve": record.get("curve", ()), "variants": curves})
+        variant_chart.draw(measured, f"{found.task.name}: variants", source.variants)
+    card = model_card.write(found.manifest, found.task)
+    manifest = replace(found.manifest, card=card)
+    golden_rows.write(source.golden, found.golden)
+    run.write(source.report, {"curve": found.learning_curve, "variants": found.curves})
     run.write(source.manifest, manifest.to_json())
     return manifest
 
 
 def refuse(source: Run, manifest: Manifest, refused: Sequence[Variant]) -> Manifest:
-    """Remove measured variants from a run; what was measured of them stays told.
+    """Remove measured variants from a run; the card keeps what was measured of them.
 
     Writes and returns the manifest of those that are left.
     """
@@ -128,7 +126,8 @@ def refuse(source: Run, manifest: Manifest, refused: Sequence[Variant]) -> Manif
         variants=tuple(v for v in manifest.variants if v.name not in names),
         lineage={**manifest.lineage, "refused": source.gone()},
     )
-    manifest = replace(manifest, card=judge(source.read()).card(manifest))
+    card = model_card.write(manifest, tasks.of(source.read()))
+    manifest = replace(manifest, card=card)
     run.write(source.manifest, manifest.to_json())
     return manifest
 

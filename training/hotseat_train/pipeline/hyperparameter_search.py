@@ -26,7 +26,7 @@ from hotseat_train import run
 from hotseat_train.data.dataset import Dataset
 from hotseat_train.errors import TrainError
 from hotseat_train.optim.loop import Epoch, Plan
-from hotseat_train.tasks.supervised import Task
+from hotseat_train.tasks.supervised import SupervisedTask
 
 _UNPRUNED = 5
 """Trials before any is ended early."""
@@ -35,10 +35,10 @@ _STORE = 100 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Objective:
     """What every trial is about; it goes to other machines whole."""
 
-    task: Task
+    task: SupervisedTask
     dataset: Dataset
     plan: Plan
     rows: int | None = None
@@ -61,9 +61,11 @@ class Question:
         return state.best_epoch.validation_loss
 
 
-def chosen(trial: Trial, task: Task, plan: Plan) -> tuple[Task, Plan]:
+def chosen(
+    trial: Trial, task: SupervisedTask, plan: Plan
+) -> tuple[SupervisedTask, Plan]:
     """Return task and plan with what the trial suggests for the task's family."""
-    family = getattr(task, "family", None)
+    family = task.family
     if family == "trees":
         settings: dict[str, Any] = {
             "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.1, log=True),
@@ -73,18 +75,18 @@ def chosen(trial: Trial, task: Task, plan: Plan) -> tuple[Task, Plan]:
             "colsample_bytree": trial.suggest_float("colsample_bytree", 0.2, 1.0),
             "reg_lambda": trial.suggest_float("reg_lambda", 0.1, 50, log=True),
         }
-        return replace(task, settings=settings), plan  # type: ignore[type-var]
+        return task.choose(family, settings), plan
     if family in {"svm", "svm-linear"}:
         settings = {"C": trial.suggest_float("C", 1e-3, 30, log=True)}
         if family == "svm":
             settings["gamma"] = trial.suggest_float("gamma", 1e-4, 0.3, log=True)
-        return replace(task, settings=settings), plan  # type: ignore[type-var]
+        return task.choose(family, settings), plan
     if family == "mlp":
         settings = {
             "hidden": trial.suggest_int("hidden", 8, 128, log=True),
             "dropout": trial.suggest_float("dropout", 0.0, 0.5),
         }
-        task = replace(task, settings=settings)  # type: ignore[type-var]
+        task = task.choose(family, settings)
     rate = trial.suggest_float(
         "learning_rate", plan.learning_rate / 10, plan.learning_rate * 10, log=True
     )
@@ -99,7 +101,7 @@ def chosen(trial: Trial, task: Task, plan: Plan) -> tuple[Task, Plan]:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Where the trials of one question lie, and how more are made."""
+    """Where the trials of one objective lie, and how more are made."""
 
     folder: Path
     seed: int = 0
@@ -123,7 +125,7 @@ class Search:
 
     def run(
         self,
-        question: Question,
+        objective: Objective,
         trials: int,
         *,
         timeout: float | None = None,
@@ -136,7 +138,7 @@ class Search:
         `ray` is an address, or ``local`` to start one here with `workers`. Raises
         `TrainError` for a blend, and where no trial came to an end.
         """
-        if getattr(question.task, "family", None) == "blend":
+        if objective.task.family == "blend":
             raise TrainError(
                 "blend has no settings to search: search those of one of its members"
             )
@@ -145,19 +147,19 @@ class Search:
         left = trials - len(_ended(study))
         if left > 0 and ray is None:
             study.optimize(
-                question.loss, n_trials=left, timeout=timeout,
+                objective.loss, n_trials=left, timeout=timeout,
                 callbacks=[lambda _study, trial: report(trial)],
             )  # fmt: skip
         elif left > 0:
-            self._on_ray(question, left, timeout, str(ray), workers, report)
+            self._on_ray(objective, left, timeout, str(ray), workers, report)
         study = self.study()
         if not any(t.state == TrialState.COMPLETE for t in study.trials):
             raise TrainError("no trial came to an end: give it more time")
-        task, plan = chosen_again(study.best_trial, question)
+        task, plan = chosen_again(study.best_trial, objective)
         changed = {
             name: value
             for name, value in asdict(plan).items()
-            if value != getattr(question.plan, name)
+            if value != getattr(objective.plan, name)
         }
         found = {
             "optimizer": plan.optimizer,
@@ -165,15 +167,14 @@ class Search:
             "loss": study.best_value,
             "trials": len(_ended(study)),
         }
-        if getattr(task, "family", None):
-            own: Any = task
-            found |= {"family": own.family, "settings": dict(own.settings)}
+        if task.family:
+            found |= {"family": task.family, "settings": task.record()["settings"]}
         run.write(self.best, found)
         return study.best_trial
 
     def _on_ray(
         self,
-        question: Question,
+        objective: Objective,
         trials: int,
         timeout: float | None,
         address: str,
@@ -196,7 +197,7 @@ class Search:
             warnings.simplefilter("ignore")
             ray.init(None if here else address, **(local if here else {}))
         try:
-            given = ray.put(question)
+            given = ray.put(objective)
             one = ray.remote(max_retries=2)(_trial)
             where = replace(self, folder=self.folder.resolve())
             begun = range(trials)
@@ -216,21 +217,25 @@ class Search:
             ray.shutdown()
 
 
-def _trial(where: Search, question: Question, number: int) -> FrozenTrial:
+def _trial(where: Search, objective: Objective, number: int) -> FrozenTrial:
     """Make one trial, wherever this runs."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = where.study(worker=1000 * (number + 1))
     found: list[FrozenTrial] = []
     study.optimize(
-        question.loss, n_trials=1, callbacks=[lambda _study, trial: found.append(trial)]
+        objective.loss,
+        n_trials=1,
+        callbacks=[lambda _study, trial: found.append(trial)],
     )
     return found[0]
 
 
-def chosen_again(trial: FrozenTrial, question: Question) -> tuple[Task, Plan]:
+def chosen_again(
+    trial: FrozenTrial, objective: Objective
+) -> tuple[SupervisedTask, Plan]:
     """Return task and plan of a trial that was made before."""
     fixed: Any = optuna.trial.FixedTrial(trial.params)
-    return chosen(fixed, question.task, question.plan)
+    return chosen(fixed, objective.task, objective.plan)
 
 
 def _ended(study: optuna.Study) -> list[FrozenTrial]:

@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 from hotseat_train.optim.loop import OPTIMIZERS, Epoch
 from hotseat_train.pipeline.train import train
 from hotseat_train.run import Run
-from hotseat_train.tasks.supervised import Task
+from hotseat_train.tasks.supervised import SupervisedTask
+from hotseat_train.tasks.task import Progress
 
 
 def compare(
-    task: Task,
+    task: SupervisedTask,
     folder: Path,
     *,
     max_epochs: int,
@@ -36,7 +37,7 @@ def compare(
             def told(epoch: Epoch, name: str = name) -> None:
                 report(name, epoch)
 
-            train(task, plan, folder / name, rows=rows, report=told)
+            train(task, plan, folder / name, rows=rows, progress=Progress(told))
     records = {name: run.read() for name, run in runs.items()}
     _draw(records, f"{task.name}: one loop, {len(runs)} optimizers", picture(folder))
     return runs

@@ -5,8 +5,7 @@ from typing import Any
 
 from hotseat_registry import Manifest
 from hotseat_train.evaluation import family_scores, paired_bootstrap
-from hotseat_train.tasks.self_trained import Maker
-from hotseat_train.tasks.supervised import Task
+from hotseat_train.tasks.task import Task
 
 _COMMON = {
     "quality", "interval", "loss", "loss_interval", "rows", "bytes", "milliseconds",
@@ -22,6 +21,12 @@ _WAYS = {
 
 def write(manifest: Manifest, task: Task) -> str:
     """Return the card of a task's model as Markdown."""
+    score = task.says()
+    return _scored(manifest, task, score) if score else _labelled(manifest, task)
+
+
+def _labelled(manifest: Manifest, task: Task) -> str:
+    """Return the card of a model that was fitted to rows with labels."""
     lineage = manifest.lineage
     data = lineage["data"]
     rows = data["rows"]
@@ -56,11 +61,12 @@ def write(manifest: Manifest, task: Task) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def of_maker(manifest: Manifest, task: Maker, quality: str) -> str:
-    """Return the card of what was learned by playing or from whole items.
+def _scored(manifest: Manifest, task: Task, quality: str) -> str:
+    """Return the card of a self-trained model.
 
     `quality` says in words what is measured of all variants alike.
     """
+    data = manifest.lineage["data"]
     items = manifest.variants[0].metrics["rows"]
     more = {
         name: None
@@ -73,7 +79,7 @@ def of_maker(manifest: Manifest, task: Maker, quality: str) -> str:
         *head(manifest, task.intended_use, task.limits),
         "## Data",
         "",
-        f"{task.data['source']} (licence: {task.data['licence']}).",
+        f"{data['source']} (licence: {data['licence']}).",
         "",
         "## Quality",
         "",

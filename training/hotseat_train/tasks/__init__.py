@@ -1,60 +1,50 @@
-"""The game questions, one file each."""
+"""Tasks: questions that a model learns to answer, one file each.
+
+They are found by the entry point group ``hotseat.tasks``, so that a package of a
+studio's own brings its tasks in the same way as ours.
+"""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from importlib import import_module
-from typing import Any
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
 
 from hotseat_train.errors import TrainError
-from hotseat_train.tasks.self_trained import Maker
-from hotseat_train.tasks.supervised import Task
 
-NAMES = ("sentiment", "chat-moderation", "player-churn")
+if TYPE_CHECKING:
+    from hotseat_train.tasks.task import Task
 
-
-MADE = {"connect-four": 60.0, "sokoban-levels": 8.0, "mario-levels": 1.0}
-"""Tasks with a training of their own, and the minutes that it takes."""
+GROUP = "hotseat.tasks"
 
 
-def maker(name: str) -> tuple[Maker, float]:
-    """Return the maker of that name, and how many minutes it trains."""
-    module = import_module(f"hotseat_train.tasks.{name.replace('-', '_')}")
-    task: Maker = module.TASK
-    return task, MADE[name]
+def names() -> list[str]:
+    """Return the names of all tasks that are installed, sorted."""
+    return sorted(entry_points(group=GROUP).names)
 
 
-def find(name: str, family: str | None = None) -> Task:
+def find(name: str, family: str | None = None) -> "Task":
     """Return the task of that name, with a model of that family where it has several.
 
     Raises `TrainError`.
     """
-    if name not in NAMES:
-        raise TrainError(f"no task {name!r}; there are: {', '.join((*NAMES, *MADE))}")
-    module = import_module(f"hotseat_train.tasks.{name.replace('-', '_')}")
-    task: Task = module.TASK
-    if family is None:
-        return task
-    if not hasattr(task, "family"):
-        raise TrainError(f"{name} has one family of models: leave --family out")
-    return replace(task, family=family)  # type: ignore[type-var]
+    found = tuple(entry_points(group=GROUP, name=name))
+    if not found:
+        raise TrainError(f"no task {name!r}; there are: {', '.join(names())}")
+    task: Task = found[0].load()
+    return task.choose(family)
 
 
-def of(record: Mapping[str, Any]) -> Task:
+def of(record: Mapping[str, Any]) -> "Task":
     """Return the task of a run, with the family and settings that it was trained with.
 
     Raises `TrainError`.
     """
     settings = record.get("settings", {})
     if "table" in record:
-        from hotseat_train.tasks.own_table import OwnTable
+        from hotseat_train.tasks.own_table import OwnTable  # late: --help needs none
 
-        digest = record["data"]["sha256"]
-        family = record["family"]
-        own: Any = OwnTable.of(
-            record["table"], digest, family=family, settings=settings
-        )
-        return own  # type: ignore[no-any-return]
+        family, digest = record["family"], record["data"]["sha256"]
+        return OwnTable.of(record["table"], digest, family=family, settings=settings)
     task = find(record["task"])
-    if not hasattr(task, "family"):
+    if not task.families:
         return task
-    return replace(task, family=record["family"], settings=settings)  # type: ignore[type-var]
+    return task.choose(record["family"], settings)

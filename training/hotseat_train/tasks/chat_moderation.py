@@ -21,6 +21,7 @@ from hotseat_train.models.text.char_cnn import Shape, TextLearner
 from hotseat_train.models.text.obfuscation import disguise
 from hotseat_train.optim.loop import Plan
 from hotseat_train.tasks.sentiment import key_of
+from hotseat_train.tasks.supervised import SupervisedTask
 
 LABELS = ("ok", "toxic", "implicit", "report")
 _CONDA = Source(
@@ -46,11 +47,10 @@ _SEED = 0  # of the split, which stays the same whatever the run's seed
 _MAX_BYTES = 2048
 
 
-class ChatModeration:
+class ChatModeration(SupervisedTask):
     """Text classification with four labels in two languages."""
 
     name = "chat-moderation"
-    kind = "classification"
     intended_use = (
         "Sort lines of game chat in English and Chinese, so that a game can hide, warn "
         "or pass on what needs a person."
@@ -66,11 +66,11 @@ class ChatModeration:
 
     @staticmethod
     def group(text: str) -> str:
-        """Tell the languages apart by their script."""
+        """Return the line's language, by its script."""
         return "zh" if _is_chinese(text) else "en"
 
     @staticmethod
-    def disguised(texts: Sequence[str]) -> tuple[str, ...]:
+    def obfuscated(texts: Sequence[str]) -> tuple[str, ...]:
         """Return the texts as players spell around a filter, always the same way."""
         chance = random.Random(_SEED)  # noqa: S311
         return tuple(disguise(text, chance) for text in texts)

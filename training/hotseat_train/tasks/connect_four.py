@@ -19,6 +19,7 @@ from hotseat_serve.options import Options
 from hotseat_train.models.games.alphazero import Round, learn
 from hotseat_train.models.games.board_net import BoardNet, export
 from hotseat_train.models.games.self_play import Plan, Played
+from hotseat_train.tasks.self_trained import SelfTrainedTask
 
 GAME = rules.game("connect-four")
 _ROUNDS = 3.0
@@ -27,11 +28,12 @@ _GAMES, _POSITIONS, _TIMED = 100, 3_000, 50
 _ACTIONS = tuple(map(str, range(GAME.actions)))
 
 
-class ConnectFour:
+class ConnectFour(SelfTrainedTask):
     """A board in; a column, every legal column's probability and a value out."""
 
     name = "connect-four"
     kind = "policy"
+    minutes = 60.0
     intended_use = (
         "Play Connect Four at any strength; show how one's own game is learned."
     )
@@ -44,7 +46,7 @@ class ConnectFour:
         "licence": "Apache-2.0",
     }
 
-    def train(
+    def learn(
         self, folder: Path, minutes: float, report: Callable[[str], None]
     ) -> Sequence[tuple[float, float]]:
         """Play and learn; see `selfplay.learn`."""
@@ -86,7 +88,7 @@ class ConnectFour:
             },
         )
 
-    def asked(self) -> Sequence[Any]:
+    def inputs(self) -> Sequence[Any]:
         """Return positions of random games."""
         random = np.random.default_rng(11)
         return [_somewhere(random) for _ in range(_POSITIONS)]

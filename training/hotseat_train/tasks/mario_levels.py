@@ -19,6 +19,7 @@ from hotseat_serve.load import Loaded
 from hotseat_serve.rules import platformer
 from hotseat_train.data.download import Source
 from hotseat_train.models.levels import autoregressive, sample_metrics
+from hotseat_train.tasks.self_trained import SelfTrainedTask
 
 ALPHABET = "-XSE?Q<>[]oBb"
 HEIGHT, WIDTH = 14, 32
@@ -55,7 +56,7 @@ WISHES = (
 _ASKED, _MEASURED = 120, 60
 
 
-class MarioLevels:
+class MarioLevels(SelfTrainedTask):
     """Wishes in, a piece of a level that can be walked to its end out."""
 
     name = "mario-levels"
@@ -73,7 +74,7 @@ class MarioLevels:
         "licence": "MIT (the corpus; the designs are Nintendo's)",
     }
 
-    def train(
+    def learn(
         self, folder: Path, minutes: float, report: Callable[[str], None]
     ) -> Sequence[tuple[float, float]]:
         """Learn pieces of the maps, cut anywhere."""
@@ -114,14 +115,14 @@ class MarioLevels:
             ),
         )
 
-    def asked(self) -> Sequence[Any]:
+    def inputs(self) -> Sequence[Any]:
         """Return wishes for enemies and gaps."""
         return [{"enemies": at % 6, "gaps": (at // 6) % 5 * 2} for at in range(_ASKED)]
 
     def measure(self, loaded: Loaded) -> dict[str, Any]:
         """Return playable share, novelty, diversity, wishes kept, milliseconds."""
         maps = texts()
-        asked = self.asked()[:_MEASURED]
+        asked = self.inputs()[:_MEASURED]
         items, spent = sample_metrics.ask(loaded, asked)
         if not items:
             return {"returned": 0.0}

@@ -13,7 +13,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from hotseat_train.models.tables import families, schema
 from hotseat_train.models.tables.preprocessing import Table
 from hotseat_train.models.tables.schema import Column
 from hotseat_train.optim.loop import Plan
-from hotseat_train.tasks.supervised import Learner
+from hotseat_train.tasks.supervised import Learner, TableTask
 
 _SEED = 0  # of the split, which stays the same whatever the run's seed
 _ROWS, _OF_A_LABEL = 100, 10
@@ -39,8 +39,8 @@ _TELLS = 0.99
 """Balanced accuracy from which one column alone is thought to know the answer."""
 
 
-@dataclass(frozen=True)
-class OwnTable:
+@dataclass(frozen=True, kw_only=True)
+class OwnTable(TableTask):
     """Named features in, the label's probabilities out."""
 
     path: Path
@@ -51,12 +51,8 @@ class OwnTable:
     """Types of columns, as ``NAME=TYPE``."""
     sha256: str | None = None
     """Of the file that a run was trained on; None: any."""
-    family: str = "trees"
-    settings: Mapping[str, Any] = field(default_factory=dict)
     warn: Callable[[str], None] = lambda _said: None
 
-    kind = "classification"
-    group = None
     intended_use = "Tell a column of the studio's own table from the others."
     limits = (
         "It knows what that table told, and nothing of players who are not like those "
@@ -65,11 +61,12 @@ class OwnTable:
     )
 
     def record(self) -> dict[str, Any]:
-        """Return what `of` reads; it stays in the run's folder."""
-        return {
+        """Return what `tasks.of` reads; it stays in the run's folder."""
+        table = {
             "path": str(self.path.resolve()), "target": self.target, "id": self.id,
             "said": list(self.said), "name": self.name,
         }  # fmt: skip
+        return {**super().record(), "table": table}
 
     @classmethod
     def of(cls, record: Mapping[str, Any], sha256: str, **more: Any) -> "OwnTable":

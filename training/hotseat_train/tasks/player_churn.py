@@ -11,8 +11,7 @@ months before as what is known and the three after as the answer: that leaving l
 alike in every month is more than one month tells.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.parquet
@@ -23,7 +22,7 @@ from hotseat_train.data.download import Source
 from hotseat_train.models.tables import families
 from hotseat_train.models.tables.preprocessing import Table
 from hotseat_train.optim.loop import Plan
-from hotseat_train.tasks.supervised import Learner
+from hotseat_train.tasks.supervised import Learner, TableTask
 
 _PLAYERS = Source(
     "wow/players-2008.parquet",
@@ -51,16 +50,11 @@ WORDS = (
 )
 
 
-@dataclass(frozen=True)
-class PlayerChurn:
+@dataclass(frozen=True, kw_only=True)
+class PlayerChurn(TableTask):
     """Named features in, the probability of leaving out."""
 
-    family: str = "trees"
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """In the place of the family's usual ones."""
-
     name = "player-churn"
-    kind = "classification"
     intended_use = (
         "Rank players by how likely they are to leave, so that a studio can ask the "
         "right ones to stay."
@@ -69,7 +63,6 @@ class PlayerChurn:
         "Learned from one server of one game in 2008. It knows how much was played and "
         "nothing of why; what keeps a player is for an experiment to find out."
     )
-    group = None
 
     def dataset(self) -> Dataset:
         """Read the players who were active in July to September; split by player."""

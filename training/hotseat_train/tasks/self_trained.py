@@ -1,18 +1,33 @@
-"""What a game question brings that is learned by playing, or from whole items."""
+"""Tasks without labelled rows: learned by playing, or from whole items."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Self
 
 from hotseat_registry import Signature
 from hotseat_serve.load import Loaded
+from hotseat_train.data.dataset import Asked
+from hotseat_train.errors import TrainError
+from hotseat_train.evaluation import policy_generator_quality, unlabelled
+from hotseat_train.evaluation.evaluator import Evaluator, Tensors
+from hotseat_train.evaluation.graph_calls import record_calls
+from hotseat_train.evaluation.unlabelled import UnlabelledEvaluator
+from hotseat_train.run import Run, commit
+from hotseat_train.tasks.task import Progress
+
+_SEEN = {"policy": 96, "generation": 8}
+"""Inputs that the ranges of a static variant are taken from."""
+_CALLS, _ROWS = 96, 8
+"""Of the graph, that they are taken from, and rows of each."""
 
 
-class Maker(Protocol):
-    """One game question that has no rows with labels.
+class SelfTrainedTask(ABC):
+    """A task that is learned by playing or from whole items; see `tasks.task.Task`.
 
-    How good its variants are is measured by its kind and the rules that its signature
-    names (see `worth`), so that a maker says nothing of it.
+    The quality of its variants is measured by its kind and the rules that its
+    signature names (see `policy_generator_quality`).
     """
 
     name: str
@@ -20,22 +35,114 @@ class Maker(Protocol):
     """policy or generation."""
     intended_use: str
     limits: str
+    families: Sequence[str] = ()
+    compressions: Sequence[str] = ("dynamic", "static")
+    evaluated_at_once = True
+    minutes = 1.0
+    """Of a usual training."""
     data: Mapping[str, Any]
     """``source`` and ``licence`` of what is learned from."""
 
-    def train(
+    @abstractmethod
+    def learn(
         self, folder: Path, minutes: float, report: Callable[[str], None]
     ) -> Sequence[tuple[float, float]]:
         """Leave ``model.onnx`` in the folder; return (seconds, loss) of each round."""
 
+    @abstractmethod
     def signature(self) -> Signature:
-        """Say what the graph eats and answers."""
+        """Return the graph's inputs and outputs."""
 
-    def asked(self) -> Sequence[Any]:
-        """Return inputs as a game asks them, the same each time, hundreds or more.
+    @abstractmethod
+    def inputs(self) -> Sequence[Any]:
+        """Return inputs as a game sends them, the same each time, hundreds or more."""
 
-        Every variant is asked them, and int8 takes its ranges from some.
-        """
+    def measure(self, loaded: Loaded) -> Mapping[str, Any]:
+        """Return what else the card shows of a variant."""
+        del loaded
+        return {}
 
-    def measure(self, loaded: Loaded) -> dict[str, Any]:
-        """Return what else the card shall tell of a variant; nothing is fine."""
+    def choose(
+        self, family: str | None, settings: Mapping[str, Any] | None = None
+    ) -> Self:
+        """See `Task.choose`."""
+        del settings
+        if family is not None:
+            raise TrainError(
+                f"{self.name} has one family of models: leave --family out"
+            )
+        return self
+
+    def plan_of(self, given: Mapping[str, Any]) -> float:
+        """Return the minutes of a training."""
+        return float(given.get("minutes") or self.minutes)
+
+    def title(self, plan: float) -> str:
+        """See `Task.title`."""
+        del plan
+        return self.name
+
+    def train(
+        self, run: Run, plan: float, progress: Progress, rows: int | None = None
+    ) -> dict[str, Any]:
+        """See `Task.train`; `plan` is minutes."""
+        del rows
+        began = datetime.now(UTC)
+        curve = self.learn(run.folder, plan, progress.line)
+        return self.record(plan, began, curve)
+
+    def record(
+        self,
+        minutes: float,
+        began: datetime,
+        curve: Sequence[tuple[float, float]] = (),
+        *,
+        pretrained: bool = False,
+    ) -> dict[str, Any]:
+        """Return the record of a run that ends now."""
+        return {
+            "task": self.name,
+            "data": dict(self.data),
+            "plan": {"minutes": minutes, "trained": pretrained},
+            "curve": [
+                {"seconds": round(second, 1), "loss": loss} for second, loss in curve
+            ],
+            "began_at": began.isoformat(timespec="seconds"),
+            "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
+            "commit": commit(),
+        }
+
+    def with_rows(self, purpose: str) -> NoReturn:
+        """See `Task.with_rows`."""
+        raise TrainError(
+            f"{self.name} learns by playing or from whole items; {purpose} needs rows "
+            "with labels"
+        )
+
+    def evaluator(self, record: Mapping[str, Any]) -> Evaluator:
+        """See `Task.evaluator`."""
+        del record
+        return UnlabelledEvaluator(
+            self.kind, self.signature(), self.requests(), self.measure
+        )
+
+    def calibration(self, run: Run) -> list[Tensors]:
+        """Return what the graph receives while it serves; raises `RunError`."""
+        model = self.loaded(run.needs(run.model, "train"))
+        return record_calls(model, self.requests()[: _SEEN[self.kind]], _CALLS, _ROWS)
+
+    def says(self) -> str:
+        """See `Task.says`."""
+        return policy_generator_quality.SAYS[self.kind]
+
+    def loaded(self, graph: Path) -> Loaded:
+        """Return a graph of the task as the service has it, unmeasured."""
+        return unlabelled.loaded(self.name, self.kind, self.signature(), graph)
+
+    def requests(self) -> Asked:
+        """Return the inputs with their options: a wish has its place as its seed."""
+        seeded = self.kind == "generation"
+        return [
+            (given, {"seed": at} if seeded else {})
+            for at, given in enumerate(self.inputs())
+        ]

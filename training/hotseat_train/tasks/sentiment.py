@@ -15,6 +15,7 @@ from hotseat_train.data.dataset import Dataset, Split, split
 from hotseat_train.errors import DatasetError
 from hotseat_train.models.text import char_ngrams
 from hotseat_train.optim.loop import Plan
+from hotseat_train.tasks.supervised import SupervisedTask
 
 _FILES = {
     "neg.txt": "35fa9388f9022b1bbe806fb61355ed484c304b002980bf0064c101f516b53392",
@@ -24,18 +25,15 @@ _SEED = 0  # of the split, which stays the same whatever the run's seed
 _MAX_BYTES = 16_384
 
 
-class Sentiment:
+class Sentiment(SupervisedTask):
     """Text classification with two labels."""
 
     name = "sentiment"
-    kind = "classification"
     intended_use = "Tell praise from complaint in short Chinese reviews and feedback."
     limits = (
         "Learned from product and hotel reviews of one language: irony, other "
         "languages and questions of taste are beyond it. It judges no person."
     )
-
-    group = None
 
     def dataset(self) -> Dataset:
         """Read both corpora, remove duplicates, split; raises `DatasetError`."""

@@ -19,6 +19,7 @@ from hotseat_serve.load import Loaded
 from hotseat_serve.rules import sokoban
 from hotseat_train.data.download import Source
 from hotseat_train.models.levels import autoregressive, sample_metrics
+from hotseat_train.tasks.self_trained import SelfTrainedTask
 
 ALPHABET = "# .$@"
 SIZE = 10
@@ -73,11 +74,12 @@ WISHES = (
 _ASKED, _MEASURED = 160, 120
 
 
-class SokobanLevels:
+class SokobanLevels(SelfTrainedTask):
     """Wishes in, a level that can be solved out."""
 
     name = "sokoban-levels"
     kind = "generation"
+    minutes = 8.0
     intended_use = "Give a puzzle game as many levels as it wants, of a wished sort."
     limits = (
         "Levels are ten by ten, with one to four boxes. Difficulty is how often a "
@@ -89,7 +91,7 @@ class SokobanLevels:
         "licence": "Apache-2.0",
     }
 
-    def train(
+    def learn(
         self, folder: Path, minutes: float, report: Callable[[str], None]
     ) -> Sequence[tuple[float, float]]:
         """Solve the levels, make those with fewer boxes, and learn them all."""
@@ -145,7 +147,7 @@ class SokobanLevels:
             ),
         )
 
-    def asked(self) -> Sequence[Any]:
+    def inputs(self) -> Sequence[Any]:
         """Return wishes, each number of boxes with each difficulty, four times."""
         return [
             {"boxes": 1 + at % 4, "difficulty": (at // 4) % 10} for at in range(_ASKED)
@@ -155,7 +157,7 @@ class SokobanLevels:
         """Return solvable share, novelty, diversity, wishes kept, milliseconds."""
         known = {"".join(rows) for rows in texts()}
         walls = {_walls(text) for text in known}
-        asked = self.asked()[:_MEASURED]
+        asked = self.inputs()[:_MEASURED]
         items, spent = sample_metrics.ask(loaded, asked)
         if not items:
             return {"returned": 0.0}

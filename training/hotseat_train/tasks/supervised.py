@@ -1,19 +1,34 @@
-"""What a game question brings: its data, its model, and how they meet."""
+"""Tasks with labelled rows: the model is fitted to them, and judged by others."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from hotseat_registry import Signature
+from hotseat_serve import codec
 from hotseat_train.data.dataset import Dataset, Split
+from hotseat_train.errors import TrainError
+from hotseat_train.evaluation.evaluator import Evaluator, Tensors
+from hotseat_train.evaluation.labelled import SupervisedEvaluator
+from hotseat_train.models.tables.families import FAMILIES
 from hotseat_train.optim.loop import Epoch, Plan, State
+from hotseat_train.run import Run, commit
+from hotseat_train.tasks.task import Progress
+
+_SEEN = 96
+"""Training rows that the ranges of a static variant are taken from."""
+_LONGEST = 400
+"""Characters of such a row: among longer ones most would see padding only."""
 
 
 class Learner(Protocol):
-    """A model on its way, of any family: it is fitted, and writes its graph."""
+    """A model of any family while it is trained: it is fitted, and writes its graph."""
 
     family: str
-    """One of `families.FAMILIES`, or the one family of its task."""
+    """One of the task's families, or the one family of its task."""
 
     def fit(
         self,
@@ -30,24 +45,165 @@ class Learner(Protocol):
         """Write the graph, with all that turns inputs into numbers inside it."""
 
 
-class Task(Protocol):
-    """One game question."""
+class SupervisedTask(ABC):
+    """A task whose rows have labels; see `tasks.task.Task`."""
 
     name: str
-    kind: str
+    kind = "classification"
     intended_use: str
     limits: str
-    group: Callable[[Any], str] | None
-    """Tells rows apart whose quality is reported apart; None: all are alike."""
+    families: Sequence[str] = ()
+    family: str = ""
+    """The chosen one of `families`."""
+    compressions: Sequence[str] = ("dynamic", "static", "prune", "distill")
+    evaluated_at_once = False
+    optimizer = "sgd"
+    """The usual one."""
+    group: Callable[[Any], str] | None = None
+    """Names the group of a row whose quality is reported on its own."""
+    obfuscated: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None
+    """Spells texts as players do around a filter, always the same way."""
 
+    @abstractmethod
     def dataset(self) -> Dataset:
         """Read and split the data; raises `DatasetError`."""
 
+    @abstractmethod
     def learner(self, train: Split, seed: int) -> Learner:
         """Return a fresh model; what it learns from `train` is its vocabulary."""
 
+    @abstractmethod
     def signature(self, dataset: Dataset) -> Signature:
-        """Say what the graph eats and answers."""
+        """Return the graph's inputs and outputs."""
 
+    @abstractmethod
     def plan(self, optimizer: str) -> Plan:
-        """Return the settings that suit this task."""
+        """Return the settings of a training that suit this task."""
+
+    def choose(
+        self, family: str | None, settings: Mapping[str, Any] | None = None
+    ) -> Self:
+        """See `Task.choose`."""
+        del settings
+        if family is not None:
+            raise TrainError(
+                f"{self.name} has one family of models: leave --family out"
+            )
+        return self
+
+    def plan_of(self, given: Mapping[str, Any]) -> Plan:
+        """See `Task.plan_of`."""
+        plan = self.plan(given.get("optimizer") or self.optimizer)
+        names = {item.name for item in fields(plan)} - {"optimizer"}
+        return replace(plan, **{k: v for k, v in given.items() if k in names})
+
+    def title(self, plan: Plan) -> str:
+        """See `Task.title`."""
+        return f"{self.name}, {self.family or plan.optimizer}"
+
+    def train(
+        self, run: Run, plan: Plan, progress: Progress, rows: int | None = None
+    ) -> dict[str, Any]:
+        """See `Task.train`; an interrupted training goes on from its checkpoint."""
+        dataset = self.dataset()
+        part = dataset.train.pick(range(len(dataset.train))[:rows])
+        learned = dataset.learned(part, dataset.validation) if rows is None else part
+        learner = self.learner(part, plan.seed)
+        began = datetime.now(UTC)
+        state = learner.fit(
+            learned,
+            dataset.validation,
+            plan,
+            checkpoint=run.checkpoint,
+            report=progress.epoch,
+        )
+        learner.export(run.model)
+        return {
+            "task": self.name,
+            "family": learner.family,
+            "plan": asdict(plan),
+            "data": _source(dataset, len(part), len(learned) - len(part)),
+            "curve": [asdict(epoch) for epoch in state.curve],
+            "best": asdict(state.best_epoch),
+            "reason": state.reason,
+            "began_at": began.isoformat(timespec="seconds"),
+            "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
+            "commit": commit(),
+            **self.record(),
+        }
+
+    def record(self) -> dict[str, Any]:
+        """Return what else a run's record needs to find the task again."""
+        return {}
+
+    def with_rows(self, purpose: str) -> Self:
+        """See `Task.with_rows`."""
+        del purpose
+        return self
+
+    def evaluator(self, record: Mapping[str, Any]) -> Evaluator:
+        """See `Task.evaluator`."""
+        dataset = self.dataset()
+        return SupervisedEvaluator(
+            dataset,
+            self.signature(dataset),
+            record["best"],
+            group=self.group,
+            obfuscated=self.obfuscated,
+        )
+
+    def calibration(self, run: Run) -> list[Tensors]:
+        """Return training rows as the graph takes them."""
+        del run
+        dataset = self.dataset()
+        rows = [row for row in dataset.train.inputs if len(str(row)) <= _LONGEST]
+        rows = rows[:_SEEN]
+        pointers = [f"/{number}" for number in range(len(rows))]
+        return [codec.encode(self.signature(dataset), rows, pointers)]
+
+    def says(self) -> str:
+        """See `Task.says`."""
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableTask(SupervisedTask):
+    """A task of named features, with several families of models."""
+
+    family: str = "trees"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """In place of the family's usual ones."""
+
+    families = FAMILIES
+    optimizer = "adam"
+
+    def choose(
+        self, family: str | None, settings: Mapping[str, Any] | None = None
+    ) -> Self:
+        """See `Task.choose`."""
+        family = family or self.family
+        if family not in self.families:
+            raise TrainError(
+                f"{self.name} has no family {family!r} of models; there are: "
+                f"{', '.join(self.families)}"
+            )
+        return replace(self, family=family, settings=settings or self.settings)
+
+    def record(self) -> dict[str, Any]:
+        """Return the settings: `tasks.of` reads them."""
+        return {"settings": dict(self.settings)}
+
+
+def _source(dataset: Dataset, rows: int, more: int) -> dict[str, object]:
+    return {
+        "source": dataset.source,
+        "licence": dataset.licence,
+        "sha256": dataset.sha256,
+        "preparation": dataset.preparation,
+        "rows": {
+            "train": rows,
+            **({"more": more} if more else {}),
+            "validation": len(dataset.validation),
+            "test": len(dataset.test),
+        },
+    }

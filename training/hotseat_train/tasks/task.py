@@ -1,0 +1,91 @@
+"""What every task brings, whatever it learns from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hotseat_train.evaluation.evaluator import Evaluator, Tensors
+from hotseat_train.optim.loop import Epoch
+from hotseat_train.run import Run
+
+if TYPE_CHECKING:
+    from hotseat_train.tasks.supervised import SupervisedTask
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Who is told how a training goes on."""
+
+    epoch: Callable[[Epoch], None] = lambda _epoch: None
+    line: Callable[[str], None] = lambda _line: None
+
+
+class Task(Protocol):
+    """A question that a model learns to answer; `hotseat.tasks` names them.
+
+    `SupervisedTask` is the base of tasks with labelled rows, `SelfTrainedTask` of
+    those that learn by playing, or from whole items.
+    """
+
+    @property
+    def name(self) -> str:
+        """Of the task and of its model."""
+
+    @property
+    def kind(self) -> str:
+        """One of the registry's kinds: classification, policy, generation ..."""
+
+    @property
+    def intended_use(self) -> str:
+        """For the card."""
+
+    @property
+    def limits(self) -> str:
+        """For the card."""
+
+    @property
+    def families(self) -> Sequence[str]:
+        """Families of models to choose from; empty: there is one."""
+
+    @property
+    def compressions(self) -> Sequence[str]:
+        """Methods of `compression.variants` that suit its graphs."""
+
+    @property
+    def evaluated_at_once(self) -> bool:
+        """Whether a training ends with an evaluation."""
+
+    def choose(
+        self, family: str | None, settings: Mapping[str, Any] | None = None
+    ) -> "Task":
+        """Return the task with that family of models and its settings.
+
+        None keeps what there is. Raises `TrainError` for a family it does not have.
+        """
+
+    def plan_of(self, given: Mapping[str, Any]) -> Any:
+        """Return the plan of a training: the usual one with what is `given`."""
+
+    def title(self, plan: Any) -> str:
+        """Return how a training is called while it goes on."""
+
+    def train(
+        self, run: Run, plan: Any, progress: Progress, rows: int | None = None
+    ) -> dict[str, Any]:
+        """Write the graph into the run's folder and return the run's record.
+
+        `rows` takes the first of the training rows only, for trying things out.
+        Raises `TrainError`.
+        """
+
+    def with_rows(self, purpose: str) -> "SupervisedTask":
+        """Return the task where it has labelled rows; else raises `TrainError`."""
+
+    def evaluator(self, record: Mapping[str, Any]) -> Evaluator:
+        """Return what measures the variants of a run; raises `TrainError`."""
+
+    def calibration(self, run: Run) -> list[Tensors]:
+        """Return inputs of the run's graph, for the ranges of static int8."""
+
+    def says(self) -> str:
+        """Return what `quality` means where no label says it; empty: accuracy."""
