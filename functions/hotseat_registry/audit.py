@@ -1,17 +1,20 @@
 """Walk a registry, or one version, and report all that is damaged."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from hotseat_registry import layout
+from hotseat_registry import graph, layout, signature_check
 from hotseat_registry.cache import Cache
 from hotseat_registry.errors import NotFoundError, RegistryError, StoreError
-from hotseat_registry.manifest import Manifest
+from hotseat_registry.graph import Interface
+from hotseat_registry.manifest import GRAPHS, Manifest
 from hotseat_registry.names import Reference
-from hotseat_registry.registry import Registry
+from hotseat_registry.parallel import each
+from hotseat_registry.registry import Registry, Watch, unwatched
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,42 +26,95 @@ class Audit:
     damage: tuple[str, ...]
 
 
-def audit(registry: Registry, reference: Reference | None = None) -> Audit:
+def audit(
+    registry: Registry,
+    reference: Reference | None = None,
+    *,
+    watch: Watch = unwatched,
+) -> Audit:
     """Check every byte of one version, or of all versions and ledgers.
 
-    Damage is collected, not raised. Raises `StoreError` when the store is away, and
-    `NotFoundError` for a `reference` that is not there.
+    Damage is collected, not raised. `watch` is called with each stage and the number of
+    its steps. Raises `StoreError` when the store is away, and `NotFoundError` for a
+    `reference` that is not there.
     """
-    versions = files = 0
     damage: list[str] = []
-    checked: set[str] = set()
-    with tempfile.TemporaryDirectory() as folder:
-        # a limit of nothing: what was checked makes room for the next
-        cache = Cache(Path(folder), limit=0)
-        if reference is not None:
-            places: Iterator[Reference] = iter([reference])
+    if reference is not None:
+        places = [reference]
+    else:
+        models = registry.models()
+        ledgers = each(models, lambda model: list(_ledger(registry, model)),
+                       watch("ledgers", len(models)))  # fmt: skip
+        damage += chain.from_iterable(ledgers)
+        places = list(_all(registry))
+    manifests: list[Manifest] = []
+    for found in each(
+        places,
+        lambda place: _manifest(registry, place, strict=reference is not None),
+        watch("manifests", len(places)),
+    ):
+        if isinstance(found, str):
+            damage.append(found)
         else:
-            damage += _ledgers(registry)
-            places = _all(registry)
-        for place in places:
-            versions += 1
+            manifests.append(found)
+    # a file that several versions share is checked once
+    files = {
+        file.sha256: (manifest, name)
+        for manifest in manifests
+        for name, file in manifest.files.items()
+    }
+    interfaces: dict[str, Interface | None] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Cache(Path(folder))
+
+        def check(item: tuple[Manifest, str]) -> list[str]:
+            manifest, name = item
             try:
-                manifest = registry.resolve(place)
-            except (NotFoundError, StoreError) as error:
-                if reference is not None or isinstance(error, StoreError):
-                    raise
-                damage.append(str(error))
-                continue
+                path = registry.fetch(manifest, cache, [name])[name]
+                if path.suffix in GRAPHS:
+                    found = graph.check(path, manifest.files)
+                    interfaces[manifest.files[name].sha256] = found
+                path.unlink()  # what was checked makes room for the next
+            except StoreError:
+                raise
             except RegistryError as error:
-                damage.append(str(error))
-                continue
-            for name in manifest.files:
-                files += 1
-                if manifest.files[name].sha256 not in checked:
-                    damage += _file(registry, manifest, name, cache)
-                    checked.add(manifest.files[name].sha256)
-            damage += _signatures(registry, manifest)
-    return Audit(versions, files, tuple(damage))
+                return [str(error)]
+            return []
+
+        checked = each(files.values(), check, watch("files", len(files)))
+        damage += chain.from_iterable(checked)
+    for manifest in manifests:
+        damage += _signatures(registry, manifest)
+        damage += _interfaces(manifest, interfaces)
+    count = sum(len(manifest.files) for manifest in manifests)
+    return Audit(len(places), count, tuple(damage))
+
+
+def _manifest(registry: Registry, place: Reference, *, strict: bool) -> Manifest | str:
+    """Return a manifest, or what is wrong with it."""
+    try:
+        return registry.resolve(place)
+    except StoreError:
+        raise
+    except NotFoundError as error:
+        if strict:
+            raise
+        return str(error)
+    except RegistryError as error:
+        return str(error)
+
+
+def _interfaces(
+    manifest: Manifest, interfaces: Mapping[str, Interface | None]
+) -> Iterator[str]:
+    """Hold the signature against the graphs that could be read."""
+    for variant in manifest.variants:
+        found = interfaces.get(manifest.files[variant.file].sha256)
+        try:
+            if found is not None:
+                signature_check.check(manifest, found.inputs, found.outputs)
+        except RegistryError as error:
+            yield str(error)
 
 
 def _all(registry: Registry) -> Iterator[Reference]:
@@ -71,34 +127,22 @@ def _all(registry: Registry) -> Iterator[Reference]:
                 yield Reference(model, version=number)
 
 
-def _ledgers(registry: Registry) -> Iterator[str]:
-    for model in registry.models():
-        try:
-            history = registry.ledger.history(model)
-        except StoreError:
-            raise
-        except RegistryError as error:
-            yield str(error)
-            continue
-        known = set(registry.versions(model))
-        aliases = history[-1].aliases if history else {}
-        for alias, number in aliases.items():
-            if number not in known:
-                yield f"{model}#{alias} points to version {number}, which is not there"
-        kept = {layout.number(key) for key in registry.store.list(layout.ledger(model))}
-        for number in sorted(kept - set(range(1, len(history) + 1))):
-            yield f"{layout.entry(model, number)} belongs to no ledger"
-
-
-def _file(
-    registry: Registry, manifest: Manifest, name: str, cache: Cache
-) -> Iterator[str]:
+def _ledger(registry: Registry, model: str) -> Iterator[str]:
     try:
-        registry.fetch(manifest, cache, [name])
+        history = registry.ledger.history(model)
     except StoreError:
         raise
     except RegistryError as error:
         yield str(error)
+        return
+    known = set(registry.versions(model))
+    aliases = history[-1].aliases if history else {}
+    for alias, number in aliases.items():
+        if number not in known:
+            yield f"{model}#{alias} points to version {number}, which is not there"
+    kept = {layout.number(key) for key in registry.store.list(layout.ledger(model))}
+    for number in sorted(kept - set(range(1, len(history) + 1))):
+        yield f"{layout.entry(model, number)} belongs to no ledger"
 
 
 def _signatures(registry: Registry, manifest: Manifest) -> Iterator[str]:

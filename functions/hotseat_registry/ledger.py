@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hotseat_registry import layout
-from hotseat_registry.entry import Entry, check, follow
+from hotseat_registry.entry import Entry, Positions, check, follow, kept, positions
 from hotseat_registry.errors import (
     AliasMovedError,
     AliasNotFoundError,
@@ -15,6 +15,7 @@ from hotseat_registry.errors import (
     NotFoundError,
 )
 from hotseat_registry.names import check_name
+from hotseat_registry.parallel import at_once
 from hotseat_registry.stores import Store
 
 
@@ -48,7 +49,10 @@ class Ledger:
         if stored is None:
             assert unless is not None
             return unless
-        return Head(Entry.from_bytes(stored.data, key), stored.tag)
+        entry = Entry.from_bytes(stored.data, key)
+        if entry.model != model:
+            raise IntegrityError(f"{key} holds the ledger of {entry.model!r}")
+        return Head(entry, stored.tag)
 
     def newest(self, model: str) -> Head | None:
         """Return the head of `model`, or None when nothing was ever done."""
@@ -57,18 +61,43 @@ class Ledger:
         except AliasNotFoundError:
             return None
 
-    def history(self, model: str) -> list[Entry]:
-        """Return every change of the model, oldest first, chain checked.
+    def history(self, model: str, last: int | None = None) -> list[Entry]:
+        """Return the changes of the model, oldest first, chain checked.
 
+        With `last`, only so many of the newest: each costs a request, some at once.
         Raises `IntegrityError` when the chain is broken.
         """
         head = self.newest(model)
         if head is None:
             return []
-        chain = [self._entry(model, n) for n in range(1, head.entry.sequence)]
-        chain.append(head.entry)
-        check(chain)
+        first = 1 if last is None else max(1, head.entry.sequence - last + 1)
+        numbers = range(first, head.entry.sequence)
+        chain = [*at_once(lambda n: self._entry(model, n), numbers), head.entry]
+        check(chain, first)
         return chain
+
+    def positions(self, head: Head, alias: str, least: int) -> list[int]:
+        """Return where an alias stood, oldest first; at least the last `least`.
+
+        The newest entry knows the last ones; only who goes further back, or has a
+        ledger of the first releases, reads the others.
+        """
+        if head.entry.positions is not None:
+            way = list(head.entry.positions.get(alias, ()))
+            more = way[:1] == [0]
+            if not more or len(way) > least:
+                return way[more:]
+        return positions(self.history(head.entry.model), alias)
+
+    def _known(self, head: Head | None) -> Positions | None:
+        """Return the positions before a change, read once from an old ledger."""
+        if head is None or head.entry.positions is not None:
+            return None
+        try:
+            entries = self.history(head.entry.model)
+        except IntegrityError:
+            return None  # `verify` reports it; a roll back will, too
+        return {alias: kept(positions(entries, alias)) for alias in head.entry.aliases}
 
     def as_of(self, model: str, time: datetime) -> dict[str, int]:
         """Return where each alias of `model` stood at `time`.
@@ -87,13 +116,13 @@ class Ledger:
         return dict(self._at(head, found).aliases) if found else {}
 
     def retired(self, model: str) -> tuple[int, ...]:
-        """Return the versions that gc took."""
+        """Return the versions that gc took, ascending."""
         head = self.newest(model)
-        return head.entry.retired if head else ()
+        return tuple(sorted(head.entry.retired_versions())) if head else ()
 
     def change(self, head: Head | None, change: Entry) -> Entry:
         """Write the entry that follows `head`; raises `AliasMovedError`."""
-        entry = follow(head.entry if head else None, change)
+        entry = follow(head.entry if head else None, change, self._known(head))
         if head:
             with suppress(ConflictError):  # whoever wrote it wrote the same bytes
                 key = layout.entry(head.entry.model, head.entry.sequence)
@@ -123,7 +152,12 @@ class Ledger:
         except NotFoundError:
             raise IntegrityError(f"{key} is missing from the ledger") from None
         assert stored is not None
-        return Entry.from_bytes(stored.data, key)
+        entry = Entry.from_bytes(stored.data, key)
+        if (entry.model, entry.sequence) != (model, sequence):
+            raise IntegrityError(
+                f"{key} holds entry {entry.sequence} of {entry.model!r}"
+            )
+        return entry
 
 
 def _say(entry: Entry) -> str:

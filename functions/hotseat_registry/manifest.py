@@ -1,7 +1,9 @@
 """What a version is: a manifest, and the files it names by digest."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from hotseat_registry.errors import IntegrityError
@@ -10,8 +12,11 @@ from hotseat_registry.seal import opened, sealed, to_bytes
 from hotseat_registry.signature import Signature
 
 FORMAT = 1
-SUFFIXES = (".onnx", ".ort", ".data", ".json", ".md", ".png", ".html")
+GRAPHS = (".onnx", ".ort")
+SUFFIXES = (*GRAPHS, ".data", ".json", ".md", ".png", ".html")
 """Of the files a version may hold: none of these formats can carry code."""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NAME_BYTES = 200
 KINDS = ("classification", "regression", "policy", "generation")
 
 
@@ -20,7 +25,15 @@ class File(Record):
     """One file of a version."""
 
     sha256: str
+    """64 digits of hex, in lower case: it becomes a path."""
     size: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is no digest or size; raises `IntegrityError`."""
+        if not (isinstance(self.sha256, str) and _DIGEST.fullmatch(self.sha256)):
+            raise IntegrityError(f"{str(self.sha256)[:80]!r} is no SHA-256 in hex")
+        if type(self.size) is not int or self.size < 0:
+            raise IntegrityError(f"{str(self.size)[:80]!r} is no size in bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +49,13 @@ class Variant(Record):
     """Whether the graph was optimised before, so that the start need not do it."""
 
     def __post_init__(self) -> None:
-        """Take JSON's list for the names."""
+        """Take JSON's list for the names; raises `IntegrityError`."""
         if self.data is not None:
             put(self, "data", tuple(self.data))
+        for name in (self.name, *self.files):
+            check_file_name(name)
+        if not isinstance(self.metrics, Mapping):
+            raise IntegrityError(f"the metrics of variant {self.name!r} are no object")
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -68,7 +85,7 @@ class Manifest(Record):
 
     def __post_init__(self) -> None:
         """Read the nested records and check that they agree."""
-        if self.format > FORMAT:
+        if type(self.format) is not int or self.format > FORMAT:
             raise IntegrityError(
                 f"{self.model}@{self.version} has manifest format {self.format}; "
                 f"this reader knows up to {FORMAT}: update hotseat-platform"
@@ -84,6 +101,7 @@ class Manifest(Record):
         }
         put(self, "files", files)
         self.variant(self.default_variant)
+        _check(self)
 
     @property
     def reference(self) -> str:
@@ -102,8 +120,10 @@ class Manifest(Record):
         """Read a manifest object called `what`; raises `IntegrityError`."""
         try:
             return cls.from_json(opened(data, what))
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise IntegrityError(f"{what} is no manifest: {error}") from None
+        except IntegrityError as error:
+            raise IntegrityError(f"{what}: {error}") from None
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as e:
+            raise IntegrityError(f"{what} is no manifest: {e}") from None
 
     def to_bytes(self) -> bytes:
         """Return the bytes that are stored."""
@@ -115,3 +135,48 @@ class Manifest(Record):
         for name in ("version", "published_at", "published_by"):
             kept.pop(name, None)
         return to_bytes(kept)
+
+
+def check_file_name(name: Any) -> str:
+    """Return a file's or variant's name if it is plain; raises `IntegrityError`.
+
+    It becomes a path in caches and archives, on any system.
+    """
+    plain = (
+        isinstance(name, str)
+        and 0 < len(name.encode("utf-8", "surrogatepass")) <= _NAME_BYTES
+        and name.isprintable()
+        and name not in {".", ".."}
+        and PurePosixPath(name).name == name == PureWindowsPath(name).name
+        and not name.endswith((".", " "))
+    )
+    if not plain:
+        raise IntegrityError(f"{str(name)[:80]!r} is no plain file name")
+    return str(name)
+
+
+def _check(manifest: Manifest) -> None:
+    """Raise `IntegrityError` unless every field has its type and files are there."""
+    texts = (manifest.model, manifest.default_variant, manifest.card)
+    optional = (manifest.golden, manifest.published_at, manifest.published_by)
+    right = (
+        all(isinstance(text, str) for text in texts)
+        and all(text is None or isinstance(text, str) for text in optional)
+        and type(manifest.version) is int
+        and manifest.version >= 0
+        and isinstance(manifest.lineage, Mapping)
+        and isinstance(manifest.signature, Signature)
+        and len({variant.name for variant in manifest.variants})
+        == len(manifest.variants)
+    )
+    if not right:
+        raise IntegrityError("a field of the manifest has the wrong type")
+    for name in manifest.files:
+        check_file_name(name)
+    if manifest.golden is not None:
+        check_file_name(manifest.golden)
+    if manifest.version:
+        named = {name for variant in manifest.variants for name in variant.files}
+        named |= {manifest.golden} if manifest.golden else set()
+        if missing := named - set(manifest.files):
+            raise IntegrityError(f"it names {min(missing)!r} and has no such file")

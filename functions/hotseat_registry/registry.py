@@ -9,12 +9,11 @@ from pathlib import Path, PurePath
 from typing import Any
 from uuid import uuid4
 
-from hotseat_registry import blobs, graph, layout
+from hotseat_registry import blobs, graph, layout, signature_check
 from hotseat_registry.cache import Cache, describe
-from hotseat_registry.entry import GATE, PROMOTE, ROLLBACK, Entry, before
+from hotseat_registry.entry import GATE, PROMOTE, ROLLBACK, Entry, stood
 from hotseat_registry.errors import (
     AliasNotFoundError,
-    BadNameError,
     ConflictError,
     IntegrityError,
     ModelNotFoundError,
@@ -24,7 +23,12 @@ from hotseat_registry.errors import (
 )
 from hotseat_registry.gate import Gate
 from hotseat_registry.ledger import Head, Ledger
-from hotseat_registry.manifest import SUFFIXES, Manifest
+from hotseat_registry.manifest import (
+    GRAPHS,
+    SUFFIXES,
+    Manifest,
+    check_file_name,
+)
 from hotseat_registry.names import LIVE, Reference, check_name
 from hotseat_registry.stores import Moved, Store, nobody, open_store
 from hotseat_registry.trust import Trust
@@ -104,8 +108,7 @@ class Registry:
 
     def models(self) -> list[str]:
         """Return the names of all models that have a version, sorted."""
-        keys = self.store.list(layout.MODELS)
-        return sorted({key.split("/")[1] for key in keys if "/versions/" in key})
+        return sorted(self.store.folders(layout.MODELS))
 
     def versions(self, model: str) -> list[int]:
         """Return the numbers of a model's versions, ascending; one list."""
@@ -229,6 +232,7 @@ class Registry:
             alias=alias,
             after=manifest.version,
             override=override,
+            kind=manifest.kind,
         )
         return self.ledger.change(head, change)
 
@@ -257,8 +261,7 @@ class Registry:
         No gate stands in the way back. Raises as `promote` does, and `RefusedError`
         when it never stood elsewhere.
         """
-        head = self.ledger.newest(model)
-        _, after = self.plan_rollback(model, alias, steps)
+        head, after = self._back(model, alias, steps)
         manifest = self.resolve(Reference(model, version=after))
         self._check_there(head, manifest)
         self.check_trust(manifest)
@@ -271,14 +274,14 @@ class Registry:
             alias=alias,
             after=after,
             steps=steps,
+            kind=manifest.kind,
         )
         return self.ledger.change(head, change)
 
     def plan_rollback(self, model: str, alias: str, steps: int = 1) -> tuple[int, int]:
         """Return where `alias` stands and where `rollback` would move it."""
-        entries = self.ledger.history(model)
-        after = before(entries, alias, steps)
-        return entries[-1].aliases[alias], after
+        head, after = self._back(model, alias, steps)
+        return head.entry.aliases[alias], after
 
     def set_gate(
         self, model: str, rule: Gate, *, by: str, because: str | None = None
@@ -292,6 +295,14 @@ class Registry:
     def time(self) -> str:
         """Return the time as it stands in manifests and entries."""
         return self.clock().astimezone(UTC).isoformat(timespec="milliseconds")
+
+    def _back(self, model: str, alias: str, steps: int) -> tuple[Head, int]:
+        """Return the head, and the version on which `alias` stood `steps` moves ago."""
+        head = self.ledger.newest(model)
+        if head is None or alias not in head.entry.aliases:
+            raise AliasNotFoundError(f"{model} has no alias {alias!r} to roll back")
+        way = self.ledger.positions(head, alias, steps + 1)
+        return head, stood(way, alias, steps)
 
     def _admitted(
         self, reference: Reference, alias: str, override: str | None
@@ -307,7 +318,7 @@ class Registry:
         return head, manifest
 
     def _check_there(self, head: Head | None, manifest: Manifest) -> None:
-        if head and manifest.version in head.entry.retired:
+        if head and head.entry.is_retired(manifest.version):
             raise RetiredError(
                 f"{manifest.reference} was retired by gc and its files are gone or "
                 "going; publish it again"
@@ -381,16 +392,22 @@ def _check_files(manifest: Manifest, files: Mapping[str, Any]) -> None:
     named |= {manifest.golden} if manifest.golden else set()
     if missing := named - set(files):
         raise IntegrityError(f"{manifest.model}: no file {min(missing)!r} was given")
-    for name, path in files.items():
-        if PurePath(name).name != name or not name.isprintable():
-            raise BadNameError(f"{name!r} is no plain file name")
-        if PurePath(name).suffix not in SUFFIXES:
+    # plain numbers, which the runtime maps and nothing executes
+    weights = {name for variant in manifest.variants for name in variant.data or ()}
+    for name in files:
+        check_file_name(name)
+        if PurePath(name).suffix not in SUFFIXES and name not in weights:
             raise IntegrityError(
                 f"{name}: only {', '.join(SUFFIXES)} may be in a version, because no "
-                "other format is known to carry no code"
+                "other format is known to carry no code; weights that a graph has "
+                "beside it are named by their variant's `data`"
             )
-        if name.endswith(".onnx"):
-            graph.check(path, set(files))
+    graphs = {variant.file for variant in manifest.variants}
+    for name, path in files.items():
+        if PurePath(name).suffix in GRAPHS:
+            found = graph.check(path, files)
+            if found is not None and name in graphs:
+                signature_check.check(manifest, found.inputs, found.outputs)
 
 
 def _list(items: Iterable[object], what: str) -> str:

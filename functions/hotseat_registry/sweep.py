@@ -14,7 +14,9 @@ from hotseat_registry import blobs, layout
 from hotseat_registry.entry import RETIRE, Entry
 from hotseat_registry.errors import AliasMovedError, AliasNotFoundError
 from hotseat_registry.names import Reference
-from hotseat_registry.registry import Registry
+from hotseat_registry.parallel import at_once, each
+from hotseat_registry.registry import Registry, Watch, unwatched
+from hotseat_registry.stores import Moved
 
 KEEP = timedelta(days=30)
 GRACE = timedelta(days=1)
@@ -41,14 +43,23 @@ def sweep(
     keep: timedelta = KEEP,
     grace: timedelta = GRACE,
     dry_run: bool = False,
+    watch: Watch = unwatched,
 ) -> Swept:
     """Retire versions and remove blobs; with `dry_run`, only say which.
+
+    `watch` is called with each of its stages and the number of its steps.
 
     Raises `IntegrityError` before anything goes, when a manifest or ledger cannot be
     read: what is not understood is not swept.
     """
     now = registry.clock()
-    plans = {model: _idle(registry, model, now - keep) for model in registry.models()}
+    models = registry.models()
+
+    def idle(model: str) -> tuple[int, ...]:
+        return _idle(registry, model, now - keep)
+
+    found = each(models, idle, watch("versions", len(models)))
+    plans = dict(zip(models, found, strict=True))
     retired, skipped = [], []
     for model, numbers in plans.items():
         if numbers and not dry_run and not _retire(registry, model, numbers, by):
@@ -56,19 +67,23 @@ def sweep(
         else:
             retired += [f"{model}@{number}" for number in numbers]
     gone = set(retired) if dry_run else set()
-    named = _named(registry, gone)
+    named = _named(registry, gone, watch("named blobs", len(models)))
     there = {key.rpartition("/")[2] for key in registry.store.list(layout.BLOBS)}
     noted = {layout.digest(key) for key in registry.store.list(layout.GARBAGE)}
     unnamed = sorted(there - named)
     removed = []
     if not dry_run:
-        for sha256 in sorted(noted & named):
-            blobs.unmark(registry.store, sha256)
-        for sha256 in sorted({*unnamed, *(noted - named)}):
+
+        def take(sha256: str) -> bool:
             if sha256 in there:
                 blobs.mark(registry.store, sha256, now)
-            if blobs.remove(registry.store, sha256, now, grace):
-                removed.append(sha256)
+            return blobs.remove(registry.store, sha256, now, grace)
+
+        free = sorted({*unnamed, *(noted - named)})
+        list(at_once(lambda sha256: blobs.unmark(registry.store, sha256),
+                     sorted(noted & named)))  # fmt: skip
+        taken = each(free, take, watch("free blobs", len(free)))
+        removed = [sha256 for sha256, gone_ in zip(free, taken, strict=True) if gone_]
     return Swept(tuple(retired), tuple(skipped), tuple(unnamed), tuple(removed))
 
 
@@ -77,7 +92,7 @@ def _idle(registry: Registry, model: str, since: datetime) -> tuple[int, ...]:
     versions = registry.versions(model)
     entries = registry.ledger.history(model)
     needed = {*_pointed(entries, since), versions[-1]}
-    gone = entries[-1].retired if entries else ()
+    gone = entries[-1].retired_versions() if entries else set()
     return tuple(
         number
         for number in versions
@@ -119,14 +134,18 @@ def _retire(registry: Registry, model: str, numbers: tuple[int, ...], by: str) -
     return True
 
 
-def _named(registry: Registry, gone: set[str]) -> set[str]:
+def _named(registry: Registry, gone: set[str], moved: Moved) -> set[str]:
     """Return the digests that a version names which is not retired."""
-    named: set[str] = set()
-    for model in registry.models():
+
+    def of(model: str) -> set[str]:
         retired = registry.ledger.retired(model)
-        for number in registry.versions(model):
-            if number in retired or f"{model}@{number}" in gone:
-                continue
-            manifest = registry.resolve(Reference(model, version=number))
-            named |= {file.sha256 for file in manifest.files.values()}
-    return named
+        return {
+            file.sha256
+            for number in registry.versions(model)
+            if number not in retired and f"{model}@{number}" not in gone
+            for file in registry.resolve(
+                Reference(model, version=number)
+            ).files.values()
+        }
+
+    return set().union(*each(registry.models(), of, moved))

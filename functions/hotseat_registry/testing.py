@@ -57,6 +57,12 @@ class MemoryStore:
         self.before("list", prefix)
         yield from [key for key in self.objects if key.startswith(prefix)]
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """See `Store.folders`."""
+        self.before("list", prefix)
+        rest = (key[len(prefix) :] for key in self.objects if key.startswith(prefix))
+        yield from {name.partition("/")[0] for name in rest if "/" in name}
+
     def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
         """See `Store.upload`."""
         self.before("upload", key)

@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hotseat import _cli
-from hotseat_registry import Reference, Registry, archive, layout, open_registry, trust
+from hotseat_registry import (
+    Reference,
+    Registry,
+    archive,
+    layout,
+    open_registry,
+    parallel,
+    trust,
+)
 from hotseat_registry.audit import audit
 from hotseat_registry.cache import Cache
 from hotseat_registry.diff import diff
@@ -90,8 +98,11 @@ def test_a_publisher_takes_a_blob_back(swept, publish, clock):
     assert audit(swept, Reference("mood", version=again.version)).damage == ()
 
 
-def test_an_interrupted_removal_is_told_and_finished(swept, publish, clock):
+def test_an_interrupted_removal_is_told_and_finished(
+    swept, publish, clock, monkeypatch
+):
     """Bytes that gc was just removing cannot be published until it is done."""
+    monkeypatch.setattr(parallel, "THREADS", 1)  # so that one blob is in the middle
     sweep(swept, by="gc")
     clock.sleep(2 * DAYS)
 

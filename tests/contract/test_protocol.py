@@ -41,19 +41,19 @@ def rooms(tmp_path_factory):
     for name, kind in TYPES.items():
         path = folder / f"{name}.onnx"
         graph = helper.make_graph(
-            [helper.make_node("Identity", ["x"], ["y"])],
+            [helper.make_node("Identity", ["x"], ["value"])],
             "echo",
             [helper.make_tensor_value_info("x", kind, ["n", 2])],
-            [helper.make_tensor_value_info("y", kind, ["n", 2])],
+            [helper.make_tensor_value_info("value", kind, ["n", 2])],
         )
         opset = [helper.make_opsetid("", 17)]
         onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
         manifest = Manifest(
             model=f"echo-{name.lower()}",
-            kind="classification",
+            kind="regression",
             signature=Signature(
                 inputs=(Input("x", name, (-1, 2), "text"),),
-                outputs=(Output("y", name, (-1, 2)),),
+                outputs=(Output("value", name, (-1, 2)),),
                 labels=("no", "yes"),
                 max_rows=100,
             ),
@@ -116,7 +116,7 @@ def test_every_datatype_in_json(rooms, datatype, nested):
         "id": "a-1",
         "parameters": {"variant": "fp32"},
         "outputs": [
-            {"name": "y", "datatype": datatype, "shape": [1, 2], "data": values}
+            {"name": "value", "datatype": datatype, "shape": [1, 2], "data": values}
         ],
     }
 
@@ -129,7 +129,7 @@ def test_every_datatype_in_binary(rooms, datatype):
     item = {"name": "x", "datatype": datatype, "shape": [1, 2],
             "parameters": {"binary_data_size": len(raw)}}  # fmt: skip
     for wish in (
-        {"outputs": [{"name": "y", "parameters": {"binary_data": True}}]},
+        {"outputs": [{"name": "value", "parameters": {"binary_data": True}}]},
         {"parameters": {"binary_data_output": True}},
     ):
         body = {"inputs": [item], **wish}
@@ -250,11 +250,16 @@ def test_classification_names_the_best(rooms):
     """The extension answers score, index and label of the highest."""
     body = {
         "inputs": [tensor("FP32", [0.25, 0.75])],
-        "outputs": [{"name": "y", "parameters": {"classification": 1}}],
+        "outputs": [{"name": "value", "parameters": {"classification": 1}}],
     }
     _, answer, _, _ = infer(rooms, "echo-fp32", body)
     assert answer["outputs"] == [
-        {"name": "y", "datatype": "BYTES", "shape": [1, 1], "data": ["0.750000:1:yes"]}
+        {
+            "name": "value",
+            "datatype": "BYTES",
+            "shape": [1, 1],
+            "data": ["0.750000:1:yes"],
+        }
     ]
 
 
@@ -267,7 +272,7 @@ def test_classification_names_the_best(rooms):
         ("/v2/models/echo-fp32/versions/live", {
             "name": "echo-fp32", "versions": ["1"], "platform": "onnxruntime_onnx",
             "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}],
-            "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 2]}]}),
+            "outputs": [{"name": "value", "datatype": "FP32", "shape": [-1, 2]}]}),
     ],
 )  # fmt: skip
 def test_what_is_there_is_told(rooms, path, expected):

@@ -10,12 +10,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from hotseat_registry.errors import ConflictError, NotFoundError, StoreError
-from hotseat_registry.stores.store import Moved, Stored, nobody
+from hotseat_registry.stores.store import LARGEST, TOO_LARGE, Moved, Stored, nobody
 
 _TEMPORARY = ".tmp-"
 _PIECE = 1 << 20
@@ -35,7 +35,7 @@ class FolderStore:
     def read(self, key: str, *, unless: str | None = None) -> Stored | None:
         """See `Store.read`."""
         with self._door(key):
-            data = (self.root / key).read_bytes()
+            data = _small(self.root / key)
         tag = hashlib.sha256(data).hexdigest()
         return None if tag == unless else Stored(data, tag)
 
@@ -70,6 +70,13 @@ class FolderStore:
                 for name in names:
                     if not name.startswith(_TEMPORARY):
                         yield Path(path, name).relative_to(self.root).as_posix()
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """See `Store.folders`."""
+        with self._door(prefix), suppress(FileNotFoundError):
+            for path in (self.root / prefix).iterdir():
+                if path.is_dir():
+                    yield path.name
 
     def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
         """See `Store.upload`."""
@@ -115,9 +122,17 @@ class FolderStore:
             yield
         except FileNotFoundError as error:
             raise NotFoundError(f"{self.uri} has no {key}") from error
-        except OSError as error:
-            reason = error.strerror or str(error)
+        except (OSError, ValueError) as error:  # ValueError: a NUL in a path
+            reason = getattr(error, "strerror", None) or str(error)
             raise StoreError(f"{self.uri}, {key}: {reason}") from error
+
+
+def _small(path: Path) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise OSError(TOO_LARGE)
+    return data
 
 
 def _copy(source: IO[bytes], target: IO[bytes], moved: Moved) -> None:

@@ -19,8 +19,13 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hotseat_registry.errors import ConflictError, NotFoundError, StoreError
-from hotseat_registry.stores.store import Moved, Stored, nobody
+from hotseat_registry.errors import (
+    ConflictError,
+    NotFoundError,
+    RegistryError,
+    StoreError,
+)
+from hotseat_registry.stores.store import LARGEST, TOO_LARGE, Moved, Stored, nobody
 
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _LOST = {"PreconditionFailed", "412"}
@@ -66,7 +71,10 @@ class S3Store:
                 if _code(error) in _UNCHANGED:
                     return None
                 raise
-            return Stored(got["Body"].read(), got["ETag"])
+            data = got["Body"].read(LARGEST + 1)
+            if len(data) > LARGEST:
+                raise StoreError(f"{self.uri}, {key}: {TOO_LARGE}")
+            return Stored(data, got["ETag"])
 
     def write(self, key: str, data: bytes, *, replacing: str | None = None) -> str:
         """See `Store.write`."""
@@ -110,6 +118,17 @@ class S3Store:
             ):
                 for item in page.get("Contents", []):
                     yield item["Key"].removeprefix(self._prefix)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """See `Store.folders`."""
+        pages = self._s3.get_paginator("list_objects_v2")
+        place = self._prefix + prefix
+        with self._door(prefix):
+            for page in pages.paginate(
+                Bucket=self._bucket, Prefix=place, Delimiter="/"
+            ):
+                for item in page.get("CommonPrefixes", []):
+                    yield item["Prefix"].removeprefix(place).rstrip("/")
 
     def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
         """See `Store.upload`."""
@@ -180,8 +199,10 @@ def narrowed(what: str) -> Iterator[None]:
     except ClientError as error:
         message = error.response.get("Error", {}).get("Message", "")
         raise StoreError(f"{what}: {_code(error)} {message}") from error
-    except BotoCoreError as error:
-        raise StoreError(f"{what}: {error}") from error
+    except RegistryError:
+        raise
+    except (BotoCoreError, OSError, ValueError, KeyError) as error:
+        raise StoreError(f"{what}: {error or type(error).__name__}") from error
 
 
 def _again(put: Callable[[], str]) -> str:

@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,10 +25,16 @@ from urllib.parse import quote, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
 from hotseat_registry.errors import NotFoundError, StoreError
-from hotseat_registry.stores.store import Moved, Stored, nobody
+from hotseat_registry.stores.connections import SECONDS, Connection, Connections
+from hotseat_registry.stores.store import (
+    LARGEST,
+    TOO_LARGE,
+    Moved,
+    Stored,
+    nobody,
+)
 
 _TRIES = 4
-_SECONDS = 10.0
 _PIECE = 1 << 20
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _AGAIN = frozenset({429, 500, 502, 503, 504})
@@ -53,9 +60,9 @@ def available(env: Mapping[str, str]) -> bool:
 class SignedStore:
     """Keys are keys below the prefix of ``s3://bucket/prefix``.
 
-    Raises `StoreError` for whatever writes. Nothing is kept between calls but the
-    connection and credentials that have an end, and `forget` drops those too: a
-    snapshot of the process must hold neither.
+    Safe for several threads: each request has a connection to itself, and a few idle
+    ones are kept. Raises `StoreError` for whatever writes. `forget` drops connections
+    and credentials, because a snapshot of the process must hold neither.
     """
 
     def __init__(
@@ -79,42 +86,44 @@ class SignedStore:
         else:
             end = urlsplit(f"https://{bucket}.s3.{self._region}.amazonaws.com")
             self._base = ""
-        self._secure, self._host = end.scheme == "https", end.netloc
+        self._host = end.netloc
+        self._connections = Connections(end.netloc, secure=end.scheme == "https")
         self._credentials: Credentials | None = None
-        self._connection: http.client.HTTPConnection | None = None
+        self._renewing = threading.Lock()
 
     def read(self, key: str, *, unless: str | None = None) -> Stored | None:
         """See `Store.read`."""
         headers = {"if-none-match": unless} if unless else {}
-        with self._asked(key, {}, headers) as answer:
-            if answer.status == 304:
-                answer.read()
+        with self._response(key, {}, headers) as response:
+            if response.status == 304:
+                response.read()
                 return None
-            return Stored(answer.read(), answer.headers["ETag"])
+            data = _whole(response)
+            return Stored(data, response.headers["ETag"] or "")
 
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`."""
-        query = {"list-type": "2", "prefix": self._prefix + prefix}
-        while True:
-            with self._asked("", query, {}) as answer:
-                page = ET.fromstring(answer.read())  # noqa: S314 (S3's own, over TLS)
-            space = page.tag.partition("}")[0] + "}" if "}" in page.tag else ""
+        for page, space in self._pages({"prefix": self._prefix + prefix}):
             for item in page.iter(f"{space}Contents"):
                 key = item.findtext(f"{space}Key") or ""
                 yield key.removeprefix(self._prefix)
-            after = page.findtext(f"{space}NextContinuationToken")
-            if not after:
-                return
-            query["continuation-token"] = after
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """See `Store.folders`."""
+        place = self._prefix + prefix
+        for page, space in self._pages({"prefix": place, "delimiter": "/"}):
+            for item in page.iter(f"{space}CommonPrefixes"):
+                found = item.findtext(f"{space}Prefix") or ""
+                yield found.removeprefix(place).rstrip("/")
 
     def download(self, key: str, file: IO[bytes], moved: Moved = nobody) -> None:
         """See `Store.download`."""
-        with self._asked(key, {}, {}) as answer:
-            while piece := answer.read(_PIECE):
+        with self._response(key, {}, {}) as response:
+            while piece := response.read(_PIECE):
                 file.write(piece)
                 moved(len(piece))
-            if answer.length:
-                raise StoreError(f"{self.uri}, {key}: the answer ended in the middle")
+            if response.length:
+                raise StoreError("the answer ended in the middle")
 
     def write(self, key: str, data: bytes, *, replacing: str | None = None) -> str:
         """Refuse."""
@@ -132,51 +141,66 @@ class SignedStore:
         raise StoreError(_READ_ONLY.format(uri=self.uri))
 
     def forget(self) -> None:
-        """Drop the connection and the credentials."""
+        """Drop all connections, those in use when they are given back, and the key."""
         self._credentials = None
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connections.forget()
+
+    def _pages(self, query: dict[str, str]) -> Iterator[tuple[ET.Element, str]]:
+        """Yield the pages of a listing, and the namespace of their tags."""
+        query = {"list-type": "2", **query}
+        while True:
+            with self._response("", query, {}) as response:
+                page = ET.fromstring(_whole(response))  # noqa: S314 (S3's own, over TLS)
+            space = page.tag.partition("}")[0] + "}" if "}" in page.tag else ""
+            yield page, space
+            after = page.findtext(f"{space}NextContinuationToken")
+            if not after:
+                return
+            query["continuation-token"] = after
 
     @contextmanager
-    def _asked(
+    def _response(
         self, key: str, query: Mapping[str, str], headers: Mapping[str, str]
     ) -> Iterator[http.client.HTTPResponse]:
         """Send a signed GET; narrow what goes wrong to the registry's own errors."""
         what = f"{self.uri}, {key or 'list'}"
         path = f"{self._base}/{quote(self._prefix + key if key else '', safe='/-_.~')}"
-        asked = urlencode(sorted(query.items()), quote_via=quote, safe="-_.~")
+        listed = urlencode(sorted(query.items()), quote_via=quote, safe="-_.~")
+        connection = None
         try:
-            answer = self._tried(path, asked, headers)
-            self._check(answer, key, what)
-            yield answer
-        except (OSError, http.client.HTTPException, ET.ParseError) as error:
-            self.forget()
-            raise StoreError(f"{what}: {error or type(error).__name__}") from error
-        except BaseException:
-            self.forget()  # what is left of an answer must not be read as the next
+            connection, response = self._sent(path, listed, headers)
+            self._check(response, key)
+            yield response
+            self._connections.give(connection, response)
+            connection = None
+        except NotFoundError:
             raise
+        except Exception as error:  # whatever a network or a server can send
+            raise StoreError(f"{what}: {error or type(error).__name__}") from error
+        finally:
+            if connection is not None:
+                # what is left of an answer must not be read as the next
+                connection.close()
 
-    def _check(self, answer: http.client.HTTPResponse, key: str, what: str) -> None:
-        if answer.status in {200, 304}:
+    def _check(self, response: http.client.HTTPResponse, key: str) -> None:
+        if response.status in {200, 304}:
             return
-        code = _code(answer.read())
-        if answer.status == 404 and code != "NoSuchBucket":
+        code = _code(response.read(LARGEST))
+        if response.status == 404 and code != "NoSuchBucket":
             raise NotFoundError(f"{self.uri} has no {key}")
-        raise StoreError(f"{what}: {answer.status} {code}")
+        raise StoreError(f"{response.status} {code}")
 
-    def _tried(
+    def _sent(
         self, path: str, query: str, headers: Mapping[str, str]
-    ) -> http.client.HTTPResponse:
-        """Send until there is an answer that is not worth another try."""
+    ) -> tuple[Connection, http.client.HTTPResponse]:
+        """Send until there is an answer that needs no other try."""
         for left in reversed(range(_TRIES)):
             try:
-                answer = self._sent(path, query, headers)
-                if answer.status not in _AGAIN or not left:
-                    return answer
-                answer.read()
+                connection, response = self._once(path, query, headers)
+                if response.status not in _AGAIN or not left:
+                    return connection, response
+                connection.close()
             except (OSError, http.client.HTTPException):
-                self.forget()
                 if not left:
                     raise
             # full jitter, from the system's chance: nothing seeded outlives a snapshot
@@ -184,9 +208,9 @@ class SignedStore:
             self._sleep(wait)
         raise AssertionError  # the last try returns or raises
 
-    def _sent(
+    def _once(
         self, path: str, query: str, headers: Mapping[str, str]
-    ) -> http.client.HTTPResponse:
+    ) -> tuple[Connection, http.client.HTTPResponse]:
         signed = signed_headers(
             self._host,
             path,
@@ -196,16 +220,20 @@ class SignedStore:
             self._region,
             datetime.fromtimestamp(self._now(), UTC),
         )
-        if self._connection is None:
-            kind = (
-                http.client.HTTPSConnection
-                if self._secure
-                else http.client.HTTPConnection
-            )
-            self._connection = kind(self._host, timeout=_SECONDS)
         target = f"{path}?{query}" if query else path
-        self._connection.request("GET", target, headers=signed)
-        return self._connection.getresponse()
+        while True:
+            connection, kept = self._connections.take()
+            try:
+                connection.request("GET", target, headers=signed)
+                return connection, connection.getresponse()
+            except (OSError, http.client.HTTPException):
+                connection.close()
+                if not kept:
+                    raise
+                # the server closed it while it was idle: try another at once
+            except BaseException:
+                connection.close()
+                raise
 
     def _current(self) -> Credentials:
         """Return credentials that hold for another minute."""
@@ -216,20 +244,21 @@ class SignedStore:
                 env["AWS_SECRET_ACCESS_KEY"],
                 env.get("AWS_SESSION_TOKEN"),
             )
-        kept = self._credentials
-        if kept is None or self._now() > kept.until - 60:
-            kept = self._credentials = self._from_agent()
-        return kept
+        with self._renewing:  # one thread renews them, the others wait for it
+            kept = self._credentials
+            if kept is None or self._now() > kept.until - 60:
+                kept = self._credentials = self._from_agent()
+            return kept
 
     def _from_agent(self) -> Credentials:
         """Ask the container's agent, as functions restored from a snapshot must."""
         end = urlsplit(self._env["AWS_CONTAINER_CREDENTIALS_FULL_URI"])
         token = self._env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
-        agent = http.client.HTTPConnection(end.netloc, timeout=_SECONDS)
+        agent = http.client.HTTPConnection(end.netloc, timeout=SECONDS)
         try:
             agent.request("GET", end.path or "/", headers={"Authorization": token})
             answer = agent.getresponse()
-            given: Any = json.loads(answer.read())
+            given: Any = json.loads(answer.read(LARGEST))
             until = datetime.fromisoformat(given["Expiration"]).timestamp()
             return Credentials(
                 given["AccessKeyId"], given["SecretAccessKey"], given["Token"], until
@@ -279,6 +308,16 @@ def signed_headers(
 
 def _region(env: Mapping[str, str]) -> str:
     return env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or ""
+
+
+def _whole(response: http.client.HTTPResponse) -> bytes:
+    """Return a small answer; raises `StoreError` for a large or a broken one."""
+    data = response.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise StoreError(TOO_LARGE)
+    if response.length:
+        raise StoreError("the answer ended in the middle")
+    return data
 
 
 def _code(body: bytes) -> str:

@@ -18,6 +18,10 @@ class Stored:
     tag: str
 
 
+LARGEST = 16 << 20
+"""Bytes of an object that is read whole; blobs are downloaded piece by piece."""
+TOO_LARGE = f"it has more than {LARGEST:,} bytes, and no manifest or ledger entry has"
+
 Moved = Callable[[int], None]
 
 
@@ -26,14 +30,17 @@ def nobody(_size: int) -> None:
 
 
 class Store(Protocol):
-    """Bytes under keys. Every method may raise `StoreError`."""
+    """Bytes under keys, for several threads.
+
+    Every method may raise `StoreError`, and none raises anything but `RegistryError`.
+    """
 
     uri: str
 
     def read(self, key: str, *, unless: str | None = None) -> Stored | None:
         """Return the object, or None if its tag is still `unless`.
 
-        Raises `NotFoundError`.
+        Raises `NotFoundError`, and `StoreError` for more than `LARGEST` bytes.
         """
 
     def write(self, key: str, data: bytes, *, replacing: str | None = None) -> str:
@@ -51,6 +58,12 @@ class Store(Protocol):
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys below `prefix`, in no order."""
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names between `prefix` and the next slash, in no order.
+
+        It takes a request for each thousand names, however many keys lie below them.
+        """
 
     def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
         """Store the file unless the key exists; return whether it was sent.

@@ -9,13 +9,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hotseat_registry.entry import RETIRE, Entry
 from hotseat_registry.errors import RegistryError
 from hotseat_registry.registry import Registry, Watch, open_registry, unwatched
 from hotseat_registry.stores import Moved
 from hotseat_registry.trust import Trust
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
 
 DONE, REFUSED, WRONG = 0, 1, 2
 
@@ -96,7 +99,9 @@ def way(entry: Entry) -> str:
     """Say from where to where an alias moved, or what else was done."""
     if entry.alias:
         return f"{entry.before or 'nowhere'} -> {entry.after}"
-    return f"retired: {len(entry.retired)}" if entry.action == RETIRE else ""
+    if entry.action == RETIRE:
+        return f"retired: {len(entry.retired_versions())} in all"
+    return ""
 
 
 def print_json(value: Any) -> int:
@@ -124,24 +129,31 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 @contextmanager
 def watched() -> Iterator[Watch]:
     """Show a bar for every file that moves, on a terminal."""
+    from rich import progress
+
+    columns = (progress.DownloadColumn(), progress.TransferSpeedColumn())
+    with _bars(*columns) as watch:
+        yield watch
+
+
+@contextmanager
+def counted() -> Iterator[Watch]:
+    """Show a bar for every stage of a long work, on a terminal."""
+    from rich import progress
+
+    with _bars(progress.MofNCompleteColumn(), progress.TimeRemainingColumn()) as watch:
+        yield watch
+
+
+@contextmanager
+def _bars(*more: "ProgressColumn") -> Iterator[Watch]:
     if not sys.stderr.isatty():
         yield unwatched
         return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-    )
+    columns = (TextColumn("{task.description}"), BarColumn(), *more)
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
 
         def watch(name: str, size: int) -> Moved:

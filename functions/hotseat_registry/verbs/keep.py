@@ -16,6 +16,7 @@ from hotseat_registry.verbs.command import (
     add_trust,
     answering,
     author,
+    counted,
     print_json,
     registry,
     watched,
@@ -45,13 +46,15 @@ def gc(parser: argparse.ArgumentParser) -> Run:
 
 @answering()
 def _gc(arguments: argparse.Namespace) -> int:
-    swept = sweep(
-        registry(arguments),
-        by=author(),
-        keep=timedelta(days=arguments.keep),
-        grace=timedelta(hours=arguments.grace),
-        dry_run=arguments.dry_run,
-    )
+    with counted() as watch:
+        swept = sweep(
+            registry(arguments),
+            by=author(),
+            keep=timedelta(days=arguments.keep),
+            grace=timedelta(hours=arguments.grace),
+            dry_run=arguments.dry_run,
+            watch=watch,
+        )
     if arguments.json:
         return print_json(asdict(swept))
     would = "would retire" if arguments.dry_run else "retired"

@@ -13,6 +13,7 @@ from hotseat_registry.verbs.command import (
     REFUSED,
     Run,
     answering,
+    counted,
     date,
     print_json,
     print_table,
@@ -100,9 +101,22 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def history(parser: argparse.ArgumentParser) -> Run:
     """Show who moved which alias when, and why."""
-    parser.description = "Show every move of a model's aliases; the chain is checked."
+    parser.description = (
+        "Show who moved which alias of a model, and why, the newest last. The chain of "
+        "digests is checked for what is shown."
+    )
     parser.epilog = "example: hotseat history sentiment"
     parser.add_argument("model")
+    parser.add_argument(
+        "--last",
+        type=_count,
+        default=20,
+        metavar="N",
+        help="the newest changes (default: 20)",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="all changes since the first"
+    )
     parser.add_argument(
         "--at",
         type=date,
@@ -122,7 +136,8 @@ def _history(arguments: argparse.Namespace) -> int:
             return print_json(stood)
         print_table(("alias", "version"), sorted(stood.items()))
         return DONE
-    entries = source.ledger.history(arguments.model)
+    last = None if arguments.all else arguments.last
+    entries = source.ledger.history(arguments.model, last)
     if not entries and not source.versions(arguments.model):
         raise ModelNotFoundError(f"no model {arguments.model!r} in {source.store.uri}")
     if arguments.json:
@@ -142,7 +157,15 @@ def _history(arguments: argparse.Namespace) -> int:
             for e in entries
         ),
     )
+    if entries and (before := entries[0].sequence - 1):
+        print(f"{before} changes before these: --all")
     return DONE
+
+
+def _count(text: str) -> int:
+    if (count := int(text)) < 1:
+        raise ValueError  # argparse shows the usage
+    return count
 
 
 def diff(parser: argparse.ArgumentParser) -> Run:
@@ -191,7 +214,10 @@ def verify(parser: argparse.ArgumentParser) -> Run:
 @answering()
 def _verify(arguments: argparse.Namespace) -> int:
     text = arguments.reference
-    found = audit(registry(arguments), Reference.parse(text) if text else None)
+    with counted() as watch:
+        found = audit(
+            registry(arguments), Reference.parse(text) if text else None, watch=watch
+        )
     if arguments.json:
         print_json(asdict(found))
     else:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from onnx import TensorProto, helper
 
 from hotseat_registry import (
     Input,
@@ -37,7 +38,15 @@ from hotseat_registry.sweep import sweep
 from hotseat_registry.testing import MemoryStore
 
 KEEP, GRACE = timedelta(days=10), timedelta(days=1)
-GRAPH = bytes.fromhex("0807") + b"\x3a\x00"  # ir_version 7, an empty graph
+GRAPH = helper.make_model(
+    helper.make_graph(
+        [helper.make_node("Cast", ["text"], ["scores"], to=TensorProto.FLOAT)],
+        "mood",
+        [helper.make_tensor_value_info("text", TensorProto.STRING, ["n"])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 2])],
+    ),
+    ir_version=9,
+).SerializeToString()
 
 
 class Crash(RegistryError):  # noqa: N818 (it is no error but the end)
@@ -85,7 +94,7 @@ class RegistryMachine(RuleBasedStateMachine):
     @rule(content=st.integers(0, 3), crash=st.none() | st.integers(0, 12))
     def publish(self, content, crash):
         path = Path(self.folder.name, f"{content}.onnx")
-        path.write_bytes(GRAPH + bytes([0x42, 1, content]))
+        path.write_bytes(GRAPH + bytes([0x32, 1, 65 + content]))  # a doc_string
         golden = Path(self.folder.name, f"{content}.json")
         golden.write_text(json.dumps(content))
         manifest = Manifest(
@@ -94,6 +103,7 @@ class RegistryMachine(RuleBasedStateMachine):
             signature=Signature(
                 inputs=(Input("text", "BYTES", (-1,), "text"),),
                 outputs=(Output("scores", "FP32", (-1, 2)),),
+                labels=("negative", "positive"),
             ),
             variants=(Variant("fp32", "model.onnx"),),
             default_variant="fp32",
@@ -191,7 +201,7 @@ class RegistryMachine(RuleBasedStateMachine):
                 assert entry.before == aliases.get(entry.alias)
                 aliases[entry.alias] = entry.after
             assert entry.aliases == aliases
-            assert not set(aliases.values()) & set(entry.retired)
+            assert not set(aliases.values()) & entry.retired_versions()
         assert self.registry.aliases("mood") == aliases
         for entry in history[-3:]:
             then = datetime.fromisoformat(entry.at)

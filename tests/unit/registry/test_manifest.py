@@ -34,7 +34,7 @@ def manifest_json():
         },
         "variants": [{"name": "fp32", "file": "model.onnx", "metrics": {"n": 1}}],
         "default_variant": "fp32",
-        "files": {"model.onnx": {"sha256": "ab", "size": 3}},
+        "files": {"model.onnx": {"sha256": "ab" * 32, "size": 3}},
         "lineage": {},
         "card": "",
     }
