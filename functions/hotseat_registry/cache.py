@@ -2,12 +2,18 @@
 
 A file lies under its digest and appears by a rename, so a process that is killed in
 mid-download leaves nothing that another would take for whole. Every use checks the
-digest. When there is more than `limit` bytes, what was used least recently goes.
+digest, and `check` says whether what lies there now is still what was hashed: whoever
+opens a file by its path calls it after the opening. When there is more than `limit`
+bytes, what was used least recently goes.
 """
 
 import contextlib
+import functools
 import hashlib
+import logging
 import os
+import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,8 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from hotseat_registry.errors import IntegrityError
 from hotseat_registry.manifest import File
 
+log = logging.getLogger("hotseat.registry")
+
+MANIFESTS = "manifests"
+"""The folder of manifests, which lie under no digest."""
 _PIECE = 1 << 20
 _PART = ".part-"
 _ABANDONED = 3600  # seconds after which a part is nobody's any more
@@ -31,22 +42,50 @@ class Cache:
     limit: int = LIMIT
     """Bytes."""
 
+    @classmethod
+    def private(cls, folder: Path, limit: int = LIMIT) -> "Cache":
+        """Return a cache that only this process's user writes.
+
+        The folder is made for the user alone, or made so if it is the user's own;
+        where it is somebody else's, or a link, a fresh temporary folder takes its
+        place, and the log says so.
+        """
+        try:
+            return cls(_private(folder), limit)
+        except OSError as error:
+            fresh = _fresh()
+            log.warning("%s is no cache (%s): using %s", folder, error, fresh)
+            return cls(fresh, limit)
+
+    def check(self, path: Path, file: File) -> None:
+        """Raise `IntegrityError` unless the path has the bytes that were hashed."""
+        try:
+            if _VERIFIED.get(path) == _state(path.stat()):
+                return
+            if describe(path).sha256 == file.sha256:
+                return
+        except OSError as error:
+            raise IntegrityError(f"{path.name} cannot be read: {error}") from None
+        raise IntegrityError(f"{path.name} changed while it was opened")
+
     def get(self, file: File, suffix: str) -> Path | None:
         """Return the file if it is here and whole."""
         path = self._path(file, suffix)
-        if not path.exists() or describe(path).sha256 != file.sha256:
-            return None
         with contextlib.suppress(OSError):  # gone or not ours: its age matters little
             os.utime(path)
-        return path
+        try:
+            right = describe(path).sha256 == file.sha256
+        except OSError:
+            return None
+        return path if right else None
 
     def find(self, file: File, suffix: str) -> Path | None:
-        """Return the file if one of its size is here; its digest is not looked at."""
+        """Return the file if it is here as it was hashed, else as `get` does."""
         path = self._path(file, suffix)
         with contextlib.suppress(OSError):
-            if path.stat().st_size == file.size:
+            if _VERIFIED.get(path) == _state(path.stat()):
                 return path
-        return None
+        return self.get(file, suffix)
 
     def put(self, file: File, suffix: str, write: Callable[[IO[bytes]], None]) -> Path:
         """Let `write` fill a file and keep it if its digest is right.
@@ -60,7 +99,7 @@ class Cache:
         ) as part:
             here = Path(part.name)
             try:
-                write(part.file)
+                write(Bounded(part.file, file.size))  # type: ignore[arg-type]
             except BaseException:
                 here.unlink()
                 raise
@@ -68,6 +107,7 @@ class Cache:
             here.unlink()
             raise ValueError(file.sha256)
         here.replace(path)
+        _VERIFIED[path] = _state(path.stat())
         self._shrink(path)
         return path
 
@@ -95,11 +135,86 @@ class Cache:
                     total -= size
 
 
+class Bounded:
+    """A file that takes no more than so many bytes: a store may send any number."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file, self._size = file, size
+
+    def write(self, data: bytes) -> int:
+        """Write; raises `ValueError` beyond the size."""
+        if self._file.tell() + len(data) > self._size:
+            raise ValueError(f"more than the {self._size} bytes that were said")
+        return self._file.write(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """See `IO.seek`."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """See `IO.tell`."""
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        """See `IO.seekable`."""
+        return True
+
+    def flush(self) -> None:
+        """See `IO.flush`."""
+        self._file.flush()
+
+
 def describe(path: Path) -> File:
     """Return a file's digest and size, reading a piece at a time."""
     digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
+        before = os.fstat(file.fileno())
         while piece := file.read(_PIECE):
             digest.update(piece)
             size += len(piece)
+        if _state(before) == _state(os.fstat(file.fileno())):
+            _VERIFIED[path] = _state(before)
     return File(sha256=digest.hexdigest(), size=size)
+
+
+_State = tuple[int, int, int, int, int]
+_VERIFIED: dict[Path, _State] = {}
+"""What the files were when this process hashed them."""
+
+
+def _state(found: os.stat_result) -> _State:
+    """Return what tells a changed file: only the system sets the time of a change."""
+    return (
+        found.st_dev,
+        found.st_ino,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+    )
+
+
+def _private(folder: Path) -> Path:
+    """Return a folder that is the user's alone; raises `OSError`."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if stat.S_ISLNK(found.st_mode) or not stat.S_ISDIR(found.st_mode):
+        raise PermissionError(f"{folder} is no folder")
+    user = getattr(os, "getuid", None)
+    if user is None:  # Windows: temporary folders are the user's own
+        return folder
+    if found.st_uid != user():
+        raise PermissionError(f"{folder} belongs to another user")
+    if found.st_mode & 0o022:
+        # others could write here: what has no digest is not believed
+        shutil.rmtree(folder / MANIFESTS, ignore_errors=True)
+    if found.st_mode & 0o077:
+        folder.chmod(0o700)
+    return folder
+
+
+@functools.cache
+def _fresh() -> Path:
+    """Return one temporary folder a process."""
+    return Path(tempfile.mkdtemp(prefix="hotseat-cache-"))

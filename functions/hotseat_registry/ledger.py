@@ -54,10 +54,13 @@ class Ledger:
             raise IntegrityError(f"{key} holds the ledger of {entry.model!r}")
         return Head(entry, stored.tag)
 
-    def newest(self, model: str) -> Head | None:
-        """Return the head of `model`, or None when nothing was ever done."""
+    def newest(self, model: str, *, unless: Head | None = None) -> Head | None:
+        """Return the head of `model`, or None when nothing was ever done.
+
+        With `unless`, an unchanged head is returned without being sent again.
+        """
         try:
-            return self.head(model)
+            return self.head(model, unless=unless)
         except AliasNotFoundError:
             return None
 

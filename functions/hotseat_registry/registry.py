@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from hotseat_registry import blobs, graph, layout, signature_check
-from hotseat_registry.cache import Cache, describe
+from hotseat_registry.cache import MANIFESTS, Cache, describe
 from hotseat_registry.entry import GATE, PROMOTE, ROLLBACK, Entry, stood
 from hotseat_registry.errors import (
     AliasNotFoundError,
@@ -154,12 +154,11 @@ class Registry:
         key = layout.manifest(reference.model, number)
         kept = self._kept(cache, key)
         if kept and kept.exists():
-            with suppress(IntegrityError):  # damaged here: read it where it lies
-                return Manifest.from_bytes(kept.read_bytes(), str(kept))
+            # damaged here, or of another version: read it where it lies
+            with suppress(IntegrityError, OSError):
+                return _read(kept.read_bytes(), str(kept), reference.model, number)
         data = self._manifest(reference.model, number)
-        manifest = Manifest.from_bytes(data, key)
-        if (manifest.model, manifest.version) != (reference.model, number):
-            raise IntegrityError(f"{key} holds the manifest of {manifest.reference}")
+        manifest = _read(data, key, reference.model, number)
         if kept:
             kept.parent.mkdir(parents=True, exist_ok=True)
             part = kept.with_suffix(f".{uuid4().hex}")
@@ -353,7 +352,7 @@ class Registry:
         if cache is None or self.store.uri.startswith("file:"):
             return None
         name = hashlib.sha256(f"{self.store.uri}/{key}".encode()).hexdigest()
-        return cache.folder / "manifests" / name
+        return cache.folder / MANIFESTS / name
 
     def _download(
         self, manifest: Manifest, name: str, cache: Cache, moved: Moved
@@ -385,6 +384,14 @@ def open_registry(
     `reading` is for whoever never writes; see `open_store`.
     """
     return Registry(open_store(uri, reading=reading), trust=trust)
+
+
+def _read(data: bytes, key: str, model: str, number: int) -> Manifest:
+    """Read a manifest that has to be of this version; raises `IntegrityError`."""
+    manifest = Manifest.from_bytes(data, key)
+    if (manifest.model, manifest.version) != (model, number):
+        raise IntegrityError(f"{key} holds the manifest of {manifest.reference}")
+    return manifest
 
 
 def _check_files(manifest: Manifest, files: Mapping[str, Any]) -> None:

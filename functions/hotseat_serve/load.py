@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hotseat_registry import Manifest, Reference, Registry
+from hotseat_registry import Manifest, Reference, Registry, graph, signature_check
 from hotseat_registry.cache import Cache
+from hotseat_registry.graph_types import Tensor
 from hotseat_registry.manifest import Variant
-from hotseat_serve import golden, kinds
+from hotseat_serve import golden, kinds, probe, trial
 from hotseat_serve.ask import Ask
 from hotseat_serve.options import Options
 from hotseat_serve.session import Session
 from hotseat_serve.settings import Settings
+from hotseat_serve.tensors import Array
 from hotseat_serve.turn import Turn
 
 
@@ -39,13 +41,18 @@ class Loaded:
         turn: Turn | None = None,
     ) -> list[dict[str, Any]]:
         """Return one answer an input; raises `Problem` for what does not fit."""
+        turn = turn or Turn()
+
+        def run(tensors: Mapping[str, Array]) -> Mapping[str, Array]:
+            return self.session.run(tensors, seconds=turn.left)
+
         asked = Ask(
             self.manifest.signature,
-            self.session.run,
+            run,
             inputs,
             pointers or [f"/{row}" for row in range(len(inputs))],
             options or Options(),
-            turn or Turn(),
+            turn,
         )
         return kinds.KINDS[self.manifest.kind](asked)
 
@@ -69,34 +76,87 @@ def load(
     registry: Registry,
     reference: Reference,
     settings: Settings,
-    make_room: Callable[[str, int], None] = lambda _model, _bytes: None,
+    make_room: Callable[[str, int], bool] = lambda _model, _bytes: False,
+    *,
+    apart: bool = False,
 ) -> Loaded:
     """Fetch a version, check its digests and golden rows, and return it warm.
 
-    `make_room` is told the model and the memory it will take before anything is
-    fetched, and may refuse. Raises `RegistryError`.
+    `make_room` gets the model and the memory that it will take before anything is
+    fetched, may refuse, and says whether there is room to try it `apart`, in a process
+    of its own, before it is opened in this one. Raises `RegistryError`.
     """
-    cache = Cache(settings.cache_folder, settings.cache_bytes)
+    cache = Cache.private(settings.cache_folder, settings.cache_bytes)
     manifest = registry.resolve(reference, cache)
     kinds.check(manifest)
     variant = manifest.variant(settings.variant or manifest.default_variant)
     size = weight(manifest, variant)
-    make_room(manifest.model, size)
+    spare = make_room(manifest.model, size)
     registry.check_trust(manifest)
     names = [*variant.files, *([manifest.golden] if manifest.golden else [])]
     paths = registry.fetch(manifest, cache, names)
-    graph = _together(variant, paths, cache.folder)
-    session = Session(graph, settings.threads, optimized=bool(variant.optimized))
-    loaded = Loaded(manifest, variant.name, session, size)
+    for name in names:
+        if name.endswith((".onnx", ".ort")):
+            graph.check(paths[name], manifest.files)
+    found = {"graph": _together(variant, paths, cache.folder)}
     if manifest.golden:
-        golden.check(
-            paths[manifest.golden].read_bytes(),
+        found["golden"] = paths[manifest.golden]
+    seconds = settings.open_seconds
+    if apart and spare:
+        trial.run(
+            manifest,
             variant.name,
-            lambda inputs, options: loaded.predict(inputs, options=options),
-            session.run,
-            manifest.reference,
+            found,
+            seconds=seconds,
+            threads=settings.threads,
+            memory=2 * size + trial.MEMORY,
         )
+    loaded = opened(manifest, variant.name, found, settings.threads, seconds)
+    for name, path in paths.items():
+        cache.check(path, manifest.files[name])  # what was opened is what was hashed
+    loaded.bytes = size
     return loaded
+
+
+def opened(
+    manifest: Manifest,
+    name: str,
+    paths: Mapping[str, Path],
+    threads: int,
+    seconds: float,
+) -> Loaded:
+    """Open a variant and hold it against signature and golden rows.
+
+    `paths` are ``graph`` and, where there are any, ``golden`` rows. Raises
+    `IntegrityError`, also where an answer takes longer than `seconds`.
+    """
+    variant = manifest.variant(name)
+    session = Session(paths["graph"], threads, optimized=bool(variant.optimized))
+    signature_check.check(
+        manifest, _tensors(session.inputs), _tensors(session.output_types)
+    )
+    loaded = Loaded(manifest, variant.name, session)
+    turn = Turn()
+    turn.until = turn.started + int(seconds * 1e9)
+
+    def run(tensors: Mapping[str, Array]) -> Mapping[str, Array]:
+        return session.run(tensors, seconds=turn.left)
+
+    def predict(inputs: list[Any], options: Options) -> list[dict[str, Any]]:
+        answers = loaded.predict(inputs, options=options, turn=turn)
+        probe.answers(manifest, answers, len(inputs))
+        return answers
+
+    if "golden" in paths:
+        data = paths["golden"].read_bytes()
+        golden.check(data, variant.name, predict, run, manifest.reference)
+    else:
+        probe.check(manifest, run)
+    return loaded
+
+
+def _tensors(items: Mapping[str, tuple[str, tuple[int, ...]]]) -> dict[str, Tensor]:
+    return {name: Tensor(*item) for name, item in items.items()}
 
 
 def weight(manifest: Manifest, variant: Variant) -> int:

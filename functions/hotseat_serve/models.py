@@ -1,10 +1,11 @@
 """Which versions are open, and what an alias means now.
 
-An alias is believed for `refresh_seconds`, a little less by chance, so that many
+An alias is cached for `refresh_seconds`, a little less by chance, so that many
 functions do not look at once. Then the next request is still answered by what served
-before, and beside it the head is read again: one conditional request. Where nobody
-asked for twice that long, the request waits for the look instead, so that no answer is
-staler than that. A version takes over only when it is open, checked and warm; whatever
+before, and in the background the head is read again: one conditional request. Where
+nobody asked for twice that long, the request waits for the look, so that no answer is
+staler than that; but no longer than its own deadline, after which what serves answers.
+A version takes over only when it was opened apart, is open, checked and warm; whatever
 fails, the version that served goes on serving.
 """
 
@@ -13,11 +14,17 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from hotseat_registry import Head, Reference, Registry
-from hotseat_registry.errors import NotFoundError, RegistryError, StoreError
+from hotseat_registry import LIVE, Head, Reference, Registry
+from hotseat_registry.errors import (
+    NotFoundError,
+    RegistryError,
+    RetiredError,
+    StoreError,
+)
+from hotseat_registry.parallel import at_once
 from hotseat_serve.load import Loaded, load
 from hotseat_serve.settings import Settings
 
@@ -26,9 +33,13 @@ log = logging.getLogger("hotseat.serve")
 _KEPT = 8
 """Versions in memory where no budget is set."""
 _PATIENCE = 10.0
-"""Seconds after which a look that has not ended is no longer waited for."""
+"""Seconds after which a look or an opening that has not ended is not waited for."""
 _LONGEST = 60.0
 """Seconds between two tries to open a version that does not open."""
+_CHILD = 150 << 20
+"""Bytes that the interpreter and the runtime take in a process of their own."""
+_UNKNOWN = 1_000
+"""Names that were asked for in vain and are remembered for the refresh time."""
 
 Notice = Callable[[str, dict[str, Any]], None]
 
@@ -40,6 +51,22 @@ class MemoryBudgetError(RegistryError):
     """A version needs more memory than there is for versions."""
 
 
+class Look:
+    """One look at a head, in the background; requests may wait for its end."""
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self._ended = threading.Event()
+
+    def end(self) -> None:
+        """Let go whoever waits."""
+        self._ended.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the end, for so many seconds at most."""
+        self._ended.wait(seconds)
+
+
 @dataclass(slots=True)
 class Followed:
     """An alias, and the version that serves for it."""
@@ -47,12 +74,21 @@ class Followed:
     head: Head
     loaded: Loaded
     until: float
-    looking: float | None = None
-    """Since when another thread looks at the head."""
+    look: Look | None = None
+    """Of another thread at the head."""
     refused: int = 0
     """A version that did not open, when to try again, and after how long then."""
     again: float = 0.0
     wait: float = 0.0
+
+
+@dataclass(slots=True)
+class Known:
+    """A model's head, for versions that are asked by number."""
+
+    head: Head | None
+    until: float
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 def _beside(job: Callable[[], None]) -> None:
@@ -92,26 +128,76 @@ class Models:
         self._followed: dict[Reference, Followed] = {}
         self._loaded: dict[str, Loaded] = {}
         self._opening: dict[str, threading.Lock] = {}
+        self._known: dict[str, Known] = {}
+        self._unknown: dict[Reference, tuple[RegistryError, float]] = {}
 
-    def get(self, reference: Reference) -> Loaded:
+    def get(self, reference: Reference, wait: float | None = None) -> Loaded:
         """Return the version that `reference` means now.
 
-        Raises `RegistryError` when it cannot be loaded and none served before.
+        `wait` are the seconds that the request may wait for a look at the registry;
+        None: until the look was given up. Raises `RegistryError` when the version
+        cannot be loaded and none served before.
         """
         now = self._clock()
-        if reference.version is not None:
-            found = self._loaded.get(str(reference))
-            loaded = found or self._load(reference.model, reference.version)
-            loaded.used = now
-            return loaded
+        patience = _PATIENCE if wait is None else max(0.0, min(wait, _PATIENCE))
         followed = self._followed.get(reference)
-        if followed is None:
-            followed = self._first(reference)
-        elif now >= followed.until:
-            self._refresh(reference, followed, now)
-        loaded = followed.loaded
+        if followed is not None:
+            if now >= followed.until:
+                self._refresh(reference, followed, now, patience)
+            loaded = followed.loaded
+        elif reference.version is not None:
+            loaded = self._numbered(reference, now, patience)
+        else:
+            loaded = self._remembered(reference, now, self._first).loaded
         loaded.used = now
         return loaded
+
+    def _numbered(self, reference: Reference, now: float, patience: float) -> Loaded:
+        """Return a version by its number, unless gc took it."""
+        model, number = reference.model, reference.version
+        assert number is not None
+        self.check_there(model, number)
+        found = self._loaded.get(str(reference))
+        return found or self._remembered(
+            reference, now, lambda _: self._load(model, number, patience)
+        )
+
+    def check_there(self, model: str, number: int) -> None:
+        """Raise `RetiredError` for a version that gc took; looks once a refresh time.
+
+        A store that is away says nothing against a version.
+        """
+        if self._settings.static:
+            return
+        now = self._clock()
+        known = self._known.setdefault(model, Known(None, 0.0))
+        if now >= known.until and known.lock.acquire(blocking=False):
+            try:
+                known.head = self.registry.ledger.newest(model, unless=known.head)
+            except RegistryError as error:
+                log.warning("%s@%s: %s", model, number, error)
+            finally:
+                known.until = self._next()
+                known.lock.release()
+        if known.head and known.head.entry.is_retired(number):
+            self._loaded.pop(f"{model}@{number}", None)
+            raise RetiredError(f"{model}@{number} was retired by gc")
+
+    def _remembered(
+        self, reference: Reference, now: float, find: Callable[[Reference], Any]
+    ) -> Any:
+        """Find something, or say at once that it was not there a moment ago."""
+        missed = self._unknown.get(reference)
+        if missed and now < missed[1]:
+            raise missed[0]
+        try:
+            return find(reference)
+        except NotFoundError as error:
+            with self._lock:
+                if len(self._unknown) >= _UNKNOWN:
+                    self._unknown.clear()
+                self._unknown[reference] = error, self._next()
+            raise
 
     def default(self) -> str:
         """Return the model that POST /model-service asks.
@@ -121,11 +207,9 @@ class Models:
         Raises `NotFoundError` when there is none, or several and none is named.
         """
         if not self._default:
-            live = [n for n in self.registry.models() if self.registry.aliases(n)]
+            live = live_models(self.registry)
             if len(live) != 1:
-                raise NotFoundError(
-                    f"{len(live)} models are live: set HOTSEAT_DEFAULT_MODEL"
-                )
+                raise NotFoundError(which_default(self.registry, live))
             self._default = live[0]
         return self._default
 
@@ -148,21 +232,30 @@ class Models:
         seconds = self._settings.refresh_seconds
         return self._clock() + seconds * (1 - self._draw() / 10)
 
-    def _refresh(self, reference: Reference, followed: Followed, now: float) -> None:
-        """Look again, beside the request; with it where nobody looked for long."""
+    def _refresh(
+        self, reference: Reference, followed: Followed, now: float, patience: float
+    ) -> None:
+        """Look again in the background; wait for it where nobody looked for long."""
         with self._lock:
-            looking = followed.looking
-            if looking is not None and now - looking < _PATIENCE:
-                return
-            if now < followed.until:
-                return
-            followed.looking = now
-        if now < followed.until + self._settings.refresh_seconds:
-            self._beside(lambda: self._look(reference, followed))
-        else:
-            self._look(reference, followed)
+            look = followed.look
+            if look is None or now - look.since >= _PATIENCE:
+                if now < followed.until:
+                    return
+                look = followed.look = Look(now)
+                begun = True
+            else:
+                begun = False
+        if begun:
+            job = look
 
-    def _look(self, reference: Reference, followed: Followed) -> None:
+            def run() -> None:
+                self._look(reference, followed, job)
+
+            self._beside(run)
+        if now >= followed.until + self._settings.refresh_seconds:
+            look.wait(patience)
+
+    def _look(self, reference: Reference, followed: Followed, look: Look) -> None:
         """Read the head and open what the alias means; never raises."""
         try:
             self._follow(reference, followed)
@@ -178,7 +271,9 @@ class Models:
             log.exception("%s: the look at the registry failed", reference)
         finally:
             followed.until = self._next()
-            followed.looking = None
+            if followed.look is look:
+                followed.look = None
+            look.end()
 
     def _follow(self, reference: Reference, followed: Followed) -> None:
         head = self.registry.ledger.head(reference.model, unless=followed.head)
@@ -192,8 +287,8 @@ class Models:
         if number == followed.refused and self._clock() < followed.again:
             return
         try:
-            loaded = self._load(reference.model, number)
-        except RegistryError:
+            loaded = self._load(reference.model, number, apart=True)
+        except Exception:
             same = number == followed.refused
             followed.wait = min(2 * followed.wait, _LONGEST) if same else 1.0
             followed.refused, followed.again = number, self._clock() + followed.wait
@@ -205,18 +300,30 @@ class Models:
             {"model": reference.model, "version": number, "before": serving},
         )
 
-    def _load(self, model: str, number: int) -> Loaded:
+    def _load(
+        self,
+        model: str,
+        number: int,
+        patience: float | None = None,
+        *,
+        apart: bool = False,
+    ) -> Loaded:
         reference = Reference(model, version=number)
         name = str(reference)
         # one thread opens it; who wants another version does not wait for it
-        with self._opening.setdefault(name, threading.Lock()):
-            try:
-                return self._loaded.get(name) or self._open(name, reference)
-            finally:
-                self._opening.pop(name, None)
+        lock = self._opening.setdefault(name, threading.Lock())
+        if not lock.acquire(timeout=-1 if patience is None else patience):
+            raise StoreError(f"{name} is still being opened")
+        try:
+            return self._loaded.get(name) or self._open(name, reference, apart=apart)
+        finally:
+            self._opening.pop(name, None)
+            lock.release()
 
-    def _open(self, name: str, reference: Reference) -> Loaded:
-        found = load(self.registry, reference, self._settings, self._make_room)
+    def _open(self, name: str, reference: Reference, *, apart: bool) -> Loaded:
+        found = load(
+            self.registry, reference, self._settings, self._make_room, apart=apart
+        )
         found.used = self._clock()
         with self._lock:
             self._loaded[name] = found
@@ -224,11 +331,14 @@ class Models:
                 self._keep(lambda: len(self._loaded) <= _KEPT, reference.model)
         return found
 
-    def _make_room(self, model: str, size: int) -> None:
-        """Let other versions go until `size` bytes fit; raises `MemoryBudgetError`."""
+    def _make_room(self, model: str, size: int) -> bool:
+        """Let other versions go until `size` bytes fit; raises `MemoryBudgetError`.
+
+        Returns whether there is room for a process that opens the version first.
+        """
         limit = self._settings.memory_bytes
         if not limit:
-            return
+            return True
         with self._lock:
             self._keep(lambda: self._bytes() + size <= limit, model)
             if self._bytes() + size > limit:
@@ -237,6 +347,7 @@ class Models:
                     f"{limit:,} there are {limit - self._bytes():,} left "
                     "(HOTSEAT_MEMORY_BYTES, or more memory for the function)"
                 )
+            return self._bytes() + 2 * size + _CHILD <= limit
 
     def _bytes(self) -> int:
         return sum(loaded.bytes for loaded in self._loaded.values())
@@ -261,3 +372,25 @@ class Models:
                 if followed.loaded is loaded:
                     del self._followed[reference]
             log.info("%s left memory", name)
+
+
+def live_models(registry: Registry) -> list[str]:
+    """Return the models of which a version is live; a request a model, some at once."""
+    names = registry.models()
+    found = zip(names, at_once(registry.aliases, names), strict=True)
+    return [name for name, aliases in found if LIVE in aliases]
+
+
+def which_default(registry: Registry, live: list[str]) -> str:
+    """Say why there is no default model, and the way out."""
+    if live:
+        named = ", ".join(live[:10]) + (" ..." if len(live) > 10 else "")
+        return (
+            f"{len(live)} models are live ({named}): ask one by name, "
+            f"POST /v1/models/{live[0]}/predict, or choose a default "
+            "(HOTSEAT_DEFAULT_MODEL, hotseat serve --model)"
+        )
+    uri = registry.store.uri
+    if names := registry.models():
+        return f"no model of {uri} is live: hotseat promote {names[0]}@1"
+    return f"{uri} holds no model: hotseat publish one, then hotseat promote it"

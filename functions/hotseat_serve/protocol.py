@@ -125,7 +125,8 @@ def infer(loaded: Loaded, request: Request, turn: Turn) -> Answer:
     turn.rows = next(iter(given.values())).shape[0] if given else 0
     turn.check()
     turn.mark("read")
-    outputs = loaded.session.run(given, [item.name for item in wanted])
+    names = [item.name for item in wanted]
+    outputs = loaded.session.run(given, names, seconds=turn.left)
     turn.mark("run")
     return _answer(loaded, identity, wanted, outputs)
 

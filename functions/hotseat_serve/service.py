@@ -86,14 +86,20 @@ class Service:
     def _loaded(self, model: str | None, version: str | None, turn: Turn) -> Loaded:
         turn.mark("read")
         try:
-            name = model or self._models.default()
-            loaded = self._models.get(Reference.of(name, version))
+            name = model or self._default()
+            loaded = self._models.get(Reference.of(name, version), turn.left)
         except RegistryError as error:
             raise self._problem(error) from error
         turn.mark("load")
         turn.model, turn.variant = name, loaded.variant
         turn.version = loaded.manifest.version
         return loaded
+
+    def _default(self) -> str:
+        try:
+            return self._models.default()
+        except NotFoundError as error:  # it says how to name one
+            raise Problem("model_not_found", str(error)) from error
 
     def catalogue(self) -> dict[str, Any]:
         """Return every model in short."""

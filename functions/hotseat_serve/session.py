@@ -1,5 +1,7 @@
 """One ONNX graph, ready to run; the only module that knows onnxruntime."""
 
+import functools
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,8 @@ import numpy as np
 import onnxruntime
 
 from hotseat_registry.errors import IntegrityError
+from hotseat_serve.problems import Problem
+from hotseat_serve.watchdog import WATCHDOG
 
 _DATATYPES = {
     "tensor(string)": "BYTES",
@@ -18,6 +22,10 @@ _DATATYPES = {
     **{f"tensor({u}int{n})": f"{u.upper()}INT{n}"
        for u in ("", "u") for n in (8, 16, 32, 64)},
 }  # fmt: skip
+
+_MEMORY = re.compile("bad_alloc|bad allocation|Failed to allocate memory")
+# the runtime names the line of its own source that refused
+_SOURCE = re.compile(r"\S*/\S+\.(?:cc|h):\d+ ?(?:\S+ )?")
 
 Tensors = Mapping[str, np.ndarray[Any, Any]]
 
@@ -59,12 +67,47 @@ class Session:
         self._outputs = list(self.output_types)
 
     def run(
-        self, tensors: Tensors, outputs: Sequence[str] | None = None
+        self,
+        tensors: Tensors,
+        outputs: Sequence[str] | None = None,
+        *,
+        seconds: float | None = None,
     ) -> dict[str, np.ndarray[Any, Any]]:
-        """Return outputs by name (all, unless some are named)."""
+        """Return outputs by name (all, unless some are named).
+
+        After `seconds` the run is ended; the runtime looks at that between two nodes,
+        so that one long node goes on to its end. Raises `Problem`: deadline_exceeded,
+        invalid_input for what the graph refuses, too_large where memory runs out.
+        """
         names = self._outputs if outputs is None else outputs
-        answers = self._session.run(names, tensors)
+        options = watch = None
+        if seconds is not None:
+            options = onnxruntime.RunOptions()
+            watch = WATCHDOG.watch(seconds, functools.partial(_end, options))
+        try:
+            answers = self._session.run(names, tensors, options)
+        except Exception as error:  # onnxruntime has no base class of its own
+            raise _problem(error) from error
+        finally:
+            if watch is not None:
+                WATCHDOG.drop(watch)
         return dict(zip(names, answers, strict=True))
+
+
+def _end(options: Any) -> None:
+    options.terminate = True
+
+
+def _problem(error: Exception) -> Problem:
+    """Return what a run failed by, in the runtime's words but without its sources."""
+    text = str(error)
+    if "terminate flag" in text:
+        return Problem("deadline_exceeded", "the time allowed was over during the run")
+    if isinstance(error, MemoryError) or _MEMORY.search(text):
+        return Problem("too_large", "the model needs more memory than there is")
+    reason = text.rpartition("Status Message: ")[2] or text
+    reason = _SOURCE.sub("", reason.rpartition("] : ")[2] or reason).strip()
+    return Problem("invalid_input", f"the model refused the input: {reason[:300]}")
 
 
 def _described(item: Any) -> tuple[str, tuple[str, tuple[int, ...]]]:

@@ -5,6 +5,7 @@ so a renamed variable is a type error and not a surprise at night.
 """
 
 import dataclasses
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,6 +48,9 @@ class Settings:
     """A request's time, where the caller's Deadline-Ms is not shorter; 0: no limit."""
     memory_bytes: int = 0
     """For open versions, the least recently used go first; 0: eight are kept."""
+    open_seconds: float = 30.0
+    """In which a version has to be open and its golden rows answered; one that takes
+    longer is refused."""
     threads: int = 1
     """Of one prediction; a Lambda function has one core for each 1,769 MB."""
     log: bool = True
@@ -89,7 +93,10 @@ class Settings:
     @property
     def cache_folder(self) -> Path:
         """Where fetched versions lie."""
-        return Path(self.cache or Path(tempfile.gettempdir(), "hotseat-cache"))
+        if self.cache:
+            return Path(self.cache)
+        user = getattr(os, "getuid", lambda: "")()  # another user's is another folder
+        return Path(tempfile.gettempdir(), f"hotseat-cache-{user}".rstrip("-"))
 
 
 _BOOLEANS = {"1": True, "true": True, "True": True,

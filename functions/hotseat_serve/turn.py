@@ -47,6 +47,11 @@ class Turn:
         self._marked = now
 
     @property
+    def left(self) -> float | None:
+        """Seconds until the caller gives up; None where it never does."""
+        return None if self.until is None else (self.until - self.clock()) / 1e9
+
+    @property
     def late(self) -> bool:
         """Whether the caller has given up by now."""
         return self.until is not None and self.clock() >= self.until

@@ -1,13 +1,21 @@
 """Which version serves, when aliases move and things break."""
 
 import threading
+import time
 from dataclasses import dataclass, replace
 
 import onnx
 import pytest
 
 from hotseat_registry import Reference, Registry, Variant, layout
-from hotseat_registry.errors import IntegrityError, RegistryError, StoreError
+from hotseat_registry.entry import RETIRE, Entry
+from hotseat_registry.errors import (
+    IntegrityError,
+    NotFoundError,
+    RegistryError,
+    RetiredError,
+    StoreError,
+)
 from hotseat_registry.stores.folder import FolderStore
 from hotseat_registry.testing import MemoryStore
 from hotseat_serve.models import Models
@@ -59,6 +67,10 @@ def moved(registry, publish, seconds, tmp_path):
     models.get(LIVE)
     promote(registry, 2)
     return models, jobs
+
+
+def in_a_thread(job):
+    threading.Thread(target=job, daemon=True).start()
 
 
 def promote(registry, version):
@@ -159,7 +171,9 @@ def test_a_version_can_be_asked_by_number(models, publish):
 def test_the_default_is_the_only_live_model(models, registry, publish, tmp_path):
     """Without a name there must be exactly one model that is live."""
     publish()
-    with pytest.raises(RegistryError, match="0 models are live"):
+    with pytest.raises(
+        RegistryError, match=r"no model of memory:// is live: hotseat promote mood@1"
+    ):
         models.default()
     promote(registry, 1)
     publish(model="other")
@@ -167,8 +181,11 @@ def test_the_default_is_the_only_live_model(models, registry, publish, tmp_path)
     registry.promote(Reference("other", version=1), by="ada")
     assert models.default() == "mood"
     later = Models(registry, Settings(cache=str(tmp_path)))
-    with pytest.raises(RegistryError, match="HOTSEAT_DEFAULT_MODEL"):
+    with pytest.raises(RegistryError, match=r"\(mood, other\).*HOTSEAT_DEFAULT_MODEL"):
         later.default()
+    empty = Models(Registry(MemoryStore()), Settings(cache=str(tmp_path)))
+    with pytest.raises(RegistryError, match="holds no model: hotseat publish"):
+        empty.default()
 
 
 def test_threads_share_one_load(models, registry, publish, monkeypatch):
@@ -218,9 +235,82 @@ def test_after_a_long_pause_the_request_waits_for_the_look(
 ):
     """An alias that nobody asked for is looked up first, so no answer is hours old."""
     models, jobs = moved(registry, publish, seconds, tmp_path)
+    models._beside = in_a_thread
     seconds.now = 20
     assert models.get(LIVE).manifest.version == 2
     assert not jobs
+
+
+def test_the_wait_for_a_look_ends_with_the_deadline(
+    registry, publish, seconds, tmp_path
+):
+    """A look that hangs costs a request no more than it has; what serves answers."""
+    models, jobs = moved(registry, publish, seconds, tmp_path)
+    seconds.now = 20
+    began = time.monotonic()
+    assert models.get(LIVE, wait=0.05).manifest.version == 1
+    assert 0.05 <= time.monotonic() - began < 5
+    assert len(jobs) == 1
+
+
+def test_whatever_a_look_raises_the_request_is_answered(
+    registry, publish, seconds, tmp_path, monkeypatch
+):
+    """No error of a store, known or not, reaches whoever asks what serves."""
+    publish()
+    promote(registry, 1)
+    models = made(registry, seconds, tmp_path)
+    models.get(LIVE)
+    for error in (StoreError("away"), ValueError("odd"), MemoryError(), KeyError("x")):
+
+        def look(*_args, error=error, **_more):
+            raise error
+
+        monkeypatch.setattr(registry.ledger, "head", look)
+        seconds.now += 30
+        assert models.get(LIVE).manifest.version == 1
+
+
+def test_a_retired_version_is_not_answered_by_its_number(
+    registry, publish, seconds, tmp_path
+):
+    """Within the refresh time, though it is open."""
+    publish(positive=0.9), publish(positive=0.8)
+    promote(registry, 2)
+    models = made(registry, seconds, tmp_path)
+    first = Reference("mood", version=1)
+    assert models.get(first).manifest.version == 1
+    head = registry.ledger.head("mood")
+    registry.ledger.change(
+        head, Entry("mood", RETIRE, "gc", registry.time(), retired=(1,))
+    )
+    assert models.get(first).manifest.version == 1
+    seconds.now = 10
+    with pytest.raises(RetiredError):
+        models.get(first)
+    assert models.get(Reference("mood", version=2)).manifest.version == 2
+
+
+def test_a_name_that_is_not_there_is_looked_up_once(publish, seconds, tmp_path):
+    """Asked again and again, it costs the store one look in the refresh time."""
+    asked = []
+    registry = Registry(MemoryStore(lambda *what: asked.append(what)))
+    models = made(registry, seconds, tmp_path)
+    for reference in (
+        Reference("nobody", alias="live"),
+        Reference("nobody", version=3),
+    ):
+        for _ in range(3):
+            with pytest.raises(NotFoundError):
+                models.get(reference)
+        before = len(asked)
+        with pytest.raises(NotFoundError):
+            models.get(reference)
+        assert len(asked) == before
+    seconds.now = 10
+    publish(registry, model="nobody")
+    registry.promote(Reference("nobody", version=1), by="ada")
+    assert models.get(Reference("nobody", alias="live")).manifest.version == 1
 
 
 def test_a_look_that_hangs_is_not_waited_for(registry, publish, seconds, tmp_path):
@@ -231,6 +321,7 @@ def test_a_look_that_hangs_is_not_waited_for(registry, publish, seconds, tmp_pat
     seconds.now = 19.9
     assert models.get(LIVE).manifest.version == 1
     seconds.now = 25
+    models._beside = in_a_thread
     assert models.get(LIVE).manifest.version == 2
     assert len(jobs) == 1
 
