@@ -7,11 +7,13 @@ target's next.
 
 import io
 import json
+import re
 import tarfile
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from hotseat_registry import layout
 from hotseat_registry.cache import Cache, describe
@@ -24,8 +26,11 @@ from hotseat_registry.errors import (
 from hotseat_registry.manifest import Manifest
 from hotseat_registry.names import Reference
 from hotseat_registry.registry import Registry, Watch, unwatched
+from hotseat_registry.stores.store import LARGEST
 
 _MANIFEST, _FILES, _SIGNATURES = "manifest.json", "files/", "signatures/"
+_SIGNATURE = re.compile(r"signatures/[A-Za-z0-9]{1,128}\.json")
+_MOST_SIGNATURES = 100
 
 
 def copy(
@@ -73,33 +78,79 @@ def read(
 ) -> Manifest:
     """Publish the version in a file that `write` made.
 
-    Raises `IntegrityError` when anything in it is not what the manifest says, and
+    Members are read one by one: the manifest, then the files that it names, of the
+    sizes that it says, then signatures; regular files and nothing else. Raises
+    `IntegrityError` when anything in it is not what the manifest says, and
     `ExistsError` as `copy` does.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         try:
             with tarfile.open(path, "r:") as tar:
-                # the filter refuses links, devices and paths that lead outside
-                tar.extractall(folder, filter="data")
-            manifest = Manifest.from_bytes(
-                (folder / _MANIFEST).read_bytes(), f"{path}, {_MANIFEST}"
-            )
-        except (OSError, tarfile.TarError) as error:
+                manifest, paths, signatures = _unpacked(tar, folder, str(path))
+        except (OSError, tarfile.TarError, EOFError, ValueError) as error:
             raise IntegrityError(f"{path} is no exported version: {error}") from error
-        for item in manifest.files:
-            if PurePosixPath(item).name != item:
-                raise IntegrityError(f"{path}: {item!r} is no plain file name")
-        paths = {item: folder / _FILES / item for item in manifest.files}
-        for item, file in paths.items():
-            if not file.is_file():
+        for item, file in manifest.files.items():
+            if item not in paths:
                 raise IntegrityError(f"{path}: {item} is missing")
-            if describe(file).sha256 != manifest.files[item].sha256:
+            if describe(paths[item]).sha256 != file.sha256:
                 raise IntegrityError(f"{path}: {item} does not match its digest")
-        signatures = [
-            file.read_bytes() for file in sorted((folder / _SIGNATURES).glob("*.json"))
-        ]
         return _publish(manifest, paths, signatures, target, by, watch)
+
+
+def _unpacked(
+    tar: tarfile.TarFile, folder: Path, what: str
+) -> tuple[Manifest, dict[str, Path], list[bytes]]:
+    """Return the manifest, and the files and signatures of an archive.
+
+    No name in the archive becomes a path before the manifest has named it. Raises
+    `IntegrityError`.
+    """
+    members = iter(tar)
+    first = next(members, None)
+    if first is None or first.name != _MANIFEST:
+        raise IntegrityError(f"{what} does not begin with {_MANIFEST}")
+    manifest = Manifest.from_bytes(_bytes(tar, first, what), f"{what}, {_MANIFEST}")
+    paths: dict[str, Path] = {}
+    signatures: dict[str, bytes] = {}
+    for member in members:
+        item = member.name.removeprefix(_FILES)
+        if member.name.startswith(_FILES) and item in manifest.files:
+            if item in paths:
+                raise IntegrityError(f"{what} holds {item} twice")
+            size = manifest.files[item].size
+            if member.size != size:
+                raise IntegrityError(f"{what}: {item} has {member.size} bytes")
+            # by its number: whatever it is called, it lies in this folder
+            paths[item] = folder / f"{len(paths)}{PurePosixPath(item).suffix}"
+            with paths[item].open("wb") as file:
+                _copy(_opened(tar, member, what), file)
+        elif _SIGNATURE.fullmatch(member.name) and len(signatures) < _MOST_SIGNATURES:
+            signatures[member.name] = _bytes(tar, member, what)
+        else:
+            raise IntegrityError(
+                f"{what} holds {member.name[:100]!r}, which its manifest does not name"
+            )
+    return manifest, paths, [signatures[name] for name in sorted(signatures)]
+
+
+def _opened(tar: tarfile.TarFile, member: tarfile.TarInfo, what: str) -> IO[bytes]:
+    """Open a member that is a regular file; raises `IntegrityError`."""
+    file = tar.extractfile(member) if member.isreg() else None
+    if file is None or member.issparse():
+        raise IntegrityError(f"{what}: {member.name[:100]!r} is no regular file")
+    return file
+
+
+def _bytes(tar: tarfile.TarFile, member: tarfile.TarInfo, what: str) -> bytes:
+    if member.size > LARGEST:
+        raise IntegrityError(f"{what}: {member.name} has {member.size:,} bytes")
+    return _opened(tar, member, what).read(LARGEST)
+
+
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+    while piece := source.read(1 << 20):
+        target.write(piece)
 
 
 def add_signature(registry: Registry, manifest: Manifest, signature: bytes) -> str:

@@ -11,19 +11,24 @@ from hotseat_registry.errors import BadNameError
 
 LIVE = "live"
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+"""Names that Windows keeps for devices, whatever follows a dot."""
 
 
 def check_name(name: str, what: str = "model") -> str:
     """Return `name` if a model or alias may be called so.
 
-    Raises `BadNameError` otherwise.
+    It becomes a path in folders, buckets and addresses. Raises `BadNameError`
+    otherwise.
     """
     if not _NAME.fullmatch(name):
         raise BadNameError(
-            f"{name!r} cannot name a {what}: use 1 to 64 of a-z, 0-9 and '-', "
-            "beginning and ending with a letter or digit"
+            f"{name[:80]!r} cannot name a {what}: use 1 to 64 of A-Z, a-z, 0-9, '.', "
+            "'_' and '-', beginning and ending with a letter or digit"
         )
+    if _RESERVED.fullmatch(name):
+        raise BadNameError(f"{name!r} cannot name a {what}: Windows reserves it")
     return name
 
 

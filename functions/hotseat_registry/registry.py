@@ -14,6 +14,7 @@ from hotseat_registry.cache import MANIFESTS, Cache, describe
 from hotseat_registry.entry import GATE, PROMOTE, ROLLBACK, Entry, stood
 from hotseat_registry.errors import (
     AliasNotFoundError,
+    BadNameError,
     ConflictError,
     IntegrityError,
     ModelNotFoundError,
@@ -85,7 +86,7 @@ class Registry:
         carry code, or no graph that may be served; `ConflictError` when gc is just
         removing the same bytes.
         """
-        check_name(manifest.model)
+        self._check_free(check_name(manifest.model))
         _check_files(manifest, files)
         described = {name: describe(path) for name, path in sorted(files.items())}
         for name, file in described.items():
@@ -329,6 +330,15 @@ class Registry:
         live = head.entry.aliases.get(LIVE)
         there = self.resolve(Reference(manifest.model, version=live)) if live else None
         Gate.from_json(head.entry.gate).check(manifest, there)
+
+    def _check_free(self, model: str) -> None:
+        """Raise `BadNameError` for a name that another differs from by case alone."""
+        for name in self.models():
+            if name != model and name.casefold() == model.casefold():
+                raise BadNameError(
+                    f"{model!r} differs from the model {name!r} by case alone: publish "
+                    f"it as {name!r}, or give it another name"
+                )
 
     def _known(self, model: str) -> list[int]:
         known = self.versions(model)

@@ -7,6 +7,8 @@ from hotseat_registry.errors import IntegrityError
 from hotseat_registry.manifest import Manifest
 from hotseat_serve import codec, rules
 from hotseat_serve.ask import Ask
+from hotseat_serve.problems import Problem
+from hotseat_serve.tensors import Array
 
 Kind = Callable[[Ask], list[dict[str, Any]]]
 
@@ -14,7 +16,8 @@ Kind = Callable[[Ask], list[dict[str, Any]]]
 def classification(ask: Ask) -> list[dict[str, Any]]:
     """``scores`` [rows, labels] are the labels' probabilities."""
     labels, answers = ask.signature.labels, []
-    for row in ask.run(ask.tensors())["scores"].tolist():
+    scores = each_row(ask.run(ask.tensors())["scores"], ask)
+    for row in scores.tolist():
         best = max(range(len(row)), key=row.__getitem__)
         answers.append(
             {
@@ -27,9 +30,28 @@ def classification(ask: Ask) -> list[dict[str, Any]]:
 
 
 def regression(ask: Ask) -> list[dict[str, Any]]:
-    """``value`` [rows] or [rows, 1] is the answer."""
-    values = ask.run(ask.tensors())["value"]
-    return [{"value": value} for value in values.reshape(-1).tolist()]
+    """``value`` [rows, ...] is the answer: a number, or a list where it is several."""
+    values = each_row(ask.run(ask.tensors())["value"], ask)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    return [{"value": value} for value in values.tolist()]
+
+
+def each_row(array: Array, ask: Ask) -> Array:
+    """Return an output that has an answer for each input; raises `Problem`.
+
+    A graph without rows answers one input at a time.
+    """
+    rows = len(ask.inputs)
+    if array.ndim == 0 and rows == 1:
+        return array.reshape(1)
+    if array.ndim == 0 or array.shape[0] != rows:
+        count = array.shape[0] if array.ndim else 1
+        raise Problem(
+            "invalid_input",
+            f"the model answers {count} times to {rows} inputs: ask one at a time",
+        )
+    return array
 
 
 def policy(ask: Ask) -> list[dict[str, Any]]:

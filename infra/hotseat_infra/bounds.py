@@ -35,6 +35,7 @@ LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096,
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MANY = 1_000_000_000
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?")
+_MODEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d")
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/.*)?")
 _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/\S+")
@@ -85,9 +86,9 @@ def _check_routes(stage: "Stage", where: str) -> None:
     routes: dict[str, str] = {}
     for name, model in stage.models.items():
         here = f"{where}.models.{name}"
-        _named(name, here)
+        _model_named(name, here)
         route = model.route or name
-        _named(route, f"{here}.route")
+        _model_named(route, f"{here}.route")
         if route in routes:
             raise DeploymentError(
                 f"{here}: the route {route!r} is that of {routes[route]} already"
@@ -220,6 +221,14 @@ def _named(given: str, where: str) -> None:
     if not _NAME.fullmatch(given):
         raise DeploymentError(
             f"{where}: {given!r} has to be a name of a-z, 0-9 and -, at most 42 long"
+        )
+
+
+def _model_named(given: str, where: str) -> None:
+    if not _MODEL.fullmatch(given):
+        raise DeploymentError(
+            f"{where}: {given!r} has to be a name of A-Z, a-z, 0-9, '.', '_' and '-', "
+            "at most 64 long"
         )
 
 

@@ -94,7 +94,7 @@ def test_looking(capsys):
         (["versions", "nobody"], 1, "no model 'nobody'"),
         (["history", "nobody"], 1, "no model 'nobody'"),
         (["promote", "mood@9"], 1, "no version 9"),
-        (["promote", "Mood@1"], 1, "cannot name a model"),
+        (["promote", "mo od@1"], 1, "cannot name a model"),
         (["rollback", "mood"], 1, "no alias 'live'"),
         (["train", "chess"], 1, "no task 'chess'"),
         (["quantize", "nothing"], 1, "hotseat train nothing"),

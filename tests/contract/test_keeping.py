@@ -20,6 +20,7 @@ from hotseat_registry.audit import audit
 from hotseat_registry.cache import Cache
 from hotseat_registry.diff import diff
 from hotseat_registry.errors import (
+    BadNameError,
     ConflictError,
     ExistsError,
     IntegrityError,
@@ -197,12 +198,14 @@ def test_a_stranger_s_file_is_not_trusted(registry, publish, tmp_path):
     bad = {
         "flipped": ({**good, golden: good[golden][:-1] + b"!"}, "digest"),
         "missing": ({k: v for k, v in good.items() if k != golden}, "missing"),
-        "linked": ({**good, golden: None}, "no exported version"),
-        "escaping": ({**good, "../../x": b"x"}, "no exported version"),
-        "no manifest": ({golden: b"x"}, "no exported version"),
+        "linked": ({**good, golden: None}, "golden.json has 0 bytes"),
+        "escaping": ({**good, "../../x": b"x"}, "does not name"),
+        "no manifest": ({golden: b"x"}, "does not begin with manifest.json"),
         "named outside": (
             {**good, "manifest.json": sealed(escaping)}, "no plain file"
         ),
+        "more than it should": ({**good, "files/evil.json": b"x"}, "does not name"),
+        "a signature elsewhere": ({**good, "signatures/../x.json": b"x"}, "not name"),
     }  # fmt: skip
     for name, (members, says) in bad.items():
         path = tar(tmp_path / f"{name}.tar", members)
@@ -215,6 +218,61 @@ def test_a_stranger_s_file_is_not_trusted(registry, publish, tmp_path):
         archive.read(tmp_path / "text.tar", Registry(MemoryStore()), by="eve")
     with pytest.raises(StoreError, match="cannot be written"):
         archive.write(manifest, registry, tmp_path / "none" / "x.tar")
+
+
+def member(kind, **more):
+    """Return a header of a tar's member that is no plain file."""
+    item = tarfile.TarInfo("files/model.onnx")
+    item.type = kind
+    for name, value in more.items():
+        setattr(item, name, value)
+    return item
+
+
+def test_only_regular_files_are_imported(registry, publish, tmp_path):
+    """No link, device, folder, sparse or second member, wherever it points."""
+    manifest = publish()
+    archive.write(manifest, registry, tmp_path / "good.tar")
+    with tarfile.open(tmp_path / "good.tar") as file:
+        good = {m.name: file.extractfile(m).read() for m in file.getmembers()}
+    size = manifest.files["model.onnx"].size
+    heads = [
+        member(tarfile.SYMTYPE, linkname="golden.json", size=size),
+        member(tarfile.LNKTYPE, linkname="files/golden.json", size=size),
+        member(tarfile.CHRTYPE, size=size),
+        member(tarfile.DIRTYPE, size=size),
+        member(tarfile.FIFOTYPE, size=size),
+        member(tarfile.GNUTYPE_SPARSE, size=size),
+    ]
+    for number, head in enumerate(heads):
+        path = tmp_path / f"{number}.tar"
+        with tarfile.open(path, "w") as file:
+            for name in ("manifest.json", "files/golden.json"):
+                item = tarfile.TarInfo(name)
+                item.size = len(good[name])
+                file.addfile(item, io.BytesIO(good[name]))
+            file.addfile(head, io.BytesIO(b"x" * size))
+        target = Registry(MemoryStore())
+        with pytest.raises(IntegrityError):
+            archive.read(path, target, by="eve")
+        assert target.models() == []
+    twice = tmp_path / "twice.tar"
+    with (
+        tarfile.open(tmp_path / "good.tar") as source,
+        tarfile.open(twice, "w") as file,
+    ):
+        for item in (*source.getmembers(), source.getmember("files/golden.json")):
+            file.addfile(item, source.extractfile(item))
+    with pytest.raises(IntegrityError, match=r"golden\.json twice"):
+        archive.read(twice, Registry(MemoryStore()), by="eve")
+
+
+def test_names_that_differ_by_case_alone_are_one_too_many(registry, publish):
+    """On a laptop's disk they would be one folder."""
+    publish()
+    with pytest.raises(BadNameError, match="differs from the model 'mood' by case"):
+        publish(model="Mood")
+    assert publish(model="Mood.2_x").reference == "Mood.2_x@1"
 
 
 def test_the_audit_reports_all_damage(registry, publish):

@@ -1,5 +1,7 @@
 """How versions are named."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,9 @@ from hypothesis import strategies as st
 from hotseat_registry.errors import BadNameError
 from hotseat_registry.names import Reference
 
-names = st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
+names = st.from_regex(
+    r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,20}[A-Za-z0-9])?", fullmatch=True
+).filter(lambda name: not re.match(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)", name))
 
 
 @given(names, st.integers(1, 999_999_999))
@@ -34,8 +38,8 @@ def test_a_bare_model_is_its_live_version():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Mood", "mood@0", "mood@01", "mood@-1", "mood@x", "mood@", "mood@1#live",
-     "../mood", "mood/..", "mood#LIVE", "m" * 65, "-mood", "mood@9999999999", "mood@²"],
+    ["", "mo od", ".", "..", ".mood", "mood.", "_mood", "con", "Nul.x", "mood@0", "mood@01", "mood@-1", "mood@x", "mood@", "mood@1#live",
+     "../mood", "mood/..", "mood#li ve", "m" * 65, "-mood", "mood@9999999999", "mood@²"],
 )  # fmt: skip
 def test_what_cannot_be_a_name_is_refused(text):
     """A name that could escape its key, or that nobody can type, is refused."""

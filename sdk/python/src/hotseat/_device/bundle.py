@@ -14,7 +14,8 @@ from typing import Any
 from hotseat._device import boards
 from hotseat.errors import ConfigError, TransportError
 
-_REFERENCE = re.compile(r"([a-z0-9-]{1,64})(?:([@#])([a-z0-9-]{1,64}))?")
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?"
+_REFERENCE = re.compile(rf"({_NAME})(?:([@#])({_NAME}))?")
 _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 KINDS = ("classification", "regression", "policy")
