@@ -267,7 +267,7 @@ def test_only_regular_files_are_imported(registry, publish, tmp_path):
         archive.read(twice, Registry(MemoryStore()), by="eve")
 
 
-def test_names_that_differ_by_case_alone_are_one_too_many(registry, publish):
+def test_names_that_differ_by_case_alone_are_one_too_many(publish):
     """On a laptop's disk they would be one folder."""
     publish()
     with pytest.raises(BadNameError, match="differs from the model 'mood' by case"):

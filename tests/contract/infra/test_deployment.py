@@ -92,7 +92,7 @@ def test_what_is_left_out_has_a_default(write):
         (GOOD + "reserved_concurrency = 1\nprovisioned_concurrency = 2", "more than"),
         (GOOD + '[stages.dev.models.tone]\nroute = "mood"', "is that of mood already"),
         (GOOD + "[stages.dev.models.tone]", "several models"),
-        (GOOD + "[stages.dev.models.Tone_]", "'Tone_' has to be a name of a-z"),
+        (GOOD + "[stages.dev.models.Tone_]", "'Tone_' has to be a name of A-Z"),
         (GOOD + 'route = "a/b"', "mood.route: 'a/b' has to be a name"),
         (GOOD.replace("region", 'default_model = "x"\nregion'), "none of the models"),
         (GOOD + '[stages.dev.api]\nkind = "http"\nwaf = true', "HTTP API has no keys"),
