@@ -38,13 +38,33 @@ def test_named_features_fill_columns():
 @pytest.mark.parametrize(
     ("value", "pointer", "says"),
     [
-        ({"race": "orc"}, "/0/hours", "is missing"),
-        ({"race": "orc", "hours": "3"}, "/0/hours", "has to be a number"),
-        ({"race": "orc", "hours": -1}, "/0/hours", "not between 0 and anything"),
-        ({"race": "orc", "hours": 1, "level": 81}, "/0/level", "anything and 80"),
-        ({"race": 7, "hours": 1}, "/0/race", "has to be a string"),
-        ({"race": "dwarf", "hours": 1}, "/0/race", "is not one of orc, elf"),
-        ([1, 2], "/0", "has to be an object"),
+        ({"race": "orc"}, "/0/hours", "expected a number at /0/hours, got nothing"),
+        (
+            {"race": "orc", "hours": "3"},
+            "/0/hours",
+            "expected a number at /0/hours, got a string",
+        ),
+        (
+            {"race": "orc", "hours": -1},
+            "/0/hours",
+            "number of at least 0 at /0/hours, got -1",
+        ),
+        (
+            {"race": "orc", "hours": 1, "level": 81},
+            "/0/level",
+            "number of at most 80 at /0/level, got 81",
+        ),
+        (
+            {"race": 7, "hours": 1},
+            "/0/race",
+            "expected a string at /0/race, got a number",
+        ),
+        (
+            {"race": "dwarf", "hours": 1},
+            "/0/race",
+            "one of 'orc', 'elf' at /0/race, got 'dwarf'",
+        ),
+        ([1, 2], "/0", "expected an object at /0, got a list of 2"),
     ],
 )
 def test_a_feature_that_does_not_fit_is_pointed_at(value, pointer, says):
@@ -64,11 +84,19 @@ def test_a_board_is_nested_lists():
 @pytest.mark.parametrize(
     ("value", "pointer", "says"),
     [
-        ([[0, 1, 2]], "/0", "a list of 2"),
-        ([[0, 1, 2], [0, 1]], "/0/1", "a list of 3"),
-        ([[0, 1, 2], [0, 1, "x"]], "/0/1/2", "has to be a number"),
-        ([[0, 1, 2], [0, 3, 0]], "/0/1/1", "not between 0 and 2"),
-        ({"bord": []}, "/0/board", "is missing"),
+        ([[0, 1, 2]], "/0", "expected a list of 2 at /0, got a list of 1"),
+        ([[0, 1, 2], [0, 1]], "/0/1", "expected a list of 3 at /0/1, got a list of 2"),
+        (
+            [[0, 1, 2], [0, 1, "x"]],
+            "/0/1/2",
+            "expected a whole number at /0/1/2, got a string",
+        ),
+        (
+            [[0, 1, 2], [0, 3, 0]],
+            "/0/1/1",
+            "expected a number from 0 to 2 at /0/1/1, got 3",
+        ),
+        ({"bord": []}, "/0/board", "expected 'board' at /0, got 'bord'"),
     ],
 )
 def test_a_board_that_does_not_fit_is_pointed_at(value, pointer, says):
