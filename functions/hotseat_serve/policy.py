@@ -81,7 +81,9 @@ def _level(ask: Ask) -> Level:
     if name is None:
         return Level()
     if name not in levels:
-        known = f"the levels are {listed(list(levels))}" if levels else "the model has none"
+        known = (
+            f"the levels are {listed(list(levels))}" if levels else "the model has none"
+        )
         raise invalid(f"no level {quoted(name)}; {known}", "/options/level")
     return levels[name]
 

@@ -179,7 +179,9 @@ def _chosen(legal: Array, heat: float, seed: int | None, row: int) -> int:
 def _temperature(signature: Json, options: Json) -> float:
     levels, name = signature.get("levels") or {}, options.get("level")
     if name is not None and name not in levels:
-        known = f"the levels are {listed(list(levels))}" if levels else "the model has none"
+        known = (
+            f"the levels are {listed(list(levels))}" if levels else "the model has none"
+        )
         raise bad(f"no level {quoted(name)}; {known}", "/options/level")
     heat = options.get("temperature")
     if heat is None and name is not None:
