@@ -31,7 +31,7 @@ def refused(item: Input, array: Array, most: int | None = None) -> list[Place]:
     array = np.atleast_1d(array)
     if item.fields is None:
         low, high = item.minimum, item.maximum
-        if (low is None and high is None) or array.dtype.kind in "Ob":
+        if (low is None and high is None) or array.dtype.kind in "Ob" or not array.size:
             return []
         return _places(_beyond(array.reshape(len(array), -1), low, high), most)
     return _columns(item, array, most, _hard, lambda field: field.categories)
