@@ -15,7 +15,7 @@ def finite(
 
     Raises `Problem` (invalid_input) where warnings are errors.
     """
-    for answer, pointer in zip(answers, pointers, strict=True):
+    for answer, pointer in zip(answers, pointers, strict=False):
         names = [name for name, value in answer.items() if not _is_finite(value)]
         if names:
             answer.update({name: _without(answer[name]) for name in names})

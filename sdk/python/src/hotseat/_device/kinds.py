@@ -214,7 +214,7 @@ def _unfit(what: str, name: str, value: Any) -> StatusError:
 
 def _without_nan(answers: Sequence[dict[str, Any]], asked: Asked) -> None:
     """Put None for numbers that are not finite, which JSON cannot write."""
-    for told, pointer in zip(answers, asked.pointers, strict=True):
+    for told, pointer in zip(answers, asked.pointers, strict=False):
         cleaned = {name: _cleaned(value) for name, value in told.items()}
         names = [name for name, value in told.items() if cleaned[name] != value]
         if names:
