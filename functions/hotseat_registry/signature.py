@@ -17,14 +17,23 @@ class Field(Record):
     default: Any = None
     """What a missing feature is; None: it must be given."""
     minimum: float | None = None
+    """A number below it is refused; None: any."""
     maximum: float | None = None
+    """A number above it is refused; None: any."""
     categories: tuple[str, ...] | None = None
-    """All that may be given; None: any."""
+    """All that may be given, others are refused; None: any."""
+    observed: tuple[float, float] | None = None
+    """The least and the greatest number that training saw; others are answered, with a
+    warning. None: not known."""
+    known: tuple[str, ...] | None = None
+    """The categories that training learned; others are answered, with a warning.
+    None: not known."""
 
     def __post_init__(self) -> None:
-        """Take JSON's list for the categories."""
-        if self.categories is not None:
-            put(self, "categories", tuple(self.categories))
+        """Take JSON's lists for tuples."""
+        for name in ("categories", "observed", "known"):
+            if getattr(self, name) is not None:
+                put(self, name, tuple(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,9 @@ class Input(Record):
     fields: tuple[Field, ...] | None = None
     """The columns, for the form ``features``."""
     minimum: float | None = None
+    """A number of a board or tensor below it is refused; None: any."""
     maximum: float | None = None
+    """A number of a board or tensor above it is refused; None: any."""
 
     def __post_init__(self) -> None:
         """Take JSON's list for the shape, and read the fields."""

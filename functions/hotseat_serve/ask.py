@@ -26,7 +26,8 @@ class Ask:
 
     def tensors(self) -> dict[str, Array]:
         """Return the inputs as tensors; raises `Problem`."""
-        return codec.encode(self.signature, self.inputs, self.pointers)
+        warnings = self.turn.warnings
+        return codec.encode(self.signature, self.inputs, self.pointers, warnings)
 
     def run(self, tensors: Mapping[str, Array]) -> Mapping[str, Array]:
         """Run the graph, unless the caller has given up; raises `Problem`."""

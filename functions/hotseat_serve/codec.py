@@ -4,23 +4,27 @@ Pure, and used by training too: what is measured is what serves.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from math import nan
 from typing import Any
 
 import numpy as np
 
-from hotseat_registry.signature import Field, Input, Signature
+from hotseat_registry.signature import Input, Signature
 from hotseat_serve import rules
+from hotseat_serve.elements import Array, size
+from hotseat_serve.features import columns
+from hotseat_serve.input_warnings import Warnings
+from hotseat_serve.nested import one, tensor
 from hotseat_serve.problems import Problem
-from hotseat_serve.tensors import DTYPES
-
-Array = np.ndarray[Any, Any]
+from hotseat_serve.rows import TOP, Rows
+from hotseat_serve.wording import expected, invalid, place
 
 MAX_ROWS = 1_000
 """Inputs in one request, where the signature says nothing else."""
 
 
-def read_inputs(body: Any) -> tuple[list[Any], list[str], bool]:
+def read_inputs(
+    body: Any, warnings: Warnings | None = None
+) -> tuple[list[Any], list[str], bool]:
     """Return a request's inputs, a JSON pointer to each, and whether it is many.
 
     ``{"inputs": [...]}`` are many, ``{"input": ...}`` is one, and any other object
@@ -28,160 +32,92 @@ def read_inputs(body: Any) -> tuple[list[Any], list[str], bool]:
     Raises `Problem` when it is none of these.
     """
     if not isinstance(body, Mapping):
-        raise Problem("invalid_input", "the body has to be a JSON object", "")
+        raise expected("an object as the body", "", body)
     if "inputs" in body:
         inputs = body["inputs"]
         if not isinstance(inputs, list) or not inputs:
-            raise Problem(
-                "invalid_input", "'inputs' has to be a list with one or more", "/inputs"
+            raise expected("a list of one or more inputs", "/inputs", inputs)
+        if warnings is not None and "input" in body:
+            warnings.add(
+                "ignored_field", "'input' is ignored beside 'inputs'", "/input"
             )
+        check_top(body, warnings)
         return inputs, [f"/inputs/{row}" for row in range(len(inputs))], True
     if "input" in body:
+        check_top(body, warnings)
         return [body["input"]], ["/input"], False
     return [body], [""], False
 
 
+def check_top(
+    body: Mapping[str, Any],
+    warnings: Warnings | None,
+    known: Sequence[str] = TOP,
+) -> None:
+    """Warn of the fields at the top of a body that nothing reads."""
+    if warnings is not None and (unknown := body.keys() - set(known)):
+        warnings.unknown(unknown, known, "")
+
+
 def encode(
-    signature: Signature, inputs: Sequence[Any], pointers: Sequence[str] | None = None
+    signature: Signature,
+    inputs: Sequence[Any],
+    pointers: Sequence[str] | None = None,
+    warnings: Warnings | None = None,
 ) -> dict[str, Array]:
     """Return the tensors of `inputs`; the first dimension is ``len(inputs)``.
 
+    `warnings` takes what is answered and may still be a mistake: unknown fields, and
+    values that training did not see.
     Raises `Problem` (invalid_input, too_large) with a pointer to the first fault.
     """
-    _check_rows(signature, inputs)
     pointers = pointers or [f"/{row}" for row in range(len(inputs))]
-    return {
-        item.name: FORMS[item.form](item, signature, inputs, pointers)
-        for item in signature.inputs
-    }
+    rows = Rows(signature, inputs, pointers, warnings)
+    _check_rows(rows)
+    rows.check_names()
+    return {item.name: FORMS[item.form](item, rows) for item in signature.inputs}
 
 
-def _check_rows(signature: Signature, inputs: Sequence[Any]) -> None:
-    limit = signature.max_rows or MAX_ROWS
-    if len(inputs) > limit:
-        raise Problem("too_large", f"{len(inputs)} inputs; the limit is {limit}")
+def _check_rows(rows: Rows) -> None:
+    count, limit = len(rows.inputs), rows.signature.max_rows or MAX_ROWS
+    if count > limit:
+        raise Problem("too_large", f"{count} inputs; the limit is {limit}")
+    for item in rows.signature.inputs:
+        batch = item.shape[0] if item.shape else -1
+        if batch not in {-1, count}:
+            raise invalid(
+                f"the graph takes {batch} inputs in one request, neither more nor "
+                f"less, got {count}",
+                rows.pointers[min(count - 1, batch)] if count else "",
+            )
 
 
-def _text(
-    item: Input, signature: Signature, inputs: Sequence[Any], pointers: Sequence[str]
-) -> Array:
+def _text(item: Input, rows: Rows) -> Array:
     """Fill ``[rows]`` strings from strings, or from objects with the input's name."""
-    texts = []
-    for given, at in zip(inputs, pointers, strict=True):
-        text, pointer = _value(item, signature, given, at)
-        texts.append(_checked(text, item, pointer))
-    return np.array(texts, dtype=object)
+    values = rows.values(item)
+    array = np.empty(len(values), object)
+    array[:] = [_checked(text, item, pointer) for text, pointer in values]
+    if not item.shape:
+        return one(item, array, values)
+    # some graphs want each text in a list of its own
+    return array.reshape(len(values), *(1 for _ in item.shape[1:]))
 
 
 def _checked(text: Any, item: Input, pointer: str) -> str:
     if not isinstance(text, str):
-        raise Problem("invalid_input", f"{item.name!r} has to be a string", pointer)
+        raise expected("a string", pointer, text)
     if not text.strip():
-        raise Problem("invalid_input", f"{item.name!r} is empty", pointer)
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can write
-        raise Problem(
-            "invalid_input", f"{item.name!r} is no valid Unicode", pointer
-        ) from None
-    if item.max_bytes is not None and size > item.max_bytes:
+        got = "an empty one" if not text else "one of spaces"
+        raise invalid(f"expected a text{place(pointer)}, got {got}", pointer)
+    count = size(text, pointer)
+    if item.max_bytes is not None and count > item.max_bytes:
         raise Problem(
             "too_large",
-            f"{item.name!r} has {size} bytes; the limit is {item.max_bytes}",
+            f"the text{place(pointer)} has {count} bytes; the limit is "
+            f"{item.max_bytes}",
             pointer,
         )
     return text.replace("\0", " ")  # NUL pads strings inside the graph
-
-
-def _features(
-    item: Input, signature: Signature, inputs: Sequence[Any], pointers: Sequence[str]
-) -> Array:
-    """Fill ``[rows, fields]`` from objects that name the fields.
-
-    What is missing or null is the field's default; a number without one is NaN where
-    the signature lets numbers be so.
-    """
-    fields = item.fields or ()
-    missing = nan if signature.non_finite else None
-    rows = []
-    for value, pointer in zip(inputs, pointers, strict=True):
-        if not isinstance(value, Mapping):
-            raise Problem("invalid_input", "an input has to be an object", pointer)
-        rows.append([_field(field, value, pointer, missing) for field in fields])
-    if item.datatype == "BYTES":
-        array = np.empty((len(rows), len(fields)), object)
-        array[:] = rows
-        return array
-    return np.array(rows, DTYPES[item.datatype])
-
-
-def _field(
-    field: Field, given: Mapping[str, Any], pointer: str, missing: float | None
-) -> Any:
-    value = given.get(field.name)
-    where = f"{pointer}/{_escaped(field.name)}"
-    if value is None:
-        if field.default is not None:
-            return field.default
-        if missing is None or field.type == "category":
-            raise Problem("invalid_input", f"{field.name!r} is missing", where)
-        return missing
-    if field.type == "category":
-        if not isinstance(value, str):
-            raise Problem("invalid_input", f"{field.name!r} has to be a string", where)
-        if field.categories is not None and value not in field.categories:
-            known = ", ".join(field.categories)
-            raise Problem(
-                "invalid_input", f"{field.name!r} is not one of {known}", where
-            )
-        return value
-    if isinstance(value, bool):
-        value = int(value)
-    if not isinstance(value, int | float):
-        raise Problem("invalid_input", f"{field.name!r} has to be a number", where)
-    _within(value, field, where)
-    return value
-
-
-def _tensor(
-    item: Input, signature: Signature, inputs: Sequence[Any], pointers: Sequence[str]
-) -> Array:
-    """Fill ``[rows, ...]`` from nested lists: a board, a grid, plain numbers."""
-    shape, rows = item.shape[1:], []
-    for given, at in zip(inputs, pointers, strict=True):
-        value, pointer = _value(item, signature, given, at)
-        _check_grid(value, shape, item, pointer)
-        rows.append(value)
-    return np.array(rows, DTYPES[item.datatype]).reshape(len(rows), *shape)
-
-
-def _check_grid(value: Any, shape: Sequence[int], item: Input, pointer: str) -> None:
-    if shape:
-        if not isinstance(value, list) or len(value) != shape[0]:
-            raise Problem(
-                "invalid_input", f"here has to be a list of {shape[0]}", pointer
-            )
-        for place, inner in enumerate(value):
-            _check_grid(inner, shape[1:], item, f"{pointer}/{place}")
-    elif isinstance(value, bool) or not isinstance(value, int | float):
-        raise Problem("invalid_input", "here has to be a number", pointer)
-    else:
-        _within(value, item, pointer)
-
-
-def _within(value: float, limits: Field | Input, pointer: str) -> None:
-    low, high = limits.minimum, limits.maximum
-    if (low is not None and value < low) or (high is not None and value > high):
-        least = "anything" if low is None else f"{low:g}"
-        most = "anything" if high is None else f"{high:g}"
-        raise Problem(
-            "invalid_input", f"{value:g} is not between {least} and {most}", pointer
-        )
-
-
-def _escaped(name: str) -> str:
-    """Return a name as RFC 6901 writes it in a pointer."""
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 def states(
@@ -191,53 +127,35 @@ def states(
 
     Raises `Problem` with a pointer to the first that is no position.
     """
-    assert signature.rules is not None
-    _check_rows(signature, inputs)
-    game = rules.game(signature.rules)
+    rows = Rows(signature, inputs, pointers)
+    _check_rows(rows)
     item = next(item for item in signature.inputs if item.form == "board")
+    return _states(item, rows)
+
+
+def _states(item: Input, rows: Rows) -> list[Any]:
+    assert rows.signature.rules is not None
+    game = rules.game(rows.signature.rules)
     found = []
-    for given, at in zip(inputs, pointers, strict=True):
-        value, pointer = _value(item, signature, given, at)
+    for value, pointer in rows.values(item):
         try:
             found.append(game.read(value))
         except ValueError as error:
-            raise Problem("invalid_input", str(error), pointer) from None
+            raise invalid(str(error), pointer) from None
     return found
 
 
-def _board(
-    item: Input, signature: Signature, inputs: Sequence[Any], pointers: Sequence[str]
-) -> Array:
+def _board(item: Input, rows: Rows) -> Array:
     """Fill ``[rows, ...]`` from boards: as the rules read them, or number by number."""
-    if signature.rules is None:
-        return _tensor(item, signature, inputs, pointers)
-    game = rules.game(signature.rules)
-    found = states(signature, inputs, pointers)
-    return np.stack([game.encode(state) for state in found])
+    if rows.signature.rules is None:
+        return tensor(item, rows)
+    game = rules.game(rows.signature.rules)
+    return np.stack([game.encode(state) for state in _states(item, rows)])
 
 
-def _value(
-    item: Input, signature: Signature, given: Any, pointer: str
-) -> tuple[Any, str]:
-    """Return an input's value and where it stands; raises `Problem`.
-
-    The one input of a signature needs no name around it.
-    """
-    if isinstance(given, Mapping):
-        pointer = f"{pointer}/{_escaped(item.name)}"
-        if item.name not in given:
-            raise Problem("invalid_input", f"{item.name!r} is missing", pointer)
-        return given[item.name], pointer
-    if len(signature.inputs) > 1:
-        raise Problem("invalid_input", "an input has to be an object", pointer)
-    return given, pointer
-
-
-_Form = Callable[[Input, Signature, Sequence[Any], Sequence[str]], Array]
-
-FORMS: Mapping[str, _Form] = {
+FORMS: Mapping[str, Callable[[Input, Rows], Array]] = {
     "text": _text,
-    "features": _features,
+    "features": columns,
     "board": _board,
-    "tensor": _tensor,
+    "tensor": tensor,
 }

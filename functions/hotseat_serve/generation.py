@@ -55,7 +55,7 @@ def candidates(ask: Ask, row: int, seed: int) -> Iterator[tuple[str, ...]]:
     plan = ask.signature.generation
     assert plan is not None
     given, pointer = ask.inputs[row], ask.pointers[row]
-    wish = codec.encode(_wishes(ask.signature), [given], [pointer])
+    wish = codec.encode(_wishes(ask.signature), [given], [pointer], ask.turn.warnings)
     draws = np.random.Philox(key=(seed << 64) | row)
     for _ in range(plan.batches):
         yield from _sampled(ask, plan, wish, draws)
@@ -66,7 +66,7 @@ def _wishes(signature: Signature) -> Signature:
     plan = signature.generation
     assert plan is not None
     asked = tuple(item for item in signature.inputs if item.name != plan.grid)
-    return Signature(asked, signature.outputs)
+    return Signature(asked, signature.outputs, generation=plan)
 
 
 def _item(

@@ -66,8 +66,12 @@ class Loaded:
         """Return the answer to one input and what each part of it weighs."""
         from hotseat_serve.explain import explain  # late: most functions never do
 
+        turn = turn or Turn()
+
         def predict(inputs: list[Any]) -> list[dict[str, Any]]:
-            return self.predict(inputs, [pointer] * len(inputs), options, turn)
+            answers = self.predict(inputs, [pointer] * len(inputs), options, turn)
+            turn.warnings.closed = True  # the first is the caller's, others are ours
+            return answers
 
         return explain(self.manifest.signature, given, predict)
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Self
 
+from hotseat_serve.elements import is_number
+from hotseat_serve.input_warnings import Warnings
 from hotseat_serve.problems import Problem
+from hotseat_serve.wording import expected, invalid, json_type, number
 
 MAX_SEED = (1 << 53) - 1
 """The largest whole number that every JSON reader keeps."""
@@ -21,34 +24,42 @@ class Options:
     """The same seed gives the same answer; None: another each time."""
     level: str | None = None
     """A strength that the signature names."""
+    strict: bool = False
+    """Whether a warning is an error."""
 
     @classmethod
-    def read(cls, body: Any) -> Self:
-        """Read ``{"options": {...}}``; raises `Problem` with a pointer."""
+    def read(cls, body: Any, warnings: Warnings | None = None) -> Self:
+        """Read ``{"options": {...}}``; raises `Problem` with a pointer.
+
+        `warnings` takes the options that this service does not know, as those of a
+        newer client, and is strict where the options say so; without it an unknown
+        option is refused.
+        """
         given = body.get("options") if isinstance(body, Mapping) else None
         if given is None:
             return cls()
         if not isinstance(given, Mapping):
-            raise Problem("invalid_input", "options has to be an object", "/options")
-        for name in given:
-            if name not in cls.__slots__:
-                known = ", ".join(cls.__slots__)
-                raise _bad(name, f"{name!r} is no option; there are {known}")
+            raise expected("an object", "/options", given)
+        strict = given.get("strict")
+        if strict is not None and not isinstance(strict, bool):
+            raise expected("true or false", "/options/strict", strict)
+        warnings = Warnings(strict=True) if warnings is None else warnings
+        warnings.strict = warnings.strict or bool(strict)
+        if unknown := given.keys() - set(cls.__slots__):
+            warnings.unknown(unknown, cls.__slots__, "/options")
         heat, seed = given.get("temperature"), given.get("seed")
-        if heat is not None and not (_number(heat) and isfinite(heat) and heat >= 0):
-            raise _bad("temperature", "temperature has to be a number, 0 or more")
+        if heat is not None and not (is_number(heat) and isfinite(heat) and heat >= 0):
+            raise _unfit("a number of at least 0", "temperature", heat)
         if seed is not None and not (type(seed) is int and 0 <= seed <= MAX_SEED):
-            raise _bad("seed", f"seed has to be a whole number from 0 to {MAX_SEED}")
+            raise _unfit(f"a whole number from 0 to {MAX_SEED}", "seed", seed)
         level = given.get("level")
         if level is not None and not isinstance(level, str):
-            raise _bad("level", "level has to be a string")
-        return cls(heat, seed, level)
+            raise expected("a string", "/options/level", level)
+        return cls(heat, seed, level, bool(strict))
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _bad(name: str, detail: str) -> Problem:
-    pointer = name.replace("~", "~0").replace("/", "~1")
-    return Problem("invalid_input", detail, f"/options/{pointer}")
+def _unfit(what: str, name: str, value: Any) -> Problem:
+    """Return the problem of an option that is no number, or not one of these."""
+    got = number(value) if is_number(value) else json_type(value)
+    pointer = f"/options/{name}"
+    return invalid(f"expected {what} at {pointer}, got {got}", pointer)

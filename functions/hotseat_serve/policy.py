@@ -10,9 +10,9 @@ from hotseat_registry.signature import Level, Signature
 from hotseat_serve import codec, rules
 from hotseat_serve.ask import Ask
 from hotseat_serve.options import MAX_SEED
-from hotseat_serve.problems import Problem
 from hotseat_serve.rules import search
 from hotseat_serve.tensors import Array
+from hotseat_serve.wording import expected, invalid, json_type, listed, quoted
 
 SEARCH_SECONDS = 0.045
 """What the searches of one request may take, whatever their budget."""
@@ -81,10 +81,10 @@ def _level(ask: Ask) -> Level:
     if name is None:
         return Level()
     if name not in levels:
-        known = ", ".join(levels) or "none"
-        raise Problem(
-            "invalid_input", f"no level {name!r}; there are: {known}", "/options/level"
+        known = (
+            f"the levels are {listed(list(levels))}" if levels else "the model has none"
         )
+        raise invalid(f"no level {quoted(name)}; {known}", "/options/level")
     return levels[name]
 
 
@@ -107,20 +107,20 @@ def _legal(chances: Array, given: Any, names: Sequence[str], pointer: str) -> Ar
     if not total > 0:
         legal, total = mask.astype(np.float64), mask.sum()
     if not total:
-        raise Problem("invalid_input", "no action is legal here", pointer)
+        raise invalid("no action is legal here", pointer)
     return np.asarray(legal / total)
 
 
 def _listed(asked: Any, names: Sequence[str], pointer: str) -> Array:
     if not isinstance(asked, list):
-        raise Problem("invalid_input", "legal has to be a list of actions", pointer)
+        raise expected("a list of actions", pointer, asked)
     mask = np.zeros(len(names), bool)
     for number, action in enumerate(asked):
         name = str(action) if type(action) is int else action
         if name not in names:
-            raise Problem(
-                "invalid_input", f"{action!r} is no action", f"{pointer}/{number}"
-            )
+            got = quoted(name) if isinstance(name, str) else json_type(name)
+            where = f"{pointer}/{number}"
+            raise invalid(f"expected one of the actions at {where}, got {got}", where)
         mask[names.index(name)] = True
     return mask
 

@@ -8,13 +8,15 @@ import orjson
 
 from hotseat_registry import LIVE, Manifest, Reference, Registry
 from hotseat_registry.errors import NotFoundError, RegistryError
-from hotseat_serve.codec import read_inputs
+from hotseat_serve.codec import check_top, read_inputs
+from hotseat_serve.finite import finite
 from hotseat_serve.load import Loaded
 from hotseat_serve.models import Models
 from hotseat_serve.options import Options
 from hotseat_serve.problems import Problem, from_registry
 from hotseat_serve.request import Request
 from hotseat_serve.turn import Turn
+from hotseat_serve.wording import expected, invalid
 
 log = logging.getLogger("hotseat.serve")
 
@@ -34,54 +36,54 @@ class Service:
         `version` is a number or an alias; the default is live.
         """
         body = _parsed(request.body)
-        inputs, pointers, many = read_inputs(body)
-        options = self._noted(body, inputs, turn)
+        options = self._noted(body, turn)
+        inputs, pointers, many = read_inputs(body, turn.warnings)
+        turn.rows, turn.inputs = len(inputs), inputs
         loaded = self._loaded(model, version, turn)
         answers = loaded.predict(inputs, pointers, options, turn)
+        finite(answers, pointers, turn.warnings)
         answer: dict[str, Any] = {"predictions": answers} if many else answers[0]
-        return {**answer, **_source(loaded)}
+        return {**answer, **_source(loaded), **_warned(turn)}
 
     def instances(self, request: Request, turn: Turn, model: str) -> dict[str, Any]:
         """Answer a request in the shape of KServe's version 1."""
         body = _parsed(request.body)
+        options = self._noted(body, turn)
         inputs = body.get("instances") if isinstance(body, Mapping) else None
         if not isinstance(inputs, list) or not inputs:
-            raise Problem(
-                "invalid_input", "'instances' has to be a list with one or more",
-                "/instances",
-            )  # fmt: skip
-        options = self._noted(body, inputs, turn)
+            raise expected("a list of one or more inputs", "/instances", inputs)
+        check_top(body, turn.warnings, ("instances", "options", "player_id"))
+        turn.rows, turn.inputs = len(inputs), inputs
         loaded = self._loaded(model, None, turn)
         pointers = [f"/instances/{row}" for row in range(len(inputs))]
         answers = loaded.predict(inputs, pointers, options, turn)
-        return {"predictions": answers, **_source(loaded)}
+        finite(answers, pointers, turn.warnings)
+        return {"predictions": answers, **_source(loaded), **_warned(turn)}
 
     def explain(
         self, request: Request, turn: Turn, model: str, version: str | None
     ) -> dict[str, Any]:
         """Answer one input, and say what each part of it weighed."""
         body = _parsed(request.body)
-        inputs, pointers, many = read_inputs(body)
+        options = self._noted(body, turn)
+        inputs, pointers, many = read_inputs(body, turn.warnings)
         if many:
-            raise Problem(
-                "invalid_input", "one input at a time is explained", "/inputs"
-            )
-        options = self._noted(body, inputs, turn)
+            raise invalid("expected one input at /input, got /inputs", "/inputs")
+        turn.rows, turn.inputs = len(inputs), inputs
         loaded = self._loaded(model, version, turn)
         answer = loaded.explain(inputs[0], pointers[0], options, turn)
-        return {**answer, **_source(loaded)}
+        turn.warnings.closed = False
+        finite([answer], pointers, turn.warnings)
+        return {**answer, **_source(loaded), **_warned(turn)}
 
-    def _noted(self, body: Any, inputs: list[Any], turn: Turn) -> Options:
-        """Return the options, and note for the log what was asked."""
-        turn.rows, turn.inputs = len(inputs), inputs
-        player = body.get("player_id")
+    def _noted(self, body: Any, turn: Turn) -> Options:
+        """Return the options, and note for the log whose request it is."""
+        player = body.get("player_id") if isinstance(body, Mapping) else None
         if player is not None:
             if not isinstance(player, str):
-                raise Problem(
-                    "invalid_input", "player_id has to be a string", "/player_id"
-                )
+                raise expected("a string", "/player_id", player)
             turn.player = player
-        return Options.read(body)
+        return Options.read(body, turn.warnings)
 
     def _loaded(self, model: str | None, version: str | None, turn: Turn) -> Loaded:
         turn.mark("read")
@@ -155,6 +157,11 @@ class Service:
         if problem.code == "unavailable":
             log.warning("%s", error)
         return problem
+
+
+def _warned(turn: Turn) -> dict[str, Any]:
+    """Return the answer's warnings, where there are any."""
+    return {"warnings": turn.warnings.to_json()} if turn.warnings.count else {}
 
 
 def _source(loaded: Loaded) -> dict[str, Any]:

@@ -86,6 +86,8 @@ class Telemetry:
                 line[stage] = stages[stage] / 1e6
         if turn.code:
             line["code"] = turn.code
+        if turn.warnings.count:
+            line["warnings"] = turn.warnings.count
         trace = trace_of(request.headers)
         if trace is not None:
             line["trace_id"] = trace[3:35]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from hotseat_serve.input_warnings import Warnings
 from hotseat_serve.problems import Problem
 
 Nanoseconds = Callable[[], int]
@@ -32,6 +33,8 @@ class Turn:
     player: str = ""
     """The caller's player_id; never written in the clear."""
     inputs: Any = None
+    warnings: Warnings = field(default_factory=Warnings)
+    """What the answer says of its request."""
     stages: dict[str, int] = field(default_factory=dict)
     started: int = 0
     _marked: int = 0

@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Options(BaseModel):
-    """How to choose, beyond the inputs."""
+    """How to choose, beyond the inputs; an unknown one is answered with a warning."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="allow")
 
     temperature: float | None = Field(
         None, ge=0, description="0 takes the best; 1 follows the probabilities."
@@ -17,6 +17,9 @@ class Options(BaseModel):
         None, ge=0, lt=1 << 53, description="The same seed gives the same answer."
     )
     level: str | None = Field(None, description="A strength that the signature names.")
+    strict: bool | None = Field(
+        None, description="Whether each warning is an error instead."
+    )
 
 
 class Request(BaseModel):
@@ -38,10 +41,12 @@ class Prediction(BaseModel):
 
     label: str | None = Field(None, description="classification")
     probability: float | None = Field(None, description="classification, policy")
-    scores: dict[str, float] | None = Field(None, description="classification")
-    value: float | None = Field(None, description="regression, policy")
+    scores: dict[str, float | None] | None = Field(None, description="classification")
+    value: float | None = Field(
+        None, description="regression, policy; null where it is not finite"
+    )
     action: str | None = Field(None, description="policy")
-    actions: dict[str, float] | None = Field(
+    actions: dict[str, float | None] | None = Field(
         None, description="policy: each legal action and its probability"
     )
     item: list[str] | None = Field(None, description="generation: the item's rows")
@@ -56,6 +61,20 @@ class Part(BaseModel):
     weight: float
 
 
+class InputWarning(BaseModel):
+    """Something in the request that was answered and may still be a mistake."""
+
+    code: str = Field(
+        description="unknown_field, ignored_field, all_defaults, out_of_range, "
+        "unknown_category, not_finite, more_warnings; others may follow."
+    )
+    detail: str
+    pointer: str = Field(description="JSON pointer to it in the request.")
+    suggestion: str | None = Field(
+        None, description="The name that was probably meant."
+    )
+
+
 class Source(BaseModel):
     """Which model said it."""
 
@@ -66,6 +85,11 @@ class Source(BaseModel):
     cold: bool = Field(
         default=False,
         description="It was the first of its process; left out where it was not.",
+    )
+    warnings: list[InputWarning] = Field(
+        default=[],
+        description="At most 20, and one that counts the others; left out where there "
+        "are none.",
     )
 
 

@@ -4,13 +4,24 @@ import json
 from pathlib import Path
 
 import httpx
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
-from hotseat_registry import Reference, layout
+from hotseat_registry import (
+    Input,
+    Manifest,
+    Output,
+    Reference,
+    Signature,
+    Variant,
+    layout,
+)
 from hotseat_serve import problems
 from hotseat_serve.app import create_app
 from hotseat_serve.models import Models
 from hotseat_serve.open import open_room
+from hotseat_serve.options import MAX_SEED
 from hotseat_serve.room import Room
 from hotseat_serve.settings import Settings
 
@@ -151,6 +162,153 @@ async def test_bad_input_is_named(client, route, body, status, code, pointer):
     assert problem["retryable"] is False
     assert problem["request_id"]
     assert problem["detail"]
+
+
+def unknown(name, pointer, near=None, known=()):
+    """Return the warning of an unknown field."""
+    meant = f"did you mean {near!r}?" if near else f"the fields are {known}"
+    said = {
+        "code": "unknown_field",
+        "detail": f"unknown field {name!r} is ignored; {meant}",
+        "pointer": pointer,
+    }
+    return {**said, "suggestion": near} if near else said
+
+
+REQUEST = "'input', 'inputs', 'options', 'player_id'"
+OPTIONS = "'temperature', 'seed', 'level', 'strict'"
+WARNED = [
+    ({"text": "good", "lang": "en"}, unknown(
+        "lang", "/lang", known="'text', 'input', 'inputs', 'options', 'player_id'")),
+    ({"text": "good", "optoins": {}}, unknown("optoins", "/optoins", "options")),
+    ({"input": "good", "lang": "en"}, unknown("lang", "/lang", known=REQUEST)),
+    ({"input": {"text": "good", "Text": "bad"}},
+     unknown("Text", "/input/Text", "text")),
+    ({"input": "good", "options": {"heat": 1}},
+     unknown("heat", "/options/heat", known=OPTIONS)),
+    ({"input": "good", "options": {"a/b~c": 1}},
+     unknown("a/b~c", "/options/a~1b~0c", known=OPTIONS)),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("live")
+@pytest.mark.parametrize("route", ["/model-service", "/v1/models/mood/predict"])
+@pytest.mark.parametrize(("body", "warning"), WARNED)
+async def test_an_unknown_field_is_answered_with_a_warning(
+    client, route, body, warning
+):
+    """In the input, beside it or in the options: a newer client goes on working."""
+    response = await client.post(route, json=body)
+    assert response.status_code == 200
+    assert response.json()["label"] == "positive"
+    assert response.json()["warnings"] == [warning]
+    strict = {**body, "options": {**body.get("options", {}), "strict": True}}
+    problem = await client.post(route, json=strict)
+    assert (problem.status_code, problem.json()["code"]) == (422, "invalid_input")
+    assert problem.json()["pointer"] == warning["pointer"]
+    assert problem.json()["detail"] == f"{warning['detail']} (options.strict)"
+
+
+@pytest.mark.usefixtures("live")
+async def test_an_answer_without_a_warning_has_no_list_of_them(client):
+    """`player_id` and options that are known are no reason for one."""
+    options = {"seed": 1, "strict": True, "level": None}
+    for body in ({"text": "good"}, {"input": "good"}, {"inputs": ["good"]}):
+        asked = {**body, "options": options, "player_id": "p-1"}
+        response = await client.post("/v1/models/mood/predict", json=asked)
+        assert response.status_code == 200
+        assert "warnings" not in response.json()
+
+
+@pytest.mark.usefixtures("live")
+async def test_warnings_of_many_inputs_stand_once_at_the_top(client):
+    """At most 20 of them, each with its row's pointer, and how many more there are."""
+    many = {"inputs": [{"text": "good", "lang": "en"}] * 3, "input": "x"}
+    found = (await client.post("/model-service", json=many)).json()["warnings"]
+    assert [one["pointer"] for one in found] == [
+        "/input", *(f"/inputs/{row}/lang" for row in range(3))
+    ]  # fmt: skip
+    assert found[0]["code"] == "ignored_field"
+    wide = {"text": "good", **{f"field{n}": n for n in range(50)}}
+    found = (await client.post("/model-service", json=wide)).json()["warnings"]
+    assert len(found) == 21
+    assert found[-1]["detail"] == "30 more warnings are left out"
+
+
+@pytest.mark.usefixtures("live")
+async def test_every_way_to_ask_warns_alike(client):
+    """KServe's version 1 too, and an explanation of the caller's own input alone."""
+    body = {"instances": [{"text": "good", "lang": "en"}], "signature_name": "x"}
+    found = (await client.post("/v1/models/mood:predict", json=body)).json()
+    assert [one["pointer"] for one in found["warnings"]] == [
+        "/signature_name", "/instances/0/lang",
+    ]  # fmt: skip
+    body = {"input": {"text": "good day", "lang": "en"}}
+    found = (await client.post("/v1/models/mood/explain", json=body)).json()
+    assert [one["pointer"] for one in found["warnings"]] == ["/input/lang"]
+    assert len(found["parts"]) == 2
+
+
+@pytest.mark.usefixtures("live")
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"txt": "good"}, "expected 'text', got 'txt'"),
+        ({"input": {"txt": "good"}}, "expected 'text' at /input, got 'txt'"),
+        ({}, "expected 'text', got no field"),
+        ({"options": {}}, "expected 'text', got no field"),
+        ({"text": 7}, "expected a string at /text, got a number"),
+        ({"inputs": ["good", None]}, "expected a string at /inputs/1, got null"),
+        ({"inputs": {}},
+         "expected a list of one or more inputs at /inputs, got an empty object"),
+        ({"text": "good", "options": []},
+         "expected an object at /options, got an empty list"),
+        ({"text": "good", "options": {"strict": 1}},
+         "expected true or false at /options/strict, got a number"),
+        ({"text": "good", "options": {"seed": 1.5}},
+         f"expected a whole number from 0 to {MAX_SEED} at /options/seed, got 1.5"),
+        ({"text": "good", "player_id": 7},
+         "expected a string at /player_id, got a number"),
+    ],
+)  # fmt: skip
+async def test_a_refusal_says_what_was_expected_where_and_what_came(
+    client, body, detail
+):
+    """In JSON's words, and never with the value itself."""
+    response = await client.post("/v1/models/mood/predict", json=body)
+    assert (response.status_code, response.json()["detail"]) == (422, detail)
+
+
+async def test_a_number_that_json_cannot_write_is_null_with_a_warning(
+    client, registry, tmp_path
+):
+    """NaN and infinity of a model are not passed off as an answer."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])
+    value = helper.make_tensor_value_info("value", TensorProto.FLOAT, ["n"])
+    log = helper.make_node("Log", ["x"], ["value"])
+    model = helper.make_model(
+        helper.make_graph([log], "log", [x], [value]),
+        opset_imports=[helper.make_opsetid("", 17)], ir_version=9,
+    )  # fmt: skip
+    onnx.save(model, tmp_path / "log.onnx")
+    signature = Signature(
+        (Input("x", "FP32", (-1,), "tensor"),), (Output("value", "FP32", (-1,)),)
+    )
+    variants = (Variant("fp32", "model.onnx"),)
+    registry.publish(
+        Manifest("log", "regression", signature, variants, "fp32"),
+        {"model.onnx": tmp_path / "log.onnx"}, by="ada",
+    )  # fmt: skip
+    registry.promote(Reference("log", version=1), by="ada")
+    body = {"inputs": [1, 0, -1]}
+    found = (await client.post("/v1/models/log/predict", json=body)).json()
+    assert found["predictions"] == [{"value": 0.0}, {"value": None}, {"value": None}]
+    assert [(w["code"], w["pointer"]) for w in found["warnings"]] == [
+        ("not_finite", "/inputs/1"), ("not_finite", "/inputs/2"),
+    ]  # fmt: skip
+    strict = {**body, "options": {"strict": True}}
+    response = await client.post("/v1/models/log/predict", json=strict)
+    assert (response.status_code, response.json()["pointer"]) == (422, "/inputs/1")
 
 
 @pytest.mark.usefixtures("live")

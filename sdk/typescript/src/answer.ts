@@ -8,6 +8,17 @@
 import { TransportError, classOf } from "./errors.js";
 import type { Met } from "./transport.js";
 
+/** Something in a question that was answered and may still be a mistake. */
+export interface InputWarning {
+  /** unknown_field, out_of_range, unknown_category, ...; others may follow. */
+  code: string;
+  detail: string;
+  /** JSON pointer to it in the request, as `/input/agee`. */
+  pointer: string;
+  /** The name that was probably meant. */
+  suggestion: string | null;
+}
+
 /** The answer to one input; which fields there are follows from the model's kind. */
 export interface Prediction {
   label: string | null;
@@ -28,6 +39,11 @@ export interface Prediction {
   version: number | null;
   variant: string | null;
   request_id: string | null;
+  /**
+   * What was answered and may still be a mistake, as a misspelt field;
+   * `options: { strict: true }` makes the first an error.
+   */
+  warnings: InputWarning[];
   /** The process that answered was just started. */
   cold: boolean;
   /** Seconds from call to answer, retries included. */
@@ -58,7 +74,7 @@ export type Json = Record<string, unknown>;
 const EMPTY: Prediction = {
   label: null, probability: null, scores: {}, value: null, action: null, actions: {},
   item: null, seed: null, parts: [], model: null, version: null, variant: null,
-  request_id: null, cold: false, latency: 0, is_default: false, source: "service",
+  request_id: null, warnings: [], cold: false, latency: 0, is_default: false, source: "service",
 };
 // a gateway in between says no more than its status
 const PASSING = new Set([429, 502, 503, 504]);
@@ -97,19 +113,47 @@ export function refuse(met: Met, problem: Json): never {
 
 /** The prediction that an answer holds; throws TransportError. */
 export function prediction(answer: Json, latency: number): Prediction {
-  const said = ["label", "value", "action", "item"].some((name) => answer[name] != null);
+  const warnings = warningsOf(answer["warnings"]);
+  const said = ["label", "value", "action", "item"].some((name) => answer[name] != null) ||
+    // a number that is not finite is null in JSON, and the answer says so
+    warnings.some(({ code }) => code === "not_finite" || code === "more_warnings");
   if (!said) throw strange("holds no prediction");
-  return { ...EMPTY, ...(answer as Partial<Prediction>), latency, is_default: false, source: "service" };
+  return {
+    ...EMPTY, ...(answer as Partial<Prediction>), warnings, latency, is_default: false,
+    source: "service",
+  };
+}
+
+/** The warnings of the input at `pointer`, and those of no single input. */
+export function ofRow(told: unknown, pointer: string): unknown[] {
+  return (Array.isArray(told) ? told : []).filter((one) => {
+    const there = isObject(one) ? String(one["pointer"]) : "";
+    const other = there.startsWith("/inputs/");
+    return !other || there === pointer || there.startsWith(`${pointer}/`);
+  });
+}
+
+function warningsOf(told: unknown): InputWarning[] {
+  return (Array.isArray(told) ? told : []).filter(isObject).filter((one) => "code" in one).map(
+    (one) => ({
+      code: String(one["code"]),
+      detail: String(one["detail"] ?? ""),
+      pointer: String(one["pointer"] ?? ""),
+      suggestion: typeof one["suggestion"] === "string" ? one["suggestion"] : null,
+    }),
+  );
 }
 
 /** The `count` predictions of an answer; throws TransportError. */
 export function predictions(answer: Json, count: number, latency: number): Prediction[] {
-  const { predictions: _, ...source } = answer;
+  const { predictions: _, warnings, ...source } = answer;
   const items = list(answer, "predictions");
   if (items.length !== count) {
     throw strange(`holds ${items.length} predictions for ${count} inputs`);
   }
-  return items.map((item) => prediction({ ...source, ...item }, latency));
+  return items.map((item, row) =>
+    prediction({ ...source, ...item, warnings: ofRow(warnings, `/inputs/${row}`) }, latency),
+  );
 }
 
 /** The models of a catalogue; throws TransportError. */

@@ -5,7 +5,7 @@
  *     const { label } = await client.predict("gg wp", { model: "chat-moderation", default: "ok" });
  */
 
-export type { Model, Prediction } from "./answer.js";
+export type { InputWarning, Model, Prediction } from "./answer.js";
 export { ModelServiceClient } from "./client.js";
 export type { AskOptions, ClientOptions, Offline, Twin } from "./client.js";
 export * from "./errors.js";

@@ -14,28 +14,34 @@ from hotseat import _question
 from hotseat._device.boards import connect_four, connect_four_glance
 from hotseat._device.bundle import Bundle
 from hotseat._device.graph import Graph
+from hotseat._device.warnings import Warnings
 from hotseat.errors import StatusError, TransportError
 from hotseat_registry import Input, Manifest, Output, Reference, Registry, Signature
 from hotseat_registry.manifest import Variant
 from hotseat_registry.signature import Field, Level
 from hotseat_registry.testing import MemoryStore
 from hotseat_serve.download import Download
+from hotseat_serve.finite import finite
 from hotseat_serve.load import load
 from hotseat_serve.options import Options
 from hotseat_serve.problems import Problem
 from hotseat_serve.rules.connect_four import GAME
 from hotseat_serve.settings import Settings
+from hotseat_serve.turn import Turn
 
 ROOT = Path(__file__).parents[3]
 TRAINED = ROOT / "training/hotseat_train/trained/connect-four/model.onnx"
 TYPES = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64,
-         "BYTES": TensorProto.STRING}  # fmt: skip
+         "BYTES": TensorProto.STRING, "BOOL": TensorProto.BOOL,
+         "UINT8": TensorProto.UINT8}  # fmt: skip
 
 
 def graph(path, nodes, inputs, outputs, constants=()):
     """Write a graph; inputs and outputs are (name, type, shape)."""
     told = [
-        [helper.make_tensor_value_info(name, TYPES[kind], ["n", *shape[1:]])
+        [helper.make_tensor_value_info(
+            name, TYPES[kind], ["n", *(f"d{n}" if n < 0 else n for n in shape[1:])]
+            if shape else [])
          for name, kind, shape in group]
         for group in (inputs, outputs)
     ]  # fmt: skip
@@ -64,8 +70,8 @@ def churn(path):
         [("w", weights)],
     )  # fmt: skip
     fields = (
-        Field("hours", minimum=0, maximum=24),
-        Field("won", default=0.5),
+        Field("hours", minimum=0, maximum=24, observed=(1, 12)),
+        Field("won", default=0.5, observed=(0, 1)),
         Field("a/b~c", default=1.0),
     )
     return "classification", Signature(
@@ -90,7 +96,7 @@ def price(path):
     )  # fmt: skip
     fields = (
         Field("race", "category", categories=("elf", "orc")),
-        Field("guild", "category", default="none"),
+        Field("guild", "category", default="none", known=("elf", "orc", "7")),
     )
     return "regression", Signature(
         inputs=(Input("x", "BYTES", (-1, 2), "features", fields=fields),),
@@ -115,6 +121,36 @@ def grid(path):
             Input("bonus", "INT64", (-1,), "tensor"),
         ),
         outputs=(Output("value", "FP32", (-1,)),),
+    )
+
+
+def ages(path):
+    """Lists of any length, a number beside all of them, truth values and strings."""
+    graph(
+        path,
+        [helper.make_node("ReduceSum", ["lists", "axes"], ["sum"], keepdims=0),
+         helper.make_node("Cast", ["flags"], ["flag"], to=TensorProto.FLOAT),
+         helper.make_node("Cast", ["small"], ["little"], to=TensorProto.FLOAT),
+         helper.make_node("LabelEncoder", ["names"], ["ann"], domain="ai.onnx.ml",
+                          keys_strings=["ann"], values_floats=[1.0],
+                          default_float=0.0),
+         helper.make_node("Sum", ["sum", "flag", "little", "ann"], ["all"]),
+         helper.make_node("Mul", ["all", "factor"], ["value"])],
+        [("lists", "FP32", (-1, -1)), ("factor", "FP32", ()), ("flags", "BOOL", (-1,)),
+         ("small", "UINT8", (-1,)), ("names", "BYTES", (-1,))],
+        [("value", "FP32", (-1,))],
+        [("axes", np.array([1]))],
+    )  # fmt: skip
+    return "regression", Signature(
+        inputs=(
+            Input("lists", "FP32", (-1, -1), "tensor"),
+            Input("factor", "FP32", (), "tensor"),
+            Input("flags", "BOOL", (-1,), "tensor"),
+            Input("small", "UINT8", (-1,), "tensor"),
+            Input("names", "BYTES", (-1,), "tensor"),
+        ),
+        outputs=(Output("value", "FP32", (-1,)),),
+        non_finite=True,
     )
 
 
@@ -151,7 +187,8 @@ def four(path):
     )
 
 
-MAKERS = {"churn": churn, "price": price, "grid": grid, "mood": mood, "four": four}
+MAKERS = {"churn": churn, "price": price, "grid": grid, "ages": ages, "mood": mood,
+          "four": four}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -180,17 +217,24 @@ def pairs(tmp_path_factory):
 
 
 def both(pair, inputs, options=None):
-    """Ask both; return what each says, a refusal as its code, pointer and words."""
+    """Ask both; return what each says and warns of, or how it refuses.
+
+    A refusal is its code, pointer and words.
+    """
     service, device = pair
     inputs = json.loads(_question.written(inputs))
     places = [f"/inputs/{n}" for n in range(len(inputs))]
+    turn, warnings = Turn(), Warnings()
     try:
-        asked = Options.read({"options": options} if options else {})
-        told = service.predict(inputs, places, asked)
+        asked = Options.read({"options": options} if options else {}, turn.warnings)
+        told = service.predict(inputs, places, asked, turn)
+        finite(told, places, turn.warnings)
+        told = [*told, turn.warnings.to_json()]
     except Problem as problem:
         told = problem.code, problem.pointer, problem.detail
     try:
-        found = device.answer(inputs, places, options or {})
+        found = device.answer(inputs, places, options or {}, warnings)
+        found = [*found, warnings.to_json()]
     except StatusError as error:
         found = error.code, error.pointer, error.detail
     return told, found
@@ -203,12 +247,33 @@ cells = st.lists(st.lists(st.integers(-1, 10) | scalars, min_size=1, max_size=3)
                  min_size=1, max_size=3)  # fmt: skip
 INPUTS = {
     "churn": st.fixed_dictionaries(
-        {}, optional={"hours": scalars, "won": scalars, "a/b~c": scalars, "x": scalars}
+        {},
+        optional={
+            "hours": scalars,
+            "won": scalars,
+            "a/b~c": scalars,
+            "Hour": scalars,
+            "wons": scalars,
+            "x" * 90: scalars,
+        },
     )
     | scalars,
     "price": st.fixed_dictionaries(
         {"race": st.sampled_from(["elf", "orc"]) | scalars},
-        optional={"guild": st.sampled_from(["elf", "orc", "none"]) | scalars},
+        optional={
+            "guild": st.sampled_from(["elf", "orc", "none", "ELF", 7, 8]) | scalars,
+            "gild": scalars,
+        },
+    ),
+    "ages": st.fixed_dictionaries(
+        {
+            "lists": st.lists(st.none() | numbers, max_size=3) | scalars | cells,
+            "factor": st.sampled_from([2, 2, 2, None, "2", 1e39]),
+            "flags": st.booleans() | st.sampled_from([0, 1, 2, "no"]),
+            "small": st.sampled_from([0, 255, 256, -1, 1.0, 1.5, 2**70, 10**400]),
+            "names": st.sampled_from(["ann", "bob", "", "好"]) | scalars,
+        },
+        optional={"factors": scalars},
     ),
     "grid": st.fixed_dictionaries(
         {}, optional={"board": cells, "bonus": scalars | st.just([])}
@@ -218,14 +283,43 @@ INPUTS = {
 }
 
 
+FITTING = {
+    "churn": st.fixed_dictionaries(
+        {"hours": st.integers(0, 24) | st.floats(0, 24)},
+        optional={"won": st.booleans() | st.floats(-2, 2), "wons": scalars},
+    ),
+    "price": st.fixed_dictionaries(
+        {"race": st.sampled_from(["elf", "orc"])},
+        optional={"guild": st.sampled_from(["elf", "orcs", "none", 7, 8]),
+                  "gild": scalars},
+    ),
+    "ages": st.fixed_dictionaries(
+        {
+            "lists": st.lists(st.none() | st.floats(-9, 9), min_size=2, max_size=2),
+            "factor": st.sampled_from([2, 2.0]), "flags": st.booleans(),
+            "small": st.integers(0, 255), "names": st.sampled_from(["ann", "", "好"]),
+        },
+        optional={"factors": scalars},
+    ),
+    "grid": st.fixed_dictionaries(
+        {"board": st.just([[0, 1], [9, 2.0]]), "bonus": st.integers(-9, 9)},
+        optional={"boards": scalars, "BONUS": scalars},
+    ),
+    "mood": st.sampled_from(["good", "bad", "a\0b"])
+    | st.fixed_dictionaries({"text": st.just("好")}, optional={"texts": scalars}),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("name", sorted(INPUTS))
 @settings(max_examples=150, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(data=st.data())
 def test_the_device_answers_as_the_service(pairs, name, data):
     """Text, features, boards: answer by answer, or refusal by refusal, word by word."""
-    inputs = data.draw(st.lists(INPUTS[name], min_size=1, max_size=6))
-    told, found = both(pairs[name], inputs)
+    one = data.draw(st.sampled_from([INPUTS[name], FITTING[name]]))
+    inputs = data.draw(st.lists(one, min_size=1, max_size=6))
+    options = data.draw(st.sampled_from([None, {"strict": True}, {"heat": 1}]))
+    told, found = both(pairs[name], inputs, options)
     assert found == told
 
 
@@ -251,13 +345,14 @@ def test_a_policy_plays_the_same_moves(pairs, options):
     """Network only: the same action, probabilities, value and seed on 60 positions."""
     told, found = both(pairs["four"], positions(60), options)
     assert found == told
-    assert {answer["action"] for answer in found} > {"3"}
+    assert {answer["action"] for answer in found[:-1]} > {"3"}
 
 
 def test_a_level_that_searches_plays_the_services_hard(pairs):
     """On the device `best` is `hard`: the service's moves, and its certain values."""
     boards = positions(60)
     told, found = both(pairs["four"], boards, {"level": "hard"})
+    told, found = told[:-1], found[:-1]
     assert [one["action"] for one in found] == [one["action"] for one in told]
     certain = [
         (here["value"], there["value"])
@@ -319,8 +414,9 @@ def test_any_game_is_read_alike(moves):
 
 @pytest.mark.parametrize(
     "options",
-    [{"heat": 1}, {"a/b~c": 1}, {"temperature": -1}, {"temperature": True},
-     {"temperature": "1"}, {"seed": -1}, {"seed": 1 << 53}, {"seed": 1.0},
+    [{"heat": 1, "strict": True}, {"strict": 1}, {"temperature": -1},
+     {"temperature": True}, {"temperature": "1"}, {"seed": -1},
+     {"seed": 1 << 53}, {"seed": 1.0},
      {"level": 3}, {"level": "nobody"}],
 )  # fmt: skip
 def test_options_are_refused_alike(pairs, options):
@@ -328,6 +424,23 @@ def test_options_are_refused_alike(pairs, options):
     told, found = both(pairs["four"], positions(1), options)
     assert found == told
     assert told[0] == "invalid_input"
+
+
+@pytest.mark.parametrize("options", [{"heat": 1}, {"a/b~c": 1}, {"Seed": 7}])
+def test_an_unknown_option_is_warned_of_alike(pairs, options):
+    """A newer game's option is answered without it, here as there."""
+    told, found = both(pairs["four"], positions(1), options)
+    assert found == told
+    assert [one["code"] for one in found[-1]] == ["unknown_field"]
+
+
+def test_a_number_that_is_not_finite_is_nothing_alike(pairs):
+    """Null with a warning in the service's JSON, None with the same warning here."""
+    row = {"lists": [None], "factor": 2, "flags": True, "small": 1, "names": "ann"}
+    told, found = both(pairs["ages"], [row])
+    assert found == told
+    assert found[0] == {"value": None}
+    assert found[1][0]["code"] == "not_finite"
 
 
 def test_the_golden_rows_of_a_version_are_asked_here_too(pairs):

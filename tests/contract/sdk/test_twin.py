@@ -123,6 +123,24 @@ def test_without_the_service_the_same_version_answers_here(service, client, brin
     assert asker.predict("good", model="mood").source in {"offline", "service"}
 
 
+def test_what_is_wrong_with_an_input_is_said_here_too(service, client, bring, caplog):
+    """The same warnings without the service, each with its own answer, logged once."""
+    asker = client()
+    rows = [{"text": "good"}, {"text": "good", "lang": "en"}]
+    there = asker.predict_many(rows, model="mood")
+    bring(asker)
+    service.away = True
+    here = asker.predict_many(rows, model="mood")
+    assert [one.source for one in here] == ["offline", "offline"]
+    assert [one.warnings for one in here] == [one.warnings for one in there]
+    assert [w.pointer for one in here for w in one.warnings] == ["/inputs/1/lang"]
+    assert caplog.text.count("'lang' is ignored") == 1
+    strict = {"strict": True}
+    with pytest.raises(BadInputError) as caught:
+        asker.submit(rows[1], model="mood", options=strict).result(wait=5)
+    assert caught.value.pointer == "/inputs/0/lang"
+
+
 def test_what_is_not_here_has_its_default(service, client, bring):
     """Another model, another alias, why: the version here stands in for no other."""
     asker = client()

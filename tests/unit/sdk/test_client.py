@@ -234,6 +234,59 @@ def test_the_catalogue_is_values(client):
     assert (card.aliases, card.raw["card"]) == ({"live": 2}, "# mood")
 
 
+UNKNOWN = {
+    "code": "unknown_field",
+    "detail": "unknown field 'agee' is ignored; did you mean 'age'?",
+    "pointer": "/input/agee",
+    "suggestion": "age",
+}
+
+
+def test_what_the_service_warns_of_is_in_the_answer_and_logged_once(client, caplog):
+    """However often a game sends the misspelt field, in whichever row."""
+    other = {**UNKNOWN, "pointer": "/inputs/0/agee"}
+    many = {**ANSWER, "predictions": [ANSWER, ANSWER], "warnings": [other]}
+    asker, _ = client({**ANSWER, "warnings": [UNKNOWN]}, ANSWER, many)
+    answer = asker.predict({"agee": 3}, model="mood")
+    assert answer.warnings == (hotseat.InputWarning(**UNKNOWN),)
+    assert asker.predict({"age": 3}, model="mood").warnings == ()
+    asker.predict_many([{"agee": 3}, {"age": 3}], model="mood")
+    said = [r for r in caplog.records if r.name == "hotseat"]
+    assert [(r.levelname, r.getMessage()) for r in said] == [
+        ("WARNING", f"mood: {UNKNOWN['detail']} (unknown_field)")
+    ]
+
+
+def test_each_of_many_answers_has_its_own_warnings(client):
+    """Those of its input, and those of the request as a whole."""
+    option = {"code": "unknown_field", "detail": "d", "pointer": "/options/heat"}
+    of_row = [{**UNKNOWN, "pointer": f"/inputs/{row}/agee"} for row in (1, 10)]
+    answers = {**ANSWER, "predictions": [ANSWER] * 11, "warnings": [option, *of_row]}
+    asker, _ = client(answers)
+    found = asker.predict_many([{"age": 3}] * 11, model="mood")
+    pointers = [[one.pointer for one in answer.warnings] for answer in found]
+    assert pointers[0] == ["/options/heat"]
+    assert pointers[1] == ["/options/heat", "/inputs/1/agee"]
+    assert pointers[10] == ["/options/heat", "/inputs/10/agee"]
+
+
+def test_an_answer_that_is_not_finite_is_no_missing_answer(client):
+    """JSON has null for it, and the warning says so: the service has answered."""
+    warning = {"code": "not_finite", "detail": "d", "pointer": "/input"}
+    asker, _ = client({"value": None, "model": "price", "warnings": [warning]})
+    answer = asker.predict(3, model="price", default=0.0)
+    assert (answer.value, answer.is_default) == (None, False)
+
+
+@pytest.mark.parametrize("told", [7, "x", [7], [{}], [{"code": 7}], {"code": "x"}])
+def test_warnings_of_another_shape_harm_no_answer(client, told):
+    """What is no list of warnings is left out; a newer service may say more."""
+    asker, _ = client({**ANSWER, "warnings": told})
+    answer = asker.predict("good", model="mood")
+    assert answer.label == "positive"
+    assert all(isinstance(one.code, str) for one in answer.warnings)
+
+
 def test_closing_closes_the_transport(client):
     """A context manager gives its connections back."""
     asker, transport = client(ANSWER)

@@ -18,7 +18,8 @@ def spoiled(signature: Signature, rows: Rows) -> dict[str, list[dict[str, Any]]]
     """Return the rows spoiled in each way; nothing where the model eats no features.
 
     ``gaps``: each field that may be missing is so in a fifth of the rows. ``noise``:
-    each number is off by a normal fifth of itself, within its limits. ``strangers``:
+    each number is off by a normal fifth of itself, within what training saw, or
+    within its hard bounds where that is not known. ``strangers``:
     each category is one that nobody ever saw.
     """
     fields = [f for item in signature.inputs for f in item.fields or ()]
@@ -42,8 +43,8 @@ def spoiled(signature: Signature, rows: Rows) -> dict[str, list[dict[str, Any]]]
             if field.type == "category" or value is None or whole:
                 continue
             moved = value * (1 + chance.gauss(0, _OFF))
-            low = -1e30 if field.minimum is None else field.minimum
-            high = 1e30 if field.maximum is None else field.maximum
+            low, high = field.observed or (field.minimum, field.maximum)
+            low, high = -1e30 if low is None else low, 1e30 if high is None else high
             off[field.name] = min(max(moved, low), high)
         found["noise"].append(off)
     return found

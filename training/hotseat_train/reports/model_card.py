@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hotseat_registry import Manifest
+from hotseat_registry import Field, Manifest
+from hotseat_serve import ranges
 from hotseat_train.evaluation import family_scores, paired_bootstrap
 from hotseat_train.tasks.task import Task
 
@@ -111,13 +112,38 @@ def _columns(manifest: Manifest) -> list[str]:
     fields = [f for item in manifest.signature.inputs for f in item.fields or ()]
     if not fields:
         return []
-    lines = ["## Columns", "", "| column | type | where it is missing | at least |",
-             "|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "## Columns", "",
+        "Values outside what training saw are answered with a warning;",
+        "values that are not allowed are refused.",
+        "",
+        "| column | type | where it is missing | allowed | training saw |",
+        "|---|---|---|---|---|",
+    ]  # fmt: skip
     for field in fields:
         missing = "told apart" if field.default is None else repr(field.default)
-        least = "" if field.minimum is None else f"{field.minimum:g}"
-        lines.append(f"| {field.name} | {field.type} | {missing} | {least} |")
+        cells = (field.name, field.type, missing, _allowed(field), _seen(field))
+        written = (cell.replace("|", "\\|") for cell in cells)
+        lines.append(f"| {' | '.join(written)} |")
     return [*lines, ""]
+
+
+def _allowed(field: Field) -> str:
+    """Return a field's hard bounds in words."""
+    if field.categories is not None:
+        return f"{len(field.categories)} categories"
+    if field.minimum is None and field.maximum is None:
+        return "any"
+    return ranges.span(field.minimum, field.maximum)
+
+
+def _seen(field: Field) -> str:
+    """Return what training saw of a field."""
+    if field.known is not None:
+        shown = ", ".join(field.known[:8])
+        more = len(field.known) - 8
+        return f"{shown} and {more} more" if more > 0 else shown
+    return "" if field.observed is None else ranges.span(*field.observed)
 
 
 def _families(lineage: Mapping[str, Any]) -> list[str]:

@@ -215,11 +215,14 @@ def slug(path: Path) -> str:
 
 
 def _number(name: str, there: Sequence[float], column: Column, missing: int) -> Field:
-    """Return a field; where training knew it always, its median when it is missing."""
-    least = 0.0 if min(there, default=-1) >= 0 else None
-    most = 1.0 if column.truth else None
+    """Return a field; where training knew it always, its median when it is missing.
+
+    Only a truth value has hard bounds: of any other column the data say what there
+    was, and not what there may be.
+    """
+    low, high = (0.0, 1.0) if column.truth else (None, None)
     default = None if missing else float(np.median(there))
-    return Field(name, default=default, minimum=least, maximum=most)
+    return Field(name, default=default, minimum=low, maximum=high)
 
 
 def _natural(label: str) -> tuple[int, float, str]:

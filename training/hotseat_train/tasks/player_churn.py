@@ -41,7 +41,7 @@ _TEST = 2
 NUMBERS = (
     *(Field(month.lower(), default=0, minimum=0) for month in KNOWN),
     Field("start_month", minimum=1, maximum=12, default=1),
-    Field("start_level", minimum=0, maximum=80, default=1),
+    Field("start_level", minimum=0, default=1),  # later games have higher levels
 )
 SERIES = tuple(month.lower() for month in KNOWN)
 WORDS = (

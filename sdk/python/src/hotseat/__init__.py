@@ -8,7 +8,7 @@
 from hotseat._client import ModelServiceClient
 from hotseat._steps import Call
 from hotseat._ticket import Ticket
-from hotseat._types import Download, Model, Prediction
+from hotseat._types import Download, InputWarning, Model, Prediction
 from hotseat._version import __version__ as __version__
 from hotseat.errors import (
     AuthError,
@@ -39,6 +39,7 @@ __all__ = [
     "DeadlineError",
     "Download",
     "HotseatError",
+    "InputWarning",
     "Model",
     "ModelServiceClient",
     "NotFoundError",

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from hotseat._transport import Response
-from hotseat._types import Model, Prediction
+from hotseat._types import InputWarning, Model, Prediction
 from hotseat.errors import TransportError, class_of
 
 # a gateway in between says no more than its status
@@ -50,7 +50,10 @@ def read(response: Response) -> dict[str, Any]:
 
 def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
     """Return the prediction that an answer holds; raises `TransportError`."""
-    if all(answer.get(name) is None for name in ("label", "value", "action", "item")):
+    warnings = _warnings(answer.get("warnings"))
+    empty = all(answer.get(key) is None for key in ("label", "value", "action", "item"))
+    # a number that is not finite is null in JSON, and the answer says so
+    if empty and not {"not_finite", "more_warnings"} & {one.code for one in warnings}:
         raise _strange("holds no prediction")
     return Prediction(
         label=answer.get("label"),
@@ -68,6 +71,7 @@ def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
         request_id=answer.get("request_id"),
         latency=latency,
         cold=answer.get("cold") is True,
+        warnings=warnings,
         raw=answer,
     )
 
@@ -96,7 +100,39 @@ def predictions(
     if len(items) != count:
         raise _strange(f"holds {len(items)} predictions for {count} inputs")
     source = {key: value for key, value in answer.items() if key != "predictions"}
-    return [prediction({**source, **item}, latency) for item in items]
+    told = source.pop("warnings", None)
+    return [
+        prediction({**source, **item, **of_row(told, f"/inputs/{row}")}, latency)
+        for row, item in enumerate(items)
+    ]
+
+
+def of_row(told: Any, pointer: str) -> dict[str, Any]:
+    """Return the warnings of the input at `pointer`, and those of no single input.
+
+    They stand under ``warnings``, where there are any.
+    """
+    found = []
+    for one in told if isinstance(told, list) else ():
+        there = str(one.get("pointer")) if isinstance(one, Mapping) else ""
+        of_another = there.startswith("/inputs/")
+        if not of_another or there == pointer or there.startswith(f"{pointer}/"):
+            found.append(one)
+    return {"warnings": found} if found else {}
+
+
+def _warnings(told: Any) -> tuple[InputWarning, ...]:
+    """Return the warnings of an answer; what is none is left out."""
+    return tuple(
+        InputWarning(
+            code=str(one["code"]),
+            detail=str(one.get("detail") or ""),
+            pointer=str(one.get("pointer") or ""),
+            suggestion=one.get("suggestion"),
+        )
+        for one in (told if isinstance(told, list) else ())
+        if isinstance(one, Mapping) and "code" in one
+    )
 
 
 def models(answer: Mapping[str, Any]) -> list[Model]:

@@ -14,6 +14,7 @@ from hotseat._steps import Call, Rules, Steps, Work, steps
 from hotseat._transport import Request, Response
 from hotseat._types import Prediction
 from hotseat._version import __version__
+from hotseat._warned import Warned
 from hotseat.errors import (
     BadInputError,
     ConfigError,
@@ -64,6 +65,7 @@ class Core:
             )
         self.cache = ResponseCache(given.cache_seconds, given.clock)
         self.twins: Twins | None = None
+        self._warned = Warned()
         if not given.deadline > 0:
             raise ConfigError(
                 f"a deadline is more than 0 seconds, not {given.deadline!r}"
@@ -196,6 +198,7 @@ class Core:
             found = _answer.predictions(answer, len(inputs), took)
         else:
             found = [_answer.prediction(answer, took)]
+        self._warned.log(found)
         for given, prediction in zip(inputs, found, strict=True):
             self.cache.put(question, given, prediction)
         return found
@@ -218,10 +221,12 @@ class Core:
                 error = found
             elif found is not None:
                 took = self.clock() - start
-                return [
+                here = [
                     replace(_answer.prediction(one, took), source="offline")
                     for one in found
                 ]
+                self._warned.log(here)
+                return here
         if default is RAISE or isinstance(error, ConfigError | BadInputError):
             raise error
         return [_answer.stand_in(default, self.clock() - start) for _ in inputs]

@@ -9,6 +9,19 @@ Source = Literal["service", "cache", "offline", "default"]
 
 
 @dataclass(frozen=True, slots=True)
+class InputWarning:
+    """Something in a question that was answered and may still be a mistake."""
+
+    code: str
+    """unknown_field, out_of_range, unknown_category, ...; others may follow."""
+    detail: str
+    pointer: str
+    """JSON pointer to it in the request, as ``/input/agee``."""
+    suggestion: str | None = None
+    """The name that was probably meant."""
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """The answer to one input.
 
@@ -40,6 +53,9 @@ class Prediction:
     """Seconds from call to answer, retries included."""
     cold: bool = False
     """Whether the service's process was just started for it."""
+    warnings: tuple[InputWarning, ...] = ()
+    """What was answered and may still be a mistake, as a misspelt field; each is
+    logged once, too. ``options={"strict": True}`` makes the first an error."""
     is_default: bool = False
     source: Source = "service"
     """Who answered: the service now or before (cache), the version on this device

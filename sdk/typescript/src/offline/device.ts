@@ -1,15 +1,16 @@
 /** A version on this device: opened, held against its golden rows, and asked. */
 
-import { type Prediction, prediction } from "../answer.js";
+import { type Prediction, ofRow, prediction } from "../answer.js";
 import type { Offline, Twin } from "../client.js";
 import { ConfigError, HotseatError } from "../errors.js";
 import type { CallOptions, Service } from "../service.js";
 import { reason } from "../transport.js";
 import { type Fetched, fetched, named } from "./fetch.js";
-import { KINDS, type Run } from "./kinds.js";
+import { KINDS, type Run, answered } from "./kinds.js";
 import type { Manifest, Variant } from "./manifest.js";
 import { type Store, store } from "./store.js";
 import { foreign } from "./tensors.js";
+import { Warnings } from "./warnings.js";
 
 /** As much of onnxruntime-web as is used: the module itself is one. */
 export interface Runtime {
@@ -119,16 +120,21 @@ class Local implements Twin {
   async predict(inputs: unknown[], options: Record<string, unknown>): Promise<Prediction[]> {
     const start = this.clock();
     const { manifest, run, clock, model, version, variant } = this;
+    const warnings = new Warnings();
     let found: Record<string, unknown>[];
     try {
-      found = await KINDS[manifest.kind]!({ manifest, run, inputs, options, clock });
+      found = await answered({ manifest, run, inputs, options, clock, warnings });
     } catch (error) {
       if (error instanceof HotseatError) throw error;
       throw new HotseatError(`${model}@${version} failed on this device: ${reason(error)}`);
     }
     const latency = this.clock() - start;
     const said = { model, version, variant };
-    return found.map((item) => ({ ...prediction({ ...item, ...said }, latency), source: "offline" }));
+    const warned = warnings.list();
+    return found.map((item, row) => ({
+      ...prediction({ ...item, ...said, warnings: ofRow(warned, `/inputs/${row}`) }, latency),
+      source: "offline",
+    }));
   }
 }
 

@@ -7,6 +7,8 @@ import { draw } from "./philox.js";
 import { games } from "./rules.js";
 import { search } from "./search.js";
 import { type Plain, encode, states } from "./tensors.js";
+import type { Warnings } from "./warnings.js";
+import { expected, jsonType, listed, quoted } from "./words.js";
 
 type Json = Record<string, unknown>;
 /** Tensors in, numbers by output's name out. */
@@ -18,6 +20,8 @@ export interface Asked {
   inputs: unknown[];
   options: Json;
   clock: () => number;
+  /** Takes what is answered and may still be a mistake. */
+  warnings: Warnings;
 }
 type Kind = (asked: Asked) => Promise<Json[]>;
 
@@ -25,11 +29,55 @@ const SEARCH_SECONDS = 0.045; // of one board; the service shares them among a r
 const SLICE = 0.004; // a quarter of a frame: then the game goes on for a moment
 
 export const KINDS: Record<string, Kind> = { classification, regression, policy };
+const OPTIONS = ["temperature", "seed", "level", "strict"];
+
+/** An answer for each input; throws BadInputError, TooLargeError. */
+export async function answered(asked: Asked): Promise<Json[]> {
+  checkOptions(asked.options, asked.warnings);
+  const found = await KINDS[asked.manifest.kind]!(asked);
+  found.forEach((answer, row) => checkFinite(answer, `/inputs/${row}`, asked.warnings));
+  return found;
+}
+
+function checkOptions(options: Json, warnings: Warnings): void {
+  const { strict, temperature, seed, level } = options;
+  const given = (value: unknown) => value !== undefined && value !== null;
+  if (given(strict) && typeof strict !== "boolean") {
+    throw expected("true or false", "/options/strict", strict);
+  }
+  warnings.strict ||= strict === true;
+  const unknown = Object.keys(options).filter((name) => !OPTIONS.includes(name));
+  if (unknown.length) warnings.unknown(unknown, OPTIONS, "/options");
+  if (given(temperature) && !(Number.isFinite(temperature) && (temperature as number) >= 0)) {
+    throw unfit("a number of at least 0", "temperature", temperature);
+  }
+  if (given(seed) && !(Number.isSafeInteger(seed) && (seed as number) >= 0)) {
+    throw unfit(`a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`, "seed", seed);
+  }
+  if (given(level) && typeof level !== "string") throw expected("a string", "/options/level", level);
+}
+
+function unfit(what: string, name: string, value: unknown): Error {
+  const got = typeof value === "number" ? String(value) : jsonType(value);
+  return bad(`expected ${what} at /options/${name}, got ${got}`, `/options/${name}`);
+}
+
+/** Put null for numbers that are not finite, which JSON cannot write. */
+function checkFinite(answer: Json, pointer: string, warnings: Warnings): void {
+  const isOff = (value: unknown): boolean =>
+    typeof value === "number" ? !Number.isFinite(value)
+      : value !== null && typeof value === "object" && Object.values(value).some(isOff);
+  const names = Object.keys(answer).filter((name) => isOff(answer[name]));
+  if (!names.length) return;
+  for (const name of names) answer[name] = JSON.parse(JSON.stringify(answer[name]));
+  const detail = `the model answers a number that is not finite to the input at ${pointer}`;
+  warnings.add("not_finite", `${detail}: null stands for it in ${names.join(", ")}`, pointer);
+}
 
 /** `scores` [rows, labels] are the labels' probabilities. */
-async function classification({ manifest, run, inputs }: Asked): Promise<Json[]> {
+async function classification({ manifest, run, inputs, warnings }: Asked): Promise<Json[]> {
   const labels = manifest.signature.labels ?? [];
-  const outputs = await run(encode(manifest.signature, inputs));
+  const outputs = await run(encode(manifest.signature, inputs, warnings));
   return rowsOf(output(outputs, "scores"), inputs.length).map((row) => {
     const best = row.indexOf(Math.max(...row));
     const scores = Object.fromEntries(labels.map((label, at) => [label, row[at]]));
@@ -38,8 +86,8 @@ async function classification({ manifest, run, inputs }: Asked): Promise<Json[]>
 }
 
 /** `value` [rows] or [rows, 1] is the answer. */
-async function regression({ manifest, run, inputs }: Asked): Promise<Json[]> {
-  const outputs = await run(encode(manifest.signature, inputs));
+async function regression({ manifest, run, inputs, warnings }: Asked): Promise<Json[]> {
+  const outputs = await run(encode(manifest.signature, inputs, warnings));
   return Array.from(output(outputs, "value"), (value) => ({ value }));
 }
 
@@ -71,8 +119,8 @@ async function policy(asked: Asked): Promise<Json[]> {
   });
 }
 
-async function atOnce({ manifest, run, inputs }: Asked) {
-  const outputs = await run(encode(manifest.signature, inputs));
+async function atOnce({ manifest, run, inputs, warnings }: Asked) {
+  const outputs = await run(encode(manifest.signature, inputs, warnings));
   const rows = rowsOf(output(outputs, "policy"), inputs.length);
   const legal = outputs["legal"] && rowsOf(outputs["legal"], inputs.length);
   const chances = legal
@@ -122,26 +170,29 @@ function breath(): Promise<void> {
 }
 
 function levelOf({ signature }: Manifest, name: unknown): Level {
-  if (name === undefined) return {};
+  if (name === undefined || name === null) return {};
   const level = signature.levels?.[String(name)];
   if (level) return level;
-  const known = Object.keys(signature.levels ?? {}).join(", ") || "none";
-  throw bad(`no level '${String(name)}'; there are: ${known}`, "/options/level");
+  const known = Object.keys(signature.levels ?? {});
+  const there = known.length ? `the levels are ${listed(known)}` : "the model has none";
+  throw bad(`no level ${quoted(String(name))}; ${there}`, "/options/level");
 }
 
 /** The probabilities of the legal actions; they sum to 1. */
 function legalOf(chances: number[], given: unknown, names: string[], pointer: string): number[] {
   let mask = chances.map((chance) => chance > 0);
-  const listed = (given as { legal?: unknown } | null)?.legal;
-  if (listed !== undefined && listed !== null) {
-    if (!Array.isArray(listed)) throw bad("legal has to be a list of actions", `${pointer}/legal`);
-    listed.forEach((action, at) => {
-      if (!names.includes(String(action))) {
-        throw bad(`'${String(action)}' is no action`, `${pointer}/legal/${at}`);
-      }
+  const asked = (given as { legal?: unknown } | null)?.legal;
+  if (asked !== undefined && asked !== null) {
+    if (!Array.isArray(asked)) throw expected("a list of actions", `${pointer}/legal`, asked);
+    asked.forEach((action, at) => {
+      const name = Number.isInteger(action) ? String(action) : action;
+      if (typeof name === "string" && names.includes(name)) return;
+      const where = `${pointer}/legal/${at}`;
+      const got = typeof name === "string" ? quoted(name) : jsonType(name);
+      throw bad(`expected one of the actions at ${where}, got ${got}`, where);
     });
     // the caller knows the game: what the model finds hopeless may still be legal
-    mask = names.map((name) => listed.map(String).includes(name));
+    mask = names.map((name) => asked.map(String).includes(name));
   }
   const total = (numbers: number[]) => numbers.reduce((sum, n) => sum + n, 0);
   let shares = chances.map((chance, at) => (mask[at] ? chance : 0));

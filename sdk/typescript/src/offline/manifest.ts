@@ -8,6 +8,10 @@ export interface Field {
   minimum?: number;
   maximum?: number;
   categories?: string[];
+  /** The least and the greatest number that training saw. */
+  observed?: [number, number];
+  /** The categories that training learned. */
+  known?: string[];
 }
 
 export interface Input {
@@ -34,6 +38,8 @@ export interface Signature {
   outputs: { name: string }[];
   labels?: string[];
   max_rows?: number;
+  /** Whether numbers may be NaN, as where NaN means missing. */
+  non_finite?: boolean;
   rules?: string;
   levels?: Record<string, Level>;
 }

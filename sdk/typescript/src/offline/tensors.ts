@@ -1,11 +1,16 @@
 /** Game-shaped JSON to tensors, from the signature alone: as the service's codec does. */
 
+import { checkUnicode, type Data, elements, fills } from "./elements.js";
 import { bad, tooLarge } from "./fault.js";
-import type { Field, Input, Signature } from "./manifest.js";
+import { fieldOf } from "./features.js";
+import type { Input, Signature } from "./manifest.js";
 import { type Game, games } from "./rules.js";
+import { Warnings, absent } from "./warnings.js";
+import {
+  expected, inside, isObject, jsonType, listed, place, span, within,
+} from "./words.js";
 
-export type Data =
-  | Float32Array | Float64Array | Int32Array | Int8Array | Uint8Array | BigInt64Array | string[];
+export type { Data } from "./elements.js";
 
 /** What the runtime makes a tensor of. */
 export interface Plain {
@@ -14,150 +19,199 @@ export interface Plain {
   dims: number[];
 }
 
-type Json = Record<string, unknown>;
+type Value = [unknown, string];
 
-const TYPES: Record<string, [string, (flat: number[]) => Data]> = {
-  FP32: ["float32", (flat) => Float32Array.from(flat)],
-  FP64: ["float64", (flat) => Float64Array.from(flat)],
-  INT8: ["int8", (flat) => Int8Array.from(flat)],
-  UINT8: ["uint8", (flat) => Uint8Array.from(flat)],
-  INT32: ["int32", (flat) => Int32Array.from(flat)],
-  INT64: ["int64", (flat) => BigInt64Array.from(flat, (n) => BigInt(Math.trunc(n)))],
-  BOOL: ["bool", (flat) => Uint8Array.from(flat, Number)],
-};
 const MAX_ROWS = 1000;
+const at = (row: number) => `/inputs/${row}`;
 
 /** Whether a signature has a form or a type that this device cannot fill; which one. */
 export function foreign(signature: Signature): string | null {
   for (const { form, datatype } of signature.inputs) {
     if (!["text", "features", "board", "tensor"].includes(form)) return `the form ${form}`;
-    if (datatype !== "BYTES" && !TYPES[datatype]) return `the type ${datatype}`;
+    if (!fills(datatype)) return `the type ${datatype}`;
   }
   const { rules } = signature;
   return rules && !games[rules] ? `the rules of ${rules}` : null;
 }
 
 /** The tensors of inputs; throws BadInputError, TooLargeError with a pointer. */
-export function encode(signature: Signature, inputs: unknown[]): Record<string, Plain> {
+export function encode(
+  signature: Signature, inputs: unknown[], warnings = new Warnings(),
+): Record<string, Plain> {
   const limit = signature.max_rows ?? MAX_ROWS;
   if (inputs.length > limit) {
     throw tooLarge(`${inputs.length} inputs; the limit is ${limit}`, null);
   }
+  for (const { shape } of signature.inputs) {
+    const batch = shape[0] ?? -1;
+    if (batch === -1 || batch === inputs.length) continue;
+    throw bad(
+      `the graph takes ${batch} inputs in one request, neither more nor less, got ${inputs.length}`,
+      at(Math.min(inputs.length - 1, batch)),
+    );
+  }
+  checkNames(signature, inputs, warnings);
   return Object.fromEntries(
-    signature.inputs.map((item) => [item.name, filled(item, signature, inputs)]),
+    signature.inputs.map((item) => [item.name, filled(item, signature, inputs, warnings)]),
   );
 }
 
 /** The positions that boards show; throws BadInputError. */
 export function states<S>(game: Game<S>, signature: Signature, inputs: unknown[]): S[] {
   const item = signature.inputs.find(({ form }) => form === "board")!;
-  return inputs.map((given, row) => {
-    const [value, at] = valueOf(item, signature, given, `/inputs/${row}`);
+  return valuesOf(item, signature, inputs).map(([value, pointer]) => {
     try {
       return game.read(value);
     } catch (error) {
-      throw bad(error instanceof Error ? error.message : String(error), at);
+      throw bad(error instanceof Error ? error.message : String(error), pointer);
     }
   });
 }
 
-function filled(item: Input, signature: Signature, inputs: unknown[]): Plain {
-  const at = (row: number) => `/inputs/${row}`;
-  const own = <T>(act: (value: unknown, pointer: string) => T): T[] =>
-    inputs.map((given, row) => act(...valueOf(item, signature, given, at(row))));
-  if (item.form === "text") {
-    return { type: "string", data: own((text, p) => textOf(text, item, p)), dims: [inputs.length] };
-  }
+/** Warn of the fields that nothing reads; throws BadInputError where none is known. */
+function checkNames(signature: Signature, inputs: unknown[], warnings: Warnings): void {
+  const named = signature.inputs.some(({ form }) => form === "features");
+  const names = signature.inputs.flatMap(({ form, name, fields }) =>
+    form === "features" ? (fields ?? []).map((field) => field.name) : [name],
+  );
+  if (signature.outputs?.some(({ name }) => name === "policy")) names.push("legal");
+  const known = [...new Set(names)];
+  inputs.forEach((given, row) => {
+    if (!isObject(given)) return;
+    const own = Object.keys(given);
+    const unknown = own.filter((name) => !known.includes(name));
+    if (named && unknown.length === own.length) {
+      if (unknown.length) throw absent(unknown, known, at(row));
+      warnings.add("all_defaults", "no field is given: each has its default", at(row));
+    }
+    if (unknown.length) warnings.unknown(unknown, known, at(row));
+  });
+}
+
+function filled(
+  item: Input, signature: Signature, inputs: unknown[], warnings: Warnings,
+): Plain {
+  const nonFinite = signature.non_finite === true;
   if (item.form === "features") {
     const fields = item.fields ?? [];
-    const rows = inputs.map((given, row) => {
-      if (!isObject(given)) throw bad("an input has to be an object", at(row));
-      return fields.map((field) => fieldOf(field, given, at(row)));
+    const flat = inputs.flatMap((given, row) => {
+      if (!isObject(given)) throw expected("an object", at(row), given);
+      return fields.map((field) => fieldOf(field, given[field.name], at(row), warnings, nonFinite));
     });
-    return tensor(item.datatype, rows.flat(), [inputs.length, fields.length]);
+    const where = (n: number) =>
+      inside(at(Math.floor(n / fields.length)), fields[n % fields.length]!.name);
+    const dims = [inputs.length, fields.length];
+    return { ...elements(flat, item.datatype, where, nonFinite), dims };
   }
-  const shape = item.shape.slice(1);
   const game = item.form === "board" && signature.rules ? games[signature.rules] : undefined;
-  const flat = game
-    ? states(game, signature, inputs).map((state) => game.encode(state))
-    : own((value, pointer) => gridOf(value, shape, item, pointer));
-  return tensor(item.datatype, flat.flat(), [inputs.length, ...shape]);
+  if (game) {
+    const flat = states(game, signature, inputs).flatMap((state) => game.encode(state));
+    const dims = [inputs.length, ...item.shape.slice(1)];
+    return { ...elements(flat, item.datatype, () => "", nonFinite), dims };
+  }
+  const values = valuesOf(item, signature, inputs);
+  if (item.form === "text") {
+    const data = values.map(([text, pointer]) => textOf(text, item, pointer));
+    if (!item.shape.length) return one(item, { type: "string", data, dims: [] }, values);
+    return { type: "string", data, dims: [inputs.length, ...item.shape.slice(1).map(() => 1)] };
+  }
+  return nested(item, values, nonFinite);
 }
 
-function tensor(datatype: string, flat: unknown[], dims: number[]): Plain {
-  if (datatype === "BYTES") return { type: "string", data: flat.map(String), dims };
-  const [type, make] = TYPES[datatype]!;
-  return { type, data: make(flat as number[]), dims };
+/** Nested lists: a board, a grid, plain numbers, strings, one number. */
+function nested(item: Input, values: Value[], nonFinite: boolean): Plain {
+  const lengths = item.shape.slice(1);
+  const shape = shapeOf(values[0]?.[0], lengths);
+  const size = shape.reduce((product, length) => product * length, 1);
+  const flat = values.flatMap(([value, pointer]) => flattened(value, shape, lengths, pointer));
+  const where = (n: number) => {
+    let rest = n % size;
+    const indices = shape.map((_, axis) => {
+      const width = shape.slice(axis + 1).reduce((product, length) => product * length, 1);
+      const index = Math.floor(rest / width);
+      rest %= width;
+      return `/${index}`;
+    });
+    return values[Math.floor(n / size)]![1] + indices.join("");
+  };
+  const tensor = elements(flat, item.datatype, where, nonFinite);
+  const [low, high] = [item.minimum ?? null, item.maximum ?? null];
+  if (tensor.type !== "string" && tensor.type !== "bool") {
+    flat.forEach((value, n) => {
+      if (value === null || within(value as number, low, high)) return;
+      const got = `, got ${String(value)}`;
+      throw bad(`expected a number ${span(low, high)}${place(where(n))}${got}`, where(n));
+    });
+  }
+  if (!item.shape.length) return one(item, { ...tensor, dims: [] }, values);
+  return { ...tensor, dims: [values.length, ...shape] };
 }
 
-function textOf(text: unknown, { name, max_bytes }: Input, pointer: string): string {
-  if (typeof text !== "string") throw bad(`'${name}' has to be a string`, pointer);
-  if (!text.trim()) throw bad(`'${name}' is empty`, pointer);
-  // half of a surrogate pair, which JSON can write
-  if (/\p{Surrogate}/u.test(text)) throw bad(`'${name}' is no valid Unicode`, pointer);
+/** The lengths of a value's lists where any length will do. */
+function shapeOf(value: unknown, lengths: number[]): number[] {
+  return lengths.map((length) => {
+    const list = Array.isArray(value) ? value : [];
+    value = list[0];
+    return length === -1 ? list.length : length;
+  });
+}
+
+function flattened(
+  value: unknown, shape: number[], lengths: number[], pointer: string,
+): unknown[] {
+  const [length, ...rest] = shape;
+  if (length === undefined) return [value];
+  if (!Array.isArray(value) || value.length !== length) {
+    if (lengths[0] !== -1) throw expected(`a list of ${length}`, pointer, value);
+    if (!Array.isArray(value)) throw expected("a list", pointer, value);
+    const before = `, as in the lists before it, got ${jsonType(value)}`;
+    throw bad(`expected a list of ${length}${place(pointer)}${before}`, pointer);
+  }
+  const inner = lengths.slice(1);
+  return value.flatMap((part, n) => flattened(part, rest, inner, `${pointer}/${n}`));
+}
+
+/** The one value of an input that has no dimension, not even of rows. */
+function one(item: Input, tensor: Plain, values: Value[]): Plain {
+  const data = Array.from(tensor.data as ArrayLike<unknown>);
+  data.forEach((value, row) => {
+    if (Object.is(value, data[0])) return;
+    throw bad(
+      `'${item.name}' is one value for all inputs of a request: expected ` +
+        `${String(data[0])}${place(values[row]![1])} as in the first, got ${String(value)}`,
+      values[row]![1],
+    );
+  });
+  return { ...tensor, data: tensor.data.slice(0, 1) as Data };
+}
+
+function textOf(text: unknown, { max_bytes }: Input, pointer: string): string {
+  if (typeof text !== "string") throw expected("a string", pointer, text);
+  if (!text.trim()) {
+    const got = text ? "one of spaces" : "an empty one";
+    throw bad(`expected a text${place(pointer)}, got ${got}`, pointer);
+  }
+  checkUnicode(text, pointer);
   const size = new TextEncoder().encode(text).length;
   if (max_bytes !== undefined && size > max_bytes) {
-    throw tooLarge(`'${name}' has ${size} bytes; the limit is ${max_bytes}`, pointer);
+    throw tooLarge(
+      `the text${place(pointer)} has ${size} bytes; the limit is ${max_bytes}`, pointer,
+    );
   }
   return text.replaceAll("\0", " "); // NUL pads strings inside the graph
 }
 
-function fieldOf(field: Field, given: Json, pointer: string): unknown {
-  const value = given[field.name];
-  const where = `${pointer}/${escaped(field.name)}`;
-  if (value === undefined || value === null) {
-    if (field.default === undefined || field.default === null) {
-      throw bad(`'${field.name}' is missing`, where);
+/** An input's values and where they stand; the one input needs no name around it. */
+function valuesOf(item: Input, signature: Signature, inputs: unknown[]): Value[] {
+  return inputs.map((given, row): Value => {
+    const pointer = at(row);
+    if (isObject(given)) {
+      if (item.name in given) return [given[item.name], inside(pointer, item.name)];
+      const own = Object.keys(given).sort();
+      const got = own.length ? listed(own) : "no field";
+      throw bad(`expected '${item.name}'${place(pointer)}, got ${got}`, inside(pointer, item.name));
     }
-    return field.default;
-  }
-  if (field.type === "category") {
-    if (typeof value !== "string") throw bad(`'${field.name}' has to be a string`, where);
-    if (field.categories && !field.categories.includes(value)) {
-      throw bad(`'${field.name}' is not one of ${field.categories.join(", ")}`, where);
-    }
-    return value;
-  }
-  const number = typeof value === "boolean" ? Number(value) : value;
-  if (typeof number !== "number") throw bad(`'${field.name}' has to be a number`, where);
-  return within(number, field, where);
-}
-
-function gridOf(value: unknown, shape: number[], item: Input, pointer: string): number[] {
-  if (shape.length) {
-    if (!Array.isArray(value) || value.length !== shape[0]) {
-      throw bad(`here has to be a list of ${shape[0]}`, pointer);
-    }
-    return value.flatMap((inner, at) => gridOf(inner, shape.slice(1), item, `${pointer}/${at}`));
-  }
-  if (typeof value !== "number") throw bad("here has to be a number", pointer);
-  return [within(value, item, pointer)];
-}
-
-function within(value: number, { minimum, maximum }: Field | Input, pointer: string): number {
-  const low = minimum ?? null;
-  const high = maximum ?? null;
-  if ((low === null || value >= low) && (high === null || value <= high)) return value;
-  throw bad(`${value} is not between ${low ?? "anything"} and ${high ?? "anything"}`, pointer);
-}
-
-/** An input's value and where it stands; the one input needs no name around it. */
-function valueOf(
-  item: Input, signature: Signature, given: unknown, pointer: string,
-): [unknown, string] {
-  if (isObject(given)) {
-    const at = `${pointer}/${escaped(item.name)}`;
-    if (!(item.name in given)) throw bad(`'${item.name}' is missing`, at);
-    return [given[item.name], at];
-  }
-  if (signature.inputs.length > 1) throw bad("an input has to be an object", pointer);
-  return [given, pointer];
-}
-
-function escaped(name: string): string {
-  return name.replaceAll("~", "~0").replaceAll("/", "~1");
-}
-
-function isObject(value: unknown): value is Json {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
+    if (signature.inputs.length > 1) throw expected("an object", pointer, given);
+    return [given, pointer];
+  });
 }

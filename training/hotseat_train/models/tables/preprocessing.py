@@ -9,6 +9,7 @@ a family's own part (`families`), with input ``x`` [rows, columns].
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,11 @@ class Table:
         train: Split,
         series: Sequence[str] = (),
     ) -> None:
-        self.numbers, self.words = tuple(numbers), tuple(words)
+        self.numbers = tuple(
+            replace(field, observed=_observed(train.inputs, field.name))
+            for field in numbers
+        )
+        self.words = tuple(words)
         names = [field.name for field in numbers]
         self._series = [names.index(name) for name in series]
         seen = self.tensors(train.inputs)
@@ -55,6 +60,9 @@ class Table:
             field.name: _frequent(seen["words"][:, at])
             for at, field in enumerate(self.words)
         }
+        self.words = tuple(
+            replace(field, known=tuple(self.known[field.name])) for field in words
+        )
         self._median = self._mean = self._scale = np.zeros(0, np.float32)
         self._gaps: list[int] = []
         self._kept: list[int] = []
@@ -69,7 +77,10 @@ class Table:
 
     @property
     def inputs(self) -> tuple[Input, ...]:
-        """The signature's inputs: one tensor of numbers, one of words."""
+        """The signature's inputs: one tensor of numbers, one of words.
+
+        The fields say what training saw: the service warns of anything else.
+        """
         found = []
         if self.numbers:
             shape = (-1, len(self.numbers))
@@ -167,6 +178,14 @@ class Table:
         table = np.eye(len(known) + 1, len(known), dtype=np.float32)
         picked = graph.add("Gather", graph.keep(f"words{len(known)}", table), row)
         return graph.add("Reshape", picked, graph.number(-1, len(known)))
+
+
+def _observed(
+    rows: Sequence[Mapping[str, Any]], name: str
+) -> tuple[float, float] | None:
+    """Return the least and the greatest number of a column, None where it has none."""
+    there = [float(row[name]) for row in rows if row.get(name) is not None]
+    return (min(there), max(there)) if there else None
 
 
 def _median(column: Array) -> np.float32:

@@ -4,166 +4,249 @@ Written once more, and short, because a game carries this package and not the se
 `tests/contract/sdk/test_device.py` holds both to the same answers and refusals.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from itertools import starmap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from hotseat._device import boards
-from hotseat.errors import BadInputError, StatusError, TooLargeError
+from hotseat._device import boards, columns
+from hotseat._device.elements import Array, elements, size
+from hotseat._device.warnings import Warnings, absent
+from hotseat._device.words import (
+    bad,
+    expected,
+    inside,
+    is_object,
+    json_type,
+    listed,
+    number,
+    place,
+    too_large,
+)
+from hotseat.errors import StatusError
 
-Array = np.ndarray[Any, Any]
 Json = Mapping[str, Any]
+Values = Sequence[tuple[Any, str]]
+"""Values, each with the JSON pointer to it; the first that is wrong is named."""
 
 MAX_ROWS = 1_000
 """Inputs at once, where the signature says nothing else."""
-_NUMBERS = {
-    "BOOL": "?", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
-    **{f"{u.upper()}INT{8 * n}": f"<{u or 'i'}{n}" for u in ("", "u")
-       for n in (1, 2, 4, 8)},
-}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The inputs of one request, with the JSON pointer to each."""
+
+    signature: Json
+    inputs: Sequence[Any]
+    pointers: Sequence[str]
+    warnings: Warnings
+
+    def values(self, item: Json) -> Values:
+        """Return an input's values; a lone input needs no name around it."""
+        alone = len(self.signature["inputs"]) == 1
+        found, name = [], item["name"]
+        for given, at in zip(self.inputs, self.pointers, strict=True):
+            if is_object(given):
+                if name not in given:
+                    got = listed(sorted(given)) if given else "no field"
+                    raise bad(f"expected {name!r}{place(at)}, got {got}",
+                              inside(at, name))  # fmt: skip
+                found.append((given[name], inside(at, name)))
+            elif alone:
+                found.append((given, at))
+            else:
+                raise expected("an object", at, given)
+        return found
+
+    def check_names(self) -> None:
+        """Warn of the fields that nothing reads; raises `BadInputError`."""
+        items = self.signature["inputs"]
+        named = any(item["form"] == "features" for item in items)
+        known = list(dict.fromkeys(_names(self.signature)))
+        for given, at in zip(self.inputs, self.pointers, strict=True):
+            if not is_object(given):
+                continue
+            unknown = given.keys() - set(known)
+            if named and len(unknown) == len(given):
+                if unknown:
+                    raise absent(unknown, known, at)
+                self.warnings.add(
+                    "all_defaults", "no field is given: each has its default", at
+                )
+            if unknown:
+                self.warnings.unknown(unknown, known, at)
+
+
+def _names(signature: Json) -> list[str]:
+    names = []
+    for item in signature["inputs"]:
+        if item["form"] == "features":
+            names += [field["name"] for field in item.get("fields") or ()]
+        else:
+            names.append(item["name"])
+    if any(output["name"] == "policy" for output in signature.get("outputs") or ()):
+        names.append("legal")
+    return names
 
 
 def encode(
-    signature: Json, inputs: Sequence[Any], pointers: Sequence[str]
+    signature: Json,
+    inputs: Sequence[Any],
+    pointers: Sequence[str],
+    warnings: Warnings | None = None,
 ) -> dict[str, Array]:
     """Return the tensors of inputs; raises `BadInputError`, `TooLargeError`."""
-    limit = signature.get("max_rows") or MAX_ROWS
-    if len(inputs) > limit:
-        raise _too_large(f"{len(inputs)} inputs; the limit is {limit}")
-    alone = len(signature["inputs"]) == 1
-    tensors = {}
-    for item in signature["inputs"]:
-        rows: _Rows = zip(inputs, pointers, strict=True)
-        if item["form"] != "features":
-            rows = starmap(partial(_value, item, alone), rows)
-        tensors[item["name"]] = _FORMS[item["form"]](item, signature, rows)
-    return tensors
+    rows = Rows(signature, inputs, pointers, warnings or Warnings())
+    _check_rows(rows)
+    rows.check_names()
+    return {
+        item["name"]: _FORMS[item["form"]](item, rows) for item in signature["inputs"]
+    }
 
 
-_Rows = Iterable[tuple[Any, str]]
-"""Values, each with the JSON pointer to it; the first that is wrong is told."""
+def _check_rows(rows: Rows) -> None:
+    count, limit = len(rows.inputs), rows.signature.get("max_rows") or MAX_ROWS
+    if count > limit:
+        raise too_large(f"{count} inputs; the limit is {limit}")
+    for item in rows.signature["inputs"]:
+        batch = item["shape"][0] if item["shape"] else -1
+        if batch not in {-1, count}:
+            raise bad(
+                f"the graph takes {batch} inputs in one request, neither more nor "
+                f"less, got {count}",
+                rows.pointers[min(count - 1, batch)],
+            )
 
 
-def _text(item: Json, _signature: Json, rows: _Rows) -> Array:
-    texts, name, most = [], item["name"], item.get("max_bytes")
-    for text, at in rows:
+def _text(item: Json, rows: Rows) -> Array:
+    values, most, texts = rows.values(item), item.get("max_bytes"), []
+    for text, at in values:
         if not isinstance(text, str):
-            raise bad(f"{name!r} has to be a string", at)
+            raise expected("a string", at, text)
         if not text.strip():
-            raise bad(f"{name!r} is empty", at)
-        size = len(text.encode())
-        if most is not None and size > most:
-            raise _too_large(f"{name!r} has {size} bytes; the limit is {most}", at)
+            got = "one of spaces" if text else "an empty one"
+            raise bad(f"expected a text{place(at)}, got {got}", at)
+        count = size(text, at)
+        if most is not None and count > most:
+            raise too_large(
+                f"the text{place(at)} has {count} bytes; the limit is {most}", at
+            )
         texts.append(text.replace("\0", " "))  # NUL pads strings inside the graph
-    return np.array(texts, dtype=object)
+    array = np.empty(len(texts), object)
+    array[:] = texts
+    if not item["shape"]:
+        return _one(item, array, values)
+    return array.reshape(len(texts), *(1 for _ in item["shape"][1:]))
 
 
-def _features(item: Json, _signature: Json, rows: _Rows) -> Array:
-    fields, filled = item.get("fields") or (), []
-    for given, at in rows:
-        if not isinstance(given, Mapping):
-            raise bad("an input has to be an object", at)
-        filled.append([_field(field, given, at) for field in fields])
-    if item["datatype"] == "BYTES":
-        array = np.empty((len(filled), len(fields)), object)
-        array[:] = filled
-        return array
-    return np.array(filled, _NUMBERS[item["datatype"]])
+def _features(item: Json, rows: Rows) -> Array:
+    return columns.filled(
+        item,
+        zip(rows.inputs, rows.pointers, strict=True),
+        rows.warnings,
+        non_finite=bool(rows.signature.get("non_finite")),
+    )
 
 
-def _field(field: Json, given: Json, pointer: str) -> Any:
-    name, value = field["name"], given.get(field["name"])
-    at = f"{pointer}/{_escaped(name)}"
-    if value is None:
-        if field.get("default") is None:
-            raise bad(f"{name!r} is missing", at)
-        return field["default"]
-    if field.get("type", "number") == "category":
-        if not isinstance(value, str):
-            raise bad(f"{name!r} has to be a string", at)
-        known = field.get("categories")
-        if known is not None and value not in known:
-            raise bad(f"{name!r} is not one of {', '.join(known)}", at)
-        return value
-    if not isinstance(value, int | float):
-        raise bad(f"{name!r} has to be a number", at)
-    value = int(value) if isinstance(value, bool) else value
-    _within(value, field, at)
-    return value
+def _tensor(item: Json, rows: Rows) -> Array:
+    values = rows.values(item)
+    shape = _shape(values[0][0], item["shape"][1:])
+    loose = [length == -1 for length in item["shape"][1:]]
+    flat: list[Any] = []
+    for value, at in values:
+        _flatten(value, shape, loose, at, flat)
+    length = prod(shape)
+
+    def where(at: int) -> str:
+        indices = np.unravel_index(at % length, shape) if shape else ()
+        return "".join([values[at // length][1], *(f"/{index}" for index in indices)])
+
+    array = elements(
+        flat, item["datatype"], where, non_finite=bool(rows.signature.get("non_finite"))
+    )
+    low, high = item.get("minimum"), item.get("maximum")
+    if array.dtype.kind not in "Ob":
+        for place_, value in enumerate(array.tolist()):
+            if not columns.within(value, low, high):
+                raise bad(
+                    f"expected a number {columns.span(low, high)}"
+                    f"{place(where(place_))}, got {number(flat[place_])}",
+                    where(place_),
+                )
+    if not item["shape"]:
+        return _one(item, array, values)
+    return array.reshape(len(values), *shape)
 
 
-def _tensor(item: Json, _signature: Json, rows: _Rows) -> Array:
-    shape, filled = item["shape"][1:], []
-    for value, at in rows:
-        _check_grid(value, shape, item, at)
-        filled.append(value)
-    return np.array(filled, _NUMBERS[item["datatype"]]).reshape(len(filled), *shape)
+def _shape(value: Any, dimensions: Sequence[int]) -> tuple[int, ...]:
+    shape = []
+    for length in dimensions:
+        is_list = isinstance(value, list)
+        shape.append((len(value) if is_list else 0) if length == -1 else length)
+        value = value[0] if is_list and value else None
+    return tuple(shape)
 
 
-def _board(item: Json, signature: Json, rows: _Rows) -> Array:
-    if signature.get("rules") is None:
-        return _tensor(item, signature, rows)
+def _flatten(
+    value: Any,
+    shape: Sequence[int],
+    loose: Sequence[bool],
+    pointer: str,
+    flat: list[Any],
+) -> None:
+    if not shape:
+        flat.append(value)
+    elif not isinstance(value, list) or len(value) != shape[0]:
+        raise _no_list(value, shape[0], pointer, loose=loose[0])
+    else:
+        for at, inner in enumerate(value):
+            _flatten(inner, shape[1:], loose[1:], f"{pointer}/{at}", flat)
+
+
+def _no_list(value: Any, length: int, pointer: str, *, loose: bool) -> StatusError:
+    if not loose:
+        return expected(f"a list of {length}", pointer, value)
+    if not isinstance(value, list):
+        return expected("a list", pointer, value)
+    return bad(
+        f"expected a list of {length}{place(pointer)}, as in the lists before it, "
+        f"got {json_type(value)}",
+        pointer,
+    )
+
+
+def _one(item: Json, array: Array, values: Values) -> Array:
+    """Return the one value of an input that has no dimension, not even of rows."""
+    first = array[0]
+    for value, (_, at) in zip(array, values, strict=True):
+        if value != first and (value == value or first == first):  # noqa: PLR0124 (NaN)
+            raise bad(
+                f"{item['name']!r} is one value for all inputs of a request: expected "
+                f"{first}{place(at)} as in the first, got {value}",
+                at,
+            )
+    return array[:1].reshape(())
+
+
+def _board(item: Json, rows: Rows) -> Array:
+    rules = rows.signature.get("rules")
+    if rules is None:
+        return _tensor(item, rows)
     planes = []
-    for value, at in rows:
+    for value, at in rows.values(item):
         try:
-            planes.append(boards.GAMES[signature["rules"]](value))
+            planes.append(boards.GAMES[rules](value))
         except ValueError as error:
             raise bad(str(error), at) from None
     return np.stack(planes)
 
 
-_FORMS: Mapping[str, Callable[[Json, Json, _Rows], Array]] = {
+_FORMS: Mapping[str, Callable[[Json, Rows], Array]] = {
     "text": _text,
     "features": _features,
     "board": _board,
     "tensor": _tensor,
 }
-
-
-def _value(item: Json, alone: bool, given: Any, pointer: str) -> tuple[Any, str]:
-    """Return an input's value and where it stands; a lone input needs no name."""
-    if isinstance(given, Mapping):
-        pointer = f"{pointer}/{_escaped(item['name'])}"
-        if item["name"] not in given:
-            raise bad(f"{item['name']!r} is missing", pointer)
-        return given[item["name"]], pointer
-    if not alone:
-        raise bad("an input has to be an object", pointer)
-    return given, pointer
-
-
-def _check_grid(value: Any, shape: Sequence[int], item: Json, pointer: str) -> None:
-    if shape:
-        if not isinstance(value, list) or len(value) != shape[0]:
-            raise bad(f"here has to be a list of {shape[0]}", pointer)
-        for place, inner in enumerate(value):
-            _check_grid(inner, shape[1:], item, f"{pointer}/{place}")
-    elif isinstance(value, bool) or not isinstance(value, int | float):
-        raise bad("here has to be a number", pointer)
-    else:
-        _within(value, item, pointer)
-
-
-def _within(value: float, limits: Json, pointer: str) -> None:
-    low, high = limits.get("minimum"), limits.get("maximum")
-    if (low is not None and value < low) or (high is not None and value > high):
-        least = "anything" if low is None else f"{low:g}"
-        most = "anything" if high is None else f"{high:g}"
-        raise bad(f"{value:g} is not between {least} and {most}", pointer)
-
-
-def _escaped(name: str) -> str:
-    """Return a name as RFC 6901 writes it in a pointer."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-def bad(detail: str, pointer: str) -> StatusError:
-    """Return what the service would say to an input that does not fit."""
-    return BadInputError(detail, status=422, code="invalid_input", pointer=pointer)
-
-
-def _too_large(detail: str, pointer: str | None = None) -> StatusError:
-    return TooLargeError(detail, status=413, code="too_large", pointer=pointer)

@@ -15,7 +15,9 @@ import onnxruntime
 
 from hotseat._device import kinds
 from hotseat._device.bundle import Bundle
-from hotseat._device.codec import Array, Json
+from hotseat._device.codec import Json
+from hotseat._device.elements import Array
+from hotseat._device.warnings import Warnings
 from hotseat.errors import HotseatError, StatusError, TransportError
 
 
@@ -52,11 +54,18 @@ class Graph:
         return graph
 
     def answer(
-        self, inputs: Sequence[Any], pointers: Sequence[str], options: Mapping[str, Any]
+        self,
+        inputs: Sequence[Any],
+        pointers: Sequence[str],
+        options: Mapping[str, Any],
+        warnings: Warnings | None = None,
     ) -> list[dict[str, Any]]:
-        """Return an answer for each input; raises `BadInputError`, `TooLargeError`."""
+        """Return an answer for each input; raises `BadInputError`, `TooLargeError`.
+
+        `warnings` takes what is answered and may still be a mistake.
+        """
         began = self.clock()
-        asked = kinds.Asked(inputs, pointers, options)
+        asked = kinds.Asked(inputs, pointers, options, warnings or Warnings())
         bundle = self.bundle
         found = kinds.answer(bundle.kind, bundle.signature, self._run, asked)
         self.seconds = self.clock() - began

@@ -6,17 +6,30 @@ the network among what is left: the service's `hard`, and the most that a device
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from hotseat._device.boards import GLANCES
-from hotseat._device.codec import Array, Json, bad, encode
+from hotseat._device.codec import Json, encode
+from hotseat._device.elements import Array
+from hotseat._device.warnings import Warnings
+from hotseat._device.words import (
+    bad,
+    expected,
+    is_number,
+    json_type,
+    listed,
+    number,
+    place,
+    quoted,
+)
+from hotseat.errors import StatusError
 
 MAX_SEED = (1 << 53) - 1
-_OPTIONS = ("temperature", "seed", "level")
+_OPTIONS = ("temperature", "seed", "level", "strict")
 
 Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
@@ -28,17 +41,31 @@ class Asked:
     inputs: Sequence[Any]
     pointers: Sequence[str]
     options: Json
+    warnings: Warnings = field(default_factory=Warnings)
+    """Takes what is answered and may still be a mistake."""
+
+    def tensors(self, signature: Json) -> dict[str, Array]:
+        """Return the inputs as tensors; raises `BadInputError`, `TooLargeError`."""
+        return encode(signature, self.inputs, self.pointers, self.warnings)
 
 
 def answer(kind: str, signature: Json, run: Run, asked: Asked) -> list[dict[str, Any]]:
     """Return an answer for each input; raises `BadInputError`, `TooLargeError`."""
-    _check_options(asked.options)
+    _check_options(asked.options, asked.warnings)
+    answers = _answers(kind, signature, run, asked)
+    _without_nan(answers, asked)
+    return answers
+
+
+def _answers(
+    kind: str, signature: Json, run: Run, asked: Asked
+) -> list[dict[str, Any]]:
     if kind == "policy":
         heat = _temperature(signature, asked.options)
-        tensors = encode(signature, asked.inputs, asked.pointers)
+        tensors = asked.tensors(signature)
         outputs = _glanced(signature, tensors, run(tensors), asked.options)
         return _policy(signature, outputs, asked, heat)
-    outputs = run(encode(signature, asked.inputs, asked.pointers))
+    outputs = run(asked.tensors(signature))
     if kind == "classification":
         return [
             _classified(signature["labels"], row) for row in outputs["scores"].tolist()
@@ -110,9 +137,9 @@ def _policy(
 def _legal(chances: Array, given: Any, names: Sequence[str], pointer: str) -> Array:
     """Return the probabilities of the legal actions; they sum to 1."""
     mask = chances > 0
-    listed = given.get("legal") if isinstance(given, Mapping) else None
-    if listed is not None:
-        mask = _listed(listed, names, f"{pointer}/legal")
+    asked = given.get("legal") if isinstance(given, Mapping) else None
+    if asked is not None:
+        mask = _listed(asked, names, f"{pointer}/legal")
     legal = np.where(mask, chances, 0.0)
     total = legal.sum()
     if not total > 0:
@@ -122,14 +149,16 @@ def _legal(chances: Array, given: Any, names: Sequence[str], pointer: str) -> Ar
     return np.asarray(legal / total)
 
 
-def _listed(listed: Any, names: Sequence[str], pointer: str) -> Array:
-    if not isinstance(listed, list):
-        raise bad("legal has to be a list of actions", pointer)
+def _listed(given: Any, names: Sequence[str], pointer: str) -> Array:
+    if not isinstance(given, list):
+        raise expected("a list of actions", pointer, given)
     mask = np.zeros(len(names), bool)
-    for number, action in enumerate(listed):
+    for at, action in enumerate(given):
         name = str(action) if type(action) is int else action
         if name not in names:
-            raise bad(f"{action!r} is no action", f"{pointer}/{number}")
+            got = quoted(name) if isinstance(name, str) else json_type(name)
+            where = f"{pointer}/{at}"
+            raise bad(f"expected one of the actions at {where}, got {got}", where)
         mask[names.index(name)] = True
     return mask
 
@@ -150,29 +179,59 @@ def _chosen(legal: Array, heat: float, seed: int | None, row: int) -> int:
 def _temperature(signature: Json, options: Json) -> float:
     levels, name = signature.get("levels") or {}, options.get("level")
     if name is not None and name not in levels:
-        known = ", ".join(levels) or "none"
-        raise bad(f"no level {name!r}; there are: {known}", "/options/level")
+        known = (
+            f"the levels are {listed(list(levels))}" if levels else "the model has none"
+        )
+        raise bad(f"no level {quoted(name)}; {known}", "/options/level")
     heat = options.get("temperature")
     if heat is None and name is not None:
         heat = levels[name].get("temperature")
     return float(heat or 0.0)
 
 
-def _check_options(options: Json) -> None:
-    for name in options:
-        if name not in _OPTIONS:
-            place = name.replace("~", "~0").replace("/", "~1")
-            raise bad(
-                f"{name!r} is no option; there are {', '.join(_OPTIONS)}",
-                f"/options/{place}",
-            )
+def _check_options(options: Json, warnings: Warnings) -> None:
+    strict = options.get("strict")
+    if strict is not None and not isinstance(strict, bool):
+        raise expected("true or false", "/options/strict", strict)
+    warnings.strict = warnings.strict or bool(strict)
+    if unknown := options.keys() - set(_OPTIONS):
+        warnings.unknown(unknown, _OPTIONS, "/options")
     heat, seed = options.get("temperature"), options.get("seed")
-    number = isinstance(heat, int | float) and not isinstance(heat, bool)
-    if heat is not None and not (number and isfinite(heat) and heat >= 0):
-        raise bad("temperature has to be a number, 0 or more", "/options/temperature")
+    if heat is not None and not (is_number(heat) and isfinite(heat) and heat >= 0):
+        raise _unfit("a number of at least 0", "temperature", heat)
     if seed is not None and not (type(seed) is int and 0 <= seed <= MAX_SEED):
-        raise bad(
-            f"seed has to be a whole number from 0 to {MAX_SEED}", "/options/seed"
-        )
-    if options.get("level") is not None and not isinstance(options["level"], str):
-        raise bad("level has to be a string", "/options/level")
+        raise _unfit(f"a whole number from 0 to {MAX_SEED}", "seed", seed)
+    level = options.get("level")
+    if level is not None and not isinstance(level, str):
+        raise expected("a string", "/options/level", level)
+
+
+def _unfit(what: str, name: str, value: Any) -> StatusError:
+    got = number(value) if is_number(value) else json_type(value)
+    pointer = f"/options/{name}"
+    return bad(f"expected {what} at {pointer}, got {got}", pointer)
+
+
+def _without_nan(answers: Sequence[dict[str, Any]], asked: Asked) -> None:
+    """Put None for numbers that are not finite, which JSON cannot write."""
+    for told, pointer in zip(answers, asked.pointers, strict=False):
+        cleaned = {name: _cleaned(value) for name, value in told.items()}
+        names = [name for name, value in told.items() if cleaned[name] != value]
+        if names:
+            told.update(cleaned)
+            asked.warnings.add(
+                "not_finite",
+                f"the model answers a number that is not finite to the input"
+                f"{place(pointer)}: null stands for it in {', '.join(names)}",
+                pointer,
+            )
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _cleaned(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(inner) for inner in value]
+    return value

@@ -22,6 +22,7 @@ from hotseat._device.bundle import Bundle, Reference
 from hotseat._device.graph import Graph
 from hotseat._device.shelf import Shelf
 from hotseat._device.trust import Trust
+from hotseat._device.warnings import Warnings
 from hotseat._steps import Steps, Work
 from hotseat._transport import Response
 from hotseat._types import Download
@@ -128,8 +129,9 @@ class Twins:
         rows = [json.loads(given) for given in inputs]
         pointers = [f"/inputs/{n}" for n in range(len(rows))] if many else ["/input"]
         options = json.loads(question.options or b"{}")
+        warnings = Warnings()
         try:
-            found = twin.graph.answer(rows, pointers, options)
+            found = twin.graph.answer(rows, pointers, options, warnings)
         except StatusError:
             raise
         except Exception:  # whatever the runtime says, the game has its default
@@ -141,7 +143,11 @@ class Twins:
             "version": bundle.version,
             "variant": bundle.variant,
         }
-        return [{**one, **source} for one in found]
+        told = warnings.to_json()
+        return [
+            {**one, **source, **_answer.of_row(told, pointer)}
+            for one, pointer in zip(found, pointers, strict=True)
+        ]
 
     def _put(self, twin: Twin) -> Steps[None]:
         """Let a version answer, and then go what answered before."""

@@ -1,0 +1,76 @@
+"""The words of a refusal or a warning: where, what was expected, what was given.
+
+What a caller sent is repeated in part only: names are cut, values are named by their
+JSON type, and a pointer never grows with a name that the signature does not have.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hotseat_serve.problems import Problem
+
+NAME_LENGTH = 80
+"""Characters of a caller's name that an answer repeats."""
+_NAMES = 5
+"""Names in one sentence; of the others it says how many there are."""
+
+
+def json_type(value: Any) -> str:  # noqa: PLR0911 (one return a type)
+    """Return what JSON calls a value, with its article: a number, a list of 3."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "a string" if value else "an empty string"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}" if value else "an empty list"
+    if isinstance(value, Mapping):
+        return "an object" if value else "an empty object"
+    return "something that JSON does not have"
+
+
+def number(value: float) -> str:
+    """Return a number in digits, where it has few enough of them."""
+    if isinstance(value, int) and value.bit_length() > 64:
+        return f"a number of {value.bit_length()} bits"
+    return str(value)
+
+
+def quoted(name: str) -> str:
+    """Return a name in quotation marks, cut at `NAME_LENGTH` characters."""
+    return repr(name if len(name) <= NAME_LENGTH else f"{name[:NAME_LENGTH]}...")
+
+
+def listed(names: list[str]) -> str:
+    """Return the first names in quotation marks, and how many more there are."""
+    shown = ", ".join(map(quoted, names[:_NAMES]))
+    more = len(names) - _NAMES
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def inside(pointer: str, name: str) -> str:
+    """Return the JSON pointer (RFC 6901) to a field of an object.
+
+    A name longer than `NAME_LENGTH` is left out: the pointer leads to the object.
+    """
+    if len(name) > NAME_LENGTH:
+        return pointer
+    return f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+
+
+def place(pointer: str) -> str:
+    """Return `` at POINTER``, or nothing for the body itself."""
+    return f" at {pointer}" if pointer else ""
+
+
+def expected(what: str, pointer: str, given: Any) -> Problem:
+    """Return the problem of a value of another type than the one that fits."""
+    return invalid(f"expected {what}{place(pointer)}, got {json_type(given)}", pointer)
+
+
+def invalid(detail: str, pointer: str) -> Problem:
+    """Return the problem of an input that does not fit the signature."""
+    return Problem("invalid_input", detail, pointer)
