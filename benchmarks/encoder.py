@@ -43,7 +43,7 @@ def main():
     registry = Registry(MemoryStore())
     manifest = Manifest(
         model="encoder",
-        kind="regression",
+        kind="tensor",
         signature=Signature(
             inputs=tuple(Input(n, "INT64", (-1, -1), "tensor") for n in session.inputs),
             outputs=tuple(Output(n, *kind) for n, kind in session.output_types.items()),

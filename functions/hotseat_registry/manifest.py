@@ -17,7 +17,7 @@ SUFFIXES = (*GRAPHS, ".data", ".json", ".md", ".png", ".html")
 """Of the files a version may hold: none of these formats can carry code."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAME_BYTES = 200
-KINDS = ("classification", "regression", "policy", "generation")
+KINDS = ("classification", "regression", "policy", "generation", "tensor")
 
 
 @dataclass(frozen=True, slots=True)

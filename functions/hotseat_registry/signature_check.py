@@ -141,11 +141,17 @@ def _generation(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
     return []
 
 
+def _tensor(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
+    del manifest, outputs
+    return []  # named arrays, whatever they are
+
+
 _KINDS = {
     "classification": _classification,
     "regression": _regression,
     "policy": _policy,
     "generation": _generation,
+    "tensor": _tensor,
 }
 
 

@@ -13,13 +13,11 @@ from hotseat_serve import rules
 from hotseat_serve.elements import Array, size
 from hotseat_serve.features import columns
 from hotseat_serve.input_warnings import Warnings
+from hotseat_serve.limits import check_rows
 from hotseat_serve.nested import one, tensor
 from hotseat_serve.problems import Problem
 from hotseat_serve.rows import TOP, Rows
 from hotseat_serve.wording import expected, invalid, place
-
-MAX_ROWS = 1_000
-"""Inputs in one request, where the signature says nothing else."""
 
 
 def read_inputs(
@@ -73,15 +71,15 @@ def encode(
     """
     pointers = pointers or [f"/{row}" for row in range(len(inputs))]
     rows = Rows(signature, inputs, pointers, warnings)
-    _check_rows(rows)
+    _check_batch(rows)
     rows.check_names()
     return {item.name: FORMS[item.form](item, rows) for item in signature.inputs}
 
 
-def _check_rows(rows: Rows) -> None:
-    count, limit = len(rows.inputs), rows.signature.max_rows or MAX_ROWS
-    if count > limit:
-        raise Problem("too_large", f"{count} inputs; the limit is {limit}")
+def _check_batch(rows: Rows) -> None:
+    """Refuse another number of inputs than a graph of a fixed batch takes."""
+    count = len(rows.inputs)
+    check_rows(rows.signature, count)
     for item in rows.signature.inputs:
         batch = item.shape[0] if item.shape else -1
         if batch not in {-1, count}:
@@ -128,7 +126,7 @@ def states(
     Raises `Problem` with a pointer to the first that is no position.
     """
     rows = Rows(signature, inputs, pointers)
-    _check_rows(rows)
+    _check_batch(rows)
     item = next(item for item in signature.inputs if item.form == "board")
     return _states(item, rows)
 

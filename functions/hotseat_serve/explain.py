@@ -6,15 +6,26 @@ explains every kind that gives a number.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any
 
-from hotseat_registry.signature import Input, Signature
+from hotseat_registry.signature import Field, Input, Signature
+from hotseat_serve.limits import MAX_PARTS
 from hotseat_serve.problems import Problem
 
 Predict = Callable[[list[Any]], Sequence[Mapping[str, Any]]]
 
-MAX_PARTS = 256
+MAX_TEXT = 4_000_000
+"""Characters that the texts without a part may have together."""
+_SHOWN = 80
+"""Characters of a part that the answer repeats."""
+_DEEPEST = 16
+
+Part = tuple[dict[str, Any], Callable[[], Any]]
+"""What is left out, and what builds the input without it."""
+
 # a word, or one character of a script that writes without spaces
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u9fff]+|\S")
 
@@ -27,24 +38,26 @@ def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any
     Raises `Problem` for more than `MAX_PARTS` parts, where nothing can be left out, and
     for generated items, of which no number can be lost.
     """
-    (answer,) = predict([given])  # first: it says what does not fit
-    score = _score(answer)
-    parts = [
-        part
-        for item in signature.inputs
-        for part in _PARTS[item.form](item, given, bool(signature.non_finite))
-    ]
-    if not parts:
-        raise Problem("invalid_input", "no part of this input can be left out", "")
+    parts = list(islice(_parts(signature, given), MAX_PARTS + 1))
     if len(parts) > MAX_PARTS:
         raise Problem(
-            "too_large", f"the input has {len(parts)} parts; the limit is {MAX_PARTS}"
+            "too_large",
+            f"the input has more parts than can be left out; the limit is {MAX_PARTS}",
         )
-    size = signature.max_rows or MAX_PARTS
-    without = [variant for _, variant in parts]
+    if (size := len(parts) * _length(given)) > MAX_TEXT:
+        raise Problem(
+            "too_large",
+            f"{len(parts)} parts of so long a text are {size:,} characters to read; "
+            f"the limit is {MAX_TEXT:,}",
+        )
+    (answer,) = predict([given])  # it says what does not fit
+    score = _score(answer)
+    if not parts:
+        raise Problem("invalid_input", "no part of this input can be left out", "")
     others: list[Mapping[str, Any]] = []
-    for start in range(0, len(without), size):
-        others += predict(without[start : start + size])
+    rows = min(signature.max_rows or MAX_PARTS, MAX_PARTS)
+    for start in range(0, len(parts), rows):
+        others += predict([without() for _, without in parts[start : start + rows]])
     return {
         **answer,
         "parts": [
@@ -52,6 +65,17 @@ def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any
             for (described, _), other in zip(parts, others, strict=True)
         ],
     }
+
+
+def _parts(signature: Signature, given: Any) -> Iterator[Part]:
+    for item in signature.inputs:
+        yield from _PARTS[item.form](item, given, bool(signature.non_finite))
+
+
+def _length(given: Any) -> int:
+    """Return the characters of the longest text in an input."""
+    texts = given.values() if isinstance(given, Mapping) else [given]
+    return max((len(text) for text in texts if isinstance(text, str)), default=0)
 
 
 def _score(answer: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], float]:
@@ -65,9 +89,6 @@ def _score(answer: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], float]:
     raise Problem("invalid_input", "generated items cannot be explained", "")
 
 
-Part = tuple[dict[str, Any], Any]
-
-
 def _of(item: Input, given: Any) -> tuple[Any, Callable[[Any], Any]]:
     """Return an input's value, and how to put another in its place."""
     if isinstance(given, Mapping):
@@ -75,43 +96,57 @@ def _of(item: Input, given: Any) -> tuple[Any, Callable[[Any], Any]]:
     return given, lambda value: value
 
 
-def _words(item: Input, given: Any, _gaps: bool) -> list[Part]:
+def _words(item: Input, given: Any, _gaps: bool) -> Iterator[Part]:
     text, put = _of(item, given)
     if not isinstance(text, str):
-        return []  # the prediction says what is wrong with it
-    parts = []
+        return  # the prediction says what is wrong with it
+
+    def without(start: int, end: int) -> Callable[[], Any]:
+        def build() -> Any:
+            rest = text[:start] + text[end:]
+            return put(rest if rest.strip() else ".")
+
+        return build
+
     for found in _WORD.finditer(text):
-        rest = text[: found.start()] + text[found.end() :]
-        place = {"part": found.group(), "at": list(found.span())}
-        parts.append((place, put(rest if rest.strip() else ".")))
-    return parts
+        place = {"part": found.group()[:_SHOWN], "at": list(found.span())}
+        yield place, without(*found.span())
 
 
-def _fields(item: Input, given: Any, gaps: bool) -> list[Part]:
+def _fields(item: Input, given: Any, gaps: bool) -> Iterator[Part]:
     """Leave each field out that may be; with `gaps`, numbers without a default too."""
     if not isinstance(given, Mapping):
-        return []
-    return [
-        ({"part": field.name}, {**given, field.name: field.default})
-        for field in item.fields or ()
-        if given.get(field.name) is not None
-        and (field.default is not None or (gaps and field.type == "number"))
-    ]
+        return
+    for field in item.fields or ():
+        there = given.get(field.name) is not None
+        if there and (field.default is not None or (gaps and field.type == "number")):
+            yield {"part": field.name}, partial(_without, given, field)
 
 
-def _cells(item: Input, given: Any, _gaps: bool) -> list[Part]:
+def _without(given: Mapping[str, Any], field: Field) -> Any:
+    return {**given, field.name: field.default}
+
+
+def _cells(item: Input, given: Any, _gaps: bool) -> Iterator[Part]:
     value, put = _of(item, given)
-    return [
-        ({"part": item.name, "at": place}, put(_put(value, place)))
-        for place in _places(value)
-    ]
+
+    def without(place: list[int]) -> Callable[[], Any]:
+        return lambda: put(_put(value, place))
+
+    for place in _places(value, 0):
+        yield {"part": item.name, "at": place}, without(place)
 
 
-def _places(value: Any) -> list[list[int]]:
-    """Return the indices of all numbers that are not 0."""
+def _places(value: Any, depth: int) -> Iterator[list[int]]:
+    """Yield the indices of all numbers that are not 0."""
     if not isinstance(value, list):
-        return [[]] if value else []
-    return [[at, *rest] for at, inner in enumerate(value) for rest in _places(inner)]
+        if value:
+            yield []
+        return
+    if depth < _DEEPEST:
+        for at, inner in enumerate(value):
+            for rest in _places(inner, depth + 1):
+                yield [at, *rest]
 
 
 def _put(value: Any, place: Sequence[int]) -> Any:
@@ -121,7 +156,7 @@ def _put(value: Any, place: Sequence[int]) -> Any:
     return [*value[:first], _put(value[first], rest), *value[first + 1 :]]
 
 
-_PARTS: Mapping[str, Callable[[Input, Any, bool], list[Part]]] = {
+_PARTS: Mapping[str, Callable[[Input, Any, bool], Iterator[Part]]] = {
     "text": _words,
     "features": _fields,
     "board": _cells,

@@ -37,6 +37,30 @@ def regression(ask: Ask) -> list[dict[str, Any]]:
     return [{"value": value} for value in values.tolist()]
 
 
+def tensor(ask: Ask) -> list[dict[str, Any]]:
+    """Every output as it is: of each row its part, as nested lists by name."""
+    outputs = ask.run(ask.tensors())
+    rows = len(ask.inputs)
+    parts = {
+        name: array.tolist() if rows == 1 and array.shape[:1] != (1,)
+        else each_row(array, ask).tolist()
+        for name, array in outputs.items()
+    }  # fmt: skip
+    if rows == 1:
+        return [
+            {
+                "outputs": {
+                    name: part[0] if outputs[name].shape[:1] == (1,) else part
+                    for name, part in parts.items()
+                }
+            }
+        ]
+    return [
+        {"outputs": {name: part[row] for name, part in parts.items()}}
+        for row in range(rows)
+    ]
+
+
 def each_row(array: Array, ask: Ask) -> Array:
     """Return an output that has an answer for each input; raises `Problem`.
 
@@ -73,6 +97,7 @@ KINDS: Mapping[str, Kind] = {
     "regression": regression,
     "policy": policy,
     "generation": generation,
+    "tensor": tensor,
 }
 
 

@@ -30,6 +30,8 @@ class Loaded:
     session: Session
     bytes: int = 0
     """What it is thought to take of memory."""
+    slots: Any = None
+    """What each input takes, as `infer_inputs.slots` makes it at the first request."""
     used: float = 0.0
     """When it was asked last, on the clock of `Models`."""
 

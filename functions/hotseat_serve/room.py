@@ -15,11 +15,13 @@ import orjson
 
 from hotseat_registry import Registry
 from hotseat_serve import origins, protocol
+from hotseat_serve.infer import infer
 from hotseat_serve.models import Models
 from hotseat_serve.problems import MEDIA_TYPE, Problem
 from hotseat_serve.request import JSON, Answer, Request, packed, plain
 from hotseat_serve.service import Service
 from hotseat_serve.settings import Settings
+from hotseat_serve.statistics import Statistics
 from hotseat_serve.telemetry import Telemetry, trace_of
 from hotseat_serve.turn import Turn
 
@@ -36,16 +38,6 @@ _ROUTES = 256  # kept; a stranger's made-up paths fill no memory
 
 
 @dataclass(slots=True)
-class Count:
-    """What a version was asked so far; nanoseconds as Triton counts them."""
-
-    requests: int = 0
-    failed: int = 0
-    nanoseconds: int = 0
-    last_ms: int = 0
-
-
-@dataclass(slots=True)
 class Room:
     """Answers every route of the API."""
 
@@ -54,7 +46,7 @@ class Room:
     service: Service = field(init=False)
     telemetry: Telemetry | None = None
     clock: Callable[[], int] = time.perf_counter_ns
-    counts: dict[tuple[str, int], Count] = field(default_factory=dict)
+    statistics: Statistics = field(default_factory=Statistics)
     _first: bool = True
     _routes: dict[str, dict[str, Act]] = field(default_factory=dict)
 
@@ -82,12 +74,12 @@ class Room:
             detail = "the service failed; its log says why under this request_id"
             answer = self._problem(request, turn, Problem("internal", detail))
         turn.mark("write")
+        headers = {**answer.headers, "x-request-id": request.request_id}
         trace = trace_of(request.headers)
-        shown = origins.shown(request, self.settings.origins)
-        if trace is not None or shown:
-            traced = {} if trace is None else {"traceparent": trace}
-            headers = {**answer.headers, **traced, **shown}
-            answer = replace(answer, headers=headers)
+        if trace is not None:
+            headers["traceparent"] = trace
+        headers.update(origins.shown(request, self.settings.origins))
+        answer = Answer(answer.status, answer.body, headers)
         if self.telemetry is not None:
             self.telemetry.request(request, turn, answer)
         return answer
@@ -155,7 +147,9 @@ class Room:
                 parts[2] = f"{self.settings.default_model}{mark}{verb}"
         return parts
 
-    def _find(self, parts: Sequence[str]) -> dict[str, Act]:  # noqa: PLR0911
+    def _find(  # noqa: C901, PLR0911 (one case a route)
+        self, parts: Sequence[str]
+    ) -> dict[str, Act]:
         """Return what the methods of a route do; nothing where there is no route."""
         match parts:
             case ["model-service"]:
@@ -170,6 +164,12 @@ class Room:
                 return {"POST": self._predict(name, None)}
             case ["v1", "models", name, "explain"]:
                 return {"POST": self._explain(name, None)}
+            case ["v1", "models", name, "versions" | "labels", version] if (
+                version.endswith(":predict")
+            ):  # TensorFlow Serving's, by number or label
+                return {"POST": self._instances(name, version.removesuffix(":predict"))}
+            case ["v1", "models", name, "metadata"]:
+                return {"GET": lambda *_: _json(self.service.model(name))}
             case ["v1", "models", name, "versions", version, *rest]:
                 return self._find_version(name, version, rest)
             case ["v2", *rest]:
@@ -210,6 +210,8 @@ class Room:
                 return {"GET": lambda *_: self._ready()}
             case ["repository", "index"]:
                 return {"POST": lambda *_: _json(protocol.index(self.models))}
+            case ["models", "stats"]:
+                return {"GET": lambda *_: _json(self.statistics.all())}
             case ["models", name, "versions", version, *verb] if len(verb) < 2:
                 return self._model(name, version, verb[0] if verb else "")
             case ["models", name, *verb] if len(verb) < 2:
@@ -231,20 +233,18 @@ class Room:
 
     def _infer(self, name: str, version: str | None) -> Act:
         def act(request: Request, turn: Turn) -> Answer:
-            loaded = protocol.get(self.models, name, version)
+            loaded = protocol.get(self.models, name, version, turn)
             turn.model, turn.variant = name, loaded.variant
             turn.version = loaded.manifest.version
             turn.mark("load")
-            count = self.counts.setdefault((name, turn.version), Count())
-            count.requests += 1
+            good = False
             try:
-                return protocol.infer(loaded, request, turn)
-            except BaseException:
-                count.failed += 1
-                raise
+                limit = self.settings.max_answer_bytes
+                answer = infer(loaded, request, turn, limit)
+                good = True
+                return answer
             finally:
-                count.nanoseconds += turn.clock() - turn.started
-                count.last_ms = time.time_ns() // 1_000_000
+                self.statistics.add(name, turn, good=good)
 
         return act
 
@@ -262,11 +262,11 @@ class Room:
 
         return act
 
-    def _instances(self, name: str) -> Act:
+    def _instances(self, name: str, version: str | None = None) -> Act:
         """KServe's version 1: ``instances`` in, ``predictions`` out."""
 
         def act(request: Request, turn: Turn) -> Answer:
-            answer = self.service.instances(request, turn, name)
+            answer = self.service.instances(request, turn, name, version)
             return _told(answer, request, turn)
 
         return act
@@ -277,23 +277,7 @@ class Room:
 
     def _stats(self, name: str, version: str | None) -> dict[str, Any]:
         number = protocol.get(self.models, name, version).manifest.version
-        count = self.counts.get((name, number), Count())
-        good = count.requests - count.failed
-        return {
-            "model_stats": [
-                {
-                    "name": name,
-                    "version": str(number),
-                    "last_inference": count.last_ms,
-                    "inference_count": good,
-                    "execution_count": good,
-                    "inference_stats": {
-                        "success": {"count": good, "ns": count.nanoseconds},
-                        "fail": {"count": count.failed, "ns": 0},
-                    },
-                }
-            ]
-        }
+        return self.statistics.of(name, number)
 
 
 def _is_ready(name: str) -> dict[str, Any]:

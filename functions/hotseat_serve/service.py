@@ -10,6 +10,7 @@ from hotseat_registry import LIVE, Manifest, Reference, Registry
 from hotseat_registry.errors import NotFoundError, RegistryError
 from hotseat_serve.codec import check_top, read_inputs
 from hotseat_serve.finite import finite
+from hotseat_serve.limits import check_body
 from hotseat_serve.load import Loaded
 from hotseat_serve.models import Models
 from hotseat_serve.options import Options
@@ -45,7 +46,9 @@ class Service:
         answer: dict[str, Any] = {"predictions": answers} if many else answers[0]
         return {**answer, **_source(loaded), **_warned(turn)}
 
-    def instances(self, request: Request, turn: Turn, model: str) -> dict[str, Any]:
+    def instances(
+        self, request: Request, turn: Turn, model: str, version: str | None = None
+    ) -> dict[str, Any]:
         """Answer a request in the shape of KServe's version 1."""
         body = _parsed(request.body)
         options = self._noted(body, turn)
@@ -54,7 +57,7 @@ class Service:
             raise expected("a list of one or more inputs", "/instances", inputs)
         check_top(body, turn.warnings, ("instances", "options", "player_id"))
         turn.rows, turn.inputs = len(inputs), inputs
-        loaded = self._loaded(model, None, turn)
+        loaded = self._loaded(model, version, turn)
         pointers = [f"/instances/{row}" for row in range(len(inputs))]
         answers = loaded.predict(inputs, pointers, options, turn)
         finite(answers, pointers, turn.warnings)
@@ -174,6 +177,7 @@ def _source(loaded: Loaded) -> dict[str, Any]:
 
 
 def _parsed(body: bytes) -> Any:
+    check_body(body)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:

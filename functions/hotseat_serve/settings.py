@@ -44,6 +44,8 @@ class Settings:
     ``*`` is every model, empty none."""
     max_body_bytes: int = 6_000_000
     """Of one request; Lambda itself takes 6 MB."""
+    max_answer_bytes: int = 64_000_000
+    """Of one answer; on Lambda what it takes, 6 MB with base64."""
     max_ms: int = 0
     """A request's time, where the caller's Deadline-Ms is not shorter; 0: no limit."""
     memory_bytes: int = 0
@@ -101,6 +103,8 @@ class Settings:
 
 _BOOLEANS = {"1": True, "true": True, "True": True,
              "0": False, "false": False, "False": False, "": False}  # fmt: skip
+LAMBDA_ANSWER = 6_291_556
+"""Bytes of an invocation's answer (docs.aws.amazon.com, "Lambda quotas")."""
 _PYTHON = 150 << 20
 """Bytes that the interpreter and the runtime take before any version is open."""
 
@@ -110,6 +114,7 @@ def _of_lambda(megabytes: int) -> dict[str, object]:
     return {
         "threads": max(1, round(megabytes / 1769)),
         "memory_bytes": max((megabytes << 20) - _PYTHON, 16 << 20),
+        "max_answer_bytes": LAMBDA_ANSWER,
     }
 
 

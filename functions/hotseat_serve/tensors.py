@@ -6,7 +6,7 @@ length in four bytes (the protocol's binary tensor data extension).
 
 import struct
 from collections.abc import Sequence
-from math import isfinite, prod
+from math import isfinite, nan, prod
 from typing import Any, Literal
 
 import numpy as np
@@ -44,39 +44,51 @@ class TensorError(ValueError):
     """A tensor that is not what it says."""
 
 
-def from_json(data: Any, datatype: str, shape: Sequence[int]) -> Array:
-    """Return the array of a JSON list, flat or nested; raises `TensorError`.
+def from_json(
+    data: Any, datatype: str, shape: Sequence[int], *, nulls: bool = False
+) -> Array:
+    """Return the array of a JSON list, flat or nested as the shape is.
 
     `data` is a list, or simdjson's array, whose numbers are read without a Python
-    object for each.
+    object for each. With `nulls`, null is NaN among floats. Raises `TensorError`.
     """
     dtype = DTYPES[datatype]
-    buffer = _BUFFERS.get(dtype.kind)
     if isinstance(data, simdjson.Array):
-        if buffer:
-            try:
-                numbers = np.frombuffer(data.as_buffer(of_type=buffer[0]), buffer[1])
-            except (TypeError, ValueError):
-                raise TensorError(f"its data are not all {datatype}") from None
+        numbers = _numbers(data, dtype)
+        if numbers is not None:
             return _shaped(_cast(numbers, dtype, datatype), shape)
         data = data.as_list()
     if not isinstance(data, list):
         raise TensorError("its data have to be a list")
-    kinds = set(map(type, data))
-    if list in kinds:
+    if list in set(map(type, data)):
         flat: list[Any] = []
-        _flatten(data, flat, len(shape) + 1)
-        data, kinds = flat, set(map(type, flat))
-    if not kinds <= _KINDS[dtype.kind]:
+        _flatten(data, flat, shape, "")
+        data = flat
+    if nulls and dtype.kind == "f":
+        data = [nan if value is None else value for value in data]
+    if not set(map(type, data)) <= _KINDS[dtype.kind]:
         raise TensorError(f"its data are not all {datatype}")
-    if buffer is None:
+    if dtype.kind not in _BUFFERS:
         array = np.empty(len(data), dtype)
         array[:] = data
         return _shaped(array, shape)
     try:
-        return _shaped(_cast(np.array(data, buffer[1]), dtype, datatype), shape)
+        whole = np.array(data, _BUFFERS[dtype.kind][1])
+        return _shaped(_cast(whole, dtype, datatype), shape)
     except OverflowError:
         raise TensorError(f"its data do not fit {datatype}") from None
+
+
+def _numbers(data: Any, dtype: np.dtype[Any]) -> Array | None:
+    """Return the numbers of a flat array of simdjson's; None where it has others."""
+    buffer = _BUFFERS.get(dtype.kind)
+    # a flat one has no list at its beginning, and the buffer forgets nesting
+    if buffer is None or (len(data) and isinstance(data[0], simdjson.Array)):
+        return None
+    try:
+        return np.frombuffer(data.as_buffer(of_type=buffer[0]), buffer[1])
+    except (TypeError, ValueError):
+        return None
 
 
 def from_bytes(data: memoryview, datatype: str, shape: Sequence[int]) -> Array:
@@ -134,12 +146,20 @@ def _shaped(array: Array, shape: Sequence[int]) -> Array:
     return array.reshape(shape)
 
 
-def _flatten(data: list[Any], into: list[Any], depth: int) -> None:
-    if not depth:
-        raise TensorError("its data are nested deeper than its shape")
-    for value in data:
+def _flatten(
+    data: list[Any], into: list[Any], shape: Sequence[int], place: str
+) -> None:
+    """Put the elements of nested lists, which have to be as the shape says, in a row."""
+    if not shape:
+        raise TensorError(f"its data are nested deeper than its shape{place}")
+    if len(data) != shape[0]:
+        raise TensorError(f"its data have {len(data)} elements{place}, not {shape[0]}")
+    for at, value in enumerate(data):
+        here = f"{place or ' at '}/{at}"
         if isinstance(value, list):
-            _flatten(value, into, depth - 1)
+            _flatten(value, into, shape[1:], here)
+        elif len(shape) > 1:
+            raise TensorError(f"its data have an element{here} where a list has to be")
         else:
             into.append(value)
 

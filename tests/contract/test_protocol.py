@@ -52,7 +52,7 @@ def rooms(tmp_path_factory):
             model=f"echo-{name.lower()}",
             kind="regression",
             signature=Signature(
-                inputs=(Input("x", name, (-1, 2), "text"),),
+                inputs=(Input("x", name, (-1, 2), "tensor"),),
                 outputs=(Output("value", name, (-1, 2)),),
                 labels=("no", "yes"),
                 max_rows=100,

@@ -44,7 +44,7 @@ def add(folder):
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
     manifest = Manifest(
         model="add",
-        kind="regression",
+        kind="tensor",
         signature=Signature(
             inputs=tuple(Input(name, "FP32", (-1, 4), "tensor") for name in "AB"),
             outputs=(Output("SUM", "FP32", (-1, 4)),),

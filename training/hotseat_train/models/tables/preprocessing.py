@@ -19,6 +19,7 @@ from onnx import compose, helper
 
 from hotseat_registry import Field, Input, Output, Signature
 from hotseat_serve import codec
+from hotseat_serve.limits import MAX_ROWS
 from hotseat_serve.session import Session
 from hotseat_train.data.dataset import Split
 from hotseat_train.models.tables import time_series_features
@@ -101,7 +102,7 @@ class Table:
             inputs=self.inputs,
             outputs=(Output("scores", "FP32", (-1, len(labels))),),
             labels=tuple(labels),
-            max_rows=codec.MAX_ROWS,
+            max_rows=MAX_ROWS,
             non_finite=any(field.default is None for field in self.numbers) or None,
         )
 

@@ -1,0 +1,46 @@
+"""What one request may ask for, checked before any work; both APIs call this."""
+
+from hotseat_registry.signature import Signature
+from hotseat_serve.problems import Problem
+
+MAX_ROWS = 1_000
+"""Inputs in one request, where the signature says nothing else."""
+MAX_PARTS = 256
+"""Parts of an input that are left out in turn, to explain an answer."""
+MAX_BRACKETS = 250_000
+"""Lists and objects in one body: each takes memory, however little it holds."""
+_COUNTED = 1 << 16
+"""Bytes of a body from which its lists and objects are counted."""
+
+
+def check_body(body: bytes) -> None:
+    """Raise `Problem` (too_large) for JSON of very many lists and objects.
+
+    The brackets are counted in the bytes, which costs a millisecond a megabyte: once
+    parsed, six megabytes of ``{}`` are two million objects.
+    """
+    if len(body) < _COUNTED:
+        return
+    count = body.count(b"{") + body.count(b"[")
+    if count > MAX_BRACKETS:
+        raise Problem(
+            "too_large",
+            f"the body has {count:,} lists and objects; the limit is {MAX_BRACKETS:,}",
+        )
+
+
+def check_rows(signature: Signature, rows: int, what: str = "inputs") -> None:
+    """Raise `Problem` (too_large) for more rows than one request may have."""
+    limit = signature.max_rows or MAX_ROWS
+    if rows > limit:
+        raise Problem("too_large", f"{rows} {what}; the limit is {limit}")
+
+
+def check_answer(size: int, limit: int) -> None:
+    """Raise `Problem` (too_large) for an answer of more than `limit` bytes; 0: none."""
+    if limit and size > limit:
+        raise Problem(
+            "too_large",
+            f"the answer would have about {size:,} bytes; the limit is {limit:,}: ask "
+            "for fewer rows or outputs",
+        )
