@@ -5,6 +5,7 @@ broke off goes on where it stopped. Only models that the settings name are hande
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -19,6 +20,13 @@ from hotseat_serve.settings import Settings
 PIECE = 4_000_000
 """Bytes in one answer; Lambda takes 6 MB, and base64 makes four of three."""
 BYTES = "application/octet-stream"
+_PUBLISHED = frozenset({"published_at", "published_by"})
+_NEEDED = frozenset(
+    {"model", "version", "kind", "format", "signature", "variants", "default_variant",
+     "golden", "files"}
+)  # fmt: skip
+"""What the SDKs read of a manifest."""
+_OF_A_VARIANT = frozenset({"name", "file", "data", "optimized"})
 _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})", re.ASCII)
 
 
@@ -28,18 +36,19 @@ class Download:
 
     registry: Registry
     settings: Settings
+    check_there: Callable[[str, int], None] = lambda _model, _number: None
+    """Raises `RetiredError` for a version that gc took."""
 
     def version(self, model: str, version: str) -> dict[str, Any]:
         """Return what a device needs to fetch, check and run a version."""
         try:
             manifest = self._manifest(model, version)
             chosen = self.settings.variant or manifest.default_variant
+            signatures = self.registry.signatures(manifest)
             return {
-                "manifest": manifest.to_json(),
+                "manifest": told(manifest, signed=bool(signatures)),
                 "variant": manifest.variant(chosen).name,
-                "signatures": [
-                    data.decode() for data in self.registry.signatures(manifest)
-                ],
+                "signatures": [data.decode() for data in signatures],
             }
         except RegistryError as error:
             raise from_registry(error) from error
@@ -54,10 +63,11 @@ class Download:
             if name not in manifest.files:
                 raise Problem("not_found", f"{manifest.reference} has no file {name!r}")
             described = manifest.files[name]
-            # checked when it was fetched, and again by whoever joins the pieces
-            path = self._cache.find(described, PurePath(name).suffix)
+            # hashed once a process, and again by whoever joins the pieces
+            cache = self._cache
+            path = cache.find(described, PurePath(name).suffix)
             if path is None:
-                path = self.registry.fetch(manifest, self._cache, [name])[name]
+                path = self.registry.fetch(manifest, cache, [name])[name]
         except RegistryError as error:
             raise from_registry(error) from error
         first, last = _asked(wanted, described.size)
@@ -76,13 +86,33 @@ class Download:
 
     @property
     def _cache(self) -> Cache:
-        return Cache(self.settings.cache_folder, self.settings.cache_bytes)
+        return Cache.private(self.settings.cache_folder, self.settings.cache_bytes)
 
     def _manifest(self, model: str, version: str) -> Manifest:
         offered = {name.strip() for name in self.settings.downloads.split(",")}
         if not offered & {model, "*"}:
             raise Problem("not_found", f"{model} is not offered for download")
-        return self.registry.resolve(Reference.of(model, version), self._cache)
+        manifest = self.registry.resolve(Reference.of(model, version), self._cache)
+        self.check_there(model, manifest.version)
+        self.registry.check_trust(manifest)
+        return manifest
+
+
+def told(manifest: Manifest, *, signed: bool) -> dict[str, Any]:
+    """Return what a device needs of a manifest: no publisher, time or lineage.
+
+    What a signature was made over is needed to verify it: of a version that is
+    `signed`, card, lineage and measurements go along.
+    """
+    whole = manifest.to_json()
+    if signed:
+        return {k: v for k, v in whole.items() if k not in _PUBLISHED}
+    kept = {k: v for k, v in whole.items() if k in _NEEDED}
+    variants = [
+        {k: v for k, v in item.items() if k in _OF_A_VARIANT}
+        for item in whole["variants"]
+    ]
+    return {**kept, "variants": variants}
 
 
 def _asked(wanted: str | None, size: int) -> tuple[int, int]:

@@ -178,7 +178,7 @@ def _size(array: Array, wanted: Wanted) -> int:
     """Return about how many bytes an output takes in the answer, at most."""
     if wanted.classes:
         rows = array.shape[0] if array.ndim > 1 else 1
-        return 64 * rows * min(wanted.classes, array.size)
+        return 64 * int(rows) * min(wanted.classes, int(array.size))
     if array.dtype.kind == "O":
         return int(sum(len(item) + 8 for item in array.flat))
     if wanted.binary:

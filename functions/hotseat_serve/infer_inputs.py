@@ -34,10 +34,8 @@ class Slot:
     observed: bool
     """Whether it says what training saw."""
 
-    @property
-    def has_rows(self) -> bool:
-        """Whether its first dimension is the rows of the request."""
-        return self.dims[:1] == (-1,)
+    has_rows: bool
+    """Whether its first dimension is the rows of the request."""
 
 
 def slots(
@@ -46,7 +44,17 @@ def slots(
     """Return a slot for each input of the graph."""
     said = {item.name: item for item in signature.inputs}
     return {
-        name: Slot(name, datatype, dims, item, _is_hard(item), _is_observed(item))
+        name: Slot(
+            name,
+            datatype,
+            dims,
+            item,
+            _is_hard(item),
+            _is_observed(item),
+            # numbers in one dimension are one row's, unless rows are limited
+            dims[:1] == (-1,)
+            and (len(dims) > 1 or datatype == "BYTES" or bool(signature.max_rows)),
+        )
         for name, (datatype, dims) in inputs.items()
         for item in [said.get(name)]
     }

@@ -129,6 +129,7 @@ class Models:
         self._loaded: dict[str, Loaded] = {}
         self._opening: dict[str, threading.Lock] = {}
         self._known: dict[str, Known] = {}
+        self._live: tuple[list[str], float] = [], float("-inf")
         self._unknown: dict[Reference, tuple[RegistryError, float]] = {}
 
     def get(self, reference: Reference, wait: float | None = None) -> Loaded:
@@ -212,6 +213,15 @@ class Models:
                 raise NotFoundError(which_default(self.registry, live))
             self._default = live[0]
         return self._default
+
+    def live(self) -> list[str]:
+        """Return the models that are live; the default alone, where there is one."""
+        if self._default:
+            return [self._default]
+        now = self._clock()
+        if now >= self._live[1]:
+            self._live = live_models(self.registry), self._next()
+        return self._live[0]
 
     def _first(self, reference: Reference) -> Followed:
         head = self.registry.ledger.newest(reference.model)

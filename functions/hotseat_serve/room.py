@@ -198,7 +198,7 @@ class Room:
     def _download(self) -> "Download":
         from hotseat_serve.download import Download  # late: few functions offer it
 
-        return Download(self.models.registry, self.settings)
+        return Download(self.models.registry, self.settings, self.models.check_there)
 
     def _find_v2(self, parts: Sequence[str]) -> dict[str, Act]:  # noqa: PLR0911
         match parts:

@@ -129,9 +129,11 @@ class Service:
             raise self._problem(error) from error
 
     def ready(self) -> bool:
-        """Whether the default model answers."""
+        """Whether the default model answers; of several without a default, one."""
         try:
-            self._models.get(Reference.of(self._models.default()))
+            live = self._models.live()
+            name = live[0] if len(live) > 1 else self._models.default()
+            self._models.get(Reference.of(name))
         except RegistryError as error:
             log.warning("not ready: %s", error)
             return False

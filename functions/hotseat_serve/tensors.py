@@ -149,7 +149,7 @@ def _shaped(array: Array, shape: Sequence[int]) -> Array:
 def _flatten(
     data: list[Any], into: list[Any], shape: Sequence[int], place: str
 ) -> None:
-    """Put the elements of nested lists, which have to be as the shape says, in a row."""
+    """Put the elements of nested lists, which are as the shape says, in a row."""
     if not shape:
         raise TensorError(f"its data are nested deeper than its shape{place}")
     if len(data) != shape[0]:
@@ -176,7 +176,7 @@ def _strings(data: memoryview) -> Array:
         try:
             items.append(str(data[at : at + size], "utf-8"))
         except UnicodeDecodeError:
-            raise TensorError("its BYTES are no UTF-8") from None
+            raise TensorError("its BYTES are no UTF-8, which its strings are") from None
         at += size
     array = np.empty(len(items), object)
     array[:] = items

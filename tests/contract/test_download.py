@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from hotseat_registry import Reference, Registry, archive, layout, trust
+from hotseat_registry.entry import RETIRE, Entry
 from hotseat_registry.testing import MemoryStore
 from hotseat_serve import download, event
 from hotseat_serve.models import Models
@@ -43,9 +44,45 @@ def test_a_version_tells_all_that_a_device_needs(ask, registry, keys):
     archive.add_signature(registry, manifest, signature)
     for path in (VERSION, VERSION.replace("live", "1")):
         told = parsed(ask(path))
-        assert told["manifest"] == manifest.to_json()
+        kept = manifest.to_json()
+        del kept["published_at"], kept["published_by"]
+        assert told["manifest"] == kept
         assert told["variant"] == "fp32"
         assert told["signatures"] == [signature.decode()]
+
+
+def test_a_device_hears_no_more_than_it_needs(ask, registry):
+    """Of an unsigned version neither card, lineage and figures, nor who published."""
+    told = parsed(ask(VERSION))["manifest"]
+    whole = registry.resolve(Reference("mood", version=1)).to_json()
+    assert {**whole, **told, "variants": whole["variants"]} == whole
+    assert not {"published_at", "published_by", "lineage", "card"} & set(told)
+    assert told["variants"] == [{"name": "fp32", "file": "model.onnx"}]
+
+
+def test_downloads_obey_trust_and_retirement(ask, registry, keys, publish, tmp_path):
+    """What is not answered is not handed out either."""
+    strict = Settings(cache=str(tmp_path / "c"), downloads="*", trust=str(keys[1]))
+    trusting = Registry(registry.store, trust=trust.Trust.read(strict.trust))
+    room = Room(Models(trusting, strict), strict)
+    for path in (VERSION, GRAPH):
+        assert room.answer(Request("GET", path)).status == 503
+    publish(positive=0.8)
+    registry.promote(Reference("mood", version=2), by="ada")
+    head = registry.ledger.head("mood")
+    gone = Entry("mood", RETIRE, "gc", registry.time(), retired=(1,))
+    registry.ledger.change(head, gone)
+    for path in (VERSION, GRAPH):
+        refused = ask(path.replace("live", "1"))
+        assert (refused.status, parsed(refused)["code"]) == (404, "version_not_found")
+
+
+def test_bytes_that_changed_in_the_cache_are_not_handed_out(ask, registry, tmp_path):
+    """They are hashed again, and fetched where they are wrong."""
+    good = ask(GRAPH).body
+    (path,) = (tmp_path / "cache").glob("??/*.onnx")
+    path.write_bytes(b"\0" * len(good))
+    assert ask(GRAPH).body == good
 
 
 def test_a_file_comes_whole_or_in_pieces(ask, registry):
