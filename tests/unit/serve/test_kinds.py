@@ -97,7 +97,7 @@ def test_the_callers_mask_decides_even_against_the_model():
     )
     assert answer["actions"] == {"0": 0.5, "1": 0.5}
     with pytest.raises(
-        Problem, match="expected one of the actions at /0/legal/1, got .1."
+        Problem, match=r"expected one of the actions at /0/legal/1, got .1."
     ) as caught:
         kinds.policy(asked(MOVES, policy([0, 0, 1]), [given]))
     assert caught.value.pointer == "/0/legal/1"
@@ -146,7 +146,7 @@ def test_levels_are_named_strengths():
     )
     assert "seed" in answer
     with pytest.raises(
-        Problem, match="no level .god.; the levels are .easy., .best."
+        Problem, match=r"no level .god.; the levels are .easy., .best."
     ) as caught:
         kinds.policy(asked(MOVES, policy([1, 0, 0]), [[0, 0, 0]], level="god"))
     assert caught.value.pointer == "/options/level"
