@@ -75,3 +75,13 @@ def test_the_nearest_name_is_difflibs_whatever_the_case(name, known):
 def test_what_was_probably_meant_is_found(name, near):
     """A letter too many, another case, a long form; nothing where none is alike."""
     assert nearest(name, ["age", "hours", "jan", "level"]) == near
+
+
+def test_a_request_has_only_so_many_names_compared():
+    """Of a table of 2,000 columns two strange names are looked up, and no third."""
+    warnings = Warnings()
+    known = [f"column {number}" for number in range(2_000)]
+    warnings.unknown([f"colum {number}" for number in range(4)], known, "")
+    found = warnings.to_json()
+    assert [("suggestion" in one) for one in found] == [True, True, False, False]
+    assert found[2]["detail"].endswith("'column 4' and 1995 more")
