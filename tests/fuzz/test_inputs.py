@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from hotseat_registry import Input, Output, Signature
@@ -109,6 +109,7 @@ def rows_for(draw, signature):
     return {**more, **row}
 
 
+@settings(deadline=None)
 @given(signatures, st.data())
 def test_inputs_become_tensors_or_a_problem(signature, data):
     """Datatype and shape are the signature's, warnings are few, and nothing else."""
@@ -141,6 +142,7 @@ def test_inputs_become_tensors_or_a_problem(signature, data):
             assert np.isfinite(array).all()
 
 
+@settings(deadline=None)
 @given(json_values)
 def test_a_body_is_read_or_refused(body):
     """As many pointers as inputs, and each leads to its input."""
