@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hotseat_registry.errors import IntegrityError
 from hotseat_registry.record import Record, put, records
 
 
@@ -30,10 +31,32 @@ class Field(Record):
     None: not known."""
 
     def __post_init__(self) -> None:
-        """Take JSON's lists for tuples."""
+        """Take JSON's lists for tuples; raises `IntegrityError` for what is none."""
         for name in ("categories", "observed", "known"):
             if getattr(self, name) is not None:
                 put(self, name, tuple(getattr(self, name)))
+        for name, words in (("categories", self.categories), ("known", self.known)):
+            if not all(isinstance(word, str) for word in words or ()):
+                raise IntegrityError(f"field {self.name!r}: {name} are strings")
+        for name in ("minimum", "maximum"):
+            if not _is_bound(getattr(self, name)):
+                raise IntegrityError(f"field {self.name!r}: {name} is a number")
+        ends = (0, 0) if self.observed is None else self.observed
+        if (
+            len(ends) != 2
+            or None in ends
+            or not all(map(_is_bound, ends))
+            or not ends[0] <= ends[1]
+        ):
+            raise IntegrityError(
+                f"field {self.name!r}: observed is the least and the greatest number"
+            )
+
+
+def _is_bound(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, int | float) and not isinstance(value, bool)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,8 +93,9 @@ def _check_batch(rows: Rows) -> None:
 def _text(item: Input, rows: Rows) -> Array:
     """Fill ``[rows]`` strings from strings, or from objects with the input's name."""
     values = rows.values(item)
-    array = np.empty(len(values), object)
-    array[:] = [_checked(text, item, pointer) for text, pointer in values]
+    array = np.array([_checked(text, item, at) for text, at in values], object)
+    if len(item.shape) == 1:
+        return array
     if not item.shape:
         return one(item, array, values)
     # some graphs want each text in a list of its own

@@ -16,6 +16,10 @@ MOST = 20
 """Warnings in one answer; one more says how many others there are."""
 
 
+COMPARISONS = 4_000
+"""Names that are compared for the suggestions of one answer: some 100 ms at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class InputWarning:
     """One thing that the caller may want to mend."""
@@ -48,7 +52,7 @@ class Warnings:
     count: int = 0
     """With those that are left out for their number."""
     _kept: dict[tuple[str, str], InputWarning] = field(default_factory=dict)
-    _near: dict[str, str | None] = field(default_factory=dict)
+    _comparisons: int = COMPARISONS
 
     def add(
         self, code: str, detail: str, pointer: str, suggestion: str | None = None
@@ -79,15 +83,20 @@ class Warnings:
             if self.full:
                 self.count += 1
                 continue
-            if name not in self._near:
-                self._near[name] = nearest(name, known)
-            near = self._near[name]
+            near = self.nearest(name, known)
             self.add(
                 "unknown_field",
                 f"unknown field {quoted(name)} is ignored; {hint(near, known)}",
                 inside(pointer, name),
                 near,
             )
+
+    def nearest(self, name: str, known: Sequence[str]) -> str | None:
+        """Return what `nearest` finds, while there are comparisons left."""
+        if self.full or self._comparisons <= 0:
+            return None
+        self._comparisons -= len(known)
+        return nearest(name, known)
 
     def to_json(self) -> list[dict[str, str]]:
         """Return the warnings as they stand in an answer; empty where all is well."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hotseat_registry.signature import Field, Input
-from hotseat_serve.input_warnings import Warnings, hint, nearest
+from hotseat_serve.input_warnings import Warnings, hint
 from hotseat_serve.problems import Problem
 from hotseat_serve.wording import invalid, listed, number, place, quoted
 
@@ -93,7 +93,7 @@ def warn_category(value: str, field: Field, pointer: str, warnings: Warnings) ->
     if value == field.default:
         return
     known = field.known or ()
-    near = None if warnings.full else nearest(value, known)
+    near = warnings.nearest(value, known)
     warnings.add(
         "unknown_category",
         f"training did not know the category {quoted(value)}{place(pointer)}, which "

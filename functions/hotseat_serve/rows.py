@@ -54,11 +54,13 @@ class Rows:
         Raises `Problem` (invalid_input) for named features of which none is known.
         """
         names: dict[str, None] = {}
-        named = any(item.form == "features" for item in self.signature.inputs)
+        named = False
         for given, pointer in zip(self.inputs, self.pointers, strict=True):
             if not is_object(given):
                 continue
-            names = names or _names(self.signature)
+            if not names:
+                names = _names(self.signature)
+                named = any(item.form == "features" for item in self.signature.inputs)
             # the pointer to the body itself is empty: what else a body has is not the
             # input's
             own = given.keys() - _BESIDE if pointer == "" else given.keys()
@@ -81,9 +83,11 @@ class Rows:
 
 def is_object(value: Any) -> TypeGuard[Mapping[str, Any]]:
     """Whether JSON calls a value an object."""
-    return type(value) is dict or isinstance(value, Mapping)  # the first is quick
+    kind = type(value)  # asking an abstract class takes longer than all the rest
+    return kind is dict or (kind not in _PLAIN and isinstance(value, Mapping))
 
 
+_PLAIN = {str, int, float, bool, list, type(None)}
 _NAMES: dict[int, tuple[Signature, dict[str, None]]] = {}
 _KEPT = 64
 """Signatures whose names are kept."""

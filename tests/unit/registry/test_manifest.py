@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.manifest import Manifest
 from hotseat_registry.seal import sealed
+from hotseat_registry.signature import Field
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -75,3 +76,29 @@ def test_a_missing_field_is_named(manifest_json):
     document = {key: value for key, value in manifest_json.items() if key != "model"}
     with pytest.raises(IntegrityError, match="model"):
         Manifest.from_json(document)
+
+
+@pytest.mark.parametrize(
+    ("field", "says"),
+    [
+        ({"observed": [1]}, "observed is the least and the greatest"),
+        ({"observed": [2, 1]}, "observed is the least and the greatest"),
+        ({"observed": [None, 1]}, "observed is the least and the greatest"),
+        ({"observed": ["a", "b"]}, "observed is the least and the greatest"),
+        ({"observed": [float("nan"), 1]}, "observed is the least and the greatest"),
+        ({"known": ["elf", 7]}, "known are strings"),
+        ({"categories": [7]}, "categories are strings"),
+        ({"minimum": "0"}, "minimum is a number"),
+        ({"maximum": True}, "maximum is a number"),
+    ],
+)
+def test_a_field_says_what_training_saw_or_nothing(field, says):
+    """Ranges and categories of another shape are refused before they are served."""
+    with pytest.raises(IntegrityError, match=says):
+        Field.from_json({"name": "hours", **field})
+
+
+def test_a_field_keeps_what_training_saw():
+    """Ranges and known categories come back from JSON as they were written."""
+    field = Field("race", "category", known=("elf",), observed=(0, 1.5))
+    assert Field.from_json(json.loads(json.dumps(field.to_json()))) == field

@@ -4,7 +4,7 @@ import difflib
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotseat_serve.input_warnings import MOST, Warnings, nearest
@@ -31,6 +31,7 @@ def test_a_strict_caller_gets_the_first_as_an_error():
     assert (caught.value.code, caught.value.pointer) == ("invalid_input", "/input/agee")
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 99), st.text(max_size=300)), max_size=60))
 def test_an_answer_never_grows_with_what_is_wrong(fields):
     """At most 20 and one that counts the others, each with names cut at 80."""
@@ -52,6 +53,7 @@ def test_an_answer_never_grows_with_what_is_wrong(fields):
     json.dumps(found)
 
 
+@settings(deadline=None)
 @given(names, st.lists(names, max_size=6))
 def test_the_nearest_name_is_difflibs_whatever_the_case(name, known):
     """Among the known names one with the best ratio is found, or none is near."""
@@ -75,3 +77,13 @@ def test_the_nearest_name_is_difflibs_whatever_the_case(name, known):
 def test_what_was_probably_meant_is_found(name, near):
     """A letter too many, another case, a long form; nothing where none is alike."""
     assert nearest(name, ["age", "hours", "jan", "level"]) == near
+
+
+def test_a_request_has_only_so_many_names_compared():
+    """Of a table of 2,000 columns two strange names are looked up, and no third."""
+    warnings = Warnings()
+    known = [f"column {number}" for number in range(2_000)]
+    warnings.unknown([f"colum {number}" for number in range(4)], known, "")
+    found = warnings.to_json()
+    assert [("suggestion" in one) for one in found] == [True, True, False, False]
+    assert found[2]["detail"].endswith("'column 4' and 1995 more")

@@ -96,7 +96,9 @@ def test_the_callers_mask_decides_even_against_the_model():
         asked(numbered, policy([0, 0, 1]), [{**given, "legal": [0, "1"]}])
     )
     assert answer["actions"] == {"0": 0.5, "1": 0.5}
-    with pytest.raises(Problem, match="1 is no action") as caught:
+    with pytest.raises(
+        Problem, match=r"expected one of the actions at /0/legal/1, got .1."
+    ) as caught:
         kinds.policy(asked(MOVES, policy([0, 0, 1]), [given]))
     assert caught.value.pointer == "/0/legal/1"
 
@@ -143,7 +145,9 @@ def test_levels_are_named_strengths():
         asked(MOVES, policy([0.2, 0.2, 0.6]), [[0, 0, 0]], level="easy")
     )
     assert "seed" in answer
-    with pytest.raises(Problem, match="there are: easy, best") as caught:
+    with pytest.raises(
+        Problem, match=r"no level .god.; the levels are .easy., .best."
+    ) as caught:
         kinds.policy(asked(MOVES, policy([1, 0, 0]), [[0, 0, 0]], level="god"))
     assert caught.value.pointer == "/options/level"
 

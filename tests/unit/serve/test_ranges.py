@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotseat_registry import Input, Output, Signature
@@ -31,6 +31,7 @@ rows = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(rows, min_size=1, max_size=3))
 def test_tensors_are_judged_as_single_values_are(given_rows):
     """What JSON is refused for or warned of is what a whole tensor shows."""

@@ -2,7 +2,7 @@
 
 import { bad } from "./fault.js";
 import type { Field } from "./manifest.js";
-import { type Warnings, hint, nearest } from "./warnings.js";
+import { type Warnings, hint } from "./warnings.js";
 import { expected, inside, listed, place, quoted, span, within } from "./words.js";
 
 /** A field's value in an object; throws BadInputError. */
@@ -41,7 +41,7 @@ function categoryOf(field: Field, value: unknown, at: string, warnings: Warnings
     throw bad(`expected one of ${listed(categories)}${place(at)}, got ${quoted(text)}`, at);
   }
   if (known && !known.includes(text) && text !== field.default) {
-    const near = warnings.full ? null : nearest(text, known);
+    const near = warnings.nearest(text, known);
     const meant = near === null ? "" : `; ${hint(near, known)}`;
     const what = `training did not know the category ${quoted(text)}${place(at)}`;
     warnings.add("unknown_category", `${what}, which counts as unknown${meant}`, at, near);

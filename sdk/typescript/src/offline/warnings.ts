@@ -6,6 +6,7 @@ import { bad } from "./fault.js";
 import { NAME_LENGTH, inside, listed, quoted } from "./words.js";
 
 const MOST = 20; // warnings in one answer; one more says how many others there are
+const COMPARISONS = 4000; // names that are compared for the suggestions of one answer
 const ALIKE = 0.6;
 
 /** The warnings of one request: each place once for each code. */
@@ -13,6 +14,7 @@ export class Warnings {
   strict = false;
   count = 0;
   readonly #kept = new Map<string, InputWarning>();
+  #comparisons = COMPARISONS;
 
   /** Keep a warning; throws BadInputError where the caller is strict. */
   add(code: string, detail: string, pointer: string, suggestion: string | null = null): void {
@@ -36,10 +38,17 @@ export class Warnings {
         this.count += 1;
         continue;
       }
-      const near = nearest(name, known);
+      const near = this.nearest(name, known);
       const detail = `unknown field ${quoted(name)} is ignored; ${hint(near, known)}`;
       this.add("unknown_field", detail, inside(pointer, name), near);
     }
+  }
+
+  /** What `nearest` finds, while there are comparisons left. */
+  nearest(name: string, known: string[]): string | null {
+    if (this.full || this.#comparisons <= 0) return null;
+    this.#comparisons -= known.length;
+    return nearest(name, known);
   }
 
   list(): InputWarning[] {

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hotseat._device.elements import Array, elements
-from hotseat._device.warnings import Warnings, hint, nearest
+from hotseat._device.warnings import Warnings, hint
 from hotseat._device.words import (
     bad,
     expected,
@@ -96,7 +96,7 @@ def _category(field: Json, value: Any, at: str, warnings: Warnings) -> str:
             f"expected one of {listed(categories)}{place(at)}, got {quoted(value)}", at
         )
     if known is not None and value not in known and value != field.get("default"):
-        near = None if warnings.full else nearest(value, known)
+        near = warnings.nearest(value, known)
         warnings.add(
             "unknown_category",
             f"training did not know the category {quoted(value)}{place(at)}, which "

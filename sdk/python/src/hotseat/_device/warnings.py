@@ -11,6 +11,10 @@ MOST = 20
 """Warnings in one answer; one more says how many others there are."""
 
 
+COMPARISONS = 4_000
+"""Names that are compared for the suggestions of one answer."""
+
+
 @dataclass
 class Warnings:
     """The warnings of one request: each place once for each code, `MOST` in all."""
@@ -18,6 +22,7 @@ class Warnings:
     strict: bool = False
     count: int = 0
     _kept: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    _comparisons: int = COMPARISONS
 
     def add(
         self, code: str, detail: str, pointer: str, suggestion: str | None = None
@@ -45,13 +50,20 @@ class Warnings:
             if self.full:
                 self.count += 1
                 continue
-            near = nearest(name, known)
+            near = self.nearest(name, known)
             self.add(
                 "unknown_field",
                 f"unknown field {quoted(name)} is ignored; {hint(near, known)}",
                 inside(pointer, name),
                 near,
             )
+
+    def nearest(self, name: str, known: Sequence[str]) -> str | None:
+        """Return what `nearest` finds, while there are comparisons left."""
+        if self.full or self._comparisons <= 0:
+            return None
+        self._comparisons -= len(known)
+        return nearest(name, known)
 
     def to_json(self) -> list[dict[str, str]]:
         """Return the warnings as they stand in an answer."""
