@@ -50,8 +50,8 @@ def read(
         staged = "version" in event
         path = _path(event, context, event.get("path"), template, staged=staged)
     elif "connectionId" in context:
-        fault = Problem("not_found", "WebSocket events are not answered: use HTTP")
-        return Request("", "/", b"", {}, request_id, left, fault=fault, fits=fits)
+        why = Problem("not_found", "WebSocket events are not answered: use HTTP")
+        return Request("", "/", b"", {}, request_id, left, fault=why, fits=fits)
     else:
         return None
     if base:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from hotseat_serve import event as events
+from hotseat_serve.log_safety import escape_logs
 from hotseat_serve.open import open_room
 from hotseat_serve.request import PAGES, Request
 from hotseat_serve.settings import Settings
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hotseat.serve")
 
+escape_logs()
 room = open_room(Settings.from_env(os.environ))
 # modules stay: a full collection need not walk them in the middle of a search
 gc.freeze()
