@@ -1,28 +1,50 @@
-"""The verb `serve`: the same application on this machine."""
+"""The verb `serve`: the same API on this machine."""
 
 import argparse
 import gc
 import os
 import socket
 import sys
+import threading
 from dataclasses import replace
 
+from hotseat_registry import Registry
+from hotseat_registry.errors import RegistryError
 from hotseat_registry.verbs.command import REFUSED, Run, add_registry, answering
 from hotseat_serve.settings import Settings
+
+_EPILOG = """\
+example: hotseat serve --registry file://.hotseat/registry --port 8080
+  curl http://127.0.0.1:8080/v1/models
+  curl http://127.0.0.1:8080/v1/models/sentiment/predict -d '{"text": "well played"}'
+
+example: several models, one of them asked by POST /model-service
+  hotseat serve --model sentiment
+
+example: in a container, stopped by SIGTERM within 20 seconds
+  hotseat serve --host 0.0.0.0 --grace 20 --log
+
+Other settings are environment variables (HOTSEAT_TRUST, HOTSEAT_MAX_BODY_BYTES, ...);
+docs/serving.md lists them.
+"""
 
 
 def serve(parser: argparse.ArgumentParser) -> Run:
     """Serve a registry's models over HTTP on this machine."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
-        "Serve a registry's models over HTTP. A promote or roll back is noticed "
-        "within --refresh seconds, without a restart."
+        "Serve a registry's models over HTTP: the game API under /v1, the Open\n"
+        "Inference Protocol under /v2, pages to try it under /docs. A promote or\n"
+        "roll back is noticed within --refresh seconds, without a restart."
     )
-    parser.epilog = (
-        "example: hotseat serve --registry file://.hotseat/registry --port 8080"
-    )
+    parser.epilog = _EPILOG
     add_registry(parser)
     parser.add_argument("--port", type=int, default=8080, help="default: 8080")
-    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="0.0.0.0: other machines may connect too (default: 127.0.0.1)",
+    )
     parser.add_argument(
         "--model",
         default="",
@@ -42,30 +64,82 @@ def serve(parser: argparse.ArgumentParser) -> Run:
         help="web pages that may ask, https://game.example,... or * (default: none)",
     )
     parser.add_argument(
+        "--base-path",
+        default="",
+        metavar="PATH",
+        help="answer under this path, where a proxy in front leaves it on: /ml",
+    )
+    parser.add_argument(
+        "--parallel",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="requests that run a model at once; others wait (default: one a core, "
+        "2 to 8)",
+    )
+    parser.add_argument(
+        "--connections",
+        type=_positive,
+        default=1_000,
+        metavar="N",
+        help="open at once; over it 503 with Retry-After (default: 1000)",
+    )
+    parser.add_argument(
+        "--receive",
+        type=_positive,
+        default=30,
+        metavar="SECONDS",
+        help="in which a request has to be here whole, else 408 (default: 30)",
+    )
+    parser.add_argument(
+        "--grace",
+        type=_count,
+        default=5,
+        metavar="SECONDS",
+        help="for answers in progress after SIGTERM or Ctrl-C (default: 5)",
+    )
+    parser.add_argument(
         "--log", action="store_true", help="write a JSON line a request, as on Lambda"
     )
     return _serve
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return number
+
+
 @answering()
 def _serve(arguments: argparse.Namespace) -> int:
-    import uvicorn
-
-    from hotseat_serve.app import create_app
+    from hotseat_serve.asgi import Application
+    from hotseat_serve.log_safety import escape_logs
     from hotseat_serve.open import open_room
+    from hotseat_serve.server import Limits, Server
 
-    settings = replace(
-        Settings.from_env(os.environ),
-        registry=arguments.registry,
-        refresh_seconds=arguments.refresh,
-        downloads=os.environ.get("HOTSEAT_DOWNLOADS", "*"),
-        log=arguments.log,
+    escape_logs()
+    try:
+        settings = _settings(arguments)
+    except ValueError as error:  # an environment variable's
+        print(f"hotseat: {error}", file=sys.stderr)
+        return REFUSED
+    room = open_room(settings)
+    limits = Limits(
+        connections=arguments.connections,
+        receive=arguments.receive,
+        grace=arguments.grace,
     )
-    if arguments.origins:
-        settings = replace(settings, origins=arguments.origins)
-    if arguments.model:
-        settings = replace(settings, default_model=arguments.model)
-    app = create_app(open_room(settings))
+    application = Application(room, threads=arguments.parallel)
+    server = Server(application, limits)
+    application.crowded = lambda: server.crowded
     gc.freeze()  # as the handler does
     # named TCP, or asyncio leaves Nagle's algorithm on and each answer waits 40 ms
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
@@ -82,9 +156,48 @@ def _serve(arguments: argparse.Namespace) -> int:
             )
             return REFUSED
         host, port = listener.getsockname()[:2]
-        print(f"serving {settings.registry} on http://{host}:{port}", flush=True)
-        print(f"  try  curl http://{host}:{port}/v1/models", flush=True)
-        print(f"  docs http://{host}:{port}/docs   stop: Ctrl-C", flush=True)
-        config = uvicorn.Config(app, log_level="warning", access_log=False)
-        uvicorn.Server(config).run(sockets=[listener])
+        base = room.settings.base_path.rstrip("/")
+        address = f"http://{host}:{port}{base}"
+        print(f"serving {room.settings.registry} on {address}", flush=True)
+        print(f"  try  curl {address}/v1/models", flush=True)
+        print(f"  docs {address}/docs   stop: Ctrl-C", flush=True)
+        if not room.settings.default_model:
+            # beside the start: a bucket that is away must not hold it up
+            threading.Thread(
+                target=_say_what_is_live, args=(room.registry,), daemon=True
+            ).start()
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(line_buffering=True)  # a pipe's reader sees lines
+        server.run(sockets=[listener])
     return 0
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    settings = replace(
+        Settings.from_env(os.environ),
+        registry=arguments.registry,
+        refresh_seconds=arguments.refresh,
+        downloads=os.environ.get("HOTSEAT_DOWNLOADS", "*"),
+        log=arguments.log,
+    )
+    given = {
+        "origins": arguments.origins,
+        "default_model": arguments.model,
+        "base_path": arguments.base_path,
+    }
+    return replace(settings, **{name: text for name, text in given.items() if text})
+
+
+def _say_what_is_live(registry: Registry) -> None:
+    """Say what to do next where POST /model-service has no model, or several."""
+    from hotseat_serve.models import live_models, which_default
+
+    try:
+        live = live_models(registry)
+        notice = "" if len(live) == 1 else which_default(registry, live)
+        if not live:
+            notice += "; it is served from then on, without a restart"
+    except RegistryError as error:
+        notice = f"the registry does not answer yet: {error}"
+    if notice:
+        print(f"  note {notice}", flush=True)

@@ -1,70 +1,293 @@
-"""API Gateway's events, version 1 (REST) and 2 (HTTP, function URLs), and back.
+"""Lambda's HTTP events to requests, and answers back.
+
+Five fronts send them: a REST API (payload 1.0), an HTTP API (1.0 or 2.0), a function
+URL (2.0), and a load balancer with or without multi-value headers.
 
 Shapes: docs.aws.amazon.com/apigateway, "Lambda proxy integrations for REST APIs" and
-"Lambda proxy integrations for HTTP APIs".
+"Create AWS Lambda proxy integrations for HTTP APIs"; docs.aws.amazon.com/lambda,
+"Invoking Lambda function URLs"; docs.aws.amazon.com/elasticloadbalancing, "Use Lambda
+functions as targets of an Application Load Balancer".
+
+An HTTP API decodes the path, the others send it as it came. Names of models, versions
+and files hold no ``%``, so the room may decode either without a second meaning.
 """
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, unquote
 
 import orjson
 import pybase64
 
-from hotseat_serve.request import Answer, Request
+from hotseat_serve.problems import MEDIA_TYPE, Problem
+from hotseat_serve.request import PAGES, Answer, Request, under
+from hotseat_serve.size import fits_balancer, fits_direct, fits_lambda, is_text
+
+_OURS = ("/v1/", "/v2", "/model-service", *PAGES)
+_DEPTH = 16  # segments of a path mapping, at most
+_PINGS = ("serverless-plugin-warmup", "aws.events", "aws.scheduler")
 
 
 def read(
-    event: Mapping[str, Any], request_id: str, left: float | None = None
+    event: Any, request_id: str, left: float | None = None, base: str = ""
 ) -> Request | None:
-    """Return the request in an event, or None where it is no HTTP event.
+    """Return the request in an event, or None where it is no HTTP event. Never raises.
 
-    `left` are the milliseconds that the platform gives this invocation.
+    `left` are the milliseconds that the platform gives this invocation; `base` is the
+    path under which a front has the API. What cannot be read is the request's `fault`.
     """
-    context = event.get("requestContext")
+    context = event.get("requestContext") if isinstance(event, Mapping) else None
     if not isinstance(context, Mapping):
         return None
+    fits = fits_balancer if "elb" in context else fits_lambda
     if "http" in context:
-        method, path = context["http"]["method"], event.get("rawPath") or "/"
-        stage = context.get("stage", "$default")
-        if stage != "$default":  # of an HTTP API's event only, the path has the stage
-            path = path.removeprefix(f"/{stage}")
+        http, template = context["http"], str(event.get("routeKey")).partition(" ")[2]
+        method = http.get("method") if isinstance(http, Mapping) else None
+        path = _path(event, context, event.get("rawPath"), template, staged=True)
     elif "httpMethod" in event:
-        method, path = event["httpMethod"], event.get("path") or "/"
+        method, template = event["httpMethod"], event.get("resource")
+        # of the two that send payload 1.0 only an HTTP API names the version
+        staged = "version" in event
+        path = _path(event, context, event.get("path"), template, staged=staged)
+    elif "connectionId" in context:
+        why = Problem("not_found", "WebSocket events are not answered: use HTTP")
+        return Request("", "/", b"", {}, request_id, left, fault=why, fits=fits)
     else:
         return None
-    headers = {k.lower(): v for k, v in (event.get("headers") or {}).items()}
-    body = event.get("body") or ""
-    if event.get("isBase64Encoded"):
-        data = pybase64.b64decode(body)
-    else:
-        data = body.encode("utf-8", "surrogatepass")
-    return Request(method, path, data, headers, request_id, left)
+    if base:
+        path = under(path, base)
+    fault: Problem | None = None
+    if not isinstance(method, str) or not method:
+        fault = Problem("method_not_allowed", "the event names no HTTP method")
+        method = ""
+    try:
+        body = _body(event)
+    except Problem as problem:
+        body, fault = b"", fault or problem
+    return Request(
+        method.upper(), path, body, _headers(event), request_id, left, None, fault, fits
+    )
+
+
+def _path(
+    event: Mapping[str, Any],
+    context: Mapping[str, Any],
+    path: Any,
+    template: Any,
+    *,
+    staged: bool,
+) -> str:
+    """Return the path inside the API, without a domain's path mapping or the stage.
+
+    A custom domain's mapping stands before the path of REST APIs; an HTTP API's path
+    begins with its stage, with some mappings too. The route that matched says where
+    the API's own path begins; without one, the stage's name is taken off.
+    """
+    if not isinstance(path, str) or not path:
+        return "/"
+    if isinstance(template, str) and template[:1] == "/":
+        inside = _matched(path, template, event.get("pathParameters"))
+        if inside is not None:
+            return inside
+    stage = context.get("stage")
+    if staged and isinstance(stage, str) and stage != "$default":
+        inside = under(path, stage)
+        # a stage may be called v1, and its mapping may take it off already
+        if inside.startswith(_OURS) or not path.startswith(_OURS):
+            return inside
+    return path
+
+
+def _matched(path: str, template: str, parameters: Any) -> str | None:
+    """Return the end of `path` that a route's template matched, or None.
+
+    ``/{proxy+}`` with ``proxy`` = ``v1/models`` matched all but the start of
+    ``/ml/v1/models``.
+    """
+    if "{" in template:
+        values = parameters if isinstance(parameters, Mapping) else {}
+        parts = [
+            values.get(part[1:-1].removesuffix("+")) if part[:1] == "{" else part
+            for part in template.split("/")
+        ]
+        if not all(isinstance(part, str) for part in parts):
+            return None
+        template = "/".join(map(str, parts))
+    if path == template:
+        return path
+    template, start = unquote(template).rstrip("/"), 0
+    for _ in range(_DEPTH):
+        if unquote(path[start:]).rstrip("/") == template:
+            return path[start:]
+        start = path.find("/", start + 1)
+        if start < 0:
+            break
+    return None
+
+
+def _headers(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers, names in lower case, values that came apart joined."""
+    given: Any = event.get("headers")
+    lists: Any = event.get("multiValueHeaders")
+    try:
+        headers = {k.lower(): v for k, v in given.items() if v.__class__ is str}
+        if len(headers) == len(given) and (
+            not lists or all(len(values) == 1 for values in lists.values())
+        ):
+            return headers
+    except (AttributeError, TypeError):
+        pass
+    return _merged(given, lists)
+
+
+def _merged(given: Any, lists: Any) -> dict[str, str]:
+    """Join what came in several values or under several spellings (RFC 9110, 5.3)."""
+    found: dict[str, list[str]] = {}
+    for name, values in _items(lists):
+        listed = values if isinstance(values, list) else [values]
+        found.setdefault(name, []).extend(_texts(listed))
+    spelled: dict[str, list[str]] = {}
+    for name, value in _items(given):
+        if name not in found:
+            spelled.setdefault(name, []).extend(_texts([value]))
+    return {
+        name: ("; " if name == "cookie" else ", ").join(values)
+        for name, values in {**found, **spelled}.items()
+        if values
+    }
+
+
+def _items(given: Any) -> list[tuple[str, Any]]:
+    if not isinstance(given, Mapping):
+        return []
+    return [(str(name).lower(), value) for name, value in given.items()]
+
+
+def _texts(values: list[Any]) -> list[str]:
+    """Return what can be a header's value: texts, and numbers as their text."""
+    return [str(value) for value in values if isinstance(value, str | int | float)]
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    """Return the body's bytes; raises `Problem` where they are damaged."""
+    body = event.get("body")
+    if body is None:
+        return b""
+    if not isinstance(body, str):  # somebody's test event, with the JSON unquoted
+        return _json(body)
+    if str(event.get("isBase64Encoded")).lower() == "true":
+        try:
+            return pybase64.b64decode(body, validate=True)
+        except ValueError:
+            pass
+        try:  # RFC 2045 breaks lines
+            return pybase64.b64decode("".join(body.split()), validate=True)
+        except ValueError as error:
+            raise Problem(
+                "invalid_json", f"isBase64Encoded is true, the body is not: {error}"
+            ) from None
+    return body.encode("utf-8", "surrogatepass")
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:  # a number over 64 bits, half of a surrogate pair
+        raise Problem("invalid_json", f"the body is not JSON: {error}") from None
+
+
+def is_ping(event: Any) -> bool:
+    """Return whether an event only keeps the function warm.
+
+    Empty ones, EventBridge's schedules, and serverless-plugin-warmup's and
+    lambda-warmer's own.
+    """
+    if event is None or event in ({}, [], ""):
+        return True
+    if not isinstance(event, Mapping) or "requestContext" in event:
+        return False
+    inner = event.get("Event")
+    sources = [event, inner] if isinstance(inner, Mapping) else [event]
+    if any(
+        given.get("source") == _PINGS[0]
+        or (given.get("source") in _PINGS and "detail-type" in given)
+        for given in sources
+    ):
+        return True
+    return event.get("warmer") is True and "input" not in event
 
 
 def direct(event: Any, request_id: str, left: float | None = None) -> Request:
-    """Return the request in a direct invocation.
+    """Return the request in a direct invocation. Never raises.
 
     The event is what would be the body; ``model`` and ``version`` in it select.
     """
-    path = "/model-service"
+    path, fault = "/model-service", None
     if isinstance(event, Mapping) and isinstance(event.get("model"), str):
-        path = f"/v1/models/{event['model']}"
+        path = f"/v1/models/{_segment(event['model'])}"
         if "version" in event:
-            path += f"/versions/{event['version']}"
+            path += f"/versions/{_segment(str(event['version']))}"
         path += "/predict"
         event = {k: v for k, v in event.items() if k not in {"model", "version"}}
-    return Request("POST", path, orjson.dumps(event), {}, request_id, left)
+    try:
+        body = _json(event)
+    except Problem as problem:
+        body, fault = b"", problem
+    return Request("POST", path, body, {}, request_id, left, None, fault, fits_direct)
 
 
-def write(answer: Answer) -> dict[str, Any]:
-    """Return an answer as API Gateway takes it."""
-    headers = dict(answer.headers)
-    kind = headers.get("content-type", "")
-    text = "json" in kind and "content-encoding" not in headers
-    body = answer.body.decode() if text else pybase64.b64encode(answer.body).decode()
-    return {
+def _segment(name: str) -> str:
+    """Return a name as one segment of a path; an empty one stays one."""
+    return quote(name.encode("utf-8", "replace"), safe="") or "%20"
+
+
+def write(answer: Answer, event: Any = None) -> dict[str, Any]:
+    """Return an answer as the front that sent `event` takes it."""
+    headers, text = dict(answer.headers), is_text(answer)
+    if text:
+        try:
+            body = answer.body.decode()
+        except UnicodeDecodeError:
+            text = False
+    if not text:
+        body = pybase64.b64encode(answer.body).decode()
+    written: dict[str, Any] = {
         "statusCode": answer.status,
         "headers": headers,
         "body": body,
         "isBase64Encoded": not text,
     }
+    if event is None:
+        return written
+    context, lists = event.get("requestContext"), event.get("multiValueHeaders")
+    balancer = isinstance(context, Mapping) and "elb" in context
+    if lists is not None and (balancer or not event.get("headers")):
+        # with multi-value headers on, a load balancer takes nothing else
+        del written["headers"]
+        written["multiValueHeaders"] = {k: [v] for k, v in headers.items()}
+    if balancer:
+        from http import HTTPStatus  # late: one front of five wants it
+
+        phrase = HTTPStatus(answer.status).phrase
+        written["statusDescription"] = f"{answer.status} {phrase}"
+    return written
+
+
+def failed(event: Any, request_id: str) -> dict[str, Any]:
+    """Return the answer to an event at which the door itself failed."""
+    detail = "the service failed; its log says why under this request_id"
+    document = Problem("internal", detail).to_json(request_id)
+    if not isinstance(event, Mapping) or "requestContext" not in event:
+        return document
+    answer = Answer(500, orjson.dumps(document), {"content-type": MEDIA_TYPE})
+    return write(answer, event)
+
+
+def outside(event: Mapping[str, Any], path: str) -> str:
+    """Return what stands before `path` in the address that the caller used."""
+    context = event["requestContext"]
+    http = context.get("http")
+    full = http.get("path") if isinstance(http, Mapping) else context.get("path")
+    if isinstance(full, str) and full.endswith(path):
+        return full.removesuffix(path)
+    return ""

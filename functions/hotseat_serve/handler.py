@@ -5,20 +5,27 @@ writes: the OpenAPI document and its viewer.
 """
 
 import gc
+import logging
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from hotseat_serve import event as events
+from hotseat_serve.log_safety import escape_logs
 from hotseat_serve.open import open_room
+from hotseat_serve.request import PAGES, Request
 from hotseat_serve.settings import Settings
 
-_PAGES = ("/docs", "/redoc", "/openapi.json")
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
+log = logging.getLogger("hotseat.serve")
+
+escape_logs()
 room = open_room(Settings.from_env(os.environ))
 # modules stay: a full collection need not walk them in the middle of a search
 gc.freeze()
@@ -37,24 +44,43 @@ with suppress(ImportError):  # Lambda's Python base brings it; a laptop need not
     register_before_snapshot(_forget)
 
 
-def handler(event: Mapping[str, Any], context: Any) -> Any:
-    """Answer one invocation."""
+_base = room.settings.base_path
+
+
+def handler(event: Any, context: Any) -> Any:
+    """Answer one invocation; never raises.
+
+    An event of a front is answered in that front's shape. Any other is a direct
+    invocation: the event is the request's body, the answer the answer's. What only
+    keeps the function warm opens the default model and runs nothing.
+    """
     request_id = str(getattr(context, "aws_request_id", ""))
-    remaining = getattr(context, "get_remaining_time_in_millis", None)
-    left = None if remaining is None else remaining()
-    request = events.read(event, request_id, left)
-    if request is None:  # invoked directly: the answer is the body
-        return orjson.loads(room.answer(events.direct(event, request_id, left)).body)
-    if request.path.startswith(_PAGES):
-        return _pages()(event, context)
-    return events.write(room.answer(request))
+    try:
+        remaining = getattr(context, "get_remaining_time_in_millis", None)
+        left = None if remaining is None else remaining()
+        request = events.read(event, request_id, left, _base)
+        if request is None:
+            if events.is_ping(event):
+                return {"warm": room.warm()}
+            request = events.direct(event, request_id, left)
+            return orjson.loads(room.answer(request).body)
+        if request.path.startswith(PAGES):
+            return _page(event, request)
+        return events.write(room.answer(request), event)
+    except Exception:
+        log.exception("request %s failed", request_id)
+        return events.failed(event, request_id)
+
+
+def _page(event: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    from hotseat_serve.pages import render
+
+    outside = events.outside(event, request.path)
+    return events.write(render(_app(), request, outside), event)
 
 
 @cache
-def _pages() -> Any:
-    from mangum import Mangum
-
+def _app() -> "FastAPI":
     from hotseat_serve.app import create_app
 
-    # lifespan off: Mangum would enter it on every invocation
-    return Mangum(create_app(room), lifespan="off")
+    return create_app(room)

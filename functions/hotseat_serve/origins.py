@@ -25,7 +25,9 @@ _DAY = "86400"
 def preflight(request: Request, origins: str) -> Answer | None:
     """Return the answer to a browser that asks whether a page may ask, or None."""
     named = request.headers.get("access-control-request-method")
-    if request.method != "OPTIONS" or named is None or not shown(request, origins):
+    if request.method != "OPTIONS" or named is None:
+        return None
+    if "access-control-allow-origin" not in shown(request, origins):
         return None
     return Answer(
         204,
@@ -42,16 +44,20 @@ def shown(request: Request, origins: str) -> Mapping[str, str]:
     """Return what lets the asking page read an answer; nothing where it may not.
 
     `origins` are ``https://game.example`` and the like, separated by commas; ``*`` is
-    any. There are no cookies, so no credentials are ever allowed.
+    any. There are no cookies, so no credentials are ever allowed. Where origins are
+    listed, every answer varies by them: a cache must not give a page the answer
+    that another page, or a caller without an origin, received.
     """
+    if not origins:
+        return {}
     asking = request.headers.get("origin")
-    if not origins or asking is None:
-        return {}
     if origins == "*":
-        return {"access-control-allow-origin": "*", **_EXPOSED}
+        return _ANY if asking is not None else {}
     if asking not in {origin.strip() for origin in origins.split(",")}:
-        return {}
+        return _VARIES
     return {"access-control-allow-origin": asking, "vary": "origin", **_EXPOSED}
 
 
 _EXPOSED = {"access-control-expose-headers": ", ".join(SHOWN)}
+_ANY = {"access-control-allow-origin": "*", **_EXPOSED}
+_VARIES = {"vary": "origin"}

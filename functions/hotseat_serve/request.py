@@ -2,13 +2,17 @@
 
 import gzip
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from hotseat_serve.problems import Problem
 
 JSON = "application/json"
-_WORTH = 1_400  # bytes under which compression saves no packet
+PAGES = ("/docs", "/redoc", "/openapi.json")
+"""What FastAPI writes; both doors import it when one of these is requested."""
+_PACKET = 1_400  # bytes under which compression saves no packet
+_BOM = b"\xef\xbb\xbf"
+_PACKINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,12 @@ class Request:
     request_id: str = ""
     remaining_ms: float | None = None
     """What the platform gives this request, where the door knows."""
+    received: int | None = None
+    """When it came in, on the room's clock, where it then waited for a thread."""
+    fault: Problem | None = None
+    """Why the door cannot read it; the room answers with this and nothing else."""
+    fits: "Callable[[Answer], None] | None" = None
+    """Raises `Problem` (too_large) for an answer that the door cannot send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,45 +44,123 @@ class Answer:
 
 
 def plain(request: Request, limit: int) -> Request:
-    """Return the request with its body unpacked.
+    """Return the request with its body unpacked and without a byte order mark.
 
     Raises `Problem` for an unknown packing, damaged bytes, or more than `limit` bytes.
     """
     if len(request.body) > limit:
         raise too_large(len(request.body), limit)
-    packing = request.headers.get("content-encoding", "identity").lower()
-    if packing in {"identity", ""}:
-        return request
-    if packing not in {"gzip", "deflate"}:
+    given = request.headers.get("content-encoding")
+    packing = _packing(given) if given else ""
+    if packing:
+        request = replace(request, body=_unpacked(request.body, packing, limit))
+    # where a header counts the JSON's bytes, the mark is one of them
+    if request.body[:3] == _BOM and (
+        "inference-header-content-length" not in request.headers
+    ):
+        request = replace(request, body=request.body[3:])
+    return request
+
+
+def _packing(given: object) -> str:
+    """Return gzip, deflate or nothing; raises `Problem` for any other packing."""
+    names = [name.strip() for name in str(given).lower().split(",")]
+    names = [name for name in names if name not in {"identity", ""}]
+    if not names:
+        return ""
+    if len(names) > 1 or names[0] not in _PACKINGS:
         raise Problem(
-            "unsupported_media_type", f"content-encoding {packing!r}: gzip or deflate"
+            "unsupported_media_type",
+            f"content-encoding {given!r}: the body may be packed once, "
+            "by gzip or deflate",
         )
+    return _PACKINGS[names[0]]
+
+
+def _unpacked(data: bytes, packing: str, limit: int) -> bytes:
     unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)  # the header says which
     try:
-        body = unpack.decompress(request.body, limit + 1)
+        body = unpack.decompress(data, limit + 1)
     except zlib.error as error:
-        raise Problem("invalid_json", f"the body is not {packing}: {error}") from None
+        if packing == "gzip":
+            raise _damaged(packing, error) from None
+        # RFC 9110 says zlib's format; .NET and old browsers send the bare stream
+        unpack = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            body = unpack.decompress(data, limit + 1)
+        except zlib.error:
+            raise _damaged(packing, error) from None
     if len(body) > limit:  # a small body that unpacks without end stops here
         raise too_large(len(body), limit)
     if not unpack.eof:
         raise Problem("invalid_json", f"the {packing} body ends in the middle")
-    return replace(request, body=body)
+    return body
+
+
+def _damaged(packing: str, error: zlib.error) -> Problem:
+    return Problem("invalid_json", f"the body is not {packing}: {error}")
 
 
 def packed(answer: Answer, request: Request) -> Answer:
-    """Return the answer packed as the caller accepts, where that is worth it."""
-    if len(answer.body) < _WORTH or "accept-ranges" in answer.headers:
+    """Return the answer packed as the caller prefers, where that saves a packet."""
+    if len(answer.body) < _PACKET or "accept-ranges" in answer.headers:
         return answer  # a piece is counted in the file's own bytes
-    accepted = request.headers.get("accept-encoding", "")
-    names = {part.split(";")[0].strip().lower() for part in accepted.split(",")}
-    if "gzip" in names:
-        body, packing = gzip.compress(answer.body, 1, mtime=0), "gzip"
-    elif "deflate" in names:
-        body, packing = zlib.compress(answer.body, 1), "deflate"
+    packing = preferred(request.headers.get("accept-encoding"))
+    varies = {**answer.headers, "vary": "accept-encoding"}
+    if packing == "gzip":
+        body = gzip.compress(answer.body, 1, mtime=0)
+    elif packing == "deflate":
+        body = zlib.compress(answer.body, 1)
     else:
-        return answer
-    headers = {**answer.headers, "content-encoding": packing}
-    return Answer(answer.status, body, headers)
+        return Answer(answer.status, answer.body, varies)
+    return Answer(answer.status, body, {**varies, "content-encoding": packing})
+
+
+def preferred(accepted: str | None) -> str:
+    """Return gzip, deflate or identity: what Accept-Encoding weighs most.
+
+    Weights are RFC 9110's (section 12.4.2): 0 refuses, no weight is 1, ``*`` is what is
+    not named. Between equal ones gzip goes first. Identity wins only where it is named
+    with a higher weight, and stands in where everything is refused.
+    """
+    if not accepted:
+        return "identity"
+    weights: dict[str, float] = {}
+    for part in str(accepted).lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        weights[_PACKINGS.get(name, name)] = _weight(parameters)
+    rest = weights.get("*", 0.0)
+    gzipped, deflated = weights.get("gzip", rest), weights.get("deflate", rest)
+    best = max(gzipped, deflated)
+    if best <= 0 or weights.get("identity", 0.0) > best:
+        return "identity"
+    return "gzip" if gzipped >= deflated else "deflate"
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                weight = float(value)
+            except ValueError:
+                return 0.0
+            return weight if 0 <= weight <= 1 else 0.0  # not a number is refused too
+    return 1.0
+
+
+def under(path: str, base: str) -> str:
+    """Return a path without the prefix `base` under which the API stands.
+
+    Only whole segments are taken off: ``/ml`` is no prefix of ``/mlx``.
+    """
+    base = base.strip("/")
+    if not base:
+        return path
+    rest = path.removeprefix(f"/{base}")
+    if rest == path or (rest and rest[0] != "/"):
+        return path
+    return rest or "/"
 
 
 def too_large(size: int, limit: int) -> Problem:

@@ -65,8 +65,12 @@ class Room:
         """Answer a request; never raises."""
         turn = Turn(clock=self.clock, cold=self._first)
         self._first = False
+        if request.received is not None:
+            turn.started = request.received  # the caller has waited since then
         try:
             answer = packed(self._act(request, turn), request)
+            if request.fits is not None:
+                request.fits(answer)
         except Problem as problem:
             answer = self._problem(request, turn, problem)
         except Exception:
@@ -78,25 +82,46 @@ class Room:
         trace = trace_of(request.headers)
         if trace is not None:
             headers["traceparent"] = trace
-        headers.update(origins.shown(request, self.settings.origins))
-        answer = Answer(answer.status, answer.body, headers)
+        shown = origins.shown(request, self.settings.origins)
+        if shown:
+            headers.update(shown)
+            if "vary" in shown and "vary" in answer.headers:
+                headers["vary"] = f"{answer.headers['vary']}, {shown['vary']}"
+        body = answer.body
+        if request.method == "HEAD":  # what GET answers, without its body
+            headers["content-length"], body = str(len(body)), b""
+        answer = Answer(answer.status, body, headers)
         if self.telemetry is not None:
             self.telemetry.request(request, turn, answer)
         return answer
+
+    def warm(self) -> bool:
+        """Open the default model ahead of a request; return whether it answers."""
+        self._first = False
+        try:
+            return self.service.ready()
+        except Exception:
+            log.exception("the default model did not open")
+            return False
 
     def _act(self, request: Request, turn: Turn) -> Answer:
         asked = origins.preflight(request, self.settings.origins)
         if asked is not None:
             turn.route = request.path
             return asked
+        if request.fault is not None:
+            raise request.fault
         turn.until = self._until(request, turn)
         acts = self._route(request.path)
         if not acts:
             raise Problem("not_found", f"no route {request.path}")
         turn.route = request.path
-        act = acts.get(request.method)
+        act = acts.get("GET" if request.method == "HEAD" else request.method)
         if act is None:
-            allowed = ", ".join(sorted(acts))
+            also = {"OPTIONS", "HEAD"} if "GET" in acts else {"OPTIONS"}
+            allowed = ", ".join(sorted({*acts, *also}))
+            if request.method == "OPTIONS":
+                return Answer(204, b"", {"allow": allowed})
             detail = f"{request.path} takes {allowed}, not {request.method}"
             answer = self._problem(request, turn, Problem("method_not_allowed", detail))
             return replace(answer, headers={**answer.headers, "allow": allowed})
@@ -123,7 +148,7 @@ class Room:
 
     def _problem(self, request: Request, turn: Turn, problem: Problem) -> Answer:
         turn.code = problem.code
-        if request.path.startswith("/v2"):
+        if request.path.lstrip("/").startswith("v2"):
             return protocol.error(problem)
         body = orjson.dumps(problem.to_json(request.request_id))
         return Answer(problem.status, body, {"content-type": MEDIA_TYPE})
@@ -139,7 +164,8 @@ class Room:
 
     def _parts(self, path: str) -> list[str]:
         """Return a path's parts, with a route's other name as its model's own."""
-        parts = [unquote(part) for part in path.strip("/").split("/")]
+        # a base URL that ends in a slash makes two of one
+        parts = [unquote(part) for part in path.split("/") if part]
         other = self.settings.route
         if other and parts[1:2] == ["models"] and len(parts) > 2:
             name, mark, verb = parts[2].partition(":")

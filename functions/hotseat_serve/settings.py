@@ -25,6 +25,9 @@ class Settings:
     """The registry lies in the image: aliases are read once and never again."""
     route: str = ""
     """Another name under which callers ask for `default_model`; empty: none."""
+    base_path: str = ""
+    """The path under which a front has the API, ``/ml``, where the front does not take
+    it off itself: a load balancer's rule, a resource of another API, a proxy."""
     variant: str = ""
     """Which variant of each version is served; empty: the version's default."""
     refresh_seconds: float = 2.0

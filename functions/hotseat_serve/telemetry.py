@@ -23,6 +23,7 @@ from hotseat_serve.turn import Turn
 NAMESPACE = "Hotseat"
 # version-format, trace-id, parent-id, flags: www.w3.org/TR/trace-context
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+_CONTROL = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 _MILLISECONDS = {"Unit": "Milliseconds"}
 _COUNT = {"Unit": "Count"}
 _REQUEST = {
@@ -43,7 +44,10 @@ def trace_of(headers: Mapping[str, str]) -> str | None:
 
 def to_stdout(line: bytes) -> None:
     """Write a line where Lambda and every container runtime read it."""
-    sys.stdout.write(line.decode() + "\n")
+    text = line.decode()
+    if not text.isascii() or "\x7f" in text:
+        text = text.translate(_CONTROL)  # JSON escapes those under 32 alone
+    sys.stdout.write(text + "\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,39 @@
+"""Keep what callers send from steering the terminal that shows a log.
+
+A name, a header or a model's own error text may hold escape sequences, line breaks or
+marks that turn the reading direction; in a log line they are escaped.
+"""
+
+import logging
+import re
+
+_STEERING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+LOGGERS = ("hotseat.serve", "hotseat.registry", "uvicorn.error")
+
+
+def escaped(text: str) -> str:
+    """Return a text on one line, control and direction characters escaped."""
+    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+class Escaping(logging.Filter):
+    """Escapes a record's message; of a traceback it keeps the lines."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record in place; returns True."""
+        record.msg, record.args = escaped(record.getMessage()), ()
+        if record.exc_info and not record.exc_text:
+            text = logging.Formatter().formatException(record.exc_info)
+            record.exc_text = "\n".join(map(escaped, text.split("\n")))
+        return True
+
+
+_ESCAPING = Escaping()
+
+
+def escape_logs() -> None:
+    """Escape what our loggers and the local server's write; once is enough."""
+    for name in LOGGERS:
+        logging.getLogger(name).addFilter(_ESCAPING)

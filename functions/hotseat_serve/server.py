@@ -1,0 +1,203 @@
+"""The local server's limits: uvicorn, which no client can hold.
+
+uvicorn bounds the time between two requests and nothing else: not a request that comes
+byte by byte, not an answer that is not read, not the time that a stop takes.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from types import FrameType
+from typing import Any, cast
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+log = logging.getLogger("hotseat.serve")
+
+_SPARE = 64
+"""Connections over the limit in which health is answered and all else refused."""
+_LINGER = 2.0
+"""Seconds in which what a refused client still sends is read and dropped, so that it
+sees the refusal and no reset connection."""
+_SLOWEST = 1_000
+"""Bytes a second of an answer that a client has to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What clients may take; seconds, but for `connections`."""
+
+    connections: int = 1_000
+    receive: float = 30.0
+    """In which a request has to be here whole, head and body."""
+    idle: int = 5
+    """In which the next request has to begin on a kept-alive connection."""
+    grace: int = 5
+    """In which answers in progress end after a signal to stop."""
+
+
+class Connection(H11Protocol):
+    """A connection whose requests arrive, and whose answers leave, in time."""
+
+    def __init__(self, limits: Limits, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._limits = limits
+        self._receiving: asyncio.TimerHandle | None = None
+        self._sending: asyncio.TimerHandle | None = None
+        self._lingers = False
+
+    def connection_made(  # type: ignore[override] # as uvicorn narrows it
+        self, transport: asyncio.Transport
+    ) -> None:
+        """Wait for the first request."""
+        super().connection_made(transport)
+        if len(self.connections) > self._limits.connections + _SPARE:
+            transport.abort()
+            return
+        self._wait(self._limits.receive)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._stop_waiting()
+        self._stop_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, and see whether the request is whole."""
+        super().data_received(data)
+        self._watch(begun=True)
+
+    def on_response_complete(self) -> None:
+        """See whether the next request has begun, or the last has not ended."""
+        super().on_response_complete()
+        self._watch(begun=False)
+
+    def pause_writing(self) -> None:
+        """See that the client reads what it was sent."""
+        super().pause_writing()
+        self._write(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Stop watching the client's reading."""
+        self._stop_writing()
+        super().resume_writing()
+
+    def _watch(self, *, begun: bool) -> None:
+        cycle = self.cycle
+        if cycle is None:
+            return  # its head is coming, on the time of the connection
+        if cycle.more_body:
+            if not cycle.response_complete:
+                if self._receiving is None:
+                    self._wait(self._limits.receive)
+            elif not self._lingers:
+                self._lingers = True
+                self._wait(_LINGER)
+        elif begun and cycle.response_complete:
+            if self._receiving is None:  # the next request's head has begun
+                self._wait(self._limits.receive)
+        else:
+            self._stop_waiting()
+
+    def _wait(self, seconds: float) -> None:
+        self._stop_waiting()
+        self._receiving = self.loop.call_later(seconds, self._late)
+
+    def _stop_waiting(self) -> None:
+        if self._receiving is not None:
+            self._receiving.cancel()
+            self._receiving = None
+
+    def _late(self) -> None:
+        """Close a connection whose request did not arrive in time."""
+        self._receiving = None
+        if self.transport.is_closing() or self._lingers:
+            self.transport.abort()
+            return
+        state, buffered = self.conn.our_state, bool(self.conn.trailing_data[0])
+        if state is h11.SEND_RESPONSE or (state is h11.IDLE and buffered):
+            why = f"no whole request in {self._limits.receive:g} s".encode()
+            head = [("content-length", str(len(why))), ("connection", "close")]
+            parts: list[h11.Event] = [
+                h11.Response(status_code=408, headers=head, reason=b"Request Timeout"),
+                h11.Data(data=why),
+                h11.EndOfMessage(),
+            ]
+            for part in parts:
+                self.transport.write(self.conn.send(part) or b"")
+        self.transport.close()
+
+    def _write(self, left: int) -> None:
+        self._stop_writing()
+        seconds = self._limits.receive
+        self._sending = self.loop.call_later(seconds, self._slow, left)
+
+    def _stop_writing(self) -> None:
+        if self._sending is not None:
+            self._sending.cancel()
+            self._sending = None
+
+    def _slow(self, before: int) -> None:
+        """Close a connection whose client hardly reads its answer."""
+        left = self.transport.get_write_buffer_size()
+        if before - left < _SLOWEST * self._limits.receive:
+            self.transport.abort()
+        else:
+            self._write(left)
+
+
+class Server(uvicorn.Server):
+    """A server that has ended when its grace time is over, whatever runs."""
+
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        limits: Limits,
+        end: Callable[[int], Any] = os._exit,
+    ) -> None:
+        self._limits, self._end = limits, end
+        super().__init__(
+            uvicorn.Config(
+                app,
+                # uvicorn calls it as it would the class
+                http=cast("type[H11Protocol]", partial(Connection, limits)),
+                log_level="warning",
+                access_log=False,
+                timeout_keep_alive=limits.idle,
+                timeout_graceful_shutdown=limits.grace,
+                server_header=False,
+            )
+        )
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there are more connections than allowed."""
+        return len(self.server_state.connections) > self._limits.connections
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop, and end the process where that takes too long.
+
+        A thread that runs a model cannot be stopped, and Python waits for it.
+        """
+        super().handle_exit(sig, frame)
+        timer = threading.Timer(self._limits.grace + 1, self._stop, [sig])
+        timer.daemon = True
+        timer.start()
+
+    def _stop(self, sig: int) -> None:
+        name = signal.Signals(sig).name
+        log.warning(
+            "ended %d s after %s, with answers in progress",
+            self._limits.grace + 1,
+            name,
+        )
+        sys.stdout.flush()
+        self._end(128 + sig)
