@@ -77,7 +77,7 @@ def test_downloads_obey_trust_and_retirement(ask, registry, keys, publish, tmp_p
         assert (refused.status, parsed(refused)["code"]) == (404, "version_not_found")
 
 
-def test_bytes_that_changed_in_the_cache_are_not_handed_out(ask, registry, tmp_path):
+def test_bytes_that_changed_in_the_cache_are_not_handed_out(ask, tmp_path):
     """They are hashed again, and fetched where they are wrong."""
     good = ask(GRAPH).body
     (path,) = (tmp_path / "cache").glob("??/*.onnx")
