@@ -72,15 +72,16 @@ def _wishes(signature: Signature) -> Signature:
 def _item(
     ask: Ask, plan: Generation, given: Any, sampled: Iterator[tuple[str, ...]]
 ) -> dict[str, Any]:
+    wishes = _named(ask.signature, given)
     tried, passed, best, nearest = 0, 0, None, math.inf
     for rows in sampled:
         tried += 1
         ask.turn.check()
-        found = _accepted(ask, rows, given)
+        found = _accepted(ask, rows, wishes)
         if found is None:
             continue
         passed += 1
-        far = _far(found, given)
+        far = _far(found, wishes)
         if far < nearest:
             best, nearest = {"item": list(rows), **found}, far
         if passed == plan.choices or nearest <= plan.near:
@@ -94,19 +95,34 @@ def _item(
     return {**best, "tried": tried}
 
 
-def _far(found: Mapping[str, Any], given: Any) -> float:
+def _named(signature: Signature, given: Any) -> dict[str, Any]:
+    """Return what a caller wishes for: the fields that are given and not null.
+
+    Any other name has its warning and counts for nothing.
+    """
+    if not isinstance(given, Mapping):
+        return {}
+    fields = [field for item in signature.inputs for field in item.fields or ()]
+    return {
+        field.name: given[field.name]
+        for field in fields
+        if given.get(field.name) is not None
+    }
+
+
+def _far(found: Mapping[str, Any], wishes: Mapping[str, Any]) -> float:
     """Return how far the numbers of an item are from those that were wished."""
-    wishes = given if isinstance(given, Mapping) else {}
     return float(
         sum(abs(found[name] - wishes[name]) for name in wishes if name in found)
     )
 
 
-def _accepted(ask: Ask, rows: tuple[str, ...], given: Any) -> Mapping[str, Any] | None:
+def _accepted(
+    ask: Ask, rows: tuple[str, ...], wishes: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
     if ask.signature.rules is None:
         return {}
-    wish = given if isinstance(given, Mapping) else {}
-    return rules.check(ask.signature.rules)(rows, wish, lambda: ask.turn.late)
+    return rules.check(ask.signature.rules)(rows, wishes, lambda: ask.turn.late)
 
 
 def _sampled(

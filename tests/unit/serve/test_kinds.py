@@ -18,7 +18,7 @@ from hotseat_registry import (
     Signature,
     Variant,
 )
-from hotseat_serve import kinds
+from hotseat_serve import kinds, rules
 from hotseat_serve.ask import Ask
 from hotseat_serve.options import Options
 from hotseat_serve.problems import Problem
@@ -205,6 +205,27 @@ def test_items_that_fail_the_check_are_not_returned():
             asked(replace(LEVELS, rules="sokoban"), stepwise, [{}], seed=1)
         )
     assert caught.value.code == "not_generated"
+
+
+@pytest.mark.parametrize(
+    ("row", "wishes"),
+    [({}, {}), ({"hard": None}, {}), ({"hard": 0.5, "steps": "x"}, {"hard": 0.5})],
+)
+def test_only_the_fields_of_the_signature_are_wishes(row, wishes, monkeypatch):
+    """Null is no wish, and a name that is no field is measured against nothing."""
+    seen = []
+
+    def check(_rows, wish, _late):
+        seen.append(wish)
+        return {"hard": 1.0, "steps": 3}
+
+    monkeypatch.setattr(rules, "check", lambda _name: check)
+    turn = Turn()
+    ask = asked(replace(LEVELS, rules="sokoban"), stepwise, [row], turn, seed=1)
+    (answer,) = kinds.generation(ask)
+    assert (answer["hard"], answer["steps"], seen[0]) == (1.0, 3, wishes)
+    unknown = [one["pointer"] for one in turn.warnings.to_json()]
+    assert unknown == [f"/0/{name}" for name in row if name != "hard"]
 
 
 def test_generation_stops_when_time_is_over():
