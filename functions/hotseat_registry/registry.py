@@ -6,15 +6,13 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
-from typing import Any
 from uuid import uuid4
 
-from hotseat_registry import blobs, graph, layout, signature_check
+from hotseat_registry import blobs, layout
 from hotseat_registry.cache import MANIFESTS, Cache, describe
 from hotseat_registry.entry import GATE, PROMOTE, ROLLBACK, Entry, stood
 from hotseat_registry.errors import (
     AliasNotFoundError,
-    BadNameError,
     ConflictError,
     IntegrityError,
     ModelNotFoundError,
@@ -24,13 +22,9 @@ from hotseat_registry.errors import (
 )
 from hotseat_registry.gate import Gate
 from hotseat_registry.ledger import Head, Ledger
-from hotseat_registry.manifest import (
-    GRAPHS,
-    SUFFIXES,
-    Manifest,
-    check_file_name,
-)
+from hotseat_registry.manifest import Manifest
 from hotseat_registry.names import LIVE, Reference, check_name
+from hotseat_registry.publish_check import check_files, check_free
 from hotseat_registry.stores import Moved, Store, nobody, open_store
 from hotseat_registry.trust import Trust
 
@@ -86,8 +80,8 @@ class Registry:
         carry code, or no graph that may be served; `ConflictError` when gc is just
         removing the same bytes.
         """
-        self._check_free(check_name(manifest.model))
-        _check_files(manifest, files)
+        check_free(check_name(manifest.model), self.models())
+        check_files(manifest, files)
         described = {name: describe(path) for name, path in sorted(files.items())}
         for name, file in described.items():
             blobs.store(self.store, file, files[name], watch(name, file.size))
@@ -331,15 +325,6 @@ class Registry:
         there = self.resolve(Reference(manifest.model, version=live)) if live else None
         Gate.from_json(head.entry.gate).check(manifest, there)
 
-    def _check_free(self, model: str) -> None:
-        """Raise `BadNameError` for a name that another differs from by case alone."""
-        for name in self.models():
-            if name != model and name.casefold() == model.casefold():
-                raise BadNameError(
-                    f"{model!r} differs from the model {name!r} by case alone: publish "
-                    f"it as {name!r}, or give it another name"
-                )
-
     def _known(self, model: str) -> list[int]:
         known = self.versions(model)
         if not known:
@@ -402,29 +387,6 @@ def _read(data: bytes, key: str, model: str, number: int) -> Manifest:
     if (manifest.model, manifest.version) != (model, number):
         raise IntegrityError(f"{key} holds the manifest of {manifest.reference}")
     return manifest
-
-
-def _check_files(manifest: Manifest, files: Mapping[str, Any]) -> None:
-    named = {name for variant in manifest.variants for name in variant.files}
-    named |= {manifest.golden} if manifest.golden else set()
-    if missing := named - set(files):
-        raise IntegrityError(f"{manifest.model}: no file {min(missing)!r} was given")
-    # plain numbers, which the runtime maps and nothing executes
-    weights = {name for variant in manifest.variants for name in variant.data or ()}
-    for name in files:
-        check_file_name(name)
-        if PurePath(name).suffix not in SUFFIXES and name not in weights:
-            raise IntegrityError(
-                f"{name}: only {', '.join(SUFFIXES)} may be in a version, because no "
-                "other format is known to carry no code; weights that a graph has "
-                "beside it are named by their variant's `data`"
-            )
-    graphs = {variant.file for variant in manifest.variants}
-    for name, path in files.items():
-        if PurePath(name).suffix in GRAPHS:
-            found = graph.check(path, files)
-            if found is not None and name in graphs:
-                signature_check.check(manifest, found.inputs, found.outputs)
 
 
 def _list(items: Iterable[object], what: str) -> str:

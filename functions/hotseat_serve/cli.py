@@ -190,7 +190,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _say_what_is_live(registry: Registry) -> None:
     """Say what to do next where POST /model-service has no model, or several."""
-    from hotseat_serve.models import live_models, which_default
+    from hotseat_serve.default_model import live_models, which_default
 
     try:
         live = live_models(registry)

@@ -184,7 +184,7 @@ def _size(array: Array, wanted: Wanted) -> int:
     if wanted.binary:
         return int(array.nbytes)
     # what fewer bytes can hold is not counted here: the whole answer is, at its end
-    return int(array.size) * min(_WIDEST, 2 * array.dtype.itemsize)
+    return int(array.size) * min(_WIDEST, 2 * int(array.dtype.itemsize))
 
 
 def _json(array: Array, name: str, *, nulls: bool) -> Any:

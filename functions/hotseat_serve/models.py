@@ -14,17 +14,17 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from hotseat_registry import LIVE, Head, Reference, Registry
+from hotseat_registry import Reference, Registry
 from hotseat_registry.errors import (
     NotFoundError,
     RegistryError,
     RetiredError,
     StoreError,
 )
-from hotseat_registry.parallel import at_once
+from hotseat_serve.default_model import live_models, which_default
+from hotseat_serve.following import Followed, Known, Look
 from hotseat_serve.load import Loaded, load
 from hotseat_serve.settings import Settings
 
@@ -49,46 +49,6 @@ _system = random.SystemRandom()
 
 class MemoryBudgetError(RegistryError):
     """A version needs more memory than there is for versions."""
-
-
-class Look:
-    """One look at a head, in the background; requests may wait for its end."""
-
-    def __init__(self, since: float) -> None:
-        self.since = since
-        self._ended = threading.Event()
-
-    def end(self) -> None:
-        """Let go whoever waits."""
-        self._ended.set()
-
-    def wait(self, seconds: float) -> None:
-        """Wait for the end, for so many seconds at most."""
-        self._ended.wait(seconds)
-
-
-@dataclass(slots=True)
-class Followed:
-    """An alias, and the version that serves for it."""
-
-    head: Head
-    loaded: Loaded
-    until: float
-    look: Look | None = None
-    """Of another thread at the head."""
-    refused: int = 0
-    """A version that did not open, when to try again, and after how long then."""
-    again: float = 0.0
-    wait: float = 0.0
-
-
-@dataclass(slots=True)
-class Known:
-    """A model's head, for versions that are asked by number."""
-
-    head: Head | None
-    until: float
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 def _beside(job: Callable[[], None]) -> None:
@@ -382,25 +342,3 @@ class Models:
                 if followed.loaded is loaded:
                     del self._followed[reference]
             log.info("%s left memory", name)
-
-
-def live_models(registry: Registry) -> list[str]:
-    """Return the models of which a version is live; a request a model, some at once."""
-    names = registry.models()
-    found = zip(names, at_once(registry.aliases, names), strict=True)
-    return [name for name, aliases in found if LIVE in aliases]
-
-
-def which_default(registry: Registry, live: list[str]) -> str:
-    """Say why there is no default model, and the way out."""
-    if live:
-        named = ", ".join(live[:10]) + (" ..." if len(live) > 10 else "")
-        return (
-            f"{len(live)} models are live ({named}): ask one by name, "
-            f"POST /v1/models/{live[0]}/predict, or choose a default "
-            "(HOTSEAT_DEFAULT_MODEL, hotseat serve --model)"
-        )
-    uri = registry.store.uri
-    if names := registry.models():
-        return f"no model of {uri} is live: hotseat promote {names[0]}@1"
-    return f"{uri} holds no model: hotseat publish one, then hotseat promote it"

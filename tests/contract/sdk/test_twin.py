@@ -345,7 +345,7 @@ def test_what_cannot_run_here_is_told(service, client, bring, change, why):
     assert service.ranges == []
 
 
-@pytest.mark.parametrize("name", ["", "Mood", "mood@", "mood@live", "a/b", "mood#a#b"])
+@pytest.mark.parametrize("name", ["", "mo od", "mood@", "mood@live", "a/b", "mood#a#b"])
 def test_a_reference_that_is_none_is_refused(client, bring, name):
     """It says how one is written."""
     with pytest.raises(ConfigError, match="connect-four#live"):

@@ -1,0 +1,26 @@
+"""Which model POST /model-service asks, where no setting names one."""
+
+from hotseat_registry import LIVE, Registry
+from hotseat_registry.parallel import at_once
+
+
+def live_models(registry: Registry) -> list[str]:
+    """Return the models of which a version is live; a request a model, some at once."""
+    names = registry.models()
+    found = zip(names, at_once(registry.aliases, names), strict=True)
+    return [name for name, aliases in found if LIVE in aliases]
+
+
+def which_default(registry: Registry, live: list[str]) -> str:
+    """Say why there is no default model, and the way out."""
+    if live:
+        named = ", ".join(live[:10]) + (" ..." if len(live) > 10 else "")
+        return (
+            f"{len(live)} models are live ({named}): ask one by name, "
+            f"POST /v1/models/{live[0]}/predict, or choose a default "
+            "(HOTSEAT_DEFAULT_MODEL, hotseat serve --model)"
+        )
+    uri = registry.store.uri
+    if names := registry.models():
+        return f"no model of {uri} is live: hotseat promote {names[0]}@1"
+    return f"{uri} holds no model: hotseat publish one, then hotseat promote it"
