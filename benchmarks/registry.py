@@ -34,7 +34,10 @@ from hotseat_registry import (
 from hotseat_registry.cache import Cache
 from hotseat_registry.stores.s3 import S3Store
 
-GRAPH = bytes.fromhex("08073a00")  # ir_version 7, an empty graph
+GRAPH = bytes.fromhex(  # ir_version 7; text [n] in, scores [n, 2] out, no node
+    "08073a331201675a130a0474657874120b0a09080812050a0312016e62190a0673636f72"
+    "6573120f0a0d080112090a0312016e0a020802"
+)
 LIVE = Reference.parse("mood#live")
 
 
@@ -46,6 +49,7 @@ def manifest(card=""):
         signature=Signature(
             inputs=(Input("text", "BYTES", (-1,), "text"),),
             outputs=(Output("scores", "FP32", (-1, 2)),),
+            labels=("negative", "positive"),
         ),
         variants=(Variant("fp32", "model.onnx"),),
         default_variant="fp32",

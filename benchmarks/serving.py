@@ -10,6 +10,7 @@ import json
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -36,9 +37,13 @@ from hotseat_registry.testing import MemoryStore
 from hotseat_serve import event as events
 from hotseat_serve import tensors
 from hotseat_serve.models import Models
+from hotseat_serve.request import Request
 from hotseat_serve.room import Room
 from hotseat_serve.session import Session
 from hotseat_serve.settings import Settings
+from hotseat_train.models.text import char_ngrams
+from hotseat_train.pipeline.train import PRETRAINED
+from hotseat_train.tasks import chat_moderation
 
 WIDTH = 32
 CONTEXT = SimpleNamespace(aws_request_id="bench")
@@ -191,6 +196,69 @@ def parts(room):
         print(f"- {what}: {spent / base:.1f}x")
 
 
+LENGTHS = (
+    (1, 30), (2, 34), (3, 40), (4, 60), (6, 60), (8, 50), (11, 48), (14, 40), (18, 34),
+    (22, 26), (27, 22), (34, 20), (42, 16), (52, 12), (64, 8), (80, 6), (100, 4),
+    (120, 1), (144, 1),
+)  # fmt: skip
+"""Characters of 512 lines as CONDA has them, and how many have so many."""
+
+
+def lines(lengths):
+    """Return made-up lines of chat of these lengths."""
+    random = np.random.default_rng(3)
+    words = ["gg", "wp", "mid", "no", "push", "top", "we", "can", "go", "back", "def", "now", "ez", "report", "team", "lol"]
+
+    def line(length):
+        text = " ".join(random.choice(words, 1 + length // 2))
+        return text[:length].strip().ljust(length, "o")
+
+    return [line(length) for length in random.permutation(lengths).tolist()]
+
+
+def texts(folder):
+    """Print what a text costs in a request of 512, beside one that is asked alone."""
+    task = chat_moderation.TASK
+    path = PRETRAINED / task.name / "model.int8.onnx"
+    manifest = Manifest(
+        model=task.name,
+        kind="classification",
+        signature=replace(
+            char_ngrams.signature(chat_moderation.LABELS, 2048), max_rows=512
+        ),
+        variants=(Variant("int8-dynamic", "model.onnx"),),
+        default_variant="int8-dynamic",
+    )
+    registry = Registry(MemoryStore())
+    registry.publish(manifest, {"model.onnx": path}, by="bench")
+    registry.promote(Reference(task.name, version=1), by="bench")
+    settings = Settings(cache=str(folder / "texts"), log=False)
+    room = Room(Models(registry, settings), settings)
+    where = f"/v1/models/{task.name}/predict"
+
+    def cpu_us(bodies):
+        best = float("inf")
+        for _ in range(5):
+            began = time.process_time()
+            for body in bodies:
+                assert room.answer(Request("POST", where, body)).status == 200
+            best = min(best, time.process_time() - began)
+        return 1e6 * best / 512
+
+    print("\nCPU a text, 512 texts in one request beside one by one:\n")
+    print("| lengths | one by one | in one request | ratio | target |")
+    print("|---|---|---|---|---|")
+    mixed = [length for length, count in LENGTHS for _ in range(count)]
+    even = np.linspace(5, 140, 512).astype(int).tolist()
+    for what, lengths, target in (("as in CONDA", mixed, 0.7),
+                                  ("5 to 140, even", even, 1.0)):  # fmt: skip
+        said = lines(lengths)
+        alone = cpu_us([orjson.dumps({"text": text}) for text in said])
+        whole = cpu_us([orjson.dumps({"inputs": said})])
+        print(f"| {what} | {alone:.0f} us | {whole:.0f} us | {whole / alone:.2f} | "
+              f"{target} |")  # fmt: skip
+
+
 def main():
     """Measure and print a table in Markdown."""
     with tempfile.TemporaryDirectory() as name:
@@ -204,6 +272,7 @@ def main():
         for rows in (1, 1000):
             table(room, session, plain, rows)
         parts(room)
+        texts(folder)
 
 
 def table(room, session, plain, rows):

@@ -72,6 +72,9 @@ class Input(Record):
     """text, features, board or tensor."""
     max_bytes: int | None = None
     """Of one text, in UTF-8."""
+    too_long: str | None = None
+    """What becomes of a text of more bytes: refuse (as None), cut, or parts: it is
+    judged in parts, and the worst part counts, the least likely to be neutral."""
     fields: tuple[Field, ...] | None = None
     """The columns, for the form ``features``."""
     minimum: float | None = None
@@ -147,6 +150,8 @@ class Signature(Record):
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
     labels: tuple[str, ...] = ()
+    neutral_label: str | None = None
+    """The label of what needs no attention, where there is one."""
     max_rows: int | None = None
     """Inputs in one request."""
     non_finite: bool | None = None

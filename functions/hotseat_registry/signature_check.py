@@ -22,6 +22,7 @@ def check(
 ) -> None:
     """Raise `IntegrityError` that names all that does not fit."""
     faults = [
+        *_texts(manifest),
         *_inputs(manifest, inputs),
         *_outputs(manifest, outputs),
         *_KINDS[manifest.kind](manifest, outputs),
@@ -31,6 +32,25 @@ def check(
         raise IntegrityError(
             f"{where}: the signature does not fit the graph: {'; '.join(faults)}"
         )
+
+
+def _texts(manifest: Manifest) -> list[str]:
+    """Return what is wrong with the rule for long texts."""
+    signature, faults = manifest.signature, []
+    for item in signature.inputs:
+        if item.too_long not in {None, "refuse", "cut", "parts"}:
+            faults.append(f"too_long of {item.name!r} is refuse, cut or parts")
+        elif item.too_long in {"cut", "parts"} and item.form != "text":
+            faults.append(f"{item.name!r} is no text, and has a rule for long ones")
+        elif item.too_long == "parts" and (
+            manifest.kind != "classification"
+            or signature.neutral_label not in signature.labels
+        ):
+            faults.append(
+                f"{item.name!r} is judged in parts: that takes a classification with a "
+                "neutral_label, by which the worst part is found"
+            )
+    return faults
 
 
 def _inputs(manifest: Manifest, inputs: Mapping[str, Tensor]) -> list[str]:

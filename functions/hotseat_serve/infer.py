@@ -67,7 +67,7 @@ def infer(loaded: Loaded, request: Request, turn: Turn, limit: int = 0) -> Answe
     turn.check()
     turn.mark("read")
     names = [item.name for item in wanted]
-    outputs = loaded.session.run(given, names, seconds=turn.left)
+    outputs = loaded.run(given, turn, names)
     turn.mark("run")
     return _answer(loaded, identity, wanted, outputs, warnings, limit)
 

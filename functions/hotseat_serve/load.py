@@ -12,8 +12,9 @@ from hotseat_registry import Manifest, Reference, Registry, graph, signature_che
 from hotseat_registry.cache import Cache
 from hotseat_registry.graph_types import Tensor
 from hotseat_registry.manifest import Variant
-from hotseat_serve import golden, kinds, probe, trial
+from hotseat_serve import batching, golden, kinds, long_texts, probe, trial
 from hotseat_serve.ask import Ask
+from hotseat_serve.limits import MAX_ROWS, check_rows
 from hotseat_serve.options import Options
 from hotseat_serve.session import Session
 from hotseat_serve.settings import Settings
@@ -32,6 +33,8 @@ class Loaded:
     """What it is thought to take of memory."""
     slots: Any = None
     """What each input takes, as `infer_inputs.slots` makes it at the first request."""
+    texts: str | None = None
+    """The name of its one input of texts, found at the first request."""
     used: float = 0.0
     """When it was asked last, on the clock of `Models`."""
 
@@ -43,20 +46,70 @@ class Loaded:
         turn: Turn | None = None,
     ) -> list[dict[str, Any]]:
         """Return one answer an input; raises `Problem` for what does not fit."""
-        turn = turn or Turn()
+        turn, signature = turn or Turn(), self.manifest.signature
+        pointers = pointers or [f"/{row}" for row in range(len(inputs))]
+        item = long_texts.rule(signature)
+        if item is None:
+            return self._answers(inputs, pointers, options, turn)
+        check_rows(signature, len(inputs))
+        expanded = long_texts.expand(item, inputs, pointers, turn.warnings)
+        if expanded is None:
+            return self._answers(inputs, pointers, options, turn)
+        answers: list[dict[str, Any]] = []
+        rows = signature.max_rows or MAX_ROWS
+        for at in range(0, len(expanded.inputs), rows):
+            some, places = (
+                part[at : at + rows] for part in (expanded.inputs, expanded.pointers)
+            )
+            answers += self._answers(some, places, options, turn)
+        return long_texts.fold(signature, expanded, answers)
 
+    def _answers(
+        self,
+        inputs: Sequence[Any],
+        pointers: Sequence[str],
+        options: Options | None,
+        turn: Turn,
+    ) -> list[dict[str, Any]]:
         def run(tensors: Mapping[str, Array]) -> Mapping[str, Array]:
-            return self.session.run(tensors, seconds=turn.left)
+            return self.run(tensors, turn)
 
         asked = Ask(
-            self.manifest.signature,
-            run,
-            inputs,
-            pointers or [f"/{row}" for row in range(len(inputs))],
-            options or Options(),
-            turn,
+            self.manifest.signature, run, inputs, pointers, options or Options(), turn
         )
         return kinds.KINDS[self.manifest.kind](asked)
+
+    def run(
+        self,
+        tensors: Mapping[str, Array],
+        turn: Turn,
+        outputs: Sequence[str] | None = None,
+    ) -> Mapping[str, Array]:
+        """Run the graph, texts in batches of like length; raises `Problem`."""
+
+        def one(some: Mapping[str, Array]) -> Mapping[str, Array]:
+            turn.check()
+            return self.session.run(some, outputs, seconds=turn.left)
+
+        name = self._texts()
+        if name is None or len(tensors[name]) < 2:
+            return self.session.run(tensors, outputs, seconds=turn.left)
+        return batching.run(name, tensors, one)
+
+    def _texts(self) -> str | None:
+        """Return the one input of a graph that reads texts, each for itself."""
+        if self.texts is None:
+            inputs = self.manifest.signature.inputs
+            rows = all(
+                shape[:1] == (-1,) for _, shape in self.session.output_types.values()
+            )
+            alone = len(inputs) == 1 and (inputs[0].form, inputs[0].shape) == (
+                "text",
+                (-1,),
+            )
+            apart = self.manifest.kind in {"classification", "regression"}
+            self.texts = inputs[0].name if alone and rows and apart else ""
+        return self.texts or None
 
     def explain(
         self,

@@ -35,7 +35,7 @@ KINDS = {
     "method_not_allowed": Kind(405, False, "The route has no such method"),
     "too_large": Kind(413, False, "The input is larger than the limit"),
     "unsupported_media_type": Kind(415, False, "The body has to be JSON"),
-    "not_generated": Kind(422, False, "No generated item passed the check"),
+    "not_generated": Kind(409, False, "No generated item passed the check"),
     "internal": Kind(500, False, "The service failed"),
     "unavailable": Kind(503, True, "The model cannot be loaded now"),
     "deadline_exceeded": Kind(504, True, "The time allowed was over"),

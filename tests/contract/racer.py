@@ -16,7 +16,10 @@ from hotseat_registry import (
 )
 from hotseat_registry.errors import AliasMovedError
 
-GRAPH = bytes.fromhex("08073a00")  # ir_version 7, an empty graph
+GRAPH = bytes.fromhex(  # ir_version 7; text [n] in, scores [n, 2] out, no node
+    "08073a331201675a130a0474657874120b0a09080812050a0312016e62190a0673636f72"
+    "6573120f0a0d080112090a0312016e0a020802"
+)
 
 
 def main(uri, name, publishes, moves, folder):
@@ -50,6 +53,7 @@ def publish(registry, folder, content):
         signature=Signature(
             inputs=(Input("text", "BYTES", (-1,), "text"),),
             outputs=(Output("scores", "FP32", (-1, 2)),),
+            labels=("negative", "positive"),
         ),
         variants=(Variant("fp32", "model.onnx"),),
         default_variant="fp32",

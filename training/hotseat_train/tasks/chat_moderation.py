@@ -12,6 +12,7 @@ import csv
 import hashlib
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from hotseat_registry import Signature
 from hotseat_train.data.dataset import Dataset, Split, split
@@ -106,7 +107,11 @@ class ChatModeration(SupervisedTask):
 
     def signature(self, dataset: Dataset) -> Signature:
         """One text in, a probability for each label out."""
-        return char_ngrams.signature(dataset.labels, _MAX_BYTES)
+        whole = char_ngrams.signature(dataset.labels, _MAX_BYTES)
+        (text,) = whole.inputs
+        # a player who writes a long line must not pass for it
+        parts = replace(text, too_long="parts")
+        return replace(whole, inputs=(parts,), neutral_label="ok")
 
     def plan(self, optimizer: str) -> Plan:
         """Return what was found by hand to converge."""
