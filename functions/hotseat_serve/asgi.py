@@ -213,8 +213,6 @@ async def _body(request: Request, receive: Receive, limit: int) -> bytes:
                 raise too_large(int(length), limit)
         else:
             raise Problem("invalid_json", f"Content-Length {length!r} is no length")
-    elif "transfer-encoding" not in request.headers:
-        return b""  # RFC 9112, 6.3: a request without either has no body
     parts: list[bytes] = []
     size = 0
     while True:

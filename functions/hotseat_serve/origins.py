@@ -16,7 +16,7 @@ SENT = (
 """Headers that a page may send."""
 SHOWN = (
     "apigw-requestid", "content-range", "etag", "inference-header-content-length",
-    "retry-after", "traceparent", "x-amzn-requestid",
+    "retry-after", "traceparent", "x-amzn-requestid", "x-request-id",
 )  # fmt: skip
 """Headers of an answer that a page may read, beyond those it may always."""
 _DAY = "86400"

@@ -126,7 +126,9 @@ class Room:
             answer = self._problem(request, turn, Problem("method_not_allowed", detail))
             return replace(answer, headers={**answer.headers, "allow": allowed})
         turn.check()
-        return act(plain(request, self.settings.max_body_bytes), turn)
+        if request.body and request.method == "POST":  # no other body means anything
+            request = plain(request, self.settings.max_body_bytes)
+        return act(request, turn)
 
     def _until(self, request: Request, turn: Turn) -> int | None:
         """Return when to give up: the caller's, the platform's or our own limit."""

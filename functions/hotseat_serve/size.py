@@ -15,11 +15,10 @@ from hotseat_serve.settings import LAMBDA_ANSWER
 BALANCER = 1_000_000
 """Of the answer's JSON (docs.aws.amazon.com/elasticloadbalancing, "Use Lambda functions
 as targets": 1 MB)."""
-_ADDED = 1_000
-"""Bytes of headers that are added after the measuring: trace, origins."""
-_SMALL = 300_000
-"""Bytes that fit whatever they hold: no character takes more than three times its own
-in JSON."""
+_ADDED = 1_500
+"""Bytes for what is not the body: the status and headers, which are the room's own."""
+_WORST = 6
+"""Bytes that one byte of text takes at most in JSON: a control character's."""
 
 
 def is_text(answer: Answer) -> bool:
@@ -32,19 +31,19 @@ def is_text(answer: Answer) -> bool:
 
 def fits_lambda(answer: Answer) -> None:
     """Raise `Problem` (too_large) for an answer that Lambda cannot send."""
-    if len(answer.body) > _SMALL:
+    if _WORST * len(answer.body) > LAMBDA_ANSWER - _ADDED:
         _check(_enveloped(answer), LAMBDA_ANSWER)
 
 
 def fits_balancer(answer: Answer) -> None:
     """Raise `Problem` (too_large) for an answer that a load balancer cannot send."""
-    if len(answer.body) > _SMALL:
+    if _WORST * len(answer.body) > BALANCER - _ADDED:
         _check(_enveloped(answer), BALANCER)
 
 
 def fits_direct(answer: Answer) -> None:
     """Raise `Problem` (too_large) for a body that Lambda cannot send by itself."""
-    if 3 * len(answer.body) > LAMBDA_ANSWER:
+    if _WORST * len(answer.body) > LAMBDA_ANSWER:
         # the runtime client writes spaces after commas and colons
         _check(len(json.dumps(orjson.loads(answer.body))), LAMBDA_ANSWER)
 
@@ -55,17 +54,9 @@ def _enveloped(answer: Answer) -> int:
     Not all of AWS's runtimes write other letters than ASCII as they are; escaped ones
     are counted.
     """
-    shell = {
-        "statusCode": 200,
-        "headers": dict(answer.headers),
-        "isBase64Encoded": True,
-    }
-    size = len(json.dumps(shell)) + len(', "body": ""') + _ADDED
-    if not is_text(answer):
-        return size + (len(answer.body) + 2) // 3 * 4
-    if 3 * len(answer.body) + size < BALANCER:
-        return size + len(answer.body)
-    return size + len(json.dumps(answer.body.decode("utf-8", "replace")))
+    if is_text(answer):
+        return _ADDED + len(json.dumps(answer.body.decode("utf-8", "replace")))
+    return _ADDED + (len(answer.body) + 2) // 3 * 4
 
 
 def _check(size: int, limit: int) -> None:

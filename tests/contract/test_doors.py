@@ -1,19 +1,22 @@
-"""Two doors, one room: the fast handler and FastAPI answer alike."""
+"""Three doors, one room: the handler, the ASGI door and FastAPI answer alike."""
 
-import base64
+import asyncio
 import json
-from types import SimpleNamespace
+from dataclasses import replace
 from urllib.parse import quote
 
 import httpx
 import pytest
+from fronts import FRONTS, unpacked
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hotseat_registry import Reference
 from hotseat_serve import event as events
 from hotseat_serve.app import create_app
+from hotseat_serve.asgi import Application
 from hotseat_serve.models import Models
+from hotseat_serve.request import Request
 from hotseat_serve.room import Room
 from hotseat_serve.settings import Settings
 
@@ -72,10 +75,12 @@ paths = st.sampled_from(
         "/v2/models/mood/ready", "/v2/models/mood/config", "/v2/models/mood/infer",
         "/v2/models/mood/versions/1/infer", "/v2/models/mood/versions/9/infer",
         "/v2/models/mood/versions/x y/infer", "/v2/models/nobody/infer",
-        "/v2/repository/index", "/v2/nothing", "/nothing", "/", "/v1/models/m%2fx",
+        "/v2/repository/index", "/v2/nothing", "/v1/models/", "/v1//models",
+        "/nothing", "/", "/v1/models/m%2fx",
     ]
 )  # fmt: skip
-methods = st.sampled_from(["POST", "POST", "POST", "GET", "PUT", "DELETE", "OPTIONS"])
+methods = st.sampled_from(["POST", "POST", "POST", "GET", "HEAD", "PUT", "DELETE",
+                           "OPTIONS"])  # fmt: skip
 headers = st.sampled_from(
     [{}, {}, {"content-encoding": "gzip"}, {"content-encoding": "br"},
      {"accept-encoding": "gzip"}, {"deadline-ms": "99999"}, {"deadline-ms": "soon"},
@@ -101,20 +106,31 @@ def room(registry, publish, tmp_path):
     return Room(Models(registry, chosen), chosen)
 
 
-def through_handler(room, method, path, body, given):
-    """Ask as API Gateway's REST API does, and unpack what it would send on."""
-    event = {
-        "httpMethod": method,
-        "path": path,
-        "headers": {**given, "Host": "game"},
-        "requestContext": {"stage": "prod"},
-        "body": base64.b64encode(body).decode(),
-        "isBase64Encoded": True,
-    }
-    answer = events.write(room.answer(events.read(event, "r-1")))
-    data = answer["body"]
-    data = base64.b64decode(data) if answer["isBase64Encoded"] else data.encode()
-    return answer["statusCode"], data, answer["headers"]
+@pytest.fixture
+def doors(room):
+    """The doors of one's own server."""
+    return Application(room, threads=1), create_app(room)
+
+
+def through_handler(room, front, method, path, body, given):
+    """Ask as a front of AWS does, and unpack what it would send on."""
+    event = front(method, path, body, given)
+    request = events.read(event, "r-1")
+    return unpacked(events.write(room.answer(request), event))
+
+
+async def through_asgi(app, method, path, body, given):
+    """Ask an ASGI application."""
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://game") as c:
+        request = c.build_request(
+            method, path, content=body, headers={**given, "x-request-id": "r-1"}
+        )
+        if "accept-encoding" not in given:
+            del request.headers["accept-encoding"]
+        response = await c.send(request, stream=True)
+        data = b"".join([part async for part in response.aiter_raw()])
+        return response.status_code, data, response.headers
 
 
 @settings(
@@ -122,37 +138,79 @@ def through_handler(room, method, path, body, given):
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(methods, paths, bodies, headers)
+@given(st.sampled_from(FRONTS), methods, paths, bodies, headers)
 @example(
-    "OPTIONS", "/model-service", b"",
+    FRONTS[0], "OPTIONS", "/model-service", b"",
     {"origin": "https://game.example", "access-control-request-method": "POST"},
 )  # fmt: skip
-def test_both_doors_answer_alike(room, method, path, body, given):
+@example(FRONTS[0], "HEAD", "/v1/models", b"", {})
+@example(FRONTS[0], "HEAD", "/v2/models/nobody", b"", {"accept-encoding": "gzip"})
+@example(FRONTS[0], "OPTIONS", "/v2/health/live", b"", {})
+def test_all_doors_answer_alike(room, doors, front, method, path, body, given):
     """Status, body and headers are equal for any request, and never a 5xx for bad."""
     path = quote(path, safe="/:%")
-    status, data, back = through_handler(room, method, path, body, given)
-    client = SimpleNamespace(app=create_app(room))
-    transport = httpx.ASGITransport(client.app, raise_app_exceptions=False)
-
-    async def ask():
-        async with httpx.AsyncClient(transport=transport, base_url="http://game") as c:
-            request = c.build_request(
-                method, path, content=body, headers={**given, "x-request-id": "r-1"}
-            )
-            if "accept-encoding" not in given:
-                del request.headers["accept-encoding"]
-            response = await c.send(request, stream=True)
-            return response, b"".join([part async for part in response.aiter_raw()])
-
-    import asyncio
-
-    response, other = asyncio.run(ask())
-    assert (response.status_code, other) == (status, data)
-    for name in back:
-        assert response.headers[name] == back[name]
+    status, data, back = through_handler(room, front, method, path, body, given)
+    for app in doors:
+        code, other, shown = asyncio.run(through_asgi(app, method, path, body, given))
+        assert (code, other) == (status, data)
+        for name in back:
+            assert shown[name] == back[name]
     assert status < 500
-    if "json" in back.get("content-type", "") and "content-encoding" not in back:
+    if method == "HEAD":
+        assert data == b""
+    elif "json" in back.get("content-type", "") and "content-encoding" not in back:
         json.loads(data)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v2/health/live", "/v2/health/ready", "/v1/models", "/v1/models/mood",
+             "/v2", "/v2/models/mood", "/v2/models/mood/config"]
+)  # fmt: skip
+def test_head_answers_what_get_does_without_a_body(room, path):
+    """Monitors ask so: equal status and headers, the length of what is not sent."""
+    request = Request("GET", path, request_id="r-1")
+    got, head = room.answer(request), room.answer(replace(request, method="HEAD"))
+    assert (head.status, head.body) == (got.status, b"")
+    assert head.headers == {**got.headers, "content-length": str(len(got.body))}
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [("/v1/models", "GET, HEAD, OPTIONS"), ("/model-service", "OPTIONS, POST"),
+     ("/v2/models/mood/infer", "OPTIONS, POST")],
+)  # fmt: skip
+def test_options_and_a_wrong_method_name_the_right_ones(room, path, allow):
+    """A plain OPTIONS is answered, which a browser's preflight of no one is too."""
+    asked = room.answer(Request("OPTIONS", path))
+    assert (asked.status, asked.body, asked.headers["allow"]) == (204, b"", allow)
+    refused = room.answer(Request("DELETE", path))
+    assert (refused.status, refused.headers["allow"]) == (405, allow)
+    assert room.answer(Request("OPTIONS", "/nothing")).status == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/models/", "//v1/models", "/v1//models", "/v1/models//"]
+)
+def test_slashes_too_many_change_nothing(room, path):
+    """A base URL that ends in a slash, and a path that does."""
+    assert room.answer(Request("GET", path)).status == 200
+
+
+@pytest.mark.parametrize("path", ["/model-service", "/v2/models/mood/infer"])
+def test_a_byte_order_mark_is_skipped(room, path):
+    """Windows' editors and .NET write one before JSON."""
+    body = {"text": "good"} if path == "/model-service" else GOOD
+    data = b"\xef\xbb\xbf" + json.dumps(body).encode()
+    assert room.answer(Request("POST", path, data)).status == 200
+
+
+def test_listed_origins_and_packing_are_both_named_in_vary(room):
+    """A cache looks at both."""
+    request = Request("POST", "/model-service", b'{"text": "good"}', {}, "a" * 1500)
+    answer = room.answer(request)
+    assert answer.headers["vary"] == "accept-encoding, origin"
+    small = room.answer(Request("GET", "/v2/health/live"))
+    assert small.headers["vary"] == "origin"
 
 
 def test_the_application_documents_every_route_of_the_room(room):

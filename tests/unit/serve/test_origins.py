@@ -16,7 +16,8 @@ def asked(origin, method="POST", **more):
 @pytest.mark.parametrize("allowed", ["", "https://other.example", f"{GAME}.evil"])
 def test_a_page_that_is_not_listed_is_shown_nothing(allowed):
     """Off by default, and no origin passes for being the start of another."""
-    assert origins.shown(asked(GAME), allowed) == {}
+    varies = {"vary": "origin"} if allowed else {}
+    assert origins.shown(asked(GAME), allowed) == varies
     ask = {"access-control-request-method": "POST"}
     assert origins.preflight(asked(GAME, "OPTIONS", **ask), allowed) is None
 
@@ -52,3 +53,10 @@ def test_a_preflight_is_answered_and_a_plain_options_is_not():
 def test_a_caller_without_origin_gets_what_it_always_got():
     """Games outside of browsers notice nothing."""
     assert origins.shown(Request("POST", "/model-service"), "*") == {}
+    assert origins.shown(Request("POST", "/model-service"), "") == {}
+
+
+def test_where_pages_are_listed_every_answer_varies_by_them():
+    """Else a cache gives a page what another caller received, without its name."""
+    shown = origins.shown(Request("POST", "/model-service"), GAME)
+    assert shown == {"vary": "origin"}

@@ -1,0 +1,410 @@
+"""The local server on a real socket: what clients may take, and how it stops."""
+
+import contextlib
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hotseat_registry import Reference, open_registry
+from hotseat_serve.asgi import Application
+from hotseat_serve.models import Models
+from hotseat_serve.request import Answer, Request
+from hotseat_serve.room import Room
+from hotseat_serve.server import Limits, Server
+from hotseat_serve.settings import Settings
+
+LIMIT = 50_000
+SLOW = "/v1/models/slow/predict"
+
+
+class Slow(Room):
+    """A room in which one route takes until it is let go, and one answers much."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.go, self.running = threading.Event(), 0
+
+    def answer(self, request: Request) -> Answer:
+        if request.path == SLOW and request.fault is None:
+            self.running += 1
+            self.go.wait(30)
+            self.running -= 1
+        if request.path == "/much":
+            return Answer(200, bytes(20_000_000))
+        return Room.answer(self, request)
+
+
+@pytest.fixture
+def room(registry, publish, tmp_path):
+    publish()
+    registry.promote(Reference("mood", version=1), by="ada")
+    chosen = Settings(cache=str(tmp_path / "cache"), max_body_bytes=LIMIT)
+    made = Slow(Models(registry, chosen), chosen)
+    yield made
+    made.go.set()
+
+
+@contextlib.contextmanager
+def serving(room, limits, **more):
+    """Serve on a free port of loopback; yields the port."""
+    application = Application(room, **more)
+    server = Server(application, limits)
+    application.crowded = lambda: server.crowded
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(100)
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            room.go.set()
+            server.should_exit = True
+            thread.join()
+
+
+def ask(port, method, path, body=None, headers=(), timeout=10):
+    """One request on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request(method, path, body, dict(headers))
+        answer = connection.getresponse()
+        return answer.status, answer.read(), answer.headers
+    finally:
+        connection.close()
+
+
+def connect(port):
+    return socket.create_connection(("127.0.0.1", port), timeout=10)
+
+
+def read(client):
+    """Everything until the server closes, or resets."""
+    parts = []
+    with contextlib.suppress(ConnectionResetError):
+        while part := client.recv(65536):
+            parts.append(part)
+    return b"".join(parts)
+
+
+def until(true, seconds=5):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_health_is_answered_while_every_thread_runs_a_model(room):
+    """Liveness needs no thread, readiness has its own; others wait for theirs."""
+    with serving(room, Limits(), threads=2) as port:
+        busy = [
+            threading.Thread(target=ask, args=(port, "POST", SLOW, b"{}", (), 30))
+            for _ in range(3)
+        ]
+        for thread in busy:
+            thread.start()
+        until(lambda: room.running == 2)
+        for path in ("/v2/health/live", "/v2/health/ready", "/v2"):
+            assert ask(port, "GET", path, timeout=2)[0] == 200
+        with pytest.raises(TimeoutError):
+            ask(port, "POST", "/model-service", b'{"text": "good"}', timeout=0.3)
+        room.go.set()
+        for thread in busy:
+            thread.join()
+        assert ask(port, "POST", "/model-service", b'{"text": "good"}')[0] == 200
+
+
+def test_the_time_in_which_a_request_waited_counts(room):
+    """A deadline is the caller's, who does not know of threads."""
+    with serving(room, Limits(), threads=1) as port:
+        first = threading.Thread(target=ask, args=(port, "POST", SLOW, b"{}", (), 30))
+        first.start()
+        until(lambda: room.running)
+        threading.Timer(0.3, room.go.set).start()
+        status, body, _ = ask(
+            port, "POST", "/model-service", b'{"text": "good"}', {"Deadline-Ms": "100"}
+        )
+        assert (status, json.loads(body)["code"]) == (504, "deadline_exceeded")
+        first.join()
+
+
+def test_a_length_over_the_limit_is_refused_before_the_body(room):
+    """The answer comes though nothing of the body does, under both APIs."""
+    with serving(room, Limits()) as port:
+        for path, key in (("/model-service", "detail"), ("/v2/x", "error")):
+            with connect(port) as client:
+                client.sendall(
+                    f"POST {path} HTTP/1.1\r\nhost: x\r\n"
+                    f"content-length: {LIMIT + 1}\r\nexpect: 100-continue\r\n\r\n"
+                    .encode()
+                )  # fmt: skip
+                answer = http.client.HTTPResponse(client)
+                answer.begin()
+                assert answer.status == 413
+                assert str(LIMIT) in json.loads(answer.read())[key]
+
+
+def test_a_body_without_length_is_refused_at_the_limit(room):
+    """Chunk by chunk: no more than the limit is kept, and the client sees why."""
+    with serving(room, Limits()) as port, connect(port) as client:
+        client.sendall(
+            b"POST /model-service HTTP/1.1\r\nhost: x\r\n"
+            b"transfer-encoding: chunked\r\n\r\n"
+        )
+        chunk = b"%x\r\n%s\r\n" % (20_000, b" " * 20_000)
+        client.sendall(chunk * 3)
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        assert (answer.status, json.loads(answer.read())["code"]) == (413, "too_large")
+        # what still comes is dropped for a moment, then the connection
+        start = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() - start < 10:
+                client.sendall(chunk)
+                time.sleep(0.05)
+        assert time.monotonic() - start < 5
+
+
+def test_a_refused_client_that_sends_all_the_same_keeps_its_connection(room):
+    """A body a little over the limit is read and dropped, the next one answered."""
+    with serving(room, Limits()) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        for body, status in ((b" " * (LIMIT + 1), 413), (b'{"text": "good"}', 200)):
+            connection.request("POST", "/model-service", body)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == status
+        connection.close()
+
+
+def test_expect_continue_is_answered(room):
+    """As curl does, which waits for it before a large body."""
+    body = b'{"text": "good"}'
+    with serving(room, Limits()) as port, connect(port) as client:
+        client.sendall(
+            b"POST /model-service HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
+            b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+        )
+        assert client.recv(100).startswith(b"HTTP/1.1 100 ")
+        client.sendall(body)
+        assert b" 200 OK" in read(client)
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        (b"", False),
+        (b"POST /model-service HTTP/1.1\r\nhost: x\r\nx: ", True),
+        (b"POST /model-service HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{",
+         True),
+        (b"GET /v2 HTTP/1.1\r\nhost: x\r\n\r\nGET /v2 HTTP/1.1\r\nx: ", True),
+    ],
+)  # fmt: skip
+def test_a_request_that_comes_byte_by_byte_ends(room, sent, answered):
+    """Head or body, first request or next: it has to be whole in time."""
+    with serving(room, Limits(receive=0.5, idle=1)) as port, connect(port) as client:
+        start = time.monotonic()
+        client.sendall(sent)
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                time.sleep(0.05)
+                client.sendall(b"a" if sent else b"")
+                if time.monotonic() - start > 3:
+                    break
+                client.settimeout(0.01)
+                with contextlib.suppress(TimeoutError):
+                    if not client.recv(65536, socket.MSG_PEEK):
+                        break
+                    if b" 408 " in client.recv(65536, socket.MSG_PEEK):
+                        break
+        client.settimeout(5)
+        data = read(client)
+        assert time.monotonic() - start < 3
+        assert (b" 408 " in data) is answered
+
+
+def test_an_idle_connection_is_closed(room):
+    """Kept alive for a while, not for ever."""
+    with serving(room, Limits(idle=1)) as port, connect(port) as client:
+        client.sendall(b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+        start = time.monotonic()
+        assert b" 200 OK" in read(client)
+        assert time.monotonic() - start < 4
+
+
+def test_a_client_that_does_not_read_loses_its_connection(room):
+    """An answer that nobody takes does not stay in memory."""
+    with serving(room, Limits(receive=0.5)) as port, connect(port) as client:
+        client.sendall(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n")
+        time.sleep(2)
+        assert len(read(client)) < 20_000_000
+
+
+def test_requests_in_order_on_one_connection(room):
+    """Two that are sent at once are answered one after the other."""
+    with serving(room, Limits()) as port, connect(port) as client:
+        client.sendall(
+            b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n"
+            b"GET /v2 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        )
+        data = read(client)
+        assert data.count(b" 200 OK") == 2
+        assert data.index(b'{"live":true}') < data.index(b"extensions")
+
+
+@pytest.mark.parametrize("path", [SLOW, "/v2/models/mood/infer"])
+def test_too_many_requests_are_told_when_to_come_again(room, path):
+    """503 with Retry-After, in the API's shape; health stays."""
+    with serving(room, Limits(), threads=1, waiting=1) as port:
+        busy = threading.Thread(target=ask, args=(port, "POST", SLOW, b"{}", (), 30))
+        busy.start()
+        until(lambda: room.running)
+        status, body, headers = ask(port, "POST", path, b"{}")
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert "too many requests" in body.decode()
+        assert ask(port, "GET", "/v2/health/live")[0] == 200
+        room.go.set()
+        busy.join()
+
+
+def test_too_many_connections_are_refused_and_health_answered(room):
+    """Over the limit one is answered 503; far over it, none is taken."""
+    with serving(room, Limits(connections=2)) as port:
+        held = [connect(port) for _ in range(2)]
+        until(lambda: ask(port, "GET", "/v1/models")[0] == 503)
+        assert ask(port, "GET", "/v2/health/live")[0] == 200
+        held += [connect(port) for _ in range(70)]
+        with pytest.raises((OSError, http.client.HTTPException)):
+            ask(port, "GET", "/v2/health/live")
+        for client in held:
+            client.close()
+        until(lambda: _status(port) == 200)
+
+
+def _status(port):
+    try:
+        return ask(port, "GET", "/v1/models")[0]
+    except (OSError, http.client.HTTPException):
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("r-1.A_b", True), ("a" * 128, True), ("a" * 129, False), ("", False),
+     ("a b", False), ("a\x1b[31m", False), ("ä", False), ("{}", False)],
+)  # fmt: skip
+def test_a_callers_request_id_is_kept_where_it_is_harmless(room, given, kept):
+    """It goes into logs: nothing that steers a terminal, nothing without end."""
+    with serving(room, Limits()) as port, connect(port) as client:
+        client.sendall(
+            b"GET /nothing HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-request-id: "
+            + given.encode("latin-1") + b"\r\n\r\n"
+        )  # fmt: skip
+        body = json.loads(read(client).partition(b"\r\n\r\n")[2])
+        assert (body["request_id"] == given) is kept
+        assert body["request_id"].isascii()
+        assert body["request_id"].isprintable()
+
+
+def test_the_pages_come_from_fastapi_under_a_base_path(room):
+    """The document, and a viewer that finds it where a proxy has the API."""
+    room.settings = replace(room.settings, base_path="/ml")
+    with serving(room, Limits()) as port:
+        assert json.loads(ask(port, "GET", "/ml/openapi.json")[1])["paths"]
+        assert b"/ml/openapi.json" in ask(port, "GET", "/ml/docs")[1]
+        assert ask(port, "GET", "/ml/v2/health/live")[0] == 200
+        assert ask(port, "GET", "/docs/nothing")[0] == 404
+
+
+class Broken(Room):
+    """A room that breaks its promise never to raise, but for problems."""
+
+    def answer(self, request: Request) -> Answer:
+        if request.fault is None:
+            raise RuntimeError("broken")
+        return Room.answer(self, request)
+
+
+def test_a_failure_is_a_500_that_names_the_request(registry, tmp_path, caplog):
+    """The log says why under the same id."""
+    chosen = Settings(cache=str(tmp_path / "cache"))
+    broken = Broken(Models(registry, chosen), chosen)
+    broken.go = threading.Event()
+    with serving(broken, Limits()) as port:
+        status, body, _ = ask(port, "GET", "/v1/models", None, {"X-Request-Id": "r-7"})
+    assert (status, json.loads(body)["request_id"]) == (500, "r-7")
+    assert "request r-7 failed" in caplog.text
+    assert "broken" in caplog.text
+
+
+@pytest.fixture
+def command(tmp_path, publish):
+    """`hotseat serve` as a process; returns it with its port."""
+    registry = open_registry(f"file://{tmp_path}/registry")
+    publish(registry)
+    registry.promote(Reference("mood", version=1), by="ada")
+    processes = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [Path(sys.executable).with_name("hotseat"), "serve", "--port", "0",
+             "--registry", registry.store.uri, *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        processes.append(process)
+        return process, int(process.stdout.readline().rpartition(":")[2])
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_ends_in_its_time_whatever_clients_do(command, number):
+    """One has sent half a request, one keeps its connection, one sends nothing."""
+    process, port = command("--grace", "1")
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(port)) for _ in range(3)]
+        _stop_in_time(process, clients, number)
+
+
+def _stop_in_time(process, clients, number):
+    clients[0].sendall(
+        b"POST /model-service HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{"
+    )
+    clients[1].sendall(b"GET /v2 HTTP/1.1\r\nhost: x\r\n\r\n")
+    assert clients[1].recv(15) == b"HTTP/1.1 200 OK"
+    time.sleep(0.2)
+    start = time.monotonic()
+    process.send_signal(number)
+    process.wait(10)
+    assert time.monotonic() - start < 4
+    half = read(clients[0])
+    assert b" 503 " in half
+    assert b"the server stops" in half
+
+
+def test_lines_of_the_log_reach_a_pipe_before_the_stop(command):
+    """A request's line is there when its answer is, not when a buffer is full."""
+    process, port = command("--log")
+    assert ask(port, "POST", "/model-service", b'{"text": "good"}')[0] == 200
+    lines = [process.stdout.readline() for _ in range(3)]
+    assert json.loads(lines[-1])["status"] == 200
+
+
+def test_a_process_ends_though_a_model_runs(room):
+    """A thread cannot be stopped, so the process is, a second after the grace time."""
+    ended = []
+    server = Server(Application(room), Limits(grace=0), end=ended.append)
+    server.handle_exit(signal.SIGTERM, None)
+    until(lambda: ended == [128 + signal.SIGTERM])
