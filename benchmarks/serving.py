@@ -207,7 +207,8 @@ LENGTHS = (
 def lines(lengths):
     """Return made-up lines of chat of these lengths."""
     random = np.random.default_rng(3)
-    words = ["gg", "wp", "mid", "no", "push", "top", "we", "can", "go", "back", "def", "now", "ez", "report", "team", "lol"]
+    words = ("gg", "wp", "mid", "no", "push", "top", "we", "can", "go", "back", "def",
+             "now", "ez", "report", "team", "lol")  # fmt: skip
 
     def line(length):
         text = " ".join(random.choice(words, 1 + length // 2))

@@ -29,16 +29,16 @@ def at_once(act: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     # late: a function that answers requests reads one thing at a time
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(THREADS, "hotseat-registry") as pool:
+    pool = ThreadPoolExecutor(THREADS, "hotseat-registry")
+    try:
         # no more than a few are under way, however many there are
         waiting = [pool.submit(act, item) for item in (*few, *islice(todo, THREADS))]
-        try:
-            while waiting:
-                yield waiting.pop(0).result()
-                waiting += [pool.submit(act, item) for item in islice(todo, 1)]
-        finally:
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            yield waiting.pop(0).result()
+            waiting += [pool.submit(act, item) for item in islice(todo, 1)]
+    finally:
+        # who gives up in the middle does not wait for those that are under way
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def each(

@@ -79,7 +79,7 @@ class Models:
     ) -> None:
         self.registry = registry
         self.notice = notice
-        self._settings = settings
+        self.settings = self._settings = settings
         self._clock = clock
         self._draw = draw
         self._beside = beside

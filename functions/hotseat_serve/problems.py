@@ -9,7 +9,9 @@ from typing import Any
 from hotseat_registry.errors import (
     AliasNotFoundError,
     BadNameError,
+    IntegrityError,
     NotFoundError,
+    RefusedError,
     RegistryError,
     VersionNotFoundError,
 )
@@ -72,12 +74,19 @@ class Problem(Exception):  # noqa: N818 (the name RFC 9457 gives it)
         }
 
 
-def from_registry(error: RegistryError) -> Problem:
-    """Say a registry's error to a caller, without the store's own words."""
+def from_registry(error: RegistryError, version: str | None = None) -> Problem:
+    """Say a registry's error to a caller, without the store's own words.
+
+    A `version` that the caller named and that does not open is not there for the
+    caller: no caller can make a service fail by asking for it.
+    """
     if isinstance(error, VersionNotFoundError | AliasNotFoundError):
         return Problem("version_not_found", "the model has no such version or alias")
     if isinstance(error, NotFoundError):
         return Problem("model_not_found", "no such model is published")
     if isinstance(error, BadNameError):
         return Problem("model_not_found", str(error))
+    named = version is not None and version.isdigit()
+    if named and isinstance(error, IntegrityError | RefusedError):
+        return Problem("version_not_found", "the version cannot be served")
     return Problem("unavailable", "the model cannot be loaded now; try again")

@@ -10,7 +10,7 @@ from typing import Any
 
 from hotseat_registry import LIVE, Reference
 from hotseat_registry.errors import RegistryError
-from hotseat_registry.parallel import at_once
+from hotseat_serve.catalogue import Catalogue
 from hotseat_serve.load import Loaded
 from hotseat_serve.models import Models
 from hotseat_serve.problems import Problem, from_registry
@@ -35,7 +35,7 @@ def get(
     try:
         return models.get(Reference.of(model, version), turn.left if turn else None)
     except RegistryError as error:
-        raise from_registry(error) from error
+        raise from_registry(error, version) from error
 
 
 def metadata(models: Models, loaded: Loaded) -> dict[str, Any]:
@@ -72,18 +72,19 @@ def config(loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def index(models: Models) -> list[dict[str, Any]]:
-    """Return all models with the version that is live; a request a model."""
-    names = models.registry.models()
+def index(catalogue: Catalogue, turn: Turn) -> list[dict[str, Any]]:
+    """Return all models with the version that is live; raises `Problem`."""
+    try:
+        models = catalogue.all(turn)
+    except RegistryError as error:
+        raise from_registry(error) from error
     found = []
-    for name, aliases in zip(
-        names, at_once(models.registry.aliases, names), strict=True
-    ):
-        live = aliases.get(LIVE)
+    for item in models:
+        live = item["aliases"].get(LIVE)
         found.append(
             {
-                "name": name,
-                "version": str(live or max(aliases.values(), default="")),
+                "name": item["name"],
+                "version": str(live or item["version"]),
                 "state": "READY" if live else "UNAVAILABLE",
                 "reason": "" if live else "no version is live",
             }

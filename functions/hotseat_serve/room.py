@@ -183,7 +183,7 @@ class Room:
             case ["model-service"]:
                 return {"POST": self._predict(None, None)}
             case ["v1", "models"]:
-                return {"GET": lambda *_: _json(self.service.catalogue())}
+                return {"GET": lambda _, turn: _json(self.service.catalogue(turn))}
             case ["v1", "models", name] if name.endswith(":predict"):
                 return {"POST": self._instances(name.removesuffix(":predict"))}
             case ["v1", "models", name]:
@@ -237,7 +237,11 @@ class Room:
             case ["health", "ready"]:
                 return {"GET": lambda *_: self._ready()}
             case ["repository", "index"]:
-                return {"POST": lambda *_: _json(protocol.index(self.models))}
+                return {
+                    "POST": lambda _, turn: _json(
+                        protocol.index(self.service.models, turn)
+                    )
+                }
             case ["models", "stats"]:
                 return {"GET": lambda *_: _json(self.statistics.all())}
             case ["models", name, "versions", version, *verb] if len(verb) < 2:

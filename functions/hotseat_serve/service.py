@@ -6,8 +6,10 @@ from typing import Any
 
 import orjson
 
-from hotseat_registry import LIVE, Manifest, Reference, Registry
+from hotseat_registry import Reference
 from hotseat_registry.errors import NotFoundError, RegistryError
+from hotseat_registry.names import check_name
+from hotseat_serve.catalogue import Catalogue
 from hotseat_serve.codec import check_top, read_inputs
 from hotseat_serve.finite import finite
 from hotseat_serve.limits import check_body
@@ -27,7 +29,7 @@ class Service:
 
     def __init__(self, models: Models) -> None:
         self._models = models
-        self._registry: Registry = models.registry
+        self.models = Catalogue(models.registry, models.settings)
 
     def predict(
         self, request: Request, turn: Turn, model: str | None, version: str | None
@@ -94,7 +96,7 @@ class Service:
             name = model or self._default()
             loaded = self._models.get(Reference.of(name, version), turn.left)
         except RegistryError as error:
-            raise self._problem(error) from error
+            raise self._problem(error, version) from error
         turn.mark("load")
         turn.model, turn.variant = name, loaded.variant
         turn.version = loaded.manifest.version
@@ -106,25 +108,17 @@ class Service:
         except NotFoundError as error:  # it says how to name one
             raise Problem("model_not_found", str(error)) from error
 
-    def catalogue(self) -> dict[str, Any]:
+    def catalogue(self, turn: Turn) -> dict[str, Any]:
         """Return every model in short."""
         try:
-            names = self._registry.models()
-            return {"models": [self._short(name) for name in names]}
+            return {"models": self.models.all(turn)}
         except RegistryError as error:
             raise self._problem(error) from error
 
     def model(self, name: str) -> dict[str, Any]:
         """Return one model whole: card, signature, versions, aliases."""
         try:
-            manifest = self._newest(name)
-            return {
-                **self._short(name),
-                "signature": manifest.signature.to_json(),
-                "variants": [variant.to_json() for variant in manifest.variants],
-                "card": manifest.card,
-                "ready": bool(self._registry.aliases(name).get(LIVE)),
-            }
+            return self.models.one(check_name(name))
         except RegistryError as error:
             raise self._problem(error) from error
 
@@ -139,26 +133,8 @@ class Service:
             return False
         return True
 
-    def _short(self, name: str) -> Mapping[str, Any]:
-        manifest = self._newest(name)
-        return {
-            "name": name,
-            "kind": manifest.kind,
-            "version": manifest.version,
-            "versions": self._registry.versions(name),
-            "aliases": self._registry.aliases(name),
-        }
-
-    def _newest(self, name: str) -> Manifest:
-        """Return what is live, or the newest version where nothing is."""
-        try:
-            return self._registry.resolve(Reference.of(name, LIVE))
-        except NotFoundError:
-            newest = max(self._registry.versions(name), default=1)
-            return self._registry.resolve(Reference(name, version=newest))
-
-    def _problem(self, error: RegistryError) -> Problem:
-        problem = from_registry(error)
+    def _problem(self, error: RegistryError, version: str | None = None) -> Problem:
+        problem = from_registry(error, version)
         if problem.code == "unavailable":
             log.warning("%s", error)
         return problem

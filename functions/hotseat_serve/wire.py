@@ -117,12 +117,13 @@ class Model(BaseModel):
     name: str
     kind: str
     version: int
-    versions: list[int]
     aliases: dict[str, int]
 
 
 class Card(Model):
     """A model whole."""
+
+    versions: list[int]
 
     signature: dict[str, Any]
     variants: list[dict[str, Any]]

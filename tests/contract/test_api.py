@@ -116,7 +116,8 @@ async def test_the_catalogue_tells_what_is_there(client):
         "versions": [1, 2],
         "aliases": {"live": 1},
     }
-    assert catalogue == {"models": [short]}
+    listed = {key: value for key, value in short.items() if key != "versions"}
+    assert catalogue == {"models": [listed]}
     card = (await client.get("/v1/models/mood")).json()
     assert short.items() <= card.items()
     assert card["card"].startswith("# mood")
