@@ -65,6 +65,14 @@ $(1) >/dev/null || { [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] \
   || { echo "make $@ needs more: apt-get install $(2)" >&2; exit 1; }
 endef
 
+test-without-data: $(READY) ## what data sets matter to, as on a machine that has none
+	@HOTSEAT_NO_DATA=1 $(BIN)/pytest tests/e2e/test_examples.py \
+	  tests/unit/train/test_pretrained.py tests/unit/train/test_tasks.py \
+	  tests/unit/train/test_levels.py tests/unit/train/test_source.py
+
+fuzz: $(READY) ## hours of odd events, bodies, manifests, heads and graphs
+	@HOTSEAT_FUZZ=long $(BIN)/pytest tests/fuzz
+
 unit: $(READY) ## the fast tests alone
 	@$(BIN)/pytest tests/unit
 
@@ -148,7 +156,7 @@ bench-encoder: $(READY) ## a six-layer text encoder through the service
 bench-registry: $(READY) ## the registry's figures (2 GB blob; SIZE=MB for another)
 	@$(BIN)/python benchmarks/registry.py --size $(or $(SIZE),2048)
 
-ci: lint test test-godot test-unity test-typescript synth demo ## what CI runs
+ci: lint test test-without-data test-godot test-unity test-typescript synth demo ## what CI runs
 
 clean: ## remove .venv and everything made
 	rm -rf .venv .hotseat dist

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from typing import TYPE_CHECKING
 
 from hotseat_registry.verbs.command import (
@@ -39,11 +40,12 @@ def evaluate(parser: argparse.ArgumentParser) -> Run:
 @answering(TrainError)
 def _evaluate(arguments: argparse.Namespace) -> int:
     from hotseat_train import run
-    from hotseat_train.pipeline.evaluate import evaluate as measure
-    from hotseat_train.pipeline.evaluate import write
+    from hotseat_train.pipeline.evaluate import measured
 
     source = run.find(arguments.run)
-    manifest = write(source, measure(source))
+    manifest, note = measured(source)
+    if note:
+        print(f"  note: {note}", file=sys.stderr)
     if arguments.json:
         print(json.dumps([v.to_json() for v in manifest.variants], indent=2))
         return DONE

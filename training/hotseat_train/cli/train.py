@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -142,10 +143,12 @@ def _fitted(result: "RunFolder") -> None:
 
 def _evaluated(result: "RunFolder") -> int:
     """Evaluate a run and print what was measured."""
-    from hotseat_train.pipeline.evaluate import evaluate, write
+    from hotseat_train.pipeline.evaluate import measured
 
     print("measuring through the serving code ...", flush=True)
-    manifest = write(result, evaluate(result))
+    manifest, note = measured(result)
+    if note:
+        print(f"  note: {note}", file=sys.stderr)
     for name, value in manifest.variants[0].metrics.items():
         print(f"  {name.replace('_', ' ')}: {value}")
     for path in (result.model, result.golden, result.manifest):

@@ -24,6 +24,9 @@ class Source:
     """Below the folder with local copies: ``conda/train.csv``."""
     url: str
     sha256: str
+    """Of the file at the address."""
+    also: tuple[str, ...] = ()
+    """Digests of copies that hold the same rows, as the task reads them."""
 
     def path(self, cache: Path | None = None) -> Path:
         """Return the file, whole; downloads it where it is nowhere yet.
@@ -41,7 +44,7 @@ class Source:
 
     def _checked(self, path: Path) -> Path:
         found = _digest(path)
-        if found != self.sha256:
+        if found not in {self.sha256, *self.also}:
             raise DatasetError(
                 f"{path} is not the file this task was made for (SHA-256 "
                 f"{found[:12]}, not {self.sha256[:12]}): remove it, and it is fetched "

@@ -31,7 +31,8 @@ class SupervisedEvaluator:
     """Measures variants on the labelled rows of the test split; see `Evaluator`.
 
     `best` is what the training measured of the kept model on the validation rows,
-    `group` names the group of a row whose quality is reported on its own, and
+    `group` names the group of a row whose quality is reported on its own, `golden` are
+    inputs for the golden rows where those of the test split are not to be told, and
     `obfuscated` spells texts as players do around a filter.
     """
 
@@ -42,6 +43,7 @@ class SupervisedEvaluator:
         best: Mapping[str, Any],
         *,
         group: Callable[[Any], str] | None = None,
+        golden: Sequence[Any] | None = None,
         obfuscated: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None,
     ) -> None:
         self.signature = signature
@@ -49,7 +51,7 @@ class SupervisedEvaluator:
         self._group, self._obfuscated = group, obfuscated
         inputs = dataset.test.inputs
         self.timed: Asked = [(given, {}) for given in inputs[:_TIMED_ROWS]]
-        rows = sorted(inputs, key=lambda given: len(str(given)))
+        rows = sorted(golden or inputs, key=lambda given: len(str(given)))
         spread = rows[:: max(1, len(rows) // _GOLDEN_ROWS)][:_GOLDEN_ROWS]
         self.golden: Asked = [(given, {}) for given in spread]
 

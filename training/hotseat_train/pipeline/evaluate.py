@@ -5,6 +5,7 @@ what is played or built. Its quality drop against the first variant has an inter
 its own (`paired_bootstrap`). Latency and memory are for `latency_memory`.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
 from hotseat_train import run, tasks
 from hotseat_train.compression import graph_optimization
+from hotseat_train.errors import DatasetError
 from hotseat_train.evaluation import golden_rows, latency_memory
 from hotseat_train.machine import cpu, features
 from hotseat_train.reports import model_card, variant_chart
@@ -97,6 +99,23 @@ def evaluate(source: Run) -> Evaluation:
         golden=golden_rows.of(evaluator.golden, loaded),
         learning_curve=record.get("curve", ()),
     )
+
+
+def measured(source: Run) -> tuple[Manifest, str]:
+    """Evaluate a run and write what was found; return the manifest, and a note.
+
+    Where the data of a pretrained graph cannot be had, the figures that came with the
+    graph stand, and the note says so; else it is empty. Raises what `evaluate` does.
+    """
+    try:
+        return write(source, evaluate(source)), ""
+    except DatasetError as error:
+        if not source.manifest.exists():
+            raise
+        manifest = Manifest.from_json(json.loads(source.manifest.read_bytes()))
+        if {variant.name for variant in manifest.variants} != set(source.graphs()):
+            raise
+        return manifest, f"{error}. These figures came with the pretrained graph"
 
 
 def write(source: Run, found: Evaluation) -> Manifest:

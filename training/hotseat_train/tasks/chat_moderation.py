@@ -65,6 +65,14 @@ class ChatModeration(SupervisedTask):
         "not people: no ban should rest on it alone."
     )
 
+    golden = (
+        "gg", "gg wp everyone", "glhf", "no worries, we can still win this", "go mid",
+        "push top and take the tower", "ez", "easiest game of my life", "you are bad",
+        "learn to play", "stupid noob team", "report mid please", "commend our support",
+        "can we pause? my friend lost connection", "大家打得很好", "我们可以赢",
+        "你太菜了", "请举报他", "这个地图很有意思，下次再一起玩吧",
+    )  # fmt: skip
+
     @staticmethod
     def group(text: str) -> str:
         """Return the line's language, by its script."""

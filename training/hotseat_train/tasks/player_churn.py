@@ -27,8 +27,12 @@ from hotseat_train.tasks.supervised import Learner, TableTask
 _PLAYERS = Source(
     "wow/players-2008.parquet",
     "https://raw.githubusercontent.com/xlegend1024/wow-player-churn/71cd500/data/play_recordes.parquet",
-    "d974586596be24b67aa1aca3b7aacb2531746c4575b60c91fe342c1a5c9036eb",
+    "7ad42274e757cec53b6c9dd2ff594ce142905680fd1580da371e96ecf07c7fef",
+    # the rows of it that are learned from, written anew
+    also=("d974586596be24b67aa1aca3b7aacb2531746c4575b60c91fe342c1a5c9036eb",),
 )
+_APART = 5
+"""Players whose number it divides are left for tests by others, and never read."""
 _MONTHS = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 )  # fmt: skip
@@ -66,7 +70,8 @@ class PlayerChurn(TableTask):
 
     def dataset(self) -> Dataset:
         """Read the players who were active in July to September; split by player."""
-        rows = pyarrow.parquet.read_table(_PLAYERS.path()).to_pylist()
+        whole = pyarrow.parquet.read_table(_PLAYERS.path()).to_pylist()
+        rows = [row for row in whole if row["char"] % _APART]
         # a join left some players several times, with another class or leaked column
         once = list({_same(row): row for row in reversed(rows)}.values())[::-1]
         seen = _seen(once, len(KNOWN))

@@ -61,6 +61,8 @@ class SupervisedTask(ABC):
     """The usual one."""
     group: Callable[[Any], str] | None = None
     """Names the group of a row whose quality is reported on its own."""
+    golden: Sequence[Any] | None = None
+    """Made-up inputs for the golden rows, where rows are people's own words."""
     obfuscated: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None
     """Spells texts as players do around a filter, always the same way."""
 
@@ -149,6 +151,7 @@ class SupervisedTask(ABC):
             self.signature(dataset),
             record["best"],
             group=self.group,
+            golden=self.golden,
             obfuscated=self.obfuscated,
         )
 
