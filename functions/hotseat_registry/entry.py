@@ -28,6 +28,7 @@ Positions = Mapping[str, tuple[int, ...]]
 NO_ENTRY = "0" * 64
 PROMOTE, ROLLBACK, RETIRE, GATE = "promote", "rollback", "retire", "gate"
 _MOST = 1_000_000_000  # a version's number has nine digits at most
+_MOST_RETIRED = 1_000_000  # they are counted out one by one
 POSITIONS = 32
 """Of an alias, that the newest entry keeps: a roll back reads no other entry."""
 
@@ -237,10 +238,13 @@ def _check(entry: Entry) -> None:
         *entry.retired,
         *(n for pair in entry.retired_ranges or () for n in pair),
     )
+    ranges = entry.retired_ranges or ()
     ways = [n for way in (entry.positions or {}).values() for n in way]
     if min(versions, default=1) < 1 or min(ways, default=0) < 0 or entry.sequence < 0:
         raise IntegrityError("a ledger entry has a number below 1")
-    for first, last in entry.retired_ranges or ():
+    for first, last in ranges:
         if not first <= last < _MOST:
             raise IntegrityError(f"no versions from {first} to {last}")
+    if sum(last - first + 1 for first, last in ranges) > _MOST_RETIRED:
+        raise IntegrityError(f"more than {_MOST_RETIRED:,} versions are retired")
     time_of(entry.at)  # times are compared with others
