@@ -6,7 +6,6 @@ target's next.
 """
 
 import io
-import json
 import re
 import tarfile
 import tempfile
@@ -25,12 +24,13 @@ from hotseat_registry.errors import (
 )
 from hotseat_registry.manifest import Manifest
 from hotseat_registry.names import Reference
-from hotseat_registry.registry import Registry, Watch, unwatched
+from hotseat_registry.registry import MOST_SIGNATURES, Registry, Watch, unwatched
+from hotseat_registry.seal import parsed
 from hotseat_registry.stores.store import LARGEST
 
 _MANIFEST, _FILES, _SIGNATURES = "manifest.json", "files/", "signatures/"
 _SIGNATURE = re.compile(r"signatures/[A-Za-z0-9]{1,128}\.json")
-_MOST_SIGNATURES = 100
+_HINT = re.compile(r"[A-Za-z0-9]{1,128}")
 
 
 def copy(
@@ -125,7 +125,7 @@ def _unpacked(
             paths[item] = folder / f"{len(paths)}{PurePosixPath(item).suffix}"
             with paths[item].open("wb") as file:
                 _copy(_opened(tar, member, what), file)
-        elif _SIGNATURE.fullmatch(member.name) and len(signatures) < _MOST_SIGNATURES:
+        elif _SIGNATURE.fullmatch(member.name) and len(signatures) < MOST_SIGNATURES:
             signatures[member.name] = _bytes(tar, member, what)
         else:
             raise IntegrityError(
@@ -170,6 +170,9 @@ def _publish(
     by: str,
     watch: Watch,
 ) -> Manifest:
+    signatures = list(signatures)
+    for signature in signatures:
+        _hint(signature)  # before anything is published
     newest = max(target.versions(manifest.model), default=0)
     if newest:
         there = target.resolve(Reference(manifest.model, version=newest))
@@ -182,11 +185,12 @@ def _publish(
 
 
 def _hint(signature: bytes) -> str:
+    bundle = parsed(signature, "a signature")
     try:
-        found = str(json.loads(signature)["verificationMaterial"]["publicKey"]["hint"])
-    except (ValueError, KeyError, TypeError) as error:
+        found = str(bundle["verificationMaterial"]["publicKey"]["hint"])
+    except (KeyError, TypeError) as error:
         raise IntegrityError(f"a signature cannot be read: {error}") from None
-    if not (found.isalnum() and found.isascii()):
+    if not _HINT.fullmatch(found):
         raise IntegrityError("a signature names no key")
     return found
 

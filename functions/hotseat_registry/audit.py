@@ -140,7 +140,12 @@ def _ledger(registry: Registry, model: str) -> Iterator[str]:
     for alias, number in aliases.items():
         if number not in known:
             yield f"{model}#{alias} points to version {number}, which is not there"
-    kept = {layout.number(key) for key in registry.store.list(layout.ledger(model))}
+    entries = set(registry.store.list(layout.ledger(model)))
+    versions = set(registry.store.list(layout.versions(model)))
+    for key in sorted(entries | versions):
+        if not layout.is_numbered(key):
+            yield f"{key} is no manifest or ledger entry"
+    kept = set(layout.numbers(entries))
     for number in sorted(kept - set(range(1, len(history) + 1))):
         yield f"{layout.entry(model, number)} belongs to no ledger"
 

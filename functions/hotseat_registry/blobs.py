@@ -10,7 +10,6 @@ What is assumed: a publisher who looked before the note was written is done with
 grace time, and gc does not sleep for an hour between its swap and its removal.
 """
 
-import json
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +17,8 @@ from pathlib import Path
 from hotseat_registry import layout
 from hotseat_registry.errors import ConflictError, IntegrityError, NotFoundError
 from hotseat_registry.manifest import File
-from hotseat_registry.seal import to_bytes
+from hotseat_registry.record import time_of
+from hotseat_registry.seal import parsed, to_bytes
 from hotseat_registry.stores import Moved, Store, nobody
 
 _STUCK = timedelta(hours=1)
@@ -89,8 +89,11 @@ def remove(place: Store, sha256: str, now: datetime, grace: timedelta) -> bool:
 
 
 def _read(data: bytes, key: str) -> tuple[datetime, bool]:
+    note = parsed(data, key)
     try:
-        note = json.loads(data)
-        return datetime.fromisoformat(note["since"]), bool(note["deleting"])
-    except (ValueError, KeyError, TypeError) as error:
+        since, deleting = time_of(note["since"]), note["deleting"]
+    except (KeyError, TypeError, IntegrityError) as error:
         raise IntegrityError(f"{key} cannot be read: {error}") from None
+    if not isinstance(deleting, bool):
+        raise IntegrityError(f"{key} cannot be read: deleting is true or false")
+    return since, deleting

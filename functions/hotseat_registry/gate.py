@@ -55,15 +55,15 @@ class Gate(Record):
     def _quality(self, manifest: Manifest, live: Manifest | None) -> list[str]:
         faults = []
         serving = manifest.variant(manifest.default_variant)
-        value = serving.metrics.get(self.metric)
+        value = _measured(serving, self.metric)
         wanted = {self.floor, self.margin, self.max_loss} != {None}
         if wanted and value is None:
             return [f"no {self.metric} was measured of {serving.name}"]
-        if self.floor is not None and not float(value or 0) >= self.floor:
+        if self.floor is not None and not (value or 0) >= self.floor:
             faults.append(f"{self.metric} {value} is under the floor {self.floor}")
         if self.margin is not None and live is not None:
-            before = live.variant(live.default_variant).metrics.get(self.metric)
-            low = (serving.metrics.get("interval") or [None])[0]
+            before = _measured(live.variant(live.default_variant), self.metric)
+            low = _low(serving)
             if before is None or low is None:
                 faults.append(f"{self.metric} has no interval to compare with live")
             elif not low >= before - self.margin:
@@ -77,10 +77,10 @@ class Gate(Record):
 
     def _losses(self, variants: tuple[Variant, ...]) -> list[str]:
         allowed = self.max_loss or 0
-        first = variants[0].metrics.get(self.metric)
+        first = _measured(variants[0], self.metric)
         faults = []
         for variant in variants[1:]:
-            value = variant.metrics.get(self.metric)
+            value = _measured(variant, self.metric)
             if first is None or value is None:
                 faults.append(f"no {self.metric} was measured of {variant.name}")
             elif not first - value <= allowed:
@@ -97,13 +97,26 @@ class Gate(Record):
         if self.max_bytes is not None and size > self.max_bytes:
             faults.append(f"{serving.name} has {size} bytes, over {self.max_bytes}")
         if self.min_speed is not None:
-            speed = serving.metrics.get("speed")
+            speed = _measured(serving, "speed")
             if speed is None or not speed >= self.min_speed:
                 faults.append(
                     f"{serving.name} is {speed} times as fast as "
                     f"{manifest.variants[0].name}, not {self.min_speed}"
                 )
         return faults
+
+
+def _measured(variant: Variant, metric: str) -> float | None:
+    """Return what was measured of a variant; what is no number was not."""
+    found = variant.metrics.get(metric)
+    return found if type(found) in {int, float} else None
+
+
+def _low(variant: Variant) -> float | None:
+    """Return the lower end of the interval of a variant's quality."""
+    found = variant.metrics.get("interval")
+    low = found[0] if isinstance(found, list | tuple) and found else None
+    return low if type(low) in {int, float} else None
 
 
 def incompatible(manifest: Manifest, live: Manifest) -> list[str]:

@@ -10,9 +10,13 @@
     garbage/<sha256>.json               a blob that nothing names any more
 """
 
+import re
+from collections.abc import Iterable, Iterator
+
 MODELS = "models/"
 BLOBS = "blobs/"
 GARBAGE = "garbage/"
+_NUMBERED = re.compile(r"models/[^/]+/(?:versions|ledger)/[1-9][0-9]{0,8}\.json")
 
 
 def blob(sha256: str) -> str:
@@ -30,9 +34,19 @@ def manifest(model: str, version: int) -> str:
     return f"{versions(model)}{version}.json"
 
 
-def number(key: str) -> int:
-    """Return the number in the last part of a manifest's or entry's key."""
-    return int(key.rpartition("/")[2].removesuffix(".json"))
+def numbers(keys: Iterable[str]) -> Iterator[int]:
+    """Yield the numbers of manifests or entries, and pass over what is neither.
+
+    A folder may hold a file manager's own notes; `verify` reports them.
+    """
+    for key in keys:
+        if is_numbered(key):
+            yield int(key.rpartition("/")[2].removesuffix(".json"))
+
+
+def is_numbered(key: str) -> bool:
+    """Whether it is the key of a manifest or entry."""
+    return bool(_NUMBERED.fullmatch(key))
 
 
 def head(model: str) -> str:

@@ -32,6 +32,11 @@ def check_name(name: str, what: str = "model") -> str:
     return name
 
 
+def is_name(name: str) -> bool:
+    """Whether a model or alias may be called so."""
+    return bool(_NAME.fullmatch(name)) and not _RESERVED.fullmatch(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """One way to name a version: a number, or an alias that stands for one."""

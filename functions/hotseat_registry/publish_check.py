@@ -4,13 +4,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 
 from hotseat_registry import graph, signature_check
+from hotseat_registry import manifest as manifests
 from hotseat_registry.errors import BadNameError, IntegrityError
-from hotseat_registry.manifest import (
-    GRAPHS,
-    SUFFIXES,
-    Manifest,
-    check_file_name,
-)
+from hotseat_registry.manifest import GRAPHS, Manifest, check_file_name
+from hotseat_registry.stores.store import LARGEST
 
 
 def check_free(model: str, names: Iterable[str]) -> None:
@@ -28,23 +25,28 @@ def check_files(manifest: Manifest, files: Mapping[str, Path]) -> None:
 
     Graphs have to be such as may be served, and to fit the signature.
     """
-    named = {name for variant in manifest.variants for name in variant.files}
-    named |= {manifest.golden} if manifest.golden else set()
-    if missing := named - set(files):
-        raise IntegrityError(f"{manifest.model}: no file {min(missing)!r} was given")
-    # plain numbers, which the runtime maps and nothing executes
-    weights = {name for variant in manifest.variants for name in variant.data or ()}
     for name in files:
         check_file_name(name)
-        if PurePath(name).suffix not in SUFFIXES and name not in weights:
-            raise IntegrityError(
-                f"{name}: only {', '.join(SUFFIXES)} may be in a version, because no "
-                "other format is known to carry no code; weights that a graph has "
-                "beside it are named by their variant's `data`"
-            )
+    manifests.check_files(manifest, files)
     graphs = {variant.file for variant in manifest.variants}
     for name, path in files.items():
         if PurePath(name).suffix in GRAPHS:
             found = graph.check(path, files)
             if found is not None and name in graphs:
                 signature_check.check(manifest, found.inputs, found.outputs)
+
+
+def check_readable(version: Manifest) -> None:
+    """Raise `IntegrityError` for a manifest that nobody could read again."""
+    try:
+        data = version.to_bytes()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise IntegrityError(
+            f"the manifest of {version.reference} is no JSON: {error}"
+        ) from None
+    if len(data) > LARGEST:
+        raise IntegrityError(
+            f"the manifest of {version.reference} has {len(data):,} bytes, and "
+            f"{LARGEST:,} is the most: shorten its card or lineage"
+        )
+    Manifest.from_bytes(data, f"the manifest of {version.reference}")

@@ -1,14 +1,17 @@
 """JSON objects as values.
 
 Readers keep the fields that they do not know (`extra`), so that a newer publisher
-never breaks an older reader or loses anything by way of it.
+never breaks an older reader or loses anything by way of it. Fields that they know have
+the types that are declared (`json_types`), or the object is refused.
 """
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Self, TypeVar
 
+from hotseat_registry import json_types
 from hotseat_registry.errors import IntegrityError
 
 
@@ -20,14 +23,22 @@ class Record:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read one object; raises `IntegrityError` for what is missing."""
-        names = {f.name for f in dataclasses.fields(cls)} - {"extra"}
-        known = {key: value[key] for key in value if key in names}
-        rest = {key: value[key] for key in value if key not in names}
+        """Read one object.
+
+        Raises `IntegrityError` for what is missing or has another type than declared.
+        """
+        if not isinstance(value, Mapping):
+            raise IntegrityError(f"{_name(cls)}: expected an object, not {_cut(value)}")
+        kinds = _kinds(cls)
+        known = {key: value[key] for key in value if key in kinds}
+        rest = {key: value[key] for key in value if key not in kinds}
         try:
-            return cls(**known, extra=rest)
-        except TypeError as error:
-            raise IntegrityError(f"{cls.__name__.lower()}: {error}") from None
+            made = cls(**known, extra=rest)
+        except (TypeError, AttributeError, ValueError, KeyError) as error:
+            _check(cls, known)
+            raise IntegrityError(f"{_name(cls)}: {error}") from None
+        _check(cls, known)
+        return made
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads; a field that is None is left out."""
@@ -37,6 +48,38 @@ class Record:
             if f.name != "extra" and getattr(self, f.name) is not None
         }
         return {**self.extra, **known}
+
+
+def _name(cls: type[Record]) -> str:
+    return cls.__name__.lower()
+
+
+_KINDS: dict[type[Record], Mapping[str, json_types.Kind]] = {}
+
+
+def _kinds(cls: type[Record]) -> Mapping[str, json_types.Kind]:
+    """Return what each field of a record takes, worked out once a class."""
+    if cls not in _KINDS:
+        _KINDS[cls] = {
+            f.name: json_types.kind(f.type, Record)
+            for f in dataclasses.fields(cls)
+            if f.name != "extra"
+        }
+    return _KINDS[cls]
+
+
+def _check(cls: type[Record], known: Mapping[str, Any]) -> None:
+    kinds = _kinds(cls)
+    for name, value in known.items():
+        if not kinds[name].takes(value):
+            raise IntegrityError(
+                f"{_name(cls)}: {name} is {kinds[name].words}, not {_cut(value)}"
+            )
+
+
+def _cut(value: Any) -> str:
+    """Return a value as it is shown in an error: its beginning."""
+    return repr(value)[:80] if not isinstance(value, Mapping | list) else "what it has"
 
 
 def _plain(value: Any) -> Any:
@@ -60,5 +103,19 @@ def put(record: Record, name: str, value: Any) -> None:
 def records(kind: type[R], values: Any) -> tuple[R, ...]:
     """Read a list of records; those that are read already stay as they are."""
     return tuple(
-        kind.from_json(item) if isinstance(item, Mapping) else item for item in values
+        item if isinstance(item, kind) else kind.from_json(item) for item in values
     )
+
+
+def time_of(text: Any) -> datetime:
+    """Read a time as manifests, entries and notes have it: ISO 8601 with its zone.
+
+    Raises `IntegrityError`; times without a zone cannot be compared with others.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+    except (ValueError, TypeError):
+        time = None
+    if time is None or time.tzinfo is None:
+        raise IntegrityError(f"expected a time such as 2026-11-23T12:00Z, not {text!r}")
+    return time

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path, PurePath
 from uuid import uuid4
 
@@ -23,11 +24,13 @@ from hotseat_registry.errors import (
 from hotseat_registry.gate import Gate
 from hotseat_registry.ledger import Head, Ledger
 from hotseat_registry.manifest import Manifest
-from hotseat_registry.names import LIVE, Reference, check_name
-from hotseat_registry.publish_check import check_files, check_free
+from hotseat_registry.names import LIVE, Reference, check_name, is_name
+from hotseat_registry.publish_check import check_files, check_free, check_readable
 from hotseat_registry.stores import Moved, Store, nobody, open_store
 from hotseat_registry.trust import Trust
 
+MOST_SIGNATURES = 100
+"""Of a version: a key signs once."""
 Watch = Callable[[str, int], Moved]
 """Hears of each file's name and size before it moves, and gives what to tell."""
 
@@ -77,15 +80,19 @@ class Registry:
         publish at once.
 
         Raises `IntegrityError` for a file that is missing, of a format that could
-        carry code, or no graph that may be served; `ConflictError` when gc is just
+        carry code, or no graph that may be served, and for a manifest that could not be
+        read again; `ConflictError` when gc is just
         removing the same bytes.
         """
         check_free(check_name(manifest.model), self.models())
         check_files(manifest, files)
         described = {name: describe(path) for name, path in sorted(files.items())}
+        manifest = replace(manifest, files=described)
+        check_readable(
+            replace(manifest, version=1, published_at=self.time(), published_by=by)
+        )
         for name, file in described.items():
             blobs.store(self.store, file, files[name], watch(name, file.size))
-        manifest = replace(manifest, files=described)
         number = max(self.versions(manifest.model), default=0)
         while True:
             number += 1
@@ -103,12 +110,12 @@ class Registry:
 
     def models(self) -> list[str]:
         """Return the names of all models that have a version, sorted."""
-        return sorted(self.store.folders(layout.MODELS))
+        return sorted(filter(is_name, self.store.folders(layout.MODELS)))
 
     def versions(self, model: str) -> list[int]:
         """Return the numbers of a model's versions, ascending; one list."""
         keys = self.store.list(layout.versions(check_name(model)))
-        return sorted(map(layout.number, keys))
+        return sorted(layout.numbers(keys))
 
     def aliases(self, model: str) -> dict[str, int]:
         """Return where each alias of `model` stands."""
@@ -191,9 +198,17 @@ class Registry:
             self.trust.check(manifest, self.signatures(manifest))
 
     def signatures(self, manifest: Manifest) -> list[bytes]:
-        """Return the signatures of a version."""
+        """Return the signatures of a version, `MOST_SIGNATURES` of them at most.
+
+        Raises `IntegrityError` for more: each costs a request and a verification.
+        """
         prefix = layout.signatures(manifest.model, manifest.version)
-        found = [self.store.read(key) for key in sorted(self.store.list(prefix))]
+        keys = sorted(islice(self.store.list(prefix), MOST_SIGNATURES + 1))
+        if len(keys) > MOST_SIGNATURES:
+            raise IntegrityError(
+                f"{manifest.reference} has more than {MOST_SIGNATURES} signatures"
+            )
+        found = [self.store.read(key) for key in keys]
         return [stored.data for stored in found if stored]
 
     # Changing

@@ -8,6 +8,8 @@ from typing import Any
 from hotseat_registry.errors import IntegrityError
 
 _SEAL = "seal"
+DEEPEST = 64
+"""Of objects and lists inside each other; what is written here has ten at most."""
 
 
 def to_bytes(value: Any) -> bytes:
@@ -26,11 +28,40 @@ def opened(data: bytes, what: str) -> dict[str, Any]:
 
     Raises `IntegrityError` naming `what` when it is broken or missing.
     """
+    value = parsed(data, what)
+    if not isinstance(value, dict):
+        raise IntegrityError(f"{what} cannot be read: it is no object")
+    seal = value.pop(_SEAL, None)
+    try:
+        found = hashlib.sha256(to_bytes(value)).hexdigest()
+    except ValueError as error:  # half a surrogate pair is no text
+        raise IntegrityError(f"{what} cannot be read: {error}") from None
+    if seal != found:
+        raise IntegrityError(f"{what} was damaged or changed: its seal is broken")
+    return value
+
+
+def parsed(data: bytes, what: str) -> Any:
+    """Read JSON that a store sent; raises `IntegrityError` naming `what`.
+
+    What is nested deeper than anything that is written here is refused, because
+    whoever walks it later would run out of stack.
+    """
     try:
         value = json.loads(data)
-        seal = value.pop(_SEAL, None)
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, RecursionError) as error:
         raise IntegrityError(f"{what} cannot be read: {error}") from None
-    if seal != hashlib.sha256(to_bytes(value)).hexdigest():
-        raise IntegrityError(f"{what} was damaged or changed: its seal is broken")
-    return dict(value)
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for item in level for inner in _inside(item)]
+        if not level:
+            return value
+    raise IntegrityError(f"{what} is nested more than {DEEPEST} deep")
+
+
+def _inside(value: Any) -> list[Any]:
+    """Return the objects and lists that an object or list holds."""
+    items = value.values() if isinstance(value, dict) else value
+    if not isinstance(value, dict | list):
+        return []
+    return [item for item in items if isinstance(item, dict | list)]

@@ -15,6 +15,7 @@ from hotseat_registry.entry import RETIRE, Entry
 from hotseat_registry.errors import AliasMovedError, AliasNotFoundError
 from hotseat_registry.names import Reference
 from hotseat_registry.parallel import at_once, each
+from hotseat_registry.record import time_of
 from hotseat_registry.registry import Registry, Watch, unwatched
 from hotseat_registry.stores import Moved
 
@@ -115,7 +116,7 @@ def _pointed(entries: Iterable[Entry], since: datetime) -> set[int]:
 
 def _published(registry: Registry, model: str, number: int) -> datetime:
     manifest = registry.resolve(Reference(model, version=number))
-    return datetime.fromisoformat(str(manifest.published_at))
+    return time_of(manifest.published_at)
 
 
 def _retire(registry: Registry, model: str, numbers: tuple[int, ...], by: str) -> bool:

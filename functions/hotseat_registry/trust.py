@@ -26,6 +26,10 @@ _BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _PAYLOAD = "application/vnd.in-toto+json"
 _STATEMENT = "https://in-toto.io/Statement/v1"
 _PREDICATE = "https://model_signing/signature/v1.0"
+_UNREADABLE = (
+    ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError
+)  # fmt: skip
+"""What comes of bytes that are no signature."""
 
 
 class Key(Protocol):
@@ -127,7 +131,7 @@ class Trust:
         for signature in signatures:
             try:
                 return self._verify(manifest, signature)
-            except (ValueError, KeyError, TypeError, IndexError) as error:
+            except _UNREADABLE as error:
                 reasons.append(str(error) or type(error).__name__)
         why = f" ({'; '.join(reasons)})" if reasons else ": it has no signature"
         raise UntrustedError(

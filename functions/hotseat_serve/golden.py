@@ -16,6 +16,11 @@ from hotseat_serve.tensors import Array, from_json
 
 Predict = Callable[[list[Any], Options], Sequence[Mapping[str, Any]]]
 
+_UNREADABLE = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError
+)  # fmt: skip
+"""What comes of golden rows that are none; whatever the file holds, it is refused."""
+
 
 def check(data: bytes, variant: str, predict: Predict, run: Run, what: str) -> None:
     """Ask what the golden rows ask and compare; raises `IntegrityError`.
@@ -38,12 +43,15 @@ def check(data: bytes, variant: str, predict: Predict, run: Run, what: str) -> N
         for call in golden.get("graph", ()):
             wanted.append(listed(call["outputs"]))
             got.append(listed(run(tensors(call["inputs"]))))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IntegrityError(f"{what}: golden rows cannot be read: {error}") from None
+        apart = [distance(*pair) for pair in zip(got, wanted, strict=True)]
+        tolerance = float(tolerance)
     except Problem as problem:
         raise IntegrityError(f"{what}: golden rows: {problem}") from None
-    for number, (answer, want) in enumerate(zip(got, wanted, strict=True)):
-        off = distance(answer, want)
+    except _UNREADABLE as error:
+        raise IntegrityError(
+            f"{what}: golden rows cannot be read: {type(error).__name__}: {error}"
+        ) from None
+    for number, off in enumerate(apart):
         if not off <= tolerance:
             raise IntegrityError(
                 f"{what}: golden row {number} is {off:.3g} off "

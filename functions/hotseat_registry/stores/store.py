@@ -18,8 +18,9 @@ class Stored:
     tag: str
 
 
-LARGEST = 16 << 20
-"""Bytes of an object that is read whole; blobs are downloaded piece by piece."""
+LARGEST = 4 << 20
+"""Bytes of an object that is read whole: a manifest with its card, an entry, a page of
+a listing. Blobs are downloaded piece by piece."""
 TOO_LARGE = f"it has more than {LARGEST:,} bytes, and no manifest or ledger entry has"
 
 Moved = Callable[[int], None]

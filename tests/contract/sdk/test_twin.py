@@ -17,7 +17,9 @@ from hotseat import (
     _cli,
     _client,
 )
+from hotseat._device import graph
 from hotseat._device import twin as twins
+from hotseat._device.shelf import Shelf
 from hotseat.aio import AsyncModelServiceClient
 from hotseat.testing import Response
 from hotseat_registry import Reference, archive, trust
@@ -323,9 +325,84 @@ def test_a_file_that_would_lie_elsewhere_is_no_version(
 
 
 @pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("sha256", "../../etc/passwd"), ("sha256", "A" * 64), ("sha256", None),
+        ("sha256", "0" * 63), ("size", -1), ("size", 1.5), ("size", True),
+        ("size", "1"), ("version", 0), ("version", "1"), ("version", 1e400),
+        ("variants", {}), ("signature", []), ("files", None),
+    ],
+)  # fmt: skip
+def test_a_digest_or_size_that_is_none_is_no_version(
+    service, client, bring, tmp_path, field, value
+):
+    """Before anything of it is fetched or written."""
+
+    def change(_path, body):
+        told = orjson.loads(body)
+        manifest = told["manifest"]
+        place = manifest if field in manifest else manifest["files"]["model.onnx"]
+        place[field] = value
+        return json.dumps(told).encode()
+
+    service.change = change
+    with pytest.raises(TransportError):
+        bring(client())
+    assert service.ranges == []
+    assert not (tmp_path / "device").exists()
+
+
+def test_a_part_is_no_file_of_a_version(service, client, bring):
+    """Else one file's bytes would be taken for what has come of another."""
+
+    def change(_path, body):
+        told = orjson.loads(body)
+        manifest = told["manifest"]
+        manifest["variants"][0]["data"] = ["model.onnx.part"]
+        manifest["files"]["model.onnx.part"] = manifest["files"]["model.onnx"]
+        return orjson.dumps(told)
+
+    service.change = change
+    with pytest.raises(TransportError, match="describes no version"):
+        bring(client())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders there have no mode")
+def test_the_folder_is_the_users_alone(client, bring, tmp_path, monkeypatch):
+    """Whoever could write the notes would say which version answers offline."""
+    bring(client())
+    folder = tmp_path / "device"
+    for place in (folder, folder / "mood", folder / "mood/1"):
+        assert place.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(sys, "platform", "linux")
+    first = Shelf.at(None, "https://game.example").root
+    first.mkdir(parents=True)
+    first.chmod(0o777)
+    assert Shelf.at(None, "https://game.example").root.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("version", ["1.19.2", "1.23.2", "0.5"])
+def test_a_runtime_that_reads_any_file_is_refused(client, bring, monkeypatch, version):
+    """The error names its version and the pip line; 1.24 and newer do."""
+    monkeypatch.setattr(graph.onnxruntime, "__version__", version)
+    with pytest.raises(ConfigError, match=f"{version} .*pip install 'onnxruntime>=1"):
+        bring(client())
+    for newer in ("1.24.0", "1.32.0+cu12", "2.0rc1"):
+        graph.check_runtime(newer)
+
+
+@pytest.mark.parametrize(
     ("change", "why"),
     [
         ({"kind": "generation"}, "the service alone"),
+        (
+            {
+                "files": {"model.onnx": {"sha256": "0" * 64, "size": 1 << 40}},
+                "golden": None,
+            },
+            "is the most",
+        ),
         ({"format": 9}, "newer format"),
         ({"signature": {"inputs": [{"form": "smell"}]}}, "'smell'"),
         ({"signature": {"inputs": [], "rules": "go"}}, "rules of 'go'"),

@@ -1,6 +1,8 @@
 """What a version is."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -61,7 +63,21 @@ def test_unknown_fields_survive(manifest_json, unknown):
         ({"format": 2}, "update hotseat-platform"),
         ({"kind": "oracle"}, "kind 'oracle'"),
         ({"default_variant": "int4"}, "no variant 'int4'"),
-        ({"variants": 3}, "not iterable"),
+        ({"variants": 3}, "variants is a list, each of it an object .*, not 3"),
+        ({"variants": ["fp32"]}, "variant: expected an object, not 'fp32'"),
+        ({"lineage": []}, "lineage is an object"),
+        ({"card": None}, "card is a text, not None"),
+        ({"version": True}, "version is a whole number, not True"),
+        ({"version": -1}, "version is a number from 1"),
+        ({"published_at": "yesterday"}, "not 'yesterday'"),
+        ({"published_at": "2026-11-23T12:00"}, "expected a time"),
+        ({"golden": "golden.json"}, "'golden.json', and there is no such file"),
+        ({"files": {"model.onnx": {"sha256": "/etc/passwd", "size": 1}}}, "no SHA-256"),
+        ({"files": {"model.onnx": {"sha256": "AB" * 32, "size": 1}}}, "no SHA-256"),
+        ({"files": {"model.onnx": {"sha256": "ab" * 32, "size": -1}}}, "no size"),
+        ({"files": {"model.onnx": {"sha256": "ab" * 32, "size": 1.0}}}, "whole number"),
+        ({"variants": [{"name": "fp32", "file": "notes.md"}]}, "ends in .onnx"),
+        ({"lineage": json.loads("[" * 90 + "]" * 90)}, "nested more than 64 deep"),
     ],
 )
 def test_a_manifest_that_cannot_be_served_says_why(manifest_json, change, says):
@@ -69,6 +85,34 @@ def test_a_manifest_that_cannot_be_served_says_why(manifest_json, change, says):
     data = sealed(manifest_json | change)
     with pytest.raises(IntegrityError, match=says):
         Manifest.from_bytes(data, "models/mood/versions/3.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("../x.json", "no plain file name"), ("a/b.json", "no plain file name"),
+        ("a\\b.json", "no plain file name"), ("..", "no plain file name"),
+        ("a\n.json", "no plain file name"), ("x" * 201, "no plain file name"),
+        ("c:x.json", "no plain file name"), ("a.json ", "no plain file name"),
+        ("model.pkl", "no other format is known"), ("MODEL.onnx", "by case alone"),
+    ],
+)  # fmt: skip
+def test_a_file_that_may_not_be_in_a_version_is_refused_when_it_is_read(
+    manifest_json, name, says
+):
+    """Not only when it is published: anybody may have written the manifest."""
+    files = {**manifest_json["files"], name: {"sha256": "cd" * 32, "size": 1}}
+    with pytest.raises(IntegrityError, match=says):
+        Manifest.from_bytes(sealed(manifest_json | {"files": files}), "it")
+
+
+def test_weights_have_any_suffix_where_a_variant_names_them(manifest_json):
+    """They are numbers that the runtime maps, and nothing executes."""
+    files = {**manifest_json["files"], "w.bin": {"sha256": "cd" * 32, "size": 1}}
+    variant = {"name": "fp32", "file": "model.onnx", "data": ["w.bin"]}
+    change = {"files": files, "variants": [variant]}
+    read = Manifest.from_bytes(sealed(manifest_json | change), "it")
+    assert read.variants[0].files == ("model.onnx", "w.bin")
 
 
 def test_a_missing_field_is_named(manifest_json):
@@ -102,3 +146,19 @@ def test_a_field_keeps_what_training_saw():
     """Ranges and known categories come back from JSON as they were written."""
     field = Field("race", "category", known=("elf",), observed=(0, 1.5))
     assert Field.from_json(json.loads(json.dumps(field.to_json()))) == field
+
+
+def test_a_manifest_that_could_not_be_read_again_is_not_published(registry, bundle):
+    """A wrong type or a card that is too long stops it before a byte is stored."""
+    manifest, files = bundle()
+    wrong = replace(manifest.signature, max_rows="ten")
+    for broken in (
+        replace(manifest, signature=wrong),
+        replace(manifest, card="x" * 5_000_000),
+        replace(manifest, card="\ud800"),
+        replace(manifest, lineage={"folder": Path("/data")}),
+        replace(manifest, lineage={"a": json.loads("[" * 90 + "]" * 90)}),
+    ):
+        with pytest.raises(IntegrityError, match="the manifest of mood@1"):
+            registry.publish(broken, files, by="ada")
+    assert not registry.store.objects

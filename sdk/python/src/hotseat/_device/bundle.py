@@ -21,6 +21,8 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 KINDS = ("classification", "regression", "policy")
 FORMS = ("text", "features", "board", "tensor")
 _FORMAT = 1
+LARGEST = 8 << 30
+"""Bytes of a version on a device; more than that is no size but a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +86,18 @@ class Bundle:
                 told,
                 asked_as,
                 str(manifest["model"]),
-                int(manifest["version"]),
-                manifest["kind"],
+                _number(manifest["version"]),
+                str(manifest["kind"]),
                 manifest["signature"],
-                variant["name"],
+                str(variant["name"]),
                 variant["file"],
                 bool(variant.get("optimized")),
                 golden,
                 files,
             )
             newer = manifest["format"] > _FORMAT
-            forms = {item["form"] for item in found.signature["inputs"]}
-        except (KeyError, TypeError, ValueError, StopIteration):
+            forms = {str(item["form"]) for item in found.signature["inputs"]}
+        except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
             raise TransportError("what came describes no version") from None
         found._check(newer, forms)
         return found
@@ -103,6 +105,7 @@ class Bundle:
     def _check(self, newer: bool, forms: set[str]) -> None:
         """Raise `ConfigError` where this SDK cannot run the version."""
         rules = self.signature.get("rules")
+        size = sum(file.size for file in self.files)
         why = ""
         if newer:
             why = "it is of a newer format: update hotseat"
@@ -110,8 +113,10 @@ class Bundle:
             why = f"kind {self.kind!r} is answered by the service alone"
         elif unknown := forms - set(FORMS):
             why = f"it wants inputs as {min(unknown)!r}: update hotseat"
-        elif rules is not None and rules not in boards.GAMES:
+        elif rules is not None and str(rules) not in boards.GAMES:
             why = f"it goes by the rules of {rules!r}, which are not known here"
+        elif size > LARGEST:
+            why = f"it has {size:,} bytes, and {LARGEST:,} is the most"
         if why:
             raise ConfigError(f"{self.name} cannot run on this device: {why}")
 
@@ -142,8 +147,16 @@ def check_digest(path: Path, file: File) -> None:
         raise TransportError(f"{file.name}: its bytes do not match their digest")
 
 
+def _number(version: object) -> int:
+    if type(version) is not int or version < 1:
+        raise ValueError(version)
+    return version
+
+
 def _file(name: str, described: Mapping[str, Any]) -> File:
     sha256, size = described["sha256"], described["size"]
-    if not (_FILE.fullmatch(name) and _DIGEST.fullmatch(sha256) and size >= 0):
+    if not (_FILE.fullmatch(name) and _DIGEST.fullmatch(sha256)):
         raise ValueError(name)
+    if name.endswith((".", ".part")) or type(size) is not int or size < 0:
+        raise ValueError(name)  # a part is what has come so far of another file
     return File(name, sha256, size)

@@ -4,6 +4,7 @@ The one module here that knows onnxruntime.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -18,7 +19,11 @@ from hotseat._device.bundle import Bundle
 from hotseat._device.codec import Json
 from hotseat._device.elements import Array
 from hotseat._device.warnings import Warnings
-from hotseat.errors import HotseatError, StatusError, TransportError
+from hotseat.errors import ConfigError, HotseatError, StatusError, TransportError
+
+OLDEST = (1, 24)
+"""The first onnxruntime that reads a graph's weights from its own folder alone: 1.23
+opens any path that the graph names, and a graph comes over the network."""
 
 
 @dataclass(slots=True)
@@ -33,7 +38,11 @@ class Graph:
 
     @classmethod
     def open(cls, bundle: Bundle, folder: Path, clock: Callable[[], float]) -> "Graph":
-        """Open a graph and ask it the golden rows; raises `TransportError`."""
+        """Open a graph and ask it the golden rows.
+
+        Raises `TransportError`, and `ConfigError` for a runtime that is too old.
+        """
+        check_runtime(onnxruntime.__version__)
         options = onnxruntime.SessionOptions()
         if bundle.optimized:
             options.graph_optimization_level = (
@@ -106,6 +115,15 @@ class Graph:
     def _run(self, tensors: Mapping[str, Array]) -> Mapping[str, Array]:
         names = [output.name for output in self.session.get_outputs()]
         return dict(zip(names, self.session.run(names, tensors), strict=True))
+
+
+def check_runtime(version: str) -> None:
+    """Raise `ConfigError` for an onnxruntime that opens files outside a version."""
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST:
+        raise ConfigError(
+            f"onnxruntime {version} lets a graph read any file of this device: "
+            "pip install 'onnxruntime>=1.24' (it takes Python 3.11 or newer)"
+        )
 
 
 def _check_row(name: str, got: Json, expected: Json, tolerance: float) -> None:

@@ -6,9 +6,10 @@
     <model>/<number>/<file>.part    of it, what has come so far
     <model>/<alias or number>.json  the version that is to be used, noted last
 
-The note is replaced by a rename, so a process that is killed at any moment leaves what
-was good before. Every use checks the digests: of two processes that write the same part
-one has to begin again, and nothing damaged is ever run.
+Folders are made for the user alone: whoever writes the notes says which version
+answers without the service. A note is replaced by a rename, so a process that is killed
+at any moment leaves what was good before. Every use checks the digests: of two processes
+that write the same part one has to begin again, and nothing damaged is ever run.
 """
 
 import contextlib
@@ -37,7 +38,11 @@ class Shelf:
         if folder is not None:
             return cls(Path(folder))
         service = hashlib.sha256(base_url.encode()).hexdigest()[:16]
-        return cls(cache_folder() / service)
+        shelf = cls(cache_folder() / service)
+        with contextlib.suppress(OSError):  # not there yet, or another's
+            if shelf.root.stat().st_mode & 0o077:
+                shelf.root.chmod(0o700)
+        return shelf
 
     def folder_of(self, bundle: Bundle) -> Path:
         """Return where a version's files lie."""
@@ -63,7 +68,8 @@ class Shelf:
         whole = self.folder_of(bundle) / file.name
         part = _part(whole)
         try:
-            part.parent.mkdir(parents=True, exist_ok=True)
+            for place in (self.root, part.parent.parent, part.parent):
+                place.mkdir(mode=0o700, parents=True, exist_ok=True)
             with part.open("ab") as opened:
                 opened.write(piece)
                 size = opened.tell()
@@ -96,7 +102,7 @@ class Shelf:
         try:
             told = json.loads(self._note(reference).read_text("utf-8"))
             return Bundle.read(told, reference.model)
-        except (OSError, ValueError, TypeError, HotseatError):
+        except (OSError, ValueError, TypeError, RecursionError, HotseatError):
             return None
 
     def _note(self, reference: Reference) -> Path:

@@ -18,6 +18,9 @@ from hotseat.errors import ConfigError, UntrustedError
 _PAYLOAD = "application/vnd.in-toto+json"
 _STATEMENT = "https://in-toto.io/Statement/v1"
 _PREDICATE = "https://model_signing/signature/v1.0"
+_UNREADABLE = (
+    ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError
+)  # fmt: skip
 
 
 class Trust:
@@ -55,10 +58,11 @@ class Trust:
         if not self._keys:
             return None
         reasons = []
-        for signature in bundle.told.get("signatures") or ():
+        signatures = bundle.told.get("signatures")
+        for signature in signatures if isinstance(signatures, list) else ():
             try:
                 return self._verified(bundle, signature)
-            except (ValueError, KeyError, TypeError, IndexError) as error:
+            except _UNREADABLE as error:
                 reasons.append(str(error) or type(error).__name__)
         why = "; ".join(reasons) or "it has no signature"
         raise UntrustedError(f"{bundle.name} is not signed by a trusted key ({why})")
