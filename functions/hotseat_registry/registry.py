@@ -365,7 +365,7 @@ class Registry:
             if manifest.version in self.ledger.retired(manifest.model):
                 raise RetiredError(f"{manifest.reference} was retired by gc") from None
             raise IntegrityError(f"{what}: its bytes are missing ({key})") from None
-        except ValueError:
+        except (ValueError, IntegrityError):
             raise IntegrityError(
                 f"{what}: its bytes do not match their digest ({key})"
             ) from None

@@ -201,7 +201,7 @@ def narrowed(what: str) -> Iterator[None]:
         raise StoreError(f"{what}: {_code(error)} {message}") from error
     except RegistryError:
         raise
-    except (BotoCoreError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # boto3, botocore and urllib3 share no base class
         raise StoreError(f"{what}: {error or type(error).__name__}") from error
 
 
