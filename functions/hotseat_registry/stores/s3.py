@@ -185,6 +185,7 @@ def client(service: str = "s3") -> Any:
                 retries={"mode": "standard", "max_attempts": 5},
                 connect_timeout=5,
                 read_timeout=30,
+                max_pool_connections=64,  # what `parallel` may have under way
             ),
         )
     except BotoCoreError as error:  # no region, a broken profile ...
