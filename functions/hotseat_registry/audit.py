@@ -1,7 +1,7 @@
 """Walk a registry, or one version, and report all that is damaged."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -119,7 +119,7 @@ def _interfaces(
 
 def _all(registry: Registry) -> Iterator[Reference]:
     for model in registry.models():
-        gone: tuple[int, ...] = ()
+        gone: Sequence[int] = ()
         with suppress(RegistryError):  # a damaged head was reported with the ledgers
             gone = registry.ledger.retired(model)
         for number in registry.versions(model):

@@ -142,9 +142,9 @@ class Bounded:
         self._file, self._size = file, size
 
     def write(self, data: bytes) -> int:
-        """Write; raises `ValueError` beyond the size."""
+        """Write; raises `IntegrityError` beyond the size."""
         if self._file.tell() + len(data) > self._size:
-            raise ValueError(f"more than the {self._size} bytes that were said")
+            raise IntegrityError(f"more than the {self._size} bytes that were said")
         return self._file.write(data)
 
     def seek(self, offset: int, whence: int = 0) -> int:

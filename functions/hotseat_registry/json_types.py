@@ -3,7 +3,7 @@
 Only what JSON has: numbers, texts, lists, objects. true and false are no numbers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -41,6 +41,8 @@ def kind(declared: Any, record: type) -> Kind:
     if origin is tuple:
         return _list([kind(part, record) for part in parts if part is not Ellipsis],
                      any_length=Ellipsis in parts)  # fmt: skip
+    if origin is Sequence:
+        return _list([kind(parts[0], record)], any_length=True, also=Sequence)
     if origin is Mapping:
         return _object(kind(parts[1], record))
     if isinstance(declared, type) and issubclass(declared, record):
@@ -57,12 +59,16 @@ def _either(kinds: list[Kind]) -> Kind:
     return Kind(" or ".join(words), lambda value: any(one(value) for one in takes))
 
 
-def _list(kinds: list[Kind], *, any_length: bool) -> Kind:
+def _list(kinds: list[Kind], *, any_length: bool, also: type[Any] = tuple) -> Kind:
     if any_length:
         one = kinds[0].takes
         return Kind(
             f"a list, each of it {kinds[0].words}",
-            lambda value: isinstance(value, list | tuple) and all(map(one, value)),
+            lambda value: (
+                isinstance(value, list | tuple | also)
+                and not isinstance(value, str)
+                and all(map(one, value))
+            ),
         )
     takes = [item.takes for item in kinds]
     return Kind(

@@ -1,12 +1,13 @@
 """The ledger of every model, as it lies in a store (see `entry` for its rules)."""
 
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from hotseat_registry import layout
-from hotseat_registry.entry import Entry, Positions, check, follow, kept, positions
+from hotseat_registry.entry import Entry, check, follow
 from hotseat_registry.errors import (
     AliasMovedError,
     AliasNotFoundError,
@@ -16,7 +17,12 @@ from hotseat_registry.errors import (
 )
 from hotseat_registry.names import check_name
 from hotseat_registry.parallel import at_once
+from hotseat_registry.positions import stood
+from hotseat_registry.ranges import Ranges
 from hotseat_registry.stores import Store
+
+_MOST = 256
+"""Entries that are asked for ahead of who reads the ledger backwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +85,30 @@ class Ledger:
         check(chain, first)
         return chain
 
-    def positions(self, head: Head, alias: str, least: int) -> list[int]:
-        """Return where an alias stood, oldest first; at least the last `least`.
+    def back(self, head: Head) -> Iterator[Entry]:
+        """Yield the entries newest first, no more than are wanted, chain checked.
 
-        The newest entry knows the last ones; only who goes further back, or has a
-        ledger of the first releases, reads the others.
+        They are read some at once, at first a few. Raises `IntegrityError`.
         """
-        if head.entry.positions is not None:
-            way = list(head.entry.positions.get(alias, ()))
-            more = way[:1] == [0]
-            if not more or len(way) > least:
-                return way[more:]
-        return positions(self.history(head.entry.model), alias)
+        newer = head.entry
+        yield newer
+        size = 2
+        while newer.sequence > 1:
+            numbers = range(newer.sequence - 1, max(0, newer.sequence - 1 - size), -1)
+            for entry in at_once(lambda n: self._entry(head.entry.model, n), numbers):
+                check((entry, newer), entry.sequence)
+                newer = entry
+                yield entry
+            size = min(2 * size, _MOST)
 
-    def _known(self, head: Head | None) -> Positions | None:
-        """Return the positions before a change, read once from an old ledger."""
-        if head is None or head.entry.positions is not None:
-            return None
-        try:
-            entries = self.history(head.entry.model)
-        except IntegrityError:
-            return None  # `verify` reports it; a roll back will, too
-        return {alias: kept(positions(entries, alias)) for alias in head.entry.aliases}
+    def stood(self, head: Head, alias: str, steps: int) -> int:
+        """Return the version on which `alias` stood `steps` moves ago.
+
+        The newest entry knows it; but for more than `POSITIONS` steps, or where it is
+        of the first releases, the entries before are read until one does. Raises
+        `AliasNotFoundError`, `RefusedError` (not moved that often), `IntegrityError`.
+        """
+        return stood(self.back(head), alias, steps)
 
     def as_of(self, model: str, time: datetime) -> dict[str, int]:
         """Return where each alias of `model` stood at `time`.
@@ -118,14 +126,17 @@ class Ledger:
         found = bisect_right(range(1, head.entry.sequence + 1), time, key=at)
         return dict(self._at(head, found).aliases) if found else {}
 
-    def retired(self, model: str) -> tuple[int, ...]:
-        """Return the versions that gc took, ascending."""
+    def retired(self, model: str) -> Sequence[int]:
+        """Return the versions that gc took, ascending; one request.
+
+        Who asks for each request keeps the head, and reads it again with `unless`.
+        """
         head = self.newest(model)
-        return tuple(sorted(head.entry.retired_versions())) if head else ()
+        return Ranges.of(head.entry.retired) if head else ()
 
     def change(self, head: Head | None, change: Entry) -> Entry:
         """Write the entry that follows `head`; raises `AliasMovedError`."""
-        entry = follow(head.entry if head else None, change, self._known(head))
+        entry = follow(head.entry if head else None, change)
         if head:
             with suppress(ConflictError):  # whoever wrote it wrote the same bytes
                 key = layout.entry(head.entry.model, head.entry.sequence)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from hotseat_registry import blobs, layout
 from hotseat_registry.cache import MANIFESTS, Cache, describe
-from hotseat_registry.entry import GATE, PROMOTE, ROLLBACK, Entry, stood
+from hotseat_registry.entry import GATE, PROMOTE, ROLLBACK, Entry
 from hotseat_registry.errors import (
     AliasNotFoundError,
     ConflictError,
@@ -310,8 +310,7 @@ class Registry:
         head = self.ledger.newest(model)
         if head is None or alias not in head.entry.aliases:
             raise AliasNotFoundError(f"{model} has no alias {alias!r} to roll back")
-        way = self.ledger.positions(head, alias, steps + 1)
-        return head, stood(way, alias, steps)
+        return head, self.ledger.stood(head, alias, steps)
 
     def _admitted(
         self, reference: Reference, alias: str, override: str | None
@@ -380,7 +379,7 @@ class Registry:
             if manifest.version in self.ledger.retired(manifest.model):
                 raise RetiredError(f"{manifest.reference} was retired by gc") from None
             raise IntegrityError(f"{what}: its bytes are missing ({key})") from None
-        except ValueError:
+        except (ValueError, IntegrityError):
             raise IntegrityError(
                 f"{what}: its bytes do not match their digest ({key})"
             ) from None

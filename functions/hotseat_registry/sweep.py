@@ -9,6 +9,7 @@ manifests stay for ever; blobs go after the grace time (see `blobs`).
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 from hotseat_registry import blobs, layout
 from hotseat_registry.entry import RETIRE, Entry
@@ -17,7 +18,6 @@ from hotseat_registry.names import Reference
 from hotseat_registry.parallel import at_once, each
 from hotseat_registry.record import time_of
 from hotseat_registry.registry import Registry, Watch, unwatched
-from hotseat_registry.stores import Moved
 
 KEEP = timedelta(days=30)
 GRACE = timedelta(days=1)
@@ -56,19 +56,34 @@ def sweep(
     now = registry.clock()
     models = registry.models()
 
-    def idle(model: str) -> tuple[int, ...]:
-        return _idle(registry, model, now - keep)
+    since = now - keep
+    found = each(
+        models,
+        lambda model: _unpointed(registry, model, since),
+        watch("ledgers", len(models)),
+    )
+    unpointed = list(chain.from_iterable(found))
+    old = each(
+        unpointed,
+        lambda place: _is_old(registry, place, since),
+        watch("versions", len(unpointed)),
+    )
+    plans: dict[str, list[int]] = {}
+    for place, is_old in zip(unpointed, old, strict=True):
+        if is_old and place.version is not None:
+            plans.setdefault(place.model, []).append(place.version)
 
-    found = each(models, idle, watch("versions", len(models)))
-    plans = dict(zip(models, found, strict=True))
+    def retire(model: str) -> bool:
+        return dry_run or _retire(registry, model, tuple(plans[model]), by)
+
     retired, skipped = [], []
-    for model, numbers in plans.items():
-        if numbers and not dry_run and not _retire(registry, model, numbers, by):
-            skipped.append(model)
+    done = each(plans, retire, watch("retiring", len(plans)))
+    for model, went in zip(plans, done, strict=True):
+        if went:
+            retired += [f"{model}@{number}" for number in plans[model]]
         else:
-            retired += [f"{model}@{number}" for number in numbers]
-    gone = set(retired) if dry_run else set()
-    named = _named(registry, gone, watch("named blobs", len(models)))
+            skipped.append(model)
+    named = _named(registry, set(retired) if dry_run else set(), watch)
     there = {key.rpartition("/")[2] for key in registry.store.list(layout.BLOBS)}
     noted = {layout.digest(key) for key in registry.store.list(layout.GARBAGE)}
     unnamed = sorted(there - named)
@@ -88,35 +103,33 @@ def sweep(
     return Swept(tuple(retired), tuple(skipped), tuple(unnamed), tuple(removed))
 
 
-def _idle(registry: Registry, model: str, since: datetime) -> tuple[int, ...]:
-    """Return the versions that nothing has needed since then."""
-    versions = registry.versions(model)
-    entries = registry.ledger.history(model)
-    needed = {*_pointed(entries, since), versions[-1]}
-    gone = entries[-1].retired_versions() if entries else set()
-    return tuple(
-        number
-        for number in versions
-        if number not in needed
-        and number not in gone
-        and _published(registry, model, number) < since
-    )
+def _unpointed(registry: Registry, model: str, since: datetime) -> list[Reference]:
+    """Return the versions to which no alias has pointed since then."""
+    head = registry.ledger.newest(model)
+    needed = _pointed(registry.ledger.back(head), since) if head else set()
+    gone = head.entry.retired if head else ()
+    return [
+        Reference(model, version=number)
+        for number in registry.versions(model)[:-1]  # the newest stays
+        if number not in needed and number not in gone
+    ]
 
 
 def _pointed(entries: Iterable[Entry], since: datetime) -> set[int]:
-    """Return every version on which an alias stood at any time since then."""
+    """Return every version on which an alias stood at any time since then.
+
+    `entries` come newest first; what is older than `since` is not read.
+    """
     needed: set[int] = set()
-    standing: set[int] = set()
     for entry in entries:
-        if datetime.fromisoformat(entry.at) >= since:
-            needed |= standing
-        standing = set(entry.aliases.values())
-    return needed | standing
+        needed |= set(entry.aliases.values())
+        if time_of(entry.at) < since:
+            break  # this held when the time began
+    return needed
 
 
-def _published(registry: Registry, model: str, number: int) -> datetime:
-    manifest = registry.resolve(Reference(model, version=number))
-    return time_of(manifest.published_at)
+def _is_old(registry: Registry, reference: Reference, since: datetime) -> bool:
+    return time_of(registry.resolve(reference).published_at) < since
 
 
 def _retire(registry: Registry, model: str, numbers: tuple[int, ...], by: str) -> bool:
@@ -135,18 +148,21 @@ def _retire(registry: Registry, model: str, numbers: tuple[int, ...], by: str) -
     return True
 
 
-def _named(registry: Registry, gone: set[str], moved: Moved) -> set[str]:
+def _named(registry: Registry, gone: set[str], watch: Watch) -> set[str]:
     """Return the digests that a version names which is not retired."""
+    models = registry.models()
 
-    def of(model: str) -> set[str]:
+    def kept(model: str) -> list[Reference]:
         retired = registry.ledger.retired(model)
-        return {
-            file.sha256
+        return [
+            Reference(model, version=number)
             for number in registry.versions(model)
             if number not in retired and f"{model}@{number}" not in gone
-            for file in registry.resolve(
-                Reference(model, version=number)
-            ).files.values()
-        }
+        ]
 
-    return set().union(*each(registry.models(), of, moved))
+    stays = list(chain.from_iterable(at_once(kept, models)))
+
+    def named(reference: Reference) -> set[str]:
+        return {file.sha256 for file in registry.resolve(reference).files.values()}
+
+    return set().union(*each(stays, named, watch("named blobs", len(stays))))

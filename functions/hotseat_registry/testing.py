@@ -1,6 +1,7 @@
 """A registry's store in memory, for tests; it can fail on cue."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -12,7 +13,7 @@ Listener = Callable[[str, str], None]
 
 
 class MemoryStore:
-    """Bytes in a dictionary.
+    """Bytes in a dictionary, for several threads.
 
     `before` is called ahead of every operation with its name and key, `after` behind
     every one that wrote: they may raise any `RegistryError`, to play a store that is
@@ -24,6 +25,7 @@ class MemoryStore:
     ) -> None:
         self.uri = "memory://"
         self.objects: dict[str, bytes] = {}
+        self._lock = threading.Lock()
         self.before = before or (lambda _operation, _key: None)
         self.after = after or (lambda _operation, _key: None)
 
@@ -36,40 +38,45 @@ class MemoryStore:
     def write(self, key: str, data: bytes, *, replacing: str | None = None) -> str:
         """See `Store.write`."""
         self.before("write", key)
-        there = self.objects.get(key)
-        if (None if there is None else _tag(there)) != replacing:
-            raise ConflictError(f"{key} was written by somebody else")
-        self.objects[key] = data
+        with self._lock:
+            there = self.objects.get(key)
+            if (None if there is None else _tag(there)) != replacing:
+                raise ConflictError(f"{key} was written by somebody else")
+            self.objects[key] = data
         self.after("write", key)
         return _tag(data)
 
     def delete(self, key: str, *, replacing: str | None = None) -> None:
         """See `Store.delete`."""
         self.before("delete", key)
-        there = self.objects.get(key)
-        if there is not None and replacing not in {None, _tag(there)}:
-            raise ConflictError(f"{key} was written by somebody else")
-        self.objects.pop(key, None)
+        with self._lock:
+            there = self.objects.get(key)
+            if there is not None and replacing not in {None, _tag(there)}:
+                raise ConflictError(f"{key} was written by somebody else")
+            self.objects.pop(key, None)
         self.after("delete", key)
 
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`."""
         self.before("list", prefix)
-        yield from [key for key in self.objects if key.startswith(prefix)]
+        yield from [key for key in list(self.objects) if key.startswith(prefix)]
 
     def folders(self, prefix: str) -> Iterator[str]:
         """See `Store.folders`."""
         self.before("list", prefix)
-        rest = (key[len(prefix) :] for key in self.objects if key.startswith(prefix))
+        keys = [key for key in list(self.objects) if key.startswith(prefix)]
+        rest = (key[len(prefix) :] for key in keys)
         yield from {name.partition("/")[0] for name in rest if "/" in name}
 
     def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
         """See `Store.upload`."""
         self.before("upload", key)
-        if key in self.objects:
-            return False
-        self.objects[key] = path.read_bytes()
-        moved(len(self.objects[key]))
+        data = path.read_bytes()
+        with self._lock:
+            if key in self.objects:
+                return False
+            self.objects[key] = data
+        moved(len(data))
         self.after("upload", key)
         return True
 

@@ -3,6 +3,7 @@
 import json
 import threading
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
@@ -218,6 +219,43 @@ def test_a_damaged_manifest_or_head_is_refused(registry, publish):
         registry.resolve(Reference("mood", version=1))
     with pytest.raises(IntegrityError, match=r"head\.json"):
         registry.ledger.head("mood")
+
+
+def moved(store, key, to):
+    """Put the bytes of one object into the place of another."""
+    data, there = store.read(key).data, store.read(to)
+    store.write(to, data, replacing=there.tag)
+
+
+def test_a_head_or_entry_of_another_is_refused(registry, publish):
+    """An answer that belongs to another key is never believed, wherever it is read."""
+    for model in ("mood", "other"):
+        publish(model=model), publish(model=model)
+        for number in (1, 2, 1):
+            registry.promote(Reference(model, version=number), by="ada")
+    moved(registry.store, layout.entry("other", 1), layout.entry("mood", 1))
+    moved(registry.store, layout.entry("mood", 2), layout.entry("other", 1))
+    for model, says in (("mood", "holds entry 1 of 'other'"),
+                        ("other", "holds entry 2 of 'mood'")):  # fmt: skip
+        for read in (
+            registry.ledger.history,
+            lambda model: registry.ledger.as_of(
+                model, datetime.min.replace(tzinfo=UTC)
+            ),
+        ):
+            with pytest.raises(IntegrityError, match=says):
+                read(model)
+    moved(registry.store, layout.head("other"), layout.head("mood"))
+    for read in (
+        lambda: registry.resolve(Reference.parse("mood#live")),
+        lambda: registry.ledger.head("mood"),
+        lambda: registry.ledger.retired("mood"),
+        lambda: registry.gate("mood"),
+        lambda: registry.rollback("mood", by="ada"),
+        lambda: registry.promote(Reference("mood", version=1), by="ada"),
+    ):
+        with pytest.raises(IntegrityError, match="holds the ledger of 'other'"):
+            read()
 
 
 def test_an_edited_ledger_is_detected(registry, publish):

@@ -116,7 +116,7 @@ def test_an_entry_is_right_or_refused(full, data):
         return
     event("read")
     change = Entry("mood", "promote", "ada", base["at"], alias="live", after=2)
-    after = follow(entry, change, {})
+    after = follow(entry, change)
     assert after.aliases["live"] == 2
     assert after.at >= entry.at
     assert Entry.from_bytes(after.to_bytes(), "it").retired_versions() == (

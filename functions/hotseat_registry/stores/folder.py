@@ -66,7 +66,7 @@ class FolderStore:
         """See `Store.list`."""
         folder = self.root / prefix
         with self._door(prefix):
-            for path, _, names in os.walk(folder):
+            for path, _, names in os.walk(folder, onerror=_unless_missing):
                 for name in names:
                     if not name.startswith(_TEMPORARY):
                         yield Path(path, name).relative_to(self.root).as_posix()
@@ -133,6 +133,12 @@ def _small(path: Path) -> bytes:
     if len(data) > LARGEST:
         raise OSError(TOO_LARGE)
     return data
+
+
+def _unless_missing(error: OSError) -> None:
+    """Raise what a walk would pass over in silence; a folder may go meanwhile."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _copy(source: IO[bytes], target: IO[bytes], moved: Moved) -> None:

@@ -185,6 +185,7 @@ def client(service: str = "s3") -> Any:
                 retries={"mode": "standard", "max_attempts": 5},
                 connect_timeout=5,
                 read_timeout=30,
+                max_pool_connections=64,  # what `parallel` may have under way
             ),
         )
     except BotoCoreError as error:  # no region, a broken profile ...
@@ -201,7 +202,7 @@ def narrowed(what: str) -> Iterator[None]:
         raise StoreError(f"{what}: {_code(error)} {message}") from error
     except RegistryError:
         raise
-    except (BotoCoreError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # boto3, botocore and urllib3 share no base class
         raise StoreError(f"{what}: {error or type(error).__name__}") from error
 
 

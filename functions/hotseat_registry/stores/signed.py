@@ -24,7 +24,7 @@ from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
-from hotseat_registry.errors import NotFoundError, StoreError
+from hotseat_registry.errors import IntegrityError, NotFoundError, StoreError
 from hotseat_registry.stores.connections import SECONDS, Connection, Connections
 from hotseat_registry.stores.store import (
     LARGEST,
@@ -142,8 +142,9 @@ class SignedStore:
 
     def forget(self) -> None:
         """Drop all connections, those in use when they are given back, and the key."""
-        self._credentials = None
         self._connections.forget()
+        with self._renewing:  # what is just being fetched is dropped as well
+            self._credentials = None
 
     def _pages(self, query: dict[str, str]) -> Iterator[tuple[ET.Element, str]]:
         """Yield the pages of a listing, and the namespace of their tags."""
@@ -169,11 +170,16 @@ class SignedStore:
         connection = None
         try:
             connection, response = self._sent(path, listed, headers)
-            self._check(response, key)
+            try:
+                self._check(response, key)
+            except NotFoundError:  # an answer like any other, read to its end
+                self._connections.give(connection, response)
+                connection = None
+                raise
             yield response
             self._connections.give(connection, response)
             connection = None
-        except NotFoundError:
+        except (NotFoundError, IntegrityError):
             raise
         except Exception as error:  # whatever a network or a server can send
             raise StoreError(f"{what}: {error or type(error).__name__}") from error

@@ -100,7 +100,7 @@ def way(entry: Entry) -> str:
     if entry.alias:
         return f"{entry.before or 'nowhere'} -> {entry.after}"
     if entry.action == RETIRE:
-        return f"retired: {len(entry.retired_versions())} in all"
+        return f"retired: {len(entry.retired)} in all"
     return ""
 
 

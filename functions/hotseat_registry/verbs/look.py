@@ -1,6 +1,7 @@
 """The verbs that look: versions, show, history, diff, verify."""
 
 import argparse
+import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -140,6 +141,8 @@ def _history(arguments: argparse.Namespace) -> int:
     entries = source.ledger.history(arguments.model, last)
     if not entries and not source.versions(arguments.model):
         raise ModelNotFoundError(f"no model {arguments.model!r} in {source.store.uri}")
+    if entries and (before := entries[0].sequence - 1):
+        print(f"{before} changes before these: --all", file=sys.stderr)
     if arguments.json:
         return print_json([entry.to_json() for entry in entries])
     print_table(
@@ -157,8 +160,6 @@ def _history(arguments: argparse.Namespace) -> int:
             for e in entries
         ),
     )
-    if entries and (before := entries[0].sequence - 1):
-        print(f"{before} changes before these: --all")
     return DONE
 
 

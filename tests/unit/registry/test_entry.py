@@ -75,7 +75,7 @@ def test_the_state_is_carried_on():
         entries.append(ledger.follow(entries[-1], change))
     last = entries[-1]
     assert last.aliases == {"live": 2, "canary": 3}
-    assert (last.gate, last.retired_versions()) == ({"floor": 0.8}, {1})
+    assert (last.gate, last.retired) == ({"floor": 0.8}, (1,))
     ledger.check(entries)
 
 

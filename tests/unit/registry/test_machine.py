@@ -4,6 +4,7 @@ import itertools
 import json
 import tempfile
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from hotseat_registry import (
 )
 from hotseat_registry import entry as entries
 from hotseat_registry.audit import audit
+from hotseat_registry.entry import Entry
 from hotseat_registry.errors import (
     AliasNotFoundError,
     ConflictError,
@@ -34,6 +36,7 @@ from hotseat_registry.errors import (
     RegistryError,
     RetiredError,
 )
+from hotseat_registry.positions import positions
 from hotseat_registry.sweep import sweep
 from hotseat_registry.testing import MemoryStore
 
@@ -151,6 +154,25 @@ class RegistryMachine(RuleBasedStateMachine):
                 crash,
             )
 
+    @rule(number=st.integers(1, 6), alias=st.sampled_from(["live", "canary"]))
+    def promote_with_the_first_release(self, number, alias):
+        """Which knew neither positions nor ranges nor kinds."""
+        head = self.registry.ledger.newest("mood")
+        gone = self.registry.ledger.retired("mood")
+        if number in gone or number not in self.registry.versions("mood"):
+            return
+        at = self.registry.time()
+        change = Entry("mood", "promote", "old", at, alias=alias, after=number)
+        entry = entries.follow(head.entry if head else None, change)
+        entry = replace(entry, retired_ranges=None, positions=None, kind=None,
+                        retired=tuple(gone))  # fmt: skip
+        if head:
+            key = layout.entry("mood", head.entry.sequence)
+            with suppress(ConflictError):
+                self.store.write(key, head.entry.to_bytes())
+        tag = head.tag if head else None
+        self.store.write(layout.head("mood"), entry.to_bytes(), replacing=tag)
+
     @rule(crash=st.none() | st.integers(0, 25), dry_run=st.booleans())
     def gc(self, crash, dry_run):
         before = dict(self.store.objects)
@@ -201,12 +223,27 @@ class RegistryMachine(RuleBasedStateMachine):
                 assert entry.before == aliases.get(entry.alias)
                 aliases[entry.alias] = entry.after
             assert entry.aliases == aliases
-            assert not set(aliases.values()) & entry.retired_versions()
+            assert not set(aliases.values()) & set(entry.retired)
         assert self.registry.aliases("mood") == aliases
+        retired = set()
+        for entry in history:
+            retired |= set(entry.retired)
+            assert set(entry.retired) == retired, "a retired version came back"
+        self.way_back_is_the_ledgers(history, aliases)
         for entry in history[-3:]:
             then = datetime.fromisoformat(entry.at)
             last = [e for e in history if e.at == entry.at][-1]
             assert self.registry.ledger.as_of("mood", then) == last.aliases
+
+    def way_back_is_the_ledgers(self, history, aliases):
+        """What the newest entry says of the way back is what all entries say."""
+        for alias in aliases:
+            way = positions(history, alias)
+            for steps in range(1, len(way)):
+                _, after = self.registry.plan_rollback("mood", alias, steps)
+                assert after == way[-1 - steps]
+            with pytest.raises(RefusedError, match=f"moved {len(way) - 1} times"):
+                self.registry.plan_rollback("mood", alias, len(way))
 
 
 TestRegistryMachine = RegistryMachine.TestCase

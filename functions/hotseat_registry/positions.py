@@ -1,0 +1,131 @@
+"""Where an alias stood before, and where a roll back leads.
+
+The positions of an alias are a stack: a promote to another version puts one on, a roll
+back of n steps takes n off. Every entry keeps the upper part of each stack, so that
+the newest entry alone answers a roll back. Entries of the first releases do not: from
+them the way is read backwards, entry by entry, as far as it has to be.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from hotseat_registry.errors import AliasNotFoundError, RefusedError
+
+Positions = Mapping[str, tuple[int, ...]]
+
+POSITIONS = 32
+"""Of each alias, that an entry keeps."""
+_MORE = 0
+"""Stands before the positions where others were before them; no version has it."""
+ROLLBACK = "rollback"
+
+
+class Move(Protocol):
+    """What is read of an entry."""
+
+    @property
+    def action(self) -> str:
+        """Promote, rollback, retire or gate."""
+
+    @property
+    def alias(self) -> str | None:
+        """The alias that moved."""
+
+    @property
+    def before(self) -> int | None:
+        """The version it stood on; None if it is new."""
+
+    @property
+    def after(self) -> int | None:
+        """The version it stands on now."""
+
+    @property
+    def steps(self) -> int | None:
+        """How far a roll back went."""
+
+    @property
+    def aliases(self) -> Mapping[str, int]:
+        """Where every alias stands after this."""
+
+    @property
+    def positions(self) -> Positions | None:
+        """What this entry keeps; None in entries of the first releases."""
+
+
+def known(entry: Move) -> Positions:
+    """Return what an entry says of the positions; at least where each alias stands."""
+    if entry.positions is not None:
+        return entry.positions
+    return {alias: (_MORE, version) for alias, version in entry.aliases.items()}
+
+
+def moved(before: Positions, change: Move) -> Positions:
+    """Return the positions after `change`."""
+    if not change.alias or change.after is None:
+        return before
+    way = list(before.get(change.alias, ()))
+    more = way[:1] == [_MORE]
+    way = _step(way[more:], change)
+    more = more or len(way) > POSITIONS
+    last = (*([_MORE] if more else []), *way[-POSITIONS:])
+    return {**before, change.alias: last}
+
+
+def stood(entries: Iterable[Move], alias: str, steps: int) -> int:
+    """Return the version on which `alias` stood `steps` moves ago.
+
+    `entries` come newest first, and no more of them are read than it takes. A roll
+    back takes the moves it undid off the way, so that rolling back twice goes two
+    versions back and not to and fro.
+
+    Raises `AliasNotFoundError` and `RefusedError` (not moved that often).
+    """
+    depth = steps  # in the stack after the entry that is looked at
+    standing = 0
+    for entry in entries:
+        if alias not in entry.aliases:
+            break
+        standing = standing or entry.aliases[alias]
+        way = known(entry)[alias]
+        more = way[:1] == (_MORE,)
+        if depth < len(way) - more:
+            return way[-1 - depth]
+        if not more:
+            depth -= len(way) - 1
+            break
+        if entry.alias == alias:
+            if entry.before is None:
+                break
+            depth += _pushed(entry)
+    if not standing:
+        raise AliasNotFoundError(f"no alias {alias!r} to roll back")
+    raise RefusedError(
+        f"{alias!r} cannot go {steps} back from version {standing}: "
+        f"it has moved {steps - depth} times"
+    )
+
+
+def positions(entries: Iterable[Move], alias: str) -> list[int]:
+    """Return the whole stack of `alias`, oldest first; `entries` come oldest first."""
+    way: list[int] = []
+    for entry in entries:
+        if entry.alias == alias and entry.after is not None:
+            way = _step(way, entry)
+    return way
+
+
+def _step(way: Sequence[int], move: Move) -> list[int]:
+    """Return the stack after a move."""
+    way, after = list(way), move.after
+    assert after is not None
+    if move.action == ROLLBACK:
+        del way[-(move.steps or 1) :]
+    # after a roll back it is there, but where it went further back than is kept
+    return way if way and way[-1] == after else [*way, after]
+
+
+def _pushed(entry: Move) -> int:
+    """Return how much deeper what lies under the top lay before an entry."""
+    if entry.action == ROLLBACK:
+        return entry.steps or 1
+    return 0 if entry.before == entry.after else -1
