@@ -12,7 +12,6 @@ An HTTP API decodes the path, the others send it as it came. Names of models, ve
 and files hold no ``%``, so the room may decode either without a second meaning.
 """
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -36,13 +35,17 @@ def read(
     `left` are the milliseconds that the platform gives this invocation; `base` is the
     path under which a front has the API. What cannot be read is the request's `fault`.
     """
-    context = event.get("requestContext") if isinstance(event, Mapping) else None
-    if not isinstance(context, Mapping):
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    if not isinstance(context, dict):
         return None
     fits = fits_balancer if "elb" in context else fits_lambda
     if "http" in context:
-        http, template = context["http"], str(event.get("routeKey")).partition(" ")[2]
-        method = http.get("method") if isinstance(http, Mapping) else None
+        http, template = context["http"], event.get("routeKey")
+        if template == "$default" or not isinstance(template, str):
+            template = None
+        else:  # such as "ANY /v1/{proxy+}"
+            template = template.partition(" ")[2]
+        method = http.get("method") if isinstance(http, dict) else None
         path = _path(event, context, event.get("rawPath"), template, staged=True)
     elif "httpMethod" in event:
         method, template = event["httpMethod"], event.get("resource")
@@ -70,8 +73,8 @@ def read(
 
 
 def _path(
-    event: Mapping[str, Any],
-    context: Mapping[str, Any],
+    event: dict[str, Any],
+    context: dict[str, Any],
     path: Any,
     template: Any,
     *,
@@ -105,14 +108,13 @@ def _matched(path: str, template: str, parameters: Any) -> str | None:
     ``/ml/v1/models``.
     """
     if "{" in template:
-        values = parameters if isinstance(parameters, Mapping) else {}
-        parts = [
-            values.get(part[1:-1].removesuffix("+")) if part[:1] == "{" else part
-            for part in template.split("/")
-        ]
-        if not all(isinstance(part, str) for part in parts):
+        if not isinstance(parameters, dict):
             return None
-        template = "/".join(map(str, parts))
+        for name, value in parameters.items():
+            if not isinstance(value, str):
+                return None
+            template = template.replace(f"{{{name}+}}", value)
+            template = template.replace(f"{{{name}}}", value)
     if path == template:
         return path
     template, start = unquote(template).rstrip("/"), 0
@@ -125,14 +127,14 @@ def _matched(path: str, template: str, parameters: Any) -> str | None:
     return None
 
 
-def _headers(event: Mapping[str, Any]) -> dict[str, str]:
+def _headers(event: dict[str, Any]) -> dict[str, str]:
     """Return the headers, names in lower case, values that came apart joined."""
     given: Any = event.get("headers")
     lists: Any = event.get("multiValueHeaders")
     try:
         headers = {k.lower(): v for k, v in given.items() if v.__class__ is str}
         if len(headers) == len(given) and (
-            not lists or all(len(values) == 1 for values in lists.values())
+            not lists or max(map(len, lists.values())) == 1
         ):
             return headers
     except (AttributeError, TypeError):
@@ -158,7 +160,7 @@ def _merged(given: Any, lists: Any) -> dict[str, str]:
 
 
 def _items(given: Any) -> list[tuple[str, Any]]:
-    if not isinstance(given, Mapping):
+    if not isinstance(given, dict):
         return []
     return [(str(name).lower(), value) for name, value in given.items()]
 
@@ -168,14 +170,15 @@ def _texts(values: list[Any]) -> list[str]:
     return [str(value) for value in values if isinstance(value, str | int | float)]
 
 
-def _body(event: Mapping[str, Any]) -> bytes:
+def _body(event: dict[str, Any]) -> bytes:
     """Return the body's bytes; raises `Problem` where they are damaged."""
     body = event.get("body")
     if body is None:
         return b""
     if not isinstance(body, str):  # somebody's test event, with the JSON unquoted
         return _json(body)
-    if str(event.get("isBase64Encoded")).lower() == "true":
+    encoded = event.get("isBase64Encoded")
+    if encoded and str(encoded).lower() == "true":
         try:
             return pybase64.b64decode(body, validate=True)
         except ValueError:
@@ -204,10 +207,10 @@ def is_ping(event: Any) -> bool:
     """
     if event is None or event in ({}, [], ""):
         return True
-    if not isinstance(event, Mapping) or "requestContext" in event:
+    if not isinstance(event, dict) or "requestContext" in event:
         return False
     inner = event.get("Event")
-    sources = [event, inner] if isinstance(inner, Mapping) else [event]
+    sources = [event, inner] if isinstance(inner, dict) else [event]
     if any(
         given.get("source") == _PINGS[0]
         or (given.get("source") in _PINGS and "detail-type" in given)
@@ -223,7 +226,7 @@ def direct(event: Any, request_id: str, left: float | None = None) -> Request:
     The event is what would be the body; ``model`` and ``version`` in it select.
     """
     path, fault = "/model-service", None
-    if isinstance(event, Mapping) and isinstance(event.get("model"), str):
+    if isinstance(event, dict) and isinstance(event.get("model"), str):
         path = f"/v1/models/{_segment(event['model'])}"
         if "version" in event:
             path += f"/versions/{_segment(str(event['version']))}"
@@ -260,7 +263,7 @@ def write(answer: Answer, event: Any = None) -> dict[str, Any]:
     if event is None:
         return written
     context, lists = event.get("requestContext"), event.get("multiValueHeaders")
-    balancer = isinstance(context, Mapping) and "elb" in context
+    balancer = isinstance(context, dict) and "elb" in context
     if lists is not None and (balancer or not event.get("headers")):
         # with multi-value headers on, a load balancer takes nothing else
         del written["headers"]
@@ -277,17 +280,17 @@ def failed(event: Any, request_id: str) -> dict[str, Any]:
     """Return the answer to an event at which the door itself failed."""
     detail = "the service failed; its log says why under this request_id"
     document = Problem("internal", detail).to_json(request_id)
-    if not isinstance(event, Mapping) or "requestContext" not in event:
+    if not isinstance(event, dict) or "requestContext" not in event:
         return document
     answer = Answer(500, orjson.dumps(document), {"content-type": MEDIA_TYPE})
     return write(answer, event)
 
 
-def outside(event: Mapping[str, Any], path: str) -> str:
+def outside(event: dict[str, Any], path: str) -> str:
     """Return what stands before `path` in the address that the caller used."""
     context = event["requestContext"]
     http = context.get("http")
-    full = http.get("path") if isinstance(http, Mapping) else context.get("path")
+    full = http.get("path") if isinstance(http, dict) else context.get("path")
     if isinstance(full, str) and full.endswith(path):
         return full.removesuffix(path)
     return ""

@@ -347,17 +347,23 @@ def test_a_failure_is_a_500_that_names_the_request(registry, tmp_path, caplog):
 
 
 @pytest.fixture
-def command(tmp_path, publish):
-    """`hotseat serve` as a process; returns it with its port."""
+def folder(tmp_path, publish):
+    """A folder registry with one live model."""
     registry = open_registry(f"file://{tmp_path}/registry")
     publish(registry)
     registry.promote(Reference("mood", version=1), by="ada")
+    return registry
+
+
+@pytest.fixture
+def command(folder):
+    """`hotseat serve` as a process; returns it with its port."""
     processes = []
 
     def start(*arguments):
         process = subprocess.Popen(
             [Path(sys.executable).with_name("hotseat"), "serve", "--port", "0",
-             "--registry", registry.store.uri, *arguments],
+             "--registry", folder.store.uri, *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         processes.append(process)
@@ -408,3 +414,34 @@ def test_a_process_ends_though_a_model_runs(room):
     server = Server(Application(room), Limits(grace=0), end=ended.append)
     server.handle_exit(signal.SIGTERM, None)
     until(lambda: ended == [128 + signal.SIGTERM])
+
+
+def test_a_registry_without_a_model_says_what_to_do_and_serves_it_later(
+    tmp_path, publish, command
+):
+    """The start does not fail: a bucket is filled after it, without a restart."""
+    later = open_registry(f"file://{tmp_path}/later")
+    process, port = command("--registry", later.store.uri, "--refresh", "0.1")
+    note = [process.stdout.readline() for _ in range(3)][-1]
+    assert "holds no model" in note
+    assert "hotseat publish" in note
+    assert "hotseat promote" in note
+    assert ask(port, "GET", "/v2/health/live")[0] == 200
+    assert ask(port, "GET", "/v2/health/ready")[0] == 503
+    publish(later)
+    later.promote(Reference("mood", version=1), by="ada")
+    until(lambda: ask(port, "GET", "/v2/health/ready")[0] == 200)
+
+
+def test_several_live_models_are_named_with_how_to_choose(folder, publish, command):
+    """POST /model-service asks none of them until one is chosen."""
+    publish(folder, model="chat")
+    folder.promote(Reference("chat", version=1), by="ada")
+    process, _ = command()
+    note = [process.stdout.readline() for _ in range(3)][-1]
+    assert "chat, mood" in note
+    assert "--model" in note
+    chosen, port = command("--model", "mood", "--log")
+    assert ask(port, "POST", "/model-service", b'{"text": "good"}')[0] == 200
+    lines = [chosen.stdout.readline() for _ in range(3)]
+    assert "note" not in "".join(lines)
