@@ -123,6 +123,42 @@ def test_health_is_answered_while_every_thread_runs_a_model(room):
         assert ask(port, "POST", "/model-service", b'{"text": "good"}')[0] == 200
 
 
+def test_requests_at_the_same_time_get_their_own_answers(room):
+    """Threads share the model and nothing of a request."""
+    wrong = []
+
+    def game(number):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        for turn in range(40):
+            text = "good" if (number + turn) % 2 else "bad"
+            name = f"{number}-{turn}"
+            tensor = {"name": "text", "datatype": "BYTES", "shape": [1], "data": [text]}
+            path, body = (
+                ("/model-service", {"text": text}),
+                ("/v2/models/mood/infer", {"id": name, "inputs": [tensor]}),
+            )[turn % 2]
+            named = {"X-Request-Id": name}
+            connection.request("POST", path, json.dumps(body), named)
+            answer = connection.getresponse()
+            data, shown = json.loads(answer.read()), answer.headers["x-request-id"]
+            scores = data.get("scores") or data["outputs"][0]["data"]
+            positive = scores["positive"] if "scores" in data else scores[1]
+            right = (positive > 0.5) == (text == "good")
+            if not right or name not in {data.get("id"), data.get("request_id")}:
+                wrong.append((name, data))
+            if shown != name:
+                wrong.append((name, shown))
+        connection.close()
+
+    with serving(room, Limits(), threads=4) as port:
+        games = [threading.Thread(target=game, args=(n,)) for n in range(6)]
+        for thread in games:
+            thread.start()
+        for thread in games:
+            thread.join()
+    assert wrong == []
+
+
 def test_the_time_in_which_a_request_waited_counts(room):
     """A deadline is the caller's, who does not know of threads."""
     with serving(room, Limits(), threads=1) as port:
