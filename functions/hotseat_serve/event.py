@@ -1,12 +1,13 @@
 """Lambda's HTTP events to requests, and answers back.
 
-Five fronts send them: a REST API (payload 1.0), an HTTP API (1.0 or 2.0), a function
-URL (2.0), and a load balancer with or without multi-value headers.
+Six fronts send them: a REST API (payload 1.0), an HTTP API (1.0 or 2.0), a function
+URL (2.0), a load balancer with or without multi-value headers, and VPC Lattice (1, 2).
 
 Shapes: docs.aws.amazon.com/apigateway, "Lambda proxy integrations for REST APIs" and
 "Create AWS Lambda proxy integrations for HTTP APIs"; docs.aws.amazon.com/lambda,
 "Invoking Lambda function URLs"; docs.aws.amazon.com/elasticloadbalancing, "Use Lambda
-functions as targets of an Application Load Balancer".
+functions as targets of an Application Load Balancer"; docs.aws.amazon.com/vpc-lattice,
+"Lambda functions as targets in VPC Lattice".
 
 An HTTP API decodes the path, the others send it as it came. Names of models, versions
 and files hold no ``%``, so the room may decode either without a second meaning.
@@ -18,6 +19,7 @@ from urllib.parse import quote, unquote
 import orjson
 import pybase64
 
+from hotseat_serve.event_headers import headers_in
 from hotseat_serve.problems import MEDIA_TYPE, Problem
 from hotseat_serve.request import PAGES, Answer, Request, under
 from hotseat_serve.size import fits_balancer, fits_direct, fits_lambda, is_text
@@ -37,26 +39,18 @@ def read(
     """
     context = event.get("requestContext") if isinstance(event, dict) else None
     if not isinstance(context, dict):
-        return None
+        if not (isinstance(event, dict) and "is_base64_encoded" in event):
+            return None
+        event = _of_lattice(event)
+        context = event["requestContext"]
     fits = fits_balancer if "elb" in context else fits_lambda
-    if "http" in context:
-        http, template = context["http"], event.get("routeKey")
-        if template == "$default" or not isinstance(template, str):
-            template = None
-        else:  # such as "ANY /v1/{proxy+}"
-            template = template.partition(" ")[2]
-        method = http.get("method") if isinstance(http, dict) else None
-        path = _path(event, context, event.get("rawPath"), template, staged=True)
-    elif "httpMethod" in event:
-        method, template = event["httpMethod"], event.get("resource")
-        # of the two that send payload 1.0 only an HTTP API names the version
-        staged = "version" in event
-        path = _path(event, context, event.get("path"), template, staged=staged)
-    elif "connectionId" in context:
+    line = _line(event, context)
+    if line is None:
+        if "connectionId" not in context:
+            return None
         why = Problem("not_found", "WebSocket events are not answered: use HTTP")
         return Request("", "/", b"", {}, request_id, left, fault=why, fits=fits)
-    else:
-        return None
+    method, path = line
     if base:
         path = under(path, base)
     fault: Problem | None = None
@@ -68,8 +62,48 @@ def read(
     except Problem as problem:
         body, fault = b"", fault or problem
     return Request(
-        method.upper(), path, body, _headers(event), request_id, left, None, fault, fits
+        method.upper(),
+        path,
+        body,
+        headers_in(event),
+        request_id,
+        left,
+        None,
+        fault,
+        fits,
     )
+
+
+def _line(event: dict[str, Any], context: dict[str, Any]) -> tuple[Any, str] | None:
+    """Return the method and the path inside the API, or None where there is neither."""
+    if "http" in context:
+        http, template = context["http"], event.get("routeKey")
+        if template == "$default" or not isinstance(template, str):
+            template = None
+        else:  # such as "ANY /v1/{proxy+}"
+            template = template.partition(" ")[2]
+        path = _path(event, context, event.get("rawPath"), template, staged=True)
+        return http.get("method") if isinstance(http, dict) else None, path
+    if "httpMethod" in event:
+        # of the two that send payload 1.0 only an HTTP API names the version
+        staged, template = "version" in event, event.get("resource")
+        path = _path(event, context, event.get("path"), template, staged=staged)
+        return event["httpMethod"], path
+    if "serviceNetworkArn" in context:
+        target = event.get("path")
+        path = target.partition("?")[0] if isinstance(target, str) else "/"
+        return event.get("method"), path
+    return None
+
+
+def _of_lattice(event: dict[str, Any]) -> dict[str, Any]:
+    """Return VPC Lattice's first kind of event as its second."""
+    return {
+        **event,
+        "path": event.get("raw_path"),
+        "isBase64Encoded": event["is_base64_encoded"],
+        "requestContext": {"serviceNetworkArn": ""},
+    }
 
 
 def _path(
@@ -125,49 +159,6 @@ def _matched(path: str, template: str, parameters: Any) -> str | None:
         if start < 0:
             break
     return None
-
-
-def _headers(event: dict[str, Any]) -> dict[str, str]:
-    """Return the headers, names in lower case, values that came apart joined."""
-    given: Any = event.get("headers")
-    lists: Any = event.get("multiValueHeaders")
-    try:
-        headers = {k.lower(): v for k, v in given.items() if v.__class__ is str}
-        if len(headers) == len(given) and (
-            not lists or max(map(len, lists.values())) == 1
-        ):
-            return headers
-    except (AttributeError, TypeError):
-        pass
-    return _merged(given, lists)
-
-
-def _merged(given: Any, lists: Any) -> dict[str, str]:
-    """Join what came in several values or under several spellings (RFC 9110, 5.3)."""
-    found: dict[str, list[str]] = {}
-    for name, values in _items(lists):
-        listed = values if isinstance(values, list) else [values]
-        found.setdefault(name, []).extend(_texts(listed))
-    spelled: dict[str, list[str]] = {}
-    for name, value in _items(given):
-        if name not in found:
-            spelled.setdefault(name, []).extend(_texts([value]))
-    return {
-        name: ("; " if name == "cookie" else ", ").join(values)
-        for name, values in {**found, **spelled}.items()
-        if values
-    }
-
-
-def _items(given: Any) -> list[tuple[str, Any]]:
-    if not isinstance(given, dict):
-        return []
-    return [(str(name).lower(), value) for name, value in given.items()]
-
-
-def _texts(values: list[Any]) -> list[str]:
-    """Return what can be a header's value: texts, and numbers as their text."""
-    return [str(value) for value in values if isinstance(value, str | int | float)]
 
 
 def _body(event: dict[str, Any]) -> bytes:
@@ -288,7 +279,7 @@ def failed(event: Any, request_id: str) -> dict[str, Any]:
 
 def outside(event: dict[str, Any], path: str) -> str:
     """Return what stands before `path` in the address that the caller used."""
-    context = event["requestContext"]
+    context = event.get("requestContext") or {}
     http = context.get("http")
     full = http.get("path") if isinstance(http, dict) else context.get("path")
     if isinstance(full, str) and full.endswith(path):
