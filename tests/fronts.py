@@ -95,7 +95,39 @@ def balancer_many(method, path, body=b"", headers=None):
     }
 
 
-FRONTS = (rest, http_one, http_two, function_url, balancer, balancer_many)
+def lattice(method, path, body=b"", headers=None):
+    """VPC Lattice's event, version 2: every header a list."""
+    given = {"host": "game", **(headers or {})}
+    return {
+        "version": "2.0",
+        "path": f"{path}?version=9",
+        "method": method,
+        "headers": {name: [value] for name, value in given.items()},
+        "body": base64.b64encode(body).decode(),
+        "isBase64Encoded": True,
+        "requestContext": {
+            "serviceNetworkArn": "arn:aws:vpc-lattice:eu-central-1:1:servicenetwork/x",
+            "region": "eu-central-1",
+        },
+    }
+
+
+def lattice_one(method, path, body=b"", headers=None):
+    """VPC Lattice's event, version 1: no context, other names."""
+    return {
+        "raw_path": f"{path}?version=9",
+        "method": method,
+        "headers": {"host": "game", **(headers or {})},
+        "query_string_parameters": {"version": "9"},
+        "body": base64.b64encode(body).decode(),
+        "is_base64_encoded": True,
+    }
+
+
+FRONTS = (
+    rest, http_one, http_two, function_url, balancer, balancer_many, lattice,
+    lattice_one,
+)  # fmt: skip
 
 
 def unpacked(answer):

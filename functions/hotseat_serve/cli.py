@@ -141,8 +141,9 @@ def _serve(arguments: argparse.Namespace) -> int:
     server = Server(application, limits)
     application.crowded = lambda: server.crowded
     gc.freeze()  # as the handler does
+    family = socket.AF_INET6 if ":" in arguments.host else socket.AF_INET
     # named TCP, or asyncio leaves Nagle's algorithm on and each answer waits 40 ms
-    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
+    with socket.socket(family, proto=socket.IPPROTO_TCP) as listener:
         # a restart may take the port again at once
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -157,7 +158,8 @@ def _serve(arguments: argparse.Namespace) -> int:
             return REFUSED
         host, port = listener.getsockname()[:2]
         base = room.settings.base_path.rstrip("/")
-        address = f"http://{host}:{port}{base}"
+        named = f"[{host}]" if ":" in host else host
+        address = f"http://{named}:{port}{base}"
         print(f"serving {room.settings.registry} on {address}", flush=True)
         print(f"  try  curl {address}/v1/models", flush=True)
         print(f"  docs {address}/docs   stop: Ctrl-C", flush=True)

@@ -1,24 +1,25 @@
 """Lambda's HTTP events to requests, and answers back.
 
-Five fronts send them: a REST API (payload 1.0), an HTTP API (1.0 or 2.0), a function
-URL (2.0), and a load balancer with or without multi-value headers.
+Six fronts send them: a REST API (payload 1.0), an HTTP API (1.0 or 2.0), a function
+URL (2.0), a load balancer with or without multi-value headers, and VPC Lattice (1, 2).
 
 Shapes: docs.aws.amazon.com/apigateway, "Lambda proxy integrations for REST APIs" and
 "Create AWS Lambda proxy integrations for HTTP APIs"; docs.aws.amazon.com/lambda,
 "Invoking Lambda function URLs"; docs.aws.amazon.com/elasticloadbalancing, "Use Lambda
-functions as targets of an Application Load Balancer".
+functions as targets of an Application Load Balancer"; docs.aws.amazon.com/vpc-lattice,
+"Lambda functions as targets in VPC Lattice".
 
 An HTTP API decodes the path, the others send it as it came. Names of models, versions
 and files hold no ``%``, so the room may decode either without a second meaning.
 """
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
 import orjson
 import pybase64
 
+from hotseat_serve.event_headers import headers_in
 from hotseat_serve.problems import MEDIA_TYPE, Problem
 from hotseat_serve.request import PAGES, Answer, Request, under
 from hotseat_serve.size import fits_balancer, fits_direct, fits_lambda, is_text
@@ -36,24 +37,20 @@ def read(
     `left` are the milliseconds that the platform gives this invocation; `base` is the
     path under which a front has the API. What cannot be read is the request's `fault`.
     """
-    context = event.get("requestContext") if isinstance(event, Mapping) else None
-    if not isinstance(context, Mapping):
-        return None
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    if not isinstance(context, dict):
+        if not (isinstance(event, dict) and "is_base64_encoded" in event):
+            return None
+        event = _of_lattice(event)
+        context = event["requestContext"]
     fits = fits_balancer if "elb" in context else fits_lambda
-    if "http" in context:
-        http, template = context["http"], str(event.get("routeKey")).partition(" ")[2]
-        method = http.get("method") if isinstance(http, Mapping) else None
-        path = _path(event, context, event.get("rawPath"), template, staged=True)
-    elif "httpMethod" in event:
-        method, template = event["httpMethod"], event.get("resource")
-        # of the two that send payload 1.0 only an HTTP API names the version
-        staged = "version" in event
-        path = _path(event, context, event.get("path"), template, staged=staged)
-    elif "connectionId" in context:
+    line = _line(event, context)
+    if line is None:
+        if "connectionId" not in context:
+            return None
         why = Problem("not_found", "WebSocket events are not answered: use HTTP")
         return Request("", "/", b"", {}, request_id, left, fault=why, fits=fits)
-    else:
-        return None
+    method, path = line
     if base:
         path = under(path, base)
     fault: Problem | None = None
@@ -65,13 +62,53 @@ def read(
     except Problem as problem:
         body, fault = b"", fault or problem
     return Request(
-        method.upper(), path, body, _headers(event), request_id, left, None, fault, fits
+        method.upper(),
+        path,
+        body,
+        headers_in(event),
+        request_id,
+        left,
+        None,
+        fault,
+        fits,
     )
 
 
+def _line(event: dict[str, Any], context: dict[str, Any]) -> tuple[Any, str] | None:
+    """Return the method and the path inside the API, or None where there is neither."""
+    if "http" in context:
+        http, template = context["http"], event.get("routeKey")
+        if template == "$default" or not isinstance(template, str):
+            template = None
+        else:  # such as "ANY /v1/{proxy+}"
+            template = template.partition(" ")[2]
+        path = _path(event, context, event.get("rawPath"), template, staged=True)
+        return http.get("method") if isinstance(http, dict) else None, path
+    if "httpMethod" in event:
+        # of the two that send payload 1.0 only an HTTP API names the version
+        staged, template = "version" in event, event.get("resource")
+        path = _path(event, context, event.get("path"), template, staged=staged)
+        return event["httpMethod"], path
+    if "serviceNetworkArn" in context:
+        target = event.get("path")
+        path = target.partition("?")[0] if isinstance(target, str) else "/"
+        return event.get("method"), path
+    return None
+
+
+def _of_lattice(event: dict[str, Any]) -> dict[str, Any]:
+    """Return VPC Lattice's first kind of event as its second."""
+    return {
+        **event,
+        "path": event.get("raw_path"),
+        "isBase64Encoded": event["is_base64_encoded"],
+        "requestContext": {"serviceNetworkArn": ""},
+    }
+
+
 def _path(
-    event: Mapping[str, Any],
-    context: Mapping[str, Any],
+    event: dict[str, Any],
+    context: dict[str, Any],
     path: Any,
     template: Any,
     *,
@@ -105,14 +142,13 @@ def _matched(path: str, template: str, parameters: Any) -> str | None:
     ``/ml/v1/models``.
     """
     if "{" in template:
-        values = parameters if isinstance(parameters, Mapping) else {}
-        parts = [
-            values.get(part[1:-1].removesuffix("+")) if part[:1] == "{" else part
-            for part in template.split("/")
-        ]
-        if not all(isinstance(part, str) for part in parts):
+        if not isinstance(parameters, dict):
             return None
-        template = "/".join(map(str, parts))
+        for name, value in parameters.items():
+            if not isinstance(value, str):
+                return None
+            template = template.replace(f"{{{name}+}}", value)
+            template = template.replace(f"{{{name}}}", value)
     if path == template:
         return path
     template, start = unquote(template).rstrip("/"), 0
@@ -125,57 +161,15 @@ def _matched(path: str, template: str, parameters: Any) -> str | None:
     return None
 
 
-def _headers(event: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers, names in lower case, values that came apart joined."""
-    given: Any = event.get("headers")
-    lists: Any = event.get("multiValueHeaders")
-    try:
-        headers = {k.lower(): v for k, v in given.items() if v.__class__ is str}
-        if len(headers) == len(given) and (
-            not lists or all(len(values) == 1 for values in lists.values())
-        ):
-            return headers
-    except (AttributeError, TypeError):
-        pass
-    return _merged(given, lists)
-
-
-def _merged(given: Any, lists: Any) -> dict[str, str]:
-    """Join what came in several values or under several spellings (RFC 9110, 5.3)."""
-    found: dict[str, list[str]] = {}
-    for name, values in _items(lists):
-        listed = values if isinstance(values, list) else [values]
-        found.setdefault(name, []).extend(_texts(listed))
-    spelled: dict[str, list[str]] = {}
-    for name, value in _items(given):
-        if name not in found:
-            spelled.setdefault(name, []).extend(_texts([value]))
-    return {
-        name: ("; " if name == "cookie" else ", ").join(values)
-        for name, values in {**found, **spelled}.items()
-        if values
-    }
-
-
-def _items(given: Any) -> list[tuple[str, Any]]:
-    if not isinstance(given, Mapping):
-        return []
-    return [(str(name).lower(), value) for name, value in given.items()]
-
-
-def _texts(values: list[Any]) -> list[str]:
-    """Return what can be a header's value: texts, and numbers as their text."""
-    return [str(value) for value in values if isinstance(value, str | int | float)]
-
-
-def _body(event: Mapping[str, Any]) -> bytes:
+def _body(event: dict[str, Any]) -> bytes:
     """Return the body's bytes; raises `Problem` where they are damaged."""
     body = event.get("body")
     if body is None:
         return b""
     if not isinstance(body, str):  # somebody's test event, with the JSON unquoted
         return _json(body)
-    if str(event.get("isBase64Encoded")).lower() == "true":
+    encoded = event.get("isBase64Encoded")
+    if encoded and str(encoded).lower() == "true":
         try:
             return pybase64.b64decode(body, validate=True)
         except ValueError:
@@ -204,10 +198,10 @@ def is_ping(event: Any) -> bool:
     """
     if event is None or event in ({}, [], ""):
         return True
-    if not isinstance(event, Mapping) or "requestContext" in event:
+    if not isinstance(event, dict) or "requestContext" in event:
         return False
     inner = event.get("Event")
-    sources = [event, inner] if isinstance(inner, Mapping) else [event]
+    sources = [event, inner] if isinstance(inner, dict) else [event]
     if any(
         given.get("source") == _PINGS[0]
         or (given.get("source") in _PINGS and "detail-type" in given)
@@ -223,7 +217,7 @@ def direct(event: Any, request_id: str, left: float | None = None) -> Request:
     The event is what would be the body; ``model`` and ``version`` in it select.
     """
     path, fault = "/model-service", None
-    if isinstance(event, Mapping) and isinstance(event.get("model"), str):
+    if isinstance(event, dict) and isinstance(event.get("model"), str):
         path = f"/v1/models/{_segment(event['model'])}"
         if "version" in event:
             path += f"/versions/{_segment(str(event['version']))}"
@@ -260,7 +254,7 @@ def write(answer: Answer, event: Any = None) -> dict[str, Any]:
     if event is None:
         return written
     context, lists = event.get("requestContext"), event.get("multiValueHeaders")
-    balancer = isinstance(context, Mapping) and "elb" in context
+    balancer = isinstance(context, dict) and "elb" in context
     if lists is not None and (balancer or not event.get("headers")):
         # with multi-value headers on, a load balancer takes nothing else
         del written["headers"]
@@ -277,17 +271,17 @@ def failed(event: Any, request_id: str) -> dict[str, Any]:
     """Return the answer to an event at which the door itself failed."""
     detail = "the service failed; its log says why under this request_id"
     document = Problem("internal", detail).to_json(request_id)
-    if not isinstance(event, Mapping) or "requestContext" not in event:
+    if not isinstance(event, dict) or "requestContext" not in event:
         return document
     answer = Answer(500, orjson.dumps(document), {"content-type": MEDIA_TYPE})
     return write(answer, event)
 
 
-def outside(event: Mapping[str, Any], path: str) -> str:
+def outside(event: dict[str, Any], path: str) -> str:
     """Return what stands before `path` in the address that the caller used."""
-    context = event["requestContext"]
+    context = event.get("requestContext") or {}
     http = context.get("http")
-    full = http.get("path") if isinstance(http, Mapping) else context.get("path")
+    full = http.get("path") if isinstance(http, dict) else context.get("path")
     if isinstance(full, str) and full.endswith(path):
         return full.removesuffix(path)
     return ""

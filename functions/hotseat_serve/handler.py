@@ -7,7 +7,6 @@ writes: the OpenAPI document and its viewer.
 import gc
 import logging
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -72,7 +71,7 @@ def handler(event: Any, context: Any) -> Any:
         return events.failed(event, request_id)
 
 
-def _page(event: Mapping[str, Any], request: Request) -> dict[str, Any]:
+def _page(event: dict[str, Any], request: Request) -> dict[str, Any]:
     from hotseat_serve.pages import render
 
     outside = events.outside(event, request.path)

@@ -67,6 +67,8 @@ class Room:
         self._first = False
         if request.received is not None:
             turn.started = request.received  # the caller has waited since then
+        if not (request.path.isascii() and request.method.isascii()):
+            request = _sayable(request)
         try:
             answer = packed(self._act(request, turn), request)
             if request.fits is not None:
@@ -78,6 +80,13 @@ class Room:
             detail = "the service failed; its log says why under this request_id"
             answer = self._problem(request, turn, Problem("internal", detail))
         turn.mark("write")
+        answer = self._headed(request, answer)
+        if self.telemetry is not None:
+            self.telemetry.request(request, turn, answer)
+        return answer
+
+    def _headed(self, request: Request, answer: Answer) -> Answer:
+        """Return an answer with the headers that every answer has."""
         headers = {**answer.headers, "x-request-id": request.request_id}
         trace = trace_of(request.headers)
         if trace is not None:
@@ -90,10 +99,7 @@ class Room:
         body = answer.body
         if request.method == "HEAD":  # what GET answers, without its body
             headers["content-length"], body = str(len(body)), b""
-        answer = Answer(answer.status, body, headers)
-        if self.telemetry is not None:
-            self.telemetry.request(request, turn, answer)
-        return answer
+        return Answer(answer.status, body, headers)
 
     def warm(self) -> bool:
         """Open the default model ahead of a request; return whether it answers."""
@@ -310,6 +316,15 @@ class Room:
     def _stats(self, name: str, version: str | None) -> dict[str, Any]:
         number = protocol.get(self.models, name, version).manifest.version
         return self.statistics.of(name, number)
+
+
+def _sayable(request: Request) -> Request:
+    """Return a request whose path and method can be written: no half of a surrogate."""
+    path, method = (
+        text.encode("utf-8", "replace").decode()
+        for text in (request.path, request.method)
+    )
+    return replace(request, path=path, method=method)
 
 
 def _is_ready(name: str) -> dict[str, Any]:

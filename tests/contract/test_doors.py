@@ -196,6 +196,18 @@ def test_slashes_too_many_change_nothing(room, path):
     assert room.answer(Request("GET", path)).status == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/\ud800"), ("GET", "/v2/\ud800"), ("\ud800", "/v1/models"),
+     ("GET", "/v1/models/\ud800"), ("GET", "/v1/models/%ed%a0%80")],
+)  # fmt: skip
+def test_a_path_that_is_no_unicode_is_unknown(room, method, path):
+    """Half of a surrogate pair cannot be written into any answer."""
+    answer = room.answer(Request(method, path))
+    assert answer.status in {404, 405}
+    json.loads(answer.body)
+
+
 @pytest.mark.parametrize("path", ["/model-service", "/v2/models/mood/infer"])
 def test_a_byte_order_mark_is_skipped(room, path):
     """Windows' editors and .NET write one before JSON."""

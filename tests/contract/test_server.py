@@ -123,6 +123,42 @@ def test_health_is_answered_while_every_thread_runs_a_model(room):
         assert ask(port, "POST", "/model-service", b'{"text": "good"}')[0] == 200
 
 
+def test_requests_at_the_same_time_get_their_own_answers(room):
+    """Threads share the model and nothing of a request."""
+    wrong = []
+
+    def game(number):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        for turn in range(40):
+            text = "good" if (number + turn) % 2 else "bad"
+            name = f"{number}-{turn}"
+            tensor = {"name": "text", "datatype": "BYTES", "shape": [1], "data": [text]}
+            path, body = (
+                ("/model-service", {"text": text}),
+                ("/v2/models/mood/infer", {"id": name, "inputs": [tensor]}),
+            )[turn % 2]
+            named = {"X-Request-Id": name}
+            connection.request("POST", path, json.dumps(body), named)
+            answer = connection.getresponse()
+            data, shown = json.loads(answer.read()), answer.headers["x-request-id"]
+            scores = data.get("scores") or data["outputs"][0]["data"]
+            positive = scores["positive"] if "scores" in data else scores[1]
+            right = (positive > 0.5) == (text == "good")
+            if not right or name not in {data.get("id"), data.get("request_id")}:
+                wrong.append((name, data))
+            if shown != name:
+                wrong.append((name, shown))
+        connection.close()
+
+    with serving(room, Limits(), threads=4) as port:
+        games = [threading.Thread(target=game, args=(n,)) for n in range(6)]
+        for thread in games:
+            thread.start()
+        for thread in games:
+            thread.join()
+    assert wrong == []
+
+
 def test_the_time_in_which_a_request_waited_counts(room):
     """A deadline is the caller's, who does not know of threads."""
     with serving(room, Limits(), threads=1) as port:
@@ -347,17 +383,23 @@ def test_a_failure_is_a_500_that_names_the_request(registry, tmp_path, caplog):
 
 
 @pytest.fixture
-def command(tmp_path, publish):
-    """`hotseat serve` as a process; returns it with its port."""
+def folder(tmp_path, publish):
+    """A folder registry with one live model."""
     registry = open_registry(f"file://{tmp_path}/registry")
     publish(registry)
     registry.promote(Reference("mood", version=1), by="ada")
+    return registry
+
+
+@pytest.fixture
+def command(folder):
+    """`hotseat serve` as a process; returns it with its port."""
     processes = []
 
     def start(*arguments):
         process = subprocess.Popen(
             [Path(sys.executable).with_name("hotseat"), "serve", "--port", "0",
-             "--registry", registry.store.uri, *arguments],
+             "--registry", folder.store.uri, *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         processes.append(process)
@@ -408,3 +450,34 @@ def test_a_process_ends_though_a_model_runs(room):
     server = Server(Application(room), Limits(grace=0), end=ended.append)
     server.handle_exit(signal.SIGTERM, None)
     until(lambda: ended == [128 + signal.SIGTERM])
+
+
+def test_a_registry_without_a_model_says_what_to_do_and_serves_it_later(
+    tmp_path, publish, command
+):
+    """The start does not fail: a bucket is filled after it, without a restart."""
+    later = open_registry(f"file://{tmp_path}/later")
+    process, port = command("--registry", later.store.uri, "--refresh", "0.1")
+    note = [process.stdout.readline() for _ in range(3)][-1]
+    assert "holds no model" in note
+    assert "hotseat publish" in note
+    assert "hotseat promote" in note
+    assert ask(port, "GET", "/v2/health/live")[0] == 200
+    assert ask(port, "GET", "/v2/health/ready")[0] == 503
+    publish(later)
+    later.promote(Reference("mood", version=1), by="ada")
+    until(lambda: ask(port, "GET", "/v2/health/ready")[0] == 200)
+
+
+def test_several_live_models_are_named_with_how_to_choose(folder, publish, command):
+    """POST /model-service asks none of them until one is chosen."""
+    publish(folder, model="chat")
+    folder.promote(Reference("chat", version=1), by="ada")
+    process, _ = command()
+    note = [process.stdout.readline() for _ in range(3)][-1]
+    assert "chat, mood" in note
+    assert "--model" in note
+    chosen, port = command("--model", "mood", "--log")
+    assert ask(port, "POST", "/model-service", b'{"text": "good"}')[0] == 200
+    lines = [chosen.stdout.readline() for _ in range(3)]
+    assert "note" not in "".join(lines)

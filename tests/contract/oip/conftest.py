@@ -11,7 +11,6 @@ import time
 
 import onnx
 import pytest
-import uvicorn
 from onnx import TensorProto, helper
 
 from hotseat_registry import (
@@ -23,8 +22,9 @@ from hotseat_registry import (
     Variant,
     open_registry,
 )
-from hotseat_serve.app import create_app
+from hotseat_serve.asgi import Application
 from hotseat_serve.open import open_room
+from hotseat_serve.server import Limits, Server
 from hotseat_serve.settings import Settings
 
 
@@ -72,10 +72,8 @@ def oip(tmp_path, publish):
         default_model="mood",
         log=False,
     )
-    config = uvicorn.Config(
-        create_app(open_room(settings)), port=0, log_level="error", access_log=False
-    )
-    server = uvicorn.Server(config)
+    server = Server(Application(open_room(settings)), Limits())
+    server.config.port = 0
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
