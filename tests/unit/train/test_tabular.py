@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hotseat_registry import Field, Manifest, Variant
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
+from hotseat_train.compression.quantize import dynamic
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.models.tables import time_series_features
@@ -89,7 +91,7 @@ def test_infinity_is_no_more_than_very_much():
 def test_what_months_say_is_what_it_is_called(months):
     """Recency, streak, first, active, gaps, falls and changes, against plain Python."""
     graph = Graph()
-    logs = graph.add("Log", graph.add("Add", "n", graph.keep("one", np.float32(1))))
+    logs = graph.add("Log", graph.add("Add", "n", graph.constant("one", np.float32(1))))
     told = time_series_features.parts(graph, "n", logs, range(9))
     graph.add("Concat", *told, name="x", axis=1)
     model = graph.model("history", {"n": (FLOAT, [1, 9])}, {"x": (FLOAT, [1, "k"])})
@@ -136,6 +138,22 @@ def test_every_family_learns_exports_and_serves(family, tmp_path):
     assert np.mean(losses) == pytest.approx(state.best_epoch.validation_loss, abs=2e-3)
     # a player of whom little is known is answered by the defaults
     assert loaded.predict([{"hours": 3, "race": "dragon"}])[0]["label"]
+
+
+@pytest.mark.parametrize("family", ["logistic", "mlp", "blend"])
+def test_a_network_of_a_table_can_be_made_int8(family, tmp_path):
+    """Each domain is imported once, or the quantizer refuses the graph."""
+    table = Table(NUMBERS, WORDS, TRAIN)
+    model = learner(family, table, 2, 0)
+    model.fit(TRAIN, TEST, Plan("adam", 0.01, batch_size=64, max_epochs=2))
+    whole, small = tmp_path / "model.onnx", tmp_path / "small.onnx"
+    model.export(whole)
+    domains = [item.domain for item in onnx.load(whole).opset_import]
+    assert len(domains) == len(set(domains))
+    dynamic(whole, small)
+    given = table.tensors(TEST.inputs)
+    want, found = (Session(path).run(given)["scores"] for path in (whole, small))
+    assert np.abs(want - found).max() < 0.05
 
 
 def test_the_same_seed_gives_the_same_model():

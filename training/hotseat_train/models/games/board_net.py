@@ -1,13 +1,15 @@
 """A small residual network for boards: planes in, a policy and a value out."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+import onnx
 import torch
 from torch import nn
 
-from hotseat_train.onnx_graph.layers import Layers
+from hotseat_train.onnx_graph.export import to_onnx
+
+_FULL = -1e9
+"""Added to the logit of a column that takes no more stones."""
 
 
 class BoardNet(nn.Module):
@@ -30,7 +32,10 @@ class BoardNet(nn.Module):
     ) -> None:
         super().__init__()
         planes, height, width = self.size = shape
-        self.threes = None if line is None else _threes(line)
+        self.line = line
+        if line is not None:
+            self.threes = _threes(line)
+            self.less = torch.full((len(self.threes),), 2.0 - line)
         self.stem = _conv(planes + (0 if line is None else 3), channels)
         self.place = nn.Parameter(torch.zeros(channels, height, width))
         self.blocks = nn.ModuleList(_Block(channels) for _ in range(blocks))
@@ -53,15 +58,17 @@ class BoardNet(nn.Module):
 
     def _seen(self, planes: torch.Tensor) -> torch.Tensor:
         """Return the planes and what they show at a glance [n, 5, height, width]."""
-        if self.threes is None:
+        if self.line is None:
             return planes
-        each = planes.reshape(-1, 1, *self.size[1:])
-        short = self.threes.shape[-1] // 2
-        found = nn.functional.conv2d(each, self.threes, padding=short)
-        most = torch.relu(found - short + 1).amax(1).reshape(planes.shape)
+        sides, height, width = self.size
+        each = planes.reshape(-1, 1, height, width)
+        short = self.line - 1
+        found = nn.functional.conv2d(each, self.threes, self.less, padding=short)
+        most = torch.relu(found).amax(1).reshape(-1, sides, height, width)
         empty = 1 - planes.sum(1, keepdim=True)
-        first = 1 - planes.sum((1, 2, 3), keepdim=True) % 2
-        return torch.cat([planes, most * empty, first.expand_as(empty)], 1)
+        first = 1 - torch.fmod(planes.sum((1, 2, 3), keepdim=True), 2)
+        mover = first * torch.ones(1, 1, height, width)
+        return torch.cat([planes, most * empty, mover], 1)
 
 
 def _threes(line: int) -> torch.Tensor:
@@ -96,78 +103,25 @@ def _conv(inputs: int, outputs: int, size: int = 3) -> nn.Sequential:
     )
 
 
+class _Served(nn.Module):
+    """The network as it is asked: probabilities of the columns that are not full."""
+
+    def __init__(self, net: BoardNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, board: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits, value = self.net(board)
+        # the topmost row of both sides' stones together: 1 where a column is full
+        full = board[:, :, :1].sum((1, 2))
+        return torch.softmax(logits + full * _FULL, 1), value
+
+
 def export(module: BoardNet, path: Path) -> None:
     """Write the network as a graph: ``board`` in, ``policy`` and ``value`` out.
 
     Normalisation is folded into the convolutions. An action is a column; one whose
     topmost cell is taken has probability 0.
     """
-    graph = Layers("boardnet")
-    add = graph.add
-
-    def conv(layer: Any, x: str, name: str) -> str:
-        weight, bias = _folded(layer)
-        pad = weight.shape[-1] // 2
-        inputs = [x, graph.keep(f"{name}.w", weight), graph.keep(f"{name}.b", bias)]
-        return add("Conv", inputs, name, pads=[pad] * 4)
-
-    seen = _seen(module, graph)
-    place = graph.keep("place", module.place.detach().numpy()[None])
-    x = add("Relu", [add("Add", [conv(module.stem, seen, "stem"), place], "at")], "x")
-    for number, block in enumerate(module.blocks):
-        a = add("Relu", [conv(block.first, x, f"b{number}.1")], f"b{number}.r")
-        b = conv(block.second, a, f"b{number}.2")
-        x = add("Relu", [add("Add", [x, b], f"b{number}.s")], f"b{number}")
-    hidden = add("Relu", [conv(module.policy_conv, x, "pc")], "pr")
-    logits = graph.linear(module.policy, add("Flatten", [hidden], "pf"), "logits")
-    # the topmost row of both sides' stones together: 1 where a column is full
-    corner = [graph.whole("top", 0), graph.whole("below", 1)]
-    top = add("Slice", ["board", *corner, graph.whole("rows", 2)], "toprow")
-    full = add("ReduceSum", [top, graph.whole("axes", 1, 2)], "full", keepdims=0)
-    far = add("Mul", [full, graph.keep("far", np.float32(-1e9))], "mask")
-    add("Softmax", [add("Add", [logits, far], "masked")], "policy", axis=1)
-    hidden = add("Relu", [conv(module.value_conv, x, "vc")], "vr")
-    flat = add("Flatten", [hidden], "vf")
-    hidden = add("Relu", [graph.linear(module.value_hidden, flat, "vh")], "vhr")
-    value = add("Tanh", [graph.linear(module.value, hidden, "vl")], "vt")
-    add("Reshape", [value, graph.whole("flat", -1)], "value")
-    planes, height, width = module.size
-    graph.save(
-        path,
-        [("board", "FP32", ["n", planes, height, width])],
-        [("policy", "FP32", ["n", width]), ("value", "FP32", ["n"])],
-    )
-
-
-def _seen(module: BoardNet, graph: Layers) -> str:
-    """Add what `BoardNet._seen` does; return its name."""
-    if module.threes is None:
-        return "board"
-    add, (planes, height, width) = graph.add, module.size
-    short = module.threes.shape[-1] // 2
-    each = add("Reshape", ["board", graph.whole("each", -1, 1, height, width)], "side")
-    ways = graph.keep("threes", module.threes.numpy())
-    less = graph.keep("less", np.full(len(module.threes), 1 - short, np.float32))
-    found = add("Conv", [each, ways, less], "ways", pads=[short] * 4)
-    most = add("ReduceMax", [add("Relu", [found], "lines")], "most", axes=[1])
-    both = graph.whole("both", -1, planes, height, width)
-    threats = add("Reshape", [most, both], "cells")
-    one, two = graph.keep("one", np.float32(1)), graph.keep("two", np.float32(2))
-    stones = add("ReduceSum", ["board", graph.whole("sides", 1)], "stones")
-    empty = add("Sub", [one, stones], "empty")
-    count = add("ReduceSum", ["board", graph.whole("all", 1, 2, 3)], "count")
-    odd = add("Mod", [count, two], "odd", fmod=1)
-    first = add("Sub", [one, odd], "mover")
-    ones = graph.keep("ones", np.ones((1, 1, height, width), np.float32))
-    wins = add("Mul", [threats, empty], "threats")
-    turn = add("Mul", [ones, first], "first")
-    return add("Concat", ["board", wins, turn], "seen", axis=1)
-
-
-def _folded(layer: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return a convolution's weights and bias with its normalisation in them."""
-    conv, norm = layer
-    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-    weight = conv.weight * scale[:, None, None, None]
-    bias = norm.bias - norm.running_mean * scale
-    return weight.detach().numpy(), bias.detach().numpy()
+    board = {"board": torch.zeros(2, *module.size)}
+    onnx.save(to_onnx(_Served(module), board, ["policy", "value"]), path)

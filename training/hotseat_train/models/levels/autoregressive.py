@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy, embedding, pad
 
-from hotseat_train.onnx_graph.layers import Layers
+from hotseat_train.onnx_graph.export import to_onnx
 
 Array = np.ndarray[Any, Any]
 Batch = tuple[Array, Array, Array]
@@ -39,6 +40,9 @@ class Plan:
 class StepNet(torch.nn.Module):
     """Two hidden layers over [cells x tiles, counts, place, wishes]."""
 
+    one_hot: torch.Tensor
+    places: torch.Tensor
+
     def __init__(
         self, size: tuple[int, int], tiles: int, wishes: int, hidden: int = 384
     ) -> None:
@@ -49,39 +53,23 @@ class StepNet(torch.nn.Module):
         self.first = torch.nn.Linear(width, hidden)
         self.second = torch.nn.Linear(hidden, hidden)
         self.last = torch.nn.Linear(hidden, tiles)
+        # a row of zeros for a cell that is not filled yet, and one for each tile
+        one_hot = torch.eye(tiles + 1)[:, 1:]
+        self.register_buffer("one_hot", one_hot, persistent=False)
+        self.register_buffer("places", torch.eye(self.cells), persistent=False)
 
     def forward(self, grid: torch.Tensor, wish: torch.Tensor) -> torch.Tensor:
         """Return logits [n, tiles] of the next cell."""
-        grid = grid.flatten(1)
-        held = one_hot(grid.clamp(min=0), self.tiles).float()
-        held = held * (grid >= 0).unsqueeze(2)
-        place = (grid >= 0).sum(1).clamp(max=self.cells - 1)
-        where = one_hot(place, self.cells).float()
-        return _answer(self, [held.flatten(1), held.sum(1) / 10, where, wish])
+        cells = grid.flatten(1)
+        held = embedding(cells + 1, self.one_hot)
+        counts = held.sum(1)
+        place = counts.sum(1).long().clamp(max=self.cells - 1)
+        where = embedding(place, self.places)
+        return _answer(self, [held.flatten(1), counts / 10, where, wish])
 
     def export(self, path: Path) -> None:
         """Write the graph: ``grid`` [n, height, width], ``wish`` [n, w] to logits."""
-        graph, cells, tiles = Layers("step"), self.cells, self.tiles
-        add = graph.add
-        flat = add("Reshape", ["grid", graph.whole("flat", -1, cells)], "flatgrid")
-        # a row for each tile, and one of zeros for what is not filled yet
-        table = np.concatenate([np.zeros((1, tiles)), np.eye(tiles)])
-        rows = add("Add", [flat, graph.keep("one", np.int64(1))], "rows")
-        held = add(
-            "Gather", [graph.keep("tiles", table.astype(np.float32)), rows], "held"
-        )
-        wide = add(
-            "Reshape", [held, graph.whole("wide", -1, cells * tiles)], "heldwide"
-        )
-        axis = graph.whole("axis1", 1)
-        counts = add("ReduceSum", [held, axis], "counts", keepdims=0)
-        tenth = add("Mul", [counts, graph.keep("tenth", np.float32(0.1))], "tenths")
-        total = add("ReduceSum", [counts, axis], "total", keepdims=0)
-        at = add("Cast", [total], "at", to=7)  # INT64
-        last = add("Min", [at, graph.keep("lastcell", np.int64(cells - 1))], "place")
-        places = graph.keep("places", np.eye(cells, dtype=np.float32))
-        where = add("Gather", [places, last], "where")
-        _finish(self, graph, [wide, tenth, where, "wish"], path)
+        _export(self, path)
 
 
 class LagNet(torch.nn.Module):
@@ -91,6 +79,9 @@ class LagNet(torch.nn.Module):
     that no cell can be. In training some of the lags are blanked, so that the network
     leans on no one long passage.
     """
+
+    one_hot: torch.Tensor
+    rows: torch.Tensor
 
     def __init__(
         self,
@@ -108,46 +99,24 @@ class LagNet(torch.nn.Module):
         self.first = torch.nn.Linear(width, hidden)
         self.second = torch.nn.Linear(hidden, hidden)
         self.last = torch.nn.Linear(hidden, tiles)
+        self.register_buffer("one_hot", torch.eye(tiles + 1), persistent=False)
+        self.register_buffer("rows", torch.eye(size[0]), persistent=False)
 
     def forward(self, grid: torch.Tensor, wish: torch.Tensor) -> torch.Tensor:
         """Return logits [n, tiles] of the next cell."""
         line = grid.transpose(1, 2).flatten(1)
-        place = (line >= 0).sum(1)
-        before = torch.full((len(line), self.lags), self.tiles)
-        at = place.unsqueeze(1) + torch.arange(self.lags)
-        seen = torch.cat([before, line], 1).gather(1, at)
-        held = one_hot(seen, self.tiles + 1).float()
+        place = (line >= 0).sum(1, keepdim=True)
+        before = pad(line, (self.lags, 0), value=self.tiles)
+        seen = before.gather(1, place + torch.arange(self.lags))
+        held = embedding(seen, self.one_hot)
         if self.training:
             held = held * (torch.rand(*seen.shape, 1) >= self.blanked)
-        row = one_hot(place % self.size[0], self.size[0]).float()
+        row = embedding(place.squeeze(1) % self.size[0], self.rows)
         return _answer(self, [held.flatten(1), row, wish])
 
     def export(self, path: Path) -> None:
         """Write the graph: ``grid`` [n, height, width], ``wish`` [n, w] to logits."""
-        graph, (height, width) = Layers("step"), self.size
-        add, kinds = graph.add, self.tiles + 1
-        columns = add("Transpose", ["grid"], "columns", perm=[0, 2, 1])
-        flat = graph.whole("flat", -1, height * width)
-        line = add("Reshape", [columns, flat], "line")
-        empty = add("Less", [line, graph.keep("zero", np.int64(0))], "empty")
-        open_ = add("Cast", [add("Not", [empty], "filled")], "ones", to=7)  # INT64
-        place = add("ReduceSum", [open_, graph.whole("axis1", 1)], "place", keepdims=1)
-        pads = graph.whole("pads", 0, self.lags, 0, 0)
-        outside = graph.keep("outside", np.int64(self.tiles))
-        padded = add("Pad", [line, pads, outside], "padded")
-        back = graph.keep("back", np.arange(self.lags)[None])
-        at = add("Add", [place, back], "at")
-        seen = add("GatherElements", [padded, at], "seen", axis=1)
-        table = graph.keep("tiles", np.eye(kinds, dtype=np.float32))
-        held = add("Gather", [table, seen], "held")
-        wide = add(
-            "Reshape", [held, graph.whole("wide", -1, self.lags * kinds)], "heldwide"
-        )
-        row = add("Mod", [place, graph.keep("height", np.int64(height))], "rowat")
-        rows = graph.keep("rows", np.eye(height, dtype=np.float32))
-        where = add("Gather", [rows, row], "where3")
-        where = add("Reshape", [where, graph.whole("where2", -1, height)], "where")
-        _finish(self, graph, [wide, where, "wish"], path)
+        _export(self, path)
 
 
 Net = StepNet | LagNet
@@ -160,17 +129,10 @@ def _answer(net: Net, seen: list[torch.Tensor]) -> torch.Tensor:
     return logits
 
 
-def _finish(net: Net, graph: Layers, seen: list[str], path: Path) -> None:
-    """Add the layers that `_answer` has, and write the graph."""
-    x = graph.add("Concat", seen, "x", axis=1)
-    x = graph.add("Relu", [graph.linear(net.first, x, "first")], "h1")
-    more = graph.add("Relu", [graph.linear(net.second, x, "second")], "h2")
-    graph.linear(net.last, graph.add("Add", [x, more], "h3"), "logits")
-    graph.save(
-        path,
-        [("grid", "INT64", ["n", *net.size]), ("wish", "FP32", ["n", net.wishes])],
-        [("logits", "FP32", ["n", net.tiles])],
-    )
+def _export(net: Net, path: Path) -> None:
+    grid = torch.full((2, *net.size), -1)
+    inputs = {"grid": grid, "wish": torch.zeros(2, net.wishes)}
+    onnx.save(to_onnx(net, inputs, ["logits"]), path)
 
 
 def learn(

@@ -10,19 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import compose, helper
 
 from hotseat_train.data.dataset import Split
 from hotseat_train.models.tables.preprocessing import (
-    IR,
-    ML,
-    OPSET,
     Array,
     Table,
     answers,
     write,
 )
-from hotseat_train.onnx_graph.builder import FLOAT
+from hotseat_train.onnx_graph.merge import mean
 from hotseat_train.optim.loop import Epoch, Plan, State
 
 
@@ -85,22 +81,7 @@ class BlendLearner(Member):
 
     def part(self) -> onnx.ModelProto:
         """Return the members' graphs side by side, and the mean of their answers."""
-        parts = [
-            compose.add_prefix(member.part(), f"{at}_", rename_inputs=False).graph
-            for at, member in enumerate(self._members)
-        ]
-        said = [part.output[0].name for part in parts]
-        scores = helper.make_tensor_value_info("scores", FLOAT, ["n", None])
-        graph = helper.make_graph(
-            [*(node for part in parts for node in part.node),
-             helper.make_node("Mean", said, ["scores"])],
-            "blend",
-            [parts[0].input[0]],
-            [scores],
-            [kept for part in parts for kept in part.initializer],
-        )  # fmt: skip
-        sets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML)]
-        return helper.make_model(graph, opset_imports=sets, ir_version=IR)
+        return mean([member.part() for member in self._members])
 
 
 def measure(chances: Array, targets: Sequence[int]) -> tuple[float, float]:

@@ -22,8 +22,9 @@ from sklearn.svm import SVC, LinearSVC
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.models.tables.ensemble import BlendLearner, Member, measure
-from hotseat_train.models.tables.preprocessing import IR, ML, OPSET, Array, Table
-from hotseat_train.onnx_graph.builder import FLOAT, Graph
+from hotseat_train.models.tables.preprocessing import Array, Table
+from hotseat_train.onnx_graph.builder import FLOAT, OPSETS, finished
+from hotseat_train.onnx_graph.export import to_onnx
 from hotseat_train.optim.loop import Epoch, Plan, State, descend
 
 Settings = Mapping[str, Any]
@@ -127,21 +128,8 @@ class NetworkLearner(Member):
 
     def part(self) -> onnx.ModelProto:
         """Return the family's own graph."""
-        linear = [m for m in self.module if isinstance(m, torch.nn.Linear)]
-        graph, at = Graph(), "x"
-        for number, layer in enumerate(linear):
-            weight = graph.keep(f"w{number}", layer.weight.detach().numpy())
-            bias = graph.keep(f"b{number}", layer.bias.detach().numpy())
-            at = graph.add("Gemm", at, weight, bias, transB=1)
-            if number + 1 < len(linear):
-                at = graph.add("Relu", at)
-        graph.add("Softmax", at, name="scores", axis=1)
-        labels = linear[-1].out_features
-        return graph.model(
-            "network",
-            {"x": (FLOAT, ["n", self.table.columns])},
-            {"scores": (FLOAT, ["n", labels])},
-        )
+        network = torch.nn.Sequential(*self.module, torch.nn.Softmax(1))
+        return to_onnx(network, {"x": torch.zeros(2, self.table.columns)}, ["scores"])
 
 
 class TreesLearner(Member):
@@ -279,7 +267,7 @@ class MachineLearner(Member):
                 self._estimator,
                 initial_types=[("x", FloatTensorType([None, self.table.columns]))],
                 options={id(self._estimator): {"zipmap": False}},
-                target_opset={"": OPSET, "ai.onnx.ml": ML},
+                target_opset={name: OPSETS[name] for name in ("", "ai.onnx.ml")},
             )
         return _scoring(made, self._labels)
 
@@ -292,5 +280,4 @@ def _scoring(made: onnx.ModelProto, labels: int) -> onnx.ModelProto:
     made.graph.output.append(
         helper.make_tensor_value_info("scores", FLOAT, ["n", labels])
     )
-    made.ir_version = IR
-    return made
+    return finished(made)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import compose, helper
 
 from hotseat_registry import Field, Input, Output, Signature
 from hotseat_serve import codec
@@ -22,9 +21,9 @@ from hotseat_serve.session import Session
 from hotseat_train.data.dataset import Split
 from hotseat_train.models.tables import time_series_features
 from hotseat_train.onnx_graph.builder import FLOAT, STRING, Graph
+from hotseat_train.onnx_graph.merge import chain
 
 Array = np.ndarray[Any, Any]
-OPSET, ML, IR = 17, 3, 9
 _SELDOM = 5
 """Rows that a word must stand on: what training hardly saw it treats as unknown."""
 _MOST_WORDS = 100
@@ -108,10 +107,10 @@ class Table:
         graph, parts = Graph(), []
         if self.numbers:
             plain = self._numbers(graph)
-            kept = graph.add("Gather", plain, graph.number(*self._kept), axis=1)
-            moved = graph.add("Sub", kept, graph.keep("mean", self._mean[None]))
+            kept = graph.add("Gather", plain, graph.integers(*self._kept), axis=1)
+            moved = graph.add("Sub", kept, graph.constant("mean", self._mean[None]))
             parts.append(
-                graph.add("Div", moved, graph.keep("scale", self._scale[None]))
+                graph.add("Div", moved, graph.constant("scale", self._scale[None]))
             )
         parts += [self._word(graph, at) for at in range(len(self.words))]
         graph.add("Concat", *parts, name="x", axis=1)
@@ -139,34 +138,36 @@ class Table:
 
     def _numbers(self, graph: Graph) -> str:
         missing = graph.add("IsNaN", "numbers")
-        median = graph.keep("median", self._median[None])
+        median = graph.constant("median", self._median[None])
         whole = graph.add("Where", missing, median, "numbers")
-        most = graph.keep("most", np.float32(_LARGEST))
-        least = graph.keep("least", np.float32(-_LARGEST))
+        most = graph.constant("most", np.float32(_LARGEST))
+        least = graph.constant("least", np.float32(-_LARGEST))
         filled = graph.add("Clip", whole, least, most)
         sign = graph.add("Sign", filled)
-        one = graph.keep("one", np.float32(1))
+        one = graph.constant("one", np.float32(1))
         height = graph.add("Log", graph.add("Add", graph.add("Abs", filled), one))
         logs = graph.add("Mul", sign, height)
         parts = [logs, sign]
         if self._gaps:
             flags = graph.add("Cast", missing, to=FLOAT)
-            parts.append(graph.add("Gather", flags, graph.number(*self._gaps), axis=1))
+            parts.append(
+                graph.add("Gather", flags, graph.integers(*self._gaps), axis=1)
+            )
         if self._series:
             parts += time_series_features.parts(graph, filled, logs, self._series)
         return graph.add("Concat", *parts, axis=1)
 
     def _word(self, graph: Graph, at: int) -> str:
         known = self.known[self.words[at].name]
-        column = graph.add("Gather", "words", graph.number(at), axis=1)
+        column = graph.add("Gather", "words", graph.integers(at), axis=1)
         row = graph.add(
             "LabelEncoder", column, domain="ai.onnx.ml", keys_strings=known,
             values_int64s=list(range(len(known))), default_int64=len(known),
         )  # fmt: skip
         # the last row, of unknown words, is all zeros
         table = np.eye(len(known) + 1, len(known), dtype=np.float32)
-        picked = graph.add("Gather", graph.keep(f"words{len(known)}", table), row)
-        return graph.add("Reshape", picked, graph.number(-1, len(known)))
+        picked = graph.add("Gather", graph.constant(f"words{len(known)}", table), row)
+        return graph.add("Reshape", picked, graph.integers(-1, len(known)))
 
 
 def _median(column: Array) -> np.float32:
@@ -195,17 +196,4 @@ def answers(model: onnx.ModelProto, table: Table, rows: Split) -> Array:
 
 def write(table: Table, model: onnx.ModelProto, path: Path) -> None:
     """Write the table's part and a family's part as one graph."""
-    first = table.graph()
-    for part in (first, model):
-        del part.opset_import[:]
-        part.opset_import.extend(
-            [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML)]
-        )
-        part.ir_version = IR
-    whole = compose.merge_models(
-        compose.add_prefix(first, "t_", rename_inputs=False, rename_outputs=False),
-        compose.add_prefix(model, "m_", rename_inputs=False, rename_outputs=False),
-        [("x", "x")],
-    )
-    onnx.checker.check_model(whole)
-    onnx.save(whole, path)
+    onnx.save(chain(table.graph(), model), path)

@@ -27,36 +27,36 @@ def parts(graph: Graph, filled: str, logs: str, series: Sequence[int]) -> list[s
     steps = np.arange(1, size + 1, dtype=np.float32)
 
     def of(name: str, columns: Sequence[int]) -> str:
-        return graph.add("Gather", name, graph.number(*columns), axis=1)
+        return graph.add("Gather", name, graph.integers(*columns), axis=1)
 
     def number(value: float) -> str:
-        return graph.keep(f"f{value:g}", np.float32(value))
+        return graph.constant(f"f{value:g}", np.float32(value))
 
     def most(name: str) -> str:
         return graph.add("ReduceMax", name, axes=[1])
 
     def total(name: str) -> str:
-        whole = graph.add("ReduceSum", name, graph.number(1))
+        whole = graph.add("ReduceSum", name, graph.integers(1))
         return graph.add("Log", graph.add("Add", whole, number(1)))
 
     counts, heights = of(filled, series), of(logs, series)
     active = graph.add("Sign", counts)
     idle = graph.add("Sub", number(1), active)
-    forth = graph.keep("forth", steps)
-    back = graph.keep("back", steps[::-1].copy())
+    forth = graph.constant("forth", steps)
+    back = graph.constant("back", steps[::-1].copy())
     last = most(graph.add("Mul", active, forth))
     quiet = most(graph.add("Mul", idle, forth))
     since = most(graph.add("Mul", active, back))
     streak = graph.add("Sub", number(size), quiet)
     first = graph.add("Sub", number(size + 1), since)
-    months = graph.add("ReduceSum", active, graph.number(1))
+    months = graph.add("ReduceSum", active, graph.integers(1))
     span = graph.add("Sub", last, graph.add("Sub", first, number(1)))
     gaps = graph.add("Sub", span, months)
     recent, before = series[-RECENT:], series[:-RECENT]
     highest, lately = most(heights), of(logs, recent)
     falls = graph.add("Sub", highest, of(logs, series[-1:]))
     differences = (np.eye(size, size - 1, -1) - np.eye(size, size - 1)).astype("f4")
-    changes = graph.add("MatMul", heights, graph.keep("differences", differences))
+    changes = graph.add("MatMul", heights, graph.constant("differences", differences))
     sums = [total(of(filled, which)) for which in (series, recent, before)]
     least = graph.add("ReduceMin", lately, axes=[1])
     return [

@@ -22,7 +22,9 @@ from hotseat_train.models.text import out_of_fold_teacher
 from hotseat_train.models.text.obfuscation import disguise
 from hotseat_train.models.text.tokenizer import INNER, LENGTHS, Alphabet, Reader, front
 from hotseat_train.models.text.wide_linear import Wide
-from hotseat_train.onnx_graph.builder import FLOAT, STRING, Graph
+from hotseat_train.onnx_graph.builder import INT, STRING, Graph
+from hotseat_train.onnx_graph.export import to_onnx
+from hotseat_train.onnx_graph.merge import chain
 from hotseat_train.optim.loop import Plan, State, fit
 
 Array = np.ndarray[Any, Any]
@@ -60,8 +62,8 @@ class Block(nn.Module):
     def forward(self, x: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
         """Return x [n, length, width], changed."""
         at = self.norm(x) * there
-        left = nn.functional.pad(at, (0, 0, 1, 0))[:, :-1]
-        right = nn.functional.pad(at, (0, 0, 0, 1))[:, 1:]
+        left = nn.functional.pad(at, (0, 0, 1, -1))
+        right = nn.functional.pad(at, (0, 0, -1, 1))
         hidden = torch.relu(self.first(torch.cat([left, at, right], 2)))
         changed: torch.Tensor = x + self.drop(self.second(hidden))
         return changed
@@ -92,12 +94,12 @@ class TextNet(nn.Module):
         What learns is the network alone; what is measured are both.
         """
         if self.training:
-            return self._logits(ids * (torch.rand(ids.shape) > 0.3), _there(ids))
+            return self.logits_of(ids * (torch.rand(ids.shape) > 0.3), _there(ids))
         # those of like length together, or most of the work would be on padding
         lengths = (ids[:, :, 0] > 0).sum(1)
         order = lengths.argsort(stable=True)
         parts = [
-            self._logits(part, _there(part))
+            self.logits_of(part, _there(part))
             for rows in torch.split(order, _MEASURED)
             for part in [ids[rows, : max(1, int(lengths[rows].max()))]]
         ]
@@ -115,14 +117,9 @@ class TextNet(nn.Module):
             (self, "head", "labels"),
         ]
 
-    def _logits(self, ids: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-        count, length, _ = ids.shape
-        x = nn.functional.embedding_bag(
-            ids.reshape(count * length, LENGTHS),
-            self.table.weight,
-            mode="sum",
-            padding_idx=0,
-        ).view(count, length, -1)
+    def logits_of(self, ids: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
+        """Return what the network alone answers, in one piece."""
+        x = self.table(ids).sum(2)
         # half the digits are enough to learn by, and four times as quick where the
         # processor has them; what is measured and served is in fp32
         with torch.autocast("cpu", torch.bfloat16, enabled=self.training):
@@ -256,62 +253,28 @@ class TextLearner:
     def export(self, path: Path) -> None:
         """Write the graph: ``text`` strings [rows] to ``scores`` [rows, labels]."""
         graph = Graph()
-        _network(graph, *front(graph, self.alphabet), self.module)
-        model = graph.model(
-            "textnet",
+        ids = front(graph, self.alphabet)
+        reader = graph.model(
+            "reader",
             {"text": (STRING, ["n"])},
-            {"scores": (FLOAT, ["n", self.labels])},
+            {ids: (INT, ["n", "places", LENGTHS])},
             inner=INNER,
         )
-        onnx.save(model, path)
+        rows = {ids: torch.zeros(2, 3, LENGTHS, dtype=torch.int64)}
+        sizes = {0: "n", 1: "places"}
+        network = to_onnx(_Served(self.module), rows, ["scores"], sizes)
+        onnx.save(chain(reader, network), path)
 
 
-def _network(graph: Graph, characters: str, ids: str, module: TextNet) -> None:
-    """Add the nodes from characters and rows to ``scores``."""
-    places, feet = graph.number(1), graph.number(2)
+class _Served(nn.Module):
+    """The network as it is asked: rows [n, length, 4] in, probabilities out."""
 
-    def keep(name: str, value: torch.Tensor) -> str:
-        return graph.keep(name, value.detach().numpy())
+    def __init__(self, net: TextNet) -> None:
+        super().__init__()
+        self.wide, self.net = net.wide, net
 
-    def linear(layer: nn.Linear, x: str, name: str) -> str:
-        x = graph.add("MatMul", x, keep(f"{name}.w", layer.weight.T.contiguous()))
-        return graph.add("Add", x, keep(f"{name}.b", layer.bias))
-
-    def norm(layer: nn.LayerNorm, x: str, name: str) -> str:
-        weight, bias = keep(f"{name}.w", layer.weight), keep(f"{name}.b", layer.bias)
-        return graph.add("LayerNormalization", x, weight, bias, axis=-1)
-
-    def beside(x: str, left: int) -> str:
-        """Return what stands to the left, or to the right (-1), at each place."""
-        return graph.add("Pad", x, graph.number(0, left, 0, 0, -left, 0))
-
-    first = graph.add("Slice", ids, graph.number(0), graph.number(1), feet)
-    there = graph.add("Cast", graph.add("Greater", first, graph.scalar(0)), to=FLOAT)
-    rows = graph.add("Gather", keep("table", module.table.weight), ids)
-    x = graph.add("ReduceSum", rows, feet, keepdims=0)
-    for number, block in enumerate(module.stack()):
-        name = f"block{number}"
-        at = graph.add("Mul", norm(block.norm, x, f"{name}.norm"), there)
-        seen = graph.add("Concat", beside(at, 1), at, beside(at, -1), axis=2)
-        hidden = graph.add("Relu", linear(block.first, seen, f"{name}.first"))
-        x = graph.add("Add", x, linear(block.second, hidden, f"{name}.second"))
-    x = norm(module.norm, x, "norm")
-    total = graph.add("ReduceSum", graph.add("Mul", x, there), places, keepdims=0)
-    count = graph.add("ReduceSum", there, places, keepdims=0)
-    mean = graph.add("Div", total, graph.add("Max", count, one(graph)))
-    away = graph.add("Sub", there, one(graph))
-    away = graph.add("Mul", away, graph.keep("far", np.float32(-_FAR)))
-    top = graph.add("ReduceMax", graph.add("Add", x, away), axes=[1], keepdims=0)
-    some = graph.add("ReduceMax", there, axes=[1], keepdims=0)
-    top = graph.add("Mul", top, some)
-    pooled = graph.add("Concat", mean, top, axis=1)
-    hidden = graph.add("Relu", linear(module.head, pooled, "head"))
-    name = "chances" if module.wide else "scores"
-    graph.add("Softmax", linear(module.labels, hidden, "labels"), name=name, axis=1)
-    if module.wide:
-        module.wide.write(graph, characters, name)
-
-
-def one(graph: Graph) -> str:
-    """Keep the number one as a float."""
-    return graph.keep("one", np.float32(1))
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        probabilities = self.net.logits_of(ids, _there(ids)).softmax(1)
+        if self.wide is None:
+            return probabilities
+        return self.wide.mixed(ids[:, :, 0], probabilities)

@@ -10,6 +10,7 @@ The graph holds all of it: characters, folding of case and width, hashing, weigh
 
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 
 from hotseat_registry import Input, Output, Signature
 from hotseat_train.data.dataset import Split
+from hotseat_train.onnx_graph.builder import FLOAT, STRING, Graph
 from hotseat_train.optim.loop import Plan, State, descend
 
 Array = np.ndarray[Any, Any]
@@ -130,9 +131,7 @@ class NgramLearner:
 
     def export(self, path: Path) -> None:
         """Write the graph: ``text`` strings [rows] to ``scores`` [rows, labels]."""
-        model = self._graph()
-        onnx.checker.check_model(model)
-        onnx.save(model, path)
+        onnx.save(self._graph(), path)
 
     def _rarity(self, grams: list[Array]) -> Array:
         """Return the inverse document frequency of each row, 0 where it is unseen."""
@@ -143,96 +142,55 @@ class NgramLearner:
         return np.where(seen >= _SEEN, rarity, 0).astype(np.float32)
 
     def _graph(self) -> onnx.ModelProto:
+        """Return the graph, built node by node.
+
+        Training takes texts of any length one after the other (`NgramModule`), the
+        graph a batch padded to its longest: `forward()` is not what it computes.
+        """
+        graph, columns = Graph(), "columns"
         table = self.module.table.weight.detach().numpy()
         weights = self._weights[:, None]
-        constants: dict[str, Array] = {
-            "table": table * weights,
-            "squares": weights * weights,
-            "bias": self.module.bias.detach().numpy(),
-            "factor": np.array(_FACTOR),
-            "prime": np.array(_PRIME),
-            "buckets": np.array(BUCKETS),
-            "size": np.array(self._size),
-            "pad": np.array(0),
-            "columns": np.array([1]),
-            "end": np.array([np.iinfo(np.int64).max]),
-            "last": np.array([-1]),
-            "tiny": np.array(1e-12, np.float32),
-            **{f"from{n}": np.array([n]) for n in range(LENGTHS)},
-        }
-        node = helper.make_node
+        graph.constant(columns, np.array([1]))
         keys, values = zip(*sorted(self._folded().items()), strict=True)
-        nodes = [
-            node(
-                "Tokenizer",
-                ["text"],
-                ["characters"],
-                domain="com.microsoft",
-                mark=0,
-                pad_value="\0",
-                separators=[""],
-                mincharnum=1,
-            ),
-            node(
-                "LabelEncoder",
-                ["characters"],
-                ["runs0"],
-                domain="ai.onnx.ml",
-                keys_strings=keys,
-                values_int64s=values,
-                default_int64=_UNKNOWN,
-            ),
-        ]
-        found = ["runs0"]
-        for n in range(1, LENGTHS):
-            # run n ends n characters later; where that is padding there is none
-            nodes += [
-                node("Slice", [f"runs{n - 1}", "from0", "last", "columns"], [f"a{n}"]),
-                node("Slice", ["runs0", f"from{n}", "end", "columns"], [f"b{n}"]),
-                node("Mul", [f"a{n}", "factor"], [f"c{n}"]),
-                node("Add", [f"c{n}", f"b{n}"], [f"d{n}"]),
-                node("Mod", [f"d{n}", "prime"], [f"runs{n}"]),
-                node("Mod", [f"runs{n}", "buckets"], [f"e{n}"]),
-                node("Add", [f"e{n}", "size"], [f"f{n}"]),
-                node("Greater", [f"b{n}", "pad"], [f"there{n}"]),
-                node("Where", [f"there{n}", f"f{n}", "pad"], [f"grams{n}"]),
-            ]
-            found.append(f"grams{n}")
-        nodes += [
-            node("Concat", found, ["grams"], axis=1),
-            node("Gather", ["table", "grams"], ["rows"]),
-            node("Gather", ["squares", "grams"], ["row_squares"]),
-            node("ReduceSum", ["rows", "columns"], ["sum"], keepdims=0),
-            node("ReduceSum", ["row_squares", "columns"], ["square"], keepdims=0),
-            node("Max", ["square", "tiny"], ["positive"]),
-            node("Sqrt", ["positive"], ["norm"]),
-            node("Div", ["sum", "norm"], ["mean"]),
-            node("Add", ["mean", "bias"], ["logits"]),
-            node("Softmax", ["logits"], ["scores"], axis=1),
-        ]
-        labels = table.shape[1]
-        graph = helper.make_graph(
-            nodes,
+        characters = graph.add(
+            "Tokenizer", "text", name="characters", domain="com.microsoft",
+            mark=0, pad_value="\0", separators=[""], mincharnum=1,
+        )  # fmt: skip
+        ids = graph.add(
+            "LabelEncoder", characters, domain="ai.onnx.ml",
+            keys_strings=keys, values_int64s=values, default_int64=_UNKNOWN,
+        )  # fmt: skip
+        grams = graph.add("Concat", ids, *self._hashed(graph, ids), axis=1)
+        rows = graph.add("Gather", graph.constant("table", table * weights), grams)
+        squares = graph.constant("squares", weights * weights)
+        squares = graph.add("Gather", squares, grams)
+        total = graph.add("ReduceSum", rows, columns, keepdims=0)
+        square = graph.add("ReduceSum", squares, columns, keepdims=0)
+        tiny = graph.constant("tiny", np.float32(1e-12))
+        norm = graph.add("Sqrt", graph.add("Max", square, tiny))
+        bias = graph.constant("bias", self.module.bias.detach().numpy())
+        logits = graph.add("Add", graph.add("Div", total, norm), bias)
+        graph.add("Softmax", logits, name="scores", axis=1)
+        return graph.model(
             "ngrams",
-            [helper.make_tensor_value_info("text", TensorProto.STRING, ["n"])],
-            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", labels])],
-            [numpy_helper.from_array(a, name) for name, a in constants.items()],
-            # onnx 1.23's shape inference crashes where it has to guess this one
-            value_info=[
-                helper.make_tensor_value_info(
-                    "characters", TensorProto.STRING, ["n", "length"]
-                )
-            ],
+            {"text": (STRING, ["n"])},
+            {"scores": (FLOAT, ["n", table.shape[1]])},
+            inner={characters: (STRING, ["n", "length"])},
         )
-        return helper.make_model(
-            graph,
-            opset_imports=[
-                helper.make_opsetid("", 17),
-                helper.make_opsetid("ai.onnx.ml", 2),
-                helper.make_opsetid("com.microsoft", 1),
-            ],
-            ir_version=9,
-        )
+
+    def _hashed(self, graph: Graph, ids: str) -> Iterator[str]:
+        """Add the rows of the runs of two and more characters, longer each time."""
+        first, end = graph.integers(0), graph.integers(np.iinfo(np.int64).max)
+        run, none = ids, graph.integer(0)
+        for length in range(1, LENGTHS):
+            # a run ends `length` characters later; where that is padding there is none
+            run = graph.add("Slice", run, first, graph.integers(-1), "columns")
+            last = graph.add("Slice", ids, graph.integers(length), end, "columns")
+            run = graph.add("Mul", run, graph.integer(_FACTOR))
+            run = graph.add("Mod", graph.add("Add", run, last), graph.integer(_PRIME))
+            row = graph.add("Mod", run, graph.integer(BUCKETS))
+            row = graph.add("Add", row, graph.integer(self._size))
+            yield graph.add("Where", graph.add("Greater", last, none), row, none)
 
     def _folded(self) -> dict[str, int]:
         """Return every character that folds to a known one, with that one's id."""

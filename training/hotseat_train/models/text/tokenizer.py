@@ -73,11 +73,11 @@ class Reader:
 
     def __init__(self, alphabet: Alphabet) -> None:
         graph = Graph()
-        _, ids = front(graph, alphabet)
+        ids = front(graph, alphabet)
         model = graph.model(
             "characters",
             {"text": (STRING, ["n"])},
-            {ids: (INT, ["n", "length", LENGTHS])},
+            {ids: (INT, ["n", "places", LENGTHS])},
             inner=INNER,
         )
         options = onnxruntime.SessionOptions()
@@ -105,11 +105,10 @@ INNER = {"characters": (STRING, ["n", "length"])}
 """What onnx's shape inference cannot tell, and crashes where it has to guess."""
 
 
-def front(graph: Graph, alphabet: Alphabet) -> tuple[str, str]:
-    """Add the nodes from ``text`` [n]; return what the characters and rows are called.
+def front(graph: Graph, alphabet: Alphabet) -> str:
+    """Add the nodes from ``text`` [n]; return the name of the rows [n, length, 4].
 
-    The numbers of the characters are [n, length], the rows of their runs
-    [n, length, 4].
+    The first of each four is the character's own number; then those of its runs.
     """
     keys, values = zip(*sorted(_numbers(alphabet.characters).items()), strict=True)
     graph.add(
@@ -120,13 +119,13 @@ def front(graph: Graph, alphabet: Alphabet) -> tuple[str, str]:
         "LabelEncoder", "characters", domain="ai.onnx.ml",
         keys_strings=keys, values_int64s=values, default_int64=_UNKNOWN,
     )  # fmt: skip
-    none = graph.scalar(0)
+    none = graph.integer(0)
     # one place more than there is: a text of nothing has a place that holds nothing
-    given = graph.add("Pad", given, graph.number(0, 0, 0, 1), none)
+    given = graph.add("Pad", given, graph.integers(0, 0, 0, 1), none)
     ids = _kept(graph, given, graph.add("Greater", given, none))
     ids = _without_long_runs(graph, ids)
     ids = _without_spelling_out(graph, ids, alphabet.characters)
-    return ids, _rows(graph, ids, alphabet)
+    return _rows(graph, ids, alphabet)
 
 
 def _without_long_runs(graph: Graph, ids: str) -> str:
@@ -141,9 +140,9 @@ def _without_spelling_out(graph: Graph, ids: str, characters: Sequence[str]) -> 
     apart = np.array([0, 0, *map(_separates, characters)], np.int64)
     solid = 1 - apart
     solid[0] = 0
-    solid_at = graph.add("Gather", graph.keep("solid", solid), ids)
-    apart_at = graph.add("Gather", graph.keep("apart", apart), ids)
-    none = graph.scalar(0)
+    solid_at = graph.add("Gather", graph.constant("solid", solid), ids)
+    apart_at = graph.add("Gather", graph.constant("apart", apart), ids)
+    none = graph.integer(0)
     near = graph.add("Add", _shifted(graph, solid_at, -1), _shifted(graph, solid_at, 1))
     alone = graph.add("Cast", graph.add("Equal", near, none), to=INT)
     alone = graph.add("Mul", alone, solid_at)
@@ -152,29 +151,29 @@ def _without_spelling_out(graph: Graph, ids: str, characters: Sequence[str]) -> 
     return _kept(graph, ids, keep)
 
 
-def runs(graph: Graph, ids: str, longest: int) -> Iterator[tuple[str, str]]:
-    """Add the hashes of the runs of two to `longest` that begin at each place.
+def _runs(graph: Graph, ids: str) -> Iterator[tuple[str, str]]:
+    """Add the hashes of the runs of two and more that begin at each place.
 
     With each comes the run's last character, which is 0 where it goes over the end.
     """
     run = after = ids
-    for _ in range(1, longest):
+    for _ in range(1, LENGTHS):
         after = _shifted(graph, after, 1)
-        run = graph.add("Mul", run, graph.scalar(FACTOR))
-        run = graph.add("Mod", graph.add("Add", run, after), graph.scalar(PRIME))
+        run = graph.add("Mul", run, graph.integer(FACTOR))
+        run = graph.add("Mod", graph.add("Add", run, after), graph.integer(PRIME))
         yield run, after
 
 
 def _rows(graph: Graph, ids: str, alphabet: Alphabet) -> str:
-    none, feet = graph.scalar(0), graph.number(2)
-    size = graph.scalar(_FIRST + len(alphabet.characters) - 1)
+    none, feet = graph.integer(0), graph.integers(2)
+    size = graph.integer(_FIRST + len(alphabet.characters) - 1)
     # a node costs more than its numbers: all lengths at once
     run, last = (
         graph.add("Concat", *[graph.add("Unsqueeze", x, feet) for x in each], axis=2)
-        for each in zip(*runs(graph, ids, LENGTHS), strict=True)
+        for each in zip(*_runs(graph, ids), strict=True)
     )
-    run = graph.add("Mod", run, graph.scalar(BUCKETS))
-    row = graph.add("Gather", graph.keep("rows", alphabet.rows), run)
+    run = graph.add("Mod", run, graph.integer(BUCKETS))
+    row = graph.add("Gather", graph.constant("rows", alphabet.rows), run)
     row = graph.add("Cast", row, to=INT)
     # a run that goes over the end is none, nor is one that is rare
     there = graph.add("Greater", graph.add("Min", row, last), none)
@@ -188,22 +187,22 @@ def _shifted(graph: Graph, ids: str, places: int) -> str:
 
     Padding by less than nothing at one end is one node, where a slice were a second.
     """
-    pads = graph.number(0, -places, 0, places)
-    return graph.add("Pad", ids, pads, graph.scalar(0))
+    pads = graph.integers(0, -places, 0, places)
+    return graph.add("Pad", ids, pads, graph.integer(0))
 
 
 def _kept(graph: Graph, ids: str, keep: str) -> str:
     """Return what is to be kept, moved together to the left; the rest is 0."""
     keep = graph.add("Cast", keep, to=INT)
-    place = graph.add("Mul", graph.add("CumSum", keep, graph.scalar(1)), keep)
+    place = graph.add("Mul", graph.add("CumSum", keep, graph.integer(1)), keep)
     # what is dropped goes to an extra place before the first
-    zeros = graph.add("Mul", ids, graph.scalar(0))
-    zeros = graph.add("Pad", zeros, graph.number(0, 1, 0, 0), graph.scalar(0))
+    zeros = graph.add("Mul", ids, graph.integer(0))
+    zeros = graph.add("Pad", zeros, graph.integers(0, 1, 0, 0), graph.integer(0))
     moved = graph.add(
         "ScatterElements", zeros, place, graph.add("Mul", ids, keep), axis=1
     )
     return graph.add(
-        "Slice", moved, graph.number(1), graph.number(_END), graph.number(1)
+        "Slice", moved, graph.integers(1), graph.integers(_END), graph.integers(1)
     )
 
 

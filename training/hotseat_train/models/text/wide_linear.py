@@ -22,8 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn.functional import pad
 
-from hotseat_train.models.text.tokenizer import FACTOR, PRIME, runs
-from hotseat_train.onnx_graph.builder import FLOAT, Graph
+from hotseat_train.models.text.tokenizer import FACTOR, PRIME
 
 Array = np.ndarray[Any, Any]
 LENGTHS = 3
@@ -49,7 +48,8 @@ class Wide(nn.Module):
         """Say of each known character whether the texts that hold it are its own."""
         super().__init__()
         self.labels, self.buckets = labels, buckets
-        self.mine = torch.tensor([False, False, *mine])
+        # whole numbers, which int8 leaves alone
+        self.mine = torch.tensor([0, 0, *map(int, mine)], dtype=torch.int32)
         self.register_buffer("share", torch.zeros(1))
         self.register_buffer("table", torch.zeros(buckets))
         self.register_buffer("bias", torch.zeros(1))
@@ -61,15 +61,28 @@ class Wide(nn.Module):
 
     def forward(self, characters: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         """Return the logits of the averaged chances; a text not its own keeps its."""
-        found, there = self._runs(characters)
+        probabilities = logits.softmax(1)
+        mixed = self.mixed(characters, probabilities)
+        share = self.share * self.mine[characters].amax(1, keepdim=True)
+        return torch.where(share > 0, mixed.clamp(min=1e-30).log(), logits)
+
+    def mixed(
+        self, characters: torch.Tensor, probabilities: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the network's probabilities averaged with those of the linear model.
+
+        A text that is not its own keeps the network's.
+        """
+        found, last = self._runs(characters)
+        there = (last > 0).float()
         total = (self.table[found] * there).sum(1, keepdim=True)
         count = there.sum(1, keepdim=True).clamp(min=1)
-        chance = torch.sigmoid(total / count.sqrt() + self.bias)
-        said = pad(torch.cat([1 - chance, chance], 1), (0, self.labels - 2))
-        share = self.share * self.mine[characters].any(1, keepdim=True)
-        chances = logits.softmax(1)
-        mixed = chances + share * (said - chances)
-        return torch.where(share > 0, mixed.clamp(min=1e-30).log(), logits)
+        second = torch.sigmoid(total / count.sqrt() + self.bias)
+        # second is the probability of the second label: (1 - second, second, 0 ...)
+        labels = torch.eye(self.labels)
+        said = labels[:1] + second * (labels[1:2] - labels[:1])
+        share = self.share * self.mine[characters].amax(1, keepdim=True)
+        return probabilities + share * (said - probabilities)
 
     def learn(self, texts: Sequence[Array], targets: Sequence[int]) -> None:
         """Weigh the runs of the texts that are its own, each as numbers [length].
@@ -82,8 +95,8 @@ class Wide(nn.Module):
         for text, target in zip(texts, targets, strict=True):
             characters = torch.from_numpy(text)[None]
             if target < 2 and self.mine[characters].any():
-                found, there = self._runs(characters)
-                own.append(found[there].tolist())
+                found, last = self._runs(characters)
+                own.append(found[last > 0].tolist())
                 said.append(target)
         rarity = TfidfVectorizer(
             analyzer=list, min_df=_SEEN, norm=None, dtype=np.float32
@@ -102,44 +115,16 @@ class Wide(nn.Module):
         self.bias.fill_(float(model.intercept_[0]))
         self.share.fill_(SHARE)
 
-    def write(self, graph: Graph, characters: str, chances: str) -> None:
-        """Add the nodes from characters and the network's chances to ``scores``."""
-        places, one = graph.number(1), graph.keep("one", np.float32(1))
-        each = (characters, characters), *runs(graph, characters, LENGTHS)
-        run, last = (graph.add("Concat", *x, axis=1) for x in zip(*each, strict=True))
-        there = graph.add("Greater", last, graph.scalar(0))
-        there = graph.add("Cast", there, to=FLOAT)
-        run = graph.add("Mod", run, graph.scalar(self.buckets))
-        table = graph.keep("wide.table", self.table.numpy())
-        weights = graph.add("Mul", graph.add("Gather", table, run), there)
-        total = graph.add("ReduceSum", weights, places)
-        count = graph.add("Max", graph.add("ReduceSum", there, places), one)
-        logit = graph.add("Div", total, graph.add("Sqrt", count))
-        logit = graph.add("Add", logit, graph.keep("wide.bias", self.bias.numpy()))
-        # the chance q of the second label: (1 - q, q, 0 ...)
-        first, second = np.eye(self.labels, dtype=np.float32)[:2]
-        turn = graph.keep("wide.turn", second - first)
-        said = graph.add("Mul", graph.add("Sigmoid", logit), turn)
-        said = graph.add("Add", said, graph.keep("wide.first", first))
-        # whole numbers, which int8 leaves alone
-        mine = graph.keep("wide.mine", self.mine.int().numpy())
-        mine = graph.add("ReduceMax", graph.add("Gather", mine, characters), axes=[1])
-        share = graph.keep("wide.share", self.share.numpy())
-        share = graph.add("Mul", graph.add("Cast", mine, to=FLOAT), share)
-        change = graph.add("Mul", share, graph.add("Sub", said, chances))
-        graph.add("Add", chances, change, name="scores")
-
     def _runs(self, characters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the hashes of all runs [n, 3 * length], and which of them there are.
+        """Return the hashes of all runs [n, 3 * length], and each one's last character.
 
-        One that goes over the end is none.
+        That is 0 where the run goes over the end, and is none.
         """
-        length = characters.shape[1]
-        found, there = [], []
-        run = torch.zeros_like(characters, dtype=torch.int64)
-        for places in range(LENGTHS):
-            after = pad(characters, (0, places))[:, places : places + length]
+        run = after = characters.long()
+        runs, last = [run], [after]
+        for _ in range(1, LENGTHS):
+            after = pad(after, (-1, 1))
             run = (run * FACTOR + after) % PRIME
-            found.append(run % self.buckets)
-            there.append(after > 0)
-        return torch.cat(found, 1), torch.cat(there, 1)
+            runs.append(run)
+            last.append(after)
+        return torch.cat(runs, 1) % self.buckets, torch.cat(last, 1)
