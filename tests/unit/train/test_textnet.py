@@ -24,7 +24,9 @@ from hotseat_train.models.text import (
 )
 from hotseat_train.models.text.char_cnn import Shape, TextLearner
 from hotseat_train.models.text.tokenizer import Reader
-from hotseat_train.optim.loop import Plan, answers
+from hotseat_train.optim.loop import Plan
+from hotseat_train.optim.schedule import cosine
+from hotseat_train.optim.supervised import answers
 
 LINES = tuple(
     f"{a} {b}" for a in ("good", "bad", "fine", "poor", "垃圾", "不错")
@@ -34,7 +36,7 @@ TARGETS = tuple(int(line.split()[0] in {"bad", "poor", "垃圾"}) for line in LI
 CHINESE = tuple(line for line in LINES if line[0] in "垃不")
 ROWS = Split(LINES, TARGETS)
 SMALL = Shape(width=16, hidden=(24, 24), head=12, common=300, buckets=1 << 12)
-PLAN = Plan("adam", 0.01, batch_size=4, max_epochs=30, decay=True, soft=0.3)
+PLAN = Plan("adam", 0.01, batch_size=4, max_epochs=30, schedule="cosine", soft=0.3)
 
 
 def learner(seed=0):
@@ -285,10 +287,7 @@ def TextRowsOf(made, texts):  # noqa: N802
 
 def test_a_plan_that_decays_ends_at_nothing():
     """The last step of the last epoch moves hardly anything."""
-    from hotseat_train.optim.loop import _share
-
-    plan = replace(PLAN, max_epochs=10)
-    shares = [_share(step, 50, plan) for step in range(500)]
+    shares = [cosine(step, 500) for step in range(500)]
     assert max(shares) > 0.9
     assert shares[-1] < 0.001
     assert shares[0] < 0.02

@@ -21,7 +21,8 @@ from hotseat_train import tasks
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import RunError
 from hotseat_train.optim import checkpoint
-from hotseat_train.optim.loop import Epoch, Plan, answers
+from hotseat_train.optim.loop import Epoch, Plan
+from hotseat_train.optim.supervised import answers
 from hotseat_train.run import Run
 
 Told = Callable[[Epoch], None]
@@ -96,7 +97,7 @@ def restored(source: Run) -> tuple[Any, Split, Split, Plan]:
     train = Split(dataset.train.inputs[:rows], dataset.train.targets[:rows])
     learner: Any = task.learner(train, plan["seed"])
     learner.module.load_state_dict(checkpoint.load(path)["best"])
-    return learner, train, dataset.validation, Plan(**plan)
+    return learner, train, dataset.validation, Plan.read(plan)
 
 
 def prune(module: nn.Module, share: float) -> None:

@@ -115,7 +115,7 @@ class ChatModeration(SupervisedTask):
             "sgd": Plan("sgd", 0.3, batch_size=128),
             "momentum": Plan("momentum", 0.03, momentum=0.9, batch_size=128),
             "adam": Plan(
-                "adam", 0.002, batch_size=128, max_epochs=6, decay=True, soft=0.5
+                "adam", 0.002, batch_size=128, max_epochs=6, schedule="cosine", soft=0.5
             ),
         }[optimizer]
 

@@ -82,13 +82,18 @@ class MarioLevels(SelfTrainedTask):
         net = autoregressive.LagNet((HEIGHT, WIDTH), len(ALPHABET), len(WISHES), _LAGS)
         seen = _pieces([maps[name] for name in maps if name not in _HELD])
         aside = _pieces([maps[name] for name in _HELD])
-        plan = autoregressive.Plan(
+        plan = autoregressive.plan(
             steps=max(1, round(minutes * _STEPS)), batch_size=512
         )
         held = _drawn(aside, 4_000, np.random.default_rng(0))
         report(f"{len(seen[0])} pieces of {len(maps) - len(_HELD)} maps to learn from")
         curve = autoregressive.learn(
-            net, lambda count, random: _drawn(seen, count, random), held, plan, report
+            net,
+            lambda count, random: _drawn(seen, count, random),
+            held,
+            plan,
+            report,
+            folder / "checkpoint.pt",
         )
         net.export(folder / "model.onnx")
         return curve

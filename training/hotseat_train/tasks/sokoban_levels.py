@@ -107,7 +107,7 @@ class SokobanLevels(SelfTrainedTask):
         report(f"{len(items)} levels to learn from")
         grids, wished = np.array(items, np.int64), np.array(wishes, np.float32)
         net = autoregressive.StepNet((SIZE, SIZE), len(ALPHABET), len(WISHES))
-        plan = autoregressive.Plan(steps=max(1, round(minutes * _STEPS)))
+        plan = autoregressive.plan(steps=max(1, round(minutes * _STEPS)))
 
         def drawn(count: int, random: np.random.Generator) -> autoregressive.Batch:
             rows = random.integers(len(grids) - _HELD, size=count)
@@ -122,7 +122,8 @@ class SokobanLevels(SelfTrainedTask):
             np.repeat(grids[-_HELD:], 4, 0), random.integers(SIZE**2, size=4 * _HELD)
         )
         held = seen, np.repeat(wished[-_HELD:], 4, 0), target
-        curve = autoregressive.learn(net, drawn, held, plan, report)
+        checkpoint = folder / "checkpoint.pt"
+        curve = autoregressive.learn(net, drawn, held, plan, report, checkpoint)
         net.export(folder / "model.onnx")
         return curve
 

@@ -18,10 +18,9 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How to play and how to learn."""
+class SelfPlayPlan:
+    """How games are played, and how long positions are learned from."""
 
-    rounds: int = 180
     workers: int = 2
     """Processes that play at once."""
     games: int = 32
@@ -42,14 +41,8 @@ class Plan:
     """Positions that are learned from, the newest, at most."""
     first_memory: int = 40_000
     """At the beginning; it grows by half of what is played."""
-    batch_size: int = 512
     reuse: float = 5.0
     """How often a position is learned from, on average, while it is new."""
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
-    averaging: float = 0.99
-    """Share of the averaged weights, which play, that a step leaves as it was."""
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +61,10 @@ class Played:
     def __len__(self) -> int:
         """Return the number of positions."""
         return len(self.values)
+
+    def pick(self, rows: Array) -> "Played":
+        """Return the positions of these numbers."""
+        return Played(self.planes[rows], self.policies[rows], self.values[rows])
 
     def newest(self, count: int) -> "Played":
         """Return the last `count`."""
@@ -90,7 +87,7 @@ class _Seat:
     def __init__(
         self,
         game: Game[Any],
-        plan: Plan,
+        plan: SelfPlayPlan,
         random: np.random.Generator,
         known: dict[Any, tuple[Sequence[float], float]],
     ) -> None:
@@ -170,7 +167,7 @@ class _Seat:
 
 
 def play(
-    game: Game[Any], evaluate: Evaluate, plan: Plan, random: np.random.Generator
+    game: Game[Any], evaluate: Evaluate, plan: SelfPlayPlan, random: np.random.Generator
 ) -> Played:
     """Play games side by side until there are `plan.positions`, and return them.
 
@@ -215,7 +212,7 @@ def play(
 
 
 def _opening(
-    game: Game[Any], plan: Plan, random: np.random.Generator
+    game: Game[Any], plan: SelfPlayPlan, random: np.random.Generator
 ) -> tuple[Any, int]:
     """Return a position after moves at random that goes on, and how many they were."""
     while True:

@@ -6,10 +6,8 @@ are long and alike everywhere. What either sees is computed in the graph, so the
 only hands over the grid.
 """
 
-import time
-from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +17,32 @@ import torch
 from torch.nn.functional import cross_entropy, embedding, pad
 
 from hotseat_train.onnx_graph.export import to_onnx
+from hotseat_train.optim.loop import Epoch, Objective, Plan, train
 
 Array = np.ndarray[Any, Any]
 Batch = tuple[Array, Array, Array]
 """Grids [n, height, width] with -1 from the next cell on, wishes [n, w], next [n]."""
-_TOLD = 200
+_STEPS = 200
+"""Steps of an epoch, after which the loss on held-out cells is measured."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How to learn."""
-
-    steps: int
-    batch_size: int = 2048
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.01
-    seed: int = 0
+def plan(
+    steps: int, batch_size: int = 2048, learning_rate: float = 2e-3, seed: int = 0
+) -> Plan:
+    """Return how a network of this module is trained for so many steps."""
+    epochs = math.ceil(steps / _STEPS)
+    return Plan(
+        "adamw",
+        learning_rate,
+        batch_size=batch_size,
+        max_epochs=epochs,
+        tolerance=0.0,
+        patience=epochs,
+        seed=seed,
+        schedule="linear",
+        weight_decay=0.01,
+        max_steps=steps,
+    )
 
 
 class StepNet(torch.nn.Module):
@@ -141,39 +149,66 @@ def learn(
     held: Batch,
     plan: Plan,
     report: Callable[[str], None],
+    checkpoint: Path | None = None,
 ) -> list[tuple[float, float]]:
     """Train on batches that `drawn` makes; keep the weights that do best on `held`.
 
     Returns (seconds, loss on `held`) every so many steps. The same seed gives the same
-    weights, wherever the arithmetic is the same.
+    weights, wherever the arithmetic is the same. With `checkpoint`, a training that
+    was interrupted goes on; see `optim.loop.train`.
     """
     torch.manual_seed(plan.seed)
-    random = np.random.default_rng(plan.seed)
-    optimizer = torch.optim.AdamW(
-        net.parameters(), plan.learning_rate, weight_decay=plan.weight_decay
-    )
-    curve: list[tuple[float, float]] = []
-    best = deepcopy(net.state_dict())
-    began = time.monotonic()
-    for step in range(plan.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = plan.learning_rate * (1 - 0.95 * step / plan.steps)
-        net.train()
-        loss = _loss(net, drawn(plan.batch_size, random))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        if (step + 1) % _TOLD == 0 or step + 1 == plan.steps:
-            net.eval()
-            with torch.no_grad():
-                now = float(_loss(net, held))
-            if now <= min((loss for _, loss in curve), default=now):
-                best = deepcopy(net.state_dict())
-            curve.append((time.monotonic() - began, now))
-            report(f"step {step + 1} of {plan.steps}: held-out loss {now:.4f}")
-    net.load_state_dict(best)
+
+    def said(epoch: Epoch) -> None:
+        step = min(epoch.number * _STEPS, plan.max_steps)
+        report(
+            f"step {step} of {plan.max_steps}: held-out loss "
+            f"{epoch.validation_loss:.4f}"
+        )
+
+    objective = _NextCell(drawn, held, plan.batch_size)
+    state = train(net, objective, plan, checkpoint=checkpoint, report=said)
     net.eval()
-    return curve
+    losses = [epoch.validation_loss for epoch in state.curve]
+    return list(zip(state.seconds, losses, strict=True))
+
+
+class _NextCell(Objective[Batch]):
+    """Cross-entropy of the next cell."""
+
+    def __init__(
+        self,
+        drawn: Callable[[int, np.random.Generator], Batch],
+        held: Batch,
+        batch_size: int,
+    ) -> None:
+        self._drawn, self._held, self._size = drawn, held, batch_size
+
+    @property
+    def steps(self) -> int:
+        return _STEPS
+
+    def batches(
+        self, epoch: int, module: torch.nn.Module, random: np.random.Generator
+    ) -> Iterator[Batch]:
+        del epoch, module
+        return (self._drawn(self._size, random) for _ in range(_STEPS))
+
+    def loss(self, module: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
+        logits, target = _asked(module, batch)
+        return cross_entropy(logits, target), len(target)
+
+    def validate(self, module: torch.nn.Module) -> tuple[float, float]:
+        with torch.no_grad():
+            logits, target = _asked(module, self._held)
+            accuracy = (logits.argmax(1) == target).double().mean()
+            return float(cross_entropy(logits, target)), float(accuracy)
+
+
+def _asked(module: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the logits of a batch's next cells, and which they are."""
+    seen, wish, target = map(torch.from_numpy, batch)
+    return module(seen, wish), target
 
 
 def cut(items: Array, cells: Array, by: str = "rows") -> tuple[Array, Array]:
@@ -186,8 +221,3 @@ def cut(items: Array, cells: Array, by: str = "rows") -> tuple[Array, Array]:
     if by != "rows":
         seen = np.ascontiguousarray(seen.transpose(0, 2, 1))
     return seen, target
-
-
-def _loss(net: Net, batch: Batch) -> torch.Tensor:
-    seen, wish, target = map(torch.from_numpy, batch)
-    return cross_entropy(net(seen, wish), target)

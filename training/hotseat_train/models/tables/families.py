@@ -25,7 +25,8 @@ from hotseat_train.models.tables.ensemble import BlendLearner, Member, measure
 from hotseat_train.models.tables.preprocessing import Array, Table
 from hotseat_train.onnx_graph.builder import FLOAT, OPSETS, finished
 from hotseat_train.onnx_graph.export import to_onnx
-from hotseat_train.optim.loop import Epoch, Plan, State, descend
+from hotseat_train.optim.loop import Epoch, Plan, State
+from hotseat_train.optim.supervised import fit_learner
 
 Settings = Mapping[str, Any]
 USUAL: Mapping[str, Settings] = {
@@ -122,7 +123,7 @@ class NetworkLearner(Member):
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # sharing out so few numbers costs more than it saves
         try:
-            return descend(self, train, validation, plan, **watch)
+            return fit_learner(self, train, validation, plan, **watch)
         finally:
             torch.set_num_threads(threads)
 

@@ -25,7 +25,8 @@ from hotseat_train.models.text.wide_linear import Wide
 from hotseat_train.onnx_graph.builder import INT, STRING, Graph
 from hotseat_train.onnx_graph.export import to_onnx
 from hotseat_train.onnx_graph.merge import chain
-from hotseat_train.optim.loop import Plan, State, fit
+from hotseat_train.optim.loop import Plan, State
+from hotseat_train.optim.supervised import fit
 
 Array = np.ndarray[Any, Any]
 _FAR = -1e4

@@ -22,7 +22,8 @@ import torch
 from hotseat_registry import Input, Output, Signature
 from hotseat_train.data.dataset import Split
 from hotseat_train.onnx_graph.builder import FLOAT, STRING, Graph
-from hotseat_train.optim.loop import Plan, State, descend
+from hotseat_train.optim.loop import Plan, State
+from hotseat_train.optim.supervised import fit_learner
 
 Array = np.ndarray[Any, Any]
 
@@ -127,7 +128,7 @@ class NgramLearner:
 
     def fit(self, train: Split, validation: Split, plan: Plan, **watch: Any) -> State:
         """Descend on the weights of the n-grams; see `Learner.fit`."""
-        return descend(self, train, validation, plan, **watch)
+        return fit_learner(self, train, validation, plan, **watch)
 
     def export(self, path: Path) -> None:
         """Write the graph: ``text`` strings [rows] to ``scores`` [rows, labels]."""
