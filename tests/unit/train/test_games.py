@@ -72,7 +72,7 @@ def test_threats_are_the_cells_that_would_make_a_line():
     random = np.random.default_rng(0)
     for state in [GAME.read(connect_four._somewhere(random)) for _ in range(40)]:
         planes = GAME.encode(state)
-        seen = small()._seen(torch.from_numpy(planes[None])).numpy()[0]
+        seen = small()._features(torch.from_numpy(planes[None])).numpy()[0]
         np.testing.assert_array_equal(seen[:2], planes)
         assert (seen[4] == (planes.sum() % 2 == 0)).all()
         for side, row, column in np.ndindex(2, 6, 7):
@@ -152,7 +152,7 @@ def test_what_is_learned_from_self_play_is_sound():
     assert (played.policies[full] == 0).all()
     sums = played.policies.sum(1)
     assert set(np.round(sums, 4)) == {0.0, 1.0}
-    seen = small()._seen(torch.from_numpy(played.planes).float()).numpy()
+    seen = small()._features(torch.from_numpy(played.planes).float()).numpy()
     wins = seen[:, 2].astype(bool)
     below = np.ones_like(wins)
     below[:, :-1] = played.planes[:, :, 1:].sum(1) > 0
@@ -180,7 +180,7 @@ def test_a_game_that_knows_no_glance_of_its_own_plays_as_well():
 def test_a_mirror_shows_the_same_game():
     """Mirrored twice is what it was; a mirrored policy fits the mirrored board."""
     random = np.random.default_rng(0)
-    played = self_play.Played(
+    played = self_play.Experience(
         random.integers(0, 2, (3, *GAME.shape)).astype(np.int8),
         random.dirichlet([1] * 7, 3).astype(np.float32),
         random.normal(size=3).astype(np.float32),

@@ -25,8 +25,8 @@ needs_data = pytest.mark.skipif(
     reason="no copy of the data sets: set HOTSEAT_DATA",
 )
 NETS = {
-    "rows": autoregressive.StepNet((3, 4), tiles=5, wishes=2, hidden=16),
-    "columns": autoregressive.LagNet((3, 4), tiles=5, wishes=2, lags=6, hidden=16),
+    "rows": autoregressive.GridMLP((3, 4), tiles=5, wishes=2, hidden=16),
+    "columns": autoregressive.LaggedMLP((3, 4), tiles=5, wishes=2, lags=6, hidden=16),
 }
 
 
@@ -75,8 +75,8 @@ def test_a_step_model_learns_and_one_seed_learns_the_same():
     for _ in range(2):
         torch.manual_seed(0)
         nets.append(
-            autoregressive.LagNet(
-                (3, 4), tiles=2, wishes=2, lags=4, hidden=16, blanked=0
+            autoregressive.LaggedMLP(
+                (3, 4), tiles=2, wishes=2, lags=4, hidden=16, lag_dropout=0
             )
         )
         plan = autoregressive.plan(steps=150, batch_size=64, learning_rate=0.01)
@@ -96,7 +96,7 @@ def test_an_interrupted_step_model_ends_as_if_it_had_not_been(tmp_path):
 
     def learn(report, checkpoint=None):
         torch.manual_seed(0)
-        net = autoregressive.LagNet((3, 4), tiles=2, wishes=2, lags=4, hidden=16)
+        net = autoregressive.LaggedMLP((3, 4), tiles=2, wishes=2, lags=4, hidden=16)
         curve = autoregressive.learn(net, striped, held, plan, report, checkpoint)
         return net, [loss for _, loss in curve]
 

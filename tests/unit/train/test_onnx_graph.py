@@ -71,10 +71,10 @@ def test_dynamic_dimensions_take_any_size(rows, places, seed):
     np.testing.assert_allclose(run(model, x=x)["y"], wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["StepNet", "LagNet"])
+@pytest.mark.parametrize("kind", ["GridMLP", "LaggedMLP"])
 def test_a_networks_constants_are_not_in_its_checkpoint(kind):
     """Tables that forward() looks up are no weights: older checkpoints still load."""
-    more = {"lags": 6} if kind == "LagNet" else {}
+    more = {"lags": 6} if kind == "LaggedMLP" else {}
     net = getattr(autoregressive, kind)((3, 4), tiles=5, wishes=2, **more)
     layers = ("first", "second", "last")
     names = {f"{layer}.{part}" for layer in layers for part in ("weight", "bias")}

@@ -18,7 +18,7 @@ from hotseat_serve.load import Loaded
 from hotseat_serve.options import Options
 from hotseat_train.models.games.alphazero import Round, learn, plan
 from hotseat_train.models.games.board_net import BoardNet, export
-from hotseat_train.models.games.self_play import Played, SelfPlayPlan
+from hotseat_train.models.games.self_play import Experience, SelfPlayPlan
 from hotseat_train.tasks.self_trained import SelfTrainedTask
 
 GAME = rules.game("connect-four")
@@ -117,10 +117,12 @@ def _export(module: torch.nn.Module, path: Path) -> None:
     export(module, path)
 
 
-def mirrored(played: Played) -> Played:
+def mirrored(positions: Experience) -> Experience:
     """Return positions as a mirror shows them: left is right."""
-    return Played(
-        played.planes[..., ::-1].copy(), played.policies[:, ::-1].copy(), played.values
+    return Experience(
+        positions.planes[..., ::-1].copy(),
+        positions.policies[:, ::-1].copy(),
+        positions.values,
     )
 
 

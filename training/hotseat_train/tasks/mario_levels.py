@@ -79,7 +79,9 @@ class MarioLevels(SelfTrainedTask):
     ) -> Sequence[tuple[float, float]]:
         """Learn pieces of the maps, cut anywhere."""
         maps = texts()
-        net = autoregressive.LagNet((HEIGHT, WIDTH), len(ALPHABET), len(WISHES), _LAGS)
+        net = autoregressive.LaggedMLP(
+            (HEIGHT, WIDTH), len(ALPHABET), len(WISHES), _LAGS
+        )
         seen = _pieces([maps[name] for name in maps if name not in _HELD])
         aside = _pieces([maps[name] for name in _HELD])
         plan = autoregressive.plan(
@@ -128,7 +130,7 @@ class MarioLevels(SelfTrainedTask):
         """Return playable share, novelty, diversity, wishes kept, milliseconds."""
         maps = texts()
         asked = self.inputs()[:_MEASURED]
-        items, spent = sample_metrics.ask(loaded, asked)
+        items, spent = sample_metrics.generate(loaded, asked)
         if not items:
             return {"returned": 0.0}
         rows = [answer["item"] for _, answer in items]
@@ -150,9 +152,9 @@ class MarioLevels(SelfTrainedTask):
             "columns_maps_share_with_each_other_largest": max(yard),
             "different_from_each_other": len({tuple(item) for item in rows})
             / len(rows),
-            "cells_that_differ": sample_metrics.apart(rows),
+            "cells_that_differ": sample_metrics.diversity(rows),
             **{
-                f"{name}_follow_wish": sample_metrics.follows(items, name)
+                f"{name}_follow_wish": sample_metrics.correlation(items, name)
                 for name in ("enemies", "gaps")
             },
             "milliseconds_of_a_core_median": round(float(np.median(spent)), 1),

@@ -1,17 +1,16 @@
-"""Learn a game by playing it against oneself, with search: AlphaZero's recipe, small.
+"""AlphaZero on a small scale: a network learns a game by self-play with search.
 
 Silver et al., "A general reinforcement learning algorithm that masters chess, shogi and
 Go through self-play", Science 2018. The rules are any `hotseat_serve.rules.game.Game`;
-nothing here knows which. Each round plays games with the newest network on every core,
-learns from the last positions, and leaves a checkpoint, so an interrupted training goes
-on where it was.
+nothing here depends on which. Each round plays games with the newest network on every
+core, trains on the newest positions and writes a checkpoint, from which an interrupted
+training resumes.
 
-Some things are other than in the paper, because there are minutes and not days. Games
-begin with moves at random, so that the network meets positions that good play avoids,
-and end where their end is proven; what a search has proven is taken as it is. Most
-searches are short and only bring the game to its end, and the full ones between are
-what a policy is learned from (Wu, "Accelerating Self-Play Learning in Go", 2019). The
-weights that play are a moving average of those that learn.
+Some things differ from the paper, which had more compute. Games begin with random
+moves, so that the network sees positions that good play avoids, and end as soon as
+their outcome is proven; proven values are used as they are. Most searches are short and
+only move the game forward; policies are learned from the full ones (Wu, "Accelerating
+Self-Play Learning in Go", 2019). The weights that play are a moving average.
 """
 
 import time
@@ -29,7 +28,7 @@ from hotseat_serve import rules
 from hotseat_serve.session import Session
 from hotseat_train.models.games import old_checkpoint
 from hotseat_train.models.games.self_play import (
-    Played,
+    Experience,
     SelfPlayPlan,
     play,
     session_evaluate,
@@ -37,11 +36,11 @@ from hotseat_train.models.games.self_play import (
 from hotseat_train.optim.loop import Objective, Plan, train
 
 Export = Callable[[torch.nn.Module, Path], None]
-Mirror = Callable[[Played], Played]
+Mirror = Callable[[Experience], Experience]
 
 
 def plan(rounds: int, *, batch_size: int = 512, seed: int = 0) -> Plan:
-    """Return how the network is trained: an epoch is a round of games."""
+    """Return the usual plan for so many rounds; an epoch is a round."""
     return Plan(
         "adamw",
         learning_rate=2e-3,
@@ -58,16 +57,16 @@ def plan(rounds: int, *, batch_size: int = 512, seed: int = 0) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round gave; losses are means over its steps."""
+    """The results of a round; losses are means over its steps."""
 
     number: int
     positions: int
     policy_loss: float
     value_loss: float
     seconds: float
-    """Since the training began, interruptions not counted."""
+    """Since the training began, without interruptions."""
     cpu_seconds: float
-    """Of one core, in all processes together: what it took, whoever else was there."""
+    """CPU seconds since the training began, summed over all processes."""
 
 
 def learn(
@@ -80,13 +79,13 @@ def learn(
     folder: Path,
     report: Callable[[Round], None] = lambda _round: None,
 ) -> list[Round]:
-    """Train `module` to play the game `name` and return what each round gave.
+    """Train `module` to play the game `name`; return the results of each round.
 
     The module maps planes to (logits [n, actions], values [n]) and ends as the average
-    of what it was; `export` writes it as a graph; `mirrored` returns positions seen in
-    a mirror, where the game allows it, or as they are. The folder keeps a checkpoint;
-    what is there already goes on. The same seed gives the same games and weights,
-    wherever the arithmetic is the same.
+    of its weights; `export` writes it as a graph; `mirrored` returns mirrored positions
+    where the game is symmetric, or else the same ones. A training resumes from the
+    checkpoint in `folder`. The same seed gives the same games and weights on machines
+    with the same arithmetic.
     """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
@@ -97,7 +96,7 @@ def learn(
 
         def gather(
             net: torch.nn.Module, positions: int, seeds: list[int]
-        ) -> list[Played]:
+        ) -> list[Experience]:
             export(net, graph)
             job = replace(playing, positions=positions)
             jobs = [pool.submit(_work, name, graph, job, seed) for seed in seeds]
@@ -115,21 +114,21 @@ def learn(
     return objective.rounds
 
 
-def _work(name: str, graph: Path, playing: SelfPlayPlan, seed: int) -> Played:
-    """Play in a process of its own."""
+def _work(name: str, graph: Path, playing: SelfPlayPlan, seed: int) -> Experience:
+    """Play in another process."""
     evaluate = session_evaluate(Session(graph))
     return play(rules.game(name), evaluate, playing, np.random.default_rng(seed))
 
 
-class _SelfPlay(Objective[Played]):
-    """Batches of the newest positions; the loss of policy and value.
+class _SelfPlay(Objective[Experience]):
+    """Batches from the replay buffer; the loss of policy and value.
 
-    `gather` plays games with a network, so many positions for each of the seeds.
+    `gather` plays with a network: a number of positions for each of the seeds.
     """
 
     def __init__(
         self,
-        gather: Callable[[torch.nn.Module, int, list[int]], list[Played]],
+        gather: Callable[[torch.nn.Module, int, list[int]], list[Experience]],
         mirrored: Mirror,
         playing: SelfPlayPlan,
         training: Plan,
@@ -137,32 +136,34 @@ class _SelfPlay(Objective[Played]):
         self._gather, self._mirrored = gather, mirrored
         self._playing, self._training = playing, training
         self.rounds: list[Round] = []
-        self._memory: Played | None = None
+        self._replay: Experience | None = None
         self._sums, self._steps = np.zeros(2), 0
 
     def batches(
         self, epoch: int, module: torch.nn.Module, random: np.random.Generator
-    ) -> Iterator[Played]:
-        """Play a round; yield as many batches as its positions are worth."""
+    ) -> Iterator[Experience]:
+        """Play a round; yield batches in proportion to its positions."""
         self._began = time.monotonic(), time.process_time()
-        # of each round its own, so that a round's games do not depend on the last's
+        # a generator of its own: a round does not depend on the draws of the last one
         random = np.random.default_rng([self._training.seed, epoch])
         playing, size = self._playing, self._training.batch_size
         seeds = random.integers(1 << 62, size=playing.workers).tolist()
-        # the first rounds know nothing yet: few positions are enough to move on
+        # the first networks are weak: few of their positions are enough
         fresh = self._gather(module, min(playing.positions, 1_500 + 500 * epoch), seeds)
-        memory = self._remember(fresh)
+        replay = self._store(fresh)
         self._sums, self._steps = np.zeros(2), 0
         for _ in range(max(int(self._fresh * playing.reuse / size), 1)):
-            rows = random.integers(len(memory), size=size)
+            rows = random.integers(len(replay), size=size)
             half = size // 2
-            yield memory.pick(rows[:half]) + self._mirrored(memory.pick(rows[half:]))
+            yield replay.pick(rows[:half]) + self._mirrored(replay.pick(rows[half:]))
 
-    def loss(self, module: torch.nn.Module, batch: Played) -> tuple[torch.Tensor, int]:
+    def loss(
+        self, module: torch.nn.Module, batch: Experience
+    ) -> tuple[torch.Tensor, int]:
         """Return the sum of the policy's and the value's mean loss."""
         logits, values = module(torch.from_numpy(batch.planes).float())
         policies = torch.from_numpy(batch.policies)
-        # a policy of zeros is none, and weighs nothing
+        # a policy of zeros is unknown and has no weight
         count = policies.sum().clamp(min=1.0)
         policy_loss = -(policies * logits.log_softmax(1)).sum() / count
         targets = torch.from_numpy(batch.values)
@@ -172,7 +173,7 @@ class _SelfPlay(Objective[Played]):
         return policy_loss + value_loss, len(batch)
 
     def validate(self, module: torch.nn.Module) -> None:
-        """Note the round; its worth shows in play alone."""
+        """Record the round; nothing is held out."""
         del module
         last = self.rounds[-1] if self.rounds else Round(0, 0, 0.0, 0.0, 0.0, 0.0)
         began, began_cpu = self._began
@@ -185,10 +186,10 @@ class _SelfPlay(Objective[Played]):
         ))  # fmt: skip
 
     def state(self) -> dict[str, Any]:
-        """Return the rounds, the positions and how they were played."""
-        memory = self._memory
-        assert memory is not None
-        arrays = memory.planes, memory.policies, memory.values
+        """Return the rounds, the replay buffer and the plan of the games."""
+        replay = self._replay
+        assert replay is not None
+        arrays = replay.planes, replay.policies, replay.values
         return {
             "playing": asdict(self._playing),
             "rounds": [asdict(item) for item in self.rounds],
@@ -196,23 +197,23 @@ class _SelfPlay(Objective[Played]):
         }
 
     def restore(self, state: dict[str, Any]) -> bool:
-        """Take up the rounds and positions, where games are played the same way."""
+        """Take up rounds and replay buffer, if games are played by the same plan."""
         if state.get("playing") != asdict(self._playing):
             return False
         planes, policies, values = (tensor.numpy() for tensor in state["memory"])
-        self._memory = Played(planes, policies, values)
+        self._replay = Experience(planes, policies, values)
         self.rounds = [Round(**item) for item in state["rounds"]]
         return True
 
-    def _remember(self, fresh: list[Played]) -> Played:
-        """Add the positions of a round; return the newest ones, more each time."""
-        memory, playing = self._memory, self._playing
-        for played in fresh:
-            memory = played if memory is None else memory + played
-        assert memory is not None
+    def _store(self, fresh: list[Experience]) -> Experience:
+        """Add a round to the replay buffer and return it."""
+        replay, playing = self._replay, self._playing
+        for part in fresh:
+            replay = part if replay is None else replay + part
+        assert replay is not None
         self._fresh = sum(map(len, fresh))
-        self._cpu = sum(played.seconds for played in fresh)
+        self._cpu = sum(part.seconds for part in fresh)
         so_far = self._fresh + sum(item.positions for item in self.rounds)
-        most = min(playing.memory, playing.first_memory + so_far // 2)
-        self._memory = memory.newest(most)
-        return self._memory
+        size = min(playing.memory, playing.first_memory + so_far // 2)
+        self._replay = replay.newest(size)
+        return self._replay

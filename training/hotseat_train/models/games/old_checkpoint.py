@@ -1,4 +1,4 @@
-"""Reads self-play checkpoints of version 0.1, which had a form of their own."""
+"""Converts self-play checkpoints of version 0.1 to the format of `optim.loop`."""
 
 import json
 import math
@@ -13,7 +13,7 @@ _TRAINING = ("batch_size", "learning_rate", "weight_decay", "averaging", "seed")
 
 
 def convert(path: Path) -> None:
-    """Rewrite an old checkpoint as `optim.loop` reads it; leave any other alone."""
+    """Rewrite an old checkpoint in place; a new or missing one is left alone."""
     content = checkpoint.load(path) if path.exists() else {}
     if "rounds" not in content:
         return

@@ -1,9 +1,9 @@
-"""A step model: cells so far in, the next cell's logits out; learned from whole items.
+"""Autoregressive models of levels: the cells so far in, the next cell's logits out.
 
-`StepNet` sees a whole grid that is filled row by row, for items in which every cell
-depends on every other. `LagNet` sees the cells just before the next one, for items that
-are long and alike everywhere. What either sees is computed in the graph, so the service
-only hands over the grid.
+`GridMLP` sees the whole grid, which is filled row by row; it suits levels in which
+every cell depends on all others. `LaggedMLP` sees the cells just before the next one;
+it suits long levels with the same structure everywhere. The features are computed
+inside the graph, so the service sends the grid alone.
 """
 
 import math
@@ -21,7 +21,7 @@ from hotseat_train.optim.loop import Epoch, Objective, Plan, train
 
 Array = np.ndarray[Any, Any]
 Batch = tuple[Array, Array, Array]
-"""Grids [n, height, width] with -1 from the next cell on, wishes [n, w], next [n]."""
+"""Grids [n, height, width], -1 from the next cell on; wishes [n, w]; targets [n]."""
 _STEPS = 200
 """Steps of an epoch, after which the loss on held-out cells is measured."""
 
@@ -29,7 +29,7 @@ _STEPS = 200
 def plan(
     steps: int, batch_size: int = 2048, learning_rate: float = 2e-3, seed: int = 0
 ) -> Plan:
-    """Return how a network of this module is trained for so many steps."""
+    """Return the usual plan of a training of so many steps."""
     epochs = math.ceil(steps / _STEPS)
     return Plan(
         "adamw",
@@ -45,7 +45,7 @@ def plan(
     )
 
 
-class StepNet(torch.nn.Module):
+class GridMLP(torch.nn.Module):
     """Two hidden layers over [cells x tiles, counts, place, wishes]."""
 
     one_hot: torch.Tensor
@@ -61,7 +61,7 @@ class StepNet(torch.nn.Module):
         self.first = torch.nn.Linear(width, hidden)
         self.second = torch.nn.Linear(hidden, hidden)
         self.last = torch.nn.Linear(hidden, tiles)
-        # a row of zeros for a cell that is not filled yet, and one for each tile
+        # the first row is for cells that are not filled yet
         one_hot = torch.eye(tiles + 1)[:, 1:]
         self.register_buffer("one_hot", one_hot, persistent=False)
         self.register_buffer("places", torch.eye(self.cells), persistent=False)
@@ -69,23 +69,23 @@ class StepNet(torch.nn.Module):
     def forward(self, grid: torch.Tensor, wish: torch.Tensor) -> torch.Tensor:
         """Return logits [n, tiles] of the next cell."""
         cells = grid.flatten(1)
-        held = embedding(cells + 1, self.one_hot)
-        counts = held.sum(1)
+        tiles = embedding(cells + 1, self.one_hot)
+        counts = tiles.sum(1)
         place = counts.sum(1).long().clamp(max=self.cells - 1)
         where = embedding(place, self.places)
-        return _answer(self, [held.flatten(1), counts / 10, where, wish])
+        return _mlp(self, [tiles.flatten(1), counts / 10, where, wish])
 
     def export(self, path: Path) -> None:
         """Write the graph: ``grid`` [n, height, width], ``wish`` [n, w] to logits."""
         _export(self, path)
 
 
-class LagNet(torch.nn.Module):
+class LaggedMLP(torch.nn.Module):
     """Two hidden layers over [lags x tiles, row, wishes]; filled column by column.
 
-    A lag is a cell so many steps back; before the first column lies a tile of its own,
-    that no cell can be. In training some of the lags are blanked, so that the network
-    leans on no one long passage.
+    A lag is a cell a number of steps back; before the first column it is a padding
+    tile. In training a share of the lags is set to zero (`lag_dropout`), so that the
+    network does not memorise long passages.
     """
 
     one_hot: torch.Tensor
@@ -98,11 +98,11 @@ class LagNet(torch.nn.Module):
         wishes: int,
         lags: int,
         hidden: int = 256,
-        blanked: float = 0.2,
+        lag_dropout: float = 0.2,
     ) -> None:
         super().__init__()
         self.size, self.tiles, self.wishes, self.lags = size, tiles, wishes, lags
-        self.blanked = blanked
+        self.lag_dropout = lag_dropout
         width = lags * (tiles + 1) + size[0] + wishes
         self.first = torch.nn.Linear(width, hidden)
         self.second = torch.nn.Linear(hidden, hidden)
@@ -115,23 +115,23 @@ class LagNet(torch.nn.Module):
         line = grid.transpose(1, 2).flatten(1)
         place = (line >= 0).sum(1, keepdim=True)
         before = pad(line, (self.lags, 0), value=self.tiles)
-        seen = before.gather(1, place + torch.arange(self.lags))
-        held = embedding(seen, self.one_hot)
+        lags = before.gather(1, place + torch.arange(self.lags))
+        tiles = embedding(lags, self.one_hot)
         if self.training:
-            held = held * (torch.rand(*seen.shape, 1) >= self.blanked)
+            tiles = tiles * (torch.rand(*lags.shape, 1) >= self.lag_dropout)
         row = embedding(place.squeeze(1) % self.size[0], self.rows)
-        return _answer(self, [held.flatten(1), row, wish])
+        return _mlp(self, [tiles.flatten(1), row, wish])
 
     def export(self, path: Path) -> None:
         """Write the graph: ``grid`` [n, height, width], ``wish`` [n, w] to logits."""
         _export(self, path)
 
 
-Net = StepNet | LagNet
+Net = GridMLP | LaggedMLP
 
 
-def _answer(net: Net, seen: list[torch.Tensor]) -> torch.Tensor:
-    x = torch.relu(net.first(torch.cat(seen, 1)))
+def _mlp(net: Net, features: list[torch.Tensor]) -> torch.Tensor:
+    x = torch.relu(net.first(torch.cat(features, 1)))
     x = x + torch.relu(net.second(x))
     logits: torch.Tensor = net.last(x)
     return logits
@@ -145,29 +145,29 @@ def _export(net: Net, path: Path) -> None:
 
 def learn(
     net: Net,
-    drawn: Callable[[int, np.random.Generator], Batch],
-    held: Batch,
+    sample: Callable[[int, np.random.Generator], Batch],
+    held_out: Batch,
     plan: Plan,
     report: Callable[[str], None],
     checkpoint: Path | None = None,
 ) -> list[tuple[float, float]]:
-    """Train on batches that `drawn` makes; keep the weights that do best on `held`.
+    """Train on sampled batches; keep the weights with the lowest held-out loss.
 
-    Returns (seconds, loss on `held`) every so many steps. The same seed gives the same
-    weights, wherever the arithmetic is the same. With `checkpoint`, a training that
-    was interrupted goes on; see `optim.loop.train`.
+    `sample` returns a batch of so many rows. Returns (seconds, held-out loss) of each
+    epoch. The same seed gives the same weights on machines with the same arithmetic.
+    An interrupted training resumes from `checkpoint`; see `optim.loop.train`.
     """
     torch.manual_seed(plan.seed)
 
-    def said(epoch: Epoch) -> None:
+    def report_epoch(epoch: Epoch) -> None:
         step = min(epoch.number * _STEPS, plan.max_steps)
         report(
             f"step {step} of {plan.max_steps}: held-out loss "
             f"{epoch.validation_loss:.4f}"
         )
 
-    objective = _NextCell(drawn, held, plan.batch_size)
-    state = train(net, objective, plan, checkpoint=checkpoint, report=said)
+    objective = _NextCell(sample, held_out, plan.batch_size)
+    state = train(net, objective, plan, checkpoint=checkpoint, report=report_epoch)
     net.eval()
     losses = [epoch.validation_loss for epoch in state.curve]
     return list(zip(state.seconds, losses, strict=True))
@@ -178,11 +178,11 @@ class _NextCell(Objective[Batch]):
 
     def __init__(
         self,
-        drawn: Callable[[int, np.random.Generator], Batch],
-        held: Batch,
+        sample: Callable[[int, np.random.Generator], Batch],
+        held_out: Batch,
         batch_size: int,
     ) -> None:
-        self._drawn, self._held, self._size = drawn, held, batch_size
+        self._sample, self._held_out, self._size = sample, held_out, batch_size
 
     @property
     def steps(self) -> int:
@@ -192,27 +192,30 @@ class _NextCell(Objective[Batch]):
         self, epoch: int, module: torch.nn.Module, random: np.random.Generator
     ) -> Iterator[Batch]:
         del epoch, module
-        return (self._drawn(self._size, random) for _ in range(_STEPS))
+        return (self._sample(self._size, random) for _ in range(_STEPS))
 
     def loss(self, module: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
-        logits, target = _asked(module, batch)
+        logits, target = _logits(module, batch)
         return cross_entropy(logits, target), len(target)
 
     def validate(self, module: torch.nn.Module) -> tuple[float, float]:
         with torch.no_grad():
-            logits, target = _asked(module, self._held)
+            logits, target = _logits(module, self._held_out)
             accuracy = (logits.argmax(1) == target).double().mean()
             return float(cross_entropy(logits, target)), float(accuracy)
 
 
-def _asked(module: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the logits of a batch's next cells, and which they are."""
+def _logits(module: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the logits [n, tiles] of a batch and its targets [n]."""
     seen, wish, target = map(torch.from_numpy, batch)
     return module(seen, wish), target
 
 
 def cut(items: Array, cells: Array, by: str = "rows") -> tuple[Array, Array]:
-    """Return items [n, height, width] as far as cell [n], and what comes there."""
+    """Return levels [n, height, width] up to the cells [n], and the tiles there.
+
+    Cells are counted in the order of filling, by rows or columns; later ones are -1.
+    """
     order = items if by == "rows" else items.transpose(0, 2, 1)
     line = order.reshape(len(items), -1)
     target = line[np.arange(len(line)), cells]
