@@ -66,14 +66,20 @@ def distilled(source: Run, report: Told) -> Path:
     Raises `RunError` where the family knows nothing smaller.
     """
     learner, train, validation, plan = restored(source)
-    if not hasattr(learner, "pupil"):
+    if not hasattr(learner, "student"):
         raise RunError(
             f"{source.folder} holds a {learner.family} model, and nothing smaller of "
             "its kind is known that it could teach: quantize it instead "
             "(--method dynamic)"
         )
     return _taught(
-        source, "distilled", learner.pupil(), learner, (train, validation), plan, report
+        source,
+        "distilled",
+        learner.student(),
+        learner,
+        (train, validation),
+        plan,
+        report,
     )
 
 

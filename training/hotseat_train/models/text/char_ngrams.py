@@ -1,11 +1,10 @@
-"""Weights for character n-grams: the smallest text model that is any good.
+"""Multinomial logistic regression on character n-grams: the smallest text model.
 
-A text becomes its characters, and all runs of one, two and three of them. Each run
-has a row in a hashed table (Weinberger et al. 2009), weighted by how rare it is
-(TF-IDF); a text's logits are the weighted sum of its rows, over the weights' length.
-That is multinomial logistic regression, so the loss is convex.
+A text becomes its characters and n-grams of two and three. Each has a row in a hashed
+table (Weinberger et al. 2009), weighted by TF-IDF; the logits of a text are the
+weighted sum of its rows, divided by the norm of the weights. The loss is convex.
 
-The graph holds all of it: characters, folding of case and width, hashing, weights.
+The graph contains all of it: characters, folding of case and width, hashing, weights.
 """
 
 import unicodedata
@@ -29,13 +28,13 @@ Array = np.ndarray[Any, Any]
 
 LENGTHS = 3
 BUCKETS = 1 << 17
-_UNKNOWN, _FIRST = 1, 2  # 0 pads
+_UNKNOWN, _FIRST = 1, 2  # 0 is padding
 _FACTOR, _PRIME = 31_337, 2_147_483_647
-_SEEN = 2  # an n-gram of one text alone teaches nothing about another
+_MIN_TEXTS = 2  # an n-gram of a single text does not generalise
 
 
 class NgramRows:
-    """Texts as runs of table rows and their weights, one after the other."""
+    """Table rows and weights of all texts, concatenated."""
 
     def __init__(self, grams: list[Array], weights: Array) -> None:
         self._starts = np.cumsum([0, *map(len, grams)])
@@ -72,13 +71,13 @@ class NgramModule(torch.nn.Module):
     def forward(
         self, ids: torch.Tensor, offsets: torch.Tensor, weights: torch.Tensor
     ) -> torch.Tensor:
-        """Sum the table's rows of each text."""
-        found: torch.Tensor = self.table(ids, offsets, per_sample_weights=weights)
-        return found + self.bias
+        """Return the weighted sum of each text's rows."""
+        total: torch.Tensor = self.table(ids, offsets, per_sample_weights=weights)
+        return total + self.bias
 
 
 def signature(labels: tuple[str, ...], max_bytes: int) -> Signature:
-    """Return what the graph eats and answers: a text, a probability for each label."""
+    """Return the graph's signature: a text in, a probability for each label out."""
     return Signature(
         inputs=(Input("text", "BYTES", (-1,), "text", max_bytes=max_bytes),),
         outputs=(Output("scores", "FP32", (-1, len(labels))),),
@@ -88,7 +87,7 @@ def signature(labels: tuple[str, ...], max_bytes: int) -> Signature:
 
 
 def plan(optimizer: str) -> Plan:
-    """Return what was found by hand to converge on n-grams."""
+    """Return settings that converge on n-grams; chosen by hand."""
     return {
         "gd": Plan("gd", learning_rate=3.0, max_epochs=300),
         "sgd": Plan("sgd", learning_rate=5.0, batch_size=128),
@@ -98,55 +97,55 @@ def plan(optimizer: str) -> Plan:
 
 
 class NgramLearner:
-    """Character n-grams of some texts, and the module that weighs them."""
+    """The vocabulary of some texts and the module with its weights."""
 
     family = "logistic"
 
     def __init__(self, texts: tuple[str, ...], labels: int, seed: int) -> None:
         counts = Counter(c for text in texts for c in set(map(fold, text)))
-        common = sorted(c for c, n in counts.items() if n >= _SEEN)
+        common = sorted(c for c, n in counts.items() if n >= _MIN_TEXTS)
         self._characters = {c: _FIRST + i for i, c in enumerate(common)}
         self._size = _FIRST + len(common)
-        self._weights = self._rarity([self.grams(text) for text in texts])
+        self._weights = self._inverse_frequency([self.grams(text) for text in texts])
         torch.manual_seed(seed)
         self.module = NgramModule(self._size + BUCKETS, labels)
         torch.nn.init.normal_(self.module.table.weight, std=0.01)
 
     def grams(self, text: str) -> Array:
-        """Return the table rows of every run of one to three characters."""
+        """Return the table rows of the n-grams of one to three characters."""
         get = self._characters.get
         ids = np.array([get(fold(c), _UNKNOWN) for c in text], np.int64)
-        found, runs = [ids], ids
+        grams, hashed = [ids], ids
         for length in range(1, LENGTHS):
-            runs = (runs[:-1] * _FACTOR + ids[length:]) % _PRIME
-            found.append(runs % BUCKETS + self._size)
-        return np.concatenate(found)
+            hashed = (hashed[:-1] * _FACTOR + ids[length:]) % _PRIME
+            grams.append(hashed % BUCKETS + self._size)
+        return np.concatenate(grams)
 
     def encode(self, inputs: tuple[str, ...]) -> NgramRows:
         """Return the texts' n-grams."""
         return NgramRows([self.grams(text) for text in inputs], self._weights)
 
-    def fit(self, train: Split, validation: Split, plan: Plan, **watch: Any) -> State:
-        """Descend on the weights of the n-grams; see `Learner.fit`."""
-        return fit_learner(self, train, validation, plan, **watch)
+    def fit(self, train: Split, validation: Split, plan: Plan, **options: Any) -> State:
+        """Train the weights of the n-grams; see `Learner.fit`."""
+        return fit_learner(self, train, validation, plan, **options)
 
     def export(self, path: Path) -> None:
         """Write the graph: ``text`` strings [rows] to ``scores`` [rows, labels]."""
         onnx.save(self._graph(), path)
 
-    def _rarity(self, grams: list[Array]) -> Array:
-        """Return the inverse document frequency of each row, 0 where it is unseen."""
-        seen = np.zeros(self._size + BUCKETS, np.int64)
+    def _inverse_frequency(self, grams: list[Array]) -> Array:
+        """Return the inverse document frequency of each row; 0 for rare ones."""
+        texts_with = np.zeros(self._size + BUCKETS, np.int64)
         for ids in grams:
-            seen[np.unique(ids)] += 1
-        rarity = np.log((1 + len(grams)) / (1 + seen)) + 1
-        return np.where(seen >= _SEEN, rarity, 0).astype(np.float32)
+            texts_with[np.unique(ids)] += 1
+        frequency = np.log((1 + len(grams)) / (1 + texts_with)) + 1
+        return np.where(texts_with >= _MIN_TEXTS, frequency, 0).astype(np.float32)
 
     def _graph(self) -> onnx.ModelProto:
         """Return the graph, built node by node.
 
-        Training takes texts of any length one after the other (`NgramModule`), the
-        graph a batch padded to its longest: `forward()` is not what it computes.
+        `NgramModule` computes texts of any length without padding, which the graph
+        cannot: it pads a batch to its longest text, so it is no export of the module.
         """
         graph, columns = Graph(), "columns"
         table = self.module.table.weight.detach().numpy()
@@ -180,21 +179,22 @@ class NgramLearner:
         )
 
     def _hashed(self, graph: Graph, ids: str) -> Iterator[str]:
-        """Add the rows of the runs of two and more characters, longer each time."""
+        """Add the table rows of the n-grams of two and three characters."""
         first, end = graph.integers(0), graph.integers(np.iinfo(np.int64).max)
-        run, none = ids, graph.integer(0)
+        hashed, none = ids, graph.integer(0)
         for length in range(1, LENGTHS):
-            # a run ends `length` characters later; where that is padding there is none
-            run = graph.add("Slice", run, first, graph.integers(-1), "columns")
+            # an n-gram whose last character is padding does not exist
+            hashed = graph.add("Slice", hashed, first, graph.integers(-1), "columns")
             last = graph.add("Slice", ids, graph.integers(length), end, "columns")
-            run = graph.add("Mul", run, graph.integer(_FACTOR))
-            run = graph.add("Mod", graph.add("Add", run, last), graph.integer(_PRIME))
-            row = graph.add("Mod", run, graph.integer(BUCKETS))
+            hashed = graph.add("Mul", hashed, graph.integer(_FACTOR))
+            hashed = graph.add("Add", hashed, last)
+            hashed = graph.add("Mod", hashed, graph.integer(_PRIME))
+            row = graph.add("Mod", hashed, graph.integer(BUCKETS))
             row = graph.add("Add", row, graph.integer(self._size))
             yield graph.add("Where", graph.add("Greater", last, none), row, none)
 
     def _folded(self) -> dict[str, int]:
-        """Return every character that folds to a known one, with that one's id."""
+        """Return the id of every character that folds to a known one."""
         planes = (range(1, 0xD800), range(0xE000, 0x20000))  # between: surrogates
         every = map(chr, chain.from_iterable(planes))
         folded = {c: self._characters.get(fold(c)) for c in every}
@@ -203,6 +203,6 @@ class NgramLearner:
 
 
 def fold(character: str) -> str:
-    """Return the character in lower case and half width, where that is one."""
+    """Return the character in lower case and half width, if that is one character."""
     folded = unicodedata.normalize("NFKC", character).casefold()
     return folded if len(folded) == 1 else character
