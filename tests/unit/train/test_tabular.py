@@ -17,7 +17,7 @@ from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.models.tables import time_series_features
 from hotseat_train.models.tables.families import FAMILIES, NetworkLearner, learner
-from hotseat_train.models.tables.preprocessing import Table, answers
+from hotseat_train.models.tables.preprocessing import Preprocessor, answers
 from hotseat_train.onnx_graph.builder import FLOAT, Graph
 from hotseat_train.optim.loop import Plan
 
@@ -45,7 +45,7 @@ GAPS = Split(
     ),
     TRAIN.targets,
 )
-WITH_GAPS = Table((Field("hours"),), WORDS, GAPS)
+WITH_GAPS = Preprocessor((Field("hours"),), WORDS, GAPS)
 
 
 @settings(max_examples=25, deadline=None)
@@ -113,7 +113,7 @@ def test_what_months_say_is_what_it_is_called(months):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_learns_exports_and_serves(family, tmp_path):
     """What the graph answers through the service is better than chance by far."""
-    table = Table(NUMBERS, WORDS, TRAIN)
+    table = Preprocessor(NUMBERS, WORDS, TRAIN)
     model = learner(family, table, 2, 0)
     plan = Plan("adam", learning_rate=0.01, batch_size=64, max_epochs=30)
     state = model.fit(TRAIN, TEST, plan)
@@ -143,7 +143,7 @@ def test_every_family_learns_exports_and_serves(family, tmp_path):
 @pytest.mark.parametrize("family", ["logistic", "mlp", "blend"])
 def test_a_network_of_a_table_can_be_made_int8(family, tmp_path):
     """Each domain is imported once, or the quantizer refuses the graph."""
-    table = Table(NUMBERS, WORDS, TRAIN)
+    table = Preprocessor(NUMBERS, WORDS, TRAIN)
     model = learner(family, table, 2, 0)
     model.fit(TRAIN, TEST, Plan("adam", 0.01, batch_size=64, max_epochs=2))
     whole, small = tmp_path / "model.onnx", tmp_path / "small.onnx"
@@ -158,7 +158,7 @@ def test_a_network_of_a_table_can_be_made_int8(family, tmp_path):
 
 def test_the_same_seed_gives_the_same_model():
     """Fitted twice, the losses are the same to the last bit."""
-    table = Table(NUMBERS, WORDS, TRAIN)
+    table = Preprocessor(NUMBERS, WORDS, TRAIN)
     plan = Plan("sgd", learning_rate=0.05, momentum=0.9, batch_size=64, max_epochs=3)
     curves = [
         NetworkLearner(table, 2, 7, 8).fit(TRAIN, TEST, replace(plan)).curve
@@ -169,7 +169,7 @@ def test_the_same_seed_gives_the_same_model():
 
 def test_gradient_descent_lowers_the_same_loss():
     """The whole data a step, or a batch a step: both fall on the same data."""
-    table = Table(NUMBERS, WORDS, TRAIN)
+    table = Preprocessor(NUMBERS, WORDS, TRAIN)
     for optimizer, rate in (("gd", 0.5), ("sgd", 0.05), ("adam", 0.01)):
         plan = Plan(optimizer, learning_rate=rate, momentum=0.9, max_epochs=15)
         curve = NetworkLearner(table, 2, 0, 0).fit(TRAIN, TEST, plan).curve
@@ -179,12 +179,12 @@ def test_gradient_descent_lowers_the_same_loss():
 def test_a_setting_that_a_family_does_not_have_is_refused():
     """A plan of another family is not taken in silence."""
     with pytest.raises(DatasetError, match="trees has no setting 'hidden'"):
-        learner("trees", Table(NUMBERS, WORDS, TRAIN), 2, 0, {"hidden": 3})
+        learner("trees", Preprocessor(NUMBERS, WORDS, TRAIN), 2, 0, {"hidden": 3})
 
 
 def test_a_blend_answers_the_mean_of_its_members():
     """Each is fitted as it would be alone, from the same seed."""
-    table = Table(NUMBERS, WORDS, TRAIN)
+    table = Preprocessor(NUMBERS, WORDS, TRAIN)
     plan = Plan("adam", learning_rate=0.01, batch_size=64, max_epochs=3)
     names = ("logistic", "svm-linear", "trees")
     made = {name: learner(name, table, 2, 3) for name in names}
@@ -201,4 +201,6 @@ def test_a_blend_answers_the_mean_of_its_members():
 def test_a_blend_of_what_is_no_family_is_refused(members):
     """A plan written by hand is told what it may name."""
     with pytest.raises(DatasetError, match="members of a blend are of"):
-        learner("blend", Table(NUMBERS, WORDS, TRAIN), 2, 0, {"members": members})
+        learner(
+            "blend", Preprocessor(NUMBERS, WORDS, TRAIN), 2, 0, {"members": members}
+        )

@@ -207,8 +207,8 @@ class _NextCell(Objective[Batch]):
 
 def _logits(module: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the logits [n, tiles] of a batch and its targets [n]."""
-    seen, wish, target = map(torch.from_numpy, batch)
-    return module(seen, wish), target
+    grids, wish, target = map(torch.from_numpy, batch)
+    return module(grids, wish), target
 
 
 def cut(items: Array, cells: Array, by: str = "rows") -> tuple[Array, Array]:
@@ -219,8 +219,8 @@ def cut(items: Array, cells: Array, by: str = "rows") -> tuple[Array, Array]:
     order = items if by == "rows" else items.transpose(0, 2, 1)
     line = order.reshape(len(items), -1)
     target = line[np.arange(len(line)), cells]
-    seen = np.where(np.arange(line.shape[1]) < cells[:, None], line, -1)
-    seen = seen.reshape(order.shape)
+    grids = np.where(np.arange(line.shape[1]) < cells[:, None], line, -1)
+    grids = grids.reshape(order.shape)
     if by != "rows":
-        seen = np.ascontiguousarray(seen.transpose(0, 2, 1))
-    return seen, target
+        grids = np.ascontiguousarray(grids.transpose(0, 2, 1))
+    return grids, target
