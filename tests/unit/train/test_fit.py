@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotseat_train.errors import RunError
+from hotseat_train.errors import RunError, TrainError
 from hotseat_train.optim import checkpoint as checkpoints
 from hotseat_train.optim.loop import OPTIMIZERS, Plan
 from hotseat_train.optim.schedule import SCHEDULES
@@ -291,6 +291,14 @@ def test_a_linear_schedule_falls_to_a_twentieth():
     assert rates[0] == 1
     np.testing.assert_allclose(np.diff(rates), -0.95 / 40)
     assert SCHEDULES["linear"](40, 40) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("wrong", [{"optimizer": "rmsprop"}, {"schedule": "step"}])
+def test_a_plan_with_an_unknown_name_is_refused(wrong):
+    """No other optimizer or schedule takes its place without a word."""
+    (name,) = wrong.values()
+    with pytest.raises(TrainError, match=f"'{name}': expected .*"):
+        Plan(**{"optimizer": "sgd", "learning_rate": 0.1, **wrong})
 
 
 @pytest.mark.parametrize(("decay", "schedule"), [(True, "cosine"), (False, "constant")])

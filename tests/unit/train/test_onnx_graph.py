@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hotseat_train.errors import ParityError
 from hotseat_train.models.games.board_net import BoardNet
 from hotseat_train.models.levels import autoregressive
 from hotseat_train.onnx_graph.builder import FLOAT, IR_VERSION, OPSETS, Graph
@@ -69,6 +70,17 @@ def test_dynamic_dimensions_take_any_size(rows, places, seed):
     x = np.random.default_rng(seed).normal(size=(rows, 3, places)).astype(np.float32)
     wanted = module(torch.from_numpy(x)).detach().numpy()
     np.testing.assert_allclose(run(model, x=x)["y"], wanted, atol=1e-5)
+
+
+def test_a_network_whose_graph_would_be_wrong_is_refused():
+    """What forward() computes in Python would be a constant of the graph."""
+
+    class Counting(torch.nn.Module):
+        def forward(self, x):
+            return x * float(len(x))
+
+    with pytest.raises(ParityError, match=r"Counting cannot be exported.*Using len"):
+        to_onnx(Counting(), {"x": torch.zeros(2, 3)}, ["y"])
 
 
 @pytest.mark.parametrize("kind", ["GridMLP", "LaggedMLP"])

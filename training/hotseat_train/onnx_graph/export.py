@@ -14,7 +14,9 @@ import onnx
 import torch
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
+from torch.jit._trace import TracerWarning
 
+from hotseat_train.errors import ParityError
 from hotseat_train.onnx_graph.builder import OPSETS, finished
 
 _KNOWN = (
@@ -36,47 +38,56 @@ def to_onnx(
     `inputs` are example tensors by name, traced with these shapes; the dimensions in
     `dynamic` (of every input, by number; usually the first, ``n``) take any size in
     the graph. `outputs` names what ``forward()`` returns, whose first dimension is
-    ``n``. Names in the graph are the module's own and the same each time. The module
-    is left in the mode in which it was.
+    ``n``. Names in the graph are the module's own and the same each time; the module's
+    modes are restored. Raises `ParityError` if ``forward()`` computes in Python what
+    the graph has to compute for every input, such as ``len(x)`` or ``if x.sum()``.
     """
     sizes = dict(dynamic or {0: "n"})
     modes = [(part, part.training) for part in module.modules()]
     file: Any = io.BytesIO()  # which the exporter takes and does not declare
-    with warnings.catch_warnings():
-        for message, category in _KNOWN:
-            warnings.filterwarnings("ignore", message, category)
-        torch.onnx.export(
-            module,
-            tuple(inputs.values()),
-            file,
-            input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_axes={
-                **dict.fromkeys(inputs, sizes),
-                **{name: {0: sizes[0]} for name in outputs},
-            },
-            opset_version=OPSETS[""],
-            training=torch.onnx.TrainingMode.EVAL,
-            dynamo=False,
-        )
-    for part, training in modes:
-        part.training = training
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", TracerWarning)
+            for message, category in _KNOWN:
+                warnings.filterwarnings("ignore", message, category)
+            torch.onnx.export(
+                module,
+                tuple(inputs.values()),
+                file,
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_axes={
+                    **dict.fromkeys(inputs, sizes),
+                    **{name: {0: sizes[0]} for name in outputs},
+                },
+                opset_version=OPSETS[""],
+                training=torch.onnx.TrainingMode.EVAL,
+                dynamo=False,
+            )
+    except TracerWarning as warning:
+        raise ParityError(
+            f"{type(module).__name__} cannot be exported, its graph would be wrong for "
+            f"other inputs: {warning}"
+        ) from warning
+    finally:
+        for part, training in modes:
+            part.training = training
     return finished(folded(onnx.load_model_from_string(file.getvalue())))
 
 
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Compute in place what depends on constants alone; return the model.
+    """Replace nodes that depend on constants alone by their values; return the model.
 
-    The exporter leaves shapes of paddings to be computed at each start, and constants
-    that stand in nodes, where a quantizer does not look for weights.
+    The exporter leaves nodes for the shapes of paddings, and constants in nodes, where
+    the quantizer does not look for weights.
     """
     graph = model.graph
     constants = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
     kept = []
     for node in graph.node:
         if all(name in constants for name in node.input):
-            given = {name: constants[name] for name in node.input}
-            values: Any = ReferenceEvaluator(node).run(None, given)
+            inputs = {name: constants[name] for name in node.input}
+            values: Any = ReferenceEvaluator(node).run(None, inputs)
             constants.update(zip(node.output, values, strict=True))
         else:
             kept.append(node)

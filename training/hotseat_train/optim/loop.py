@@ -101,10 +101,10 @@ def train(
 ) -> State:
     """Train until the plan says to stop; leave the best weights in `module`.
 
-    With `checkpoint`, every epoch is kept there, and a training that was interrupted
-    goes on as if it had not been; a checkpoint of another plan is begun anew. The same
-    seed gives the same weights, where the arithmetic is the same. Raises `RunError`
-    where the checkpoint cannot be written.
+    `checkpoint` is written after every epoch; an interrupted training resumes from it
+    and ends with the same weights. A checkpoint of another plan or objective is
+    replaced. The same seed gives the same weights on machines with the same arithmetic.
+    Raises `RunError` if the checkpoint cannot be written.
     """
     training = _Training(module, objective, plan)
     if checkpoint and checkpoint.exists():
@@ -124,7 +124,7 @@ def train(
 
 
 class _Training(Generic[Batch]):
-    """A module, its optimizer and average, and how far they are."""
+    """A module, its optimizer and average, and the progress."""
 
     def __init__(
         self, module: torch.nn.Module, objective: Objective[Batch], plan: Plan
@@ -137,7 +137,7 @@ class _Training(Generic[Batch]):
 
     @property
     def evaluated(self) -> torch.nn.Module:
-        """The module whose weights count: the average, where there is one."""
+        """The module that is validated and kept: the average, if there is one."""
         average = self.average
         return self.module if average is None else average.module
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+from hotseat_train.errors import TrainError
+from hotseat_train.optim.schedule import SCHEDULES
+
 OPTIMIZERS = ("gd", "sgd", "momentum", "adam")
 """Optimizers that a command may choose; self-training uses ``adamw``."""
 
@@ -38,6 +41,15 @@ class Plan:
     max_minutes: float = 0.0
     """Stop after the epoch in which so many minutes have passed; 0: no limit."""
 
+    def __post_init__(self) -> None:
+        """Raise `TrainError` for an unknown optimizer or schedule."""
+        for name, value, known in (
+            ("optimizer", self.optimizer, (*OPTIMIZERS, "adamw")),
+            ("schedule", self.schedule, tuple(SCHEDULES)),
+        ):
+            if value not in known:
+                raise TrainError(f"no {name} {value!r}: expected {', '.join(known)}")
+
     @property
     def full_batch(self) -> bool:
         """Whether a step takes all rows."""
@@ -45,14 +57,14 @@ class Plan:
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Self:
-        """Return a stored plan; one of an earlier version has ``decay`` for schedule.
+        """Return a stored plan; version 0.1 stored ``decay`` for the cosine schedule.
 
-        Raises `TypeError` for what is no plan.
+        Raises `TypeError` for an unknown setting.
         """
-        given = dict(stored)
-        if given.pop("decay", False):
-            given["schedule"] = "cosine"
-        return cls(**given)
+        settings = dict(stored)
+        if settings.pop("decay", False):
+            settings["schedule"] = "cosine"
+        return cls(**settings)
 
     def resumes(self, other: "Plan") -> bool:
         """Whether a training by `other` may go on by this plan.
