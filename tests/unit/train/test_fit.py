@@ -133,6 +133,30 @@ def test_a_checkpoint_of_another_plan_is_not_taken_up(tmp_path):
     assert len(state.curve) == 2
 
 
+@pytest.mark.parametrize("changed", ["rows", "labels", "validation", "network"])
+def test_a_checkpoint_of_other_data_or_another_network_is_not_taken_up(
+    changed, tmp_path
+):
+    """Trained again on new data, a run learns it, and keeps no weights of the old."""
+    path = tmp_path / "checkpoint.pt"
+    plan = Plan("gd", 0.1, max_epochs=3, tolerance=0)
+    run(plan, checkpoint=path)
+    other = (Points(POINTS + 1), TARGETS), (Points(), (1, 0, 0, 1))
+    sides = {"rows": (other[0], (Points(), TARGETS)), "labels": (other[1],) * 2,
+             "validation": ((Points(), TARGETS), other[0])}  # fmt: skip
+
+    def fitted(checkpoint):
+        hidden = torch.nn.Sequential(line(), torch.nn.ReLU(), line())
+        module = hidden if changed == "network" else line()
+        data = sides.get(changed, ((Points(), TARGETS),) * 2)
+        return module, fit(module, *data, plan, checkpoint=checkpoint)
+
+    (fresh, expected), (again, state) = fitted(None), fitted(path)
+    assert state.curve == expected.curve
+    for one, two in zip(fresh.parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=0)
+
+
 def test_a_killed_training_leaves_a_whole_checkpoint(tmp_path):
     """Killed at any moment, the checkpoint is there whole and is taken up."""
     path = tmp_path / "checkpoint.pt"

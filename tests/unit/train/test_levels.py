@@ -94,10 +94,10 @@ def test_an_interrupted_step_model_ends_as_if_it_had_not_been(tmp_path):
     plan = autoregressive.plan(steps=450, batch_size=16, learning_rate=0.01)
     path = tmp_path / "checkpoint.pt"
 
-    def learn(report, checkpoint=None):
+    def learn(report, path=None):
         torch.manual_seed(0)
         net = autoregressive.LaggedMLP((3, 4), tiles=2, wishes=2, lags=4, hidden=16)
-        curve = autoregressive.learn(net, striped, held, plan, report, checkpoint)
+        curve = autoregressive.learn(net, striped, held, plan, report, path)
         return net, [loss for _, loss in curve]
 
     def interrupt(line):

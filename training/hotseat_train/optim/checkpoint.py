@@ -1,8 +1,9 @@
 """Checkpoints of a training: written whole or not at all."""
 
+import hashlib
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +38,12 @@ def load(path: Path) -> dict[str, Any]:
     """Return a checkpoint's content; no code in it is run."""
     content: dict[str, Any] = torch.load(path, weights_only=True)
     return content
+
+
+def digest(tensors: Iterable[torch.Tensor]) -> str:
+    """Return a digest of the data of a training, which its checkpoint keeps."""
+    result = hashlib.sha256()
+    for tensor in tensors:
+        result.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+        result.update(tensor.contiguous().numpy().tobytes())
+    return result.hexdigest()

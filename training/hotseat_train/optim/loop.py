@@ -7,7 +7,7 @@ objective of labelled rows.
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -102,7 +102,7 @@ def train(
     """Train until the plan says to stop; leave the best weights in `module`.
 
     `checkpoint` is written after every epoch; an interrupted training resumes from it
-    and ends with the same weights. A checkpoint of another plan or objective is
+    and ends with the same weights. A checkpoint of another plan, network or data is
     replaced. The same seed gives the same weights on machines with the same arithmetic.
     Raises `RunError` if the checkpoint cannot be written.
     """
@@ -215,9 +215,11 @@ class _Training(Generic[Batch]):
         }
 
     def resume(self, content: dict[str, Any]) -> None:
-        """Go on from a checkpoint; one of another plan or objective changes nothing."""
+        """Go on from a checkpoint; one of another training changes nothing."""
         curve = [Epoch(**epoch) for epoch in content["curve"]]
         if not self.plan.resumes(Plan.read(content["plan"])):
+            return
+        if _shapes(content["module"]) != _shapes(self.module.state_dict()):
             return
         if not self.objective.restore(content.get("objective", {})):
             return
@@ -231,6 +233,10 @@ class _Training(Generic[Batch]):
         seconds = content.get("seconds", [0.0] * len(curve))
         steps = content.get("steps", len(curve) * (self.objective.steps or 0))
         self.state = State(curve, content["best"], "", seconds, steps)
+
+
+def _shapes(weights: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in weights.items()}
 
 
 def _stopped(state: State, plan: Plan) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy, one_hot
 
 from hotseat_train.data.dataset import Split
+from hotseat_train.optim import checkpoint
 from hotseat_train.optim.loop import Objective, State, train
 from hotseat_train.optim.plan import Plan
 
@@ -114,6 +115,8 @@ class _Labelled(Objective[Array]):
         self._validation, self._plan = validation, plan
         self._targets = _targets(labels, teacher, plan)
         self._size = len(self._rows) if plan.full_batch else plan.batch_size
+        # before rows are resampled, which changes what they return
+        self._digest = checkpoint.digest(_data(training, validation))
 
     @property
     def steps(self) -> int:
@@ -139,6 +142,21 @@ class _Labelled(Objective[Array]):
 
     def validate(self, module: torch.nn.Module) -> tuple[float, float]:
         return measure(module, *self._validation)
+
+    def state(self) -> dict[str, Any]:
+        return {"data": self._digest}
+
+    def restore(self, state: dict[str, Any]) -> bool:
+        # version 0.1 kept no digest
+        return bool(state.get("data", self._digest) == self._digest)
+
+
+def _data(*sides: tuple[Rows, tuple[int, ...]]) -> Iterator[torch.Tensor]:
+    """Yield all that is learned from and validated on."""
+    for rows, labels in sides:
+        yield torch.tensor(labels)
+        for start in range(0, len(rows), _AT_ONCE):
+            yield from rows.take(np.arange(start, min(start + _AT_ONCE, len(rows))))
 
 
 def _targets(

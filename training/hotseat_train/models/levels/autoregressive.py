@@ -17,6 +17,7 @@ import torch
 from torch.nn.functional import cross_entropy, embedding, pad
 
 from hotseat_train.onnx_graph.export import to_onnx
+from hotseat_train.optim import checkpoint
 from hotseat_train.optim.loop import Epoch, Objective, Plan, train
 
 Array = np.ndarray[Any, Any]
@@ -149,13 +150,13 @@ def learn(
     held_out: Batch,
     plan: Plan,
     report: Callable[[str], None],
-    checkpoint: Path | None = None,
+    checkpoint_path: Path | None = None,
 ) -> list[tuple[float, float]]:
     """Train on sampled batches; keep the weights with the lowest held-out loss.
 
     `sample` returns a batch of so many rows. Returns (seconds, held-out loss) of each
     epoch. The same seed gives the same weights on machines with the same arithmetic.
-    An interrupted training resumes from `checkpoint`; see `optim.loop.train`.
+    An interrupted training resumes from `checkpoint_path`; see `optim.loop.train`.
     """
     torch.manual_seed(plan.seed)
 
@@ -167,7 +168,7 @@ def learn(
         )
 
     objective = _NextCell(sample, held_out, plan.batch_size)
-    state = train(net, objective, plan, checkpoint=checkpoint, report=report_epoch)
+    state = train(net, objective, plan, checkpoint=checkpoint_path, report=report_epoch)
     net.eval()
     losses = [epoch.validation_loss for epoch in state.curve]
     return list(zip(state.seconds, losses, strict=True))
@@ -183,6 +184,8 @@ class _NextCell(Objective[Batch]):
         batch_size: int,
     ) -> None:
         self._sample, self._held_out, self._size = sample, held_out, batch_size
+        first = sample(_STEPS, np.random.default_rng(0))
+        self._digest = checkpoint.digest(map(torch.from_numpy, [*held_out, *first]))
 
     @property
     def steps(self) -> int:
@@ -203,6 +206,12 @@ class _NextCell(Objective[Batch]):
             logits, target = _logits(module, self._held_out)
             accuracy = (logits.argmax(1) == target).double().mean()
             return float(cross_entropy(logits, target)), float(accuracy)
+
+    def state(self) -> dict[str, Any]:
+        return {"data": self._digest}
+
+    def restore(self, state: dict[str, Any]) -> bool:
+        return bool(state.get("data") == self._digest)
 
 
 def _logits(module: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
