@@ -1,17 +1,25 @@
-"""The descent, held against what can be computed by hand."""
+"""The training loop, held against what can be computed by hand."""
 
 import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from hotseat_train.errors import RunError
-from hotseat_train.optim.loop import OPTIMIZERS, Plan, fit
+from hotseat_train.errors import RunError, TrainError
+from hotseat_train.optim import checkpoint as checkpoints
+from hotseat_train.optim.loop import OPTIMIZERS, Plan
+from hotseat_train.optim.schedule import SCHEDULES
+from hotseat_train.optim.supervised import fit
 
 POINTS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
 TARGETS = (0, 1, 1, 0)
@@ -125,6 +133,30 @@ def test_a_checkpoint_of_another_plan_is_not_taken_up(tmp_path):
     assert len(state.curve) == 2
 
 
+@pytest.mark.parametrize("changed", ["rows", "labels", "validation", "network"])
+def test_a_checkpoint_of_other_data_or_another_network_is_not_taken_up(
+    changed, tmp_path
+):
+    """Trained again on new data, a run learns it, and keeps no weights of the old."""
+    path = tmp_path / "checkpoint.pt"
+    plan = Plan("gd", 0.1, max_epochs=3, tolerance=0)
+    run(plan, checkpoint=path)
+    other = (Points(POINTS + 1), TARGETS), (Points(), (1, 0, 0, 1))
+    sides = {"rows": (other[0], (Points(), TARGETS)), "labels": (other[1],) * 2,
+             "validation": ((Points(), TARGETS), other[0])}  # fmt: skip
+
+    def fitted(checkpoint):
+        hidden = torch.nn.Sequential(line(), torch.nn.ReLU(), line())
+        module = hidden if changed == "network" else line()
+        data = sides.get(changed, ((Points(), TARGETS),) * 2)
+        return module, fit(module, *data, plan, checkpoint=checkpoint)
+
+    (fresh, expected), (again, state) = fitted(None), fitted(path)
+    assert state.curve == expected.curve
+    for one, two in zip(fresh.parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=0)
+
+
 def test_a_killed_training_leaves_a_whole_checkpoint(tmp_path):
     """Killed at any moment, the checkpoint is there whole and is taken up."""
     path = tmp_path / "checkpoint.pt"
@@ -198,3 +230,134 @@ def test_a_teacher_is_come_near_to():
     assert state.curve[-1].train_loss == pytest.approx(
         -np.mean(np.sum(teacher * np.log(teacher), 1)), abs=0.01
     )
+
+
+PLANS = st.builds(
+    Plan,
+    st.sampled_from([*OPTIMIZERS, "adamw"]),
+    st.just(0.1),
+    momentum=st.sampled_from([0.0, 0.9]),
+    batch_size=st.integers(1, 5),
+    max_epochs=st.just(5),
+    tolerance=st.just(0.0),
+    patience=st.just(9),
+    schedule=st.sampled_from([*SCHEDULES]),
+    clip=st.sampled_from([0.0, 0.01]),
+    weight_decay=st.sampled_from([0.0, 0.1]),
+    averaging=st.sampled_from([0.0, 0.5]),
+    max_steps=st.sampled_from([0, 7]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PLANS, st.integers(1, 5))
+def test_whatever_the_plan_an_interrupted_training_equals_a_straight_one(plan, at):
+    """Rate, average, clipping and step count go on where they were."""
+    whole, expected = run(plan)
+
+    def interrupt(epoch):
+        if epoch.number == at:
+            raise KeyboardInterrupt
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "checkpoint.pt"
+        with suppress(KeyboardInterrupt):
+            run(plan, checkpoint=path, report=interrupt)
+        resumed, state = run(plan, checkpoint=path)
+    assert (state.curve, state.steps) == (expected.curve, expected.steps)
+    assert state.reason == expected.reason
+    torch.testing.assert_close(resumed.weight, whole.weight, rtol=0, atol=0)
+
+
+def test_a_training_stops_after_its_steps():
+    """In the middle of an epoch, which is then measured as any other."""
+    plan = Plan("sgd", 0.1, batch_size=1, max_steps=6, tolerance=0)
+    _, state = run(plan)
+    assert (state.reason, state.steps, len(state.curve)) == ("max_steps", 6, 2)
+
+
+def test_a_training_stops_after_its_minutes_interruptions_not_counted(tmp_path):
+    """The epoch that goes over the time is the last; the checkpoint keeps the time."""
+    path = tmp_path / "checkpoint.pt"
+    plan = Plan("gd", 0.1, max_epochs=99, tolerance=0, max_minutes=1.0)
+
+    ticks = iter(range(0, 10_000, 25))
+
+    def clock():
+        return next(ticks)
+
+    def interrupt(epoch):
+        if epoch.number == 1:
+            clock(), clock(), clock()  # time that no training took
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, checkpoint=path, report=interrupt, clock=clock)
+    _, state = run(plan, checkpoint=path, clock=clock)
+    assert (state.reason, state.seconds) == ("max_minutes", [25, 50, 75])
+
+
+def test_the_average_is_what_is_left():
+    """Weights that end are the moving average of those that each step had."""
+    plan = Plan("gd", 0.5, max_epochs=1, tolerance=0, averaging=0.9)
+    first, _ = run(replace(plan, averaging=0.0))
+    # the average begins as the first step's weights (Polyak averaging of torch)
+    once, _ = run(plan)
+    torch.testing.assert_close(once.weight, first.weight)
+    second, _ = run(replace(plan, averaging=0.0, max_epochs=2))
+    both, _ = run(replace(plan, max_epochs=2))
+    torch.testing.assert_close(both.weight, 0.9 * first.weight + 0.1 * second.weight)
+
+
+def test_a_linear_schedule_falls_to_a_twentieth():
+    """Each step moves by its own rate: the last one hardly at all."""
+    rates = [SCHEDULES["linear"](step, 40) for step in range(40)]
+    assert rates[0] == 1
+    np.testing.assert_allclose(np.diff(rates), -0.95 / 40)
+    assert SCHEDULES["linear"](40, 40) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("wrong", [{"optimizer": "rmsprop"}, {"schedule": "step"}])
+def test_a_plan_with_an_unknown_name_is_refused(wrong):
+    """No other optimizer or schedule takes its place without a word."""
+    (name,) = wrong.values()
+    with pytest.raises(TrainError, match=f"'{name}': expected .*"):
+        Plan(**{"optimizer": "sgd", "learning_rate": 0.1, **wrong})
+
+
+@pytest.mark.parametrize(("decay", "schedule"), [(True, "cosine"), (False, "constant")])
+def test_a_stored_plan_of_version_0_1_is_read(decay, schedule):
+    """What run.json holds of an earlier training is the same plan."""
+    stored = {
+        "optimizer": "adam", "learning_rate": 0.002, "momentum": 0.0, "batch_size": 128,
+        "max_epochs": 6, "tolerance": 1e-05, "patience": 4, "seed": 0, "decay": decay,
+        "clip": 0.0, "soft": 0.5,
+    }  # fmt: skip
+    wanted = Plan(
+        "adam", 0.002, batch_size=128, max_epochs=6, soft=0.5, schedule=schedule
+    )
+    assert Plan.read(stored) == wanted
+
+
+def test_a_checkpoint_of_version_0_1_goes_on(tmp_path):
+    """It kept neither seconds nor steps nor an average."""
+    path = tmp_path / "checkpoint.pt"
+    plan = Plan("adam", 0.1, batch_size=3, max_epochs=6, tolerance=0, schedule="cosine")
+    whole, expected = run(plan)
+
+    def interrupt(epoch):
+        if epoch.number == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, checkpoint=path, report=interrupt)
+    content = checkpoints.load(path)
+    for name in ("seconds", "steps", "average", "objective"):
+        del content[name]
+    later = ("schedule", "weight_decay", "averaging", "max_steps", "max_minutes")
+    content["plan"] = {k: v for k, v in content["plan"].items() if k not in later}
+    content["plan"]["decay"] = True
+    checkpoints.save(path, content)
+    resumed, state = run(plan, checkpoint=path)
+    assert state.curve == expected.curve
+    torch.testing.assert_close(resumed.weight, whole.weight, rtol=0, atol=0)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from hotseat_serve.settings import Settings
 from hotseat_serve.turn import Turn
 from hotseat_train import tasks
 from hotseat_train.models.games import alphazero, board_net, self_play
+from hotseat_train.optim import checkpoint
 from hotseat_train.pipeline.evaluate import evaluate, write
 from hotseat_train.pipeline.publish import publish
 from hotseat_train.pipeline.train import PRETRAINED, take
@@ -25,9 +26,7 @@ from hotseat_train.run import Run
 from hotseat_train.tasks import connect_four
 
 GAME = connect_four.GAME
-SMALL = self_play.Plan(
-    rounds=2, workers=1, games=4, positions=40, simulations=8, quick=4, batch_size=32
-)
+SMALL = self_play.SelfPlayPlan(workers=1, games=4, positions=40, simulations=8, quick=4)
 
 
 def small():
@@ -36,13 +35,14 @@ def small():
     return board_net.BoardNet(GAME.shape, 7, channels=8, blocks=1)
 
 
-def learn(plan, folder, module=None, name="connect-four"):
+def learn(folder, module=None, rounds=2, seed=0, playing=SMALL):
     """Train a small network; return its rounds without the time that they took."""
-    rounds = alphazero.learn(
-        name, module or small(), connect_four._export, connect_four.mirrored, plan,
-        folder,
+    done = alphazero.learn(
+        "connect-four", module or small(), connect_four._export,
+        connect_four.mirrored, playing,
+        alphazero.plan(rounds, batch_size=32, seed=seed), folder,
     )  # fmt: skip
-    return [replace(item, seconds=0, cpu_seconds=0) for item in rounds]
+    return [replace(item, seconds=0, cpu_seconds=0) for item in done]
 
 
 def test_the_board_network_answers_as_its_module(tmp_path):
@@ -72,7 +72,7 @@ def test_threats_are_the_cells_that_would_make_a_line():
     random = np.random.default_rng(0)
     for state in [GAME.read(connect_four._somewhere(random)) for _ in range(40)]:
         planes = GAME.encode(state)
-        seen = small()._seen(torch.from_numpy(planes[None])).numpy()[0]
+        seen = small()._features(torch.from_numpy(planes[None])).numpy()[0]
         np.testing.assert_array_equal(seen[:2], planes)
         assert (seen[4] == (planes.sum() % 2 == 0)).all()
         for side, row, column in np.ndindex(2, 6, 7):
@@ -94,25 +94,46 @@ def test_one_seed_gives_the_same_training(tmp_path):
     """Games, losses and weights are the same twice, and others with another seed."""
     modules = [small(), small()]
     first, second = (
-        learn(SMALL, tmp_path / str(number), module)
-        for number, module in enumerate(modules)
+        learn(tmp_path / str(number), module) for number, module in enumerate(modules)
     )
     assert first == second
     for one, other in zip(*(m.state_dict().values() for m in modules), strict=True):
         assert torch.equal(one, other)
-    assert learn(replace(SMALL, rounds=1, seed=1), tmp_path / "other") != first[:1]
+    assert learn(tmp_path / "other", rounds=1, seed=1) != first[:1]
 
 
 def test_self_play_goes_on_where_it_was(tmp_path):
     """Interrupted after a round it ends as if it had not been; another plan begins."""
     whole, again = small(), small()
-    straight = learn(SMALL, tmp_path / "whole", whole)
-    learn(replace(SMALL, rounds=1), tmp_path / "parts")
-    resumed = learn(SMALL, tmp_path / "parts", again)
+    straight = learn(tmp_path / "whole", whole)
+    learn(tmp_path / "parts", rounds=1)
+    resumed = learn(tmp_path / "parts", again)
     assert resumed == straight
     for one, other in zip(whole.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
-    assert len(learn(replace(SMALL, rounds=1, games=3), tmp_path / "parts")) == 1
+    fewer = replace(SMALL, games=3)
+    assert len(learn(tmp_path / "parts", rounds=1, playing=fewer)) == 1
+
+
+def test_a_checkpoint_of_version_0_1_goes_on(tmp_path):
+    """Self-play wrote checkpoints of a form of its own, and goes on from one."""
+    whole, again = small(), small()
+    straight = learn(tmp_path / "whole", whole)
+    learn(tmp_path / "parts", rounds=1)
+    path = tmp_path / "parts" / "checkpoint.pt"
+    new = checkpoint.load(path)
+    flat = {"rounds": 1, "batch_size": 32, "learning_rate": 2e-3,
+            "weight_decay": 1e-4, "averaging": 0.99, "seed": 0}  # fmt: skip
+    old = {name: new[name] for name in ("module", "average", "optimizer")}
+    old |= {
+        "plan": json.dumps(asdict(SMALL) | flat),
+        "rounds": new["objective"]["rounds"],
+        "memory": new["objective"]["memory"],
+    }
+    checkpoint.save(path, old)
+    assert learn(tmp_path / "parts", again) == straight
+    for one, other in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_what_is_learned_from_self_play_is_sound():
@@ -131,7 +152,7 @@ def test_what_is_learned_from_self_play_is_sound():
     assert (played.policies[full] == 0).all()
     sums = played.policies.sum(1)
     assert set(np.round(sums, 4)) == {0.0, 1.0}
-    seen = small()._seen(torch.from_numpy(played.planes).float()).numpy()
+    seen = small()._features(torch.from_numpy(played.planes).float()).numpy()
     wins = seen[:, 2].astype(bool)
     below = np.ones_like(wins)
     below[:, :-1] = played.planes[:, :, 1:].sum(1) > 0
@@ -159,7 +180,7 @@ def test_a_game_that_knows_no_glance_of_its_own_plays_as_well():
 def test_a_mirror_shows_the_same_game():
     """Mirrored twice is what it was; a mirrored policy fits the mirrored board."""
     random = np.random.default_rng(0)
-    played = self_play.Played(
+    played = self_play.Experience(
         random.integers(0, 2, (3, *GAME.shape)).astype(np.int8),
         random.dirichlet([1] * 7, 3).astype(np.float32),
         random.normal(size=3).astype(np.float32),

@@ -25,8 +25,8 @@ needs_data = pytest.mark.skipif(
     reason="no copy of the data sets: set HOTSEAT_DATA",
 )
 NETS = {
-    "rows": autoregressive.StepNet((3, 4), tiles=5, wishes=2, hidden=16),
-    "columns": autoregressive.LagNet((3, 4), tiles=5, wishes=2, lags=6, hidden=16),
+    "rows": autoregressive.GridMLP((3, 4), tiles=5, wishes=2, hidden=16),
+    "columns": autoregressive.LaggedMLP((3, 4), tiles=5, wishes=2, lags=6, hidden=16),
 }
 
 
@@ -75,16 +75,46 @@ def test_a_step_model_learns_and_one_seed_learns_the_same():
     for _ in range(2):
         torch.manual_seed(0)
         nets.append(
-            autoregressive.LagNet(
-                (3, 4), tiles=2, wishes=2, lags=4, hidden=16, blanked=0
+            autoregressive.LaggedMLP(
+                (3, 4), tiles=2, wishes=2, lags=4, hidden=16, lag_dropout=0
             )
         )
-        plan = autoregressive.Plan(steps=150, batch_size=64, learning_rate=0.01)
+        plan = autoregressive.plan(steps=150, batch_size=64, learning_rate=0.01)
         curve = autoregressive.learn(nets[-1], striped, held, plan, lambda _line: None)
         curves.append([loss for _, loss in curve])
     assert curves[0] == curves[1]
     assert curves[0][-1] < 0.05
     for one, other in zip(*(net.parameters() for net in nets), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_an_interrupted_step_model_ends_as_if_it_had_not_been(tmp_path):
+    """It goes on from its checkpoint: dropped lags, rate and batches are the same."""
+    held = striped(200, np.random.default_rng(1))
+    plan = autoregressive.plan(steps=450, batch_size=16, learning_rate=0.01)
+    path = tmp_path / "checkpoint.pt"
+
+    def learn(report, path=None):
+        torch.manual_seed(0)
+        net = autoregressive.LaggedMLP((3, 4), tiles=2, wishes=2, lags=4, hidden=16)
+        curve = autoregressive.learn(net, striped, held, plan, report, path)
+        return net, [loss for _, loss in curve]
+
+    def interrupt(line):
+        if line.startswith("step 200"):
+            raise KeyboardInterrupt
+
+    whole, losses = learn(lambda _line: None)
+    assert len(losses) == 3  # after 200, 400 and 450 steps
+    with pytest.raises(KeyboardInterrupt):
+        learn(interrupt, path)
+    lines = []
+    resumed, again = learn(lines.append, path)
+    assert again == losses
+    assert [line.partition(":")[0] for line in lines] == [
+        "step 400 of 450", "step 450 of 450",
+    ]  # fmt: skip
+    for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other)
 
 

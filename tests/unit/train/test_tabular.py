@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from hypothesis import given, settings
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 from hotseat_registry import Field, Manifest, Variant
 from hotseat_serve.load import Loaded
 from hotseat_serve.session import Session
+from hotseat_train.compression.quantize import dynamic
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.models.tables import time_series_features
 from hotseat_train.models.tables.families import FAMILIES, NetworkLearner, learner
-from hotseat_train.models.tables.preprocessing import Table, answers
+from hotseat_train.models.tables.preprocessing import Preprocessor, answers
 from hotseat_train.onnx_graph.builder import FLOAT, Graph
 from hotseat_train.optim.loop import Plan
 
@@ -43,7 +45,7 @@ GAPS = Split(
     ),
     TRAIN.targets,
 )
-WITH_GAPS = Table((Field("hours"),), WORDS, GAPS)
+WITH_GAPS = Preprocessor((Field("hours"),), WORDS, GAPS)
 
 
 @settings(max_examples=25, deadline=None)
@@ -89,7 +91,7 @@ def test_infinity_is_no_more_than_very_much():
 def test_what_months_say_is_what_it_is_called(months):
     """Recency, streak, first, active, gaps, falls and changes, against plain Python."""
     graph = Graph()
-    logs = graph.add("Log", graph.add("Add", "n", graph.keep("one", np.float32(1))))
+    logs = graph.add("Log", graph.add("Add", "n", graph.constant("one", np.float32(1))))
     told = time_series_features.parts(graph, "n", logs, range(9))
     graph.add("Concat", *told, name="x", axis=1)
     model = graph.model("history", {"n": (FLOAT, [1, 9])}, {"x": (FLOAT, [1, "k"])})
@@ -111,7 +113,7 @@ def test_what_months_say_is_what_it_is_called(months):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_learns_exports_and_serves(family, tmp_path):
     """What the graph answers through the service is better than chance by far."""
-    table = Table(NUMBERS, WORDS, TRAIN)
+    table = Preprocessor(NUMBERS, WORDS, TRAIN)
     model = learner(family, table, 2, 0)
     plan = Plan("adam", learning_rate=0.01, batch_size=64, max_epochs=30)
     state = model.fit(TRAIN, TEST, plan)
@@ -138,9 +140,25 @@ def test_every_family_learns_exports_and_serves(family, tmp_path):
     assert loaded.predict([{"hours": 3, "race": "dragon"}])[0]["label"]
 
 
+@pytest.mark.parametrize("family", ["logistic", "mlp", "blend"])
+def test_a_network_of_a_table_can_be_made_int8(family, tmp_path):
+    """Each domain is imported once, or the quantizer refuses the graph."""
+    table = Preprocessor(NUMBERS, WORDS, TRAIN)
+    model = learner(family, table, 2, 0)
+    model.fit(TRAIN, TEST, Plan("adam", 0.01, batch_size=64, max_epochs=2))
+    whole, small = tmp_path / "model.onnx", tmp_path / "small.onnx"
+    model.export(whole)
+    domains = [item.domain for item in onnx.load(whole).opset_import]
+    assert len(domains) == len(set(domains))
+    dynamic(whole, small)
+    given = table.tensors(TEST.inputs)
+    want, found = (Session(path).run(given)["scores"] for path in (whole, small))
+    assert np.abs(want - found).max() < 0.05
+
+
 def test_the_same_seed_gives_the_same_model():
     """Fitted twice, the losses are the same to the last bit."""
-    table = Table(NUMBERS, WORDS, TRAIN)
+    table = Preprocessor(NUMBERS, WORDS, TRAIN)
     plan = Plan("sgd", learning_rate=0.05, momentum=0.9, batch_size=64, max_epochs=3)
     curves = [
         NetworkLearner(table, 2, 7, 8).fit(TRAIN, TEST, replace(plan)).curve
@@ -151,7 +169,7 @@ def test_the_same_seed_gives_the_same_model():
 
 def test_gradient_descent_lowers_the_same_loss():
     """The whole data a step, or a batch a step: both fall on the same data."""
-    table = Table(NUMBERS, WORDS, TRAIN)
+    table = Preprocessor(NUMBERS, WORDS, TRAIN)
     for optimizer, rate in (("gd", 0.5), ("sgd", 0.05), ("adam", 0.01)):
         plan = Plan(optimizer, learning_rate=rate, momentum=0.9, max_epochs=15)
         curve = NetworkLearner(table, 2, 0, 0).fit(TRAIN, TEST, plan).curve
@@ -161,12 +179,12 @@ def test_gradient_descent_lowers_the_same_loss():
 def test_a_setting_that_a_family_does_not_have_is_refused():
     """A plan of another family is not taken in silence."""
     with pytest.raises(DatasetError, match="trees has no setting 'hidden'"):
-        learner("trees", Table(NUMBERS, WORDS, TRAIN), 2, 0, {"hidden": 3})
+        learner("trees", Preprocessor(NUMBERS, WORDS, TRAIN), 2, 0, {"hidden": 3})
 
 
 def test_a_blend_answers_the_mean_of_its_members():
     """Each is fitted as it would be alone, from the same seed."""
-    table = Table(NUMBERS, WORDS, TRAIN)
+    table = Preprocessor(NUMBERS, WORDS, TRAIN)
     plan = Plan("adam", learning_rate=0.01, batch_size=64, max_epochs=3)
     names = ("logistic", "svm-linear", "trees")
     made = {name: learner(name, table, 2, 3) for name in names}
@@ -183,4 +201,6 @@ def test_a_blend_answers_the_mean_of_its_members():
 def test_a_blend_of_what_is_no_family_is_refused(members):
     """A plan written by hand is told what it may name."""
     with pytest.raises(DatasetError, match="members of a blend are of"):
-        learner("blend", Table(NUMBERS, WORDS, TRAIN), 2, 0, {"members": members})
+        learner(
+            "blend", Preprocessor(NUMBERS, WORDS, TRAIN), 2, 0, {"members": members}
+        )

@@ -23,8 +23,10 @@ from hotseat_train.models.text import (
     wide_linear,
 )
 from hotseat_train.models.text.char_cnn import Shape, TextLearner
-from hotseat_train.models.text.tokenizer import Reader
-from hotseat_train.optim.loop import Plan, answers
+from hotseat_train.models.text.tokenizer import Tokenizer
+from hotseat_train.optim.loop import Plan
+from hotseat_train.optim.schedule import cosine
+from hotseat_train.optim.supervised import answers
 
 LINES = tuple(
     f"{a} {b}" for a in ("good", "bad", "fine", "poor", "垃圾", "不错")
@@ -34,13 +36,13 @@ TARGETS = tuple(int(line.split()[0] in {"bad", "poor", "垃圾"}) for line in LI
 CHINESE = tuple(line for line in LINES if line[0] in "垃不")
 ROWS = Split(LINES, TARGETS)
 SMALL = Shape(width=16, hidden=(24, 24), head=12, common=300, buckets=1 << 12)
-PLAN = Plan("adam", 0.01, batch_size=4, max_epochs=30, decay=True, soft=0.3)
+PLAN = Plan("adam", 0.01, batch_size=4, max_epochs=30, schedule="cosine", soft=0.3)
 
 
 def learner(seed=0):
     """A small network that has learned nothing, with a linear part for Chinese."""
-    alphabet = tokenizer.learn(LINES, SMALL.common)
-    return TextLearner(alphabet, 2, seed, SMALL, wide=chinese)
+    vocabulary = tokenizer.build_vocabulary(LINES, SMALL.common)
+    return TextLearner(vocabulary, 2, seed, SMALL, wide=chinese)
 
 
 def chinese(text):
@@ -49,15 +51,15 @@ def chinese(text):
 
 
 @pytest.fixture(scope="module")
-def alphabet():
+def vocabulary():
     """What was read of the lines."""
-    return tokenizer.learn(LINES, 300)
+    return tokenizer.build_vocabulary(LINES, 300)
 
 
 @pytest.fixture(scope="module")
-def reader(alphabet):
+def reader(vocabulary):
     """The graph that reads."""
-    return Reader(alphabet)
+    return Tokenizer(vocabulary)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,7 @@ def weights(made):
 
 def read(reader, *texts):
     """What the graph reads of texts, as lists."""
-    return [rows.tolist() for rows in reader.read(texts)]
+    return [rows.tolist() for rows in reader.encode(texts)]
 
 
 def scores(path, texts):
@@ -115,13 +117,13 @@ def test_words_that_stand_beside_each_other_stay_apart(reader):
     assert read(reader, "b a d team")[0] != read(reader, "b a d t e a m")[0]
 
 
-def test_rare_runs_have_no_row(alphabet, reader):
+def test_rare_runs_have_no_row(vocabulary, reader):
     """The table holds what is common; a run of one line alone is not in it."""
-    rows = np.concatenate(reader.read(LINES))
-    assert rows.max() < alphabet.size
-    few = tokenizer.learn(LINES, 10)
+    rows = np.concatenate(reader.encode(LINES))
+    assert rows.max() < vocabulary.size
+    few = tokenizer.build_vocabulary(LINES, 10)
     assert few.size == 2 + len(few.characters) + 10
-    assert Reader(few).read(["good game"])[0].max() < few.size
+    assert Tokenizer(few).encode(["good game"])[0].max() < few.size
 
 
 @settings(deadline=None, max_examples=40)
@@ -143,9 +145,9 @@ def test_a_text_is_read_the_same_in_any_company(reader, texts):
 @given(st.text("abcxyz osel好坏", min_size=1, max_size=20), st.integers(0, 99))
 def test_a_disguise_is_always_the_same_one(text, seed):
     """A seed tells what comes out, and each way keeps what is said in it."""
-    one, two = (obfuscation.disguise(text, random.Random(seed)) for _ in range(2))
+    one, two = (obfuscation.obfuscate(text, random.Random(seed)) for _ in range(2))
     assert one == two
-    for way in obfuscation.WAYS[1:]:  # the first changes letters, the others add
+    for way in obfuscation.METHODS[1:]:  # the first changes letters, the others add
         said = way(text, random.Random(seed))
         narrow = "".join(
             chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in said
@@ -254,7 +256,9 @@ def test_no_text_is_answered_by_a_model_that_saw_it():
     """A label that one row alone has is never what its teacher says."""
     texts = (*LINES * 3, "x unique y")
     targets = (*TARGETS * 3, 2)
-    found = out_of_fold_teacher.answers(Split(texts, targets), 3, 0, lambda _text: True)
+    found = out_of_fold_teacher.predictions(
+        Split(texts, targets), 3, 0, lambda _text: True
+    )
     assert found.shape == (len(texts), 3)
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
     assert found[-1, 2] < 0.5
@@ -280,15 +284,12 @@ def TextRowsOf(made, texts):  # noqa: N802
     """The texts as training takes them, none disguised."""
     from hotseat_train.models.text.char_cnn import TextRows
 
-    return TextRows(texts, made.reader)
+    return TextRows(texts, made.tokenizer)
 
 
 def test_a_plan_that_decays_ends_at_nothing():
     """The last step of the last epoch moves hardly anything."""
-    from hotseat_train.optim.loop import _share
-
-    plan = replace(PLAN, max_epochs=10)
-    shares = [_share(step, 50, plan) for step in range(500)]
+    shares = [cosine(step, 500) for step in range(500)]
     assert max(shares) > 0.9
     assert shares[-1] < 0.001
     assert shares[0] < 0.02
@@ -365,7 +366,7 @@ def test_what_is_pruned_keeps_it_and_a_pupil_learns_the_same(taught):
     pruned = copy.copy(taught)
     pruned.module = copy.deepcopy(taught.module)
     prune_distill.prune(pruned.module, 0.5)
-    pupil = taught.pupil()
+    pupil = taught.student()
     for made in (pruned, pupil):
         made.fit(ROWS, ROWS, short)
         torch.testing.assert_close(

@@ -1,10 +1,11 @@
-"""Make networks smaller before they are quantized: fewer units, or a smaller pupil.
+"""Smaller networks: fewer hidden units (pruning), or a smaller student (distillation).
 
-Pruning takes whole hidden units away, so the matrices really shrink: those whose
-weights in and out have the smallest product of norms (as Li et al. 2017 do it for
-filters). A pupil (Hinton et al. 2015) is a smaller network that begins anew and learns
-from the answers of the big one. Both then descend as any training does: with its own
-checkpoint, on disguised rows where the task has them, towards labels and answers alike.
+Pruning removes whole hidden units, so that the matrices become smaller: those with the
+smallest product of the norms of their weights in and out (as Li et al. 2017 prune
+filters). A student (Hinton et al. 2015) is a smaller network that is trained from
+scratch on the answers of the large one. Both are trained as the network was: with a
+checkpoint of their own, on obfuscated texts if the task has them, and on the labels and
+the large network's probabilities alike.
 """
 
 import copy
@@ -21,23 +22,24 @@ from hotseat_train import tasks
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import RunError
 from hotseat_train.optim import checkpoint
-from hotseat_train.optim.loop import Epoch, Plan, answers
+from hotseat_train.optim.loop import Epoch, Plan
+from hotseat_train.optim.supervised import answers
 from hotseat_train.run import Run
 
-Told = Callable[[Epoch], None]
+Report = Callable[[Epoch], None]
 _SOFT = 0.5
-_TUNED_EPOCHS, _TUNED_RATE = 2, 0.25
-"""A pruned network was trained already: a few short steps mend it."""
+_TUNING_EPOCHS, _TUNING_RATE = 2, 0.25
+"""A pruned network is trained already: a short fine-tuning is enough."""
 
 
-def pruned(source: Run, share: float, report: Told) -> Path:
-    """Write the run's network with that share of its hidden units less, tuned.
+def pruned(source: Run, share: float, report: Report) -> Path:
+    """Write the run's network without that share of its hidden units, fine-tuned.
 
-    Raises `RunError` where there are no hidden units, or no checkpoint to begin from.
+    Raises `RunError` if there are no hidden units, or no checkpoint.
     """
     if not 0 < share < 1:
         raise RunError(
-            f"a share of {share:g} cannot be pruned: give one between 0 and 1"
+            f"a share of {share:g} cannot be pruned: expected one between 0 and 1"
         )
     learner, train, validation, plan = restored(source)
     smaller = copy.copy(learner)
@@ -51,42 +53,48 @@ def pruned(source: Run, share: float, report: Told) -> Path:
     prune(smaller.module, share)
     short = replace(
         plan,
-        learning_rate=plan.learning_rate * _TUNED_RATE,
-        max_epochs=min(_TUNED_EPOCHS, plan.max_epochs),
+        learning_rate=plan.learning_rate * _TUNING_RATE,
+        max_epochs=min(_TUNING_EPOCHS, plan.max_epochs),
     )
-    return _taught(
+    return _train(
         source, "pruned", smaller, learner, (train, validation), short, report
     )
 
 
-def distilled(source: Run, report: Told) -> Path:
-    """Write a smaller network that was taught by the run's.
+def distilled(source: Run, report: Report) -> Path:
+    """Write a smaller network that is trained on the answers of the run's.
 
-    Raises `RunError` where the family knows nothing smaller.
+    Raises `RunError` if the family has no smaller network.
     """
     learner, train, validation, plan = restored(source)
-    if not hasattr(learner, "pupil"):
+    if not hasattr(learner, "student"):
         raise RunError(
-            f"{source.folder} holds a {learner.family} model, and nothing smaller of "
-            "its kind is known that it could teach: quantize it instead "
+            f"{source.folder} holds a {learner.family} model, and there is "
+            "nothing smaller of its kind as a student: quantize it instead "
             "(--method dynamic)"
         )
-    return _taught(
-        source, "distilled", learner.pupil(), learner, (train, validation), plan, report
+    return _train(
+        source,
+        "distilled",
+        learner.student(),
+        learner,
+        (train, validation),
+        plan,
+        report,
     )
 
 
 def restored(source: Run) -> tuple[Any, Split, Split, Plan]:
     """Return a run's learner as it was trained, its rows and its plan.
 
-    Raises `RunError` where it was not trained by descent, or here.
+    Raises `RunError` if it was not trained by gradient descent, or not in this run.
     """
     record = source.read()
     plan = record["plan"]
     if "optimizer" not in plan or record.get("reason") == "fitted":
         raise RunError(
-            f"{source.folder} was not trained by descent: it can be quantized where it "
-            "is a network (--method dynamic), not pruned or taught"
+            f"{source.folder} was not trained by descent: it can be quantized if it is "
+            "a network (--method dynamic), but not pruned or distilled"
         )
     path = source.needs(source.checkpoint, f"train {record['task']} --run")
     # a task with one family of models takes none by name
@@ -96,32 +104,32 @@ def restored(source: Run) -> tuple[Any, Split, Split, Plan]:
     train = Split(dataset.train.inputs[:rows], dataset.train.targets[:rows])
     learner: Any = task.learner(train, plan["seed"])
     learner.module.load_state_dict(checkpoint.load(path)["best"])
-    return learner, train, dataset.validation, Plan(**plan)
+    return learner, train, dataset.validation, Plan.read(plan)
 
 
 def prune(module: nn.Module, share: float) -> None:
-    """Take that share of the hidden units away from each pair of layers."""
+    """Remove that share of the hidden units between each pair of layers."""
     for put, first, second in list(_pairs(module)):
-        weigh = first.weight.norm(dim=1) * second.weight.norm(dim=0)
+        norms = first.weight.norm(dim=1) * second.weight.norm(dim=0)
         kept = max(1, round((1 - share) * first.out_features))
-        units = weigh.argsort(descending=True, stable=True)[:kept].sort().values
-        less = nn.Linear(first.in_features, kept)
+        units = norms.argsort(descending=True, stable=True)[:kept].sort().values
+        before = nn.Linear(first.in_features, kept)
         after = nn.Linear(kept, second.out_features)
         with torch.no_grad():
-            less.weight.copy_(first.weight[units])
-            less.bias.copy_(first.bias[units])
+            before.weight.copy_(first.weight[units])
+            before.bias.copy_(first.bias[units])
             after.weight.copy_(second.weight[:, units])
             after.bias.copy_(second.bias)
-        put(less, after)
+        put(before, after)
 
 
 Pair = tuple[Callable[[nn.Linear, nn.Linear], None], nn.Linear, nn.Linear]
 
 
 def _pairs(module: nn.Module) -> Iterator[Pair]:
-    """Return layers with hidden units between them, and what puts others there.
+    """Yield pairs of layers with hidden units between them, and how to replace them.
 
-    A module says so itself (``pairs()``: parents with the names of both layers); in a
+    A module lists them in ``pairs()``, as parents with the names of both layers; in a
     sequence, each linear layer and the next one are a pair.
     """
     if isinstance(module, nn.Sequential):
@@ -142,18 +150,18 @@ def _pairs(module: nn.Module) -> Iterator[Pair]:
         yield put, getattr(parent, one), getattr(parent, two)
 
 
-def _taught(
+def _train(
     source: Run,
     name: str,
-    pupil: Any,
+    student: Any,
     learner: Any,
     rows: tuple[Split, Split],
     plan: Plan,
-    report: Told,
+    report: Report,
 ) -> Path:
     train, validation = rows
     teacher = answers(learner.module, learner.encode(train.inputs)).softmax(1).numpy()
-    pupil.fit(
+    student.fit(
         train,
         validation,
         replace(plan, soft=_SOFT),
@@ -162,5 +170,5 @@ def _taught(
         report=report,
     )
     path = source.graph(name)
-    pupil.export(path)
+    student.export(path)
     return path

@@ -1,1 +1,1 @@
-"""Writing ONNX graphs node by node."""
+"""ONNX graphs: built node by node, exported from torch modules, and merged."""

@@ -1,69 +1,89 @@
-"""A graph written node by node, each named after what it does."""
+"""Builds an ONNX graph node by node, for what torch cannot export: strings.
 
-from collections.abc import Mapping, Sequence
+Networks come from `onnx_graph.export`; `onnx_graph.merge` puts both into one graph.
+"""
+
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-OPSETS = {"": 17, "ai.onnx.ml": 2, "com.microsoft": 1}
-_IR = 9
+OPSETS = {"": 17, "ai.onnx.ml": 3, "com.microsoft": 1}
+"""The operator set of each domain, in every graph that is written here."""
+IR_VERSION = 9
+"""The newest file format that the oldest supported ONNX Runtime reads."""
+FLOAT, INT, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 
-Shaped = Mapping[str, tuple[int, Sequence[str | int]]]
-"""Tensors by name: ONNX's number of the type, and the shape."""
+Shapes = Mapping[str, tuple[int, Sequence[str | int | None]]]
+"""Tensors by name: ONNX's number of the element type, and the shape."""
 
 
 class Graph:
-    """Nodes and constants in the making; a name stands for a tensor."""
+    """Nodes and constants of a graph that is being built; names stand for tensors."""
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
 
     def add(self, kind: str, *inputs: str, name: str = "", **attributes: Any) -> str:
-        """Add a node; return the name of its output."""
+        """Add a node of that operator; return the name of its one output."""
         name = name or f"{kind.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
-    def keep(self, name: str, value: Any) -> str:
-        """Keep a constant under that name, which stands for one value only."""
+    def constant(self, name: str, value: Any) -> str:
+        """Add a constant; a name stands for one value only."""
         self._constants[name] = numpy_helper.from_array(np.asarray(value), name)
         return name
 
-    def number(self, *values: int) -> str:
-        """Keep whole numbers [n]; return the name that they always have."""
+    def integers(self, *values: int) -> str:
+        """Add an int64 constant [n]; equal values share a name."""
         name = "n" + "_".join(map(str, values)).replace("-", "m")
-        return self.keep(name, np.array(values, np.int64))
+        return self.constant(name, np.array(values, np.int64))
 
-    def scalar(self, value: int) -> str:
-        """Keep one whole number, without a shape."""
-        return self.keep(f"s{value}".replace("-", "m"), np.int64(value))
+    def integer(self, value: int) -> str:
+        """Add an int64 constant without dimensions; equal values share a name."""
+        return self.constant(f"s{value}".replace("-", "m"), np.int64(value))
 
     def model(
-        self, name: str, inputs: Shaped, outputs: Shaped, inner: Shaped | None = None
+        self, name: str, inputs: Shapes, outputs: Shapes, inner: Shapes | None = None
     ) -> onnx.ModelProto:
-        """Return the graph, checked; `inner` are tensors whose shape can't be told."""
+        """Return the checked model.
 
-        def infos(shaped: Shaped) -> list[onnx.ValueInfoProto]:
-            made = helper.make_tensor_value_info
-            return [made(key, *value) for key, value in shaped.items()]
-
+        `inner` gives the types of tensors that ONNX's shape inference cannot infer.
+        Raises `onnx.checker.ValidationError` for a graph that is not well formed.
+        """
         model = helper.make_model(
             helper.make_graph(
                 self._nodes,
                 name,
-                infos(inputs),
-                infos(outputs),
+                _infos(inputs),
+                _infos(outputs),
                 list(self._constants.values()),
-                value_info=infos(inner or {}),
-            ),
-            opset_imports=[helper.make_opsetid(*item) for item in OPSETS.items()],
-            ir_version=_IR,
+                value_info=_infos(inner or {}),
+            )
         )
-        onnx.checker.check_model(model)
-        return model
+        return finished(model)
 
 
-FLOAT, INT, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
+def finished(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Set the model's versions, for the domains that it uses, and check it."""
+    set_versions(model, {node.domain for node in model.graph.node} | {""})
+    onnx.checker.check_model(model)
+    return model
+
+
+def set_versions(model: onnx.ModelProto, domains: Container[str] = OPSETS) -> None:
+    """Set the file format's version and those of these domains in place."""
+    del model.opset_import[:]
+    model.opset_import.extend(
+        helper.make_opsetid(*item) for item in OPSETS.items() if item[0] in domains
+    )
+    model.ir_version = IR_VERSION
+
+
+def _infos(shapes: Shapes) -> list[onnx.ValueInfoProto]:
+    info = helper.make_tensor_value_info
+    return [info(name, *tensor) for name, tensor in shapes.items()]

@@ -1,1 +1,1 @@
-"""Gradient descent, and its checkpoints."""
+"""Training by gradient descent: the plan, the loop and its checkpoints."""

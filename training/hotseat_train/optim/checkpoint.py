@@ -1,8 +1,9 @@
-"""Where an interrupted descent goes on: written whole or not at all."""
+"""Checkpoints of a training: written whole or not at all."""
 
+import hashlib
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import torch
 from hotseat_train.errors import RunError
 
 
-def save(path: Path, whole: Mapping[str, Any]) -> None:
-    """Write a checkpoint in the place of the last one.
+def save(path: Path, content: Mapping[str, Any]) -> None:
+    """Replace the checkpoint.
 
     Raises `RunError` where it cannot be written; the last one is left as it was.
     """
     data = io.BytesIO()
-    torch.save(dict(whole), data)
+    torch.save(dict(content), data)
     part = path.with_suffix(".part")
     try:
         with part.open("wb") as file:
@@ -34,6 +35,15 @@ def save(path: Path, whole: Mapping[str, Any]) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Return a checkpoint; no code in it is run."""
-    whole: dict[str, Any] = torch.load(path, weights_only=True)
-    return whole
+    """Return a checkpoint's content; no code in it is run."""
+    content: dict[str, Any] = torch.load(path, weights_only=True)
+    return content
+
+
+def digest(tensors: Iterable[torch.Tensor]) -> str:
+    """Return a digest of the data of a training, which its checkpoint keeps."""
+    result = hashlib.sha256()
+    for tensor in tensors:
+        result.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+        result.update(tensor.contiguous().numpy().tobytes())
+    return result.hexdigest()

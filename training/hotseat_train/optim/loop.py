@@ -1,79 +1,33 @@
-"""Gradient descent, by the whole data or by small batches, in one loop.
+"""The training loop: steps of gradient descent, epochs, and when to stop.
 
-Initialise; take the gradient of the loss; update; repeat until the loss stands still
-(`tolerance`), validation gets no better (`patience`) or `max_epochs` is reached.
-What is kept is the epoch with the lowest validation loss.
+An `Objective` says where batches come from, what their loss is and how an epoch is
+validated; a `Plan` says how to train and when to stop. `optim.supervised` has the
+objective of labelled rows.
 """
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from hotseat_train.data.dataset import Split
 from hotseat_train.optim import checkpoint as checkpoints
+from hotseat_train.optim.plan import OPTIMIZERS, Plan
+from hotseat_train.optim.schedule import SCHEDULES
 
-OPTIMIZERS = ("gd", "sgd", "momentum", "adam")
-Array = np.ndarray[Any, Any]
-_MEASURED = 512
-"""Rows that are measured at once."""
-_WARM = 100
-"""Steps over which a rate that decays rises first."""
+__all__ = ["OPTIMIZERS", "Epoch", "Objective", "Plan", "State", "train"]
 
-
-class Rows(Protocol):
-    """Encoded inputs, from which batches are taken."""
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-
-    def take(self, rows: Array) -> tuple[torch.Tensor, ...]:
-        """Return the module's arguments for these rows."""
-
-
-@runtime_checkable
-class Varied(Protocol):
-    """Rows that are read anew for each epoch."""
-
-    def begin(self, batch: int, random: np.random.Generator) -> Array:
-        """Vary the rows; return the order in which batches of that size are cut."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How to descend."""
-
-    optimizer: str
-    """gd: one step an epoch, on all rows; the others: one step a batch."""
-    learning_rate: float
-    momentum: float = 0.0
-    batch_size: int = 64
-    max_epochs: int = 30
-    tolerance: float = 1e-5
-    """Stop when the training loss changes by less than this from epoch to epoch."""
-    patience: int = 4
-    """Stop after so many epochs without a lower validation loss; gd takes tenfold."""
-    seed: int = 0
-    decay: bool = False
-    """Whether the rate falls to nothing over `max_epochs`, as half a cosine."""
-    clip: float = 0.0
-    """Longest gradient that is followed, a longer one is cut to it; 0: any."""
-    soft: float = 0.0
-    """Share of the loss that is against a teacher's answers, where there is one."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether a step takes all rows."""
-        return self.optimizer == "gd"
+Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one pass over the data gave."""
+    """The losses of an epoch; NaN where nothing is validated."""
 
     number: int
     train_loss: float
@@ -83,158 +37,206 @@ class Epoch:
 
 @dataclass(slots=True)
 class State:
-    """How far a descent is; all of it is in the checkpoint."""
+    """The progress of a training; all of it is in the checkpoint."""
 
     curve: list[Epoch] = field(default_factory=list)
     best: dict[str, torch.Tensor] = field(default_factory=dict)
+    """The weights of the best epoch; of the last where nothing is validated."""
     reason: str = ""
-    """Why it stopped: tolerance, patience or max_epochs; empty while it runs."""
+    """Why it stopped: tolerance, patience, max_epochs, max_steps or max_minutes."""
+    seconds: list[float] = field(default_factory=list)
+    """Seconds of training at the end of each epoch, interruptions not counted."""
+    steps: int = 0
 
     @property
     def best_epoch(self) -> Epoch:
-        """The epoch that is kept."""
+        """The epoch with the lowest validation loss, the first of equal ones."""
         return min(self.curve, key=lambda epoch: epoch.validation_loss)
 
 
-def fit(
+class Objective(Generic[Batch]):
+    """What a training minimises; a subclass is a source of batches and their loss."""
+
+    @property
+    def steps(self) -> int | None:
+        """The number of batches in an epoch; None: not known in advance."""
+        return None
+
+    def batches(
+        self, epoch: int, module: torch.nn.Module, random: np.random.Generator
+    ) -> Iterable[Batch]:
+        """Return the batches of an epoch, counted from 0.
+
+        `module` has the averaged weights where the plan keeps an average.
+        """
+        raise NotImplementedError
+
+    def loss(self, module: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
+        """Return the mean loss of a batch and the number of rows it has."""
+        raise NotImplementedError
+
+    def validate(self, module: torch.nn.Module) -> tuple[float, float] | None:
+        """Return loss and accuracy after an epoch; None: the last weights are best."""
+        del module
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """Return what the checkpoint keeps of the objective itself."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> bool:
+        """Take up what `state` returned; False: it is another objective's."""
+        del state
+        return True
+
+
+def train(
     module: torch.nn.Module,
-    train: tuple[Rows, tuple[int, ...]],
-    validation: tuple[Rows, tuple[int, ...]],
+    objective: Objective[Batch],
     plan: Plan,
     *,
-    teacher: Array | None = None,
     checkpoint: Path | None = None,
     report: Callable[[Epoch], None] = lambda _epoch: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> State:
-    """Descend until a stop condition holds and leave the best weights in `module`.
+    """Train until the plan says to stop; leave the best weights in `module`.
 
-    `teacher` are probabilities [rows, labels] that the module shall come near, too
-    (Hinton et al. 2015). With `checkpoint`, every epoch is kept there, and a descent
-    that was interrupted goes on as if it had not been.
+    `checkpoint` is written after every epoch; an interrupted training resumes from it
+    and ends with the same weights. A checkpoint of another plan, network or data is
+    replaced. The same seed gives the same weights on machines with the same arithmetic.
+    Raises `RunError` if the checkpoint cannot be written.
     """
-    optimizer = _optimizer(module, plan)
-    random = np.random.default_rng(plan.seed)
-    state = State()
+    training = _Training(module, objective, plan)
     if checkpoint and checkpoint.exists():
-        state = _resume(checkpoint, module, optimizer, random, plan)
-    wanted = _wanted(train[1], teacher, plan)
+        training.resume(checkpoints.load(checkpoint))
+    state = training.state
     state.reason = _stopped(state, plan)
     while not state.reason:
-        done = len(state.curve)
-        loss = _pass(module, train[0], wanted, optimizer, plan, random, done)
-        epoch = Epoch(len(state.curve) + 1, loss, *measure(module, *validation))
-        state.curve.append(epoch)
-        if state.best_epoch is epoch:
-            state.best = {k: v.clone() for k, v in module.state_dict().items()}
+        before, began = (state.seconds or [0.0])[-1], clock()
+        epoch = training.epoch()
+        state.seconds.append(before + clock() - began)
         state.reason = _stopped(state, plan)
         if checkpoint:
-            _save(checkpoint, state, module, optimizer, random, plan)
+            checkpoints.save(checkpoint, training.content())
         report(epoch)
     module.load_state_dict(state.best)
     return state
 
 
-class Encoding(Protocol):
-    """A learner that is fitted by descent."""
+class _Training(Generic[Batch]):
+    """A module, its optimizer and average, and the progress."""
+
+    def __init__(
+        self, module: torch.nn.Module, objective: Objective[Batch], plan: Plan
+    ) -> None:
+        self.module, self.objective, self.plan = module, objective, plan
+        self.random = np.random.default_rng(plan.seed)
+        self.optimizer = _optimizer(module, plan)
+        self.average = _average(module, plan)
+        self.state = State()
 
     @property
-    def module(self) -> torch.nn.Module:
-        """Takes what `Rows.take` returns; answers logits [rows, labels]."""
+    def evaluated(self) -> torch.nn.Module:
+        """The module that is validated and kept: the average, if there is one."""
+        average = self.average
+        return self.module if average is None else average.module
 
-    def encode(self, inputs: tuple[Any, ...]) -> Rows:
-        """Turn inputs into what the module takes."""
+    def epoch(self) -> Epoch:
+        """Take the steps of an epoch, validate it and keep the best weights."""
+        state = self.state
+        self.module.train()
+        loss = self._pass()
+        self.module.eval()
+        measured = self.objective.validate(self.evaluated)
+        number = len(state.curve) + 1
+        epoch = Epoch(number, loss, *(measured or (math.nan, math.nan)))
+        state.curve.append(epoch)
+        if measured is None or state.best_epoch is epoch:
+            weights = self.evaluated.state_dict()
+            state.best = {name: value.clone() for name, value in weights.items()}
+        return epoch
 
+    def _pass(self) -> float:
+        """Return the mean loss of the rows of an epoch."""
+        done, plan, state = len(self.state.curve), self.plan, self.state
+        total, rows = 0.0, 0
+        for batch in self.objective.batches(done, self.evaluated, self.random):
+            self._set_rate()
+            loss, count = self.objective.loss(self.module, batch)
+            self._step(loss)
+            total += float(loss.detach()) * count
+            rows += count
+            state.steps += 1
+            if state.steps == plan.max_steps:
+                break
+        return total / rows
 
-def descend(
-    learner: Encoding,
-    train: Split,
-    validation: Split,
-    plan: Plan,
-    **watch: Any,
-) -> State:
-    """Fit a learner's module on encoded rows; see `fit`."""
-    return fit(
-        learner.module,
-        (learner.encode(train.inputs), train.targets),
-        (learner.encode(validation.inputs), validation.targets),
-        plan,
-        **watch,
-    )
-
-
-def measure(
-    module: torch.nn.Module, rows: Rows, targets: tuple[int, ...]
-) -> tuple[float, float]:
-    """Return the mean cross-entropy and the accuracy."""
-    wanted = torch.tensor(targets)
-    logits = answers(module, rows)
-    loss = torch.nn.functional.cross_entropy(logits, wanted)
-    right = (logits.argmax(1) == wanted).double().mean()
-    return float(loss), float(right)
-
-
-def answers(module: torch.nn.Module, rows: Rows) -> torch.Tensor:
-    """Return the logits [rows, labels], nothing being learned."""
-    module.eval()
-    with torch.no_grad():
-        return torch.cat(
-            [
-                module(*rows.take(np.arange(at, min(at + _MEASURED, len(rows)))))
-                for at in range(0, len(rows), _MEASURED)
-            ]
-        )
-
-
-def _wanted(
-    targets: tuple[int, ...], teacher: Array | None, plan: Plan
-) -> torch.Tensor:
-    """Return what is aimed at: labels [rows], or probabilities [rows, labels]."""
-    hard = torch.tensor(targets)
-    if teacher is None or not plan.soft:
-        return hard
-    soft = torch.from_numpy(teacher.astype(np.float32))
-    one_hot = torch.nn.functional.one_hot(hard, soft.shape[1])
-    return (1 - plan.soft) * one_hot + plan.soft * soft
-
-
-def _pass(
-    module: torch.nn.Module,
-    rows: Rows,
-    wanted: torch.Tensor,
-    optimizer: torch.optim.Optimizer,
-    plan: Plan,
-    random: np.random.Generator,
-    done: int,
-) -> float:
-    """Go over the data, after so many epochs; return the mean loss."""
-    module.train()
-    size = len(rows) if plan.whole else plan.batch_size
-    if isinstance(rows, Varied):
-        order = rows.begin(size, random)
-    else:
-        order = np.arange(len(rows)) if plan.whole else random.permutation(len(rows))
-    total, steps = 0.0, math.ceil(len(order) / size)
-    for number, start in enumerate(range(0, len(order), size)):
-        batch = order[start : start + size]
-        if plan.decay:
-            rate = plan.learning_rate * _share(done * steps + number, steps, plan)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-        logits = module(*rows.take(batch))
-        loss = torch.nn.functional.cross_entropy(logits, wanted[batch])
-        optimizer.zero_grad()
+    def _step(self, loss: torch.Tensor) -> None:
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        if plan.clip:
-            torch.nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
-        optimizer.step()
-        total += float(loss.detach()) * len(batch)
-    return total / len(order)
+        if self.plan.clip:
+            torch.nn.utils.clip_grad_norm_(self.module.parameters(), self.plan.clip)
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.module)
+
+    def _set_rate(self) -> None:
+        """Set the learning rate of the next step.
+
+        The schedule counts steps where their number is known, and epochs otherwise.
+        """
+        plan, state = self.plan, self.state
+        if plan.schedule == "constant":
+            return
+        done, total = state.steps, plan.max_steps
+        if not total and self.objective.steps is not None:
+            total = self.objective.steps * plan.max_epochs
+        if not total:
+            done, total = len(state.curve), plan.max_epochs
+        rate = plan.learning_rate * SCHEDULES[plan.schedule](done, total)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def content(self) -> dict[str, Any]:
+        """Return all that a checkpoint holds."""
+        average = self.average
+        return {
+            "plan": asdict(self.plan),
+            "curve": [asdict(epoch) for epoch in self.state.curve],
+            "seconds": list(self.state.seconds),
+            "steps": self.state.steps,
+            "best": self.state.best,
+            "module": self.module.state_dict(),
+            "average": None if average is None else average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": self.random.bit_generator.state,
+            "dropped": torch.get_rng_state(),
+            "objective": self.objective.state(),
+        }
+
+    def resume(self, content: dict[str, Any]) -> None:
+        """Go on from a checkpoint; one of another training changes nothing."""
+        curve = [Epoch(**epoch) for epoch in content["curve"]]
+        if not self.plan.resumes(Plan.read(content["plan"])):
+            return
+        if _shapes(content["module"]) != _shapes(self.module.state_dict()):
+            return
+        if not self.objective.restore(content.get("objective", {})):
+            return
+        self.module.load_state_dict(content["module"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        if self.average is not None:
+            self.average.load_state_dict(content["average"])
+        self.random.bit_generator.state = content["random"]
+        torch.set_rng_state(content["dropped"])
+        # an earlier version kept neither seconds nor steps
+        seconds = content.get("seconds", [0.0] * len(curve))
+        steps = content.get("steps", len(curve) * (self.objective.steps or 0))
+        self.state = State(curve, content["best"], "", seconds, steps)
 
 
-def _share(step: int, steps: int, plan: Plan) -> float:
-    """Return how much of the learning rate a step has, with `steps` an epoch."""
-    fallen = math.cos(math.pi * step / (steps * plan.max_epochs))
-    return min(1.0, (step + 1) / _WARM) * (1 + fallen) / 2
+def _shapes(weights: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in weights.items()}
 
 
 def _stopped(state: State, plan: Plan) -> str:
@@ -243,57 +245,29 @@ def _stopped(state: State, plan: Plan) -> str:
         change = abs(curve[-1].train_loss - curve[-2].train_loss)
         if change < plan.tolerance:
             return "tolerance"
-        patience = plan.patience * (10 if plan.whole else 1)
-        if curve[-1].number - state.best_epoch.number >= patience:
+        patience = plan.patience * (10 if plan.full_batch else 1)
+        validated = not math.isnan(curve[-1].validation_loss)
+        if validated and curve[-1].number - state.best_epoch.number >= patience:
             return "patience"
+    if plan.max_steps and state.steps >= plan.max_steps:
+        return "max_steps"
+    if plan.max_minutes and curve and state.seconds[-1] >= 60 * plan.max_minutes:
+        return "max_minutes"
     return "max_epochs" if len(curve) >= plan.max_epochs else ""
 
 
 def _optimizer(module: torch.nn.Module, plan: Plan) -> torch.optim.Optimizer:
+    rate = plan.learning_rate
     if plan.optimizer == "adam":
-        return torch.optim.Adam(module.parameters(), plan.learning_rate, fused=True)
-    return torch.optim.SGD(
-        module.parameters(), lr=plan.learning_rate, momentum=plan.momentum
-    )
+        return torch.optim.Adam(module.parameters(), rate, fused=True)
+    if plan.optimizer == "adamw":
+        decay = plan.weight_decay
+        return torch.optim.AdamW(module.parameters(), rate, weight_decay=decay)
+    return torch.optim.SGD(module.parameters(), lr=rate, momentum=plan.momentum)
 
 
-def _save(
-    path: Path,
-    state: State,
-    module: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    random: np.random.Generator,
-    plan: Plan,
-) -> None:
-    whole = {
-        "curve": [asdict(epoch) for epoch in state.curve],
-        "best": state.best,
-        "module": module.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "random": random.bit_generator.state,
-        "dropped": torch.get_rng_state(),
-        "plan": asdict(plan),
-    }
-    checkpoints.save(path, whole)
-
-
-def _resume(
-    path: Path,
-    module: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    random: np.random.Generator,
-    plan: Plan,
-) -> State:
-    """Read a checkpoint; one of another plan (but for its length) is not taken up.
-
-    Where the rate decays, its length is part of the plan.
-    """
-    whole = checkpoints.load(path)
-    length = {} if plan.decay else {"max_epochs": 0}
-    if {**whole["plan"], **length} != {**asdict(plan), **length}:
-        return State()
-    module.load_state_dict(whole["module"])
-    optimizer.load_state_dict(whole["optimizer"])
-    random.bit_generator.state = whole["random"]
-    torch.set_rng_state(whole["dropped"])
-    return State([Epoch(**epoch) for epoch in whole["curve"]], whole["best"])
+def _average(module: torch.nn.Module, plan: Plan) -> AveragedModel | None:
+    if not plan.averaging:
+        return None
+    average = get_ema_multi_avg_fn(plan.averaging)  # type: ignore[no-untyped-call]
+    return AveragedModel(module, multi_avg_fn=average, use_buffers=True).eval()

@@ -91,7 +91,7 @@ def chosen(
         "learning_rate", plan.learning_rate / 10, plan.learning_rate * 10, log=True
     )
     plan = replace(plan, learning_rate=rate)
-    if not plan.whole:
+    if not plan.full_batch:
         size = trial.suggest_categorical("batch_size", [32, 64, 128, 256])
         plan = replace(plan, batch_size=size)
     if plan.momentum:

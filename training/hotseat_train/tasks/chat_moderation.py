@@ -19,7 +19,7 @@ from hotseat_train.data.dataset import Dataset, Split, split
 from hotseat_train.data.download import Source
 from hotseat_train.models.text import char_ngrams, tokenizer
 from hotseat_train.models.text.char_cnn import Shape, TextLearner
-from hotseat_train.models.text.obfuscation import disguise
+from hotseat_train.models.text.obfuscation import obfuscate
 from hotseat_train.optim.loop import Plan
 from hotseat_train.tasks.sentiment import key_of
 from hotseat_train.tasks.supervised import SupervisedTask
@@ -82,7 +82,7 @@ class ChatModeration(SupervisedTask):
     def obfuscated(texts: Sequence[str]) -> tuple[str, ...]:
         """Return the texts as players spell around a filter, always the same way."""
         chance = random.Random(_SEED)  # noqa: S311
-        return tuple(disguise(text, chance) for text in texts)
+        return tuple(obfuscate(text, chance) for text in texts)
 
     def dataset(self) -> Dataset:
         """Read both corpora; split by conversation, and by text; see `Dataset`."""
@@ -108,9 +108,9 @@ class ChatModeration(SupervisedTask):
 
     def learner(self, train: Split, seed: int) -> TextLearner:
         """Learn the characters and their runs; weigh nothing yet."""
-        alphabet = tokenizer.learn(train.inputs, SHAPE.common)
+        vocabulary = tokenizer.build_vocabulary(train.inputs, SHAPE.common)
         return TextLearner(
-            alphabet, len(LABELS), seed, SHAPE, taught=_is_chinese, wide=_is_chinese
+            vocabulary, len(LABELS), seed, SHAPE, teach=_is_chinese, wide=_is_chinese
         )
 
     def signature(self, dataset: Dataset) -> Signature:
@@ -128,7 +128,7 @@ class ChatModeration(SupervisedTask):
             "sgd": Plan("sgd", 0.3, batch_size=128),
             "momentum": Plan("momentum", 0.03, momentum=0.9, batch_size=128),
             "adam": Plan(
-                "adam", 0.002, batch_size=128, max_epochs=6, decay=True, soft=0.5
+                "adam", 0.002, batch_size=128, max_epochs=6, schedule="cosine", soft=0.5
             ),
         }[optimizer]
 

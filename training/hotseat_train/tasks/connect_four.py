@@ -16,9 +16,9 @@ from hotseat_registry import Input, Level, Output, Signature
 from hotseat_serve import rules
 from hotseat_serve.load import Loaded
 from hotseat_serve.options import Options
-from hotseat_train.models.games.alphazero import Round, learn
+from hotseat_train.models.games.alphazero import Round, learn, plan
 from hotseat_train.models.games.board_net import BoardNet, export
-from hotseat_train.models.games.self_play import Plan, Played
+from hotseat_train.models.games.self_play import Experience, SelfPlayPlan
 from hotseat_train.tasks.self_trained import SelfTrainedTask
 
 GAME = rules.game("connect-four")
@@ -51,9 +51,10 @@ class ConnectFour(SelfTrainedTask):
     ) -> Sequence[tuple[float, float]]:
         """Play and learn; see `selfplay.learn`."""
         torch.set_num_threads(2)
-        torch.manual_seed(Plan().seed)
-        module = BoardNet(GAME.shape, GAME.actions)
         rounds = max(1, round(minutes * _ROUNDS))
+        training = plan(rounds)
+        torch.manual_seed(training.seed)
+        module = BoardNet(GAME.shape, GAME.actions)
 
         def told(done: Round) -> None:
             report(
@@ -62,7 +63,7 @@ class ConnectFour(SelfTrainedTask):
                 f"policy {done.policy_loss:.3f}, value {done.value_loss:.3f}"
             )
 
-        done = learn(self.name, module, _export, mirrored, Plan(rounds=rounds),
+        done = learn(self.name, module, _export, mirrored, SelfPlayPlan(), training,
                      folder, told)  # fmt: skip
         export(module, folder / "model.onnx")
         return [(r.seconds, r.policy_loss + r.value_loss) for r in done]
@@ -116,10 +117,12 @@ def _export(module: torch.nn.Module, path: Path) -> None:
     export(module, path)
 
 
-def mirrored(played: Played) -> Played:
+def mirrored(positions: Experience) -> Experience:
     """Return positions as a mirror shows them: left is right."""
-    return Played(
-        played.planes[..., ::-1].copy(), played.policies[:, ::-1].copy(), played.values
+    return Experience(
+        positions.planes[..., ::-1].copy(),
+        positions.policies[:, ::-1].copy(),
+        positions.values,
     )
 
 

@@ -79,16 +79,23 @@ class MarioLevels(SelfTrainedTask):
     ) -> Sequence[tuple[float, float]]:
         """Learn pieces of the maps, cut anywhere."""
         maps = texts()
-        net = autoregressive.LagNet((HEIGHT, WIDTH), len(ALPHABET), len(WISHES), _LAGS)
+        net = autoregressive.LaggedMLP(
+            (HEIGHT, WIDTH), len(ALPHABET), len(WISHES), _LAGS
+        )
         seen = _pieces([maps[name] for name in maps if name not in _HELD])
         aside = _pieces([maps[name] for name in _HELD])
-        plan = autoregressive.Plan(
+        plan = autoregressive.plan(
             steps=max(1, round(minutes * _STEPS)), batch_size=512
         )
         held = _drawn(aside, 4_000, np.random.default_rng(0))
         report(f"{len(seen[0])} pieces of {len(maps) - len(_HELD)} maps to learn from")
         curve = autoregressive.learn(
-            net, lambda count, random: _drawn(seen, count, random), held, plan, report
+            net,
+            lambda count, random: _drawn(seen, count, random),
+            held,
+            plan,
+            report,
+            folder / "checkpoint.pt",
         )
         net.export(folder / "model.onnx")
         return curve
@@ -123,7 +130,7 @@ class MarioLevels(SelfTrainedTask):
         """Return playable share, novelty, diversity, wishes kept, milliseconds."""
         maps = texts()
         asked = self.inputs()[:_MEASURED]
-        items, spent = sample_metrics.ask(loaded, asked)
+        items, spent = sample_metrics.generate(loaded, asked)
         if not items:
             return {"returned": 0.0}
         rows = [answer["item"] for _, answer in items]
@@ -145,9 +152,9 @@ class MarioLevels(SelfTrainedTask):
             "columns_maps_share_with_each_other_largest": max(yard),
             "different_from_each_other": len({tuple(item) for item in rows})
             / len(rows),
-            "cells_that_differ": sample_metrics.apart(rows),
+            "cells_that_differ": sample_metrics.diversity(rows),
             **{
-                f"{name}_follow_wish": sample_metrics.follows(items, name)
+                f"{name}_follow_wish": sample_metrics.correlation(items, name)
                 for name in ("enemies", "gaps")
             },
             "milliseconds_of_a_core_median": round(float(np.median(spent)), 1),

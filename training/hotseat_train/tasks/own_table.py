@@ -26,7 +26,7 @@ from hotseat_registry import Field, Signature
 from hotseat_train.data.dataset import Dataset, Split, split
 from hotseat_train.errors import DatasetError
 from hotseat_train.models.tables import families, schema
-from hotseat_train.models.tables.preprocessing import Table
+from hotseat_train.models.tables.preprocessing import Preprocessor
 from hotseat_train.models.tables.schema import Column
 from hotseat_train.optim.loop import Plan
 from hotseat_train.tasks.supervised import Learner, TableTask
@@ -124,7 +124,7 @@ class OwnTable(TableTask):
                     f"{self.path} has no column {name!r}{hint} It has: "
                     f"{', '.join(list(table)[:20])}"
                 )
-        given = schema.said(self.said, table)
+        given = schema.explicit_types(self.said, table)
         given |= {name: "category" for name in (self.target, self.id) if name}
         size = len(table[self.target])
         if size < _ROWS:
@@ -178,7 +178,7 @@ class OwnTable(TableTask):
             rows.append((key, row, labels.index(value)))
         return rows, labels
 
-    def _table(self, train: Split) -> Table:
+    def _table(self, train: Split) -> Preprocessor:
         """Return how rows become numbers; only training rows are looked at."""
         numbers, words = [], []
         for column in self._columns[0]:
@@ -191,7 +191,7 @@ class OwnTable(TableTask):
                 values = [row[name] for row in train.inputs]
                 there = [value for value in values if value is not None]
                 numbers.append(_number(name, there, column, len(values) - len(there)))
-        return Table(numbers, words, train)
+        return Preprocessor(numbers, words, train)
 
     def learner(self, train: Split, seed: int) -> Learner:
         """Return a model of the task's family."""
@@ -220,7 +220,7 @@ def _number(name: str, there: Sequence[float], column: Column, missing: int) -> 
     Only a truth value has hard bounds: of any other column the data say what there
     was, and not what there may be.
     """
-    low, high = (0.0, 1.0) if column.truth else (None, None)
+    low, high = (0.0, 1.0) if column.boolean else (None, None)
     default = None if missing else float(np.median(there))
     return Field(name, default=default, minimum=low, maximum=high)
 

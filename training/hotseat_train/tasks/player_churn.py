@@ -20,7 +20,7 @@ from hotseat_registry import Field, Signature
 from hotseat_train.data.dataset import Dataset, Split, split
 from hotseat_train.data.download import Source
 from hotseat_train.models.tables import families
-from hotseat_train.models.tables.preprocessing import Table
+from hotseat_train.models.tables.preprocessing import Preprocessor
 from hotseat_train.optim.loop import Plan
 from hotseat_train.tasks.supervised import Learner, TableTask
 
@@ -97,12 +97,12 @@ class PlayerChurn(TableTask):
 
     def learner(self, train: Split, seed: int) -> Learner:
         """Return a model of the task's family."""
-        table = Table(NUMBERS, WORDS, train, SERIES)
+        table = Preprocessor(NUMBERS, WORDS, train, SERIES)
         return families.learner(self.family, table, 2, seed, self.settings)
 
     def signature(self, dataset: Dataset) -> Signature:
         """Named features in, a probability for each label out."""
-        return Table(NUMBERS, WORDS, dataset.train).signature(dataset.labels)
+        return Preprocessor(NUMBERS, WORDS, dataset.train).signature(dataset.labels)
 
     def plan(self, optimizer: str) -> Plan:
         """Return what was found by hand to converge."""

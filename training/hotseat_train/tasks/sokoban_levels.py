@@ -106,8 +106,8 @@ class SokobanLevels(SelfTrainedTask):
                 wishes.append([boxes, hard])
         report(f"{len(items)} levels to learn from")
         grids, wished = np.array(items, np.int64), np.array(wishes, np.float32)
-        net = autoregressive.StepNet((SIZE, SIZE), len(ALPHABET), len(WISHES))
-        plan = autoregressive.Plan(steps=max(1, round(minutes * _STEPS)))
+        net = autoregressive.GridMLP((SIZE, SIZE), len(ALPHABET), len(WISHES))
+        plan = autoregressive.plan(steps=max(1, round(minutes * _STEPS)))
 
         def drawn(count: int, random: np.random.Generator) -> autoregressive.Batch:
             rows = random.integers(len(grids) - _HELD, size=count)
@@ -122,7 +122,8 @@ class SokobanLevels(SelfTrainedTask):
             np.repeat(grids[-_HELD:], 4, 0), random.integers(SIZE**2, size=4 * _HELD)
         )
         held = seen, np.repeat(wished[-_HELD:], 4, 0), target
-        curve = autoregressive.learn(net, drawn, held, plan, report)
+        checkpoint = folder / "checkpoint.pt"
+        curve = autoregressive.learn(net, drawn, held, plan, report, checkpoint)
         net.export(folder / "model.onnx")
         return curve
 
@@ -158,7 +159,7 @@ class SokobanLevels(SelfTrainedTask):
         known = {"".join(rows) for rows in texts()}
         walls = {_walls(text) for text in known}
         asked = self.inputs()[:_MEASURED]
-        items, spent = sample_metrics.ask(loaded, asked)
+        items, spent = sample_metrics.generate(loaded, asked)
         if not items:
             return {"returned": 0.0}
         texts_ = ["".join(answer["item"]) for _, answer in items]
@@ -170,10 +171,10 @@ class SokobanLevels(SelfTrainedTask):
                 float(np.mean([walls.isdisjoint(_views(_walls(t))) for t in texts_])), 3
             ),
             "different_from_each_other": round(len(set(texts_)) / len(texts_), 4),
-            "cells_that_differ": sample_metrics.apart(texts_),
-            "difficulty_follows_wish": sample_metrics.follows(items, "difficulty"),
+            "cells_that_differ": sample_metrics.diversity(texts_),
+            "difficulty_follows_wish": sample_metrics.correlation(items, "difficulty"),
             **{
-                f"difficulty_follows_wish_{boxes}_boxes": sample_metrics.follows(
+                f"difficulty_follows_wish_{boxes}_boxes": sample_metrics.correlation(
                     [item for item in items if item[0]["boxes"] == boxes], "difficulty"
                 )
                 for boxes in (2, 3, 4)

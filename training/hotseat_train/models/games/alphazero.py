@@ -1,218 +1,219 @@
-"""Learn a game by playing it against oneself, with search: AlphaZero's recipe, small.
+"""AlphaZero on a small scale: a network learns a game by self-play with search.
 
 Silver et al., "A general reinforcement learning algorithm that masters chess, shogi and
 Go through self-play", Science 2018. The rules are any `hotseat_serve.rules.game.Game`;
-nothing here knows which. Each round plays games with the newest network on every core,
-learns from the last positions, and leaves a checkpoint, so an interrupted training goes
-on where it was.
+nothing here depends on which. Each round plays games with the newest network on every
+core, trains on the newest positions and writes a checkpoint, from which an interrupted
+training resumes.
 
-Some things are other than in the paper, because there are minutes and not days. Games
-begin with moves at random, so that the network meets positions that good play avoids,
-and end where their end is proven; what a search has proven is taken as it is. Most
-searches are short and only bring the game to its end, and the full ones between are
-what a policy is learned from (Wu, "Accelerating Self-Play Learning in Go", 2019). The
-weights that play are a moving average of those that learn.
+Some things differ from the paper, which had more compute. Games begin with random
+moves, so that the network sees positions that good play avoids, and end as soon as
+their outcome is proven; proven values are used as they are. Most searches are short and
+only move the game forward; policies are learned from the full ones (Wu, "Accelerating
+Self-Play Learning in Go", 2019). The weights that play are a moving average.
 """
 
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hotseat_serve import rules
 from hotseat_serve.session import Session
+from hotseat_train.models.games import old_checkpoint
 from hotseat_train.models.games.self_play import (
-    Array,
-    Plan,
-    Played,
+    Experience,
+    SelfPlayPlan,
     play,
     session_evaluate,
 )
+from hotseat_train.optim.loop import Objective, Plan, train
+
+Export = Callable[[torch.nn.Module, Path], None]
+Mirror = Callable[[Experience], Experience]
+
+
+def plan(rounds: int, *, batch_size: int = 512, seed: int = 0) -> Plan:
+    """Return the usual plan for so many rounds; an epoch is a round."""
+    return Plan(
+        "adamw",
+        learning_rate=2e-3,
+        batch_size=batch_size,
+        max_epochs=rounds,
+        tolerance=0.0,
+        seed=seed,
+        schedule="linear",
+        clip=1.0,
+        weight_decay=1e-4,
+        averaging=0.99,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round gave; losses are means over its steps."""
+    """The results of a round; losses are means over its steps."""
 
     number: int
     positions: int
     policy_loss: float
     value_loss: float
     seconds: float
-    """Since the training began, interruptions not counted."""
+    """Since the training began, without interruptions."""
     cpu_seconds: float
-    """Of one core, in all processes together: what it took, whoever else was there."""
-
-
-def _work(name: str, graph: Path, plan: Plan, seed: int) -> Played:
-    """Play in a process of its own."""
-    evaluate = session_evaluate(Session(graph))
-    return play(rules.game(name), evaluate, plan, np.random.default_rng(seed))
+    """CPU seconds since the training began, summed over all processes."""
 
 
 def learn(
     name: str,
     module: torch.nn.Module,
-    export: Callable[[torch.nn.Module, Path], None],
-    mirrored: Callable[[Played], Played],
-    plan: Plan,
+    export: Export,
+    mirrored: Mirror,
+    playing: SelfPlayPlan,
+    training: Plan,
     folder: Path,
     report: Callable[[Round], None] = lambda _round: None,
 ) -> list[Round]:
-    """Train `module` to play the game `name` and return what each round gave.
+    """Train `module` to play the game `name`; return the results of each round.
 
     The module maps planes to (logits [n, actions], values [n]) and ends as the average
-    of what it was; `export` writes it as a graph; `mirrored` returns positions seen in
-    a mirror, where the game allows it, or as they are. The folder keeps a checkpoint;
-    what is there already goes on. The same seed gives the same games and weights,
-    wherever the arithmetic is the same.
+    of its weights; `export` writes it as a graph; `mirrored` returns mirrored positions
+    where the game is symmetric, or else the same ones. A training resumes from the
+    checkpoint in `folder`. The same seed gives the same games and weights on machines
+    with the same arithmetic.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(plan.seed)
-    learner = Learner(module, plan)
-    rounds, memory = _resumed(folder, learner, plan)
+    checkpoint = folder / "checkpoint.pt"
+    old_checkpoint.convert(checkpoint)
+    torch.manual_seed(training.seed)
     graph = folder / "playing.onnx"
-    with ProcessPoolExecutor(plan.workers, get_context("spawn")) as pool:
-        while len(rounds) < plan.rounds:
-            began, began_cpu = time.monotonic(), time.process_time()
-            random = np.random.default_rng([plan.seed, len(rounds)])
-            export(learner.average.module, graph)
-            seeds = random.integers(1 << 62, size=plan.workers).tolist()
-            # the first rounds know nothing yet: few positions are enough to move on
-            few = min(plan.positions, 1_500 + 500 * len(rounds))
-            jobs = [
-                pool.submit(_work, name, graph, replace(plan, positions=few), seed)
-                for seed in seeds
-            ]
-            fresh = [job.result() for job in jobs]
-            for played in fresh:
-                memory = played if memory is None else memory + played
-            assert memory is not None
-            count = sum(map(len, fresh))
-            so_far = count + sum(item.positions for item in rounds)
-            memory = memory.newest(min(plan.memory, plan.first_memory + so_far // 2))
-            losses = learner.learn(
-                memory, mirrored, count, len(rounds) / plan.rounds, random
-            )
-            last = rounds[-1] if rounds else Round(0, 0, 0.0, 0.0, 0.0, 0.0)
-            cpu = time.process_time() - began_cpu + sum(item.seconds for item in fresh)
-            rounds.append(Round(
-                len(rounds) + 1, count, *losses,
-                round(last.seconds + time.monotonic() - began, 1),
-                round(last.cpu_seconds + cpu, 1),
-            ))  # fmt: skip
-            _save(folder, learner, rounds, memory, plan)
-            report(rounds[-1])
-    module.load_state_dict(learner.average.module.state_dict())
-    module.eval()
-    return rounds
+    with ProcessPoolExecutor(playing.workers, get_context("spawn")) as pool:
 
+        def gather(
+            net: torch.nn.Module, positions: int, seeds: list[int]
+        ) -> list[Experience]:
+            export(net, graph)
+            job = replace(playing, positions=positions)
+            jobs = [pool.submit(_work, name, graph, job, seed) for seed in seeds]
+            return [job.result() for job in jobs]
 
-class Learner:
-    """The network that learns, its optimizer, and the average that plays."""
-
-    def __init__(self, module: torch.nn.Module, plan: Plan) -> None:
-        self.module, self._plan = module, plan
-        self.optimizer = torch.optim.AdamW(
-            module.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
-        )
-        self.average = AveragedModel(
+        objective = _SelfPlay(gather, mirrored, playing, training)
+        train(
             module,
-            multi_avg_fn=get_ema_multi_avg_fn(plan.averaging),  # type: ignore[no-untyped-call]
-            use_buffers=True,
-        ).eval()
+            objective,
+            training,
+            checkpoint=checkpoint,
+            report=lambda _epoch: report(objective.rounds[-1]),
+        )
+    module.eval()
+    return objective.rounds
 
-    def learn(
+
+def _work(name: str, graph: Path, playing: SelfPlayPlan, seed: int) -> Experience:
+    """Play in another process."""
+    evaluate = session_evaluate(Session(graph))
+    return play(rules.game(name), evaluate, playing, np.random.default_rng(seed))
+
+
+class _SelfPlay(Objective[Experience]):
+    """Batches from the replay buffer; the loss of policy and value.
+
+    `gather` plays with a network: a number of positions for each of the seeds.
+    """
+
+    def __init__(
         self,
-        memory: Played,
-        mirrored: Callable[[Played], Played],
-        fresh: int,
-        share: float,
-        random: np.random.Generator,
-    ) -> tuple[float, float]:
-        """Take as many steps as `fresh` positions are worth; half are mirrored.
+        gather: Callable[[torch.nn.Module, int, list[int]], list[Experience]],
+        mirrored: Mirror,
+        playing: SelfPlayPlan,
+        training: Plan,
+    ) -> None:
+        self._gather, self._mirrored = gather, mirrored
+        self._playing, self._training = playing, training
+        self.rounds: list[Round] = []
+        self._replay: Experience | None = None
+        self._sums, self._steps = np.zeros(2), 0
 
-        `share` of the training is over. Returns the mean losses of policy and value.
-        """
-        plan = self._plan
-        for group in self.optimizer.param_groups:
-            group["lr"] = plan.learning_rate * (1 - 0.95 * share)
-        self.module.train()
-        sums, steps = np.zeros(2), max(int(fresh * plan.reuse / plan.batch_size), 1)
-        for _ in range(steps):
-            rows = random.integers(len(memory), size=plan.batch_size)
-            half = plan.batch_size // 2
-            batch = _rows(memory, rows[:half]) + mirrored(_rows(memory, rows[half:]))
-            logits, values = self.module(torch.from_numpy(batch.planes).float())
-            policies = torch.from_numpy(batch.policies)
-            # a policy of zeros is none, and weighs nothing
-            told = policies.sum().clamp(min=1.0)
-            policy_loss = -(policies * logits.log_softmax(1)).sum() / told
-            value_loss = torch.nn.functional.mse_loss(
-                values, torch.from_numpy(batch.values)
-            )
-            self.optimizer.zero_grad()
-            (policy_loss + value_loss).backward()
-            torch.nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-            self.optimizer.step()
-            self.average.update_parameters(self.module)
-            sums += [policy_loss.item(), value_loss.item()]
-        self.module.eval()
-        policy_mean, value_mean = (sums / steps).tolist()
-        return policy_mean, value_mean
+    def batches(
+        self, epoch: int, module: torch.nn.Module, random: np.random.Generator
+    ) -> Iterator[Experience]:
+        """Play a round; yield batches in proportion to its positions."""
+        self._began = time.monotonic(), time.process_time()
+        # a generator of its own: a round does not depend on the draws of the last one
+        random = np.random.default_rng([self._training.seed, epoch])
+        playing, size = self._playing, self._training.batch_size
+        seeds = random.integers(1 << 62, size=playing.workers).tolist()
+        # the first networks are weak: few of their positions are enough
+        fresh = self._gather(module, min(playing.positions, 1_500 + 500 * epoch), seeds)
+        replay = self._store(fresh)
+        self._sums, self._steps = np.zeros(2), 0
+        for _ in range(max(int(self._fresh * playing.reuse / size), 1)):
+            rows = random.integers(len(replay), size=size)
+            half = size // 2
+            yield replay.pick(rows[:half]) + self._mirrored(replay.pick(rows[half:]))
 
+    def loss(
+        self, module: torch.nn.Module, batch: Experience
+    ) -> tuple[torch.Tensor, int]:
+        """Return the sum of the policy's and the value's mean loss."""
+        logits, values = module(torch.from_numpy(batch.planes).float())
+        policies = torch.from_numpy(batch.policies)
+        # a policy of zeros is unknown and has no weight
+        count = policies.sum().clamp(min=1.0)
+        policy_loss = -(policies * logits.log_softmax(1)).sum() / count
+        targets = torch.from_numpy(batch.values)
+        value_loss = torch.nn.functional.mse_loss(values, targets)
+        self._sums += [policy_loss.item(), value_loss.item()]
+        self._steps += 1
+        return policy_loss + value_loss, len(batch)
 
-def _rows(played: Played, rows: Array) -> Played:
-    return Played(played.planes[rows], played.policies[rows], played.values[rows])
+    def validate(self, module: torch.nn.Module) -> None:
+        """Record the round; nothing is held out."""
+        del module
+        last = self.rounds[-1] if self.rounds else Round(0, 0, 0.0, 0.0, 0.0, 0.0)
+        began, began_cpu = self._began
+        cpu = time.process_time() - began_cpu + self._cpu
+        policy_loss, value_loss = (self._sums / self._steps).tolist()
+        self.rounds.append(Round(
+            last.number + 1, self._fresh, policy_loss, value_loss,
+            round(last.seconds + time.monotonic() - began, 1),
+            round(last.cpu_seconds + cpu, 1),
+        ))  # fmt: skip
 
+    def state(self) -> dict[str, Any]:
+        """Return the rounds, the replay buffer and the plan of the games."""
+        replay = self._replay
+        assert replay is not None
+        arrays = replay.planes, replay.policies, replay.values
+        return {
+            "playing": asdict(self._playing),
+            "rounds": [asdict(item) for item in self.rounds],
+            "memory": [torch.from_numpy(array) for array in arrays],
+        }
 
-def _save(
-    folder: Path,
-    learner: Learner,
-    rounds: Sequence[Round],
-    memory: Played,
-    plan: Plan,
-) -> None:
-    """Write the checkpoint whole or not at all."""
-    part = folder / "checkpoint.part"
-    torch.save(
-        {
-            "plan": json.dumps(asdict(plan)),
-            "rounds": [asdict(item) for item in rounds],
-            "module": learner.module.state_dict(),
-            "average": learner.average.state_dict(),
-            "optimizer": learner.optimizer.state_dict(),
-            "memory": [
-                torch.from_numpy(memory.planes),
-                torch.from_numpy(memory.policies),
-                torch.from_numpy(memory.values),
-            ],
-        },
-        part,
-    )
-    part.replace(folder / "checkpoint.pt")
+    def restore(self, state: dict[str, Any]) -> bool:
+        """Take up rounds and replay buffer, if games are played by the same plan."""
+        if state.get("playing") != asdict(self._playing):
+            return False
+        planes, policies, values = (tensor.numpy() for tensor in state["memory"])
+        self._replay = Experience(planes, policies, values)
+        self.rounds = [Round(**item) for item in state["rounds"]]
+        return True
 
-
-def _resumed(
-    folder: Path, learner: Learner, plan: Plan
-) -> tuple[list[Round], Played | None]:
-    """Read a checkpoint; one of another plan (but for its length) is not taken up."""
-    path = folder / "checkpoint.pt"
-    if not path.exists():
-        return [], None
-    whole = torch.load(path, weights_only=True)
-    if json.loads(whole["plan"]) | {"rounds": plan.rounds} != asdict(plan):
-        return [], None
-    learner.module.load_state_dict(whole["module"])
-    learner.average.load_state_dict(whole["average"])
-    learner.optimizer.load_state_dict(whole["optimizer"])
-    planes, policies, values = (tensor.numpy() for tensor in whole["memory"])
-    rounds = [Round(**item) for item in whole["rounds"]]
-    return rounds, Played(planes, policies, values)
+    def _store(self, fresh: list[Experience]) -> Experience:
+        """Add a round to the replay buffer and return it."""
+        replay, playing = self._replay, self._playing
+        for part in fresh:
+            replay = part if replay is None else replay + part
+        assert replay is not None
+        self._fresh = sum(map(len, fresh))
+        self._cpu = sum(part.seconds for part in fresh)
+        so_far = self._fresh + sum(item.positions for item in self.rounds)
+        size = min(playing.memory, playing.first_memory + so_far // 2)
+        self._replay = replay.newest(size)
+        return self._replay

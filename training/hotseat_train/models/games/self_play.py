@@ -1,6 +1,6 @@
-"""Play games against oneself, with search, and bring the positions home.
+"""Self-play: games that a network plays against itself, with search.
 
-The rules are any `hotseat_serve.rules.game.Game`; nothing here knows which.
+The rules are any `hotseat_serve.rules.game.Game`; nothing here depends on which.
 """
 
 import time
@@ -18,65 +18,62 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How to play and how to learn."""
+class SelfPlayPlan:
+    """How games are played, and for how long positions are used for training."""
 
-    rounds: int = 180
     workers: int = 2
-    """Processes that play at once."""
+    """Processes that play at the same time."""
     games: int = 32
-    """That one worker plays side by side, so that the network sees whole batches."""
+    """Games that a worker plays in parallel, so that the network gets full batches."""
     positions: int = 4_000
-    """That one worker brings home each round, and what its last games have more."""
+    """Positions that a worker returns each round; its last games are finished first."""
     simulations: int = 96
-    """Of a full search, from which a policy is learned."""
+    """Simulations of a full search; policies are learned from full searches only."""
     quick: int = 24
-    """Of the searches between, which only bring the game to its end."""
+    """Simulations of the other searches, which only move the game forward."""
     full_share: float = 0.3
-    """Of the searches that are full."""
+    """Share of the searches that are full."""
     random_moves: int = 24
-    """Games begin with up to so many moves at random."""
+    """Games begin with up to this many random moves."""
     hot_moves: int = 8
-    """Moves that are drawn from the visits; after them the best is played."""
+    """First moves that are sampled from the visits; later ones are the most visited."""
     memory: int = 300_000
-    """Positions that are learned from, the newest, at most."""
+    """Largest size of the replay buffer, in positions."""
     first_memory: int = 40_000
-    """At the beginning; it grows by half of what is played."""
-    batch_size: int = 512
+    """Its size at the beginning; it grows by half of the positions played."""
     reuse: float = 5.0
-    """How often a position is learned from, on average, while it is new."""
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
-    averaging: float = 0.99
-    """Share of the averaged weights, which play, that a step leaves as it was."""
-    seed: int = 0
+    """How often a new position is used for training, on average."""
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class Experience:
     """Positions: planes [n, ...] int8, policies [n, actions], values [n].
 
-    A policy of zeros is none.
+    A policy of zeros means that none is known.
     """
 
     planes: Array
     policies: Array
     values: Array
     seconds: float = 0.0
-    """Of a core, that it took."""
+    """CPU seconds that it took to play them."""
 
     def __len__(self) -> int:
         """Return the number of positions."""
         return len(self.values)
 
-    def newest(self, count: int) -> "Played":
-        """Return the last `count`."""
-        return Played(
+    def pick(self, rows: Array) -> "Experience":
+        """Return the positions at these indices."""
+        return Experience(self.planes[rows], self.policies[rows], self.values[rows])
+
+    def newest(self, count: int) -> "Experience":
+        """Return the last `count` positions."""
+        return Experience(
             self.planes[-count:], self.policies[-count:], self.values[-count:]
         )
 
-    def __add__(self, other: "Played") -> "Played":
-        return Played(
+    def __add__(self, other: "Experience") -> "Experience":
+        return Experience(
             np.concatenate([self.planes, other.planes]),
             np.concatenate([self.policies, other.policies]),
             np.concatenate([self.values, other.values]),
@@ -84,152 +81,153 @@ class Played:
         )
 
 
-class _Seat:
-    """One game on its way, and the search of the position that it has come to."""
+class _Episode:
+    """A game in progress and the search of its current position."""
 
     def __init__(
         self,
         game: Game[Any],
-        plan: Plan,
-        random: np.random.Generator,
-        known: dict[Any, tuple[Sequence[float], float]],
+        plan: SelfPlayPlan,
+        rng: np.random.Generator,
+        cache: dict[Any, tuple[Sequence[float], float]],
     ) -> None:
-        self._game, self._plan, self._random = game, plan, random
-        self._known = known
-        self._state, self._moves = _opening(game, plan, random)
+        self._game, self._plan, self._rng = game, plan, rng
+        self._cache = cache
+        self._state, self._moves = _opening(game, plan, rng)
         self._past: list[tuple[Array, Array, float | None, bool]] = []
-        self._think()
+        self._begin_search()
 
-    def _think(self) -> None:
-        full = self._random.random() < self._plan.full_share
+    def _begin_search(self) -> None:
+        full = self._rng.random() < self._plan.full_share
         self._budget = self._plan.simulations if full else self._plan.quick
         self.tree = Search(self._game, self._state, self._noise if full else None)
 
     def _noise(self, count: int) -> Sequence[float]:
-        noise: list[float] = self._random.dirichlet([10 / count] * count).tolist()
+        noise: list[float] = self._rng.dirichlet([10 / count] * count).tolist()
         return noise
 
-    def ask(self) -> bool:
-        """Search and move until `planes` have to be evaluated; False: the game is over.
+    def advance(self) -> bool:
+        """Search and move until `planes` need an evaluation; False: the game is over.
 
-        What two plies show is played at once, and a game ends when its end is proven.
+        Moves that a two-ply search decides are played at once, and the game ends when
+        its outcome is proven.
         """
         while True:
             tree = self.tree
             if not (tree.proven or tree.forced or tree.simulations >= self._budget):
-                if asked := tree.ask():
-                    self._asked = asked[0]
-                    if self._asked not in self._known:
-                        self.planes = self._game.encode(self._asked)
+                if leaves := tree.ask():
+                    self._leaf = leaves[0]
+                    if self._leaf not in self._cache:
+                        self.planes = self._game.encode(self._leaf)
                         return True
-                    policy, value = self._known[self._asked]
+                    policy, value = self._cache[self._leaf]
                     tree.tell([policy], [value])
             elif not self._move():
                 return False
 
-    def tell(self, policy: Sequence[float], value: float) -> None:
-        """Take the answer to what was asked."""
-        self._known[self._asked] = policy, value
+    def evaluated(self, policy: Sequence[float], value: float) -> None:
+        """Give the search the evaluation of `planes`."""
+        self._cache[self._leaf] = policy, value
         self.tree.tell([policy], [value])
 
     def _move(self) -> bool:
-        found, random = self.tree.found(), self._random
-        policy = np.array(found.policy, np.float32)
-        known = found.proven or self.tree.forced
-        if not known and self._budget < self._plan.simulations:
-            learned = np.zeros_like(policy)
-        else:
-            learned = policy
-        value = found.value if found.proven or not self.tree.forced else None
-        here = self._game.encode(self._state).astype(np.int8)
-        self._past.append((here, learned, value, found.proven))
-        if found.proven:
-            self._end = -found.value
+        result, rng = self.tree.found(), self._rng
+        policy = np.array(result.policy, np.float32)
+        certain = result.proven or self.tree.forced
+        full = self._budget == self._plan.simulations
+        target = policy if certain or full else np.zeros_like(policy)
+        value = result.value if result.proven or not self.tree.forced else None
+        planes = self._game.encode(self._state).astype(np.int8)
+        self._past.append((planes, target, value, result.proven))
+        if result.proven:
+            self._outcome = -result.value
             return False
         if self._moves < self._plan.hot_moves:
-            action = int(random.choice(len(policy), p=policy / policy.sum()))
+            action = int(rng.choice(len(policy), p=policy / policy.sum()))
         else:
             action = int(policy.argmax())
         self._moves += 1
         self._state = self._game.apply(self._state, action)
-        over = self._game.outcome(self._state)
-        if over is not None:
-            self._end = over
+        outcome = self._game.outcome(self._state)
+        if outcome is not None:
+            self._outcome = outcome
             return False
-        self._think()
+        self._begin_search()
         return True
 
-    def learned(self) -> list[tuple[Array, Array, float]]:
-        """Return planes, policy and value of each position of a game that is over."""
-        rows, end = [], self._end
-        for here, policy, found, proven in reversed(self._past):
-            end = -end
-            mean = end if found is None else (found + end) / 2
-            rows.append((here, policy, found if proven and found is not None else mean))
+    def positions(self) -> list[tuple[Array, Array, float]]:
+        """Return planes, policy and value of every position of a finished game."""
+        rows, outcome = [], self._outcome
+        for planes, policy, value, proven in reversed(self._past):
+            outcome = -outcome
+            mean = outcome if value is None else (value + outcome) / 2
+            if proven and value is not None:
+                mean = value
+            rows.append((planes, policy, mean))
         return rows
 
 
 def play(
-    game: Game[Any], evaluate: Evaluate, plan: Plan, random: np.random.Generator
-) -> Played:
-    """Play games side by side until there are `plan.positions`, and return them.
+    game: Game[Any], evaluate: Evaluate, plan: SelfPlayPlan, rng: np.random.Generator
+) -> Experience:
+    """Play games in parallel until they have `plan.positions` positions.
 
-    A position's policy is the visits of its search where that was a full one, or the
-    one action worth a look, else zeros. Its value is what the search has proven, else
-    the mean of the search's value and how the game ended.
+    A position's policy is the visits of its search if that was a full one, or the
+    forced action, else zeros. Its value is the value that the search has proven, else
+    the mean of the search's value and the outcome of the game.
     """
     began = time.process_time()
     rows: list[tuple[Array, Array, float]] = []
 
-    known: dict[Any, tuple[Sequence[float], float]] = {}
+    cache: dict[Any, tuple[Sequence[float], float]] = {}
 
-    def seated() -> _Seat:
+    def begin() -> _Episode:
         while True:
-            seat = _Seat(game, plan, random, known)
-            if seat.ask():
-                return seat
-            rows.extend(seat.learned())
+            episode = _Episode(game, plan, rng, cache)
+            if episode.advance():
+                return episode
+            rows.extend(episode.positions())
 
-    seats = [seated() for _ in range(plan.games)]
-    # games that are under way are played to their end: long ones count as short ones
-    while seats:
-        policies, values = evaluate(np.stack([seat.planes for seat in seats]))
-        answers = zip(policies.tolist(), values.tolist(), strict=True)
+    episodes = [begin() for _ in range(plan.games)]
+    # every game is played to its end: otherwise long ones would be underrepresented
+    while episodes:
+        policies, values = evaluate(np.stack([item.planes for item in episodes]))
+        evaluations = zip(policies.tolist(), values.tolist(), strict=True)
         going = []
-        for seat, (policy, value) in zip(seats, answers, strict=True):
-            seat.tell(policy, value)
-            if seat.ask():
-                going.append(seat)
+        for episode, (policy, value) in zip(episodes, evaluations, strict=True):
+            episode.evaluated(policy, value)
+            if episode.advance():
+                going.append(episode)
                 continue
-            rows.extend(seat.learned())
+            rows.extend(episode.positions())
             if len(rows) < plan.positions:
-                going.append(seated())
-        seats = going
-    planes, learned, worth = zip(*rows, strict=True)
-    return Played(
+                going.append(begin())
+        episodes = going
+    planes, targets, outcomes = zip(*rows, strict=True)
+    return Experience(
         np.array(planes, np.int8),
-        np.array(learned, np.float32),
-        np.array(worth, np.float32),
+        np.array(targets, np.float32),
+        np.array(outcomes, np.float32),
         time.process_time() - began,
     )
 
 
 def _opening(
-    game: Game[Any], plan: Plan, random: np.random.Generator
+    game: Game[Any], plan: SelfPlayPlan, rng: np.random.Generator
 ) -> tuple[Any, int]:
-    """Return a position after moves at random that goes on, and how many they were."""
+    """Return an unfinished position after random moves, and their number."""
     while True:
-        state, ahead = game.start(), int(random.integers(plan.random_moves + 1))
-        for _ in range(ahead):
+        state, count = game.start(), int(rng.integers(plan.random_moves + 1))
+        for _ in range(count):
             if game.outcome(state) is not None:
                 break
-            state = game.apply(state, int(random.choice(game.legal(state))))
+            state = game.apply(state, int(rng.choice(game.legal(state))))
         if game.outcome(state) is None:
-            return state, ahead
+            return state, count
 
 
 def session_evaluate(session: Session) -> Evaluate:
-    """Return what a search asks, answered by a graph with board, policy and value."""
+    """Return a search's evaluation by a graph with board, policy and value."""
 
     def evaluate(planes: Array) -> tuple[Array, Array]:
         outputs = session.run({"board": planes})

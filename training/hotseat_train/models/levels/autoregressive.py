@@ -1,43 +1,56 @@
-"""A step model: cells so far in, the next cell's logits out; learned from whole items.
+"""Autoregressive models of levels: the cells so far in, the next cell's logits out.
 
-`StepNet` sees a whole grid that is filled row by row, for items in which every cell
-depends on every other. `LagNet` sees the cells just before the next one, for items that
-are long and alike everywhere. What either sees is computed in the graph, so the service
-only hands over the grid.
+`GridMLP` sees the whole grid, which is filled row by row; it suits levels in which
+every cell depends on all others. `LaggedMLP` sees the cells just before the next one;
+it suits long levels with the same structure everywhere. The features are computed
+inside the graph, so the service sends the grid alone.
 """
 
-import time
-from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy, embedding, pad
 
-from hotseat_train.onnx_graph.layers import Layers
+from hotseat_train.onnx_graph.export import to_onnx
+from hotseat_train.optim import checkpoint
+from hotseat_train.optim.loop import Epoch, Objective, Plan, train
 
 Array = np.ndarray[Any, Any]
 Batch = tuple[Array, Array, Array]
-"""Grids [n, height, width] with -1 from the next cell on, wishes [n, w], next [n]."""
-_TOLD = 200
+"""Grids [n, height, width], -1 from the next cell on; wishes [n, w]; targets [n]."""
+_STEPS = 200
+"""Steps of an epoch, after which the loss on held-out cells is measured."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How to learn."""
+def plan(
+    steps: int, batch_size: int = 2048, learning_rate: float = 2e-3, seed: int = 0
+) -> Plan:
+    """Return the usual plan of a training of so many steps."""
+    epochs = math.ceil(steps / _STEPS)
+    return Plan(
+        "adamw",
+        learning_rate,
+        batch_size=batch_size,
+        max_epochs=epochs,
+        tolerance=0.0,
+        patience=epochs,
+        seed=seed,
+        schedule="linear",
+        weight_decay=0.01,
+        max_steps=steps,
+    )
 
-    steps: int
-    batch_size: int = 2048
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.01
-    seed: int = 0
 
-
-class StepNet(torch.nn.Module):
+class GridMLP(torch.nn.Module):
     """Two hidden layers over [cells x tiles, counts, place, wishes]."""
+
+    one_hot: torch.Tensor
+    places: torch.Tensor
 
     def __init__(
         self, size: tuple[int, int], tiles: int, wishes: int, hidden: int = 384
@@ -49,48 +62,35 @@ class StepNet(torch.nn.Module):
         self.first = torch.nn.Linear(width, hidden)
         self.second = torch.nn.Linear(hidden, hidden)
         self.last = torch.nn.Linear(hidden, tiles)
+        # the first row is for cells that are not filled yet
+        one_hot = torch.eye(tiles + 1)[:, 1:]
+        self.register_buffer("one_hot", one_hot, persistent=False)
+        self.register_buffer("places", torch.eye(self.cells), persistent=False)
 
     def forward(self, grid: torch.Tensor, wish: torch.Tensor) -> torch.Tensor:
         """Return logits [n, tiles] of the next cell."""
-        grid = grid.flatten(1)
-        held = one_hot(grid.clamp(min=0), self.tiles).float()
-        held = held * (grid >= 0).unsqueeze(2)
-        place = (grid >= 0).sum(1).clamp(max=self.cells - 1)
-        where = one_hot(place, self.cells).float()
-        return _answer(self, [held.flatten(1), held.sum(1) / 10, where, wish])
+        cells = grid.flatten(1)
+        tiles = embedding(cells + 1, self.one_hot)
+        counts = tiles.sum(1)
+        place = counts.sum(1).long().clamp(max=self.cells - 1)
+        where = embedding(place, self.places)
+        return _mlp(self, [tiles.flatten(1), counts / 10, where, wish])
 
     def export(self, path: Path) -> None:
         """Write the graph: ``grid`` [n, height, width], ``wish`` [n, w] to logits."""
-        graph, cells, tiles = Layers("step"), self.cells, self.tiles
-        add = graph.add
-        flat = add("Reshape", ["grid", graph.whole("flat", -1, cells)], "flatgrid")
-        # a row for each tile, and one of zeros for what is not filled yet
-        table = np.concatenate([np.zeros((1, tiles)), np.eye(tiles)])
-        rows = add("Add", [flat, graph.keep("one", np.int64(1))], "rows")
-        held = add(
-            "Gather", [graph.keep("tiles", table.astype(np.float32)), rows], "held"
-        )
-        wide = add(
-            "Reshape", [held, graph.whole("wide", -1, cells * tiles)], "heldwide"
-        )
-        axis = graph.whole("axis1", 1)
-        counts = add("ReduceSum", [held, axis], "counts", keepdims=0)
-        tenth = add("Mul", [counts, graph.keep("tenth", np.float32(0.1))], "tenths")
-        total = add("ReduceSum", [counts, axis], "total", keepdims=0)
-        at = add("Cast", [total], "at", to=7)  # INT64
-        last = add("Min", [at, graph.keep("lastcell", np.int64(cells - 1))], "place")
-        places = graph.keep("places", np.eye(cells, dtype=np.float32))
-        where = add("Gather", [places, last], "where")
-        _finish(self, graph, [wide, tenth, where, "wish"], path)
+        _export(self, path)
 
 
-class LagNet(torch.nn.Module):
+class LaggedMLP(torch.nn.Module):
     """Two hidden layers over [lags x tiles, row, wishes]; filled column by column.
 
-    A lag is a cell so many steps back; before the first column lies a tile of its own,
-    that no cell can be. In training some of the lags are blanked, so that the network
-    leans on no one long passage.
+    A lag is a cell a number of steps back; before the first column it is a padding
+    tile. In training a share of the lags is set to zero (`lag_dropout`), so that the
+    network does not memorise long passages.
     """
+
+    one_hot: torch.Tensor
+    rows: torch.Tensor
 
     def __init__(
         self,
@@ -99,133 +99,137 @@ class LagNet(torch.nn.Module):
         wishes: int,
         lags: int,
         hidden: int = 256,
-        blanked: float = 0.2,
+        lag_dropout: float = 0.2,
     ) -> None:
         super().__init__()
         self.size, self.tiles, self.wishes, self.lags = size, tiles, wishes, lags
-        self.blanked = blanked
+        self.lag_dropout = lag_dropout
         width = lags * (tiles + 1) + size[0] + wishes
         self.first = torch.nn.Linear(width, hidden)
         self.second = torch.nn.Linear(hidden, hidden)
         self.last = torch.nn.Linear(hidden, tiles)
+        self.register_buffer("one_hot", torch.eye(tiles + 1), persistent=False)
+        self.register_buffer("rows", torch.eye(size[0]), persistent=False)
 
     def forward(self, grid: torch.Tensor, wish: torch.Tensor) -> torch.Tensor:
         """Return logits [n, tiles] of the next cell."""
         line = grid.transpose(1, 2).flatten(1)
-        place = (line >= 0).sum(1)
-        before = torch.full((len(line), self.lags), self.tiles)
-        at = place.unsqueeze(1) + torch.arange(self.lags)
-        seen = torch.cat([before, line], 1).gather(1, at)
-        held = one_hot(seen, self.tiles + 1).float()
+        place = (line >= 0).sum(1, keepdim=True)
+        before = pad(line, (self.lags, 0), value=self.tiles)
+        lags = before.gather(1, place + torch.arange(self.lags))
+        tiles = embedding(lags, self.one_hot)
         if self.training:
-            held = held * (torch.rand(*seen.shape, 1) >= self.blanked)
-        row = one_hot(place % self.size[0], self.size[0]).float()
-        return _answer(self, [held.flatten(1), row, wish])
+            tiles = tiles * (torch.rand(*lags.shape, 1) >= self.lag_dropout)
+        row = embedding(place.squeeze(1) % self.size[0], self.rows)
+        return _mlp(self, [tiles.flatten(1), row, wish])
 
     def export(self, path: Path) -> None:
         """Write the graph: ``grid`` [n, height, width], ``wish`` [n, w] to logits."""
-        graph, (height, width) = Layers("step"), self.size
-        add, kinds = graph.add, self.tiles + 1
-        columns = add("Transpose", ["grid"], "columns", perm=[0, 2, 1])
-        flat = graph.whole("flat", -1, height * width)
-        line = add("Reshape", [columns, flat], "line")
-        empty = add("Less", [line, graph.keep("zero", np.int64(0))], "empty")
-        open_ = add("Cast", [add("Not", [empty], "filled")], "ones", to=7)  # INT64
-        place = add("ReduceSum", [open_, graph.whole("axis1", 1)], "place", keepdims=1)
-        pads = graph.whole("pads", 0, self.lags, 0, 0)
-        outside = graph.keep("outside", np.int64(self.tiles))
-        padded = add("Pad", [line, pads, outside], "padded")
-        back = graph.keep("back", np.arange(self.lags)[None])
-        at = add("Add", [place, back], "at")
-        seen = add("GatherElements", [padded, at], "seen", axis=1)
-        table = graph.keep("tiles", np.eye(kinds, dtype=np.float32))
-        held = add("Gather", [table, seen], "held")
-        wide = add(
-            "Reshape", [held, graph.whole("wide", -1, self.lags * kinds)], "heldwide"
-        )
-        row = add("Mod", [place, graph.keep("height", np.int64(height))], "rowat")
-        rows = graph.keep("rows", np.eye(height, dtype=np.float32))
-        where = add("Gather", [rows, row], "where3")
-        where = add("Reshape", [where, graph.whole("where2", -1, height)], "where")
-        _finish(self, graph, [wide, where, "wish"], path)
+        _export(self, path)
 
 
-Net = StepNet | LagNet
+Net = GridMLP | LaggedMLP
 
 
-def _answer(net: Net, seen: list[torch.Tensor]) -> torch.Tensor:
-    x = torch.relu(net.first(torch.cat(seen, 1)))
+def _mlp(net: Net, features: list[torch.Tensor]) -> torch.Tensor:
+    x = torch.relu(net.first(torch.cat(features, 1)))
     x = x + torch.relu(net.second(x))
     logits: torch.Tensor = net.last(x)
     return logits
 
 
-def _finish(net: Net, graph: Layers, seen: list[str], path: Path) -> None:
-    """Add the layers that `_answer` has, and write the graph."""
-    x = graph.add("Concat", seen, "x", axis=1)
-    x = graph.add("Relu", [graph.linear(net.first, x, "first")], "h1")
-    more = graph.add("Relu", [graph.linear(net.second, x, "second")], "h2")
-    graph.linear(net.last, graph.add("Add", [x, more], "h3"), "logits")
-    graph.save(
-        path,
-        [("grid", "INT64", ["n", *net.size]), ("wish", "FP32", ["n", net.wishes])],
-        [("logits", "FP32", ["n", net.tiles])],
-    )
+def _export(net: Net, path: Path) -> None:
+    grid = torch.full((2, *net.size), -1)
+    inputs = {"grid": grid, "wish": torch.zeros(2, net.wishes)}
+    onnx.save(to_onnx(net, inputs, ["logits"]), path)
 
 
 def learn(
     net: Net,
-    drawn: Callable[[int, np.random.Generator], Batch],
-    held: Batch,
+    sample: Callable[[int, np.random.Generator], Batch],
+    held_out: Batch,
     plan: Plan,
     report: Callable[[str], None],
+    checkpoint_path: Path | None = None,
 ) -> list[tuple[float, float]]:
-    """Train on batches that `drawn` makes; keep the weights that do best on `held`.
+    """Train on sampled batches; keep the weights with the lowest held-out loss.
 
-    Returns (seconds, loss on `held`) every so many steps. The same seed gives the same
-    weights, wherever the arithmetic is the same.
+    `sample` returns a batch of so many rows. Returns (seconds, held-out loss) of each
+    epoch. The same seed gives the same weights on machines with the same arithmetic.
+    An interrupted training resumes from `checkpoint_path`; see `optim.loop.train`.
     """
     torch.manual_seed(plan.seed)
-    random = np.random.default_rng(plan.seed)
-    optimizer = torch.optim.AdamW(
-        net.parameters(), plan.learning_rate, weight_decay=plan.weight_decay
-    )
-    curve: list[tuple[float, float]] = []
-    best = deepcopy(net.state_dict())
-    began = time.monotonic()
-    for step in range(plan.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = plan.learning_rate * (1 - 0.95 * step / plan.steps)
-        net.train()
-        loss = _loss(net, drawn(plan.batch_size, random))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        if (step + 1) % _TOLD == 0 or step + 1 == plan.steps:
-            net.eval()
-            with torch.no_grad():
-                now = float(_loss(net, held))
-            if now <= min((loss for _, loss in curve), default=now):
-                best = deepcopy(net.state_dict())
-            curve.append((time.monotonic() - began, now))
-            report(f"step {step + 1} of {plan.steps}: held-out loss {now:.4f}")
-    net.load_state_dict(best)
+
+    def report_epoch(epoch: Epoch) -> None:
+        step = min(epoch.number * _STEPS, plan.max_steps)
+        report(
+            f"step {step} of {plan.max_steps}: held-out loss "
+            f"{epoch.validation_loss:.4f}"
+        )
+
+    objective = _NextCell(sample, held_out, plan.batch_size)
+    state = train(net, objective, plan, checkpoint=checkpoint_path, report=report_epoch)
     net.eval()
-    return curve
+    losses = [epoch.validation_loss for epoch in state.curve]
+    return list(zip(state.seconds, losses, strict=True))
+
+
+class _NextCell(Objective[Batch]):
+    """Cross-entropy of the next cell."""
+
+    def __init__(
+        self,
+        sample: Callable[[int, np.random.Generator], Batch],
+        held_out: Batch,
+        batch_size: int,
+    ) -> None:
+        self._sample, self._held_out, self._size = sample, held_out, batch_size
+        first = sample(_STEPS, np.random.default_rng(0))
+        self._digest = checkpoint.digest(map(torch.from_numpy, [*held_out, *first]))
+
+    @property
+    def steps(self) -> int:
+        return _STEPS
+
+    def batches(
+        self, epoch: int, module: torch.nn.Module, random: np.random.Generator
+    ) -> Iterator[Batch]:
+        del epoch, module
+        return (self._sample(self._size, random) for _ in range(_STEPS))
+
+    def loss(self, module: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
+        logits, target = _logits(module, batch)
+        return cross_entropy(logits, target), len(target)
+
+    def validate(self, module: torch.nn.Module) -> tuple[float, float]:
+        with torch.no_grad():
+            logits, target = _logits(module, self._held_out)
+            accuracy = (logits.argmax(1) == target).double().mean()
+            return float(cross_entropy(logits, target)), float(accuracy)
+
+    def state(self) -> dict[str, Any]:
+        return {"data": self._digest}
+
+    def restore(self, state: dict[str, Any]) -> bool:
+        return bool(state.get("data") == self._digest)
+
+
+def _logits(module: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the logits [n, tiles] of a batch and its targets [n]."""
+    grids, wish, target = map(torch.from_numpy, batch)
+    return module(grids, wish), target
 
 
 def cut(items: Array, cells: Array, by: str = "rows") -> tuple[Array, Array]:
-    """Return items [n, height, width] as far as cell [n], and what comes there."""
+    """Return levels [n, height, width] up to the cells [n], and the tiles there.
+
+    Cells are counted in the order of filling, by rows or columns; later ones are -1.
+    """
     order = items if by == "rows" else items.transpose(0, 2, 1)
     line = order.reshape(len(items), -1)
     target = line[np.arange(len(line)), cells]
-    seen = np.where(np.arange(line.shape[1]) < cells[:, None], line, -1)
-    seen = seen.reshape(order.shape)
+    grids = np.where(np.arange(line.shape[1]) < cells[:, None], line, -1)
+    grids = grids.reshape(order.shape)
     if by != "rows":
-        seen = np.ascontiguousarray(seen.transpose(0, 2, 1))
-    return seen, target
-
-
-def _loss(net: Net, batch: Batch) -> torch.Tensor:
-    seen, wish, target = map(torch.from_numpy, batch)
-    return cross_entropy(net(seen, wish), target)
+        grids = np.ascontiguousarray(grids.transpose(0, 2, 1))
+    return grids, target

@@ -1,4 +1,4 @@
-"""What a generator returns when it is asked through the serving code, wish by wish."""
+"""Generates levels through the serving code, and measures them."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,15 @@ Item = tuple[Mapping[str, Any], Mapping[str, Any]]
 """A wish and its answer."""
 
 
-def ask(
+def generate(
     loaded: Loaded, wishes: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Item], list[float]]:
-    """Return what came of each wish, and a core's milliseconds of all that were asked.
+    """Return the answer to each wish, and the CPU milliseconds of every request.
 
-    The seed is the wish's place; what nothing was found for is left out.
+    A wish's index is its seed. Wishes without an answer are left out of the first list.
     """
     items: list[Item] = []
-    spent: list[float] = []
+    milliseconds: list[float] = []
     for seed, wish in enumerate(wishes):
         began = time.process_time()
         try:
@@ -30,20 +30,20 @@ def ask(
         except Problem:
             continue
         finally:
-            spent.append(1000 * (time.process_time() - began))
+            milliseconds.append(1000 * (time.process_time() - began))
         items.append((wish, answer))
-    return items, spent
+    return items, milliseconds
 
 
-def apart(items: Sequence[Sequence[str]]) -> float:
-    """Return the share of cells in which two items differ, over 500 pairs."""
+def diversity(items: Sequence[Sequence[str]]) -> float:
+    """Return the share of cells in which two items differ, over 500 random pairs."""
     cells = np.array([list("".join(item)) for item in items])
     pairs = np.random.default_rng(0).integers(len(cells), size=(500, 2))
     return round(float(np.mean(cells[pairs[:, 0]] != cells[pairs[:, 1]])), 3)
 
 
-def follows(items: Sequence[Item], name: str) -> float:
-    """Return the correlation of what was got with what was wished."""
+def correlation(items: Sequence[Item], name: str) -> float:
+    """Return the correlation of the wished with the generated value of a field."""
     wished = [wish[name] for wish, _ in items]
-    got = [answer[name] for _, answer in items]
-    return round(float(np.corrcoef(wished, got)[0, 1]), 3)
+    generated = [answer[name] for _, answer in items]
+    return round(float(np.corrcoef(wished, generated)[0, 1]), 3)

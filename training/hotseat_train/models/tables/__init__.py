@@ -1,1 +1,1 @@
-"""Models of named features."""
+"""Models of tables: named features in, probabilities out."""

@@ -1,7 +1,7 @@
-"""Several families as one: the mean of what they answer, in one graph.
+"""A soft-voting ensemble: the mean of the probabilities of several families.
 
-Models that err differently err less together. All weigh alike: a weight would be one
-more thing to fit, and the members' probabilities are on one scale already.
+Models with different errors are better together. All have the same weight: weights
+would have to be fitted too, and the probabilities are on the same scale already.
 """
 
 from abc import ABC, abstractmethod
@@ -10,27 +10,23 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import compose, helper
 
 from hotseat_train.data.dataset import Split
 from hotseat_train.models.tables.preprocessing import (
-    IR,
-    ML,
-    OPSET,
     Array,
-    Table,
+    Preprocessor,
     answers,
     write,
 )
-from hotseat_train.onnx_graph.builder import FLOAT
+from hotseat_train.onnx_graph.merge import mean
 from hotseat_train.optim.loop import Epoch, Plan, State
 
 
 class Member(ABC):
-    """A `Learner` of a table, whose graph can stand beside another's."""
+    """A `Learner` of a table whose graph can be a part of an ensemble's."""
 
     family: str
-    table: Table
+    preprocessor: Preprocessor
 
     @abstractmethod
     def fit(
@@ -46,20 +42,20 @@ class Member(ABC):
 
     @abstractmethod
     def part(self) -> onnx.ModelProto:
-        """Return its own graph, from ``x`` to ``scores``, without the table's."""
+        """Return its graph from ``x`` to ``scores``, without the preprocessing."""
 
     def export(self, path: Path) -> None:
-        """Write the graph, after the table's; see `Learner.export`."""
-        write(self.table, self.part(), path)
+        """Write the graph, with the preprocessing in front; see `Learner.export`."""
+        write(self.preprocessor, self.part(), path)
 
 
-class BlendLearner(Member):
-    """Members, each fitted as it would be alone, that answer together."""
+class SoftVotingEnsemble(Member):
+    """Members, each fitted as it would be alone, whose answers are averaged."""
 
     family = "blend"
 
-    def __init__(self, table: Table, members: Sequence[Member]) -> None:
-        self.table, self._members = table, tuple(members)
+    def __init__(self, preprocessor: Preprocessor, members: Sequence[Member]) -> None:
+        self.preprocessor, self._members = preprocessor, tuple(members)
 
     def fit(
         self,
@@ -70,41 +66,27 @@ class BlendLearner(Member):
         checkpoint: Path | None = None,
         report: Callable[[Epoch], None] = lambda _epoch: None,
     ) -> State:
-        """Fit one after the other; the curve has one point, of all together."""
-        del checkpoint  # each member would take it for its own
+        """Fit each member; the curve has one point, of the ensemble."""
+        del checkpoint  # the members would read each other's
         for member in self._members:
             member.fit(train, validation, plan)
         model = self.part()
-        (before, _), (loss, right) = (
-            measure(answers(model, self.table, side), side.targets)
+        (train_loss, _), (loss, accuracy) = (
+            measure(answers(model, self.preprocessor, side), side.targets)
             for side in (train, validation)
         )
-        epoch = Epoch(1, before, loss, right)
+        epoch = Epoch(1, train_loss, loss, accuracy)
         report(epoch)
         return State([epoch], {}, "fitted")
 
     def part(self) -> onnx.ModelProto:
-        """Return the members' graphs side by side, and the mean of their answers."""
-        parts = [
-            compose.add_prefix(member.part(), f"{at}_", rename_inputs=False).graph
-            for at, member in enumerate(self._members)
-        ]
-        said = [part.output[0].name for part in parts]
-        scores = helper.make_tensor_value_info("scores", FLOAT, ["n", None])
-        graph = helper.make_graph(
-            [*(node for part in parts for node in part.node),
-             helper.make_node("Mean", said, ["scores"])],
-            "blend",
-            [parts[0].input[0]],
-            [scores],
-            [kept for part in parts for kept in part.initializer],
-        )  # fmt: skip
-        sets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML)]
-        return helper.make_model(graph, opset_imports=sets, ir_version=IR)
+        """Return the members' graphs side by side and the mean of their outputs."""
+        return mean([member.part() for member in self._members])
 
 
-def measure(chances: Array, targets: Sequence[int]) -> tuple[float, float]:
+def measure(probabilities: Array, targets: Sequence[int]) -> tuple[float, float]:
     """Return the mean log loss and the accuracy of probabilities [rows, labels]."""
     y = np.array(targets)
-    of_truth = np.maximum(chances[np.arange(len(y)), y], 1e-30)
-    return float(-np.log(of_truth).mean()), float((chances.argmax(1) == y).mean())
+    correct = np.maximum(probabilities[np.arange(len(y)), y], 1e-30)
+    accuracy = float((probabilities.argmax(1) == y).mean())
+    return float(-np.log(correct).mean()), accuracy

@@ -1,10 +1,10 @@
-"""Tables of named features: how a row becomes numbers, as a part of the graph.
+"""Preprocessing of named features, as a part of the graph.
 
-Numbers become their logarithms (with their sign), their sign, and where training saw
-missing ones, whether they are missing; what is missing counts as the median. A category
-becomes a column for each word that training saw more than a few times; an unknown one
-leaves them all zero. Columns that never changed in training are left out. Then follows
-a family's own part (`families`), with input ``x`` [rows, columns].
+A number becomes a signed logarithm, its sign and, if it was ever missing in the
+training rows, whether it is missing; a missing number is replaced by the median. A
+category is one-hot encoded over its frequent values; for other values all columns are
+zero. Constant columns are dropped, and the others standardised. The graph of a model
+(see `families`) follows, with the input ``x`` [rows, columns].
 """
 
 import tempfile
@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import compose, helper
 
 from hotseat_registry import Field, Input, Output, Signature
 from hotseat_serve import codec
@@ -24,28 +23,28 @@ from hotseat_serve.session import Session
 from hotseat_train.data.dataset import Split
 from hotseat_train.models.tables import time_series_features
 from hotseat_train.onnx_graph.builder import FLOAT, STRING, Graph
+from hotseat_train.onnx_graph.merge import chain
 
 Array = np.ndarray[Any, Any]
-OPSET, ML, IR = 17, 3, 9
-_SELDOM = 5
-"""Rows that a word must stand on: what training hardly saw it treats as unknown."""
-_MOST_WORDS = 100
-"""Columns of one category at most, the most frequent words."""
+_MIN_ROWS = 5
+"""Training rows that a category needs; rarer ones count as unknown."""
+_MAX_CATEGORIES = 100
+"""Columns of a category field at most, for the most frequent categories."""
 _LARGEST = 1e30
-"""Beyond it, infinity included, a number is no larger."""
+"""Larger numbers, including infinity, are clipped to it."""
 
 
-class Table:
-    """How rows become numbers: what `train` has seen decides it.
+class Preprocessor:
+    """Preprocessing that is fitted to training rows.
 
-    `series` names number fields that hold counts one time after another, of which
-    `history` is told as well.
+    `series` names number fields that are a time series of counts; features of it are
+    added (see `time_series_features`).
     """
 
     def __init__(
         self,
         numbers: Sequence[Field],
-        words: Sequence[Field],
+        categories: Sequence[Field],
         train: Split,
         series: Sequence[str] = (),
     ) -> None:
@@ -53,50 +52,55 @@ class Table:
             replace(field, observed=_observed(train.inputs, field.name))
             for field in numbers
         )
-        self.words = tuple(words)
+        self.categories = tuple(categories)
         names = [field.name for field in numbers]
         self._series = [names.index(name) for name in series]
-        seen = self.tensors(train.inputs)
-        self.known = {
-            field.name: _frequent(seen["words"][:, at])
-            for at, field in enumerate(self.words)
+        tensors = self.tensors(train.inputs)
+        self.known_categories = {
+            field.name: _frequent(tensors["words"][:, i])
+            for i, field in enumerate(self.categories)
         }
-        self.words = tuple(
-            replace(field, known=tuple(self.known[field.name])) for field in words
+        self.categories = tuple(
+            replace(field, known=tuple(self.known_categories[field.name]))
+            for field in categories
         )
         self._median = self._mean = self._scale = np.zeros(0, np.float32)
-        self._gaps: list[int] = []
+        self._missing: list[int] = []
         self._kept: list[int] = []
         if self.numbers:
-            missing = np.isnan(seen["numbers"])
-            self._gaps = np.flatnonzero(missing.any(0)).tolist()
-            self._median = np.array([_median(column) for column in seen["numbers"].T])
-            plain = _run(self._plain(), {"numbers": seen["numbers"]})
+            missing = np.isnan(tensors["numbers"])
+            self._missing = np.flatnonzero(missing.any(0)).tolist()
+            self._median = np.array(
+                [_median(column) for column in tensors["numbers"].T]
+            )
+            plain = _run(self._plain(), {"numbers": tensors["numbers"]})
             spread = plain.std(0)
             self._kept = np.flatnonzero(spread > 1e-6).tolist()
             self._mean, self._scale = plain.mean(0)[self._kept], spread[self._kept]
 
     @property
     def inputs(self) -> tuple[Input, ...]:
-        """The signature's inputs: one tensor of numbers, one of words.
+        """The signature's inputs: a tensor of numbers and one of categories.
 
         The fields say what training saw: the service warns of anything else.
         """
-        found = []
+        inputs = []
         if self.numbers:
             shape = (-1, len(self.numbers))
-            found.append(
+            inputs.append(
                 Input("numbers", "FP32", shape, "features", fields=self.numbers)
             )
-        if self.words:
-            shape = (-1, len(self.words))
-            found.append(Input("words", "BYTES", shape, "features", fields=self.words))
-        return tuple(found)
+        if self.categories:
+            shape = (-1, len(self.categories))
+            inputs.append(
+                Input("words", "BYTES", shape, "features", fields=self.categories)
+            )
+        return tuple(inputs)
 
     def signature(self, labels: Sequence[str]) -> Signature:
         """Return named features in, a probability for each label out.
 
-        A number without a default may be missing, and is NaN then.
+        A number without a default may be missing; it is NaN then.
         """
         return Signature(
             inputs=self.inputs,
@@ -107,78 +111,82 @@ class Table:
         )
 
     def tensors(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
-        """Return the rows as the service hands them to the graph."""
+        """Return the rows as the service passes them to the graph."""
         signature = Signature(self.inputs, (), max_rows=len(rows), non_finite=True)
         return codec.encode(signature, rows)
 
     def encode(self, rows: Sequence[Mapping[str, Any]]) -> Array:
-        """Return [rows, columns], computed by the graph itself."""
+        """Return [rows, columns], computed by the graph."""
         return _run(self.graph(), self.tensors(rows))
 
     def graph(self) -> onnx.ModelProto:
-        """Return the part of the graph that ends in ``x``."""
+        """Return the graph from the inputs to ``x``."""
         graph, parts = Graph(), []
         if self.numbers:
             plain = self._numbers(graph)
-            kept = graph.add("Gather", plain, graph.number(*self._kept), axis=1)
-            moved = graph.add("Sub", kept, graph.keep("mean", self._mean[None]))
+            kept = graph.add("Gather", plain, graph.integers(*self._kept), axis=1)
+            centred = graph.add("Sub", kept, graph.constant("mean", self._mean[None]))
             parts.append(
-                graph.add("Div", moved, graph.keep("scale", self._scale[None]))
+                graph.add("Div", centred, graph.constant("scale", self._scale[None]))
             )
-        parts += [self._word(graph, at) for at in range(len(self.words))]
+        parts += [self._one_hot(graph, i) for i in range(len(self.categories))]
         graph.add("Concat", *parts, name="x", axis=1)
-        return graph.model("table", self._eaten(), {"x": (FLOAT, ["n", self.columns])})
+        return graph.model(
+            "preprocessing", self._shapes(), {"x": (FLOAT, ["n", self.columns])}
+        )
 
     @property
     def columns(self) -> int:
-        """How many numbers a row becomes."""
-        return len(self._kept) + sum(map(len, self.known.values()))
+        """The number of columns of ``x``."""
+        return len(self._kept) + sum(map(len, self.known_categories.values()))
 
-    def _eaten(self) -> dict[str, tuple[int, list[str | int]]]:
-        eaten: dict[str, tuple[int, list[str | int]]] = {}
+    def _shapes(self) -> dict[str, tuple[int, list[str | int]]]:
+        shapes: dict[str, tuple[int, list[str | int]]] = {}
         if self.numbers:
-            eaten["numbers"] = (FLOAT, ["n", len(self.numbers)])
-        if self.words:
-            eaten["words"] = (STRING, ["n", len(self.words)])
-        return eaten
+            shapes["numbers"] = (FLOAT, ["n", len(self.numbers)])
+        if self.categories:
+            shapes["words"] = (STRING, ["n", len(self.categories)])
+        return shapes
 
     def _plain(self) -> onnx.ModelProto:
-        """Return the numbers' part, before it is known which columns ever change."""
+        """Return the numbers' graph before constant columns are dropped."""
         graph = Graph()
         graph.add("Identity", self._numbers(graph), name="plain")
-        eaten = {"numbers": self._eaten()["numbers"]}
-        return graph.model("plain", eaten, {"plain": (FLOAT, ["n", "columns"])})
+        shapes = {"numbers": self._shapes()["numbers"]}
+        return graph.model("plain", shapes, {"plain": (FLOAT, ["n", "columns"])})
 
     def _numbers(self, graph: Graph) -> str:
         missing = graph.add("IsNaN", "numbers")
-        median = graph.keep("median", self._median[None])
-        whole = graph.add("Where", missing, median, "numbers")
-        most = graph.keep("most", np.float32(_LARGEST))
-        least = graph.keep("least", np.float32(-_LARGEST))
-        filled = graph.add("Clip", whole, least, most)
+        median = graph.constant("median", self._median[None])
+        imputed = graph.add("Where", missing, median, "numbers")
+        largest = graph.constant("largest", np.float32(_LARGEST))
+        smallest = graph.constant("smallest", np.float32(-_LARGEST))
+        filled = graph.add("Clip", imputed, smallest, largest)
         sign = graph.add("Sign", filled)
-        one = graph.keep("one", np.float32(1))
-        height = graph.add("Log", graph.add("Add", graph.add("Abs", filled), one))
-        logs = graph.add("Mul", sign, height)
+        one = graph.constant("one", np.float32(1))
+        log = graph.add("Log", graph.add("Add", graph.add("Abs", filled), one))
+        logs = graph.add("Mul", sign, log)
         parts = [logs, sign]
-        if self._gaps:
+        if self._missing:
             flags = graph.add("Cast", missing, to=FLOAT)
-            parts.append(graph.add("Gather", flags, graph.number(*self._gaps), axis=1))
+            parts.append(
+                graph.add("Gather", flags, graph.integers(*self._missing), axis=1)
+            )
         if self._series:
             parts += time_series_features.parts(graph, filled, logs, self._series)
         return graph.add("Concat", *parts, axis=1)
 
-    def _word(self, graph: Graph, at: int) -> str:
-        known = self.known[self.words[at].name]
-        column = graph.add("Gather", "words", graph.number(at), axis=1)
+    def _one_hot(self, graph: Graph, index: int) -> str:
+        known = self.known_categories[self.categories[index].name]
+        column = graph.add("Gather", "words", graph.integers(index), axis=1)
         row = graph.add(
             "LabelEncoder", column, domain="ai.onnx.ml", keys_strings=known,
             values_int64s=list(range(len(known))), default_int64=len(known),
         )  # fmt: skip
-        # the last row, of unknown words, is all zeros
+        # the last row, of unknown categories, is zero
         table = np.eye(len(known) + 1, len(known), dtype=np.float32)
-        picked = graph.add("Gather", graph.keep(f"words{len(known)}", table), row)
-        return graph.add("Reshape", picked, graph.number(-1, len(known)))
+        encoded = graph.add("Gather", graph.constant(f"words{len(known)}", table), row)
+        return graph.add("Reshape", encoded, graph.integers(-1, len(known)))
 
 
 def _observed(
@@ -190,42 +198,29 @@ def _observed(
 
 
 def _median(column: Array) -> np.float32:
-    there = column[~np.isnan(column)]
-    return np.float32(np.median(there) if len(there) else 0)
+    present = column[~np.isnan(column)]
+    return np.float32(np.median(present) if len(present) else 0)
 
 
-def _frequent(words: Array) -> list[str]:
-    found, counts = np.unique(words.astype(str), return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:_MOST_WORDS]
-    often = [str(found[at]) for at in order if counts[at] >= _SELDOM]
-    return sorted(often or [str(found[order[0]])])
+def _frequent(values: Array) -> list[str]:
+    unique, counts = np.unique(values.astype(str), return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:_MAX_CATEGORIES]
+    frequent = [str(unique[i]) for i in order if counts[i] >= _MIN_ROWS]
+    return sorted(frequent or [str(unique[order[0]])])
 
 
 def _run(model: onnx.ModelProto, tensors: Mapping[str, Array]) -> Array:
     with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
         onnx.save(model, file.name)
-        (found,) = Session(Path(file.name)).run(tensors).values()
-    return np.asarray(found, np.float32)
+        (output,) = Session(Path(file.name)).run(tensors).values()
+    return np.asarray(output, np.float32)
 
 
-def answers(model: onnx.ModelProto, table: Table, rows: Split) -> Array:
-    """Return what a family's part says of rows: [rows, labels]."""
-    return _run(model, {"x": table.encode(rows.inputs)})
+def answers(model: onnx.ModelProto, preprocessor: Preprocessor, rows: Split) -> Array:
+    """Return the probabilities [rows, labels] of a family's graph."""
+    return _run(model, {"x": preprocessor.encode(rows.inputs)})
 
 
-def write(table: Table, model: onnx.ModelProto, path: Path) -> None:
-    """Write the table's part and a family's part as one graph."""
-    first = table.graph()
-    for part in (first, model):
-        del part.opset_import[:]
-        part.opset_import.extend(
-            [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML)]
-        )
-        part.ir_version = IR
-    whole = compose.merge_models(
-        compose.add_prefix(first, "t_", rename_inputs=False, rename_outputs=False),
-        compose.add_prefix(model, "m_", rename_inputs=False, rename_outputs=False),
-        [("x", "x")],
-    )
-    onnx.checker.check_model(whole)
-    onnx.save(whole, path)
+def write(preprocessor: Preprocessor, model: onnx.ModelProto, path: Path) -> None:
+    """Write the preprocessing and a family's graph as one graph."""
+    onnx.save(chain(preprocessor.graph(), model), path)

@@ -1,7 +1,7 @@
-"""A studio's own table: read whole, and each column's type told from its values.
+"""Schema inference: reads a table and infers each column's type from its values.
 
-Nothing is guessed away: what is neither one type nor another is refused with the line
-where it stands, and every column that is left out is named with the reason.
+A column of mixed types is an error that names the row; every column that is left out is
+named with the reason.
 """
 
 import csv
@@ -17,42 +17,42 @@ from typing import Any
 from hotseat_train.errors import DatasetError
 
 TYPES = ("number", "category", "out")
-"""What a column may be said to be."""
-_NOTHING = frozenset({"", "na", "n/a", "nan", "null", "none"})
-_TRUTHS = {"true": 1.0, "false": 0.0}
+"""Types that may be given for a column; ``out`` leaves it out."""
+_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
+_BOOLEANS = {"true": 1.0, "false": 0.0}
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d.*)?|\d\d?[./]\d\d?[./]\d{2,4}")
 _MOSTLY = 0.8
-"""Of a column's values: from here on those of another type look like mistakes."""
-_FEW = 10
-"""Values that a column has to have."""
+"""Share of numbers in a column from which its other values are errors."""
+_MIN_VALUES = 10
+"""Values that a column needs."""
 _IDS = re.compile(r"(^|_|-)(id|uuid|guid|key|index)$|[a-z]I[dD]$", re.ASCII)
 _DENSE = 20
-"""Whole numbers, all different, within so many times their count are dealt out."""
+"""Distinct integers look like ids if their range is below so many times their count."""
 
 Values = list[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column that is learned from."""
+    """A column that is a feature, target or id."""
 
     name: str
     type: str
     """number or category."""
     values: tuple[Any, ...]
     """Floats or strings; None: missing."""
-    truth: bool = False
-    """A number that is only ever true or false."""
+    boolean: bool = False
+    """Whether it is a number whose values are true or false."""
 
 
 def read(path: Path) -> dict[str, Values]:
-    """Return a table's columns by name, values as text (None: missing), or typed.
+    """Return a table's columns by name: text values of CSV, typed ones of Parquet.
 
-    CSV in UTF-8 (comma, semicolon or tab), or Parquet. Raises `DatasetError` that names
-    the line for what is no table.
+    None is a missing value. CSV is UTF-8 with commas, semicolons or tabs. Raises
+    `DatasetError` with the line of the error.
     """
     if not path.is_file():
-        raise DatasetError(f"{path}: there is no such file")
+        raise DatasetError(f"{path}: no such file")
     if path.suffix == ".parquet":
         return _parquet(path)
     lines = csv.reader(io.StringIO(_text(path), newline=""), _delimiter(path))
@@ -61,7 +61,7 @@ def read(path: Path) -> dict[str, Values]:
     except csv.Error as error:
         raise DatasetError(f"{path}, line {lines.line_num}: {error}") from None
     if not rows:
-        raise DatasetError(f"{path} is empty: its first line has to name the columns")
+        raise DatasetError(f"{path} is empty: the first line names the columns")
     header = [name.strip() for name in rows[0]]
     _check_header(path, header)
     for number, row in enumerate(rows[1:], 2):
@@ -72,7 +72,7 @@ def read(path: Path) -> dict[str, Values]:
             )
     columns = zip(*rows[1:], strict=True) if rows[1:] else [()] * len(header)
     return {
-        name: [None if v.strip().lower() in _NOTHING else v.strip() for v in values]
+        name: [None if v.strip().lower() in _MISSING else v.strip() for v in values]
         for name, values in zip(header, columns, strict=True)
     }
 
@@ -83,31 +83,33 @@ def _text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        maybe = "UTF-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "WINDOWS-1252"
+        encoding = (
+            "UTF-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "WINDOWS-1252"
+        )
         raise DatasetError(
             f"{path}, line {line}: byte 0x{data[error.start]:02X} is no UTF-8; save it "
-            f"as UTF-8, for example: iconv -f {maybe} -t UTF-8"
+            f"as UTF-8, for example: iconv -f {encoding} -t UTF-8"
         ) from None
 
 
 def _delimiter(path: Path) -> type[csv.Dialect]:
     first = _text(path).partition("\n")[0]
 
-    class Found(csv.excel):
+    class Dialect(csv.excel):
         delimiter = max(",;\t", key=first.count)
         strict = True
 
-    return Found
+    return Dialect
 
 
 def _check_header(path: Path, header: Sequence[str]) -> None:
-    twice = [name for name, count in Counter(header).items() if count > 1]
+    repeated = [name for name, count in Counter(header).items() if count > 1]
     if "" in header:
         raise DatasetError(
             f"{path}: column {header.index('') + 1} has no name in the first line"
         )
-    if twice:
-        raise DatasetError(f"{path}: the header names {twice[0]!r} more than once")
+    if repeated:
+        raise DatasetError(f"{path}: the header names {repeated[0]!r} more than once")
 
 
 def _parquet(path: Path) -> dict[str, Values]:
@@ -119,67 +121,69 @@ def _parquet(path: Path) -> dict[str, Values]:
         raise DatasetError(f"{path} is no Parquet file: {error}") from None
     _check_header(path, table.column_names)
     return {
-        name: [_told(value) for value in table.column(name).to_pylist()]
+        name: [_python(value) for value in table.column(name).to_pylist()]
         for name in table.column_names
     }
 
 
-def _told(value: Any) -> Any:
+def _python(value: Any) -> Any:
     if isinstance(value, float):
         if isnan(value):
             return None
-        # a column of whole numbers became floats where one value was missing
+        # integers become floats in a column with missing values
         return int(value) if value.is_integer() else value
     return value if value is None or isinstance(value, bool | int) else str(value)
 
 
-def infer(name: str, values: Sequence[Any], said: str | None = None) -> Column | str:
-    """Return the column with its type, or why it is left out.
+def infer(
+    name: str, values: Sequence[Any], explicit: str | None = None
+) -> Column | str:
+    """Return the column with its type, or the reason why it is left out.
 
-    `said` is one of `TYPES` where somebody said it, and is taken at its word. Raises
-    `DatasetError` for a column without a value, and for one of mixed types.
+    `explicit` is one of `TYPES` and overrides the inferred type. Raises `DatasetError`
+    for a column without values, and for one of mixed types.
     """
-    there = [value for value in values if value is not None]
-    if said == "out":
-        return "as was said"
-    if not there:
+    present = [value for value in values if value is not None]
+    if explicit == "out":
+        return "as requested"
+    if not present:
         raise DatasetError(
-            f"column {name!r} has no value at all: remove it, or say so: "
+            f"column {name!r} has no value at all: remove it, or leave it out with "
             f"--column {name}=out"
         )
-    if said == "category":
+    if explicit == "category":
         return _category(name, values)
-    if len(there) < _FEW:
-        return f"only {len(there)} rows have a value"
-    return _told_apart(name, values, there, said)
+    if len(present) < _MIN_VALUES:
+        return f"only {len(present)} rows have a value"
+    return _inferred(name, values, present, explicit)
 
 
-def _told_apart(
-    name: str, values: Sequence[Any], there: Sequence[Any], said: str | None
+def _inferred(
+    name: str, values: Sequence[Any], present: Sequence[Any], explicit: str | None
 ) -> Column | str:
     numbers = [_number(value) for value in values]
-    found = sum(number is not None for number in numbers)
-    if found == len(there):
-        return _numeric(name, numbers, there, said)
-    if said == "number" or found >= _MOSTLY * len(there):
+    count = sum(number is not None for number in numbers)
+    if count == len(present):
+        return _numeric(name, numbers, present, explicit)
+    if explicit == "number" or count >= _MOSTLY * len(present):
         row = next(
-            at for at, value in enumerate(values)
-            if value is not None and numbers[at] is None
+            i for i, value in enumerate(values)
+            if value is not None and numbers[i] is None
         )  # fmt: skip
         raise DatasetError(
-            f"column {name!r} is of mixed types: {found} of {len(there)} values are "
-            f"numbers, and row {row + 2} holds {str(values[row])[:20]!r}. Mend it, or "
-            f"say what it is: --column {name}=category"
+            f"column {name!r} is of mixed types: {count} of {len(present)} values are "
+            f"numbers, and row {row + 2} holds {str(values[row])[:20]!r}. Correct the "
+            f"value, or give the type: --column {name}=category"
         )
-    texts = [str(value) for value in there]
+    texts = [str(value) for value in present]
     if all(map(_DATE.fullmatch, texts)):
-        return "it holds dates, which a game would have to count: give days as a number"
+        return "it holds dates: replace them by a number of days"
     if len(set(texts)) == 1:
         return f"all its values are {texts[0][:20]!r}"
     if len(set(texts)) == len(texts):
         return (
-            "every row has a value of its own, as an id has, which tells nothing of "
-            f"the next player; --column {name}=category takes it all the same"
+            "every row has a different value, like an id, which cannot generalise to "
+            f"other players; --column {name}=category includes it nevertheless"
         )
     return _category(name, values)
 
@@ -190,22 +194,25 @@ def _category(name: str, values: Sequence[Any]) -> Column:
 
 
 def _numeric(
-    name: str, numbers: Sequence[float | None], there: Sequence[Any], said: str | None
+    name: str,
+    numbers: Sequence[float | None],
+    present: Sequence[Any],
+    explicit: str | None,
 ) -> Column | str:
     values = [number for number in numbers if number is not None]
-    if said is None and len(set(values)) == 1:
+    if explicit is None and len(set(values)) == 1:
         return f"all its values are {values[0]:g}"
-    if said is None and _dealt(name, values):
+    if explicit is None and _like_ids(name, values):
         return (
-            "every row has a whole number of its own, as an id has, which tells "
-            f"nothing of the next player; --column {name}=number takes it all the same"
+            "every row has a different integer, like an id, which cannot generalise to "
+            f"other players; --column {name}=number includes it nevertheless"
         )
-    truth = all(str(value).lower() in _TRUTHS for value in there)
-    return Column(name, "number", tuple(numbers), truth)
+    boolean = all(str(value).lower() in _BOOLEANS for value in present)
+    return Column(name, "number", tuple(numbers), boolean)
 
 
-def _dealt(name: str, values: Sequence[float]) -> bool:
-    """Whether numbers look like ids: whole, all different, and named or packed so."""
+def _like_ids(name: str, values: Sequence[float]) -> bool:
+    """Whether numbers look like ids: distinct integers with such a name or range."""
     if len(set(values)) < len(values) or not all(v.is_integer() for v in values):
         return False
     wide = max(values) - min(values) >= _DENSE * len(values)
@@ -216,9 +223,9 @@ def _number(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, str):
-        if value.lower() in _TRUTHS:
-            return _TRUTHS[value.lower()]
-        if "_" in value:  # which Python reads as a number
+        if value.lower() in _BOOLEANS:
+            return _BOOLEANS[value.lower()]
+        if "_" in value:  # Python would read 1_000 as a number
             return None
     try:
         number = float(value)
@@ -227,14 +234,16 @@ def _number(value: Any) -> float | None:
     return number if abs(number) < float("inf") else None
 
 
-def said(pairs: Sequence[str], known: Mapping[str, Any]) -> dict[str, str]:
-    """Read ``NAME=TYPE`` of columns that there are; raises `DatasetError`."""
-    found = {}
+def explicit_types(pairs: Sequence[str], columns: Mapping[str, Any]) -> dict[str, str]:
+    """Parse ``NAME=TYPE`` options; raises `DatasetError` for unknown ones."""
+    types = {}
     for pair in pairs:
         name, _, kind = pair.rpartition("=")
         if kind not in TYPES:
-            raise DatasetError(f"--column {pair}: NAME=TYPE, of {', '.join(TYPES)}")
-        if name not in known:
-            raise DatasetError(f"--column {pair}: there is no column {name!r}")
-        found[name] = kind
-    return found
+            raise DatasetError(
+                f"--column {pair}: expected NAME=TYPE with a type of {', '.join(TYPES)}"
+            )
+        if name not in columns:
+            raise DatasetError(f"--column {pair}: the table has no column {name!r}")
+        types[name] = kind
+    return types

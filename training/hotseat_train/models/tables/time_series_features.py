@@ -1,7 +1,6 @@
-"""What a row of counts by month says: since when, how lately, how steadily, which way.
+"""Features of a time series of counts: recency, frequency, streaks and trends.
 
-All of it is computed in the graph from the counts themselves, so whoever asks sends the
-counts and nothing else.
+They are computed in the graph, so that a request contains the counts alone.
 """
 
 from collections.abc import Sequence
@@ -11,55 +10,55 @@ import numpy as np
 from hotseat_train.onnx_graph.builder import Graph
 
 RECENT = 3
-"""Of the last columns, which are looked at on their own."""
+"""Number of last columns that have features of their own."""
 
 
 def parts(graph: Graph, filled: str, logs: str, series: Sequence[int]) -> list[str]:
-    """Add what the columns `series` [in time's order] say; return names of [n, k].
+    """Add the features of the columns `series`, in order of time; return their names.
 
-    `filled` and `logs` are [n, columns]: the counts, and their logarithms. In turn:
-    last active column, length of the streak that goes on, first active column, active
-    columns, columns without play in between; logarithms of the sum, of the recent sum
-    and of the sum before; the highest, and how far the last is below it; the least and
-    the highest of the recent; the change from each column to the next.
+    `filled` and `logs` are [n, columns]: the counts and their logarithms. The features
+    [n, k]: last active column, length of the current streak, first active column,
+    number of active columns, number of inactive ones in between; logarithms of the sum,
+    of the recent sum and of the earlier sum; maximum, and its distance to the last
+    value; minimum and maximum of the recent values; differences of consecutive values.
     """
     size = len(series)
     steps = np.arange(1, size + 1, dtype=np.float32)
 
     def of(name: str, columns: Sequence[int]) -> str:
-        return graph.add("Gather", name, graph.number(*columns), axis=1)
+        return graph.add("Gather", name, graph.integers(*columns), axis=1)
 
     def number(value: float) -> str:
-        return graph.keep(f"f{value:g}", np.float32(value))
+        return graph.constant(f"f{value:g}", np.float32(value))
 
-    def most(name: str) -> str:
+    def maximum(name: str) -> str:
         return graph.add("ReduceMax", name, axes=[1])
 
     def total(name: str) -> str:
-        whole = graph.add("ReduceSum", name, graph.number(1))
+        whole = graph.add("ReduceSum", name, graph.integers(1))
         return graph.add("Log", graph.add("Add", whole, number(1)))
 
-    counts, heights = of(filled, series), of(logs, series)
+    counts, levels = of(filled, series), of(logs, series)
     active = graph.add("Sign", counts)
     idle = graph.add("Sub", number(1), active)
-    forth = graph.keep("forth", steps)
-    back = graph.keep("back", steps[::-1].copy())
-    last = most(graph.add("Mul", active, forth))
-    quiet = most(graph.add("Mul", idle, forth))
-    since = most(graph.add("Mul", active, back))
-    streak = graph.add("Sub", number(size), quiet)
+    forward = graph.constant("forward", steps)
+    backward = graph.constant("backward", steps[::-1].copy())
+    last = maximum(graph.add("Mul", active, forward))
+    last_idle = maximum(graph.add("Mul", idle, forward))
+    since = maximum(graph.add("Mul", active, backward))
+    streak = graph.add("Sub", number(size), last_idle)
     first = graph.add("Sub", number(size + 1), since)
-    months = graph.add("ReduceSum", active, graph.number(1))
+    months = graph.add("ReduceSum", active, graph.integers(1))
     span = graph.add("Sub", last, graph.add("Sub", first, number(1)))
     gaps = graph.add("Sub", span, months)
     recent, before = series[-RECENT:], series[:-RECENT]
-    highest, lately = most(heights), of(logs, recent)
-    falls = graph.add("Sub", highest, of(logs, series[-1:]))
+    highest, recent_levels = maximum(levels), of(logs, recent)
+    decline = graph.add("Sub", highest, of(logs, series[-1:]))
     differences = (np.eye(size, size - 1, -1) - np.eye(size, size - 1)).astype("f4")
-    changes = graph.add("MatMul", heights, graph.keep("differences", differences))
+    changes = graph.add("MatMul", levels, graph.constant("differences", differences))
     sums = [total(of(filled, which)) for which in (series, recent, before)]
-    least = graph.add("ReduceMin", lately, axes=[1])
+    minimum = graph.add("ReduceMin", recent_levels, axes=[1])
     return [
-        last, streak, first, months, gaps, *sums, highest, falls, least, most(lately),
-        changes,
+        last, streak, first, months, gaps, *sums, highest, decline, minimum,
+        maximum(recent_levels), changes,
     ]  # fmt: skip

@@ -1,9 +1,9 @@
-"""A small convolutional network over characters and their runs.
+"""A small convolutional network over characters and their n-grams.
 
-Each place of a text is the sum of its rows in a table (`characters`); then come blocks
-that each look one place to the left and to the right, and the mean and the maximum
-over all places decide. Nearly all of the work is in matrices, so that int8 pays.
-Of texts that a task names, a linear model is asked, too (`wide`).
+Each place of a text is the sum of its rows in an embedding table (see `tokenizer`).
+Blocks follow that combine each place with its two neighbours; mean and maximum over all
+places give the label. Nearly all of the work is matrix multiplication, which int8
+speeds up. A task may add a linear model for some texts (see `wide_linear`).
 """
 
 import random
@@ -19,36 +19,45 @@ from torch import nn
 
 from hotseat_train.data.dataset import Split
 from hotseat_train.models.text import out_of_fold_teacher
-from hotseat_train.models.text.obfuscation import disguise
-from hotseat_train.models.text.tokenizer import INNER, LENGTHS, Alphabet, Reader, front
-from hotseat_train.models.text.wide_linear import Wide
-from hotseat_train.onnx_graph.builder import FLOAT, STRING, Graph
-from hotseat_train.optim.loop import Plan, State, fit
+from hotseat_train.models.text.obfuscation import obfuscate
+from hotseat_train.models.text.tokenizer import (
+    INNER_SHAPES,
+    LENGTHS,
+    Tokenizer,
+    Vocabulary,
+    add_tokenizer,
+)
+from hotseat_train.models.text.wide_linear import WideLinear
+from hotseat_train.onnx_graph.builder import INT, STRING, Graph
+from hotseat_train.onnx_graph.export import to_onnx
+from hotseat_train.onnx_graph.merge import chain
+from hotseat_train.optim.loop import Plan, State
+from hotseat_train.optim.supervised import fit
 
 Array = np.ndarray[Any, Any]
-_FAR = -1e4
+_FAR = -1e4  # below every value of a place
 _MEASURED = 64
-"""Texts that are measured at once."""
+"""Texts that are evaluated at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How big the network is."""
+    """The size of the network."""
 
     width: int = 160
-    """Numbers at each place."""
+    """Channels of each place."""
     hidden: tuple[int, ...] = (768, 768, 768)
-    """Units of each block."""
+    """Hidden units of each block."""
     head: int = 256
-    """Units before the labels."""
+    """Hidden units of the classifier."""
     common: int = 32_000
-    """Runs of characters that have a row."""
+    """N-grams that have a row."""
     buckets: int = 1 << 20
-    """Hashes that have a weight in the linear part, where there is one."""
+    """Hash buckets of the linear model, if there is one."""
 
 
 class Block(nn.Module):
-    """Three neighbouring places in, one out, added to what was there."""
+    """A residual convolution of three neighbouring places."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
@@ -57,21 +66,21 @@ class Block(nn.Module):
         self.second = nn.Linear(hidden, width)
         self.drop = nn.Dropout(0.2)
 
-    def forward(self, x: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-        """Return x [n, length, width], changed."""
-        at = self.norm(x) * there
-        left = nn.functional.pad(at, (0, 0, 1, 0))[:, :-1]
-        right = nn.functional.pad(at, (0, 0, 0, 1))[:, 1:]
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Return [n, length, width]; `mask` [n, length, 1] is 0 at padding."""
+        at = self.norm(x) * mask
+        left = nn.functional.pad(at, (0, 0, 1, -1))
+        right = nn.functional.pad(at, (0, 0, -1, 1))
         hidden = torch.relu(self.first(torch.cat([left, at, right], 2)))
-        changed: torch.Tensor = x + self.drop(self.second(hidden))
-        return changed
+        result: torch.Tensor = x + self.drop(self.second(hidden))
+        return result
 
 
 class TextNet(nn.Module):
     """Rows of a table [n, length, 4] in, logits [n, labels] out."""
 
     def __init__(
-        self, rows: int, labels: int, shape: Shape, wide: Wide | None = None
+        self, rows: int, labels: int, shape: Shape, wide: WideLinear | None = None
     ) -> None:
         super().__init__()
         width = shape.width
@@ -87,17 +96,17 @@ class TextNet(nn.Module):
         self.wide = wide
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """Return the logits; while learning, a share of the rows is left out.
+        """Return the logits; in training, a share of the rows is dropped.
 
-        What learns is the network alone; what is measured are both.
+        The linear model is not trained here, and takes part in evaluation only.
         """
         if self.training:
-            return self._logits(ids * (torch.rand(ids.shape) > 0.3), _there(ids))
-        # those of like length together, or most of the work would be on padding
+            return self.logits_of(ids * (torch.rand(ids.shape) > 0.3), _mask(ids))
+        # sorted by length: otherwise most of the work would be on padding
         lengths = (ids[:, :, 0] > 0).sum(1)
         order = lengths.argsort(stable=True)
         parts = [
-            self._logits(part, _there(part))
+            self.logits_of(part, _mask(part))
             for rows in torch.split(order, _MEASURED)
             for part in [ids[rows, : max(1, int(lengths[rows].max()))]]
         ]
@@ -109,74 +118,69 @@ class TextNet(nn.Module):
         return [block for block in self.blocks if isinstance(block, Block)]
 
     def pairs(self) -> list[tuple[nn.Module, str, str]]:
-        """Return where there are hidden units: a parent, and both its layers' names."""
+        """Return the layers before and after hidden units: a parent and two names."""
         return [
             *((block, "first", "second") for block in self.blocks),
             (self, "head", "labels"),
         ]
 
-    def _logits(self, ids: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-        count, length, _ = ids.shape
-        x = nn.functional.embedding_bag(
-            ids.reshape(count * length, LENGTHS),
-            self.table.weight,
-            mode="sum",
-            padding_idx=0,
-        ).view(count, length, -1)
-        # half the digits are enough to learn by, and four times as quick where the
-        # processor has them; what is measured and served is in fp32
+    def logits_of(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Return the logits [n, labels] of the network alone."""
+        x = self.table(ids).sum(2)
+        # bfloat16 is precise enough for training, and four times as fast on processors
+        # that have it; evaluation and serving use fp32
         with torch.autocast("cpu", torch.bfloat16, enabled=self.training):
             for block in self.blocks:
-                x = block(x, there)
+                x = block(x, mask)
             x = self.norm(x)
-            mean = (x * there).sum(1) / there.sum(1).clamp(min=1)
-            # of a text of nothing, the maximum is nothing
-            top = (x + (1 - there) * _FAR).amax(1) * there.amax(1)
+            mean = (x * mask).sum(1) / mask.sum(1).clamp(min=1)
+            # the maximum of an empty text is 0
+            top = (x + (1 - mask) * _FAR).amax(1) * mask.amax(1)
             hidden = torch.relu(self.head(torch.cat([mean, top], 1)))
             logits: torch.Tensor = self.labels(self.drop(hidden)).float()
         return logits
 
 
-def _there(ids: torch.Tensor) -> torch.Tensor:
-    """Return 1 at each place that holds something [n, length, 1]."""
+def _mask(ids: torch.Tensor) -> torch.Tensor:
+    """Return 1 at each character and 0 at padding [n, length, 1]."""
     return (ids[:, :, :1] > 0).float()
 
 
 class TextRows:
-    """Texts as rows of a table; a share of them disguised anew for each epoch."""
+    """Encoded texts; a share of them is obfuscated anew for each epoch."""
 
     def __init__(
-        self, texts: Sequence[str], reader: Reader, disguised: float = 0.0
+        self, texts: Sequence[str], tokenizer: Tokenizer, obfuscated: float = 0.0
     ) -> None:
-        self._texts, self._reader, self._share = texts, reader, disguised
-        self._plain = self._rows = reader.read(texts)
+        self._texts, self._tokenizer, self._share = texts, tokenizer, obfuscated
+        self._plain = self._rows = tokenizer.encode(texts)
 
     def __len__(self) -> int:
         """Return the number of texts."""
         return len(self._texts)
 
     def characters(self) -> list[Array]:
-        """Return the numbers of each text's characters [length], none disguised."""
+        """Return the numbers of each plain text's characters [length]."""
         return [rows[:, 0] for rows in self._plain]
 
-    def begin(self, batch: int, chance: np.random.Generator) -> Array:
-        """Disguise anew; return an order with texts of like length together."""
+    def begin(self, batch: int, rng: np.random.Generator) -> Array:
+        """Obfuscate anew; return an order that groups texts of similar length."""
         self._rows = list(self._plain)
-        taken = np.flatnonzero(chance.random(len(self)) < self._share)
-        source = random.Random(int(chance.integers(1 << 32)))  # noqa: S311
-        texts = [disguise(self._texts[int(i)], source) for i in taken]
-        for i, row in zip(taken, self._reader.read(texts), strict=True):
+        chosen = np.flatnonzero(rng.random(len(self)) < self._share)
+        source = random.Random(int(rng.integers(1 << 32)))  # noqa: S311
+        texts = [obfuscate(self._texts[int(i)], source) for i in chosen]
+        for i, row in zip(chosen, self._tokenizer.encode(texts), strict=True):
             self._rows[i] = row
         lengths = np.array(list(map(len, self._rows)))
-        order = np.argsort(lengths * (1 + 0.2 * chance.random(len(self))))
-        # the rest that fills no batch goes last
+        order = np.argsort(lengths * (1 + 0.2 * rng.random(len(self))))
+        # an incomplete batch comes last
         whole = len(order) // batch * batch
-        order = np.roll(order, -int(chance.integers(len(order))))
-        batches = chance.permutation(order[:whole].reshape(-1, batch))
+        order = np.roll(order, -int(rng.integers(len(order))))
+        batches = rng.permutation(order[:whole].reshape(-1, batch))
         return np.concatenate([batches.ravel(), order[whole:]])
 
     def take(self, rows: Array) -> tuple[torch.Tensor, ...]:
-        """Return the rows of these texts [n, length, 4], padded with 0."""
+        """Return these texts' rows [n, length, 4], padded with 0."""
         chosen = [self._rows[i] for i in rows]
         ids = np.zeros((len(rows), max(map(len, chosen)), LENGTHS), np.int64)
         for at, row in zip(ids, chosen, strict=True):
@@ -185,38 +189,39 @@ class TextRows:
 
 
 class TextLearner:
-    """A network for texts, and the alphabet that it reads."""
+    """A network for texts, and its vocabulary."""
 
     family = "convolutional"
-    disguised = 0.35
-    """Share of the training texts that is disguised in an epoch."""
+    obfuscated = 0.35
+    """Share of the training texts that is obfuscated in an epoch."""
 
     def __init__(
         self,
-        alphabet: Alphabet,
+        vocabulary: Vocabulary,
         labels: int,
         seed: int,
         shape: Shape | None = None,
-        taught: Callable[[str], bool] = lambda _text: True,
+        teach: Callable[[str], bool] = lambda _text: True,
         wide: Callable[[str], bool] | None = None,
     ) -> None:
-        """Say of which texts linear models teach, and which characters' `Wide` judges.
+        """`teach` says for which texts linear models are the teacher.
 
-        A text that holds such a character is judged by both; None: no text is.
+        `wide` says which characters belong to the linear model beside the network,
+        which is used for texts that contain one; None: there is no such model.
         """
-        self.alphabet, self.reader = alphabet, Reader(alphabet)
+        self.vocabulary, self.tokenizer = vocabulary, Tokenizer(vocabulary)
         self.labels, self.seed, self.shape = labels, seed, shape or Shape()
-        self.taught, self.wide = taught, wide
+        self.teach, self.wide = teach, wide
         torch.manual_seed(seed)
-        beside = None
+        linear = None
         if wide:
-            mine = [*map(wide, alphabet.characters)]
-            beside = Wide(mine, labels, self.shape.buckets)
-        self.module = TextNet(alphabet.size, labels, self.shape, beside)
+            own = [*map(wide, vocabulary.characters)]
+            linear = WideLinear(own, labels, self.shape.buckets)
+        self.module = TextNet(vocabulary.size, labels, self.shape, linear)
 
-    def pupil(self) -> "TextLearner":
-        """Return a smaller learner of the same alphabet, that has learned nothing."""
-        less = Shape(
+    def student(self) -> "TextLearner":
+        """Return a smaller, untrained learner of the same vocabulary."""
+        smaller = Shape(
             width=self.shape.width * 3 // 5,
             hidden=tuple(size // 2 for size in self.shape.hidden[1:]),
             head=self.shape.head // 2,
@@ -224,94 +229,60 @@ class TextLearner:
             buckets=self.shape.buckets,
         )
         return TextLearner(
-            self.alphabet, self.labels, self.seed, less, self.taught, self.wide
+            self.vocabulary, self.labels, self.seed, smaller, self.teach, self.wide
         )
 
     def encode(self, inputs: tuple[str, ...]) -> TextRows:
-        """Return the texts' rows."""
-        return TextRows(inputs, self.reader)
+        """Return the encoded texts."""
+        return TextRows(inputs, self.tokenizer)
 
-    def fit(self, train: Split, validation: Split, plan: Plan, **watch: Any) -> State:
-        """Descend on plain and disguised texts; see `Learner.fit`.
+    def fit(self, train: Split, validation: Split, plan: Plan, **options: Any) -> State:
+        """Train on plain and obfuscated texts; see `Learner.fit`.
 
-        The linear part learns first and at once. Without a teacher's answers given,
-        those of linear models are asked.
+        The linear model is fitted first. If the plan has a teacher and none is given,
+        linear models are the teacher.
         """
-        rows = TextRows(train.inputs, self.reader, self.disguised)
-        beside = self.module.wide
-        if beside and not beside.learned:  # what was pruned has learned it before
-            beside.learn(rows.characters(), train.targets)
-        if plan.soft and "teacher" not in watch:
-            watch["teacher"] = out_of_fold_teacher.answers(
-                train, self.labels, self.seed, self.taught
+        rows = TextRows(train.inputs, self.tokenizer, self.obfuscated)
+        linear = self.module.wide
+        if linear and not linear.learned:  # a pruned network's is fitted already
+            linear.learn(rows.characters(), train.targets)
+        if plan.soft and "teacher" not in options:
+            options["teacher"] = out_of_fold_teacher.predictions(
+                train, self.labels, self.seed, self.teach
             )
         return fit(
             self.module,
             (rows, train.targets),
             (self.encode(validation.inputs), validation.targets),
             plan,
-            **watch,
+            **options,
         )
 
     def export(self, path: Path) -> None:
         """Write the graph: ``text`` strings [rows] to ``scores`` [rows, labels]."""
         graph = Graph()
-        _network(graph, *front(graph, self.alphabet), self.module)
-        model = graph.model(
-            "textnet",
+        ids = add_tokenizer(graph, self.vocabulary)
+        tokenizer = graph.model(
+            "tokenizer",
             {"text": (STRING, ["n"])},
-            {"scores": (FLOAT, ["n", self.labels])},
-            inner=INNER,
+            {ids: (INT, ["n", "places", LENGTHS])},
+            inner=INNER_SHAPES,
         )
-        onnx.save(model, path)
+        rows = {ids: torch.zeros(2, 3, LENGTHS, dtype=torch.int64)}
+        sizes = {0: "n", 1: "places"}
+        network = to_onnx(_Serving(self.module), rows, ["scores"], sizes)
+        onnx.save(chain(tokenizer, network), path)
 
 
-def _network(graph: Graph, characters: str, ids: str, module: TextNet) -> None:
-    """Add the nodes from characters and rows to ``scores``."""
-    places, feet = graph.number(1), graph.number(2)
+class _Serving(nn.Module):
+    """Rows [n, length, 4] in, probabilities out, of network and linear model."""
 
-    def keep(name: str, value: torch.Tensor) -> str:
-        return graph.keep(name, value.detach().numpy())
+    def __init__(self, net: TextNet) -> None:
+        super().__init__()
+        self.wide, self.net = net.wide, net
 
-    def linear(layer: nn.Linear, x: str, name: str) -> str:
-        x = graph.add("MatMul", x, keep(f"{name}.w", layer.weight.T.contiguous()))
-        return graph.add("Add", x, keep(f"{name}.b", layer.bias))
-
-    def norm(layer: nn.LayerNorm, x: str, name: str) -> str:
-        weight, bias = keep(f"{name}.w", layer.weight), keep(f"{name}.b", layer.bias)
-        return graph.add("LayerNormalization", x, weight, bias, axis=-1)
-
-    def beside(x: str, left: int) -> str:
-        """Return what stands to the left, or to the right (-1), at each place."""
-        return graph.add("Pad", x, graph.number(0, left, 0, 0, -left, 0))
-
-    first = graph.add("Slice", ids, graph.number(0), graph.number(1), feet)
-    there = graph.add("Cast", graph.add("Greater", first, graph.scalar(0)), to=FLOAT)
-    rows = graph.add("Gather", keep("table", module.table.weight), ids)
-    x = graph.add("ReduceSum", rows, feet, keepdims=0)
-    for number, block in enumerate(module.stack()):
-        name = f"block{number}"
-        at = graph.add("Mul", norm(block.norm, x, f"{name}.norm"), there)
-        seen = graph.add("Concat", beside(at, 1), at, beside(at, -1), axis=2)
-        hidden = graph.add("Relu", linear(block.first, seen, f"{name}.first"))
-        x = graph.add("Add", x, linear(block.second, hidden, f"{name}.second"))
-    x = norm(module.norm, x, "norm")
-    total = graph.add("ReduceSum", graph.add("Mul", x, there), places, keepdims=0)
-    count = graph.add("ReduceSum", there, places, keepdims=0)
-    mean = graph.add("Div", total, graph.add("Max", count, one(graph)))
-    away = graph.add("Sub", there, one(graph))
-    away = graph.add("Mul", away, graph.keep("far", np.float32(-_FAR)))
-    top = graph.add("ReduceMax", graph.add("Add", x, away), axes=[1], keepdims=0)
-    some = graph.add("ReduceMax", there, axes=[1], keepdims=0)
-    top = graph.add("Mul", top, some)
-    pooled = graph.add("Concat", mean, top, axis=1)
-    hidden = graph.add("Relu", linear(module.head, pooled, "head"))
-    name = "chances" if module.wide else "scores"
-    graph.add("Softmax", linear(module.labels, hidden, "labels"), name=name, axis=1)
-    if module.wide:
-        module.wide.write(graph, characters, name)
-
-
-def one(graph: Graph) -> str:
-    """Keep the number one as a float."""
-    return graph.keep("one", np.float32(1))
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        probabilities = self.net.logits_of(ids, _mask(ids)).softmax(1)
+        if self.wide is None:
+            return probabilities
+        return self.wide.averaged(ids[:, :, 0], probabilities)

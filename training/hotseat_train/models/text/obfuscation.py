@@ -1,9 +1,8 @@
-"""Words spelled so that a filter shall not see them, as players do.
+"""Obfuscation: spellings by which players evade a word filter.
 
-Each way is a function of a text and a source of randomness; `disguise` takes one at
-random. Training meets them, and a test set that was disguised with a seed of its own
-tells how well they are seen through. What is changed is the spelling alone: whoever
-reads the line out says the same.
+Each method takes a text and a random generator; `obfuscate` chooses one at random.
+Training texts are obfuscated to make the model robust, and test texts, with a seed of
+their own, to measure it. Only the spelling changes, not what the text says.
 """
 
 import random
@@ -13,67 +12,65 @@ _LOOKALIKES = {
     "a": "4@", "b": "8", "e": "3", "g": "9", "i": "1!", "l": "1", "o": "0", "s": "5$",
     "t": "7",
 }  # fmt: skip
-_UNSEEN = "\u200b\u200c\u200d\u2060\ufeff"
+_ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
 _MARKS = ".*-_'|"
-_WIDE = 0xFEE0
-"""From a printable ASCII character to its full-width one."""
+_FULL_WIDTH = 0xFEE0
+"""Offset from a printable ASCII character to its full-width form."""
 
 
-def lookalikes(text: str, chance: random.Random) -> str:
-    """Put digits and signs in the place of letters: n00b."""
+def lookalikes(text: str, rng: random.Random) -> str:
+    """Replace letters by digits and signs that look alike: n00b."""
     return "".join(
-        chance.choice(_LOOKALIKES[c.lower()])
-        if c.lower() in _LOOKALIKES and chance.random() < 0.6
+        rng.choice(_LOOKALIKES[c.lower()])
+        if c.lower() in _LOOKALIKES and rng.random() < 0.6
         else c
         for c in text
     )
 
 
-def apart(text: str, chance: random.Random) -> str:
-    """Spell words out with blanks: g o o d."""
+def spaced(text: str, rng: random.Random) -> str:
+    """Insert spaces between the characters of words: g o o d."""
     if any("\u4e00" <= c <= "\u9fff" for c in text):
-        return "".join(c + " " if chance.random() < 0.6 else c for c in text)
+        return "".join(c + " " if rng.random() < 0.6 else c for c in text)
     words = text.split(" ")
-    return " ".join(" ".join(w) if chance.random() < 0.6 else w for w in words)
+    return " ".join(" ".join(w) if rng.random() < 0.6 else w for w in words)
 
 
-def marked(text: str, chance: random.Random) -> str:
-    """Put a punctuation mark between letters: g.o.od."""
-    mark = chance.choice(_MARKS)
+def punctuated(text: str, rng: random.Random) -> str:
+    """Insert a punctuation mark between letters: g.o.od."""
+    mark = rng.choice(_MARKS)
+    return "".join(c + mark if c.isalnum() and rng.random() < 0.4 else c for c in text)
+
+
+def repeated(text: str, rng: random.Random) -> str:
+    """Repeat letters: goooood."""
     return "".join(
-        c + mark if c.isalnum() and chance.random() < 0.4 else c for c in text
-    )
-
-
-def repeated(text: str, chance: random.Random) -> str:
-    """Hold letters: goooood."""
-    return "".join(
-        c * chance.randrange(3, 6) if c.isalpha() and chance.random() < 0.25 else c
+        c * rng.randrange(3, 6) if c.isalpha() and rng.random() < 0.25 else c
         for c in text
     )
 
 
-def wide(text: str, chance: random.Random) -> str:
-    """Take full-width letters: ｇｏｏｄ."""
-    blank = chance.choice(" \u3000")
+def full_width(text: str, rng: random.Random) -> str:
+    """Use full-width characters: ｇｏｏｄ."""
+    space = rng.choice(" \u3000")
     return "".join(
-        chr(ord(c) + _WIDE) if "!" <= c <= "~" else blank if c == " " else c
+        chr(ord(c) + _FULL_WIDTH) if "!" <= c <= "~" else space if c == " " else c
         for c in text
     )
 
 
-def unseen(text: str, chance: random.Random) -> str:
-    """Put characters between that have no width."""
+def zero_width(text: str, rng: random.Random) -> str:
+    """Insert characters without width."""
     return "".join(
-        c + chance.choice(_UNSEEN) if chance.random() < 0.4 else c for c in text
+        c + rng.choice(_ZERO_WIDTH) if rng.random() < 0.4 else c for c in text
     )
 
 
-WAYS: tuple[Callable[[str, random.Random], str], ...] = (
-    lookalikes, apart, marked, repeated, wide, unseen,
+METHODS: tuple[Callable[[str, random.Random], str], ...] = (
+    lookalikes, spaced, punctuated, repeated, full_width, zero_width,
 )  # fmt: skip
 
 
-def disguise(text: str, chance: random.Random) -> str:
-    """Return the text in one of the ways, taken at random."""
-    return chance.choice(WAYS)(text, chance)
+def obfuscate(text: str, rng: random.Random) -> str:
+    """Return the text changed by one of the methods, chosen at random."""
+    return rng.choice(METHODS)(text, rng)

@@ -1,8 +1,8 @@
-"""What linear models say of each training text, none having seen it.
+"""A teacher: out-of-fold predictions of linear models for the training texts.
 
-Logistic regression on TF-IDF of character runs and words, in four parts: each part is
-answered by the model of the three others. Their answers hold what the labels do not:
-which texts are doubtful (Hinton et al. 2015).
+Logistic regression on TF-IDF of character n-grams and words, cross-fitted in four
+folds: each fold is predicted by a model of the other three. The predictions hold what
+the labels do not: which texts are ambiguous (Hinton et al. 2015).
 """
 
 from collections.abc import Callable
@@ -16,32 +16,34 @@ from sklearn.pipeline import make_pipeline, make_union
 from hotseat_train.data.dataset import Split
 
 Array = np.ndarray[Any, Any]
-_PARTS = 4
+_FOLDS = 4
 
 
 def linear() -> Any:
-    """Return an unfitted model of runs of characters and of words."""
-    runs = TfidfVectorizer(
+    """Return an unfitted model of character n-grams and of words."""
+    ngrams = TfidfVectorizer(
         analyzer="char", ngram_range=(1, 4), min_df=2, sublinear_tf=True
     )
     words = TfidfVectorizer(tokenizer=str.split, token_pattern=None,
                             ngram_range=(1, 2), sublinear_tf=True)  # fmt: skip
-    return make_pipeline(make_union(runs, words), LogisticRegression(C=4, max_iter=200))
+    model = LogisticRegression(C=4, max_iter=200)
+    return make_pipeline(make_union(ngrams, words), model)
 
 
-def answers(
-    train: Split, labels: int, seed: int, taught: Callable[[str], bool]
+def predictions(
+    train: Split, labels: int, seed: int, teach: Callable[[str], bool]
 ) -> Array:
-    """Return probabilities [rows, labels]; the label itself where nothing is taught."""
+    """Return probabilities [rows, labels]; the label itself where `teach` is false."""
     texts, targets = np.array(train.inputs, object), np.array(train.targets)
-    found: Array = np.eye(labels, dtype=np.float32)[targets]
-    mine = np.array([taught(text) for text in train.inputs], bool)
-    part = np.random.default_rng(seed).integers(_PARTS, size=len(train))
-    for number in range(_PARTS):
-        asked, known = mine & (part == number), mine & (part != number)
-        if not asked.any() or len(set(targets[known])) < 2:
-            continue  # too few to learn from: their labels stay
-        model = linear().fit(texts[known], targets[known])
-        found[asked] = 0
-        found[np.ix_(asked, model.classes_)] = model.predict_proba(texts[asked])
-    return found
+    result: Array = np.eye(labels, dtype=np.float32)[targets]
+    taught = np.array([teach(text) for text in train.inputs], bool)
+    folds = np.random.default_rng(seed).integers(_FOLDS, size=len(train))
+    for fold in range(_FOLDS):
+        predicted, fitted = taught & (folds == fold), taught & (folds != fold)
+        if not predicted.any() or len(set(targets[fitted])) < 2:
+            continue  # too few rows to fit a model: the labels stay
+        model = linear().fit(texts[fitted], targets[fitted])
+        result[predicted] = 0
+        probabilities = model.predict_proba(texts[predicted])
+        result[np.ix_(predicted, model.classes_)] = probabilities
+    return result

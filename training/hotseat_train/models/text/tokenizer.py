@@ -1,16 +1,16 @@
-"""How a text is read: characters, folded and tidied, and the runs that they make.
+"""The tokenizer: how texts become characters and n-grams, inside the graph.
 
-All of it is one graph, which is the front of every graph that reads text, and which
-training reads through as well: so there is nothing that the two could disagree about.
+It is a graph of its own, which is chained in front of every text network and which
+training uses as well; training and serving cannot differ.
 
-1. Each character becomes its number, folded in case and width (NFKC). What cannot be
-   seen (zero-width characters, combining marks) is dropped.
-2. A run of one character longer than two becomes two.
-3. Blanks and punctuation between characters that each stand alone are dropped, so that
-   a word which was spelled out letter by letter is that word again.
-4. Each character and the runs of two to four that begin there become rows of a table:
-   hashed (Weinberger et al. 2009), and of the hashes those that are common. A rare run
-   has none: it would only be learned by heart.
+1. Each character becomes its number, after folding case and width (NFKC). Characters
+   without width and combining marks are dropped.
+2. A character that is repeated more than twice is kept twice.
+3. Spaces and punctuation between single characters are dropped, which joins a word that
+   was spelled out letter by letter.
+4. Each character and the n-grams of two to four that begin there become rows of an
+   embedding table: n-grams are hashed (Weinberger et al. 2009), and frequent hashes
+   have a row. A rare n-gram has none: the model would memorise it.
 """
 
 import unicodedata
@@ -30,55 +30,56 @@ Array = np.ndarray[Any, Any]
 
 LENGTHS = 4
 BUCKETS = 1 << 19
-_UNKNOWN, _FIRST = 1, 2  # 0 is nothing
-FACTOR, PRIME = 31_337, 2_147_483_647  # of the hash of a run
-_SEEN = 2  # a character of one text alone teaches nothing about another
+_UNKNOWN, _FIRST = 1, 2  # 0 is padding
+FACTOR, PRIME = 31_337, 2_147_483_647  # of an n-gram's hash
+_MIN_TEXTS = 2  # a character of a single text does not generalise
 _BATCH = 256
 _END = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
-class Alphabet:
-    """The characters that are known, and which hash has which row."""
+class Vocabulary:
+    """The known characters, and the table row of each n-gram's hash."""
 
     characters: tuple[str, ...]
     rows: Array
-    """Of each hash, counted from the first row after the characters'; 0 is none."""
+    """By hash, counted from the characters' last row; 0: the n-gram has no row."""
 
     @property
     def size(self) -> int:
-        """How many rows a table for it has."""
+        """The number of rows of the embedding table."""
         return _FIRST + len(self.characters) + int(self.rows.max(initial=0))
 
 
-def learn(texts: Sequence[str], common: int) -> Alphabet:
-    """Return the characters of some texts, and their `common` most frequent runs."""
+def build_vocabulary(texts: Sequence[str], common: int) -> Vocabulary:
+    """Return the characters of the texts and their `common` most frequent n-grams."""
     counts = Counter(c for text in texts for c in set(map(fold, text)))
-    characters = tuple(sorted(c for c, n in counts.items() if n >= _SEEN))
+    characters = tuple(sorted(c for c, n in counts.items() if n >= _MIN_TEXTS))
     first = _FIRST + len(characters)
-    every = Reader(Alphabet(characters, np.arange(1, BUCKETS + 1, dtype=np.int32)))
-    seen = np.zeros(first + BUCKETS + 1, np.int64)
-    for ids in every.read(texts):
-        seen[np.unique(ids)] += 1
-    seen = seen[first:]
-    chosen = np.argsort(-seen, kind="stable")[:common]
-    chosen = chosen[seen[chosen] >= _SEEN]
+    all_hashes = np.arange(1, BUCKETS + 1, dtype=np.int32)
+    tokenizer = Tokenizer(Vocabulary(characters, all_hashes))
+    texts_with = np.zeros(first + BUCKETS + 1, np.int64)
+    for ids in tokenizer.encode(texts):
+        texts_with[np.unique(ids)] += 1
+    texts_with = texts_with[first:]
+    chosen = np.argsort(-texts_with, kind="stable")[:common]
+    chosen = chosen[texts_with[chosen] >= _MIN_TEXTS]
     rows = np.zeros(BUCKETS, np.uint16 if common < 1 << 16 else np.int32)
     rows[chosen - 1] = 1 + np.arange(len(chosen))
-    return Alphabet(characters, rows)
+    return Vocabulary(characters, rows)
 
 
-class Reader:
-    """An alphabet's graph, at work."""
+class Tokenizer:
+    """Runs the tokenizer's graph."""
 
-    def __init__(self, alphabet: Alphabet) -> None:
+    def __init__(self, vocabulary: Vocabulary) -> None:
         graph = Graph()
-        _, ids = front(graph, alphabet)
+        ids = add_tokenizer(graph, vocabulary)
         model = graph.model(
-            "characters",
+            "tokenizer",
             {"text": (STRING, ["n"])},
-            {ids: (INT, ["n", "length", LENGTHS])},
-            inner=INNER,
+            {ids: (INT, ["n", "places", LENGTHS])},
+            inner=INNER_SHAPES,
         )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -87,139 +88,140 @@ class Reader:
             model.SerializeToString(), options, ["CPUExecutionProvider"]
         )
 
-    def read(self, texts: Sequence[str]) -> list[Array]:
-        """Return each text's rows [length, 4]; a text of nothing has length 1."""
-        found: list[Array] = [np.empty(0)] * len(texts)
+    def encode(self, texts: Sequence[str]) -> list[Array]:
+        """Return each text's rows [length, 4]; an empty text has length 1."""
+        encoded: list[Array] = [np.empty(0)] * len(texts)
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         for start in range(0, len(order), _BATCH):
             part = order[start : start + _BATCH]
-            given = np.array([texts[i] for i in part], dtype=object)
-            (ids,) = self._session.run(None, {"text": given})
+            batch = np.array([texts[i] for i in part], dtype=object)
+            (ids,) = self._session.run(None, {"text": batch})
             lengths = np.maximum((ids[:, :, 0] > 0).sum(1), 1)
             for i, row, length in zip(part, ids, lengths, strict=True):
-                found[i] = row[:length].astype(np.int32)
-        return found
+                encoded[i] = row[:length].astype(np.int32)
+        return encoded
 
 
-INNER = {"characters": (STRING, ["n", "length"])}
-"""What onnx's shape inference cannot tell, and crashes where it has to guess."""
+INNER_SHAPES = {"characters": (STRING, ["n", "length"])}
+"""Given to ONNX's shape inference, which crashes if it has to infer it."""
 
 
-def front(graph: Graph, alphabet: Alphabet) -> tuple[str, str]:
-    """Add the nodes from ``text`` [n]; return what the characters and rows are called.
+def add_tokenizer(graph: Graph, vocabulary: Vocabulary) -> str:
+    """Add the nodes from ``text`` [n]; return the name of the rows [n, length, 4].
 
-    The numbers of the characters are [n, length], the rows of their runs
-    [n, length, 4].
+    The first of each four is the character's number; the n-grams' rows follow.
     """
-    keys, values = zip(*sorted(_numbers(alphabet.characters).items()), strict=True)
+    keys, values = zip(*sorted(_numbers(vocabulary.characters).items()), strict=True)
     graph.add(
         "Tokenizer", "text", name="characters", domain="com.microsoft",
         mark=0, pad_value="\0", separators=[""], mincharnum=1,
     )  # fmt: skip
-    given = graph.add(
+    numbers = graph.add(
         "LabelEncoder", "characters", domain="ai.onnx.ml",
         keys_strings=keys, values_int64s=values, default_int64=_UNKNOWN,
     )  # fmt: skip
-    none = graph.scalar(0)
-    # one place more than there is: a text of nothing has a place that holds nothing
-    given = graph.add("Pad", given, graph.number(0, 0, 0, 1), none)
-    ids = _kept(graph, given, graph.add("Greater", given, none))
-    ids = _without_long_runs(graph, ids)
-    ids = _without_spelling_out(graph, ids, alphabet.characters)
-    return ids, _rows(graph, ids, alphabet)
+    none = graph.integer(0)
+    # padding at the end, so that an empty text has one place, which holds padding
+    numbers = graph.add("Pad", numbers, graph.integers(0, 0, 0, 1), none)
+    ids = _filtered(graph, numbers, graph.add("Greater", numbers, none))
+    ids = _shorten_repetitions(graph, ids)
+    ids = _join_spelled_out(graph, ids, vocabulary.characters)
+    return _rows(graph, ids, vocabulary)
 
 
-def _without_long_runs(graph: Graph, ids: str) -> str:
+def _shorten_repetitions(graph: Graph, ids: str) -> str:
     before = _shifted(graph, ids, -1)
     same = graph.add("Equal", ids, before)
     twice = graph.add("Equal", before, _shifted(graph, before, -1))
-    return _kept(graph, ids, graph.add("Not", graph.add("And", same, twice)))
+    return _filtered(graph, ids, graph.add("Not", graph.add("And", same, twice)))
 
 
-def _without_spelling_out(graph: Graph, ids: str, characters: Sequence[str]) -> str:
-    """Drop what separates two characters that each have none beside them."""
+def _join_spelled_out(graph: Graph, ids: str, characters: Sequence[str]) -> str:
+    """Drop separators between two characters that have no direct neighbours."""
     apart = np.array([0, 0, *map(_separates, characters)], np.int64)
     solid = 1 - apart
     solid[0] = 0
-    solid_at = graph.add("Gather", graph.keep("solid", solid), ids)
-    apart_at = graph.add("Gather", graph.keep("apart", apart), ids)
-    none = graph.scalar(0)
-    near = graph.add("Add", _shifted(graph, solid_at, -1), _shifted(graph, solid_at, 1))
-    alone = graph.add("Cast", graph.add("Equal", near, none), to=INT)
+    solid_at = graph.add("Gather", graph.constant("solid", solid), ids)
+    apart_at = graph.add("Gather", graph.constant("apart", apart), ids)
+    none = graph.integer(0)
+    before, after = (_shifted(graph, solid_at, places) for places in (-1, 1))
+    neighbours = graph.add("Add", before, after)
+    alone = graph.add("Cast", graph.add("Equal", neighbours, none), to=INT)
     alone = graph.add("Mul", alone, solid_at)
     both = graph.add("Mul", _shifted(graph, alone, -1), _shifted(graph, alone, 1))
     keep = graph.add("Equal", graph.add("Mul", both, apart_at), none)
-    return _kept(graph, ids, keep)
+    return _filtered(graph, ids, keep)
 
 
-def runs(graph: Graph, ids: str, longest: int) -> Iterator[tuple[str, str]]:
-    """Add the hashes of the runs of two to `longest` that begin at each place.
+def _ngrams(graph: Graph, ids: str) -> Iterator[tuple[str, str]]:
+    """Add the hashes of the n-grams of two and more that begin at each place.
 
-    With each comes the run's last character, which is 0 where it goes over the end.
+    Yields each hash with the n-gram's last character, 0 if it goes beyond the end.
     """
-    run = after = ids
-    for _ in range(1, longest):
-        after = _shifted(graph, after, 1)
-        run = graph.add("Mul", run, graph.scalar(FACTOR))
-        run = graph.add("Mod", graph.add("Add", run, after), graph.scalar(PRIME))
-        yield run, after
+    hashed = last = ids
+    for _ in range(1, LENGTHS):
+        last = _shifted(graph, last, 1)
+        hashed = graph.add("Mul", hashed, graph.integer(FACTOR))
+        hashed = graph.add("Add", hashed, last)
+        hashed = graph.add("Mod", hashed, graph.integer(PRIME))
+        yield hashed, last
 
 
-def _rows(graph: Graph, ids: str, alphabet: Alphabet) -> str:
-    none, feet = graph.scalar(0), graph.number(2)
-    size = graph.scalar(_FIRST + len(alphabet.characters) - 1)
-    # a node costs more than its numbers: all lengths at once
-    run, last = (
+def _rows(graph: Graph, ids: str, vocabulary: Vocabulary) -> str:
+    none, feet = graph.integer(0), graph.integers(2)
+    size = graph.integer(_FIRST + len(vocabulary.characters) - 1)
+    # a node costs more than its arithmetic: all lengths at once
+    hashed, last = (
         graph.add("Concat", *[graph.add("Unsqueeze", x, feet) for x in each], axis=2)
-        for each in zip(*runs(graph, ids, LENGTHS), strict=True)
+        for each in zip(*_ngrams(graph, ids), strict=True)
     )
-    run = graph.add("Mod", run, graph.scalar(BUCKETS))
-    row = graph.add("Gather", graph.keep("rows", alphabet.rows), run)
+    hashed = graph.add("Mod", hashed, graph.integer(BUCKETS))
+    row = graph.add("Gather", graph.constant("rows", vocabulary.rows), hashed)
     row = graph.add("Cast", row, to=INT)
-    # a run that goes over the end is none, nor is one that is rare
-    there = graph.add("Greater", graph.add("Min", row, last), none)
-    row = graph.add("Where", there, graph.add("Add", row, size), none)
+    # an n-gram beyond the end has no row, nor has a rare one
+    exists = graph.add("Greater", graph.add("Min", row, last), none)
+    row = graph.add("Where", exists, graph.add("Add", row, size), none)
     first = graph.add("Unsqueeze", ids, feet)
     return graph.add("Concat", first, row, name="ids", axis=2)
 
 
 def _shifted(graph: Graph, ids: str, places: int) -> str:
-    """Return, at each place, what stands one place later, or before (-1); 0: nothing.
+    """Return the ids shifted left by so many places, padded with 0.
 
-    Padding by less than nothing at one end is one node, where a slice were a second.
+    Negative padding at one end saves a node for slicing.
     """
-    pads = graph.number(0, -places, 0, places)
-    return graph.add("Pad", ids, pads, graph.scalar(0))
+    pads = graph.integers(0, -places, 0, places)
+    return graph.add("Pad", ids, pads, graph.integer(0))
 
 
-def _kept(graph: Graph, ids: str, keep: str) -> str:
-    """Return what is to be kept, moved together to the left; the rest is 0."""
+def _filtered(graph: Graph, ids: str, keep: str) -> str:
+    """Return the ids where `keep` is true, moved to the left and padded with 0."""
     keep = graph.add("Cast", keep, to=INT)
-    place = graph.add("Mul", graph.add("CumSum", keep, graph.scalar(1)), keep)
-    # what is dropped goes to an extra place before the first
-    zeros = graph.add("Mul", ids, graph.scalar(0))
-    zeros = graph.add("Pad", zeros, graph.number(0, 1, 0, 0), graph.scalar(0))
+    place = graph.add("Mul", graph.add("CumSum", keep, graph.integer(1)), keep)
+    # dropped ids are written to an extra place before the first
+    zeros = graph.add("Mul", ids, graph.integer(0))
+    zeros = graph.add("Pad", zeros, graph.integers(0, 1, 0, 0), graph.integer(0))
     moved = graph.add(
         "ScatterElements", zeros, place, graph.add("Mul", ids, keep), axis=1
     )
     return graph.add(
-        "Slice", moved, graph.number(1), graph.number(_END), graph.number(1)
+        "Slice", moved, graph.integers(1), graph.integers(_END), graph.integers(1)
     )
 
 
 def _numbers(characters: Sequence[str]) -> dict[str, int]:
-    """Return the number of every character that is known or not to be seen."""
+    """Return the number of every character that is known, or has no width."""
     known = {c: _FIRST + i for i, c in enumerate(characters)}
     planes = (range(1, 0xD800), range(0xE000, 0x20000))  # between: surrogates
     numbers = dict(known)
     blank = known.get(" ", _UNKNOWN)
     for c in map(chr, chain.from_iterable(planes)):
         if unicodedata.category(c) in {"Cc", "Cf", "Me", "Mn"}:
-            numbers[c] = blank if c.isspace() else 0  # a line's end, a tab
+            numbers[c] = blank if c.isspace() else 0  # line breaks, tabs
         elif (number := known.get(fold(c))) is not None:
             numbers[c] = number
         elif _separates(c):
-            numbers[c] = blank  # a mark that was never seen
+            numbers[c] = blank  # an unknown punctuation mark
     return {**numbers, "\0": 0}
 
 

@@ -1,15 +1,15 @@
-"""A linear model beside a network, for the texts that linear models know more of.
+"""The wide component of a wide-and-deep model: a linear model beside a network.
 
-Wide and deep (Cheng et al. 2016): the network knows common runs of characters and what
-stands around them; this knows each run of one to three that two training texts hold,
-however rare, and nothing else. Runs are hashed (Weinberger et al. 2009) and weighed by
-how rare they are, over the root of how many the text has; logistic regression on that
-tells the second label from the first. Its chance is averaged with the network's, which
-helps as the two err in different places.
+Wide and deep (Cheng et al. 2016): the network learns frequent character n-grams and
+their context; the linear model has a weight for every n-gram of one to three characters
+that occurs in at least two training texts. N-grams are hashed (Weinberger et al. 2009)
+and weighted by TF-IDF over the square root of their number; logistic regression
+separates the second label from the first. Its probability is averaged with the
+network's: the two make different errors.
 
-A text is its own where it holds a character that is. The task says which those are, of
-the characters that have a number: one that is not known is nobody's, and a text that
-holds no other is left to the network, as nothing was learned of it here.
+It is used for texts that contain a character of its own, as the task defines; all other
+texts are left to the network. An unknown character is never its own, because no n-gram
+with it was learned.
 """
 
 from collections.abc import Sequence
@@ -22,124 +22,113 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn.functional import pad
 
-from hotseat_train.models.text.tokenizer import FACTOR, PRIME, runs
-from hotseat_train.onnx_graph.builder import FLOAT, Graph
+from hotseat_train.models.text.tokenizer import FACTOR, PRIME
 
 Array = np.ndarray[Any, Any]
 LENGTHS = 3
-"""Longest run that has a row."""
+"""Length of the longest n-gram."""
 SHARE = 0.6
-"""Of the average; found on chat's Chinese validation rows."""
-_SEEN = 2  # a run of one text alone teaches nothing about another
-_FIRMNESS = 0.1  # of the regression, as scikit-learn's C
+"""Weight in the average; chosen on the Chinese validation rows of chat moderation."""
+_MIN_TEXTS = 2  # an n-gram of a single text does not generalise
+_INVERSE_REGULARIZATION = 0.1  # scikit-learn's C
 
 
-class Wide(nn.Module):
-    """Numbers of characters [n, length] in; logits [n, labels] changed where it may.
+class WideLinear(nn.Module):
+    """Characters [n, length] and logits [n, labels] in, averaged logits out.
 
-    Until it has learned, it changes nothing. What it knows are buffers: no descent
-    moves them, and a checkpoint holds them.
+    Before `learn` it changes nothing. Its weights are buffers: gradient descent does
+    not change them, and checkpoints contain them.
     """
 
     share: torch.Tensor
     table: torch.Tensor
     bias: torch.Tensor
 
-    def __init__(self, mine: Sequence[bool], labels: int, buckets: int) -> None:
-        """Say of each known character whether the texts that hold it are its own."""
+    def __init__(
+        self, own_characters: Sequence[bool], labels: int, buckets: int
+    ) -> None:
+        """`own_characters` says of each known character whether it is its own."""
         super().__init__()
         self.labels, self.buckets = labels, buckets
-        self.mine = torch.tensor([False, False, *mine])
+        # integers, which int8 quantization leaves unchanged
+        own = [0, 0, *map(int, own_characters)]
+        self.own_characters = torch.tensor(own, dtype=torch.int32)
         self.register_buffer("share", torch.zeros(1))
         self.register_buffer("table", torch.zeros(buckets))
         self.register_buffer("bias", torch.zeros(1))
 
     @property
     def learned(self) -> bool:
-        """Whether it has anything to say."""
+        """Whether it has learned anything."""
         return bool(self.share > 0)
 
     def forward(self, characters: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-        """Return the logits of the averaged chances; a text not its own keeps its."""
-        found, there = self._runs(characters)
-        total = (self.table[found] * there).sum(1, keepdim=True)
-        count = there.sum(1, keepdim=True).clamp(min=1)
-        chance = torch.sigmoid(total / count.sqrt() + self.bias)
-        said = pad(torch.cat([1 - chance, chance], 1), (0, self.labels - 2))
-        share = self.share * self.mine[characters].any(1, keepdim=True)
-        chances = logits.softmax(1)
-        mixed = chances + share * (said - chances)
+        """Return the logarithms of the averaged probabilities [n, labels].
+
+        The logits of texts that are not its own are returned unchanged.
+        """
+        mixed = self.averaged(characters, logits.softmax(1))
+        share = self._share(characters)
         return torch.where(share > 0, mixed.clamp(min=1e-30).log(), logits)
 
-    def learn(self, texts: Sequence[Array], targets: Sequence[int]) -> None:
-        """Weigh the runs of the texts that are its own, each as numbers [length].
+    def averaged(
+        self, characters: torch.Tensor, probabilities: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the network's probabilities [n, labels] averaged with its own."""
+        ngrams, last = self._ngrams(characters)
+        exists = (last > 0).float()
+        total = (self.table[ngrams] * exists).sum(1, keepdim=True)
+        count = exists.sum(1, keepdim=True).clamp(min=1)
+        second = torch.sigmoid(total / count.sqrt() + self.bias)
+        # second is the probability of the second label: (1 - second, second, 0 ...)
+        labels = torch.eye(self.labels)
+        linear = labels[:1] + second * (labels[1:2] - labels[:1])
+        return probabilities + self._share(characters) * (linear - probabilities)
 
-        Where those have one of the two labels only, or no run in common, it stays as it
-        is.
+    def learn(self, texts: Sequence[Array], targets: Sequence[int]) -> None:
+        """Fit the weights to those of `texts` (characters [length]) that are its own.
+
+        It stays as it is if they have one label only, or no n-gram in common.
         """
-        own: list[list[int]] = []
-        said = []
+        documents: list[list[int]] = []
+        labels = []
         for text, target in zip(texts, targets, strict=True):
             characters = torch.from_numpy(text)[None]
-            if target < 2 and self.mine[characters].any():
-                found, there = self._runs(characters)
-                own.append(found[there].tolist())
-                said.append(target)
-        rarity = TfidfVectorizer(
-            analyzer=list, min_df=_SEEN, norm=None, dtype=np.float32
+            if target < 2 and self.own_characters[characters].any():
+                ngrams, last = self._ngrams(characters)
+                documents.append(ngrams[last > 0].tolist())
+                labels.append(target)
+        tfidf = TfidfVectorizer(
+            analyzer=list, min_df=_MIN_TEXTS, norm=None, dtype=np.float32
         )
         try:
-            weighed = rarity.fit_transform(own)
-        except ValueError:  # no run is in two texts
+            weighted = tfidf.fit_transform(documents)
+        except ValueError:  # no n-gram is in two texts
             return
-        if len(set(said)) < 2:
+        if len(set(labels)) < 2:
             return
-        root = np.sqrt(np.array([[len(found)] for found in own], np.float32))
-        model = LogisticRegression(C=_FIRMNESS, max_iter=100)
-        model.fit(weighed.multiply(1 / root).tocsr(), said)
-        known = rarity.get_feature_names_out().astype(np.int64)
-        self.table[known] = torch.from_numpy(model.coef_[0] * rarity.idf_).float()
+        root = np.sqrt(np.array([[len(item)] for item in documents], np.float32))
+        model = LogisticRegression(C=_INVERSE_REGULARIZATION, max_iter=100)
+        model.fit(weighted.multiply(1 / root).tocsr(), labels)
+        known = tfidf.get_feature_names_out().astype(np.int64)
+        self.table[known] = torch.from_numpy(model.coef_[0] * tfidf.idf_).float()
         self.bias.fill_(float(model.intercept_[0]))
         self.share.fill_(SHARE)
 
-    def write(self, graph: Graph, characters: str, chances: str) -> None:
-        """Add the nodes from characters and the network's chances to ``scores``."""
-        places, one = graph.number(1), graph.keep("one", np.float32(1))
-        each = (characters, characters), *runs(graph, characters, LENGTHS)
-        run, last = (graph.add("Concat", *x, axis=1) for x in zip(*each, strict=True))
-        there = graph.add("Greater", last, graph.scalar(0))
-        there = graph.add("Cast", there, to=FLOAT)
-        run = graph.add("Mod", run, graph.scalar(self.buckets))
-        table = graph.keep("wide.table", self.table.numpy())
-        weights = graph.add("Mul", graph.add("Gather", table, run), there)
-        total = graph.add("ReduceSum", weights, places)
-        count = graph.add("Max", graph.add("ReduceSum", there, places), one)
-        logit = graph.add("Div", total, graph.add("Sqrt", count))
-        logit = graph.add("Add", logit, graph.keep("wide.bias", self.bias.numpy()))
-        # the chance q of the second label: (1 - q, q, 0 ...)
-        first, second = np.eye(self.labels, dtype=np.float32)[:2]
-        turn = graph.keep("wide.turn", second - first)
-        said = graph.add("Mul", graph.add("Sigmoid", logit), turn)
-        said = graph.add("Add", said, graph.keep("wide.first", first))
-        # whole numbers, which int8 leaves alone
-        mine = graph.keep("wide.mine", self.mine.int().numpy())
-        mine = graph.add("ReduceMax", graph.add("Gather", mine, characters), axes=[1])
-        share = graph.keep("wide.share", self.share.numpy())
-        share = graph.add("Mul", graph.add("Cast", mine, to=FLOAT), share)
-        change = graph.add("Mul", share, graph.add("Sub", said, chances))
-        graph.add("Add", chances, change, name="scores")
+    def _share(self, characters: torch.Tensor) -> torch.Tensor:
+        """Return its weight in the average [n, 1]: 0 for texts that are not its own."""
+        return self.share * self.own_characters[characters].amax(1, keepdim=True)
 
-    def _runs(self, characters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the hashes of all runs [n, 3 * length], and which of them there are.
+    def _ngrams(self, characters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the hashes of all n-grams [n, 3 * length], and their last characters.
 
-        One that goes over the end is none.
+        A last character of 0 means that the n-gram would go beyond the end.
         """
-        length = characters.shape[1]
-        found, there = [], []
-        run = torch.zeros_like(characters, dtype=torch.int64)
-        for places in range(LENGTHS):
-            after = pad(characters, (0, places))[:, places : places + length]
-            run = (run * FACTOR + after) % PRIME
-            found.append(run % self.buckets)
-            there.append(after > 0)
-        return torch.cat(found, 1), torch.cat(there, 1)
+        hashed = following = characters.long()
+        ngrams, last = [hashed], [following]
+        for _ in range(1, LENGTHS):
+            following = pad(following, (-1, 1))
+            hashed = (hashed * FACTOR + following) % PRIME
+            ngrams.append(hashed)
+            last.append(following)
+        return torch.cat(ngrams, 1) % self.buckets, torch.cat(last, 1)

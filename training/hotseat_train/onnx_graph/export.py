@@ -1,0 +1,103 @@
+"""Exports torch modules to ONNX.
+
+`torch.onnx.export` traces ``forward()`` once, so a network is written once, in torch.
+It traces with the TorchScript exporter: the newer one (``dynamo=True``) needs the
+package onnxscript and writes opset 18; changing over is a change of this file alone.
+"""
+
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import onnx
+import torch
+from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
+from torch.jit._trace import TracerWarning
+
+from hotseat_train.errors import ParityError
+from hotseat_train.onnx_graph.builder import OPSETS, finished
+
+_KNOWN = (
+    ("You are using the legacy TorchScript", DeprecationWarning),
+    ("The feature will be removed", DeprecationWarning),
+    ("Constant folding - Only steps=1", UserWarning),  # `folded` does it
+)
+"""What the exporter always warns of."""
+
+
+def to_onnx(
+    module: torch.nn.Module,
+    inputs: Mapping[str, torch.Tensor],
+    outputs: Sequence[str],
+    dynamic: Mapping[int, str] | None = None,
+) -> onnx.ModelProto:
+    """Return the graph of ``module.forward(*inputs)`` in evaluation mode.
+
+    `inputs` are example tensors by name, traced with these shapes; the dimensions in
+    `dynamic` (of every input, by number; usually the first, ``n``) take any size in
+    the graph. `outputs` names what ``forward()`` returns, whose first dimension is
+    ``n``. Names in the graph are the module's own and the same each time; the module's
+    modes are restored. Raises `ParityError` if ``forward()`` computes in Python what
+    the graph has to compute for every input, such as ``len(x)`` or ``if x.sum()``.
+    """
+    sizes = dict(dynamic or {0: "n"})
+    modes = [(part, part.training) for part in module.modules()]
+    file: Any = io.BytesIO()  # which the exporter takes and does not declare
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", TracerWarning)
+            for message, category in _KNOWN:
+                warnings.filterwarnings("ignore", message, category)
+            torch.onnx.export(
+                module,
+                tuple(inputs.values()),
+                file,
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_axes={
+                    **dict.fromkeys(inputs, sizes),
+                    **{name: {0: sizes[0]} for name in outputs},
+                },
+                opset_version=OPSETS[""],
+                training=torch.onnx.TrainingMode.EVAL,
+                dynamo=False,
+            )
+    except TracerWarning as warning:
+        raise ParityError(
+            f"{type(module).__name__} cannot be exported, its graph would be wrong for "
+            f"other inputs: {warning}"
+        ) from warning
+    finally:
+        for part, training in modes:
+            part.training = training
+    return finished(folded(onnx.load_model_from_string(file.getvalue())))
+
+
+def folded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Replace nodes that depend on constants alone by their values; return the model.
+
+    The exporter leaves nodes for the shapes of paddings, and constants in nodes, where
+    the quantizer does not look for weights.
+    """
+    graph = model.graph
+    constants = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
+    kept = []
+    for node in graph.node:
+        if all(name in constants for name in node.input):
+            inputs = {name: constants[name] for name in node.input}
+            values: Any = ReferenceEvaluator(node).run(None, inputs)
+            constants.update(zip(node.output, values, strict=True))
+        else:
+            kept.append(node)
+    used = {name for node in kept for name in node.input}
+    del graph.node[:]
+    graph.node.extend(kept)
+    del graph.initializer[:]
+    graph.initializer.extend(
+        numpy_helper.from_array(value, name)
+        for name, value in constants.items()
+        if name in used
+    )
+    return model

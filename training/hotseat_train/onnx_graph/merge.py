@@ -1,0 +1,49 @@
+"""Merges graphs: one behind another, or side by side."""
+
+from collections.abc import Sequence
+
+import onnx
+from onnx import compose, helper
+
+from hotseat_train.onnx_graph.builder import FLOAT, finished, set_versions
+
+
+def chain(first: onnx.ModelProto, second: onnx.ModelProto) -> onnx.ModelProto:
+    """Return one model in which `second` reads the outputs of `first` by their names.
+
+    Outputs of `first` that `second` does not read are dropped. Names inside `first`
+    get a prefix, so that the two cannot collide.
+    """
+    before = compose.add_prefix(
+        first, "front.", rename_inputs=False, rename_outputs=False
+    )
+    names = {item.name for item in second.graph.input}
+    links = [item.name for item in before.graph.output if item.name in names]
+    for model in (before, second):
+        set_versions(model)  # the merge wants the same domains in both
+    merged = compose.merge_models(
+        before, second, [(name, name) for name in links],
+        outputs=[item.name for item in second.graph.output],
+    )  # fmt: skip
+    return finished(merged)
+
+
+def mean(models: Sequence[onnx.ModelProto]) -> onnx.ModelProto:
+    """Return one model that feeds `models` the same input and averages their output.
+
+    Each has one input, of one name and shape, and one output ``scores`` [n, labels].
+    """
+    parts = [
+        compose.add_prefix(model, f"{number}.", rename_inputs=False).graph
+        for number, model in enumerate(models)
+    ]
+    outputs = [part.output[0].name for part in parts]
+    graph = helper.make_graph(
+        [*(node for part in parts for node in part.node),
+         helper.make_node("Mean", outputs, ["scores"])],
+        "mean",
+        [parts[0].input[0]],
+        [helper.make_tensor_value_info("scores", FLOAT, ["n", None])],
+        [constant for part in parts for constant in part.initializer],
+    )  # fmt: skip
+    return finished(helper.make_model(graph))
