@@ -69,8 +69,8 @@ def sweep(
             retired += [f"{model}@{number}" for number in numbers]
     gone = set(retired) if dry_run else set()
     named = _named(registry, gone, watch("named blobs", len(models)))
-    there = {key.rpartition("/")[2] for key in registry.store.list(layout.BLOBS)}
-    noted = {layout.digest(key) for key in registry.store.list(layout.GARBAGE)}
+    there = set(layout.digests(registry.store.list(layout.BLOBS)))
+    noted = set(layout.digests(registry.store.list(layout.GARBAGE)))
     unnamed = sorted(there - named)
     removed = []
     if not dry_run:
