@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from hotseat_registry import layout
+from hotseat_registry import archive, layout
 from hotseat_registry.cache import Cache
 from hotseat_registry.errors import ExistsError
 from hotseat_registry.manifest import Manifest
@@ -35,11 +35,8 @@ def bake(
         for item, path in paths.items():
             store.upload(layout.blob(manifest.files[item].sha256), path)
     store.write(layout.manifest(manifest.model, manifest.version), manifest.to_bytes())
-    prefix = layout.signatures(manifest.model, manifest.version)
-    for key in registry.store.list(prefix):
-        stored = registry.store.read(key)
-        assert stored is not None
-        store.write(key, stored.data)
     image = Registry(store, registry.clock)
+    for signature in registry.signatures(manifest):
+        archive.add_signature(image, manifest, signature)
     image.promote(Reference(manifest.model, version=manifest.version), by=by)
     return manifest

@@ -60,7 +60,7 @@ class Cache:
     def check(self, path: Path, file: File) -> None:
         """Raise `IntegrityError` unless the path has the bytes that were hashed."""
         try:
-            if _VERIFIED.get(path) == _state(path.stat()):
+            if _VERIFIED.get(path) == (file.sha256, _state(path.stat())):
                 return
             if describe(path).sha256 == file.sha256:
                 return
@@ -83,7 +83,7 @@ class Cache:
         """Return the file if it is here as it was hashed, else as `get` does."""
         path = self._path(file, suffix)
         with contextlib.suppress(OSError):
-            if _VERIFIED.get(path) == _state(path.stat()):
+            if _VERIFIED.get(path) == (file.sha256, _state(path.stat())):
                 return path
         return self.get(file, suffix)
 
@@ -107,7 +107,8 @@ class Cache:
             here.unlink()
             raise ValueError(file.sha256)
         here.replace(path)
-        _VERIFIED[path] = _state(path.stat())
+        _VERIFIED.pop(here, None)
+        _remember(path, file.sha256, _state(path.stat()))
         self._shrink(path)
         return path
 
@@ -173,13 +174,20 @@ def describe(path: Path) -> File:
             digest.update(piece)
             size += len(piece)
         if _state(before) == _state(os.fstat(file.fileno())):
-            _VERIFIED[path] = _state(before)
+            _remember(path, digest.hexdigest(), _state(before))
     return File(sha256=digest.hexdigest(), size=size)
 
 
 _State = tuple[int, int, int, int, int]
-_VERIFIED: dict[Path, _State] = {}
-"""What the files were when this process hashed them."""
+_VERIFIED: dict[Path, tuple[str, _State]] = {}
+"""The files' digests, and what they were, when this process hashed them."""
+_MOST = 10_000
+
+
+def _remember(path: Path, sha256: str, state: _State) -> None:
+    if len(_VERIFIED) >= _MOST:
+        _VERIFIED.clear()  # whoever asks is answered by hashing again
+    _VERIFIED[path] = sha256, state
 
 
 def _state(found: os.stat_result) -> _State:

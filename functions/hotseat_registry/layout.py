@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 MODELS = "models/"
 BLOBS = "blobs/"
 GARBAGE = "garbage/"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _NUMBERED = re.compile(r"models/[^/]+/(?:versions|ledger)/[1-9][0-9]{0,8}\.json")
 
 
@@ -79,6 +80,9 @@ def garbage(sha256: str) -> str:
     return f"{GARBAGE}{sha256}.json"
 
 
-def digest(key: str) -> str:
-    """Return the digest in the last part of a note's key."""
-    return key.rpartition("/")[2].removesuffix(".json")
+def digests(keys: Iterable[str]) -> Iterator[str]:
+    """Yield the digests of blobs or notes, and pass over what is neither."""
+    for key in keys:
+        name = key.rpartition("/")[2].removesuffix(".json")
+        if _DIGEST.fullmatch(name):
+            yield name

@@ -19,16 +19,22 @@ _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECAS
 def check_name(name: str, what: str = "model") -> str:
     """Return `name` if a model or alias may be called so.
 
-    It becomes a path in folders, buckets and addresses. Raises `BadNameError`
+    It becomes a path in folders, buckets and addresses; digits alone are a version, and
+    name no alias. Raises `BadNameError`
     otherwise.
     """
+    article = "an" if what == "alias" else "a"
     if not _NAME.fullmatch(name):
         raise BadNameError(
-            f"{name[:80]!r} cannot name a {what}: use 1 to 64 of A-Z, a-z, 0-9, '.', "
-            "'_' and '-', beginning and ending with a letter or digit"
+            f"{name[:80]!r} cannot name {article} {what}: use 1 to 64 of A-Z, a-z, "
+            "0-9, '.', '_' and '-', beginning and ending with a letter or digit"
         )
+    if what == "alias" and name.isdigit():
+        raise BadNameError(f"{name!r} cannot name an alias: it is a version's number")
     if _RESERVED.fullmatch(name):
-        raise BadNameError(f"{name!r} cannot name a {what}: Windows reserves it")
+        raise BadNameError(
+            f"{name!r} cannot name {article} {what}: Windows reserves it"
+        )
     return name
 
 

@@ -10,13 +10,16 @@ from hotseat_registry.manifest import GRAPHS, Manifest, check_file_name
 from hotseat_registry.stores.store import LARGEST
 
 
-def check_free(model: str, names: Iterable[str]) -> None:
-    """Raise `BadNameError` for a name that another differs from by case alone."""
+def check_free(given: str, names: Iterable[str], what: str = "model") -> None:
+    """Raise `BadNameError` for a name that another differs from by case alone.
+
+    On many disks, a laptop's or a player's, the two would be one file.
+    """
     for name in names:
-        if name != model and name.casefold() == model.casefold():
+        if name != given and name.casefold() == given.casefold():
             raise BadNameError(
-                f"{model!r} differs from the model {name!r} by case alone: publish it "
-                f"as {name!r}, or give it another name"
+                f"{given!r} differs from the {what} {name!r} by case alone: write "
+                f"{name!r}, or give it another name"
             )
 
 

@@ -318,6 +318,7 @@ class Registry:
         """Return a version that may be promoted, and the head it was held against."""
         check_name(alias, "alias")
         head = self.ledger.newest(reference.model)
+        check_free(alias, head.entry.aliases if head else (), "alias")
         manifest = self.resolve(reference)
         self._check_there(head, manifest)
         self.check_trust(manifest)

@@ -84,8 +84,8 @@ def sweep(
         else:
             skipped.append(model)
     named = _named(registry, set(retired) if dry_run else set(), watch)
-    there = {key.rpartition("/")[2] for key in registry.store.list(layout.BLOBS)}
-    noted = {layout.digest(key) for key in registry.store.list(layout.GARBAGE)}
+    there = set(layout.digests(registry.store.list(layout.BLOBS)))
+    noted = set(layout.digests(registry.store.list(layout.GARBAGE)))
     unnamed = sorted(there - named)
     removed = []
     if not dry_run:

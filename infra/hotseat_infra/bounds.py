@@ -87,6 +87,11 @@ def _check_routes(stage: "Stage", where: str) -> None:
     for name, model in stage.models.items():
         here = f"{where}.models.{name}"
         _model_named(name, here)
+        if model.mode == "static" and name.casefold() == "none":
+            raise DeploymentError(
+                f"{here}: functions/baked/none is that of images without a model: "
+                "give this one another name, or deploy it as dynamic"
+            )
         route = model.route or name
         _model_named(route, f"{here}.route")
         if route in routes:

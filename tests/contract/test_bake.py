@@ -2,10 +2,10 @@
 
 import pytest
 
-from hotseat_registry import Reference, Registry, open_registry
+from hotseat_registry import Reference, Registry, layout, open_registry
 from hotseat_registry.audit import audit
 from hotseat_registry.bake import bake
-from hotseat_registry.errors import ExistsError, UntrustedError
+from hotseat_registry.errors import ExistsError, IntegrityError, UntrustedError
 from hotseat_registry.trust import Trust
 from hotseat_serve.models import Models
 from hotseat_serve.settings import Settings
@@ -39,3 +39,13 @@ def test_a_folder_that_holds_something_is_left_alone(registry, publish, tmp_path
     (tmp_path / "b" / "mine").touch()
     with pytest.raises(ExistsError, match="is not empty"):
         bake(registry, Reference("mood", version=1), tmp_path / "b", by="ada")
+
+
+def test_a_signature_that_would_lie_elsewhere_is_not_baked(registry, publish, tmp_path):
+    """A bucket's keys may hold two dots; what they name is not written."""
+    publish()
+    prefix = layout.signatures("mood", 1)
+    registry.store.write(f"{prefix}../../../../evil.json", b"{}")
+    with pytest.raises(IntegrityError, match="a signature cannot be read"):
+        bake(registry, Reference("mood", version=1), tmp_path / "b", by="ada")
+    assert not list(tmp_path.rglob("evil*"))

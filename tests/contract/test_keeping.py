@@ -275,6 +275,37 @@ def test_names_that_differ_by_case_alone_are_one_too_many(publish):
     assert publish(model="Mood.2_x").reference == "Mood.2_x@1"
 
 
+def test_aliases_that_differ_by_case_alone_are_one_too_many(registry, publish):
+    """On a player's disk their notes would be one file."""
+    publish(), publish(positive=0.8)
+    registry.promote(Reference("mood", version=1), "Beta", by="ada")
+    with pytest.raises(BadNameError, match="'beta' differs from the alias 'Beta'"):
+        registry.promote(Reference("mood", version=2), "beta", by="ada")
+    registry.promote(Reference("mood", version=2), "Beta", by="ada")
+    assert registry.aliases("mood") == {"Beta": 2}
+
+
+def test_strange_files_stop_nobody_and_are_reported(registry, publish):
+    """A file manager's notes in the registry's folder are passed over, and named."""
+    publish(), publish(positive=0.8)
+    registry.promote(Reference("mood", version=1), by="ada")
+    strange = [
+        "models/mood/versions/.DS_Store", "models/mood/versions/1 (2).json",
+        "models/mood/ledger/x.json", "blobs/.DS_Store", "models/Thumbs~/x.json",
+    ]  # fmt: skip
+    for key in strange:
+        registry.store.write(key, b"{}")
+    assert registry.versions("mood") == [1, 2]
+    assert registry.models() == ["mood"]
+    assert publish(positive=0.7).version == 3
+    sweep(registry, by="ada")
+    damage = audit(registry).damage
+    assert [line.partition(" is no manifest")[0] for line in damage] == [
+        "models/mood/ledger/x.json", "models/mood/versions/.DS_Store",
+        "models/mood/versions/1 (2).json",
+    ]  # fmt: skip
+
+
 def test_the_audit_reports_all_damage(registry, publish):
     """Every damaged object is named, not only the first."""
     publish(positive=0.6), publish(positive=0.7), publish(positive=0.8)

@@ -1,5 +1,6 @@
 """One suite over every store: what a registry promises wherever it lies."""
 
+import io
 import json
 import threading
 import uuid
@@ -313,6 +314,28 @@ def test_a_name_cannot_leave_the_registry(registry):
     """A model's name is never a path."""
     with pytest.raises(BadNameError):
         registry.versions("../../etc")
+
+
+@pytest.mark.parametrize(
+    "key", ["../x", "a/../../x", "a//x", "/x", "a/./x", "a\\..\\x", "c:x", "."]
+)
+def test_a_key_cannot_leave_the_folder(tmp_path, key):
+    """Keys may come from another store's list, where two dots are a name."""
+    store = FolderStore(tmp_path / "registry")
+    (tmp_path / "x").write_bytes(b"mine")
+    for act in (
+        lambda: store.read(key),
+        lambda: store.write(key, b"theirs"),
+        lambda: store.delete(key),
+        lambda: store.upload(key, tmp_path / "x"),
+        lambda: store.download(key, io.BytesIO()),
+        lambda: list(store.list(key)),
+        lambda: list(store.folders(key)),
+    ):
+        with pytest.raises(StoreError, match="no key of a folder"):
+            act()
+    assert (tmp_path / "x").read_bytes() == b"mine"
+    assert list(tmp_path.rglob("*.tmp-*")) == []
 
 
 def test_a_key_is_created_once(store):

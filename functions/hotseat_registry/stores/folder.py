@@ -35,7 +35,7 @@ class FolderStore:
     def read(self, key: str, *, unless: str | None = None) -> Stored | None:
         """See `Store.read`."""
         with self._door(key):
-            data = _small(self.root / key)
+            data = _small(self._path(key))
         tag = hashlib.sha256(data).hexdigest()
         return None if tag == unless else Stored(data, tag)
 
@@ -43,7 +43,7 @@ class FolderStore:
         """See `Store.write`."""
         with self._door(key), self._locked():
             try:
-                current = hashlib.sha256((self.root / key).read_bytes()).hexdigest()
+                current = hashlib.sha256((self._path(key)).read_bytes()).hexdigest()
             except FileNotFoundError:
                 current = None
             if current != replacing:
@@ -54,8 +54,8 @@ class FolderStore:
 
     def delete(self, key: str, *, replacing: str | None = None) -> None:
         """See `Store.delete`."""
-        path = self.root / key
         with self._door(key), self._locked():
+            path = self._path(key)
             if replacing is not None and path.exists():
                 current = hashlib.sha256(path.read_bytes()).hexdigest()
                 if current != replacing:
@@ -64,8 +64,8 @@ class FolderStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`."""
-        folder = self.root / prefix
         with self._door(prefix):
+            folder = self._path(prefix)
             for path, _, names in os.walk(folder, onerror=_unless_missing):
                 for name in names:
                     if not name.startswith(_TEMPORARY):
@@ -74,14 +74,14 @@ class FolderStore:
     def folders(self, prefix: str) -> Iterator[str]:
         """See `Store.folders`."""
         with self._door(prefix), suppress(FileNotFoundError):
-            for path in (self.root / prefix).iterdir():
+            for path in (self._path(prefix)).iterdir():
                 if path.is_dir():
                     yield path.name
 
     def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
         """See `Store.upload`."""
         with self._door(key):
-            if (self.root / key).exists():
+            if (self._path(key)).exists():
                 return False
             with path.open("rb") as source, self._renamed(key) as file:
                 _copy(source, file, moved)
@@ -89,13 +89,25 @@ class FolderStore:
 
     def download(self, key: str, file: IO[bytes], moved: Moved = nobody) -> None:
         """See `Store.download`."""
-        with self._door(key), (self.root / key).open("rb") as source:
+        with self._door(key), (self._path(key)).open("rb") as source:
             _copy(source, file, moved)
+
+    def _path(self, key: str) -> Path:
+        """Return where a key lies; raises `ValueError` for one outside the root.
+
+        Keys may come from another store's list, where ``..`` is a name like any other.
+        """
+        if not key:
+            return self.root
+        parts = key.removesuffix("/").split("/")
+        if any(part in {"", ".", ".."} or set(part) & {"\\", ":"} for part in parts):
+            raise ValueError("no key of a folder")
+        return self.root.joinpath(*parts)
 
     @contextmanager
     def _renamed(self, key: str) -> Iterator[BinaryIO]:
         """Open a temporary file that takes the key's place when it is complete."""
-        path = self.root / key
+        path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
         try:

@@ -1,6 +1,6 @@
 // The same versions on this device: against a running service, then without it.
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -137,6 +137,83 @@ test("bytes that were not published are never run", async () => {
     },
   });
   await assert.rejects(client.download("connect-four"), /is not what was published/);
+});
+
+/** A client whose service tells of a version in other words. */
+function lying(change, store = memory()) {
+  const asked = [];
+  const client = new ModelServiceClient({
+    baseUrl: service.url, offline: new Device({ store }), sleep: async () => {},
+    fetch: async (url, given) => {
+      asked.push(String(url));
+      const answer = await fetch(url, given);
+      if (!/\/versions\/[^/]+$/.test(String(url))) return answer;
+      const told = await answer.json();
+      change(told, told.manifest.files["model.onnx"]);
+      return new Response(JSON.stringify(told), { status: 200 });
+    },
+  });
+  return { client, asked };
+}
+
+test("digests, sizes and numbers that are none are refused before a file is fetched", async () => {
+  const changes = [
+    (told, file) => { file.sha256 = "../../x"; }, (told, file) => { file.sha256 = "A".repeat(64); },
+    (told, file) => { file.sha256 = ["0".repeat(64)]; }, (told, file) => { file.size = -1; },
+    (told, file) => { file.size = 1.5; }, (told, file) => { file.size = "9"; },
+    (told) => { told.manifest.version = 0; }, (told) => { told.manifest.version = "1"; },
+    (told) => { told.manifest.variants = {}; }, (told) => { told.manifest.files = null; },
+    (told) => { told.variant = "other"; }, (told) => { told.manifest.signature = null; },
+    (told) => { told.manifest = null; }, (told) => { told.manifest.golden = "hasOwnProperty"; },
+  ];
+  for (const change of changes) {
+    const { client, asked } = lying(change);
+    await assert.rejects(client.download("connect-four"), (error) => {
+      assert.ok(error instanceof TransportError);
+      assert.match(error.message, /describes no version with a graph/);
+      return true;
+    });
+    assert.equal(asked.length, 1, String(change));
+  }
+  const { client, asked } = lying((told, file) => { file.size = 2 ** 40; });
+  await assert.rejects(client.download("connect-four"), /a device holds 1073741824/);
+  assert.equal(asked.length, 1);
+});
+
+test("no memory is taken because a size was said", async () => {
+  const { client } = lying((told, file) => { file.size = 2 ** 30 - 10_000_000; });
+  const before = process.memoryUsage().arrayBuffers;
+  await assert.rejects(client.download("connect-four"), HotseatError);
+  assert.ok(process.memoryUsage().arrayBuffers - before < 100_000_000);
+});
+
+test("what a version says of itself in other words is refused by the SDK's errors", async () => {
+  for (const change of [
+    (told) => { told.manifest.signature.inputs = [null]; },
+    (told) => { told.manifest.signature.inputs = [{ name: 1, shape: "x", form: "board" }]; },
+    (told) => { told.manifest.signature.outputs = 3; told.manifest.signature.labels = 7; },
+    (told) => { told.manifest.kind = "constructor"; },
+    (told) => { told.manifest.golden = "model.onnx"; },
+  ]) {
+    await assert.rejects(lying(change).client.download("connect-four"), HotseatError);
+  }
+});
+
+test("a folder is the user's alone, and a damaged note is fetched again", async () => {
+  const path = join(mkdtempSync(join(tmpdir(), "hotseat-")), "device");
+  try {
+    await cut(folder(path)).client.download("chat-moderation");
+    if (process.platform !== "win32") assert.equal(statSync(path).mode & 0o777, 0o700);
+    for (const note of ["{", "null", "[]", "{}"]) {
+      writeFileSync(join(path, encodeURIComponent("chat-moderation#live")), note);
+      const { client, state } = cut(folder(path));
+      state.away = true;
+      await assert.rejects(client.download("chat-moderation"), TransportError);
+      assert.ok((await cut(folder(path)).client.download("chat-moderation")).is_current);
+    }
+  } finally {
+    rmSync(path, { recursive: true });
+  }
 });
 
 test("what a device cannot run is said before it is needed", async () => {

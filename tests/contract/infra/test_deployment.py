@@ -93,6 +93,7 @@ def test_what_is_left_out_has_a_default(write):
         (GOOD + '[stages.dev.models.tone]\nroute = "mood"', "is that of mood already"),
         (GOOD + "[stages.dev.models.tone]", "several models"),
         (GOOD + "[stages.dev.models.Tone_]", "'Tone_' has to be a name of A-Z"),
+        (GOOD.replace("mood", "None") + 'mode = "static"\nversion = 1', "is that of"),
         (GOOD + 'route = "a/b"', "mood.route: 'a/b' has to be a name"),
         (GOOD.replace("region", 'default_model = "x"\nregion'), "none of the models"),
         (GOOD + '[stages.dev.api]\nkind = "http"\nwaf = true', "HTTP API has no keys"),

@@ -272,3 +272,28 @@ def test_pages_that_are_listed_may_ask(tmp_path):
         "AWS::ApiGatewayV2::Api",
         {"CorsConfiguration": Match.object_like({"AllowOrigins": list(pages)})},
     )
+
+
+@pytest.mark.parametrize("kind", ["rest", "http"])
+def test_any_name_of_a_model_can_be_deployed(tmp_path, kind):
+    """Logical ids have letters and digits alone: names that lose theirs stay apart."""
+    names = ["Chat.v2", "Chat-v2", "Chat_v2", "Chatv2", "9", "x" * 64]
+    api = replace(PROD.api, kind=kind, titles=(), limits={}, waf=False)
+    stage = replace(
+        PROD, models={name: Model() for name in names}, default_model="9", api=api
+    )
+    _, service = synthesized(stage, tmp_path)
+    served = [
+        resource["Properties"]["Environment"]["Variables"]["HOTSEAT_DEFAULT_MODEL"]
+        for resource in service.find_resources("AWS::Lambda::Function").values()
+        if "Environment" in resource["Properties"]
+    ]
+    assert sorted(served) == sorted(names)
+    if kind == "rest":
+        found = service.find_resources("AWS::ApiGateway::Resource").values()
+        parts = {resource["Properties"]["PathPart"] for resource in found}
+    else:
+        found = service.find_resources("AWS::ApiGatewayV2::Route").values()
+        keys = [resource["Properties"]["RouteKey"] for resource in found]
+        parts = {part for key in keys for part in key.split("/")}
+    assert set(names) <= parts

@@ -3,13 +3,15 @@
 import hashlib
 import os
 import shutil
+import sys
+import tempfile
 import time
 
 import pytest
 
-from hotseat_registry import Reference, Registry, open_registry
-from hotseat_registry.cache import Cache
-from hotseat_registry.errors import StoreError
+from hotseat_registry import Reference, Registry, cache, open_registry
+from hotseat_registry.cache import MANIFESTS, Cache
+from hotseat_registry.errors import IntegrityError, StoreError
 from hotseat_registry.manifest import File
 from hotseat_registry.testing import MemoryStore
 
@@ -22,11 +24,11 @@ def put(cache, data):
 
 def test_what_is_put_is_there(tmp_path):
     """A file that was put is got, and one that was damaged is not."""
-    cache = Cache(tmp_path)
-    file, path = put(cache, b"abc")
-    assert cache.get(file, ".onnx") == path
+    here = Cache(tmp_path)
+    file, path = put(here, b"abc")
+    assert here.get(file, ".onnx") == path
     path.write_bytes(b"abd")
-    assert cache.get(file, ".onnx") is None
+    assert here.get(file, ".onnx") is None
 
 
 def test_wrong_bytes_are_not_kept(tmp_path):
@@ -109,3 +111,103 @@ def test_a_folder_that_was_made_anew_is_read_anew(publish, tmp_path):
         found = registry.resolve(Reference("mood", version=1), cache)
         assert found.files == made.files
         shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders there have no mode")
+def test_a_private_cache_is_the_users_alone(tmp_path, caplog):
+    """It is made so, or made so again; what others may have written is let go."""
+    folder = tmp_path / "new" / "cache"
+    assert Cache.private(folder).folder == folder
+    assert folder.stat().st_mode & 0o777 == 0o700
+    (folder / MANIFESTS).mkdir()
+    (folder / MANIFESTS / "planted").write_bytes(b"{}")
+    folder.chmod(0o750)
+    assert Cache.private(folder).folder == folder
+    assert (folder / MANIFESTS / "planted").exists()  # nobody else could write
+    folder.chmod(0o777)
+    assert Cache.private(folder).folder == folder
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert not (folder / MANIFESTS / "planted").exists()
+    assert not caplog.records
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders there have no owner")
+@pytest.mark.parametrize("how", ["owner", "link", "file"])
+def test_anothers_folder_is_not_used(tmp_path, caplog, monkeypatch, how):
+    """A fresh temporary folder takes its place, and the log says so."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    cache._fresh.cache_clear()
+    folder = tmp_path / "cache"
+    if how == "owner":
+        folder.mkdir()
+        uid = os.getuid()
+        monkeypatch.setattr(os, "getuid", lambda: uid + 1)
+    elif how == "link":
+        (tmp_path / "theirs").mkdir()
+        folder.symlink_to(tmp_path / "theirs")
+    else:
+        folder.touch()
+    used = Cache.private(folder).folder
+    assert used != folder
+    assert used.name.startswith("hotseat-cache-")
+    assert used.stat().st_mode & 0o777 == 0o700
+    assert Cache.private(folder).folder == used
+    assert f"{folder} is no cache" in caplog.text
+    cache._fresh.cache_clear()
+
+
+def test_bytes_that_changed_since_they_were_hashed_are_noticed(tmp_path):
+    """By `find` and `check`, of the same size and with the old time as well."""
+    here = Cache(tmp_path)
+    file = File(hashlib.sha256(b"good").hexdigest(), 4)
+    path = here.put(file, ".onnx", lambda into: into.write(b"good"))
+    assert here.find(file, ".onnx") == path
+    here.check(path, file)
+    before = path.stat()
+    path.write_bytes(b"evil")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert here.find(file, ".onnx") is None
+    assert here.find(file, ".onnx") is None  # hashed a second time, and as wrong
+    with pytest.raises(IntegrityError, match="changed while it was opened"):
+        here.check(path, file)
+    other = path.with_name("other")
+    other.write_bytes(b"good")
+    other.replace(path)  # the same bytes again, in another file
+    here.check(path, file)
+    path.unlink()
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        here.check(path, file)
+
+
+def test_a_store_sends_no_more_than_was_said(tmp_path):
+    """A download ends at the first byte too many, however much would come."""
+    sent = []
+
+    def endless(into):
+        for _ in range(1_000):
+            into.write(b"x" * 1_000)
+            sent.append(1)
+
+    with pytest.raises(ValueError, match="more than the 2500 bytes"):
+        Cache(tmp_path).put(File("ab" * 32, 2_500), ".onnx", endless)
+    assert len(sent) == 2
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_manifest_that_was_put_into_the_cache_is_not_believed(
+    registry, publish, tmp_path
+):
+    """Of another version or model, or damaged: it is read from the store again."""
+    registry.store.uri = "s3://bucket/models"
+    publish(), publish(positive=0.8), publish(model="other")
+    here = Cache(tmp_path / "cache")
+    first = registry.resolve(Reference("mood", version=1), here)
+    (kept,) = (tmp_path / "cache" / MANIFESTS).iterdir()
+    for planted in (
+        registry.resolve(Reference("mood", version=2)).to_bytes(),
+        registry.resolve(Reference("other", version=1)).to_bytes(),
+        b"", b"{}", first.to_bytes()[:-9], b"[" * 100_000,
+    ):  # fmt: skip
+        kept.write_bytes(planted)
+        assert registry.resolve(Reference("mood", version=1), here) == first
+        assert kept.read_bytes() == first.to_bytes()

@@ -2,7 +2,7 @@
 
 import { type Prediction, ofRow, prediction } from "../answer.js";
 import type { Offline, Twin } from "../client.js";
-import { ConfigError, HotseatError } from "../errors.js";
+import { ConfigError, HotseatError, TransportError } from "../errors.js";
 import type { CallOptions, Service } from "../service.js";
 import { reason } from "../transport.js";
 import { type Fetched, fetched, named } from "./fetch.js";
@@ -49,14 +49,25 @@ export class Device implements Offline {
   /** See `ModelServiceClient.download`. */
   async download(service: Service, reference: string, given: CallOptions): Promise<Twin> {
     const found = await fetched(service, this.#store, reference, given);
-    const { manifest, variant } = found.bundle;
+    const { manifest } = found.bundle;
     const what = `${manifest.model}@${manifest.version}`;
+    try {
+      return await this.#held(service, found, named(reference).version, what);
+    } catch (error) {
+      if (error instanceof HotseatError) throw error;
+      throw new TransportError(`${what} cannot be read: ${reason(error)}`);
+    }
+  }
+
+  /** Open a version and hold it against its golden rows. */
+  async #held(service: Service, found: Fetched, alias: string, what: string): Promise<Twin> {
+    const { manifest, variant } = found.bundle;
     const missing = KINDS[manifest.kind] ? foreign(manifest.signature) : `the kind ${manifest.kind}`;
     if (missing) {
       throw new ConfigError(`${what} needs ${missing}, which this device cannot: ask the service`);
     }
     const run = await this.#open(found, what);
-    const twin = new Local(manifest, variant, named(reference).version, found.current, run, service.clock);
+    const twin = new Local(manifest, variant, alias, found.current, run, service.clock);
     await held(twin, found, what);
     return twin;
   }

@@ -5,7 +5,7 @@ import { part } from "../address.js";
 import { ConfigError, HotseatError, StatusError, TransportError } from "../errors.js";
 import type { CallOptions, Service } from "../service.js";
 import type { Met } from "../transport.js";
-import { type Bundle, needed } from "./manifest.js";
+import { type Bundle, checked, needed } from "./manifest.js";
 import type { Store } from "./store.js";
 
 const PIECE = 4_000_000; // what the service sends at once
@@ -34,13 +34,12 @@ export async function fetched(
   const kept = await bundleOf(store, key);
   let bundle: Bundle;
   try {
-    bundle = (await service.call("GET", path, null, given)) as unknown as Bundle;
+    bundle = checked(await service.call("GET", path, null, given), reference);
   } catch (error) {
     const away = error instanceof TransportError || (error instanceof StatusError && error.status >= 500);
     if (!kept || !away) throw error;
     return { bundle: kept, files: await opened(store, key, kept), current: false };
   }
-  if (!needed(bundle).length) throw new TransportError(`${reference} came without a graph`);
   // by number: the alias may move while the pieces come
   const whole = `/v1/models/${part(model)}/versions/${bundle.manifest.version}/files`;
   const files: Record<string, Uint8Array> = {};
@@ -57,8 +56,9 @@ export async function fetched(
   }
   // last, so that what it names is there
   await store.put(key, new TextEncoder().encode(JSON.stringify(bundle)));
-  const current = new Set(Object.values(bundle.manifest.files).map(({ sha256 }) => sha256));
-  for (const { sha256 } of Object.values(kept?.manifest.files ?? {})) {
+  const digests = (one: Bundle) => needed(one).map((name) => one.manifest.files[name]!.sha256);
+  const current = new Set(digests(bundle));
+  for (const sha256 of kept ? digests(kept) : []) {
     if (!current.has(sha256)) await store.remove(`${key}/${sha256}`);
   }
   return { bundle, files, current: true };
@@ -66,7 +66,11 @@ export async function fetched(
 
 async function bundleOf(store: Store, key: string): Promise<Bundle | null> {
   const bytes = await store.get(key);
-  return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as Bundle);
+  try {
+    return bytes && checked(JSON.parse(new TextDecoder().decode(bytes)), key);
+  } catch {
+    return null; // damaged: it is fetched again
+  }
 }
 
 async function opened(
@@ -87,12 +91,14 @@ async function opened(
 async function pieces(
   service: Service, path: string, size: number, given: CallOptions,
 ): Promise<Uint8Array> {
-  const whole = new Uint8Array(size);
+  let whole = new Uint8Array(0);
   for (let at = 0; at < size; at += PIECE) {
     const last = Math.min(at + PIECE, size) - 1;
     const range = { range: `bytes=${at}-${last}`, accept: "application/octet-stream" };
     const bytes = await service.call("GET", path, null, given, range, bytesOf);
     if (bytes.byteLength !== last - at + 1) throw new TransportError(`${path} came cut short`);
+    // with the first piece, not because a size was said
+    if (!at) whole = new Uint8Array(size);
     whole.set(new Uint8Array(bytes), at);
   }
   return whole;

@@ -16,7 +16,8 @@ export function folder(path: string): Store {
       }
     },
     async put(key, bytes) {
-      await mkdir(path, { recursive: true });
+      // the user's alone: what is written here says which version answers offline
+      await mkdir(path, { recursive: true, mode: 0o700 });
       const part = `${at(key)}.${process.pid}.part`; // a crash leaves no half file
       await writeFile(part, bytes);
       await rename(part, at(key));

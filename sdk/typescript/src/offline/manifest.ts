@@ -1,5 +1,10 @@
 /** What a version is, as the service hands it to a device. */
 
+import { ConfigError, TransportError } from "../errors.js";
+
+/** Bytes of a version on a device: a page's memory holds them all. */
+export const LARGEST = 2 ** 30;
+
 export interface Field {
   name: string;
   /** number or category; default: number. */
@@ -64,6 +69,35 @@ export interface Manifest {
 export interface Bundle {
   manifest: Manifest;
   variant: string;
+}
+
+/**
+ * What came or was kept, if it describes a version: digests become names of a store, and
+ * sizes memory. Throws TransportError, and ConfigError for more than a device holds.
+ */
+export function checked(told: unknown, what: string): Bundle {
+  const bundle = told as Bundle;
+  let size = 0;
+  try {
+    const { manifest } = bundle;
+    const right = Number.isSafeInteger(manifest.version) && manifest.version > 0 &&
+      typeof manifest.model === "string" && Array.isArray(manifest.signature.inputs);
+    if (!right || !needed(bundle).length) throw new TypeError("no version");
+    for (const name of needed(bundle)) {
+      const file = Object.hasOwn(manifest.files, name) ? manifest.files[name]! : null;
+      const digest = typeof file?.sha256 === "string" && /^[0-9a-f]{64}$/.test(file.sha256);
+      if (!file || !digest || !Number.isSafeInteger(file.size) || file.size < 0) {
+        throw new TypeError(name);
+      }
+      size += file.size;
+    }
+  } catch {
+    throw new TransportError(`${what}: what came describes no version with a graph`);
+  }
+  if (size > LARGEST) {
+    throw new ConfigError(`${what} has ${size} bytes, and a device holds ${LARGEST}: ask the service`);
+  }
+  return bundle;
 }
 
 /** The files that a device needs: the graph, its weights, the golden rows. */
