@@ -108,10 +108,10 @@ class Service:
         except NotFoundError as error:  # it says how to name one
             raise Problem("model_not_found", str(error)) from error
 
-    def catalogue(self, turn: Turn) -> dict[str, Any]:
+    def catalogue(self, turn: Turn | None = None) -> dict[str, Any]:
         """Return every model in short."""
         try:
-            listed = self.models.all(turn)
+            listed = self.models.all(turn or Turn())
         except RegistryError as error:
             raise self._problem(error) from error
         damaged = {"damaged": listed.damaged} if listed.damaged else {}

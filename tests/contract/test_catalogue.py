@@ -7,18 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from growth import filled
 
 from hotseat_registry import Reference, Registry, layout
-from hotseat_registry.cache import describe
-from hotseat_registry.entry import PROMOTE, RETIRE, Entry, follow
+from hotseat_registry.entry import RETIRE, Entry
 from hotseat_registry.errors import StoreError
 from hotseat_registry.testing import MemoryStore
 from hotseat_serve.models import Models
 from hotseat_serve.request import Request
 from hotseat_serve.room import Room
 from hotseat_serve.settings import Settings
-
-AT = "2026-01-01T00:00:00.000+00:00"
 
 
 @pytest.fixture
@@ -72,29 +70,9 @@ def sent(counts, call):
     return counts.total()
 
 
-def filled(store, bundle, models, versions=20, entries=200):
-    """Write models with as many versions and ledger entries, quickly."""
-    manifest, files = bundle()
-    files = {name: describe(path) for name, path in files.items()}
-    manifest = replace(manifest, files=files, published_at=AT, published_by="ada")
-    head = None
-    for number in range(entries):
-        change = Entry("mood", PROMOTE, "ada", AT, alias="live",
-                       after=1 + number % versions, kind="classification")  # fmt: skip
-        head = follow(head, change)
-    for model in (f"m{number:04}" for number in range(models)):
-        for number in range(1, versions + 1):
-            data = replace(manifest, model=model, version=number).to_bytes()
-            store.objects[layout.manifest(model, number)] = data
-        store.objects[layout.head(model)] = replace(head, model=model).to_bytes()
-        # never read: that is what is shown
-        for number in range(1, entries):
-            store.objects[layout.entry(model, number)] = b"an older entry"
-
-
 def test_a_catalogue_costs_a_request_a_model(room, registry, bundle, counts, seconds):
     """Cold one a model and a list, warm none, and the index shares it."""
-    filled(registry.store, bundle, 100)
+    filled(registry.store, *bundle(), 100)
     assert sent(counts, lambda: ask(room, "/v1/models")) == 101
     for path, method in (("/v1/models", "GET"), ("/v2/repository/index", "POST")):
         assert sent(counts, lambda p=path, m=method: ask(room, p, m)) == 0
@@ -135,7 +113,7 @@ def test_a_change_shows_after_the_refresh_time(room, registry, publish, seconds)
 
 def test_an_old_ledger_costs_a_manifest_once(registry, bundle, counts, tmp_path):
     """Its newest entry has no kind; the manifest is kept on the disk."""
-    filled(registry.store, bundle, 5)
+    filled(registry.store, *bundle(), 5)
     for model in registry.models():
         key = layout.head(model)
         head = Entry.from_bytes(registry.store.objects[key], key)
@@ -227,7 +205,7 @@ def test_a_registry_that_is_away_is_said_and_not_kept(room, registry, publish, c
 
 def test_the_catalogue_ends_with_the_deadline(registry, bundle, tmp_path):
     """A store that hangs holds nobody longer than the caller's time."""
-    filled(registry.store, bundle, 20, entries=1)
+    filled(registry.store, *bundle(), 20, entries=1)
     go, read = threading.Event(), registry.store.read
 
     def hang(key, *, unless=None):
@@ -251,7 +229,7 @@ def test_the_catalogue_ends_with_the_deadline(registry, bundle, tmp_path):
 
 def test_eight_callers_cost_one_reading(room, registry, bundle, counts):
     """Of those who ask at the same time, one reads the catalogue."""
-    filled(registry.store, bundle, 50, entries=1)
+    filled(registry.store, *bundle(), 50, entries=1)
     counts.clear()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: ask(room, "/v1/models"), range(16)))
