@@ -204,15 +204,23 @@ def main():
     if arguments.blob:
         blob(*arguments.blob, arguments.size << 20)
         return
+    import growth  # not in the processes whose memory is measured
+
     server = started()
     try:
         with tempfile.TemporaryDirectory() as folder:
             rows = measure(Path(folder), arguments.size)
+            model = {"model.onnx": Path(folder, "model.onnx")}
+            grown = growth.measure(manifest(), model)
     finally:
         server.terminate()
     print(f"CPU: {cpu.name()}; S3 is moto's server on loopback\n")
     print("| what | target | folder | S3 |\n|---|---|---|---|")
     for row in rows:
+        print(f"| {' | '.join(row)} |")
+    print("\nAs it grows, counted on a store in memory:\n")
+    print("| what | target | requests | seconds without a network |\n|---|---|---|---|")
+    for row in grown:
         print(f"| {' | '.join(row)} |")
 
 

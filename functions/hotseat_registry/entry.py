@@ -32,8 +32,8 @@ __all__ = ["GATE", "NO_ENTRY", "PROMOTE", "RETIRE", "ROLLBACK", "Entry", "before
 
 NO_ENTRY = "0" * 64
 PROMOTE, RETIRE, GATE = "promote", "retire", "gate"
-_LARGEST = 1 << 53
-"""Whole numbers in JSON that every reader takes."""
+_MOST = 1_000_000_000  # a version's number has nine digits at most
+_MOST_RETIRED = 1_000_000  # whoever lists them counts them out
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,27 +170,25 @@ def check(entries: Iterable[Entry], first: int = 1) -> None:
 
 
 def _check(entry: Entry) -> None:
-    """Raise `IntegrityError` for a number or time that no entry has."""
+    """Raise `IntegrityError` for a number, range or time that no entry has."""
+    ranges = entry.retired_ranges or ()
     versions = (
         *(n for n in (entry.before, entry.after, entry.steps) if n is not None),
         *entry.aliases.values(),
         *(entry.retired if isinstance(entry.retired, tuple) else ()),
     )
-    if min(versions, default=1) < 1 or entry.sequence < 0:
+    ways = entry.positions or {}
+    lowest = min((n for way in ways.values() for n in way), default=0)
+    if min(versions, default=1) < 1 or lowest < 0 or entry.sequence < 0:
         raise IntegrityError("a ledger entry has a number below 1")
-    if not _ascending(entry.retired_ranges or ()):
-        raise IntegrityError("the retired versions of a ledger entry are no ranges")
-    for name, way in (entry.positions or {}).items():
+    for name, way in ways.items():
         if not way or way[-1] != entry.aliases.get(name):
-            raise IntegrityError(f"the positions of {name!r} do not end where it is")
-    time_of(entry.at)  # times are compared with others
-
-
-def _ascending(pairs: Iterable[tuple[int, ...]]) -> bool:
-    """Whether these are ranges, each after the one before."""
+            raise IntegrityError(f"{name!r} stands elsewhere than its positions say")
     end = 0
-    for pair in pairs:
-        if len(pair) != 2 or not end < pair[0] <= pair[1] < _LARGEST:
-            return False
-        end = pair[1]
-    return True
+    for first, last in ranges:
+        if not end < first <= last < _MOST:
+            raise IntegrityError(f"no versions from {first} to {last} after {end}")
+        end = last
+    if sum(last - first + 1 for first, last in ranges) > _MOST_RETIRED:
+        raise IntegrityError(f"more than {_MOST_RETIRED:,} versions are retired")
+    time_of(entry.at)  # times are compared with others

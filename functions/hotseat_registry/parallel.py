@@ -13,10 +13,15 @@ THREADS = 8
 """Requests under way; 1: one after the other."""
 
 
-def at_once(act: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def at_once(
+    act: Callable[[T], R],
+    items: Iterable[T],
+    left: Callable[[], float | None] = lambda: None,
+) -> Iterator[R]:
     """Yield what `act` returns for each item, in their order, some at a time.
 
-    One item needs no thread. What `act` raises is raised here.
+    One item needs no thread. What `act` raises is raised here, and `TimeoutError` when
+    of the seconds that are `left` none is; None: there is no limit.
     """
     todo = iter(items)
     if THREADS == 1:
@@ -34,7 +39,7 @@ def at_once(act: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         # no more than a few are under way, however many there are
         waiting = [pool.submit(act, item) for item in (*few, *islice(todo, THREADS))]
         while waiting:
-            yield waiting.pop(0).result()
+            yield waiting.pop(0).result(left())
             waiting += [pool.submit(act, item) for item in islice(todo, 1)]
     finally:
         # who gives up in the middle does not wait for those that are under way

@@ -139,8 +139,17 @@ class Registry:
         aliases = self.aliases(reference.model)
         if reference.alias in aliases:
             return aliases[reference.alias]
+        raise self.no_alias(reference, aliases)
+
+    def no_alias(
+        self, reference: Reference, aliases: Iterable[str]
+    ) -> AliasNotFoundError:
+        """Return the error that says which aliases and versions a model has.
+
+        Raises `ModelNotFoundError` where it has none; one list.
+        """
         known = self._known(reference.model)
-        raise AliasNotFoundError(
+        return AliasNotFoundError(
             f"{reference.model} has no alias {reference.alias!r} "
             f"({_list(sorted(aliases), 'aliases')}; {_list(known, 'versions')})"
         )

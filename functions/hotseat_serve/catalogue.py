@@ -4,22 +4,35 @@ A model in short comes from its head alone, so that a catalogue costs one reques
 model, some at once, and nothing while it is kept: for the refresh time.
 """
 
-import threading
+import logging
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 from hotseat_registry import LIVE, Manifest, Reference, Registry
 from hotseat_registry.cache import Cache
-from hotseat_registry.errors import NotFoundError
+from hotseat_registry.errors import (
+    BadNameError,
+    IntegrityError,
+    ModelNotFoundError,
+    NotFoundError,
+    RegistryError,
+)
 from hotseat_registry.parallel import at_once
+from hotseat_serve.kept import Kept, LateError
 from hotseat_serve.settings import Settings
 from hotseat_serve.turn import Turn
 
-_MODELS = 1_000
-"""Models that are kept whole; of more, all are read anew."""
+log = logging.getLogger("hotseat.serve")
 
-T = TypeVar("T")
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """All models in short, and the names of those that cannot be read."""
+
+    found: list[dict[str, Any]]
+    damaged: list[str]
 
 
 class Catalogue:
@@ -33,28 +46,52 @@ class Catalogue:
     ) -> None:
         self._registry = registry
         self._settings = settings
-        self._clock = clock
-        self._kept: dict[str, tuple[Any, float]] = {}
-        self._lock = threading.Lock()
+        seconds = float("inf") if settings.static else settings.refresh_seconds
+        self._all: Kept[Models] = Kept(seconds, clock)
+        self._one: Kept[dict[str, Any]] = Kept(seconds, clock)
 
-    def all(self, turn: Turn) -> list[dict[str, Any]]:
+    def all(self, turn: Turn) -> Models:
         """Return every model in short, by name.
 
+        A model whose ledger or manifest is damaged hides no other.
         Raises `Problem` (deadline_exceeded) where the caller gives up meanwhile.
         """
-
-        def read() -> list[dict[str, Any]]:
-            found = []
-            for item in at_once(self._short, self._registry.models()):
-                turn.check()
-                found += [item] if item else []
-            return found
-
-        return self._keep("", read)
+        try:
+            return self._all.get("", lambda: self._read(turn), turn.left)
+        except (TimeoutError, LateError):
+            turn.check()
+            raise
 
     def one(self, name: str) -> dict[str, Any]:
-        """Return one model whole: card, signature, versions, aliases."""
-        return self._keep(name, lambda: self._whole(name))
+        """Return one model whole: card, signature, versions, aliases.
+
+        `versions` are those that answer: what gc retired is not among them.
+        """
+        return self._one.get(name, lambda: self._whole(name))
+
+    def _read(self, turn: Turn) -> Models:
+        found: list[dict[str, Any]] = []
+        damaged: list[str] = []
+        names = self._registry.models()
+        # threads of this one reading; there are none between
+        for name, item in zip(
+            names, at_once(self._readable, names, lambda: turn.left), strict=True
+        ):
+            turn.check()
+            if isinstance(item, RegistryError):
+                log.warning("%s is not in the catalogue: %s", name, item)
+                damaged.append(name)
+            elif item is not None:
+                found.append(item)
+        return Models(found, damaged)
+
+    def _readable(self, name: str) -> dict[str, Any] | RegistryError | None:
+        try:
+            return self._short(name)
+        except BadNameError:
+            return None  # somebody else's folder
+        except (IntegrityError, NotFoundError) as error:
+            return error  # damaged, or an alias points to nothing
 
     def _short(self, name: str) -> dict[str, Any] | None:
         head = self._registry.ledger.newest(name)
@@ -79,14 +116,17 @@ class Catalogue:
 
     def _whole(self, name: str) -> dict[str, Any]:
         versions = self._registry.versions(name)
-        aliases = self._registry.aliases(name)
-        number = aliases.get(LIVE) or max(versions, default=1)
-        manifest = self._manifest(name, number)
+        if not versions:
+            raise ModelNotFoundError(f"no model {name!r}")
+        head = self._registry.ledger.newest(name)
+        aliases = dict(head.entry.aliases) if head else {}
+        retired = head.entry.retired if head else ()
+        manifest = self._manifest(name, aliases.get(LIVE) or versions[-1])
         return {
             "name": name,
             "kind": manifest.kind,
             "version": manifest.version,
-            "versions": versions,
+            "versions": [number for number in versions if number not in retired],
             "aliases": aliases,
             "signature": manifest.signature.to_json(),
             "variants": [variant.to_json() for variant in manifest.variants],
@@ -98,25 +138,3 @@ class Catalogue:
         settings = self._settings
         cache = Cache.private(settings.cache_folder, settings.cache_bytes)
         return self._registry.resolve(Reference(name, version=number), cache)
-
-    def _keep(self, name: str, read: Callable[[], T]) -> T:
-        """Return what was read within the refresh time, or read it; misses as well."""
-        now = self._clock()
-        kept = self._kept.get(name)
-        found: T | NotFoundError
-        if kept and now < kept[1]:
-            found = kept[0]
-        else:
-            try:
-                found = read()
-            except NotFoundError as error:
-                found = error
-            seconds = self._settings.refresh_seconds
-            until = float("inf") if self._settings.static else now + seconds
-            with self._lock:
-                if len(self._kept) >= _MODELS:
-                    self._kept.clear()
-                self._kept[name] = found, until
-        if isinstance(found, NotFoundError):
-            raise found
-        return found

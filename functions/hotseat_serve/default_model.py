@@ -1,7 +1,24 @@
 """Which model POST /model-service asks, where no setting names one."""
 
+from dataclasses import dataclass
+
 from hotseat_registry import LIVE, Registry
 from hotseat_registry.parallel import at_once
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The models of which a version is live."""
+
+    names: list[str]
+    choice: str
+    """Why none of them is the default, and the way out; empty where there is one."""
+
+
+def read_live(registry: Registry) -> Live:
+    """Read every model's aliases; raises `RegistryError`."""
+    names = live_models(registry)
+    return Live(names, "" if len(names) == 1 else which_default(registry, names))
 
 
 def live_models(registry: Registry) -> list[str]:

@@ -38,6 +38,10 @@ class Download:
     settings: Settings
     check_there: Callable[[str, int], None] = lambda _model, _number: None
     """Raises `RetiredError` for a version that gc took."""
+    remembered: Callable[[Reference, Callable[[Reference], Manifest]], Manifest] = (
+        lambda reference, find: find(reference)
+    )
+    """Finds something, or raises at once that it was not there a moment ago."""
 
     def version(self, model: str, version: str) -> dict[str, Any]:
         """Return what a device needs to fetch, check and run a version."""
@@ -92,7 +96,10 @@ class Download:
         offered = {name.strip() for name in self.settings.downloads.split(",")}
         if not offered & {model, "*"}:
             raise Problem("not_found", f"{model} is not offered for download")
-        manifest = self.registry.resolve(Reference.of(model, version), self._cache)
+        manifest = self.remembered(
+            Reference.of(model, version),
+            lambda reference: self.registry.resolve(reference, self._cache),
+        )
         self.check_there(model, manifest.version)
         self.registry.check_trust(manifest)
         return manifest

@@ -14,7 +14,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from hotseat_registry import Reference, Registry
 from hotseat_registry.errors import (
@@ -23,8 +23,9 @@ from hotseat_registry.errors import (
     RetiredError,
     StoreError,
 )
-from hotseat_serve.default_model import live_models, which_default
+from hotseat_serve.default_model import Live, read_live
 from hotseat_serve.following import Followed, Known, Look
+from hotseat_serve.kept import Kept, again
 from hotseat_serve.load import Loaded, load
 from hotseat_serve.settings import Settings
 
@@ -42,6 +43,7 @@ _UNKNOWN = 1_000
 """Names that were asked for in vain and are remembered for the refresh time."""
 
 Notice = Callable[[str, dict[str, Any]], None]
+T = TypeVar("T")
 
 
 _system = random.SystemRandom()
@@ -80,7 +82,7 @@ class Models:
         self.registry = registry
         self.notice = notice
         self.settings = self._settings = settings
-        self._clock = clock
+        self.clock = clock
         self._draw = draw
         self._beside = beside
         self._default = settings.default_model
@@ -89,8 +91,9 @@ class Models:
         self._loaded: dict[str, Loaded] = {}
         self._opening: dict[str, threading.Lock] = {}
         self._known: dict[str, Known] = {}
-        self._live: tuple[list[str], float] = [], float("-inf")
-        self._unknown: dict[Reference, tuple[RegistryError, float]] = {}
+        seconds = float("inf") if settings.static else settings.refresh_seconds
+        self._live: Kept[Live] = Kept(seconds, clock)
+        self._unknown: dict[Reference, tuple[NotFoundError, float]] = {}
 
     def get(self, reference: Reference, wait: float | None = None) -> Loaded:
         """Return the version that `reference` means now.
@@ -99,7 +102,7 @@ class Models:
         None: until the look was given up. Raises `RegistryError` when the version
         cannot be loaded and none served before.
         """
-        now = self._clock()
+        now = self.clock()
         patience = _PATIENCE if wait is None else max(0.0, min(wait, _PATIENCE))
         followed = self._followed.get(reference)
         if followed is not None:
@@ -107,20 +110,20 @@ class Models:
                 self._refresh(reference, followed, now, patience)
             loaded = followed.loaded
         elif reference.version is not None:
-            loaded = self._numbered(reference, now, patience)
+            loaded = self._numbered(reference, patience)
         else:
-            loaded = self._remembered(reference, now, self._first).loaded
+            loaded = self.remembered(reference, self._first).loaded
         loaded.used = now
         return loaded
 
-    def _numbered(self, reference: Reference, now: float, patience: float) -> Loaded:
+    def _numbered(self, reference: Reference, patience: float) -> Loaded:
         """Return a version by its number, unless gc took it."""
         model, number = reference.model, reference.version
         assert number is not None
         self.check_there(model, number)
         found = self._loaded.get(str(reference))
-        return found or self._remembered(
-            reference, now, lambda _: self._load(model, number, patience)
+        return found or self.remembered(
+            reference, lambda _: self._load(model, number, patience)
         )
 
     def check_there(self, model: str, number: int) -> None:
@@ -130,7 +133,9 @@ class Models:
         """
         if self._settings.static:
             return
-        now = self._clock()
+        now = self.clock()
+        if len(self._known) >= _UNKNOWN and model not in self._known:
+            self._known.clear()  # made-up names fill no memory
         known = self._known.setdefault(model, Known(None, 0.0))
         if now >= known.until and known.lock.acquire(blocking=False):
             try:
@@ -144,20 +149,18 @@ class Models:
             self._loaded.pop(f"{model}@{number}", None)
             raise RetiredError(f"{model}@{number} was retired by gc")
 
-    def _remembered(
-        self, reference: Reference, now: float, find: Callable[[Reference], Any]
-    ) -> Any:
+    def remembered(self, reference: Reference, find: Callable[[Reference], T]) -> T:
         """Find something, or say at once that it was not there a moment ago."""
         missed = self._unknown.get(reference)
-        if missed and now < missed[1]:
-            raise missed[0]
+        if missed and self.clock() < missed[1]:
+            raise again(missed[0])
         try:
             return find(reference)
         except NotFoundError as error:
             with self._lock:
                 if len(self._unknown) >= _UNKNOWN:
                     self._unknown.clear()
-                self._unknown[reference] = error, self._next()
+                self._unknown[reference] = again(error), self._next()
             raise
 
     def default(self) -> str:
@@ -168,27 +171,23 @@ class Models:
         Raises `NotFoundError` when there is none, or several and none is named.
         """
         if not self._default:
-            live = live_models(self.registry)
-            if len(live) != 1:
-                raise NotFoundError(which_default(self.registry, live))
-            self._default = live[0]
+            live = self._live.get("", lambda: read_live(self.registry))
+            if len(live.names) != 1:
+                raise NotFoundError(live.choice)
+            self._default = live.names[0]
         return self._default
 
     def live(self) -> list[str]:
         """Return the models that are live; the default alone, where there is one."""
         if self._default:
             return [self._default]
-        now = self._clock()
-        if now >= self._live[1]:
-            self._live = live_models(self.registry), self._next()
-        return self._live[0]
+        return self._live.get("", lambda: read_live(self.registry)).names
 
     def _first(self, reference: Reference) -> Followed:
         head = self.registry.ledger.newest(reference.model)
         if head is None or str(reference.alias) not in head.entry.aliases:
-            # says in words which model, version or alias is missing
-            self.registry.number(reference)
-            return self._first(reference)  # it was promoted just now
+            aliases = head.entry.aliases if head else {}
+            raise self.registry.no_alias(reference, aliases)
         number = head.entry.aliases[str(reference.alias)]
         loaded = self._load(reference.model, number)
         with self._lock:
@@ -200,7 +199,7 @@ class Models:
         if self._settings.static:
             return float("inf")
         seconds = self._settings.refresh_seconds
-        return self._clock() + seconds * (1 - self._draw() / 10)
+        return self.clock() + seconds * (1 - self._draw() / 10)
 
     def _refresh(
         self, reference: Reference, followed: Followed, now: float, patience: float
@@ -254,14 +253,14 @@ class Models:
         if number == serving:
             followed.head = head
             return
-        if number == followed.refused and self._clock() < followed.again:
+        if number == followed.refused and self.clock() < followed.again:
             return
         try:
             loaded = self._load(reference.model, number, apart=True)
         except Exception:
             same = number == followed.refused
             followed.wait = min(2 * followed.wait, _LONGEST) if same else 1.0
-            followed.refused, followed.again = number, self._clock() + followed.wait
+            followed.refused, followed.again = number, self.clock() + followed.wait
             raise
         followed.head, followed.loaded, followed.refused = head, loaded, 0
         log.info("%s is %s", reference, loaded.manifest.reference)
@@ -294,7 +293,7 @@ class Models:
         found = load(
             self.registry, reference, self._settings, self._make_room, apart=apart
         )
-        found.used = self._clock()
+        found.used = self.clock()
         with self._lock:
             self._loaded[name] = found
             if not self._settings.memory_bytes:

@@ -38,13 +38,17 @@ def get(
         raise from_registry(error, version) from error
 
 
-def metadata(models: Models, loaded: Loaded) -> dict[str, Any]:
+def metadata(catalogue: Catalogue, loaded: Loaded) -> dict[str, Any]:
     """Return a model's metadata: tensors as the graph has them."""
     name = loaded.manifest.model
     session = loaded.session
+    try:
+        versions = catalogue.one(name)["versions"]
+    except RegistryError as error:
+        raise from_registry(error) from error
     return {
         "name": name,
-        "versions": [str(n) for n in models.registry.versions(name)],
+        "versions": [str(n) for n in versions],
         "platform": "onnxruntime_onnx",
         "inputs": [_tensor(*item) for item in session.inputs.items()],
         "outputs": [_tensor(*item) for item in session.output_types.items()],
@@ -79,7 +83,7 @@ def index(catalogue: Catalogue, turn: Turn) -> list[dict[str, Any]]:
     except RegistryError as error:
         raise from_registry(error) from error
     found = []
-    for item in models:
+    for item in models.found:
         live = item["aliases"].get(LIVE)
         found.append(
             {
@@ -89,7 +93,16 @@ def index(catalogue: Catalogue, turn: Turn) -> list[dict[str, Any]]:
                 "reason": "" if live else "no version is live",
             }
         )
-    return found
+    found += [
+        {
+            "name": name,
+            "version": "",
+            "state": "UNAVAILABLE",
+            "reason": "its ledger or manifest cannot be read",
+        }
+        for name in models.damaged
+    ]
+    return sorted(found, key=lambda item: item["name"])
 
 
 def error(problem: Problem) -> Answer:

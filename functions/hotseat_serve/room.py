@@ -232,7 +232,10 @@ class Room:
     def _download(self) -> "Download":
         from hotseat_serve.download import Download  # late: few functions offer it
 
-        return Download(self.models.registry, self.settings, self.models.check_there)
+        models = self.models
+        return Download(
+            models.registry, self.settings, models.check_there, models.remembered
+        )
 
     def _find_v2(self, parts: Sequence[str]) -> dict[str, Act]:  # noqa: PLR0911
         match parts:
@@ -261,7 +264,11 @@ class Room:
             return protocol.get(self.models, name, version)
 
         acts: dict[str, dict[str, Act]] = {
-            "": {"GET": lambda *_: _json(protocol.metadata(self.models, loaded()))},
+            "": {
+                "GET": lambda *_: _json(
+                    protocol.metadata(self.service.models, loaded())
+                )
+            },
             "ready": {"GET": lambda *_: _json(_is_ready(loaded().manifest.model))},
             "config": {"GET": lambda *_: _json(protocol.config(loaded()))},
             "stats": {"GET": lambda *_: _json(self._stats(name, version))},

@@ -29,7 +29,7 @@ class Service:
 
     def __init__(self, models: Models) -> None:
         self._models = models
-        self.models = Catalogue(models.registry, models.settings)
+        self.models = Catalogue(models.registry, models.settings, models.clock)
 
     def predict(
         self, request: Request, turn: Turn, model: str | None, version: str | None
@@ -108,12 +108,14 @@ class Service:
         except NotFoundError as error:  # it says how to name one
             raise Problem("model_not_found", str(error)) from error
 
-    def catalogue(self, turn: Turn) -> dict[str, Any]:
+    def catalogue(self, turn: Turn | None = None) -> dict[str, Any]:
         """Return every model in short."""
         try:
-            return {"models": self.models.all(turn)}
+            listed = self.models.all(turn or Turn())
         except RegistryError as error:
             raise self._problem(error) from error
+        damaged = {"damaged": listed.damaged} if listed.damaged else {}
+        return {"models": listed.found, **damaged}
 
     def model(self, name: str) -> dict[str, Any]:
         """Return one model whole: card, signature, versions, aliases."""

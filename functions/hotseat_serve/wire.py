@@ -134,6 +134,9 @@ class Catalogue(BaseModel):
     """All models."""
 
     models: list[Model]
+    damaged: list[str] | None = Field(
+        None, description="Models whose ledger or manifest cannot be read."
+    )
 
 
 class Version(BaseModel):

@@ -5,14 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from growth import AT, grown
 
 from hotseat_registry import Reference, Registry, layout
 from hotseat_registry.entry import PROMOTE, RETIRE, Entry, follow
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.sweep import sweep
 from hotseat_registry.testing import MemoryStore
-
-AT = "2026-01-01T00:00:00.000+00:00"
 
 
 @pytest.fixture
@@ -33,20 +32,6 @@ def registry(store, clock):
     return Registry(store, clock)
 
 
-def grown(store, changes, old=()):
-    """Write a ledger; the entries numbered in `old` as the first releases did."""
-    head = None
-    for number, change in enumerate(changes, 1):
-        entry = follow(head, Entry("mood", PROMOTE, "ada", AT, **change))
-        if number in old:
-            entry = replace(entry, positions=None, kind=None)
-        if head:
-            key = layout.entry("mood", head.sequence)
-            store.objects[key] = head.to_bytes()
-        head = entry
-    store.objects[layout.head("mood")] = head.to_bytes()
-
-
 def sent(counts, call):
     """Return how many requests a call takes."""
     counts.clear()
@@ -62,7 +47,7 @@ def test_a_roll_back_takes_eight_requests(registry, publish, counts, where):
     live = [{"alias": "live", "after": n} for n in (1, 2)]
     beta = [{"alias": "beta", "after": 1 + n % 3} for n in range(9_998)]
     whole = [*beta, *live] if where != "oldest" else [*live, *beta]
-    grown(registry.store, whole, range(10_001) if where == "old ledger" else ())
+    grown(registry.store, whole, old=range(10_001) if where == "old ledger" else ())
     assert sent(counts, lambda: registry.plan_rollback("mood", "live")) <= 4
     assert sent(counts, lambda: registry.rollback("mood", by="ada")) <= 8
     head = registry.ledger.head("mood").entry

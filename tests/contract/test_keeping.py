@@ -1,6 +1,7 @@
 """Keeping house: gc, copy, export, import, audit, as_of, diff."""
 
 import io
+import json
 import tarfile
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +20,7 @@ from hotseat_registry import (
 from hotseat_registry.audit import audit
 from hotseat_registry.cache import Cache
 from hotseat_registry.diff import diff
+from hotseat_registry.entry import RETIRE, Entry
 from hotseat_registry.errors import (
     BadNameError,
     ConflictError,
@@ -63,6 +65,33 @@ def test_gc_takes_what_nothing_needs(swept, clock):
     assert swept.versions("mood") == [1, 2, 3, 4, 5, 6]
     with pytest.raises(RetiredError, match=r"mood@2 was retired"):
         swept.promote(Reference("mood", version=2), by="ada")
+
+
+def test_retired_versions_are_listed_as_such(tmp_path, publish, monkeypatch, capsys):
+    """`hotseat versions` shows what gc took, and `history` says how much is older."""
+    registry = open_registry(f"file://{tmp_path}/registry")
+    monkeypatch.setenv("HOTSEAT_REGISTRY", registry.store.uri)
+    for n in range(3):
+        publish(registry, positive=0.6 + n / 10)
+    for number in (1, 2, 1, 2):
+        registry.promote(Reference("mood", version=number), by="ada")
+    gone = Entry("mood", RETIRE, "gc", registry.time(), retired=(1,))
+    registry.ledger.change(registry.ledger.head("mood"), gone)
+    capsys.readouterr()
+    assert _cli.main(["versions", "mood", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [item["retired"] for item in listed] == [True, False, False]
+    assert _cli.main(["versions", "mood"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert ["retired" in line for line in lines] == [False, True, False, False]
+    assert _cli.main(["history", "mood", "--last", "2", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert [item["sequence"] for item in json.loads(captured.out)] == [4, 5]
+    assert "3 changes before these: --all" in captured.err
+    assert _cli.main(["history", "mood", "--all", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)) == 5
+    assert captured.err == ""
 
 
 def test_gc_keeps_what_an_alias_pointed_to_lately(registry, publish, clock):

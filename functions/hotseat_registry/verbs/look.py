@@ -9,6 +9,7 @@ from hotseat_registry.audit import audit
 from hotseat_registry.diff import diff as compare
 from hotseat_registry.errors import ModelNotFoundError
 from hotseat_registry.names import Reference
+from hotseat_registry.parallel import at_once
 from hotseat_registry.verbs.command import (
     DONE,
     REFUSED,
@@ -44,14 +45,18 @@ def _versions(arguments: argparse.Namespace) -> int:
         numbers = source.versions(name)
         if not numbers:
             raise ModelNotFoundError(f"no model {name!r} in {source.store.uri}")
-        aliases = source.aliases(name)
-        for number in numbers:
-            manifest = source.resolve(Reference(name, version=number))
+        head = source.ledger.newest(name)
+        aliases = head.entry.aliases if head else {}
+        retired = head.entry.retired if head else ()
+        places = [Reference(name, version=number) for number in numbers]
+        for manifest in at_once(source.resolve, places):
+            number = manifest.version
             found.append(
                 {
                     "model": name,
                     "version": number,
                     "aliases": sorted(a for a, v in aliases.items() if v == number),
+                    "retired": number in retired,
                     "variants": [variant.name for variant in manifest.variants],
                     "published_at": manifest.published_at,
                     "published_by": manifest.published_by,
@@ -60,11 +65,12 @@ def _versions(arguments: argparse.Namespace) -> int:
     if arguments.json:
         return print_json(found)
     print_table(
-        ("version", "aliases", "variants", "published", "by"),
+        ("version", "aliases", "", "variants", "published", "by"),
         (
             (
                 f"{item['model']}@{item['version']}",
                 ", ".join(item["aliases"]),
+                "retired" if item["retired"] else "",
                 ", ".join(item["variants"]),
                 item["published_at"],
                 item["published_by"],

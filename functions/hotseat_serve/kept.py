@@ -1,0 +1,78 @@
+"""What was read, kept for a while: each thing is read by one, the others wait."""
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from hotseat_registry.errors import NotFoundError
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+
+class LateError(Exception):
+    """Another reads it, and the time to wait for that is over."""
+
+
+class Kept(Generic[T]):
+    """Values by name, each read at most once within `seconds`. For several threads.
+
+    What is not there is kept as well. Of each kind there are at most `size`, and apart,
+    so that made-up names neither fill memory nor push out what is there.
+    """
+
+    def __init__(
+        self, seconds: float, clock: Callable[[], float], size: int = 1_000
+    ) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._size = size
+        self._values: dict[str, tuple[T, float]] = {}
+        self._misses: dict[str, tuple[NotFoundError, float]] = {}
+        self._reading: dict[str, threading.Lock] = {}
+
+    def get(self, name: str, read: Callable[[], T], wait: float | None = None) -> T:
+        """Return what is kept under a name, or read it.
+
+        `wait` are the seconds for another's reading; None: until it ends. Raises
+        `LateError`, and what `read` raises: `NotFoundError` again while it is kept.
+        """
+        kept = self._values.get(name)
+        if kept and self._clock() < kept[1]:
+            return kept[0]
+        missed = self._misses.get(name)
+        if missed and self._clock() < missed[1]:
+            raise again(missed[0])
+        lock = self._reading.setdefault(name, threading.Lock())
+        if lock.acquire(blocking=False):
+            try:
+                return self._read(name, read)
+            finally:
+                self._reading.pop(name, None)
+                lock.release()
+        if not lock.acquire(timeout=-1 if wait is None else max(0.0, wait)):
+            raise LateError(name)
+        lock.release()
+        return self.get(name, read, wait)
+
+    def _read(self, name: str, read: Callable[[], T]) -> T:
+        try:
+            value = read()
+        except NotFoundError as error:
+            self._values.pop(name, None)
+            self._put(self._misses, name, again(error))
+            raise
+        self._put(self._values, name, value)
+        return value
+
+    def _put(self, into: dict[str, tuple[V, float]], name: str, value: V) -> None:
+        if name not in into and len(into) >= self._size:
+            # the oldest goes; another thread may have taken it already
+            into.pop(next(iter(into.copy()), ""), None)
+        into.pop(name, None)
+        into[name] = value, self._clock() + self._seconds
+
+
+def again(error: NotFoundError) -> NotFoundError:
+    """Return an error to keep or to raise once more, without the frames it came by."""
+    return type(error)(*error.args)
