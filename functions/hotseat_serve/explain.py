@@ -12,13 +12,14 @@ from itertools import islice
 from typing import Any
 
 from hotseat_registry.signature import Field, Input, Signature
-from hotseat_serve.limits import MAX_PARTS
+from hotseat_serve import codec
+from hotseat_serve.limits import MAX_PARTS, extent
 from hotseat_serve.problems import Problem
 
 Predict = Callable[[list[Any]], Sequence[Mapping[str, Any]]]
 
-MAX_TEXT = 4_000_000
-"""Characters that the texts without a part may have together."""
+MAX_SIZE = 4_000_000
+"""Characters and elements that the inputs without a part may have together."""
 _SHOWN = 80
 """Characters of a part that the answer repeats."""
 _DEEPEST = 16
@@ -34,9 +35,10 @@ def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any
     """Return the answer to one input, and the weight of each of its parts.
 
     A part of a text is a word (``at`` its place in it), of features a field, of a board
-    a cell (``at`` its indices). A positive weight spoke for the answer.
+    a cell (``at`` its indices), where the game's rules allow what is left. A positive
+    weight spoke for the answer.
     Raises `Problem` for more than `MAX_PARTS` parts, where nothing can be left out, and
-    for generated items, of which no number can be lost.
+    for answers of which no number can be lost: several numbers, a generated item.
     """
     parts = list(islice(_parts(signature, given), MAX_PARTS + 1))
     if len(parts) > MAX_PARTS:
@@ -44,11 +46,11 @@ def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any
             "too_large",
             f"the input has more parts than can be left out; the limit is {MAX_PARTS}",
         )
-    if (size := len(parts) * _length(given)) > MAX_TEXT:
+    if len(parts) * extent(given, MAX_SIZE // max(len(parts), 1)) > MAX_SIZE:
         raise Problem(
             "too_large",
-            f"{len(parts)} parts of so long a text are {size:,} characters to read; "
-            f"the limit is {MAX_TEXT:,}",
+            f"{len(parts)} parts of so large an input are more than {MAX_SIZE:,} "
+            "characters and elements to read, which is the limit",
         )
     (answer,) = predict([given])  # it says what does not fit
     score = _score(answer)
@@ -68,14 +70,21 @@ def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any
 
 
 def _parts(signature: Signature, given: Any) -> Iterator[Part]:
+    ruled = signature.rules is not None and signature.generation is None
     for item in signature.inputs:
-        yield from _PARTS[item.form](item, given, bool(signature.non_finite))
+        parts = _PARTS[item.form](item, given, bool(signature.non_finite))
+        if ruled and item.form == "board":
+            parts = (part for part in parts if _is_position(signature, part[1]()))
+        yield from parts
 
 
-def _length(given: Any) -> int:
-    """Return the characters of the longest text in an input."""
-    texts = given.values() if isinstance(given, Mapping) else [given]
-    return max((len(text) for text in texts if isinstance(text, str)), default=0)
+def _is_position(signature: Signature, given: Any) -> bool:
+    """Whether the rules know the position that is left without a stone."""
+    try:
+        codec.states(signature, [given], [""])
+    except Problem:
+        return False
+    return True
 
 
 def _score(answer: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], float]:
@@ -84,9 +93,14 @@ def _score(answer: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], float]:
         return lambda other: float(other["scores"][answer["label"]])
     if "action" in answer:
         return lambda other: float(other["actions"].get(answer["action"], 0.0))
-    if "value" in answer:
+    if isinstance(answer.get("value"), float):
         return lambda other: float(other["value"])
-    raise Problem("invalid_input", "generated items cannot be explained", "")
+    raise Problem(
+        "invalid_input",
+        "this model's answers cannot be explained: they are not one number, a label or "
+        "an action",
+        "",
+    )
 
 
 def _of(item: Input, given: Any) -> tuple[Any, Callable[[Any], Any]]:

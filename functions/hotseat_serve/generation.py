@@ -14,11 +14,14 @@ from hotseat_serve.ask import Ask
 from hotseat_serve.options import MAX_SEED
 from hotseat_serve.problems import Problem
 from hotseat_serve.tensors import Array
+from hotseat_serve.wording import place
 
 _STEPS = 1024
 """Steps a logit may lie below the highest before it has no weight at all."""
 _FINE = 64
 """Steps to one natural unit of a logit."""
+_COLD = 1e-6
+"""The temperature under which the best is taken, as at 0."""
 
 
 def generation(ask: Ask) -> list[dict[str, Any]]:
@@ -32,6 +35,10 @@ def generation(ask: Ask) -> list[dict[str, Any]]:
     same item wherever the logits agree to about one part in a million; golden rows
     with a seed show whether they do.
 
+    Each row may take its part of `Turn.generating`, which the rows share. When that is
+    over the nearest item so far is the answer, with a warning, as the same seed may
+    then give another one.
+
     Raises `Problem`: not_generated when no candidate passes, deadline_exceeded when
     the caller's time is over before.
     """
@@ -41,8 +48,12 @@ def generation(ask: Ask) -> list[dict[str, Any]]:
     if seed is None:
         seed = secrets.randbelow(MAX_SEED)
     answers = []
-    for row, given in enumerate(ask.inputs):
-        answers.append(_item(ask, plan, given, candidates(ask, row, seed)))
+    clock, seconds = ask.turn.clock, ask.turn.generating
+    end = math.inf if seconds is None else clock() + seconds * 1e9
+    for row in range(len(ask.inputs)):
+        now = clock()
+        part = now + (end - now) / (len(ask.inputs) - row)
+        answers.append(_item(ask, plan, row, candidates(ask, row, seed), part))
         answers[-1]["seed"] = seed
     return answers
 
@@ -70,27 +81,44 @@ def _wishes(signature: Signature) -> Signature:
 
 
 def _item(
-    ask: Ask, plan: Generation, given: Any, sampled: Iterator[tuple[str, ...]]
+    ask: Ask,
+    plan: Generation,
+    row: int,
+    sampled: Iterator[tuple[str, ...]],
+    until: float,
 ) -> dict[str, Any]:
-    wishes = _named(ask.signature, given)
+    wishes = _named(ask.signature, ask.inputs[row])
     tried, passed, best, nearest = 0, 0, None, math.inf
+    over = False
     for rows in sampled:
         tried += 1
         ask.turn.check()
         found = _accepted(ask, rows, wishes)
-        if found is None:
-            continue
-        passed += 1
-        far = _far(found, wishes)
-        if far < nearest:
-            best, nearest = {"item": list(rows), **found}, far
-        if passed == plan.choices or nearest <= plan.near:
+        if found is not None:
+            passed += 1
+            far = _far(found, wishes)
+            if far < nearest:
+                best, nearest = {"item": list(rows), **found}, far
+            if passed == plan.choices or nearest <= plan.near:
+                break
+        over = ask.turn.clock() >= until
+        if over:
             break
+    pointer = ask.pointers[row]
     if best is None:
+        within = f" within {ask.turn.generating:g} seconds" if over else ""
         raise Problem(
             "not_generated",
-            f"none of {tried} candidates passed the check; ask with another seed, or "
-            "wish for something easier",
+            f"none of {tried} candidates passed the check{within}; ask with another "
+            "seed, or wish for something easier",
+            pointer,
+        )
+    if over:
+        ask.turn.warnings.add(
+            "time_over",
+            f"the time for the item{place(pointer)} was over after {tried} candidates: "
+            "it is the nearest of them, and the same seed may give another",
+            pointer,
         )
     return {**best, "tried": tried}
 
@@ -142,22 +170,25 @@ def _sampled(
     heat = ask.options.temperature
     heat = plan.temperature if heat is None else heat
     output = ask.signature.outputs[0].name
-    for step, place in enumerate(order):
+    for step, cell in enumerate(order):
         logits = ask.run({plan.grid: grid, **wishes})[output]
-        filled[:, place] = _drawn(logits, heat, chance[step])
+        filled[:, cell] = _drawn(logits, heat, chance[step])
     alphabet = np.array(plan.alphabet)
     return [tuple("".join(line) for line in alphabet[item]) for item in grid]
 
 
 def _drawn(logits: Array, heat: float, chance: Array) -> Array:
     """Return a cell for each row, drawn by whole-number weights [rows, cells]."""
-    if not heat > 0:
+    if heat < _COLD:
         return np.asarray(logits.argmax(1))
-    steps = np.rint(logits.astype(np.float64) * (_FINE / heat))
-    below = np.minimum(steps.max(1, keepdims=True) - steps, _STEPS).astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        steps = np.rint(logits.astype(np.float64) * (_FINE / heat))
+        highest = np.fmax.reduce(steps, 1, keepdims=True)
+        below = np.fmin(highest - steps, _STEPS).astype(np.int64)  # NaN has no weight
     sums = _weights()[below].cumsum(1)
     aim = np.floor(chance * sums[:, -1])
-    return np.asarray((sums <= aim[:, None]).sum(1))
+    drawn = (sums <= aim[:, None]).sum(1)
+    return np.asarray(np.minimum(drawn, logits.shape[1] - 1))  # where none has weight
 
 
 @cache

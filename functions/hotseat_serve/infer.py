@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,11 @@ _LENGTH = "inference-header-content-length"
 _SMALL = 4096
 _IDENTITY = 1_000
 """Characters of a request's id, which the answer repeats."""
-_WIDEST = 24
-"""Bytes that a number takes in JSON, at most."""
+_LEAST = 2
+"""Bytes that a number takes in JSON, with its comma, at least."""
+_KEPT = 1 << 20
+"""Bytes of a body up to which a thread keeps its parser. It takes about 13 times the
+largest body that it has read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,8 @@ def _parsed(head: bytes) -> Any:
 
 def _viewed(head: bytes) -> Any:
     """Parse with the thread's own parser, whose memory is there already."""
+    if len(head) > _KEPT:
+        return simdjson.Parser().parse(head)
     parser = getattr(_thread, "parser", None)
     if parser is not None:
         # RuntimeError: something still looks at its last document, so leave it to that
@@ -104,15 +110,18 @@ def _split(request: Request) -> tuple[bytes, memoryview]:
     length = request.headers.get(_LENGTH)
     if length is None:
         return request.body, memoryview(b"")
-    if not (length.isascii() and length.isdigit()) or int(length) > len(request.body):
-        raise bad(f"Inference-Header-Content-Length {length!r} is not within the body")
+    whole = length.isascii() and length.isdigit() and len(length) < 12
+    if not whole or int(length) > len(request.body):
+        raise bad(
+            f"Inference-Header-Content-Length {cut(length)} is not within the body"
+        )
     size = int(length)
     return request.body[:size], memoryview(request.body)[size:]
 
 
 def _wanted(document: Any, loaded: Loaded) -> list[Wanted]:
     names = list(loaded.session.output_types)
-    everything = bool(parameters(document).get("binary_data_output"))
+    everything = _switch(parameters(document), "binary_data_output", default=False)
     items: Any = document.get("outputs")
     if items is None or (isinstance(items, LIST) and not len(items)):
         return [Wanted(name, everything) for name in names]
@@ -129,8 +138,17 @@ def _wanted(document: Any, loaded: Loaded) -> list[Wanted]:
         classes = own.get("classification", 0)
         if type(classes) is not int or classes < 0:
             raise bad(f"output {name!r}: classification has to be a whole number")
-        wanted.append(Wanted(name, bool(own.get("binary_data", everything)), classes))
+        binary = _switch(own, "binary_data", default=everything)
+        wanted.append(Wanted(name, binary, classes))
     return wanted
+
+
+def _switch(given: Mapping[str, Any], name: str, *, default: bool) -> bool:
+    """Return a parameter that is true or false; raises `Problem` for another."""
+    value = given.get(name, default)
+    if not isinstance(value, bool):
+        raise bad(f"{name} has to be true or false, not {cut(value)}")
+    return value
 
 
 def _answer(
@@ -147,6 +165,8 @@ def _answer(
     for item in wanted:
         array = outputs[item.name]
         if item.classes:
+            if array.dtype.kind == "O":
+                raise bad(f"output {item.name!r} is BYTES, which have no highest")
             array = _classes(array, item.classes, loaded.manifest.signature.labels)
         tensor: dict[str, Any] = {
             "name": item.name,
@@ -175,16 +195,20 @@ def _answer(
 
 
 def _size(array: Array, wanted: Wanted) -> int:
-    """Return about how many bytes an output takes in the answer, at most."""
+    """Return how many bytes an output takes in the answer at least.
+
+    The whole answer is counted at its end; this keeps what is far over the limit from
+    being made.
+    """
     if wanted.classes:
-        rows = array.shape[0] if array.ndim > 1 else 1
-        return 64 * int(rows) * min(wanted.classes, int(array.size))
+        rows = int(array.shape[0]) if array.ndim > 1 else 1
+        each = min(wanted.classes, int(array.size) // max(rows, 1))
+        return len('"0.000000:0",') * rows * each
     if array.dtype.kind == "O":
-        return int(sum(len(item) + 8 for item in array.flat))
+        return int(sum(len(item) + _LEAST for item in array.flat))
     if wanted.binary:
         return int(array.nbytes)
-    # what fewer bytes can hold is not counted here: the whole answer is, at its end
-    return int(array.size) * min(_WIDEST, 2 * int(array.dtype.itemsize))
+    return int(array.size) * _LEAST
 
 
 def _json(array: Array, name: str, *, nulls: bool) -> Any:
@@ -203,9 +227,15 @@ def _json(array: Array, name: str, *, nulls: bool) -> Any:
 
 
 def _classes(array: Array, count: int, labels: Sequence[str]) -> Array:
-    """Return the `count` highest of each row as ``score:index:label``."""
-    rows = array.reshape(array.shape[0], -1) if array.ndim > 1 else array.reshape(1, -1)
-    best = np.argsort(-rows, axis=1, kind="stable")[:, :count]
+    """Return the `count` highest of each row as ``score:index:label``.
+
+    NaN is the lowest; of equal numbers the first comes first.
+    """
+    shape = array.shape if array.ndim > 1 else (1, array.size)
+    rows = array.reshape(shape[0], prod(shape[1:]))
+    # of whole numbers the lowest, and all unsigned ones, have no negative
+    order = -rows if array.dtype.kind == "f" else np.invert(rows)
+    best = np.argsort(order, axis=1, kind="stable")[:, :count]
     named = np.empty(best.shape, object)
     for row, columns in enumerate(best):
         for place, column in enumerate(columns):

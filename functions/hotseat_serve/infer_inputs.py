@@ -175,7 +175,7 @@ def _check(slot: Slot, array: Array, signature: Signature, warnings: Warnings) -
         return
     if slot.hard and (found := ranges.refused(slot.said, array, 1)):
         ((row, column),) = found
-        value = array.reshape(len(array), -1)[row, column]
+        value = np.atleast_1d(array)[row].reshape(-1)[column]
         raise bad(
             f"input {slot.name!r} has {cut(value)} in row {row}, column {column}, "
             "which its signature does not allow"

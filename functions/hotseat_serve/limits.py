@@ -1,5 +1,8 @@
 """What one request may ask for, checked before any work; both APIs call this."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from hotseat_registry.signature import Signature
 from hotseat_serve.problems import Problem
 
@@ -41,6 +44,20 @@ def check_answer(size: int, limit: int) -> None:
     if limit and size > limit:
         raise Problem(
             "too_large",
-            f"the answer would have about {size:,} bytes; the limit is {limit:,}: ask "
-            "for fewer rows or outputs",
+            f"the answer would have {size:,} bytes or more; the limit is {limit:,}: "
+            "ask for fewer rows or outputs",
         )
+
+
+def extent(given: Any, enough: int) -> int:
+    """Return the characters and elements of JSON; counting ends above `enough`."""
+    size, rest = 0, [given]
+    while rest and size <= enough:
+        value = rest.pop()
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, list | Mapping):
+            size += len(value)
+            if size <= enough:
+                rest += value.values() if isinstance(value, Mapping) else value
+    return size

@@ -47,11 +47,11 @@ class Loaded:
     ) -> list[dict[str, Any]]:
         """Return one answer an input; raises `Problem` for what does not fit."""
         turn, signature = turn or Turn(), self.manifest.signature
+        check_rows(signature, len(inputs))
         pointers = pointers or [f"/{row}" for row in range(len(inputs))]
         item = long_texts.rule(signature)
         if item is None:
             return self._answers(inputs, pointers, options, turn)
-        check_rows(signature, len(inputs))
         expanded = long_texts.expand(item, inputs, pointers, turn.warnings)
         if expanded is None:
             return self._answers(inputs, pointers, options, turn)

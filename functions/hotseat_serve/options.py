@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, Self
 
 from hotseat_serve.elements import is_number
@@ -12,6 +11,8 @@ from hotseat_serve.wording import expected, invalid, json_type, number
 
 MAX_SEED = (1 << 53) - 1
 """The largest whole number that every JSON reader keeps."""
+MAX_TEMPERATURE = 100.0
+"""At which all that is possible is as good as equally likely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,9 @@ class Options:
         if unknown := given.keys() - set(cls.__slots__):
             warnings.unknown(unknown, cls.__slots__, "/options")
         heat, seed = given.get("temperature"), given.get("seed")
-        if heat is not None and not (is_number(heat) and isfinite(heat) and heat >= 0):
-            raise _unfit("a number of at least 0", "temperature", heat)
+        if heat is not None and not (is_number(heat) and 0 <= heat <= MAX_TEMPERATURE):
+            most = f"a number from 0 to {MAX_TEMPERATURE:g}"
+            raise _unfit(most, "temperature", heat)
         if seed is not None and not (type(seed) is int and 0 <= seed <= MAX_SEED):
             raise _unfit(f"a whole number from 0 to {MAX_SEED}", "seed", seed)
         level = given.get("level")

@@ -114,10 +114,16 @@ def _legal(chances: Array, given: Any, names: Sequence[str], pointer: str) -> Ar
 def _listed(asked: Any, names: Sequence[str], pointer: str) -> Array:
     if not isinstance(asked, list):
         raise expected("a list of actions", pointer, asked)
+    if len(asked) > len(names):
+        raise invalid(
+            f"expected at most the {len(names)} actions there are at {pointer}, "
+            f"got {json_type(asked)}",
+            pointer,
+        )
     mask = np.zeros(len(names), bool)
     for number, action in enumerate(asked):
         name = str(action) if type(action) is int else action
-        if name not in names:
+        if not isinstance(name, str) or name not in names:
             got = quoted(name) if isinstance(name, str) else json_type(name)
             where = f"{pointer}/{number}"
             raise invalid(f"expected one of the actions at {where}, got {got}", where)
@@ -135,8 +141,9 @@ def _chosen(legal: Array, heat: float, seed: int | None, row: int) -> int:
         return int(legal.argmax())
     assert seed is not None
     places = np.flatnonzero(legal)
-    logits = np.log(legal[places]) / heat
-    weights = np.exp(logits - logits.max())
+    logits = np.log(legal[places])
+    with np.errstate(over="ignore"):  # near 0 all but the best have no weight at all
+        weights = np.exp((logits - logits.max()) / heat)
     # raw bits: numpy promises the same on every machine and in every version
     draw = np.random.Philox(key=(seed << 64) | row).random_raw() / 2.0**64
     at = int(np.searchsorted(weights.cumsum(), draw * weights.sum(), "right"))

@@ -17,6 +17,8 @@ from hotseat_registry.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+_DETAIL = 2_000
+"""Characters of a detail, whatever it repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Problem(Exception):  # noqa: N818 (the name RFC 9457 gives it)
     """An answer that is no prediction. `pointer` is the JSON pointer to the fault."""
 
     def __init__(self, code: str, detail: str, pointer: str | None = None) -> None:
+        # half of a surrogate pair, which an event's JSON may hold, cannot be written
+        detail = detail[:_DETAIL].encode("utf-8", "backslashreplace").decode()
         super().__init__(detail)
         self.code = code
         self.detail = detail

@@ -16,6 +16,7 @@ import orjson
 from hotseat_registry import Registry
 from hotseat_serve import origins, protocol
 from hotseat_serve.infer import infer
+from hotseat_serve.limits import check_answer
 from hotseat_serve.models import Models
 from hotseat_serve.problems import MEDIA_TYPE, Problem
 from hotseat_serve.request import JSON, Answer, Request, packed, plain
@@ -24,6 +25,7 @@ from hotseat_serve.settings import Settings
 from hotseat_serve.statistics import Statistics
 from hotseat_serve.telemetry import Telemetry, trace_of
 from hotseat_serve.turn import Turn
+from hotseat_serve.wording import quoted
 
 if TYPE_CHECKING:
     from hotseat_serve.download import Download
@@ -63,7 +65,11 @@ class Room:
 
     def answer(self, request: Request) -> Answer:
         """Answer a request; never raises."""
-        turn = Turn(clock=self.clock, cold=self._first)
+        turn = Turn(
+            clock=self.clock,
+            cold=self._first,
+            generating=self.settings.generate_seconds or None,
+        )
         self._first = False
         if request.received is not None:
             turn.started = request.received  # the caller has waited since then
@@ -71,6 +77,7 @@ class Room:
             request = _sayable(request)
         try:
             answer = packed(self._act(request, turn), request)
+            check_answer(len(answer.body), self.settings.max_answer_bytes)
             if request.fits is not None:
                 request.fits(answer)
         except Problem as problem:
@@ -120,7 +127,7 @@ class Room:
         turn.until = self._until(request, turn)
         acts = self._route(request.path)
         if not acts:
-            raise Problem("not_found", f"no route {request.path}")
+            raise Problem("not_found", f"no route {quoted(request.path)}")
         turn.route = request.path
         act = acts.get("GET" if request.method == "HEAD" else request.method)
         if act is None:
@@ -128,7 +135,9 @@ class Room:
             allowed = ", ".join(sorted({*acts, *also}))
             if request.method == "OPTIONS":
                 return Answer(204, b"", {"allow": allowed})
-            detail = f"{request.path} takes {allowed}, not {request.method}"
+            detail = (
+                f"{quoted(request.path)} takes {allowed}, not {quoted(request.method)}"
+            )
             answer = self._problem(request, turn, Problem("method_not_allowed", detail))
             return replace(answer, headers={**answer.headers, "allow": allowed})
         turn.check()
@@ -143,7 +152,8 @@ class Room:
         if given is not None:
             if not (given.isascii() and given.isdigit() and len(given) < 10):
                 raise Problem(
-                    "invalid_input", f"Deadline-Ms {given!r} is no whole number"
+                    "invalid_input",
+                    f"Deadline-Ms {quoted(given)} is no whole number",
                 )
             limits.append(int(given))
         if request.remaining_ms is not None:

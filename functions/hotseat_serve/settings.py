@@ -51,6 +51,8 @@ class Settings:
     """Of one answer; on Lambda what it takes, 6 MB with base64."""
     max_ms: int = 0
     """A request's time, where the caller's Deadline-Ms is not shorter; 0: no limit."""
+    generate_seconds: float = 2.0
+    """In which the items of one request have to be generated; 0: no limit."""
     memory_bytes: int = 0
     """For open versions, the least recently used go first; 0: eight are kept."""
     open_seconds: float = 30.0

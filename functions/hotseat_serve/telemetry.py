@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from hotseat_serve.limits import extent
 from hotseat_serve.request import Answer, Request
 from hotseat_serve.turn import Turn
 
@@ -24,6 +25,11 @@ NAMESPACE = "Hotseat"
 # version-format, trace-id, parent-id, flags: www.w3.org/TR/trace-context
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 _CONTROL = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+_SAMPLED = 32_000
+"""Characters and elements of the inputs that are logged; CloudWatch takes 256 kB a
+line."""
+_SHOWN = 200
+"""Characters of a route in the log."""
 _MILLISECONDS = {"Unit": "Milliseconds"}
 _COUNT = {"Unit": "Count"}
 _REQUEST = {
@@ -75,8 +81,8 @@ class Telemetry:
             "level": "ERROR" if ours else "INFO",
             "message": "request",
             "request_id": request.request_id,
-            "method": request.method,
-            "route": turn.route,
+            "method": _short(request.method),
+            "route": _short(turn.route),
             "status": answer.status,
             "model": turn.model or "-",
             "version": str(turn.version or "-"),
@@ -105,7 +111,8 @@ class Telemetry:
                 self.player_key.encode(), turn.player.encode(), hashlib.sha256
             ).hexdigest()[:16]
         if self.sample and turn.inputs is not None and self.draw() < self.sample:
-            line["inputs"] = masked(turn.inputs)
+            few = extent(turn.inputs, _SAMPLED) <= _SAMPLED
+            line["inputs"] = masked(turn.inputs) if few else "too large to be logged"
         self.write(orjson.dumps(line))
 
     def event(self, name: str, fields: Mapping[str, Any]) -> None:
@@ -126,6 +133,11 @@ class Telemetry:
             **fields,
         }
         self.write(orjson.dumps(line))
+
+
+def _short(text: str) -> str:
+    """Return what a caller sent as a line can hold it: short, without surrogates."""
+    return text[:_SHOWN].encode("utf-8", "replace").decode()
 
 
 def masked(value: Any) -> Any:

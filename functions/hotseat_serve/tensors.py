@@ -30,6 +30,8 @@ _BUFFERS: dict[str, tuple[Literal["d", "i", "u"], Any]] = {
     "u": ("u", np.uint64),
 }
 
+_COUNTED = 0xFFFFFF
+"""Elements up to which simdjson counts a list."""
 _KINDS: dict[str, set[type]] = {
     "f": {int, float},
     "i": {int},
@@ -53,6 +55,8 @@ def from_json(
     object for each. With `nulls`, null is NaN among floats. Raises `TensorError`.
     """
     dtype = DTYPES[datatype]
+    if isinstance(data, list | simdjson.Array):
+        _check_length(len(data), shape)
     if isinstance(data, simdjson.Array):
         numbers = _numbers(data, dtype)
         if numbers is not None:
@@ -77,6 +81,19 @@ def from_json(
         return _shaped(_cast(whole, dtype, datatype), shape)
     except OverflowError:
         raise TensorError(f"its data do not fit {datatype}") from None
+
+
+def _check_length(count: int, shape: Sequence[int]) -> None:
+    """Refuse a list that is as long as neither flat nor nested data would be.
+
+    Objects for all that a body holds are made only where it may fit.
+    """
+    elements = prod(shape)
+    if count in {elements, *shape[:1]} or count >= _COUNTED:
+        return
+    raise TensorError(
+        f"it has {count} elements, and its shape {list(shape)} has {elements}"
+    )
 
 
 def _numbers(data: Any, dtype: np.dtype[Any]) -> Array | None:

@@ -36,6 +36,8 @@ class Turn:
     warnings: Warnings = field(default_factory=Warnings)
     """What the answer says of its request."""
     stages: dict[str, int] = field(default_factory=dict)
+    generating: float | None = None
+    """Seconds in which items have to be generated; None: no limit but `until`."""
     started: int = 0
     _marked: int = 0
 

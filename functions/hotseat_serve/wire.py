@@ -11,7 +11,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     temperature: float | None = Field(
-        None, ge=0, description="0 takes the best; 1 follows the probabilities."
+        None, ge=0, le=100, description="0 takes the best; 1 follows the probabilities."
     )
     seed: int | None = Field(
         None, ge=0, lt=1 << 53, description="The same seed gives the same answer."

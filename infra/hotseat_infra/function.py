@@ -18,6 +18,8 @@ from hotseat_infra.nag import accept
 from hotseat_infra.registry import RegistryBucket, grant_read
 from hotseat_serve.settings import Settings
 
+_OWN = {"HOTSEAT_THREADS", "HOTSEAT_MEMORY_BYTES", "HOTSEAT_MAX_ANSWER_BYTES"}
+"""What `Settings.from_env` knows of a function by itself."""
 IMAGE = Path(__file__).parents[2] / "functions"
 ALIAS = "live"
 
@@ -73,11 +75,11 @@ class ModelFunction(Construct):
             downloads=name if model.downloads else "",
             trust=",".join(f"/var/task/trust/{key}" for key in stage.trust),
         )
-        # what a function's memory says is left to the function itself
+        # what the platform says is left to the function itself
         environment = {
             key: value
             for key, value in settings.to_env().items()
-            if key not in {"HOTSEAT_THREADS", "HOTSEAT_MEMORY_BYTES"}
+            if key not in _OWN
         }
         self.function = lambda_.DockerImageFunction(
             self,
