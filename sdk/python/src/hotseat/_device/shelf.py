@@ -8,8 +8,9 @@
 
 Folders are made for the user alone: whoever writes the notes says which version
 answers without the service. A note is replaced by a rename, so a process that is killed
-at any moment leaves what was good before. Every use checks the digests: of two processes
-that write the same part one has to begin again, and nothing damaged is ever run.
+at any moment leaves what was good before. Every use checks the digests: of two
+processes that write the same part one has to begin again, and nothing damaged is
+ever run.
 """
 
 import contextlib
