@@ -24,8 +24,9 @@ from hotseat_registry.errors import (
 )
 from hotseat_registry.manifest import Manifest
 from hotseat_registry.names import Reference
-from hotseat_registry.registry import MOST_SIGNATURES, Registry, Watch, unwatched
+from hotseat_registry.registry import Registry, Watch, unwatched
 from hotseat_registry.seal import parsed
+from hotseat_registry.signatures import MOST
 from hotseat_registry.stores.store import LARGEST
 
 _MANIFEST, _FILES, _SIGNATURES = "manifest.json", "files/", "signatures/"
@@ -125,7 +126,7 @@ def _unpacked(
             paths[item] = folder / f"{len(paths)}{PurePosixPath(item).suffix}"
             with paths[item].open("wb") as file:
                 _copy(_opened(tar, member, what), file)
-        elif _SIGNATURE.fullmatch(member.name) and len(signatures) < MOST_SIGNATURES:
+        elif _SIGNATURE.fullmatch(member.name) and len(signatures) < MOST:
             signatures[member.name] = _bytes(tar, member, what)
         else:
             raise IntegrityError(

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path, PurePath
 from uuid import uuid4
 
-from hotseat_registry import blobs, layout
+from hotseat_registry import blobs, layout, signatures
 from hotseat_registry.cache import MANIFESTS, Cache, describe
 from hotseat_registry.entry import GATE, PROMOTE, ROLLBACK, Entry
 from hotseat_registry.errors import (
@@ -29,8 +28,6 @@ from hotseat_registry.publish_check import check_files, check_free, check_readab
 from hotseat_registry.stores import Moved, Store, nobody, open_store
 from hotseat_registry.trust import Trust
 
-MOST_SIGNATURES = 100
-"""Of a version: a key signs once."""
 Watch = Callable[[str, int], Moved]
 """Hears of each file's name and size before it moves, and gives what to tell."""
 
@@ -207,18 +204,8 @@ class Registry:
             self.trust.check(manifest, self.signatures(manifest))
 
     def signatures(self, manifest: Manifest) -> list[bytes]:
-        """Return the signatures of a version, `MOST_SIGNATURES` of them at most.
-
-        Raises `IntegrityError` for more: each costs a request and a verification.
-        """
-        prefix = layout.signatures(manifest.model, manifest.version)
-        keys = sorted(islice(self.store.list(prefix), MOST_SIGNATURES + 1))
-        if len(keys) > MOST_SIGNATURES:
-            raise IntegrityError(
-                f"{manifest.reference} has more than {MOST_SIGNATURES} signatures"
-            )
-        found = [self.store.read(key) for key in keys]
-        return [stored.data for stored in found if stored]
+        """Return the signatures of a version; raises `IntegrityError` for too many."""
+        return signatures.read(self.store, manifest)
 
     # Changing
 
