@@ -172,10 +172,10 @@ def arrays():
 MODELS = {f.__name__: f for f in (words, table, moves, levels, arrays)}
 
 
-def room(folder: Path, **more) -> Room:
-    """Return a room with all of them, which logs into `room.lines`."""
+def room(folder: Path, models=MODELS, **more) -> Room:
+    """Return a room with all models, which samples every request for its log."""
     registry = Registry(MemoryStore())
-    for name, make in MODELS.items():
+    for name, make in models.items():
         kind, signature, model = make()
         path = folder / f"{name}.onnx"
         onnx.save(model, path)
@@ -188,8 +188,7 @@ def room(folder: Path, **more) -> Room:
         )
         registry.publish(manifest, {"m.onnx": path}, by="ada")
         registry.promote(Reference(name, version=1), by="ada")
-    chosen = Settings(
-        cache=str(folder / "cache"), default_model="words", static=True, **more
-    )
+    more = {"default_model": "words", "static": True, **more}
+    chosen = Settings(cache=str(folder / "cache"), **more)
     telemetry = Telemetry({}, lambda _line: None, player_key="k", sample=1.0)
     return Room(Models(registry, chosen), chosen, telemetry=telemetry)

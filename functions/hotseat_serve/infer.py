@@ -14,7 +14,7 @@ import simdjson
 from hotseat_serve import infer_inputs, tensors
 from hotseat_serve.infer_inputs import LIST, OBJECT, bad, cut, parameters
 from hotseat_serve.input_warnings import Warnings
-from hotseat_serve.limits import check_answer, check_body
+from hotseat_serve.limits import brackets, check_answer, check_body
 from hotseat_serve.load import Loaded
 from hotseat_serve.problems import Problem
 from hotseat_serve.request import Answer, Request
@@ -26,6 +26,8 @@ _LENGTH = "inference-header-content-length"
 _SMALL = 4096
 _IDENTITY = 1_000
 """Characters of a request's id, which the answer repeats."""
+_FEW = 1_000
+"""Elements of an output that are not counted before they are written."""
 _LEAST = 2
 """Bytes that a number takes in JSON, with its comma, at least."""
 _KEPT = 1 << 20
@@ -60,7 +62,7 @@ def infer(loaded: Loaded, request: Request, turn: Turn, limit: int = 0) -> Answe
         loaded.slots = infer_inputs.slots(signature, loaded.session.inputs)
     warnings = turn.warnings
     given, turn.rows = infer_inputs.read(
-        document, rest, loaded.slots, signature, warnings
+        document, rest, loaded.slots, signature, warnings, brackets=brackets(head)
     )
     wanted = _wanted(document, loaded)
     identity = document.get("id")
@@ -159,11 +161,13 @@ def _answer(
     warnings: Warnings,
     limit: int,
 ) -> Answer:
-    check_answer(sum(_size(outputs[item.name], item) for item in wanted), limit)
     nulls = bool(loaded.manifest.signature.non_finite)
-    described, binary = [], []
+    described, binary, size = [], [], 0
     for item in wanted:
         array = outputs[item.name]
+        if array.size > _FEW:
+            size += _size(array, item)
+            check_answer(size, limit)
         if item.classes:
             if array.dtype.kind == "O":
                 raise bad(f"output {item.name!r} is BYTES, which have no highest")
@@ -246,5 +250,6 @@ def _classes(array: Array, count: int, labels: Sequence[str]) -> Array:
 
 def _warned(warnings: Warnings) -> dict[str, str]:
     """Return warnings as a parameter, which the protocol has as a string."""
-    found = warnings.to_json()
-    return {"warnings": "; ".join(item["detail"] for item in found)} if found else {}
+    if not warnings.count:
+        return {}
+    return {"warnings": "; ".join(item["detail"] for item in warnings.to_json())}

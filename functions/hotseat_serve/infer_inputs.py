@@ -18,6 +18,9 @@ from hotseat_serve.wording import NAME_LENGTH
 OBJECT = (dict, simdjson.Object)
 LIST = (list, simdjson.Array)
 _QUOTES = "'"
+_LONGEST = 1 << 40
+_DIMENSIONS = 64
+"""More than any tensor of the runtime has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +87,22 @@ def read(
     places: Mapping[str, Slot],
     signature: Signature,
     warnings: Warnings,
+    *,
+    brackets: int,
 ) -> tuple[dict[str, Array], int]:
-    """Return the tensors of a request, and its number of rows; raises `Problem`."""
+    """Return the tensors of a request, and its number of rows; raises `Problem`.
+
+    `brackets` are how many ``[`` stand in it, which shows whether data are nested.
+    """
     items: Any = document.get("inputs")
     if not isinstance(items, LIST) or not len(items):
         raise bad("inputs has to be a list with one or more tensors")
     given: dict[str, Array] = {}
     rows = 1
+    # of a short body the elements are looked at one by one
+    even = isinstance(items, simdjson.Array) and brackets == _lists(document, items)
     for item in items:
-        slot, array, rest = _input(item, places, rest, signature)
+        slot, array, rest = _input(item, places, rest, signature, even=even)
         if slot.name in given:
             raise bad(f"input {slot.name!r} is given twice")
         if slot.has_rows:
@@ -107,8 +117,30 @@ def read(
     return given, rows
 
 
+def _lists(document: Any, items: Any) -> int:
+    """Return how many lists a request has where its data are as the shapes say.
+
+    Inputs and outputs are lists, and of each input its shape; -1 where it has none.
+    """
+    count = 1 + isinstance(document.get("outputs"), LIST)
+    for item in items:
+        shape = item.get("shape") if isinstance(item, OBJECT) else None
+        if not isinstance(shape, LIST) or len(shape) > _DIMENSIONS:
+            return -1
+        lengths = list(shape)
+        if not all(type(length) is int for length in lengths):
+            return -1
+        count += 1 + tensors.lists(item.get("data"), lengths)
+    return count
+
+
 def _input(
-    item: Any, places: Mapping[str, Slot], rest: memoryview, signature: Signature
+    item: Any,
+    places: Mapping[str, Slot],
+    rest: memoryview,
+    signature: Signature,
+    *,
+    even: bool,
 ) -> tuple[Slot, Array, memoryview]:
     if not isinstance(item, OBJECT):
         raise bad("an input has to be an object")
@@ -128,7 +160,9 @@ def _input(
     nulls = bool(signature.non_finite)
     try:
         if size is None:
-            array = tensors.from_json(item.get("data"), datatype, shape, nulls=nulls)
+            array = tensors.from_json(
+                item.get("data"), datatype, shape, nulls=nulls, even=even
+            )
         else:
             here, rest = _cut(rest, size)
             array = tensors.from_bytes(here, datatype, shape)
@@ -139,19 +173,22 @@ def _input(
 
 def _shape(given: Any, slot: Slot) -> list[int]:
     shape = given.as_list() if isinstance(given, simdjson.Array) else given
-    whole = isinstance(shape, list) and all(
-        type(n) is int and 0 <= n < 1 << 40 for n in shape
-    )
-    if not whole:
-        raise bad(f"input {slot.name!r} needs a shape, a list of whole numbers")
-    if len(shape) != len(slot.dims) or any(
-        d not in {-1, n} for n, d in zip(shape, slot.dims, strict=True)
+    dims = slot.dims
+    if type(shape) is list and len(shape) == len(dims):
+        for length, dim in zip(shape, dims, strict=True):
+            if type(length) is not int or not 0 <= length < _LONGEST:
+                break
+            if dim not in {-1, length}:
+                break
+        else:
+            return shape
+    if not isinstance(shape, list) or not all(
+        type(length) is int and 0 <= length < _LONGEST for length in shape
     ):
-        raise bad(
-            f"input {slot.name!r} has shape {shape[:16]}, the model takes "
-            f"{list(slot.dims)}"
-        )
-    return list(shape)
+        raise bad(f"input {slot.name!r} needs a shape, a list of whole numbers")
+    raise bad(
+        f"input {slot.name!r} has shape {shape[:16]}, the model takes {list(dims)}"
+    )
 
 
 def _cut(rest: memoryview, size: Any) -> tuple[memoryview, memoryview]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from hotseat_registry.signature import Signature
 from hotseat_serve.problems import Problem
 
@@ -12,6 +14,9 @@ MAX_PARTS = 256
 """Parts of an input that are left out in turn, to explain an answer."""
 MAX_BRACKETS = 250_000
 """Lists and objects in one body: each takes memory, however little it holds."""
+_BRACKET, _BRACE = np.uint8(ord("[")), np.uint8(ord("{"))
+_LOWER = np.uint8(0x20)
+"""The bit by which ``{`` is more than ``[``."""
 _COUNTED = 1 << 16
 """Bytes of a body from which its lists and objects are counted."""
 
@@ -19,17 +24,26 @@ _COUNTED = 1 << 16
 def check_body(body: bytes) -> None:
     """Raise `Problem` (too_large) for JSON of very many lists and objects.
 
-    The brackets are counted in the bytes, which costs a millisecond a megabyte: once
-    parsed, six megabytes of ``{}`` are two million objects.
+    The brackets are counted in the bytes: once parsed, six megabytes of ``{}`` are two
+    million objects.
     """
     if len(body) < _COUNTED:
         return
-    count = body.count(b"{") + body.count(b"[")
+    letters = np.frombuffer(body, np.uint8)
+    count = int(np.count_nonzero((letters | _LOWER) == _BRACE))
     if count > MAX_BRACKETS:
         raise Problem(
             "too_large",
             f"the body has {count:,} lists and objects; the limit is {MAX_BRACKETS:,}",
         )
+
+
+def brackets(body: bytes) -> int:
+    """Return how many ``[`` a body has."""
+    if len(body) < _COUNTED:
+        return body.count(b"[")
+    # `bytes.count` takes ten times as long
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == _BRACKET))
 
 
 def check_rows(signature: Signature, rows: int, what: str = "inputs") -> None:

@@ -71,7 +71,7 @@ def _packing(given: object) -> str:
     if len(names) > 1 or names[0] not in _PACKINGS:
         raise Problem(
             "unsupported_media_type",
-            f"content-encoding {given!r}: the body may be packed once, "
+            f"content-encoding {str(given)[:80]!r}: the body may be packed once, "
             "by gzip or deflate",
         )
     return _PACKINGS[names[0]]

@@ -33,7 +33,10 @@ class Statistics:
         """Count a request that has ended."""
         now = turn.clock()
         with self._lock:
-            count = self._counts.setdefault((name, turn.version), Count())
+            key = name, turn.version
+            count = self._counts.get(key)
+            if count is None:
+                count = self._counts[key] = Count()
             count.good += good
             count.failed += not good
             count.rows += turn.rows if good else 0

@@ -47,27 +47,34 @@ class TensorError(ValueError):
 
 
 def from_json(
-    data: Any, datatype: str, shape: Sequence[int], *, nulls: bool = False
+    data: Any,
+    datatype: str,
+    shape: Sequence[int],
+    *,
+    nulls: bool = False,
+    even: bool = False,
 ) -> Array:
     """Return the array of a JSON list, flat or nested as the shape is.
 
     `data` is a list, or simdjson's array, whose numbers are read without a Python
-    object for each. With `nulls`, null is NaN among floats. Raises `TensorError`.
+    object for each. With `nulls`, null is NaN among floats. `even` says that there
+    are no more lists in it than `lists` counts, which takes time to see of a long one.
+    Raises `TensorError`.
     """
     dtype = DTYPES[datatype]
     if isinstance(data, list | simdjson.Array):
         _check_length(len(data), shape)
     if isinstance(data, simdjson.Array):
-        numbers = _numbers(data, dtype)
+        numbers = _numbers(data, dtype, shape) if even else None
         if numbers is not None:
             return _shaped(_cast(numbers, dtype, datatype), shape)
         data = data.as_list()
     if not isinstance(data, list):
         raise TensorError("its data have to be a list")
     if list in set(map(type, data)):
-        flat: list[Any] = []
-        _flatten(data, flat, shape, "")
-        data = flat
+        elements: list[Any] = []
+        _flatten(data, elements, shape, "")
+        data = elements
     if nulls and dtype.kind == "f":
         data = [nan if value is None else value for value in data]
     if not set(map(type, data)) <= _KINDS[dtype.kind]:
@@ -89,23 +96,46 @@ def _check_length(count: int, shape: Sequence[int]) -> None:
     Objects for all that a body holds are made only where it may fit.
     """
     elements = prod(shape)
-    if count in {elements, *shape[:1]} or count >= _COUNTED:
+    if count == elements or (shape and count == shape[0]) or count >= _COUNTED:
         return
     raise TensorError(
         f"it has {count} elements, and its shape {list(shape)} has {elements}"
     )
 
 
-def _numbers(data: Any, dtype: np.dtype[Any]) -> Array | None:
-    """Return the numbers of a flat array of simdjson's; None where it has others."""
+def lists(data: Any, shape: Sequence[int]) -> int:
+    """Return how many lists data are: one, or if nested as many as the shape says."""
+    if not isinstance(data, list | simdjson.Array):
+        return 0
+    if not len(data) or not isinstance(data[0], list | simdjson.Array):
+        return 1
+    return 1 + sum(prod(shape[:depth]) for depth in range(1, len(shape)))
+
+
+def _numbers(data: Any, dtype: np.dtype[Any], shape: Sequence[int]) -> Array | None:
+    """Return the numbers of simdjson's array; None where it has others, or is uneven.
+
+    Its buffer forgets nesting: of ``[1, 2, [3]]`` it is ``[1, 2, 3]``.
+    """
     buffer = _BUFFERS.get(dtype.kind)
-    # a flat one has no list at its beginning, and the buffer forgets nesting
-    if buffer is None or (len(data) and isinstance(data[0], simdjson.Array)):
+    nested = len(data) and isinstance(data[0], simdjson.Array)
+    if buffer is None or (nested and not _is_even(data, shape)):
         return None
     try:
         return np.frombuffer(data.as_buffer(of_type=buffer[0]), buffer[1])
     except (TypeError, ValueError):
         return None
+
+
+def _is_even(data: Any, shape: Sequence[int]) -> bool:
+    """Whether nested lists have the lengths of the shape."""
+    if not isinstance(data, simdjson.Array) or len(data) != shape[0]:
+        return False
+    inner = shape[1:]
+    if len(inner) < 2:
+        length = inner[0] if inner else 0
+        return all(type(row) is simdjson.Array and len(row) == length for row in data)
+    return all(_is_even(row, inner) for row in data)
 
 
 def from_bytes(data: memoryview, datatype: str, shape: Sequence[int]) -> Array:
