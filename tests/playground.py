@@ -44,9 +44,9 @@ def furnish(folder: Path) -> str:
 
 
 def _graphs() -> str:
-    """Name the graphs that come along by what is in them."""
+    """Name the graphs that come along by what is in their folders."""
     digest = hashlib.sha256()
-    for path in sorted(TRAINED.rglob("*.onnx")):
+    for path in sorted(path for path in TRAINED.rglob("*") if path.is_file()):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -98,12 +98,15 @@ def served(
 
 
 def _hotseat(uri: str, *words: object) -> None:
-    if DATA.is_dir():
-        os.environ.setdefault("HOTSEAT_DATA", str(DATA))
+    environment = dict(os.environ)
+    if os.environ.get("HOTSEAT_NO_DATA"):  # as on a machine that has none
+        environment.pop("HOTSEAT_DATA", None)
+    elif DATA.is_dir():
+        environment.setdefault("HOTSEAT_DATA", str(DATA))
     command = [sys.executable, "-m", "hotseat._cli", *map(str, words)]
     if words[0] == "publish":
         command += ["--registry", uri]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
 
 
 if __name__ == "__main__":

@@ -73,8 +73,10 @@ class Input(Record):
     max_bytes: int | None = None
     """Of one text, in UTF-8."""
     too_long: str | None = None
-    """What becomes of a text of more bytes: refuse (as None), cut, or parts: it is
-    judged in parts, and the worst part counts, the least likely to be neutral."""
+    """What becomes of a text of more bytes: it is refused (``refuse``, or None), cut
+    with a warning (``cut``), or judged in parts (``parts``): then the part counts that
+    is the least likely to have the neutral label. Tensors of the Open Inference
+    Protocol are refused in any case."""
     fields: tuple[Field, ...] | None = None
     """The columns, for the form ``features``."""
     minimum: float | None = None
@@ -151,7 +153,7 @@ class Signature(Record):
     outputs: tuple[Output, ...]
     labels: tuple[str, ...] = ()
     neutral_label: str | None = None
-    """The label of what needs no attention, where there is one."""
+    """The label of what needs no action, as ``ok`` of a moderation, if there is one."""
     max_rows: int | None = None
     """Inputs in one request."""
     non_finite: bool | None = None

@@ -35,20 +35,26 @@ def check(
 
 
 def _texts(manifest: Manifest) -> list[str]:
-    """Return what is wrong with the rule for long texts."""
+    """Return what is wrong with the rules for long texts."""
     signature, faults = manifest.signature, []
-    for item in signature.inputs:
-        if item.too_long not in {None, "refuse", "cut", "parts"}:
-            faults.append(f"too_long of {item.name!r} is refuse, cut or parts")
-        elif item.too_long in {"cut", "parts"} and item.form != "text":
-            faults.append(f"{item.name!r} is no text, and has a rule for long ones")
-        elif item.too_long == "parts" and (
-            manifest.kind != "classification"
-            or signature.neutral_label not in signature.labels
+    neutral = signature.neutral_label
+    if neutral is not None and neutral not in signature.labels:
+        faults.append(f"neutral_label {neutral!r} is none of the labels")
+    ruled = [item for item in signature.inputs if item.too_long not in {None, "refuse"}]
+    if len(ruled) > 1:
+        faults.append("only one input may have long texts cut or judged in parts")
+    for item in ruled:
+        what = f"too_long of {item.name!r} is {item.too_long!r}"
+        if item.too_long not in {"cut", "parts"}:
+            faults.append(f"{what}; it is refuse, cut or parts")
+        elif item.form != "text" or item.max_bytes is None:
+            faults.append(f"{what}, which takes a text with max_bytes")
+        elif item.too_long == "parts" and not (
+            manifest.kind == "classification" and neutral and item.shape[:1] == (-1,)
         ):
             faults.append(
-                f"{item.name!r} is judged in parts: that takes a classification with a "
-                "neutral_label, by which the worst part is found"
+                f"{what}, which takes a classification of any number of rows with a "
+                "neutral_label: the part that is least likely to be neutral counts"
             )
     return faults
 

@@ -1,13 +1,16 @@
 """A text over the signature's limit: refused, cut, or judged in parts.
 
-In parts the worst one counts: the part that is least likely to be neutral.
+In parts the worst one counts: the part that is least likely to be neutral. The SDKs'
+devices do the same, and `tests/contract/sdk` holds them to it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf, isnan
 from typing import Any
 
 from hotseat_registry.signature import Input, Signature
+from hotseat_serve.elements import size
 from hotseat_serve.input_warnings import Warnings
 from hotseat_serve.problems import Problem
 from hotseat_serve.wording import inside, place
@@ -42,57 +45,76 @@ def expand(
 ) -> Expanded | None:
     """Return the inputs as they are asked; None where no text is too long.
 
-    Raises `Problem` for a text of more than `MOST_PARTS` parts.
+    Raises `Problem` for a text of more than `MOST_PARTS` parts, and for one that is no
+    valid Unicode.
     """
     limit = item.max_bytes or 0
     texts = [_text(item, given) for given in inputs]
     # a character has one byte at least, and four at most
-    if not any(len(text) * 4 > limit and _size(text) > limit for text in texts):
+    if not any(len(text) * 4 > limit for text in texts):
         return None
     found: list[Any] = []
     places: list[str] = []
     spans: list[list[Span]] = []
+    is_whole = True
     for given, pointer, text in zip(inputs, pointers, texts, strict=True):
-        if _size(text) <= limit:
+        where = inside(pointer, item.name) if isinstance(given, Mapping) else pointer
+        short = len(text) * 4 <= limit or size(text, where) <= limit
+        parts = [] if short else _judged(item, text, where)
+        if not parts:
             found.append(given)
             places.append(pointer)
             spans.append([])
             continue
-        where = inside(pointer, item.name) if isinstance(given, Mapping) else pointer
+        is_whole = False
         if item.too_long == "cut":
-            end = _end(text, 0, limit)
             warnings.add(
                 "text_cut",
-                f"the text{place(where)} has {_size(text)} bytes; what is over "
+                f"the text{place(where)} has {size(text, where)} bytes; what is over "
                 f"{limit} is not read",
                 where,
             )
-            parts = [(0, end)]
-            spans.append([])
-        else:
-            parts = list(_parts(text, limit, where))
-            spans.append(parts)
+        spans.append([] if item.too_long == "cut" else parts)
         found += [_put(item, given, text[start:end]) for start, end in parts]
         places += [pointer] * len(parts)
+    if is_whole:
+        return None
     return Expanded(found, places, spans)
 
 
 def fold(
     signature: Signature, expanded: Expanded, answers: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Return one answer an input: of parts the worst, with its place."""
+    """Return one answer an input: of parts the worst, with its place.
+
+    A part whose score is no number is the worst there is: that is not passed over.
+    """
+
+    def neutral(judged: tuple[dict[str, Any], Span]) -> float:
+        score = float(judged[0]["scores"][signature.neutral_label])
+        return -inf if isnan(score) else score
+
     left, found = iter(answers), []
     for spans in expanded.spans:
         if not spans:
             found.append(next(left))
             continue
-        judged = [(next(left), span) for span in spans]
-        worst, (start, end) = min(
-            judged, key=lambda pair: pair[0]["scores"][signature.neutral_label]
-        )
-        part = {"start": start, "end": end}
-        found.append({**worst, "parts": len(spans), "part": part})
+        worst, (start, end) = min(((next(left), span) for span in spans), key=neutral)
+        part = {"start": start, "end": end, "of": len(spans)}
+        found.append({**worst, "judged_part": part})
     return found
+
+
+def _judged(item: Input, text: str, where: str) -> list[Span]:
+    """Return what is read of a long text; none where that would be spaces alone.
+
+    Then the codec refuses it: as one of spaces, or as too long.
+    """
+    limit = item.max_bytes or 0
+    if item.too_long == "parts":
+        return list(_parts(text, limit, where))
+    end = _end(text, 0, limit)
+    return [(0, end)] if text[:end].strip() else []
 
 
 def _parts(text: str, limit: int, where: str) -> Iterator[Span]:
@@ -108,8 +130,8 @@ def _parts(text: str, limit: int, where: str) -> Iterator[Span]:
             if count > MOST_PARTS:
                 raise Problem(
                     "too_large",
-                    f"the text{place(where)} has {_size(text)} bytes; the limit is "
-                    f"{MOST_PARTS} parts of {limit}",
+                    f"the text{place(where)} has {size(text, where)} bytes; the limit "
+                    f"is {MOST_PARTS} parts of {limit}",
                     where,
                 )
             yield start, end
@@ -118,12 +140,8 @@ def _parts(text: str, limit: int, where: str) -> Iterator[Span]:
 
 def _end(text: str, start: int, limit: int) -> int:
     """Return where a part that begins at `start` ends: as far as the bytes go."""
-    part = text[start : start + limit].encode("utf-8", "surrogatepass")[:limit]
+    part = text[start : start + limit].encode()[:limit]
     return start + max(1, len(part.decode("utf-8", "ignore")))
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _text(item: Input, given: Any) -> str:

@@ -34,6 +34,14 @@ class Request(BaseModel):
     player_id: str | None = Field(None, description="Never logged in the clear.")
 
 
+class JudgedPart(BaseModel):
+    """The part of a long text that the answer is about, in characters of the text."""
+
+    start: int
+    end: int = Field(description="The first character that is not in it.")
+    of: int = Field(description="How many parts the text was judged in.")
+
+
 class Prediction(BaseModel):
     """What one input was answered; which fields there are follows from the kind."""
 
@@ -51,6 +59,11 @@ class Prediction(BaseModel):
     )
     item: list[str] | None = Field(None, description="generation: the item's rows")
     seed: int | None = Field(None, description="policy, generation: repeats the answer")
+    judged_part: JudgedPart | None = Field(
+        None,
+        description="Of a text over the signature's limit that is judged in parts: the "
+        "part that is least likely to be neutral, which the answer is about.",
+    )
 
 
 class Part(BaseModel):
@@ -66,7 +79,7 @@ class InputWarning(BaseModel):
 
     code: str = Field(
         description="unknown_field, ignored_field, all_defaults, out_of_range, "
-        "unknown_category, not_finite, more_warnings; others may follow."
+        "unknown_category, text_cut, not_finite, more_warnings; others may follow."
     )
     detail: str
     pointer: str = Field(description="JSON pointer to it in the request.")

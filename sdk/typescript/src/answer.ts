@@ -35,6 +35,11 @@ export interface Prediction {
   seed: number | null;
   /** Of an explanation: each part of the input and its weight. */
   parts: { part: string; at?: number[]; weight: number }[];
+  /**
+   * Of a long text that is judged in parts, the worst, which this answer is about: where
+   * it begins and ends in the text, in code points, and of how many parts it is one.
+   */
+  judged_part: { start: number; end: number; of: number } | null;
   model: string | null;
   version: number | null;
   variant: string | null;
@@ -73,7 +78,7 @@ export type Json = Record<string, unknown>;
 
 const EMPTY: Prediction = {
   label: null, probability: null, scores: {}, value: null, action: null, actions: {},
-  item: null, seed: null, parts: [], model: null, version: null, variant: null,
+  item: null, seed: null, parts: [], judged_part: null, model: null, version: null, variant: null,
   request_id: null, warnings: [], cold: false, latency: 0, is_default: false, source: "service",
 };
 // a gateway in between says no more than its status

@@ -211,23 +211,26 @@ export class ModelServiceClient {
         fresh.forEach((found, at) => cached?.put(asked, open[at], found));
       }
     } catch (error) {
-      fresh = (await this.#onDevice(error, verb, open, given)) ?? standIns(error, open, given, took());
+      const here = await this.#onDevice(error, verb, open, given);
+      fresh = Array.isArray(here) ? here : standIns(here, open, given, took());
     }
     let next = 0;
     return kept.map((found) => found ?? fresh[next++]!);
   }
 
-  /** Answer on the device where the service is away and the version is here. */
+  /**
+   * Answer on the device where the service is away and the version is here; else what no
+   * answer came by: `error`, or that the device refuses the inputs as the service would.
+   */
   async #onDevice(
     error: unknown, verb: string, inputs: unknown[], given: AskOptions,
-  ): Promise<Prediction[] | null> {
+  ): Promise<unknown> {
     const twin = this.#twins.get(given.model ?? "");
-    if (!twin?.fits(given.version) || verb !== "predict" || !isAway(error)) return null;
+    if (!twin?.fits(given.version) || verb !== "predict" || !isAway(error)) return error;
     try {
       return await twin.predict(inputs, given.options ?? {});
     } catch (inner) {
-      if (inner instanceof BadInputError) throw inner;
-      return null;
+      return inner instanceof StatusError ? inner : error;
     }
   }
 }

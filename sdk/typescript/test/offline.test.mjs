@@ -102,6 +102,34 @@ test("a text model answers on the device as the service does", async () => {
   await assert.rejects(client.predict("  ", given), BadInputError);
 });
 
+test("of a long text the same part is the worst on the device as in the service", async () => {
+  const { client, state } = cut();
+  await client.download("chat-moderation");
+  state.away = true;
+  const given = { model: "chat-moderation" };
+  const calm = "well played everyone 😀 ".repeat(120);
+  const long = `${calm}stupid noob team, uninstall the game ${calm}打得很好`;
+  for (const text of [long, { text: long }, "打得好".repeat(700), " ".repeat(3000) + "gg"]) {
+    const [[here, beside], [there]] = await Promise.all([
+      client.predictMany([text, "gg"], given), online.predictMany([text, "gg"], given),
+    ]);
+    assert.equal(here.source, "offline");
+    assert.equal(there.source, "service");
+    assert.deepEqual(here.judged_part, there.judged_part);
+    assert.equal(here.label, there.label);
+    assert.equal(beside.judged_part, null);
+  }
+  const [judged] = await client.predictMany([long], given);
+  const { start, end, of } = judged.judged_part;
+  assert.ok(of >= 3);
+  assert.match(Array.from(long).slice(start, end).join(""), /stupid/);
+  const tooLong = "word ".repeat(10_000);
+  for (const asker of [client, online]) {
+    await assert.rejects(asker.predict(tooLong, given), { code: "too_large", message: /16 parts of 2048/ });
+    assert.ok((await asker.predict(tooLong, { ...given, default: "ok" })).is_default);
+  }
+});
+
 test("a version that is kept is opened without a network, and by a second process", async () => {
   const path = mkdtempSync(join(tmpdir(), "hotseat-"));
   try {

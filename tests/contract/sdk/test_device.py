@@ -51,7 +51,8 @@ def graph(path, nodes, inputs, outputs, constants=()):
     model = helper.make_model(
         made,
         opset_imports=[helper.make_opsetid("", 17),
-                       helper.make_opsetid("ai.onnx.ml", 2)],
+                       helper.make_opsetid("ai.onnx.ml", 2),
+                       helper.make_opsetid("com.microsoft", 1)],
         ir_version=9,
     )  # fmt: skip
     onnx.save(model, path)
@@ -174,6 +175,43 @@ def mood(path):
     )
 
 
+def _ruled(path, rule):
+    """A text of 12 bytes in, bad by its exclamation marks; a question mark is NaN."""
+    graph(
+        path,
+        [helper.make_node("Tokenizer", ["text"], ["chars"], domain="com.microsoft",
+                          mark=0, pad_value="\0", mincharnum=1, separators=[""]),
+         helper.make_node("LabelEncoder", ["chars"], ["marks"], domain="ai.onnx.ml",
+                          keys_strings=["!", "?"], values_floats=[1.0, float("nan")],
+                          default_float=0.0),
+         helper.make_node("ReduceSum", ["marks", "axes"], ["bad"], keepdims=1),
+         helper.make_node("Neg", ["bad"], ["ok"]),
+         helper.make_node("Concat", ["ok", "bad"], ["logits"], axis=1),
+         helper.make_node("Softmax", ["logits"], ["scores"], axis=1)],
+        [("text", "BYTES", (-1,))],
+        [("scores", "FP32", (-1, 2))],
+        [("axes", np.array([1]))],
+    )  # fmt: skip
+    item = Input("text", "BYTES", (-1,), "text", max_bytes=12, too_long=rule)
+    return "classification", Signature(
+        inputs=(item,),
+        outputs=(Output("scores", "FP32", (-1, 2)),),
+        labels=("ok", "bad"),
+        neutral_label="ok",
+        max_rows=4,
+    )
+
+
+def cut(path):
+    """Long texts are cut."""
+    return _ruled(path, "cut")
+
+
+def parts(path):
+    """Long texts are judged in parts."""
+    return _ruled(path, "parts")
+
+
 def four(path):
     """Connect Four's trained network."""
     path.write_bytes(TRAINED.read_bytes())
@@ -188,7 +226,7 @@ def four(path):
 
 
 MAKERS = {"churn": churn, "price": price, "grid": grid, "ages": ages, "mood": mood,
-          "four": four}  # fmt: skip
+          "cut": cut, "parts": parts, "four": four}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +281,9 @@ def both(pair, inputs, options=None):
 numbers = st.integers(-3, 30) | st.floats(-1e6, 1e6)
 scalars = st.none() | st.booleans() | numbers | st.text(max_size=6)
 texts = st.sampled_from(["good", "bad", "", "  ", "a\0b", "好" * 7, "x" * 21, "🎮"])
+long = st.text(st.sampled_from("a b!雪🎮 \n\0?"), max_size=60) | st.builds(
+    str.__mul__, st.sampled_from(["word ", "雪", " ", "!"]), st.integers(1, 50)
+)
 cells = st.lists(st.lists(st.integers(-1, 10) | scalars, min_size=1, max_size=3),
                  min_size=1, max_size=3)  # fmt: skip
 INPUTS = {
@@ -280,6 +321,8 @@ INPUTS = {
     )
     | cells,
     "mood": texts | st.fixed_dictionaries({"text": texts | scalars}) | scalars,
+    "cut": long | st.fixed_dictionaries({"text": long | scalars}) | scalars,
+    "parts": long | st.fixed_dictionaries({"text": long | scalars}) | scalars,
 }
 
 
@@ -307,6 +350,9 @@ FITTING = {
     ),
     "mood": st.sampled_from(["good", "bad", "a\0b"])
     | st.fixed_dictionaries({"text": st.just("好")}, optional={"texts": scalars}),
+    "cut": st.text("a !", min_size=1, max_size=40).map("x".__add__),
+    "parts": st.text("ab !雪", min_size=1, max_size=60).map("x".__add__)
+    | st.fixed_dictionaries({"text": st.just("雪 " * 20)}, optional={"texts": scalars}),
 }  # fmt: skip
 
 

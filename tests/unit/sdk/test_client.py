@@ -287,6 +287,15 @@ def test_warnings_of_another_shape_harm_no_answer(client, told):
     assert all(isinstance(one.code, str) for one in answer.warnings)
 
 
+@pytest.mark.parametrize("said", [{"start": 2048, "end": 4090, "of": 3}, None, 3, [1]])
+def test_an_answer_says_which_part_of_a_long_text_it_is_about(client, said):
+    """What is no such place is none, and harms no answer."""
+    asker, _ = client({**ANSWER, "judged_part": said})
+    found = asker.predict("a long line", model="mood")
+    assert found.label == "positive"
+    assert found.judged_part == (said if isinstance(said, dict) else None)
+
+
 def test_closing_closes_the_transport(client):
     """A context manager gives its connections back."""
     asker, transport = client(ANSWER)

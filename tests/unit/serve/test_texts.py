@@ -1,22 +1,39 @@
 """Many texts in one request, and texts that are too long."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from hotseat_registry import Input, Manifest, Output, Registry, Signature, Variant
+from hotseat_registry import (
+    Input,
+    Manifest,
+    Output,
+    Reference,
+    Registry,
+    Signature,
+    Variant,
+    signature_check,
+)
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve import batching
+from hotseat_serve import batching, long_texts
+from hotseat_serve.input_warnings import Warnings
 from hotseat_serve.load import Loaded
+from hotseat_serve.models import Models
 from hotseat_serve.problems import Problem
+from hotseat_serve.request import Request
+from hotseat_serve.room import Room
 from hotseat_serve.session import Session
+from hotseat_serve.settings import Settings
 from hotseat_serve.turn import Turn
+from hotseat_train.pipeline.train import PRETRAINED
 
 LIMIT = 20
 
@@ -72,16 +89,29 @@ def graph(tmp_path_factory):
     return path
 
 
-def loaded(graph, rule=None, **more):
-    """Return the graph as the service has it."""
-    manifest = Manifest(
+def published(whole):
+    """Return the manifest of a version with that signature."""
+    return Manifest(
         model="marks",
         kind="classification",
-        signature=signature(rule, **more),
-        variants=(Variant("fp32", graph.name),),
+        signature=whole,
+        variants=(Variant("fp32", "model.onnx"),),
         default_variant="fp32",
     )
-    return Loaded(manifest, "fp32", Session(graph))
+
+
+def loaded(graph, rule=None, **more):
+    """Return the graph as the service has it."""
+    return Loaded(published(signature(rule, **more)), "fp32", Session(graph))
+
+
+def opened(graph, folder, rule):
+    """Return a service with that graph alone."""
+    registry = Registry(MemoryStore())
+    registry.publish(published(signature(rule)), {"model.onnx": graph}, by="ada")
+    registry.promote(Reference("marks", version=1), by="ada")
+    chosen = Settings(cache=str(folder), log=False)
+    return Room(Models(registry, chosen), chosen)
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=300))
@@ -151,19 +181,123 @@ def test_of_a_text_in_parts_the_worst_counts(graph):
     long = "a quiet line of words and then !!! more quiet words"
     judged, short = model.predict([{"text": long}, {"text": "quiet"}])
     assert judged["label"] == "bad"
-    assert judged["parts"] >= 3
-    part = long[judged["part"]["start"] : judged["part"]["end"]]
+    place = judged["judged_part"]
+    assert place["of"] >= 3
+    part = long[place["start"] : place["end"]]
     assert "!!!" in part
     assert len(part.encode()) <= LIMIT
-    assert "parts" not in short
+    assert "judged_part" not in short
 
 
-@given(st.text(min_size=1, max_size=40).filter(str.strip))
+def test_a_part_whose_score_is_no_number_is_the_worst():
+    """A judgement that failed is not hidden by the others."""
+    (item,) = signature("parts").inputs
+    found = long_texts.expand(item, ["word " * 8], ["/input"], Warnings())
+    scores = [{"scores": {"ok": ok, "bad": 0.5}} for ok in (0.1, float("nan"))]
+    (answer,) = long_texts.fold(signature("parts"), found, scores)
+    assert answer["judged_part"] == {"start": 20, "end": 40, "of": 2}
+
+
+@pytest.mark.parametrize("rule", ["cut", "parts"])
+def test_long_spaces_are_refused_as_spaces(graph, rule):
+    """Nothing of them can be judged, and other texts keep their answers."""
+    with pytest.raises(Problem, match="at /inputs/1, got one of spaces") as caught:
+        loaded(graph, rule).predict(["!", " " * 50], ["/inputs/0", "/inputs/1"])
+    assert caught.value.code == "invalid_input"
+
+
+def test_a_text_is_not_cut_to_spaces(graph):
+    """It is too long, and that is what the error says."""
+    with pytest.raises(Problem, match="has 51 bytes; the limit is 20"):
+        loaded(graph, "cut").predict([" " * 50 + "!"])
+
+
+def test_parts_are_asked_in_requests_of_the_allowed_size(graph):
+    """As many texts as are allowed may all be long ones."""
+    model = loaded(graph, "parts", max_rows=3)
+    long = ["words and more words and ! too", "!", "only words and some more words"]
+    found = model.predict(long)
+    assert [answer["label"] for answer in found] == ["bad", "bad", "ok"]
+    with pytest.raises(Problem, match="4 inputs; the limit is 3"):
+        model.predict([*long, "one more"])
+
+
+def test_a_long_text_is_explained_by_its_worst_part(graph):
+    """The words' weights stand beside the part that counted."""
+    found = loaded(graph, "parts").explain("some quiet words and then !", "/input")
+    assert found["label"] == "bad"
+    assert found["judged_part"] == {"start": 17, "end": 27, "of": 2}
+    heaviest = max(found["parts"], key=lambda part: part["weight"])
+    assert heaviest["part"] == "!"
+
+
+@pytest.mark.parametrize("rule", ["cut", "parts"])
+def test_the_inference_protocol_refuses_long_texts(graph, rule, tmp_path):
+    """It answers the tensors that were sent, row by row: nothing is cut unseen."""
+    room = opened(graph, tmp_path, rule)
+    item = {"name": "text", "shape": [2], "datatype": "BYTES"}
+    where = "/v2/models/marks/infer"
+
+    def ask(texts):
+        body = json.dumps({"inputs": [{**item, "data": texts}]}).encode()
+        answer = room.answer(Request("POST", where, body))
+        return answer.status, json.loads(answer.body)
+
+    assert ask(["!", "!!"])[0] == 200
+    status, said = ask(["!", "x" * (LIMIT + 1)])
+    assert status == 413
+    assert "text of 21 bytes; the limit is 20" in said["error"]
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.text("a!雪", min_size=1, max_size=LIMIT // 3), min_size=1))
+def test_both_apis_answer_many_texts_as_one_run(graph, tmp_path_factory, texts):
+    """Rows of all lengths, in their order; the protocol's numbers are the runtime's."""
+    room = opened(graph, tmp_path_factory.mktemp("room"), None)
+    whole = np.empty(len(texts), object)
+    whole[:] = texts
+    (wanted,) = onnxruntime.InferenceSession(graph).run(None, {"text": whole})
+    body = {"inputs": [{"name": "text", "shape": [len(texts)], "datatype": "BYTES",
+                        "data": texts}]}  # fmt: skip
+    answer = room.answer(
+        Request("POST", "/v2/models/marks/infer", json.dumps(body).encode())
+    )
+    (output,) = json.loads(answer.body)["outputs"]
+    np.testing.assert_allclose(np.reshape(output["data"], (-1, 2)), wanted, atol=1e-6)
+    body = json.dumps({"inputs": texts}).encode()
+    answer = room.answer(Request("POST", "/v1/models/marks/predict", body))
+    told = [one["scores"] for one in json.loads(answer.body)["predictions"]]
+    found = [[one["ok"], one["bad"]] for one in told]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_the_chat_model_answers_512_lines_as_one_by_one():
+    """Within what int8 differs by, and in their order; long lines in parts."""
+    folder = PRETRAINED / "chat-moderation"
+    manifest = Manifest.from_json(json.loads((folder / "manifest.json").read_bytes()))
+    whole = replace(manifest.signature, max_rows=512)
+    (variant,) = manifest.variants
+    session = Session(folder / variant.file)
+    model = Loaded(replace(manifest, signature=whole), variant.name, session)
+    random = np.random.default_rng(2)
+    words = ["gg", "wp", "noob", "go", "mid", "你好", "report", "easy", "team"]
+    lines = [
+        " ".join(random.choice(words, 1 + int(random.exponential(6))))
+        for _ in range(511)
+    ]
+    lines.append("well played " * 400)
+    together = model.predict(lines)
+    assert together[-1]["judged_part"]["of"] == 3
+    for line, answer in zip(lines, together, strict=True):
+        (alone,) = model.predict([line])
+        for label, score in alone["scores"].items():
+            assert answer["scores"][label] == pytest.approx(score, abs=0.05)
+
+
+@given(st.text(st.characters(codec="utf-8") | st.just(" "), min_size=1, max_size=90)
+       .filter(str.strip))  # fmt: skip
 def test_parts_cover_the_text(text):
     """Each fits the limit, and only spaces are left out."""
-    from hotseat_serve import long_texts
-    from hotseat_serve.input_warnings import Warnings
-
     (item,) = signature("parts").inputs
     found = long_texts.expand(item, [text], ["/input"], Warnings())
     if found is None:
@@ -187,21 +321,28 @@ def test_a_text_of_too_many_parts_is_refused(graph):
     ("change", "says"),
     [
         ({"too_long": "guess"}, "refuse, cut or parts"),
-        ({"neutral_label": "fine"}, "neutral_label"),
-        ({"neutral_label": None}, "neutral_label"),
+        ({"neutral_label": "fine"}, "'fine' is none of the labels"),
+        ({"neutral_label": None}, "with a neutral_label"),
+        ({"max_bytes": None}, "takes a text with max_bytes"),
+        ({"form": "tensor"}, "takes a text with max_bytes"),
+        ({"shape": (1,)}, "any number of rows"),
     ],
 )
 def test_a_rule_that_cannot_be_followed_is_not_published(graph, change, says):
     """Before anything is stored."""
     whole = signature("parts")
-    rule = change.pop("too_long", "parts")
-    item = replace(whole.inputs[0], too_long=rule)
-    manifest = Manifest(
-        model="marks",
-        kind="classification",
-        signature=replace(whole, inputs=(item,), **change),
-        variants=(Variant("fp32", "model.onnx"),),
-        default_variant="fp32",
-    )
+    of_all = {key: change[key] for key in change if key == "neutral_label"}
+    of_item = {key: change[key] for key in change if key not in of_all}
+    item = replace(whole.inputs[0], **of_item)
+    manifest = published(replace(whole, inputs=(item,), **of_all))
     with pytest.raises(IntegrityError, match=says):
         Registry(MemoryStore()).publish(manifest, {"model.onnx": graph}, by="ada")
+
+
+def test_only_one_input_has_a_rule():
+    """The answer could not say which of two texts the part is of."""
+    (item,) = signature("cut").inputs
+    both = (item, replace(item, name="more"))
+    manifest = published(replace(signature("cut"), inputs=both))
+    with pytest.raises(IntegrityError, match="only one input"):
+        signature_check.check(manifest, {}, {})

@@ -50,7 +50,7 @@ def read(response: Response) -> dict[str, Any]:
 
 def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
     """Return the prediction that an answer holds; raises `TransportError`."""
-    warnings = _warnings(answer.get("warnings"))
+    warnings, judged = _warnings(answer.get("warnings")), answer.get("judged_part")
     empty = all(answer.get(key) is None for key in ("label", "value", "action", "item"))
     # a number that is not finite is null in JSON, and the answer says so
     if empty and not {"not_finite", "more_warnings"} & {one.code for one in warnings}:
@@ -65,6 +65,7 @@ def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
         item=None if answer.get("item") is None else tuple(answer["item"]),
         seed=answer.get("seed"),
         parts=tuple(answer.get("parts") or ()),
+        judged_part=judged if isinstance(judged, Mapping) else None,
         model=answer.get("model"),
         version=answer.get("version"),
         variant=answer.get("variant"),

@@ -45,6 +45,9 @@ class Prediction:
     """Gives the same answer again."""
     parts: tuple[Mapping[str, Any], ...] = ()
     """Of an explanation: each part of the input and its weight."""
+    judged_part: Mapping[str, int] | None = None
+    """Of a long text that is judged in parts, the worst, which this answer is about:
+    ``start`` and ``end`` in characters of the text, and ``of`` how many parts."""
     model: str | None = None
     version: int | None = None
     variant: str | None = None

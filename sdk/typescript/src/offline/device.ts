@@ -9,7 +9,7 @@ import { type Fetched, fetched, named } from "./fetch.js";
 import { KINDS, type Run, answered } from "./kinds.js";
 import type { Manifest, Variant } from "./manifest.js";
 import { type Store, store } from "./store.js";
-import { foreign } from "./tensors.js";
+import { foreign, places } from "./tensors.js";
 import { Warnings } from "./warnings.js";
 
 /** As much of onnxruntime-web as is used: the module itself is one. */
@@ -134,7 +134,8 @@ class Local implements Twin {
     const warnings = new Warnings();
     let found: Record<string, unknown>[];
     try {
-      found = await answered({ manifest, run, inputs, options, clock, warnings });
+      const pointers = places(inputs.length);
+      found = await answered({ manifest, run, inputs, pointers, options, clock, warnings });
     } catch (error) {
       if (error instanceof HotseatError) throw error;
       throw new HotseatError(`${model}@${version} failed on this device: ${reason(error)}`);

@@ -2,11 +2,12 @@
 
 import { HotseatError } from "../errors.js";
 import { bad } from "./fault.js";
-import type { Level, Manifest } from "./manifest.js";
+import { expand, fold, rule } from "./longtexts.js";
+import type { Input, Level, Manifest } from "./manifest.js";
 import { draw } from "./philox.js";
 import { games } from "./rules.js";
 import { search } from "./search.js";
-import { type Plain, encode, states } from "./tensors.js";
+import { type Plain, checkRows, encode, states } from "./tensors.js";
 import type { Warnings } from "./warnings.js";
 import { expected, jsonType, listed, quoted } from "./words.js";
 
@@ -18,6 +19,8 @@ export interface Asked {
   manifest: Manifest;
   run: Run;
   inputs: unknown[];
+  /** Where each input stands in the request. */
+  pointers: string[];
   options: Json;
   clock: () => number;
   /** Takes what is answered and may still be a mistake. */
@@ -34,9 +37,28 @@ const OPTIONS = ["temperature", "seed", "level", "strict"];
 /** An answer for each input; throws BadInputError, TooLargeError. */
 export async function answered(asked: Asked): Promise<Json[]> {
   checkOptions(asked.options, asked.warnings);
-  const found = await KINDS[asked.manifest.kind]!(asked);
-  found.forEach((answer, row) => checkFinite(answer, `/inputs/${row}`, asked.warnings));
+  const item = rule(asked.manifest.signature);
+  const kind = KINDS[asked.manifest.kind]!;
+  const found = item ? await ofTexts(asked, kind, item) : await kind(asked);
+  found.forEach((answer, row) => checkFinite(answer, asked.pointers[row]!, asked.warnings));
   return found;
+}
+
+/** Answers where a text may be longer than the signature's limit. */
+async function ofTexts(asked: Asked, kind: Kind, item: Input): Promise<Json[]> {
+  const { manifest: { signature }, inputs, pointers, warnings } = asked;
+  const most = checkRows(signature, inputs.length);
+  const found = expand(item, inputs, pointers, warnings);
+  if (!found) return kind(asked);
+  const answers: Json[] = [];
+  for (let at = 0; at < found.inputs.length; at += most) {
+    answers.push(...await kind({
+      ...asked,
+      inputs: found.inputs.slice(at, at + most),
+      pointers: found.pointers.slice(at, at + most),
+    }));
+  }
+  return fold(signature, found, answers);
 }
 
 function checkOptions(options: Json, warnings: Warnings): void {
@@ -74,10 +96,15 @@ function checkFinite(answer: Json, pointer: string, warnings: Warnings): void {
   warnings.add("not_finite", `${detail}: null stands for it in ${names.join(", ")}`, pointer);
 }
 
+function tensors({ manifest, inputs, pointers, warnings }: Asked): Record<string, Plain> {
+  return encode(manifest.signature, inputs, warnings, pointers);
+}
+
 /** `scores` [rows, labels] are the labels' probabilities. */
-async function classification({ manifest, run, inputs, warnings }: Asked): Promise<Json[]> {
+async function classification(asked: Asked): Promise<Json[]> {
+  const { manifest, run, inputs } = asked;
   const labels = manifest.signature.labels ?? [];
-  const outputs = await run(encode(manifest.signature, inputs, warnings));
+  const outputs = await run(tensors(asked));
   return rowsOf(output(outputs, "scores"), inputs.length).map((row) => {
     const best = row.indexOf(Math.max(...row));
     const scores = Object.fromEntries(labels.map((label, at) => [label, row[at]]));
@@ -86,8 +113,8 @@ async function classification({ manifest, run, inputs, warnings }: Asked): Promi
 }
 
 /** `value` [rows] or [rows, 1] is the answer. */
-async function regression({ manifest, run, inputs, warnings }: Asked): Promise<Json[]> {
-  const outputs = await run(encode(manifest.signature, inputs, warnings));
+async function regression(asked: Asked): Promise<Json[]> {
+  const outputs = await asked.run(tensors(asked));
   return Array.from(output(outputs, "value"), (value) => ({ value }));
 }
 
@@ -119,8 +146,9 @@ async function policy(asked: Asked): Promise<Json[]> {
   });
 }
 
-async function atOnce({ manifest, run, inputs, warnings }: Asked) {
-  const outputs = await run(encode(manifest.signature, inputs, warnings));
+async function atOnce(asked: Asked) {
+  const { run, inputs } = asked;
+  const outputs = await run(tensors(asked));
   const rows = rowsOf(output(outputs, "policy"), inputs.length);
   const legal = outputs["legal"] && rowsOf(outputs["legal"], inputs.length);
   const chances = legal

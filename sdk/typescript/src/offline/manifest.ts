@@ -28,6 +28,8 @@ export interface Input {
   /** text, features, board or tensor. */
   form: string;
   max_bytes?: number;
+  /** What becomes of a longer text: refuse, cut or parts. */
+  too_long?: string;
   fields?: Field[];
   minimum?: number;
   maximum?: number;
@@ -42,6 +44,8 @@ export interface Signature {
   inputs: Input[];
   outputs: { name: string }[];
   labels?: string[];
+  /** The label of what needs no action. */
+  neutral_label?: string;
   max_rows?: number;
   /** Whether numbers may be NaN, as where NaN means missing. */
   non_finite?: boolean;

@@ -22,7 +22,6 @@ export interface Plain {
 type Value = [unknown, string];
 
 const MAX_ROWS = 1000;
-const at = (row: number) => `/inputs/${row}`;
 
 /** Whether a signature has a form or a type that this device cannot fill; which one. */
 export function foreign(signature: Signature): string | null {
@@ -34,32 +33,44 @@ export function foreign(signature: Signature): string | null {
   return rules && !games[rules] ? `the rules of ${rules}` : null;
 }
 
+/** Throw TooLargeError for more inputs than one request may have; the limit. */
+export function checkRows({ max_rows }: Signature, count: number): number {
+  const limit = max_rows ?? MAX_ROWS;
+  if (count > limit) throw tooLarge(`${count} inputs; the limit is ${limit}`, null);
+  return limit;
+}
+
+/** Where each of `count` inputs stands in a request. */
+export function places(count: number): string[] {
+  return Array.from({ length: count }, (_, row) => `/inputs/${row}`);
+}
+
 /** The tensors of inputs; throws BadInputError, TooLargeError with a pointer. */
 export function encode(
   signature: Signature, inputs: unknown[], warnings = new Warnings(),
+  pointers = places(inputs.length),
 ): Record<string, Plain> {
-  const limit = signature.max_rows ?? MAX_ROWS;
-  if (inputs.length > limit) {
-    throw tooLarge(`${inputs.length} inputs; the limit is ${limit}`, null);
-  }
+  checkRows(signature, inputs.length);
   for (const { shape } of signature.inputs) {
     const batch = shape[0] ?? -1;
     if (batch === -1 || batch === inputs.length) continue;
     throw bad(
       `the graph takes ${batch} inputs in one request, neither more nor less, got ${inputs.length}`,
-      at(Math.min(inputs.length - 1, batch)),
+      pointers[Math.min(inputs.length - 1, batch)]!,
     );
   }
-  checkNames(signature, inputs, warnings);
+  checkNames(signature, inputs, warnings, pointers);
   return Object.fromEntries(
-    signature.inputs.map((item) => [item.name, filled(item, signature, inputs, warnings)]),
+    signature.inputs.map((item) => [
+      item.name, filled(item, signature, inputs, warnings, pointers),
+    ]),
   );
 }
 
 /** The positions that boards show; throws BadInputError. */
 export function states<S>(game: Game<S>, signature: Signature, inputs: unknown[]): S[] {
   const item = signature.inputs.find(({ form }) => form === "board")!;
-  return valuesOf(item, signature, inputs).map(([value, pointer]) => {
+  return valuesOf(item, signature, inputs, places(inputs.length)).map(([value, pointer]) => {
     try {
       return game.read(value);
     } catch (error) {
@@ -69,7 +80,9 @@ export function states<S>(game: Game<S>, signature: Signature, inputs: unknown[]
 }
 
 /** Warn of the fields that nothing reads; throws BadInputError where none is known. */
-function checkNames(signature: Signature, inputs: unknown[], warnings: Warnings): void {
+function checkNames(
+  signature: Signature, inputs: unknown[], warnings: Warnings, pointers: string[],
+): void {
   const named = signature.inputs.some(({ form }) => form === "features");
   const names = signature.inputs.flatMap(({ form, name, fields }) =>
     form === "features" ? (fields ?? []).map((field) => field.name) : [name],
@@ -78,28 +91,31 @@ function checkNames(signature: Signature, inputs: unknown[], warnings: Warnings)
   const known = [...new Set(names)];
   inputs.forEach((given, row) => {
     if (!isObject(given)) return;
+    const at = pointers[row]!;
     const own = Object.keys(given);
     const unknown = own.filter((name) => !known.includes(name));
     if (named && unknown.length === own.length) {
-      if (unknown.length) throw absent(unknown, known, at(row));
-      warnings.add("all_defaults", "no field is given: each has its default", at(row));
+      if (unknown.length) throw absent(unknown, known, at);
+      warnings.add("all_defaults", "no field is given: each has its default", at);
     }
-    if (unknown.length) warnings.unknown(unknown, known, at(row));
+    if (unknown.length) warnings.unknown(unknown, known, at);
   });
 }
 
 function filled(
   item: Input, signature: Signature, inputs: unknown[], warnings: Warnings,
+  pointers: string[],
 ): Plain {
   const nonFinite = signature.non_finite === true;
   if (item.form === "features") {
     const fields = item.fields ?? [];
     const flat = inputs.flatMap((given, row) => {
-      if (!isObject(given)) throw expected("an object", at(row), given);
-      return fields.map((field) => fieldOf(field, given[field.name], at(row), warnings, nonFinite));
+      const at = pointers[row]!;
+      if (!isObject(given)) throw expected("an object", at, given);
+      return fields.map((field) => fieldOf(field, given[field.name], at, warnings, nonFinite));
     });
     const where = (n: number) =>
-      inside(at(Math.floor(n / fields.length)), fields[n % fields.length]!.name);
+      inside(pointers[Math.floor(n / fields.length)]!, fields[n % fields.length]!.name);
     const dims = [inputs.length, fields.length];
     return { ...elements(flat, item.datatype, where, nonFinite), dims };
   }
@@ -109,7 +125,7 @@ function filled(
     const dims = [inputs.length, ...item.shape.slice(1)];
     return { ...elements(flat, item.datatype, () => "", nonFinite), dims };
   }
-  const values = valuesOf(item, signature, inputs);
+  const values = valuesOf(item, signature, inputs, pointers);
   if (item.form === "text") {
     const data = values.map(([text, pointer]) => textOf(text, item, pointer));
     if (!item.shape.length) return one(item, { type: "string", data, dims: [] }, values);
@@ -202,9 +218,11 @@ function textOf(text: unknown, { max_bytes }: Input, pointer: string): string {
 }
 
 /** An input's values and where they stand; the one input needs no name around it. */
-function valuesOf(item: Input, signature: Signature, inputs: unknown[]): Value[] {
+function valuesOf(
+  item: Input, signature: Signature, inputs: unknown[], pointers: string[],
+): Value[] {
   return inputs.map((given, row): Value => {
-    const pointer = at(row);
+    const pointer = pointers[row]!;
     if (isObject(given)) {
       if (item.name in given) return [given[item.name], inside(pointer, item.name)];
       const own = Object.keys(given).sort();

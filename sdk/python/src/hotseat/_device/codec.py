@@ -100,17 +100,23 @@ def encode(
 ) -> dict[str, Array]:
     """Return the tensors of inputs; raises `BadInputError`, `TooLargeError`."""
     rows = Rows(signature, inputs, pointers, warnings or Warnings())
-    _check_rows(rows)
+    _check_batch(rows)
     rows.check_names()
     return {
         item["name"]: _FORMS[item["form"]](item, rows) for item in signature["inputs"]
     }
 
 
-def _check_rows(rows: Rows) -> None:
-    count, limit = len(rows.inputs), rows.signature.get("max_rows") or MAX_ROWS
+def check_rows(signature: Json, count: int) -> None:
+    """Raise `TooLargeError` for more inputs than one request may have."""
+    limit = signature.get("max_rows") or MAX_ROWS
     if count > limit:
         raise too_large(f"{count} inputs; the limit is {limit}")
+
+
+def _check_batch(rows: Rows) -> None:
+    count = len(rows.inputs)
+    check_rows(rows.signature, count)
     for item in rows.signature["inputs"]:
         batch = item["shape"][0] if item["shape"] else -1
         if batch not in {-1, count}:

@@ -6,14 +6,15 @@ the network among what is left: the service's `hard`, and the most that a device
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from hotseat._device import long_texts
 from hotseat._device.boards import GLANCES
-from hotseat._device.codec import Json, encode
+from hotseat._device.codec import MAX_ROWS, Json, check_rows, encode
 from hotseat._device.elements import Array
 from hotseat._device.warnings import Warnings
 from hotseat._device.words import (
@@ -52,9 +53,30 @@ class Asked:
 def answer(kind: str, signature: Json, run: Run, asked: Asked) -> list[dict[str, Any]]:
     """Return an answer for each input; raises `BadInputError`, `TooLargeError`."""
     _check_options(asked.options, asked.warnings)
-    answers = _answers(kind, signature, run, asked)
+    item = long_texts.rule(signature)
+    if item is None:
+        answers = _answers(kind, signature, run, asked)
+    else:
+        answers = _answers_to_texts(kind, signature, run, asked, item)
     _without_nan(answers, asked)
     return answers
+
+
+def _answers_to_texts(
+    kind: str, signature: Json, run: Run, asked: Asked, item: Json
+) -> list[dict[str, Any]]:
+    """Return answers where a text may be longer than the signature's limit."""
+    check_rows(signature, len(asked.inputs))
+    found = long_texts.expand(item, asked.inputs, asked.pointers, asked.warnings)
+    if found is None:
+        return _answers(kind, signature, run, asked)
+    answers: list[dict[str, Any]] = []
+    rows = signature.get("max_rows") or MAX_ROWS
+    for at in range(0, len(found.inputs), rows):
+        some, places = found.inputs[at : at + rows], found.pointers[at : at + rows]
+        part = replace(asked, inputs=some, pointers=places)
+        answers += _answers(kind, signature, run, part)
+    return long_texts.fold(signature, found, answers)
 
 
 def _answers(
