@@ -24,7 +24,7 @@ from hotseat_serve.room import Room
 from hotseat_serve.settings import Settings
 from hotseat_serve.telemetry import Telemetry
 
-F, I, S = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
+F, INT, S = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 ONE = (Output("value", "FP32", (-1,)),)
 
 
@@ -62,8 +62,15 @@ def words():
         labels=("good", "bad"),
     )
     axis = constant("axis", np.array([1], np.int64))
-    return "classification", signature, graph(
-        nodes, [value("text", S, ["n"])], [value("scores", F, ["n", 2])], [halves, axis]
+    return (
+        "classification",
+        signature,
+        graph(
+            nodes,
+            [value("text", S, ["n"])],
+            [value("scores", F, ["n", 2])],
+            [halves, axis],
+        ),
     )
 
 
@@ -82,8 +89,10 @@ def table():
         node("ReduceSum", ["square", "axis"], ["value"], keepdims=0),
     ]
     axis = constant("axis", np.array([1], np.int64))
-    return "regression", signature, graph(
-        nodes, [value("x", F, ["n", 3])], [value("value", F, ["n"])], [axis]
+    return (
+        "regression",
+        signature,
+        graph(nodes, [value("x", F, ["n", 3])], [value("value", F, ["n"])], [axis]),
     )
 
 
@@ -104,11 +113,15 @@ def moves():
     ]
     axes = constant("axes", np.array([1, 2], np.int64))
     second = constant("second", np.array([1], np.int64))
-    return "policy", signature, graph(
-        nodes,
-        [value("board", F, ["n", 2, 6, 7])],
-        [value("policy", F, ["n", 7]), value("value", F, ["n"])],
-        [axes, second],
+    return (
+        "policy",
+        signature,
+        graph(
+            nodes,
+            [value("board", F, ["n", 2, 6, 7])],
+            [value("policy", F, ["n", 7]), value("value", F, ["n"])],
+            [axes, second],
+        ),
     )
 
 
@@ -129,11 +142,15 @@ def levels():
     weights = constant("weights", np.array([[1, 0, 0, 0, 1]], np.float32))
     # the grid counts for nothing, but has to be an input
     nodes.insert(0, node("Identity", ["grid"], ["unused"]))
-    return "generation", signature, graph(
-        nodes,
-        [value("grid", I, ["n", 4, 4]), value("wish", F, ["n", 1])],
-        [value("logits", F, ["n", 5]), value("unused", I, ["n", 4, 4])],
-        [weights],
+    return (
+        "generation",
+        signature,
+        graph(
+            nodes,
+            [value("grid", INT, ["n", 4, 4]), value("wish", F, ["n", 1])],
+            [value("logits", F, ["n", 5]), value("unused", INT, ["n", 4, 4])],
+            [weights],
+        ),
     )
 
 
@@ -162,9 +179,9 @@ def arrays():
     return "tensor", signature, graph(
         nodes,
         [value("x", F, ["n", "m"]), value("factor", F, []), value("names", S, ["k"]),
-         value("counts", I, ["j", 2])],
+         value("counts", INT, ["j", 2])],
         [value("scaled", F, ["n", "m"]), value("echo", S, ["k"]),
-         value("same", I, ["j", 2]), value("flags", TensorProto.BOOL, ["j", 2])],
+         value("same", INT, ["j", 2]), value("flags", TensorProto.BOOL, ["j", 2])],
         [zero],
     )  # fmt: skip
 

@@ -172,7 +172,7 @@ def _input(
 
 
 def _shape(given: Any, slot: Slot) -> list[int]:
-    shape = given.as_list() if isinstance(given, simdjson.Array) else given
+    shape: Any = given.as_list() if isinstance(given, simdjson.Array) else given
     dims = slot.dims
     if type(shape) is list and len(shape) == len(dims):
         for length, dim in zip(shape, dims, strict=True):

@@ -77,9 +77,7 @@ class ModelFunction(Construct):
         )
         # what the platform says is left to the function itself
         environment = {
-            key: value
-            for key, value in settings.to_env().items()
-            if key not in _OWN
+            key: value for key, value in settings.to_env().items() if key not in _OWN
         }
         self.function = lambda_.DockerImageFunction(
             self,

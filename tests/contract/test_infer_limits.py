@@ -23,7 +23,9 @@ def echo(datatype, kind, shape, **more):
     """A graph that answers what it is given, and its signature."""
     names = [f"d{n}" if n < 0 else n for n in shape]
     signature = Signature(
-        (Input("x", datatype, shape, "tensor"),), (Output("y", datatype, shape),), **more
+        (Input("x", datatype, shape, "tensor"),),
+        (Output("y", datatype, shape),),
+        **more,
     )
     return "tensor", signature, graph(
         [node("Identity", ["x"], ["y"])],
@@ -270,7 +272,9 @@ def test_the_highest_of_any_numbers_are_named(room, model, datatype, data, best)
 
 def test_strings_have_no_highest(room):
     """Classification of an output of strings is refused."""
-    body = arrays() | {"outputs": [{"name": "echo", "parameters": {"classification": 1}}]}
+    body = arrays() | {
+        "outputs": [{"name": "echo", "parameters": {"classification": 1}}]
+    }
     status, answer, _ = sent(room, "arrays", body)
     assert (status, "no highest" in answer["error"]) == (400, True)
 
@@ -329,9 +333,7 @@ def test_the_limit_of_answers_is_that_of_both_interfaces(room):
 def test_a_length_in_a_header_is_a_number_within_the_body(room, length):
     """However long it is, and in which script."""
     body = {"inputs": []}
-    status, answer, _ = sent(
-        room, "nans", body, inference_header_content_length=length
-    )
+    status, answer, _ = sent(room, "nans", body, inference_header_content_length=length)
     assert status == 400
     assert len(answer["error"]) < 200
 
@@ -395,7 +397,11 @@ def test_extensions_are_those_that_are_served(room):
 def test_tensorflow_servings_paths_are_served(room):
     """A version by number or label, and the model's description."""
     body = b'{"instances": ["good"]}'
-    for path in ("words:predict", "words/versions/1:predict", "words/labels/live:predict"):
+    for path in (
+        "words:predict",
+        "words/versions/1:predict",
+        "words/labels/live:predict",
+    ):
         answer = room.answer(Request("POST", f"/v1/models/{path}", body))
         assert answer.status == 200
         assert len(json.loads(answer.body)["predictions"]) == 1

@@ -102,12 +102,17 @@ def changed(draw, value):
 def requests(draw):
     """A request that may be right, nearly right or nonsense."""
     path, body = draw(
-        st.sampled_from([*SEEDS, REFUSED]) | st.sampled_from(READS).map(lambda p: (p, {}))
+        st.sampled_from([*SEEDS, REFUSED])
+        | st.sampled_from(READS).map(lambda p: (p, {}))
     )
     data = json.dumps(draw(changed(body)), allow_nan=True).encode()
     if draw(st.integers(0, 4)) == 0:
         at = draw(st.integers(0, len(data)))
-        data = data[:at] + draw(st.binary(max_size=4)) + data[at + draw(st.integers(0, 3)) :]
+        data = (
+            data[:at]
+            + draw(st.binary(max_size=4))
+            + data[at + draw(st.integers(0, 3)) :]
+        )
     headers = {}
     if draw(st.booleans()):
         headers = draw(
@@ -122,10 +127,16 @@ def requests(draw):
         data, headers["content-encoding"] = gzip.compress(data), "gzip"
     if draw(st.integers(0, 9)) == 0:
         at = draw(st.integers(0, len(path)))
-        path = path[:at] + draw(
-            st.sampled_from(["%00", "..", "%2e%2e", "%ff", "@1", "#live", "\ud800", "/"])
-            | st.just("a" * 9_000)
-        ) + path[at:]
+        path = (
+            path[:at]
+            + draw(
+                st.sampled_from(
+                    ["%00", "..", "%2e%2e", "%ff", "@1", "#live", "\ud800", "/"]
+                )
+                | st.just("a" * 9_000)
+            )
+            + path[at:]
+        )
     get = path in READS or draw(st.integers(0, 9)) == 0
     method = "GET" if get else draw(st.sampled_from(["POST"] * 9 + ["PUT", "HEAD"]))
     return Request(method, path, data, headers, "r-1")
@@ -206,7 +217,12 @@ HOSTILE = {
     "parts of a list": (
         "/v1/models/arrays/explain",
         lambda: json.dumps(
-            {"x": [1] * 200 + [0] * 1_900_000, "factor": 1, "names": "", "counts": [1, 1]}
+            {
+                "x": [1] * 200 + [0] * 1_900_000,
+                "factor": 1,
+                "names": "",
+                "counts": [1, 1],
+            }
         ),
     ),
     "texts": ("/v2/models/words/infer", lambda: data_of("text", "BYTES", [1], '""')),
@@ -255,7 +271,7 @@ def _measure(name):
     answer = room.answer(request)
     after = resource.getrusage(resource.RUSAGE_SELF)
     grown = (after.ru_maxrss - before.ru_maxrss) / 1024
-    print(answer.status, grown, after.ru_utime - before.ru_utime)
+    sys.stdout.write(f"{answer.status} {grown} {after.ru_utime - before.ru_utime}\n")
 
 
 if __name__ == "__main__":
