@@ -26,7 +26,7 @@ class InputWarning:
 
     code: str
     """unknown_field, ignored_field, all_defaults, out_of_range, unknown_category,
-    not_finite, more_warnings; others may follow."""
+    not_finite, time_over, more_warnings; others may follow."""
     detail: str
     pointer: str
     """JSON pointer to it in the request."""
