@@ -119,7 +119,7 @@ lock: $(READY) ## lock what the image installs, with hashes
 	  --unsafe-package pycparser --output-file requirements.txt requirements.in
 	@sed -i '/^$$/,$$d' functions/requirements.txt
 
-models: $(READY) ## train, compress, publish all models (MODELS="--trained" plays no hour)
+models: $(READY) ## train, compress, publish all models (MODELS="--pretrained" plays no hour)
 	@$(BIN)/python training/models.py $(MODELS)
 
 bench-connect-four: $(READY) ## Connect Four judged by exact play (JUDGE=--busy: count own time)

@@ -27,8 +27,8 @@ def furnish(folder: Path) -> str:
     registry = open_registry(uri)
     there = [name for name in registry.models() if registry.aliases(name).get(LIVE)]
     for name, steps in (
-        ("connect-four", (("train", "connect-four", "--trained"),)),
-        ("chat-moderation", (("train", "chat-moderation", "--trained"),
+        ("connect-four", (("train", "connect-four", "--pretrained"),)),
+        ("chat-moderation", (("train", "chat-moderation", "--pretrained"),
                              ("evaluate",))),
     ):  # fmt: skip
         if name not in there:

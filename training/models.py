@@ -39,18 +39,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join((*FITTED, *MADE))}")
     parser.add_argument(
-        "--trained", action="store_true", help="do not play for an hour"
+        "--pretrained", action="store_true", help="do not play for an hour"
     )
     given = parser.parse_args()
     for name in given.names or (*MADE, *FITTED):
         began = time.monotonic()
         run = RUNS / name
         if not (run / "run.json").exists():
-            hotseat("train", name, "--run", run, *_how(name, given.trained))
+            hotseat("train", name, "--run", run, *_how(name, given.pretrained))
         limit = "--max-loss", MAX_LOSS.get(name, "0.5%")
         small = run / "small"
         if not small.exists():  # else it was interrupted after this
-            if given.trained and name == "chat-moderation":
+            if given.pretrained and name == "chat-moderation":
                 hotseat("evaluate", run)  # it came along as int8
             else:
                 hotseat("quantize", run, "--method", METHOD.get(name, "all"), *limit)
@@ -66,10 +66,10 @@ def main() -> None:
         _told(name, (time.monotonic() - began) / 60)
 
 
-def _how(name: str, trained: bool) -> list[object]:
+def _how(name: str, pretrained: bool) -> list[object]:
     """Return how a task is trained."""
-    if trained and name in ("chat-moderation", "connect-four", "sokoban-levels"):
-        return ["--trained"]
+    if pretrained and name in ("chat-moderation", "connect-four", "sokoban-levels"):
+        return ["--pretrained"]
     if name in MADE:
         return []
     return ["--optimizer", "adam", *(["--cv", 5] if name == "player-churn" else [])]

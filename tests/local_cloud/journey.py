@@ -65,7 +65,7 @@ class Journey(Commands):
         self.hotseat("evaluate", run)
         self.hotseat("publish", run, "--variant", "fp32")
         self.hotseat("publish", run, "--variant", "int8-dynamic", "--max-loss", "5")
-        self.hotseat("train", STATIC, "--trained", "--run", games)
+        self.hotseat("train", STATIC, "--pretrained", "--run", games)
         for _ in range(2):
             self.hotseat("publish", games)
         self.hotseat("promote", "sentiment@1", "--because", "first")
