@@ -90,7 +90,8 @@ class Cache:
     def put(self, file: File, suffix: str, write: Callable[[IO[bytes]], None]) -> Path:
         """Let `write` fill a file and keep it if its digest is right.
 
-        Raises `ValueError` when it is not, and whatever `write` raises.
+        Raises `ValueError` when it is not, `IntegrityError` for more bytes than there
+        should be, and whatever `write` raises.
         """
         path = self._path(file, suffix)
         path.parent.mkdir(parents=True, exist_ok=True)

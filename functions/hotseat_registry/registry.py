@@ -1,15 +1,12 @@
 """A registry: versions that never change, aliases that move over them."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
-from uuid import uuid4
 
-from hotseat_registry import blobs, layout, signatures
-from hotseat_registry.cache import MANIFESTS, Cache, describe
+from hotseat_registry import blobs, layout, manifest_cache, signatures
+from hotseat_registry.cache import Cache, describe
 from hotseat_registry.entry import GATE, PROMOTE, ROLLBACK, Entry
 from hotseat_registry.errors import (
     AliasNotFoundError,
@@ -158,21 +155,14 @@ class Registry:
         is not fetched again, so that an alias takes one request and a number none.
         Raises `NotFoundError` or `IntegrityError`.
         """
-        number = self.number(reference)
-        key = layout.manifest(reference.model, number)
-        kept = self._kept(cache, key)
-        if kept and kept.exists():
-            # damaged here, or of another version: read it where it lies
-            with suppress(IntegrityError, OSError):
-                return _read(kept.read_bytes(), str(kept), reference.model, number)
-        data = self._manifest(reference.model, number)
-        manifest = _read(data, key, reference.model, number)
-        if kept:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            part = kept.with_suffix(f".{uuid4().hex}")
-            part.write_bytes(data)
-            part.replace(kept)
-        return manifest
+        model, number = reference.model, self.number(reference)
+        kept = manifest_cache.place(cache, self.store.uri, model, number)
+        found = manifest_cache.find(kept, model, number)
+        if found is None:
+            data, key = self._manifest(model, number), layout.manifest(model, number)
+            found = manifest_cache.parse(data, key, model, number)
+            manifest_cache.keep(kept, data)
+        return found
 
     # Fetching
 
@@ -353,13 +343,6 @@ class Registry:
         assert stored is not None
         return stored.data
 
-    def _kept(self, cache: Cache | None, key: str) -> Path | None:
-        # a folder is read as quickly as its copy, and may be removed and made anew
-        if cache is None or self.store.uri.startswith("file:"):
-            return None
-        name = hashlib.sha256(f"{self.store.uri}/{key}".encode()).hexdigest()
-        return cache.folder / MANIFESTS / name
-
     def _download(
         self, manifest: Manifest, name: str, cache: Cache, moved: Moved
     ) -> Path:
@@ -390,14 +373,6 @@ def open_registry(
     `reading` is for whoever never writes; see `open_store`.
     """
     return Registry(open_store(uri, reading=reading), trust=trust)
-
-
-def _read(data: bytes, key: str, model: str, number: int) -> Manifest:
-    """Read a manifest that has to be of this version; raises `IntegrityError`."""
-    manifest = Manifest.from_bytes(data, key)
-    if (manifest.model, manifest.version) != (model, number):
-        raise IntegrityError(f"{key} holds the manifest of {manifest.reference}")
-    return manifest
 
 
 def _list(items: Iterable[object], what: str) -> str:

@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -188,7 +189,7 @@ def test_a_store_sends_no_more_than_was_said(tmp_path):
             into.write(b"x" * 1_000)
             sent.append(1)
 
-    with pytest.raises(ValueError, match="more than the 2500 bytes"):
+    with pytest.raises(IntegrityError, match="more than the 2500 bytes"):
         Cache(tmp_path).put(File("ab" * 32, 2_500), ".onnx", endless)
     assert len(sent) == 2
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -211,3 +212,21 @@ def test_a_manifest_that_was_put_into_the_cache_is_not_believed(
         kept.write_bytes(planted)
         assert registry.resolve(Reference("mood", version=1), here) == first
         assert kept.read_bytes() == first.to_bytes()
+
+
+def test_a_disk_without_room_keeps_no_manifest_and_answers(
+    publish, tmp_path, monkeypatch, caplog
+):
+    """What cannot be kept is read again, and the log says so."""
+    registry = Registry(MemoryStore())
+    publish(registry)
+
+    def full(_path, _data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    kept = Cache(tmp_path / "cache")
+    assert registry.resolve(Reference("mood", version=1), kept).version == 1
+    assert "a manifest is not kept: [Errno 28] No space left" in caplog.text
+    monkeypatch.undo()
+    assert list((tmp_path / "cache" / "manifests").iterdir()) == []

@@ -1,0 +1,61 @@
+"""Manifests on this machine: they never change, so one that was read is kept.
+
+They lie under no digest, so each is held against its seal and its name when it is read.
+"""
+
+import hashlib
+import logging
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from hotseat_registry import layout
+from hotseat_registry.cache import MANIFESTS, Cache
+from hotseat_registry.errors import IntegrityError
+from hotseat_registry.manifest import Manifest
+
+log = logging.getLogger("hotseat.registry")
+
+
+def place(cache: Cache | None, uri: str, model: str, number: int) -> Path | None:
+    """Return where the manifest of a version in the store `uri` is kept.
+
+    None without a cache, and for a folder: that is read as quickly as its copy, and may
+    be removed and made anew.
+    """
+    if cache is None or uri.startswith("file:"):
+        return None
+    key = layout.manifest(model, number)
+    name = hashlib.sha256(f"{uri}/{key}".encode()).hexdigest()
+    return cache.folder / MANIFESTS / name
+
+
+def find(path: Path | None, model: str, number: int) -> Manifest | None:
+    """Return what is kept; None for what is missing, damaged or of another version."""
+    if path is not None:
+        with suppress(IntegrityError, OSError):
+            return parse(path.read_bytes(), str(path), model, number)
+    return None
+
+
+def keep(path: Path | None, data: bytes) -> None:
+    """Keep a manifest's bytes; a full or read-only disk costs a request, no answer."""
+    if path is None:
+        return
+    part = path.with_suffix(f".{uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        log.warning("a manifest is not kept: %s", error)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def parse(data: bytes, key: str, model: str, number: int) -> Manifest:
+    """Read a manifest that has to be of this version; raises `IntegrityError`."""
+    manifest = Manifest.from_bytes(data, key)
+    if (manifest.model, manifest.version) != (model, number):
+        raise IntegrityError(f"{key} holds the manifest of {manifest.reference}")
+    return manifest
