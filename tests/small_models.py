@@ -207,5 +207,7 @@ def room(folder: Path, models=MODELS, **more) -> Room:
         registry.promote(Reference(name, version=1), by="ada")
     more = {"default_model": "words", "static": True, **more}
     chosen = Settings(cache=str(folder / "cache"), **more)
-    telemetry = Telemetry({}, lambda _line: None, player_key="k", sample=1.0)
+    telemetry = Telemetry(
+        {}, lambda _line: None, player_key="k", sample=1.0, draw=lambda: 0.0
+    )
     return Room(Models(registry, chosen), chosen, telemetry=telemetry)

@@ -201,6 +201,9 @@ def _flatten(
         raise TensorError(f"its data are nested deeper than its shape{place}")
     if len(data) != shape[0]:
         raise TensorError(f"its data have {len(data)} elements{place}, not {shape[0]}")
+    if len(shape) == 1 and list not in set(map(type, data)):
+        into += data
+        return
     for at, value in enumerate(data):
         here = f"{place or ' at '}/{at}"
         if isinstance(value, list):

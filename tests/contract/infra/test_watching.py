@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from aws_cdk.assertions import Match
 
+from hotseat_serve.settings import LAMBDA_ANSWER, Settings
 from hotseat_serve.telemetry import _REQUEST
 
 SERVING = Path(__file__).parents[3] / "docs/serving.md"
@@ -104,6 +105,33 @@ def test_every_alarm_is_told_and_those_of_the_code_take_a_canary_back(full):
     for alias in full.service.find_resources("AWS::Lambda::Alias").values():
         update = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
         assert update["DeploymentGroupName"]["Ref"] in groups
+
+
+def test_alarms_count_what_the_service_calls_its_errors(full):
+    """API Gateway's 5XXError counts callers' own deadlines: no alarm looks at it."""
+    watched = set()
+    for alarm in full.service.find_resources("AWS::CloudWatch::Alarm").values():
+        properties = alarm["Properties"]
+        metrics = [m["MetricStat"]["Metric"] for m in properties.get("Metrics", [])
+                   if "MetricStat" in m]  # fmt: skip
+        watched |= {(m["Namespace"], m["MetricName"]) for m in [*metrics, properties]
+                    if "MetricName" in m}  # fmt: skip
+    assert watched == {
+        ("Hotseat/prod", "errors"), ("Hotseat/prod", "latency"),
+        ("Hotseat/prod", "registry_refused"), ("AWS/Lambda", "Errors"),
+        ("AWS/Lambda", "Invocations"), ("AWS/Lambda", "Throttles"),
+    }  # fmt: skip
+
+
+def test_a_function_knows_the_limits_of_its_platform(full):
+    """What Lambda takes is not overwritten by what suits a server of one's own."""
+    for function in full.service.find_resources("AWS::Lambda::Function").values():
+        variables = function["Properties"]["Environment"]["Variables"]
+        literal = {k: v for k, v in variables.items() if isinstance(v, str)}
+        memory = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}
+        found = Settings.from_env({**literal, **memory})
+        assert found.max_answer_bytes == LAMBDA_ANSWER
+        assert found.memory_bytes
 
 
 def test_thresholds_are_those_of_the_file(full):

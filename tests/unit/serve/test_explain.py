@@ -71,3 +71,42 @@ def test_too_much_and_nothing_to_leave_out_are_said():
         explain(TEXT, "a " * 300, lambda inputs: [{"value": 0.0}] * len(inputs))
     with pytest.raises(Problem, match="no part"):
         explain(BOARD, [[0, 0], [0, 0]], lambda inputs: [{"value": 0.0}] * len(inputs))
+
+
+def test_large_inputs_are_not_copied_for_each_part():
+    """Characters and elements of all that is to be built have a limit."""
+    wide = Signature((Input("x", "FP32", (-1, -1), "tensor"),), OUT)
+    answers = [{"value": 0.0}]
+    for signature, given in (
+        (wide, [1] * 200 + [0] * 100_000),
+        (TEXT, "a b " + "c" * 3_000_000),
+        (TABLE, {"hours": 3, "level": 1, **{f"n{n}": 0 for n in range(2_100_000)}}),
+    ):
+        with pytest.raises(Problem, match="which is the limit") as caught:
+            explain(signature, given, lambda inputs: answers * len(inputs))
+        assert caught.value.code == "too_large"
+
+
+def test_answers_of_several_numbers_have_no_reasons():
+    """A list has no one number to lose."""
+    with pytest.raises(Problem, match="not one number"):
+        explain(BOARD, [[1, 0], [0, 2]], lambda given: [{"value": [1.0]}] * len(given))
+
+
+def test_a_stone_is_taken_away_where_the_rules_allow_what_is_left():
+    """Of a game's position a part is only what leaves a position."""
+    shape = (-1, 2, 6, 7)
+    four = Signature((Input("b", "FP32", shape, "board"),), OUT, rules="connect-four")
+    board = [[0] * 7 for _ in range(5)] + [[1, 2, 0, 0, 0, 0, 0]]
+
+    def predict(inputs):
+        return [{"value": float(sum(map(sum, given)))} for given in inputs]
+
+    found = explain(four, board, predict)
+    assert [part["at"] for part in found["parts"]] == [[5, 1]]
+
+
+def test_a_long_word_is_repeated_in_part():
+    """The answer is no copy of the input."""
+    found = explain(TEXT, "a" * 5_000, lambda given: [{"value": 0.0}] * len(given))
+    assert len(found["parts"][0]["part"]) == 80

@@ -228,6 +228,85 @@ def test_only_the_fields_of_the_signature_are_wishes(row, wishes, monkeypatch):
     assert unknown == [f"/0/{name}" for name in row if name != "hard"]
 
 
+class Steps:
+    """A clock that goes on by a step at each look, in nanoseconds."""
+
+    def __init__(self, step):
+        self.now, self.step = 0, step
+
+    def __call__(self):
+        self.now += self.step
+        return self.now
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_items_take_no_longer_than_their_time(rows):
+    """Each row has its part; what does not pass by then is a 409 that says so."""
+    calls = []
+
+    def never(_tensors):
+        calls.append(1)
+        return {"logits": np.zeros((4, 2), np.float32)}
+
+    signature = replace(
+        LEVELS, rules="sokoban", generation=replace(LEVELS.generation, batches=10_000)
+    )
+    turn = Turn(clock=Steps(1_000_000), generating=0.1)
+    with pytest.raises(Problem, match=r"within 0\.1 seconds") as caught:
+        kinds.generation(asked(signature, never, [{}] * rows, turn, seed=1))
+    assert (caught.value.code, caught.value.status) == ("not_generated", 409)
+    assert len(calls) < 120 / rows
+
+
+def test_the_nearest_item_by_then_is_answered_with_a_warning(monkeypatch):
+    """The same seed may give another item on a quicker machine, and that is said."""
+    monkeypatch.setattr(rules, "check", lambda _: lambda *_: {"hard": 9})
+    plan = replace(LEVELS.generation, batches=10_000, choices=10_000)
+    signature = replace(LEVELS, rules="sokoban", generation=plan)
+    outputs = {"logits": np.zeros((4, 2), np.float32)}
+    turn = Turn(clock=Steps(1_000_000), generating=0.05)
+    (answer,) = kinds.generation(asked(signature, outputs, [{"hard": 0}], turn, seed=1))
+    assert 0 < answer["tried"] < 100
+    (warning,) = turn.warnings.to_json()
+    assert (warning["code"], warning["pointer"]) == ("time_over", "/0")
+
+
+@pytest.mark.parametrize("heat", [0, 1e-300, 1e-6, 1, 100])
+@pytest.mark.parametrize(
+    "logits",
+    [
+        [0, 1], [np.nan, 1], [np.inf, 1], [-np.inf, -np.inf], [np.nan, np.nan],
+        [1e38, -1e38],
+    ],
+)  # fmt: skip
+def test_any_logits_at_any_temperature_draw_a_cell(logits, heat):
+    """What is no number has no weight, and where nothing has any a cell is taken."""
+    outputs = {"logits": np.array([logits] * 4, np.float32)}
+    (answer,) = kinds.generation(asked(LEVELS, outputs, [{}], seed=1, temperature=heat))
+    assert set("".join(answer["item"])) <= {" ", "#"}
+
+
+@pytest.mark.parametrize("heat", [1e-308, 1e-9, 100.0])
+def test_a_temperature_near_zero_takes_the_best(heat):
+    """However near; and at 100 every legal action has its chance."""
+    outputs = policy([0.2, 0.5, 0.3])
+    actions = {
+        kinds.policy(asked(MOVES, outputs, [[0, 0, 0]], seed=n, temperature=heat))[0][
+            "action"
+        ]
+        for n in range(40)
+    }
+    assert actions == ({"middle"} if heat < 1 else {"left", "middle", "right"})
+
+
+def test_more_legal_actions_than_there_are_are_refused():
+    """A list of a million is not looked through."""
+    given_ = {"board": [0, 0, 0], "legal": ["left"] * 4}
+    with pytest.raises(Problem, match="at most the 3 actions") as caught:
+        kinds.policy(asked(MOVES, policy([0.2, 0.5, 0.3]), [given_]))
+    assert caught.value.pointer == "/0/legal"
+
+
 def test_generation_stops_when_time_is_over():
     """The loop looks at the deadline between steps."""
     now = [0]

@@ -153,3 +153,42 @@ def test_what_happens_to_versions_is_a_metric(room, written):
     assert block["Metrics"] == [{"Name": "registry_refused", "Unit": "Count"}]
     assert (line["registry_refused"], line["level"]) == (1, "ERROR")
     assert line["why"] == "a flipped byte"
+
+
+@pytest.mark.parametrize("limit", ["deadline", "platform", "own"])
+def test_no_caller_makes_a_line_an_error(room, written, limit):
+    """A time that is over is a 504 and no error of ours: a caller can make it pass."""
+    request = Request("POST", "/model-service", b'{"text": "good"}', {}, "r")
+    if limit == "deadline":
+        request = replace(request, headers={"deadline-ms": "0"})
+    elif limit == "platform":
+        request = replace(request, remaining_ms=10.0)
+    else:
+        settings = replace(room.settings, max_ms=1)
+        ticks = iter(range(0, 10**12, 10**7))
+        room = Room(
+            room.models, settings, telemetry=room.telemetry, clock=lambda: next(ticks)
+        )
+    assert room.answer(request).status == 504
+    (line,) = written
+    assert (line["errors"], line["level"]) == (0, "INFO")
+    assert line["code"] == "deadline_exceeded"
+
+
+def test_a_failure_of_ours_is_an_error(room, written, monkeypatch):
+    """What the service answers with a 500 counts, and its line has the level ERROR."""
+    monkeypatch.setattr(room.models, "get", lambda *_: 1 / 0)
+    assert ask(room, {"text": "good"}).status == 500
+    assert (written[0]["errors"], written[0]["level"]) == (1, "ERROR")
+
+
+def test_a_line_stays_short(room, written):
+    """Neither a large input nor a long path is repeated whole, whatever it is."""
+    room.telemetry = replace(room.telemetry, sample=1.0, draw=lambda: 0.0)
+    ask(room, {"inputs": ["word " * 100] * 300})
+    assert written[-1]["inputs"] == "too large to be logged"
+    preflight = {"origin": "https://a.example", "access-control-request-method": "POST"}
+    path = "/v1/\ud800" + "x" * 9_000
+    for method in ("OPTIONS", "GET", "X" * 9_000):
+        room.answer(Request(method, path, b"", preflight, "r"))
+        assert len(json.dumps(written[-1])) < 2_500
