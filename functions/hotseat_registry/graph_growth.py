@@ -37,6 +37,10 @@ def check(model: Model) -> None:
     """Raise `ValueError` for a model that grows beyond the limits or never ends."""
     counts: dict[tuple[str, str], int] = {}
     _count(model.graph.nodes, model, counts, ())
+    for nodes in model.functions.values():
+        scope = Scope()  # what a call hands in is not followed
+        for node in nodes:
+            _node(node, scope)
     _graph(model.graph, Scope())
 
 
@@ -100,7 +104,7 @@ def _constant(node: Node, name: str, scope: Scope) -> None:
     scope.stored[name] = 1
     for attribute in node.attributes.values():
         for weight in attribute.weights:
-            scope.stored[name] = weight.elements
+            scope.stored[name] = max(scope.stored[name], weight.elements)
             if weight.numbers is not None:
                 scope.numbers[name] = weight.numbers
         if attribute.ints:

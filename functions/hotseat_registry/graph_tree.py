@@ -3,8 +3,8 @@
 Field numbers: onnx/onnx.proto. Raises `ValueError` for whatever is no such file.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 
 from hotseat_registry import protobuf
@@ -25,7 +25,7 @@ _NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2,
 _FUNCTION_NAME, _FUNCTION_NODE, _FUNCTION_DOMAIN = 1, 7, 10
 _ATTRIBUTE_NAME, _ATTRIBUTE_INTS = 1, 8
 _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS, _ATTRIBUTE_SPARSE = (5, 10), (6, 11), (22, 23)
-_SPARSE_VALUES, _SPARSE_INDICES = 1, 2
+_SPARSE_VALUES, _SPARSE_INDICES, _SPARSE_DIMS = 1, 2, 3
 _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_INT64, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 7, 8, 9
 _TENSOR_EXTERNAL, _ENTRY_KEY, _ENTRY_VALUE = 13, 1, 2
 _INT64 = 7
@@ -154,19 +154,27 @@ def _attribute(data: memoryview, depth: int) -> Attribute:
 def _sparse(parts: list[memoryview]) -> Iterator[Weight]:
     for part in parts:
         found = protobuf.message(part)
-        for number in (_SPARSE_VALUES, _SPARSE_INDICES):
-            yield from map(_weight, protobuf.parts(found, number))
+        yield from map(_weight, protobuf.parts(found, _SPARSE_INDICES))
+        dims = protobuf.wholes(found, _SPARSE_DIMS, _FEW)
+        for weight in map(_weight, protobuf.parts(found, _SPARSE_VALUES)):
+            # the runtime fills it up when it opens the graph
+            yield replace(weight, elements=_elements(dims))
 
 
 _FEW = 64
 
 
+def _elements(dims: Sequence[int]) -> int:
+    elements = prod(dims)
+    if any(n < 0 for n in dims) or elements > MOST_ELEMENTS_STORED:
+        raise ValueError(f"a tensor has the shape {list(dims)}")
+    return elements
+
+
 def _weight(data: memoryview) -> Weight:
     found = protobuf.message(data)
     dims = protobuf.wholes(found, _TENSOR_DIMS, _FEW)
-    elements = prod(dims)
-    if any(n < 0 for n in dims) or elements > MOST_ELEMENTS_STORED:
-        raise ValueError(f"a tensor has the shape {dims}")
+    elements = _elements(dims)
     place = None
     for part in protobuf.parts(found, _TENSOR_EXTERNAL):
         entry = protobuf.message(part)

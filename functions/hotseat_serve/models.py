@@ -227,7 +227,7 @@ class Models:
     def _look(self, reference: Reference, followed: Followed, look: Look) -> None:
         """Read the head and open what the alias means; never raises."""
         try:
-            self._follow(reference, followed)
+            self._follow(reference, followed, look)
         except RegistryError as error:
             serving = followed.loaded.manifest.reference
             log.warning("%s stays on %s: %s", reference, serving, error)
@@ -244,7 +244,7 @@ class Models:
                 followed.look = None
             look.end()
 
-    def _follow(self, reference: Reference, followed: Followed) -> None:
+    def _follow(self, reference: Reference, followed: Followed, look: Look) -> None:
         head = self.registry.ledger.head(reference.model, unless=followed.head)
         number = head.entry.aliases.get(str(reference.alias))
         if number is None:
@@ -262,7 +262,10 @@ class Models:
             followed.wait = min(2 * followed.wait, _LONGEST) if same else 1.0
             followed.refused, followed.again = number, self.clock() + followed.wait
             raise
-        followed.head, followed.loaded, followed.refused = head, loaded, 0
+        with self._lock:
+            if followed.look is not look:
+                return  # it took long, and a later look knows better
+            followed.head, followed.loaded, followed.refused = head, loaded, 0
         log.info("%s is %s", reference, loaded.manifest.reference)
         self.notice(
             "version_changed",

@@ -113,7 +113,9 @@ def answers(manifest: Manifest, found: Sequence[Mapping[str, Any]], rows: int) -
         )
     for answer in found:
         scores = answer.get("scores")
-        if isinstance(scores, Mapping) and abs(sum(scores.values()) - 1) > _SUM:
+        if not isinstance(scores, Mapping):
+            continue
+        if abs(sum(scores.values()) - 1) > _SUM or min(scores.values()) < -_SUM:
             raise IntegrityError(
                 f"{manifest.reference}: 'scores' are no probabilities: they sum to "
                 f"{sum(scores.values()):.3g}. Logits? End the graph with Softmax"

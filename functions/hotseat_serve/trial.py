@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def main() -> int:
     given: dict[str, Any] = json.load(sys.stdin)
     manifest = Manifest.from_json(given["manifest"])
     paths = {name: Path(path) for name, path in given["paths"].items()}
-    _limit(given["memory"])
+    _limit(given["memory"], given["seconds"])
     try:
         opened(manifest, given["variant"], paths, given["threads"], given["seconds"])
     except (IntegrityError, MemoryError) as error:
@@ -79,11 +80,17 @@ def main() -> int:
     return 0
 
 
-def _limit(memory: int) -> None:
-    """Limit the address space to what it is now and `memory` bytes, where it can be."""
+def _limit(memory: int, seconds: float) -> None:
+    """Limit the address space to what it is now and `memory` bytes, where it can be.
+
+    The processor's time is limited too, for a trial whose service is gone.
+    """
     try:
         import resource
 
+        cores = os.cpu_count() or 1
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (ceil(seconds * cores) + 1, most))
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * os.sysconf("SC_PAGE_SIZE") + memory
         resource.setrlimit(resource.RLIMIT_AS, (most, most))

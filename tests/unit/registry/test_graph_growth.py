@@ -1,6 +1,7 @@
 """Graphs that would never end or never fit are refused before anything runs them."""
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -102,6 +103,36 @@ BOMBS = {
         "never ends",
     ),
 }
+
+
+def test_functions_are_followed_inside(tmp_path):
+    """What a function makes has the limits of what the graph makes."""
+    opsets = [helper.make_opsetid("", 17)]
+    body = [
+        node("Constant", [], ["shape"], value_ints=[1 << 20, 1 << 20]),
+        node("ConstantOfShape", ["shape"], ["b"]),
+    ]
+    huge = helper.make_function("own", "f", ["a"], ["b"], body, opsets)
+    nodes = [node("f", ["x"], ["y"], domain="own")]
+    path = saved(tmp_path / "m.onnx", nodes, functions=[huge])
+    with pytest.raises(IntegrityError, match="ConstantOfShape makes a tensor"):
+        graph.check(path, set())
+
+
+def test_sparse_weights_count_in_full(tmp_path):
+    """One value and its place can be a tensor of terabytes."""
+    path = saved(tmp_path / "m.onnx", [node("Relu", ["w"], ["y"])])
+    model = onnx.load(path)
+    model.graph.sparse_initializer.append(
+        helper.make_sparse_tensor(
+            helper.make_tensor("w", TensorProto.FLOAT, [1], [1.0]),
+            helper.make_tensor("", TensorProto.INT64, [1], [5]),
+            [1_000_000, 1_000_000],
+        )
+    )
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(IntegrityError, match=r"the shape \[1000000, 1000000\]"):
+        graph.check(path, set())
 
 
 @pytest.mark.parametrize("name", BOMBS)
