@@ -51,6 +51,34 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
+@pytest.fixture(scope="session")
+def generated_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with small files of the data sets' forms, of nobody's data."""
+    import generated_data  # late: it takes the training's packages
+
+    return generated_data.write(tmp_path_factory.mktemp("generated"))
+
+
+@pytest.fixture(scope="module")
+def data_files(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The data sets' files: the copy that there is, else small generated ones."""
+    if "HOTSEAT_DATA" in os.environ:
+        yield
+        return
+    from hotseat_train.data.download import Source
+
+    folder: Path = request.getfixturevalue("generated_folder")
+    real = Source.path
+
+    def path(source: Source, cache: Path | None = None) -> Path:
+        here = folder / source.place
+        return here if here.exists() else real(source, cache)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Source, "path", path)
+        yield
+
+
 @pytest.fixture
 def clock() -> Clock:
     """A clock to move by hand."""

@@ -1,7 +1,5 @@
 """Generators learned from levels: the step graphs, Sokoban, maps by columns."""
 
-import os
-
 import numpy as np
 import pytest
 import torch
@@ -20,10 +18,7 @@ from hotseat_train.pipeline.train import PRETRAINED, train
 from hotseat_train.run import Run
 from hotseat_train.tasks import mario_levels, sokoban_levels
 
-needs_data = pytest.mark.skipif(
-    "HOTSEAT_DATA" not in os.environ,
-    reason="no copy of the data sets: set HOTSEAT_DATA",
-)
+needs_data = pytest.mark.usefixtures("data_files")
 NETS = {
     "rows": autoregressive.GridMLP((3, 4), tiles=5, wishes=2, hidden=16),
     "columns": autoregressive.LaggedMLP((3, 4), tiles=5, wishes=2, lags=6, hidden=16),
