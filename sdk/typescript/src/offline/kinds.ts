@@ -32,6 +32,7 @@ const SEARCH_SECONDS = 0.045; // of one board; the service shares them among a r
 const SLICE = 0.004; // a quarter of a frame: then the game goes on for a moment
 
 export const KINDS: Record<string, Kind> = { classification, regression, policy };
+const MAX_TEMPERATURE = 100;
 const OPTIONS = ["temperature", "seed", "level", "strict"];
 
 /** An answer for each input; throws BadInputError, TooLargeError. */
@@ -70,8 +71,9 @@ function checkOptions(options: Json, warnings: Warnings): void {
   warnings.strict ||= strict === true;
   const unknown = Object.keys(options).filter((name) => !OPTIONS.includes(name));
   if (unknown.length) warnings.unknown(unknown, OPTIONS, "/options");
-  if (given(temperature) && !(Number.isFinite(temperature) && (temperature as number) >= 0)) {
-    throw unfit("a number of at least 0", "temperature", temperature);
+  const heat = temperature as number;
+  if (given(temperature) && !(Number.isFinite(heat) && heat >= 0 && heat <= MAX_TEMPERATURE)) {
+    throw unfit(`a number from 0 to ${MAX_TEMPERATURE}`, "temperature", temperature);
   }
   if (given(seed) && !(Number.isSafeInteger(seed) && (seed as number) >= 0)) {
     throw unfit(`a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`, "seed", seed);
@@ -115,7 +117,10 @@ async function classification(asked: Asked): Promise<Json[]> {
 /** `value` [rows] or [rows, 1] is the answer. */
 async function regression(asked: Asked): Promise<Json[]> {
   const outputs = await asked.run(tensors(asked));
-  return Array.from(output(outputs, "value"), (value) => ({ value }));
+  const values = Array.from(output(outputs, "value"));
+  const each = values.length / asked.inputs.length;
+  if (each === 1) return values.map((value) => ({ value }));
+  return asked.inputs.map((_, row) => ({ value: values.slice(row * each, (row + 1) * each) }));
 }
 
 /** An action for each row, among the legal ones. */

@@ -30,6 +30,7 @@ from hotseat._device.words import (
 from hotseat.errors import StatusError
 
 MAX_SEED = (1 << 53) - 1
+MAX_TEMPERATURE = 100
 _OPTIONS = ("temperature", "seed", "level", "strict")
 
 Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
@@ -92,7 +93,10 @@ def _answers(
         return [
             _classified(signature["labels"], row) for row in outputs["scores"].tolist()
         ]
-    return [{"value": value} for value in outputs["value"].reshape(-1).tolist()]
+    values = outputs["value"]
+    if values.ndim != 2 or values.shape[1] == 1:
+        values = values.reshape(-1)
+    return [{"value": value} for value in values.tolist()]
 
 
 def _classified(labels: Sequence[str], row: Sequence[float]) -> dict[str, Any]:
@@ -219,8 +223,8 @@ def _check_options(options: Json, warnings: Warnings) -> None:
     if unknown := options.keys() - set(_OPTIONS):
         warnings.unknown(unknown, _OPTIONS, "/options")
     heat, seed = options.get("temperature"), options.get("seed")
-    if heat is not None and not (is_number(heat) and isfinite(heat) and heat >= 0):
-        raise _unfit("a number of at least 0", "temperature", heat)
+    if heat is not None and not (is_number(heat) and 0 <= heat <= MAX_TEMPERATURE):
+        raise _unfit(f"a number from 0 to {MAX_TEMPERATURE}", "temperature", heat)
     if seed is not None and not (type(seed) is int and 0 <= seed <= MAX_SEED):
         raise _unfit(f"a whole number from 0 to {MAX_SEED}", "seed", seed)
     level = options.get("level")
