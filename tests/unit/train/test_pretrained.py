@@ -2,6 +2,7 @@
 
 import json
 
+import onnx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -52,6 +53,17 @@ def test_figures_of_other_variants_do_not_stand(tmp_path):
     """A variant that was never measured needs the data set."""
     run = take(tasks.find("chat-moderation"), tmp_path / "run")
     run.model.write_bytes(run.quantized.read_bytes())
+    with pytest.raises(DatasetError, match="HOTSEAT_DATA"):
+        measured(run)
+
+
+@pytest.mark.usefixtures("no_data")
+def test_figures_of_another_graph_do_not_stand(tmp_path):
+    """A run trained on one's own, by the same names, is not what was measured."""
+    run = take(tasks.find("sokoban-levels"), tmp_path / "run")
+    model = onnx.load(run.model)
+    model.doc_string = "of one's own"
+    onnx.save(model, run.model)
     with pytest.raises(DatasetError, match="HOTSEAT_DATA"):
         measured(run)
 
