@@ -12,7 +12,7 @@ from hotseat_registry import Manifest, Reference, Registry, graph, signature_che
 from hotseat_registry.cache import Cache
 from hotseat_registry.graph_types import Tensor
 from hotseat_registry.manifest import Variant
-from hotseat_serve import batching, golden, kinds, long_texts, probe, trial
+from hotseat_serve import batching, golden, kinds, long_texts, probe
 from hotseat_serve.ask import Ask
 from hotseat_serve.limits import MAX_ROWS, check_rows
 from hotseat_serve.options import Options
@@ -162,6 +162,8 @@ def load(
         found["golden"] = paths[manifest.golden]
     seconds = settings.open_seconds
     if apart and spare:
+        from hotseat_serve import trial  # late: no cold start tries a version apart
+
         trial.run(
             manifest,
             variant.name,

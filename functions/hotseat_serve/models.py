@@ -256,7 +256,8 @@ class Models:
         if number == followed.refused and self.clock() < followed.again:
             return
         try:
-            loaded = self._load(reference.model, number, apart=True)
+            patience = self._settings.open_seconds  # no thread waits for ever
+            loaded = self._load(reference.model, number, patience, apart=True)
         except Exception:
             same = number == followed.refused
             followed.wait = min(2 * followed.wait, _LONGEST) if same else 1.0

@@ -7,6 +7,7 @@ length in four bytes (the protocol's binary tensor data extension).
 import struct
 from collections.abc import Sequence
 from math import isfinite, nan, prod
+from types import NoneType
 from typing import Any, Literal
 
 import numpy as np
@@ -71,13 +72,15 @@ def from_json(
         data = data.as_list()
     if not isinstance(data, list):
         raise TensorError("its data have to be a list")
-    if list in set(map(type, data)):
+    types = set(map(type, data))
+    if list in types:
         elements: list[Any] = []
         _flatten(data, elements, shape, "")
-        data = elements
-    if nulls and dtype.kind == "f":
+        data, types = elements, set(map(type, elements))
+    if nulls and dtype.kind == "f" and NoneType in types:
         data = [nan if value is None else value for value in data]
-    if not set(map(type, data)) <= _KINDS[dtype.kind]:
+        types = {*types - {NoneType}, float}
+    if not types <= _KINDS[dtype.kind]:
         raise TensorError(f"its data are not all {datatype}")
     if dtype.kind not in _BUFFERS:
         array = np.empty(len(data), dtype)

@@ -329,6 +329,26 @@ def test_a_look_that_hangs_is_not_waited_for(registry, publish, seconds, tmp_pat
     assert len(jobs) == 1
 
 
+def test_a_look_that_ends_late_swaps_nothing_back(registry, publish, seconds, tmp_path):
+    """It read the head before a roll back, and opened for long."""
+    models, jobs = moved(registry, publish, seconds, tmp_path)
+    seconds.now = 10
+    models.get(LIVE)
+    load = models._load
+
+    def slow(*asked, **more):
+        found = load(*asked, **more)
+        promote(registry, 1)
+        seconds.now = 25
+        models.get(LIVE)  # another look begins, and sees the version that serves
+        jobs.pop()()
+        return found
+
+    models._load = slow
+    jobs.pop()()
+    assert models.get(LIVE).manifest.version == 1
+
+
 def test_looks_are_spread_by_chance(registry, publish, seconds, tmp_path):
     """The time is shortened by up to a tenth, so functions do not look at once."""
     jobs = []

@@ -7,6 +7,7 @@ objective of labelled rows.
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -54,7 +55,7 @@ class State:
         return min(self.curve, key=lambda epoch: epoch.validation_loss)
 
 
-class Objective(Generic[Batch]):
+class Objective(ABC, Generic[Batch]):
     """What a training minimises; a subclass is a source of batches and their loss."""
 
     @property
@@ -62,6 +63,7 @@ class Objective(Generic[Batch]):
         """The number of batches in an epoch; None: not known in advance."""
         return None
 
+    @abstractmethod
     def batches(
         self, epoch: int, module: torch.nn.Module, random: np.random.Generator
     ) -> Iterable[Batch]:
@@ -69,11 +71,10 @@ class Objective(Generic[Batch]):
 
         `module` has the averaged weights where the plan keeps an average.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(self, module: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
         """Return the mean loss of a batch and the number of rows it has."""
-        raise NotImplementedError
 
     def validate(self, module: torch.nn.Module) -> tuple[float, float] | None:
         """Return loss and accuracy after an epoch; None: the last weights are best."""

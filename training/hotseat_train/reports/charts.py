@@ -79,7 +79,9 @@ def learning(found: Found) -> str:
         figure, axes = _axes()
         for name, (at, curve) in seen.items():
             way = np.linspace(0, 1, len(curve))
-            if "loss" in curve[0]:  # of a maker, which has one curve of its own
+            if (
+                "loss" in curve[0]
+            ):  # of a self-trained task, which has one curve of its own
                 axes.plot(way, [e["loss"] for e in curve], color=colour(at), label=name)
                 continue
             axes.plot(way, [e["validation_loss"] for e in curve], color=colour(at),

@@ -12,7 +12,7 @@ _COMMON = {
     "quality", "interval", "loss", "loss_interval", "rows", "bytes", "milliseconds",
     "speed", "memory_bytes", "cpu", "cpu_features",
 }  # fmt: skip
-"""What every variant of a maker has; a task may tell more."""
+"""What every variant of a self-trained task has; a task may add to it."""
 _WAYS = {
     "gaps": "a fifth of what may be missing gone",
     "noise": "every number off by a fifth",

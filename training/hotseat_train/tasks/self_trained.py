@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 from hotseat_registry import Signature
 from hotseat_serve.load import Loaded
@@ -15,7 +15,7 @@ from hotseat_train.evaluation.evaluator import Evaluator, Tensors
 from hotseat_train.evaluation.graph_calls import record_calls
 from hotseat_train.evaluation.unlabelled import UnlabelledEvaluator
 from hotseat_train.run import Run, commit
-from hotseat_train.tasks.task import Progress
+from hotseat_train.tasks.task import OneFamily, Progress
 
 _SEEN = {"policy": 96, "generation": 8}
 """Inputs that the ranges of a static variant are taken from."""
@@ -23,7 +23,7 @@ _CALLS, _ROWS = 96, 8
 """Of the graph, that they are taken from, and rows of each."""
 
 
-class SelfTrainedTask(ABC):
+class SelfTrainedTask(OneFamily, ABC):
     """A task that is learned by playing or from whole items; see `tasks.task.Task`.
 
     The quality of its variants is measured by its kind and the rules that its
@@ -35,7 +35,6 @@ class SelfTrainedTask(ABC):
     """policy or generation."""
     intended_use: str
     limits: str
-    families: Sequence[str] = ()
     compressions: Sequence[str] = ("dynamic", "static")
     evaluated_at_once = True
     minutes = 1.0
@@ -61,17 +60,6 @@ class SelfTrainedTask(ABC):
         """Return what else the card shows of a variant."""
         del loaded
         return {}
-
-    def choose(
-        self, family: str | None, settings: Mapping[str, Any] | None = None
-    ) -> Self:
-        """See `Task.choose`."""
-        del settings
-        if family is not None:
-            raise TrainError(
-                f"{self.name} has one family of models: leave --family out"
-            )
-        return self
 
     def plan_of(self, given: Mapping[str, Any]) -> float:
         """Return the minutes of a training."""

@@ -16,7 +16,7 @@ from hotseat_train.evaluation.labelled import SupervisedEvaluator
 from hotseat_train.models.tables.families import FAMILIES
 from hotseat_train.optim.loop import Epoch, Plan, State
 from hotseat_train.run import Run, commit
-from hotseat_train.tasks.task import Progress
+from hotseat_train.tasks.task import OneFamily, Progress
 
 _SEEN = 96
 """Training rows that the ranges of a static variant are taken from."""
@@ -45,14 +45,13 @@ class Learner(Protocol):
         """Write the graph, with all that turns inputs into numbers inside it."""
 
 
-class SupervisedTask(ABC):
+class SupervisedTask(OneFamily, ABC):
     """A task whose rows have labels; see `tasks.task.Task`."""
 
     name: str
     kind = "classification"
     intended_use: str
     limits: str
-    families: Sequence[str] = ()
     family: str = ""
     """The chosen one of `families`."""
     compressions: Sequence[str] = ("dynamic", "static", "prune", "distill")
@@ -81,17 +80,6 @@ class SupervisedTask(ABC):
     @abstractmethod
     def plan(self, optimizer: str) -> Plan:
         """Return the settings of a training that suit this task."""
-
-    def choose(
-        self, family: str | None, settings: Mapping[str, Any] | None = None
-    ) -> Self:
-        """See `Task.choose`."""
-        del settings
-        if family is not None:
-            raise TrainError(
-                f"{self.name} has one family of models: leave --family out"
-            )
-        return self
 
     def plan_of(self, given: Mapping[str, Any]) -> Plan:
         """See `Task.plan_of`."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from hotseat_train.errors import TrainError
 from hotseat_train.evaluation.evaluator import Evaluator, Tensors
 from hotseat_train.optim.loop import Epoch
 from hotseat_train.run import Run
@@ -89,3 +90,21 @@ class Task(Protocol):
 
     def says(self) -> str:
         """Return what `quality` means where no label says it; empty: accuracy."""
+
+
+class OneFamily:
+    """`choose` of a task that has one family of models."""
+
+    name: str
+    families: Sequence[str] = ()
+
+    def choose(
+        self, family: str | None, settings: Mapping[str, Any] | None = None
+    ) -> Self:
+        """See `Task.choose`."""
+        del settings
+        if family is not None:
+            raise TrainError(
+                f"{self.name} has one family of models: leave --family out"
+            )
+        return self
