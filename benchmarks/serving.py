@@ -32,6 +32,7 @@ from hotseat_registry import (
     Registry,
     Signature,
     Variant,
+    graph,
 )
 from hotseat_registry.testing import MemoryStore
 from hotseat_serve import event as events
@@ -197,9 +198,9 @@ def parts(room):
 
 
 LENGTHS = (
-    (1, 30), (2, 34), (3, 40), (4, 60), (6, 60), (8, 50), (11, 48), (14, 40), (18, 34),
-    (22, 26), (27, 22), (34, 20), (42, 16), (52, 12), (64, 8), (80, 6), (100, 4),
-    (120, 1), (144, 1),
+    (1, 14), (2, 59), (3, 36), (4, 37), (5, 21), (6, 19), (7, 17), (8, 31), (10, 27),
+    (12, 26), (15, 35), (18, 29), (21, 30), (25, 26), (30, 25), (35, 21), (42, 17),
+    (50, 14), (59, 11), (71, 8), (87, 5), (109, 2), (133, 1), (167, 1),
 )  # fmt: skip
 """Characters of 512 lines as CONDA has them, and how many have so many."""
 
@@ -260,6 +261,24 @@ def texts(folder):
               f"{target} |")  # fmt: skip
 
 
+def guards(session):
+    """Print what a deadline inside a run costs, and the static check of a graph."""
+    one = {"features": np.zeros((1, WIDTH), np.float32)}
+    times = median_us(
+        {
+            "a run of one row": lambda: session.run(one),
+            "the same with a deadline": lambda: session.run(one, seconds=10),
+        }
+    )
+    print("\nWhat is checked, beside the run of one row:\n")
+    for what, spent in times.items():
+        print(f"- {what}: {spent:.1f} us")
+    for path in sorted(PRETRAINED.glob("*/*.onnx")):
+        spent = median_us({"check": lambda path=path: graph.check(path, set())}, 0.5)
+        name = f"{path.parent.name}, {path.stat().st_size / 1e6:.1f} MB"
+        print(f"- the static check of {name}: {spent['check'] / 1000:.1f} ms")
+
+
 def main():
     """Measure and print a table in Markdown."""
     with tempfile.TemporaryDirectory() as name:
@@ -274,6 +293,7 @@ def main():
             table(room, session, plain, rows)
         parts(room)
         texts(folder)
+        guards(session)
 
 
 def table(room, session, plain, rows):

@@ -9,8 +9,8 @@ before each opening.
 
 import mmap
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from hotseat_registry import graph_growth, graph_tree, graph_types
 from hotseat_registry.errors import IntegrityError
@@ -26,8 +26,7 @@ _ORT = b"ORTM"
 """At byte 4 of a file in ONNX Runtime's own format (FlatBuffers' file identifier)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(NamedTuple):
     """What a graph takes and answers."""
 
     inputs: dict[str, Tensor]

@@ -4,8 +4,8 @@ Field numbers: onnx/onnx.proto. Raises `ValueError` for whatever is no such file
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from math import prod
+from typing import NamedTuple
 
 from hotseat_registry import protobuf
 from hotseat_registry.protobuf import Message
@@ -31,8 +31,7 @@ _TENSOR_EXTERNAL, _ENTRY_KEY, _ENTRY_VALUE = 13, 1, 2
 _INT64 = 7
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(NamedTuple):
     """A tensor that is stored in the file or beside it."""
 
     name: str
@@ -43,8 +42,7 @@ class Weight:
     """The values of a few whole numbers, as shapes and counts are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """What a node is made with, as far as it matters here."""
 
     name: str
@@ -53,8 +51,7 @@ class Attribute:
     ints: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One operator, or a call of one of the model's functions."""
 
     domain: str
@@ -70,8 +67,7 @@ class Node:
             yield from attribute.graphs
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(NamedTuple):
     """Nodes in their order; `inputs` and `outputs` are ValueInfoProtos."""
 
     nodes: tuple[Node, ...]
@@ -80,8 +76,7 @@ class Graph:
     outputs: tuple[memoryview, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """The main graph, and the model's own functions by domain and name."""
 
     graph: Graph
@@ -158,7 +153,7 @@ def _sparse(parts: list[memoryview]) -> Iterator[Weight]:
         dims = protobuf.wholes(found, _SPARSE_DIMS, _FEW)
         for weight in map(_weight, protobuf.parts(found, _SPARSE_VALUES)):
             # the runtime fills it up when it opens the graph
-            yield replace(weight, elements=_elements(dims))
+            yield weight._replace(elements=_elements(dims))
 
 
 _FEW = 64

@@ -1,6 +1,6 @@
 """What an ONNX graph takes and answers: names, types and shapes, read without ONNX."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hotseat_registry import protobuf
 from hotseat_registry.graph_tree import Graph
@@ -17,8 +17,7 @@ DATATYPES = {
 _NAMES = {0: "undefined", 14: "complex64", 15: "complex128", 16: "bfloat16"}
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """One input or output of a graph."""
 
     datatype: str

@@ -7,8 +7,7 @@ model, some at once, and nothing while it is kept: for the refresh time.
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hotseat_registry import LIVE, Manifest, Reference, Registry
 from hotseat_registry.cache import Cache
@@ -27,8 +26,7 @@ from hotseat_serve.turn import Turn
 log = logging.getLogger("hotseat.serve")
 
 
-@dataclass(frozen=True, slots=True)
-class Models:
+class Models(NamedTuple):
     """All models in short, and the names of those that cannot be read."""
 
     found: list[dict[str, Any]]

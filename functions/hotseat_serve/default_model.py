@@ -1,13 +1,12 @@
 """Which model POST /model-service asks, where no setting names one."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hotseat_registry import LIVE, Registry
 from hotseat_registry.parallel import at_once
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(NamedTuple):
     """The models of which a version is live."""
 
     names: list[str]

@@ -3,9 +3,8 @@
 import contextlib
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -35,8 +34,7 @@ _KEPT = 1 << 20
 largest body that it has read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """One output as the caller wants it."""
 
     name: str

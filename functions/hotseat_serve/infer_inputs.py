@@ -1,8 +1,7 @@
 """The tensors of an inference request, held against the graph and the signature."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import simdjson
@@ -23,8 +22,7 @@ _DIMENSIONS = 64
 """More than any tensor of the runtime has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """What one input of the graph takes; made once a version."""
 
     name: str

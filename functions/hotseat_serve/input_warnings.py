@@ -7,7 +7,7 @@ error asks for it: ``options.strict``.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from hotseat_serve.problems import Problem
 from hotseat_serve.wording import NAME_LENGTH, inside, listed, quoted
@@ -20,8 +20,7 @@ COMPARISONS = 4_000
 """Names that are compared for the suggestions of one answer: some 100 ms at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class InputWarning:
+class InputWarning(NamedTuple):
     """One thing that the caller may want to mend."""
 
     code: str

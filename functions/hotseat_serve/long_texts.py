@@ -5,9 +5,8 @@ devices do the same, and `tests/contract/sdk` holds them to it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import inf, isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 from hotseat_registry.signature import Input, Signature
 from hotseat_serve.elements import size
@@ -22,8 +21,7 @@ Span = tuple[int, int]
 """Where a part begins and ends in its text, in characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Expanded:
+class Expanded(NamedTuple):
     """Inputs with their long texts cut or in parts."""
 
     inputs: Sequence[Any]

@@ -1,8 +1,7 @@
 """The inputs of one request as the codec reads them: objects, names, pointers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from hotseat_registry.signature import Input, Signature
 from hotseat_serve.input_warnings import Warnings, absent
@@ -14,8 +13,7 @@ _BESIDE = {"options", "player_id"}
 """Those beside an input whose fields stand at the top themselves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(NamedTuple):
     """The inputs of one request, with the JSON pointer to each."""
 
     signature: Signature
