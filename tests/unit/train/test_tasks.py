@@ -150,7 +150,8 @@ def test_chat_is_made_smaller_in_every_way(small_chat, monkeypatch):
     assert size["distilled"] < 0.7 * whole
     for name in ("int8-dynamic", "int8-static", "pruned-int8-dynamic",
                  "distilled-int8-dynamic", "distilled-int8-static"):  # fmt: skip
-        assert size[name] < 0.3 * whole, name
+        # the vocabulary stays as it is, which is more of a network trained on few lines
+        assert size[name] < whole / 3, name
     assert set(small_chat.graphs()) == {"fp32", *made}
 
 
