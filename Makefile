@@ -89,7 +89,7 @@ fix: $(READY) ## format, and mend what can be mended
 	@$(BIN)/ruff check --fix .
 
 spec: $(READY) ## write sdk/spec/openapi.json anew from the application
-	@$(BIN)/python -m hotseat_serve.openapi > sdk/spec/openapi.json
+	@$(BIN)/python -m hotseat_serve.adapters.openapi > sdk/spec/openapi.json
 
 reference: $(READY) ## write docs/deployment.md anew from the deployment file's types
 	@$(BIN)/python -m hotseat_infra.reference > docs/deployment.md

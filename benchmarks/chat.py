@@ -16,8 +16,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
 from hotseat_registry import Manifest, Variant
-from hotseat_serve.load import Loaded
-from hotseat_serve.session import Session
+from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.session import Session
 from hotseat_train import run
 from hotseat_train.evaluation.labelled import predict
 from hotseat_train.evaluation.paired_bootstrap import losses

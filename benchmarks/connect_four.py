@@ -23,10 +23,10 @@ from bitbully import BitBully, Board
 
 from hotseat_registry import Manifest, Variant
 from hotseat_serve import rules
-from hotseat_serve.load import Loaded
-from hotseat_serve.options import Options
-from hotseat_serve.session import Session
-from hotseat_serve.turn import Turn
+from hotseat_serve.kinds.options import Options
+from hotseat_serve.kinds.request_context import Turn
+from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.session import Session
 from hotseat_train.tasks import connect_four
 
 GAME = rules.game("connect-four")

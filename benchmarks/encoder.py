@@ -18,10 +18,10 @@ from serving import event_of, median_us
 from hotseat_registry import Input, Manifest, Output, Reference, Signature, Variant
 from hotseat_registry.registry import Registry
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve import event as events
-from hotseat_serve.models import Models
-from hotseat_serve.room import Room
-from hotseat_serve.session import Session
+from hotseat_serve.adapters import api_gateway as events
+from hotseat_serve.api.router import Room
+from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings
 
 TOKENS = 64

@@ -12,9 +12,9 @@ from hotseat_registry import Reference, Registry, layout
 from hotseat_registry.cache import describe
 from hotseat_registry.entry import PROMOTE, RETIRE, Entry, follow
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve.models import Models
-from hotseat_serve.request import Request
-from hotseat_serve.room import Room
+from hotseat_serve.api.messages import Request
+from hotseat_serve.api.router import Room
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 AT = "2026-01-01T00:00:00.000+00:00"

@@ -35,12 +35,12 @@ from hotseat_registry import (
     graph,
 )
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve import event as events
-from hotseat_serve import tensors
-from hotseat_serve.models import Models
-from hotseat_serve.request import Request
-from hotseat_serve.room import Room
-from hotseat_serve.session import Session
+from hotseat_serve.adapters import api_gateway as events
+from hotseat_serve.api.messages import Request
+from hotseat_serve.api.router import Room
+from hotseat_serve.codec import tensors
+from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings
 from hotseat_train.models.text import char_ngrams
 from hotseat_train.pipeline.train import PRETRAINED

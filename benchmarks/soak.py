@@ -15,8 +15,8 @@ import cpu
 import numpy as np
 from serving import WIDTH, room_of
 
-from hotseat_serve.request import Request
-from hotseat_serve.telemetry import Telemetry
+from hotseat_serve.api.messages import Request
+from hotseat_serve.api.telemetry import Telemetry
 
 
 def requests():

@@ -1,4 +1,4 @@
-"""Requests as each front of AWS sends them: shapes as in `hotseat_serve.event`."""
+"""Requests as each front of AWS sends them; shapes as in `adapters.api_gateway`."""
 
 import base64
 

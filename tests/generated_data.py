@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hotseat_serve.options import Options
+from hotseat_serve.kinds.options import Options
 from hotseat_train.pipeline.train import PRETRAINED
 from hotseat_train.tasks import mario_levels, player_churn, sokoban_levels
 

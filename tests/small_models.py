@@ -19,10 +19,10 @@ from hotseat_registry import (
     Variant,
 )
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve.models import Models
-from hotseat_serve.room import Room
+from hotseat_serve.api.router import Room
+from hotseat_serve.api.telemetry import Telemetry
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
-from hotseat_serve.telemetry import Telemetry
 
 F, INT, S = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 ONE = (Output("value", "FP32", (-1,)),)

@@ -9,8 +9,8 @@ import threading
 from dataclasses import replace
 
 from hotseat_registry import Registry
+from hotseat_registry.cli.common import REFUSED, Run, add_registry, answering
 from hotseat_registry.errors import RegistryError
-from hotseat_registry.verbs.command import REFUSED, Run, add_registry, answering
 from hotseat_serve.settings import Settings
 
 _EPILOG = """\
@@ -120,10 +120,10 @@ def _count(text: str) -> int:
 
 @answering()
 def _serve(arguments: argparse.Namespace) -> int:
-    from hotseat_serve.asgi import Application
+    from hotseat_serve.adapters.asgi import Application
+    from hotseat_serve.adapters.bounded_server import Limits, Server
+    from hotseat_serve.api.factory import open_room
     from hotseat_serve.log_safety import escape_logs
-    from hotseat_serve.open import open_room
-    from hotseat_serve.server import Limits, Server
 
     escape_logs()
     try:
@@ -192,7 +192,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _say_what_is_live(registry: Registry) -> None:
     """Say what to do next where POST /model-service has no model, or several."""
-    from hotseat_serve.default_model import live_models, which_default
+    from hotseat_serve.runtime.default_model import live_models, which_default
 
     try:
         live = live_models(registry)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from hotseat_serve import event as events
+from hotseat_serve.adapters import api_gateway as events
+from hotseat_serve.api.factory import open_room
+from hotseat_serve.api.messages import PAGES, Request
 from hotseat_serve.log_safety import escape_logs
-from hotseat_serve.open import open_room
-from hotseat_serve.request import PAGES, Request
 from hotseat_serve.settings import Settings
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def handler(event: Any, context: Any) -> Any:
 
 
 def _page(event: dict[str, Any], request: Request) -> dict[str, Any]:
-    from hotseat_serve.pages import render
+    from hotseat_serve.adapters.pages import render
 
     outside = events.outside(event, request.path)
     return events.write(render(_app(), request, outside), event)
@@ -80,6 +80,6 @@ def _page(event: dict[str, Any], request: Request) -> dict[str, Any]:
 
 @cache
 def _app() -> "FastAPI":
-    from hotseat_serve.app import create_app
+    from hotseat_serve.adapters.fastapi_app import create_app
 
     return create_app(room)

@@ -9,7 +9,7 @@ from hotseat_infra.check import keys, measured
 from hotseat_infra.cost import PRICES, Bill, Speed, compare, prices, shared
 from hotseat_infra.deployment import DeploymentError, read
 from hotseat_infra.traffic import SHAPES, Traffic, shape
-from hotseat_registry.verbs.command import (
+from hotseat_registry.cli.common import (
     DONE,
     Run,
     add_registry,

@@ -14,7 +14,7 @@ from hotseat_infra.deployment import Api, Stage
 from hotseat_infra.door import access_log, name_record
 from hotseat_infra.function import ModelFunction
 from hotseat_infra.nag import accept
-from hotseat_serve import origins
+from hotseat_serve.api import cors
 
 
 class HttpApi(Construct):
@@ -43,8 +43,8 @@ class HttpApi(Construct):
             cors_preflight=http.CorsPreflightOptions(
                 allow_origins=list(stage.api.origins),
                 allow_methods=[http.CorsHttpMethod.GET, http.CorsHttpMethod.POST],
-                allow_headers=list(origins.SENT),
-                expose_headers=list(origins.SHOWN),
+                allow_headers=list(cors.SENT),
+                expose_headers=list(cors.SHOWN),
                 max_age=Duration.days(1),
             )
             if stage.api.origins

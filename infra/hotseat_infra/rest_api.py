@@ -14,7 +14,7 @@ from hotseat_infra.firewall import Firewall
 from hotseat_infra.function import ModelFunction
 from hotseat_infra.nag import accept
 from hotseat_infra.refusals import REFUSALS
-from hotseat_serve import origins
+from hotseat_serve.api import cors
 
 
 class RestApi(Construct):
@@ -44,7 +44,7 @@ class RestApi(Construct):
             default_cors_preflight_options=rest.CorsOptions(
                 allow_origins=list(api.origins),
                 allow_methods=["GET", "POST"],
-                allow_headers=list(origins.SENT),
+                allow_headers=list(cors.SENT),
                 max_age=Duration.days(1),
             )
             if api.origins

@@ -7,9 +7,9 @@ from hotseat import ModelServiceClient
 from hotseat.testing import Response
 from hotseat_registry import Reference, Registry
 from hotseat_registry.stores.folder import FolderStore
-from hotseat_serve.models import Models
-from hotseat_serve.request import Request
-from hotseat_serve.room import Room
+from hotseat_serve.api.messages import Request
+from hotseat_serve.api.router import Room
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 NAMES = ["Chat.v2_x", "9", "2048.predict", "A", "x" * 64, "a..b", "v1", "predict"]

@@ -18,11 +18,11 @@ from hotseat_registry import (
     layout,
 )
 from hotseat_serve import problems
-from hotseat_serve.app import create_app
-from hotseat_serve.models import Models
-from hotseat_serve.open import open_room
-from hotseat_serve.options import MAX_SEED
-from hotseat_serve.room import Room
+from hotseat_serve.adapters.fastapi_app import create_app
+from hotseat_serve.api.factory import open_room
+from hotseat_serve.api.router import Room
+from hotseat_serve.kinds.options import MAX_SEED
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 SPEC = Path(__file__).parents[2] / "sdk/spec"

@@ -7,7 +7,7 @@ from hotseat_registry.audit import audit
 from hotseat_registry.bake import bake
 from hotseat_registry.errors import ExistsError, IntegrityError, UntrustedError
 from hotseat_registry.trust import Trust
-from hotseat_serve.models import Models
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 

@@ -13,9 +13,9 @@ from hotseat_registry import Reference, Registry, layout
 from hotseat_registry.entry import RETIRE, Entry
 from hotseat_registry.errors import StoreError
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve.models import Models
-from hotseat_serve.request import Request
-from hotseat_serve.room import Room
+from hotseat_serve.api.messages import Request
+from hotseat_serve.api.router import Room
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 

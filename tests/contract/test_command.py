@@ -189,8 +189,8 @@ def test_predict_asks_a_running_service(folder, capsys, monkeypatch):
     """The verb predict prints the answer of a real server on a real socket."""
     import uvicorn
 
-    from hotseat_serve.app import create_app
-    from hotseat_serve.open import open_room
+    from hotseat_serve.adapters.fastapi_app import create_app
+    from hotseat_serve.api.factory import open_room
     from hotseat_serve.settings import Settings
 
     assert _cli.main(["promote", "mood@1"]) == 0

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hotseat_registry import Reference
-from hotseat_serve import event as events
-from hotseat_serve.app import create_app
-from hotseat_serve.asgi import Application
-from hotseat_serve.models import Models
-from hotseat_serve.request import Request
-from hotseat_serve.room import Room
+from hotseat_serve.adapters import api_gateway as events
+from hotseat_serve.adapters.asgi import Application
+from hotseat_serve.adapters.fastapi_app import create_app
+from hotseat_serve.api.messages import Request
+from hotseat_serve.api.router import Room
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 GOOD = {"inputs": [{"name": "text", "shape": [2], "datatype": "BYTES",

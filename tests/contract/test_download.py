@@ -8,10 +8,11 @@ import pytest
 from hotseat_registry import Reference, Registry, archive, layout, trust
 from hotseat_registry.entry import RETIRE, Entry
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve import download, event
-from hotseat_serve.models import Models
-from hotseat_serve.request import Request
-from hotseat_serve.room import Room
+from hotseat_serve.adapters import api_gateway
+from hotseat_serve.api import downloads
+from hotseat_serve.api.messages import Request
+from hotseat_serve.api.router import Room
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 VERSION = "/v1/models/mood/versions/live"
@@ -106,7 +107,7 @@ def test_a_file_comes_whole_or_in_pieces(ask, registry):
 
 def test_no_piece_is_more_than_lambda_answers(ask, monkeypatch):
     """A large file whole is refused, with the way out; a long range is cut."""
-    monkeypatch.setattr(download, "PIECE", 50)
+    monkeypatch.setattr(downloads, "PIECE", 50)
     refused = ask(GRAPH)
     assert (refused.status, parsed(refused)["code"]) == (413, "too_large")
     assert "Range: bytes=0-49" in parsed(refused)["detail"]
@@ -115,7 +116,7 @@ def test_no_piece_is_more_than_lambda_answers(ask, monkeypatch):
 
 def test_the_real_piece_fits_lambda():
     """In base64, with its headers, a piece is below 6 MB."""
-    assert download.PIECE * 4 / 3 < 6_000_000 - 100_000
+    assert downloads.PIECE * 4 / 3 < 6_000_000 - 100_000
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ def test_a_piece_is_never_packed_and_leaves_as_base64(ask):
     """Its numbers count the file's own bytes, and API Gateway is told it is binary."""
     answer = ask(GRAPH, **{"accept-encoding": "gzip", "range": "bytes=0-1999"})
     assert "content-encoding" not in answer.headers
-    assert event.write(answer)["isBase64Encoded"]
+    assert api_gateway.write(answer)["isBase64Encoded"]
 
 
 def test_a_damaged_file_is_not_handed_out(tmp_path, bundle, clock):

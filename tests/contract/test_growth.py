@@ -10,7 +10,7 @@ from growth import AT, grown
 from hotseat_registry import Reference, Registry, layout
 from hotseat_registry.entry import PROMOTE, RETIRE, Entry, follow
 from hotseat_registry.errors import IntegrityError
-from hotseat_registry.sweep import sweep
+from hotseat_registry.gc import sweep
 from hotseat_registry.testing import MemoryStore
 
 

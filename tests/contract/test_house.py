@@ -44,12 +44,24 @@ def test_the_house_keeps_its_contracts(house):
 @pytest.mark.parametrize(
     ("module", "planted", "contract"),
     [
-        ("functions/hotseat_serve/codec.py", "import torch", "no training weight"),
+        (
+            "functions/hotseat_serve/codec/game_json.py",
+            "import torch",
+            "no training weight",
+        ),
         ("functions/hotseat_registry/names.py", "import hotseat_serve", "the house"),
         ("training/hotseat_train/run.py", "import boto3", "boto3 enters by one door"),
-        ("functions/hotseat_serve/app.py", "import onnxruntime", "onnxruntime enters"),
+        (
+            "functions/hotseat_serve/adapters/fastapi_app.py",
+            "import onnxruntime",
+            "onnxruntime enters",
+        ),
         ("sdk/python/src/hotseat/_types.py", "import numpy", "the SDK stands alone"),
-        ("functions/hotseat_serve/app.py", "import hotseat", "no room leans"),
+        (
+            "functions/hotseat_serve/adapters/fastapi_app.py",
+            "import hotseat",
+            "no room leans",
+        ),
     ],
 )
 def test_what_is_planted_is_found(house, module, planted, contract):
@@ -69,7 +81,7 @@ def test_the_image_needs_nothing_from_outside_its_folder(tmp_path):
         "import hotseat_registry, hotseat_serve.handler\n"
         "heavy = {'torch', 'onnx', 'matplotlib', 'boto3', 'hotseat', 'fastapi',"
         "         'mangum', 'pydantic', 'cryptography', 'uvicorn', 'rich',\n"
-        "         'hotseat_serve.download'}\n"
+        "         'hotseat_serve.api.downloads'}\n"
         "heavy &= set(sys.modules)\n"
         "sys.exit(str(heavy) if heavy else 0)"
     )

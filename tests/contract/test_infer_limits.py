@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from small_models import F, graph, node, value
 
 from hotseat_registry import Field, Input, Output, Signature
-from hotseat_serve import infer as inference
-from hotseat_serve.protocol import EXTENSIONS
-from hotseat_serve.request import Request
-from hotseat_serve.room import Room
+from hotseat_serve.api import inference_call as inference
+from hotseat_serve.api.messages import Request
+from hotseat_serve.api.open_inference import EXTENSIONS
+from hotseat_serve.api.router import Room
 
 
 def echo(datatype, kind, shape, **more):

@@ -29,8 +29,8 @@ from hotseat_registry.errors import (
     RetiredError,
     StoreError,
 )
+from hotseat_registry.gc import sweep
 from hotseat_registry.seal import opened, sealed
-from hotseat_registry.sweep import sweep
 from hotseat_registry.testing import MemoryStore
 
 DAYS = 24 * 3600

@@ -14,10 +14,10 @@ from hypothesis.extra import numpy as hnp
 from onnx import TensorProto, helper
 
 from hotseat_registry import Input, Manifest, Output, Reference, Signature, Variant
-from hotseat_serve import tensors
-from hotseat_serve.models import Models
-from hotseat_serve.request import Request
-from hotseat_serve.room import Room
+from hotseat_serve.api.messages import Request
+from hotseat_serve.api.router import Room
+from hotseat_serve.codec import tensors
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 TYPES = {

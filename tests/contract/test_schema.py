@@ -10,9 +10,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from hotseat_registry import Reference
-from hotseat_serve.app import create_app
-from hotseat_serve.models import Models
-from hotseat_serve.room import Room
+from hotseat_serve.adapters.fastapi_app import create_app
+from hotseat_serve.api.router import Room
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 

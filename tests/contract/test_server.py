@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from hotseat_registry import Reference, open_registry
-from hotseat_serve.asgi import Application
-from hotseat_serve.models import Models
-from hotseat_serve.request import Answer, Request
-from hotseat_serve.room import Room
-from hotseat_serve.server import Limits, Server
+from hotseat_serve.adapters.asgi import Application
+from hotseat_serve.adapters.bounded_server import Limits, Server
+from hotseat_serve.api.messages import Answer, Request
+from hotseat_serve.api.router import Room
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 LIMIT = 50_000

@@ -24,9 +24,9 @@ from hotseat_registry.stores.folder import FolderStore
 from hotseat_registry.stores.s3 import S3Store
 from hotseat_registry.stores.signed import SignedStore
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve.models import Models
-from hotseat_serve.request import Request
-from hotseat_serve.room import Room
+from hotseat_serve.api.messages import Request
+from hotseat_serve.api.router import Room
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 THREADS = 8

@@ -16,7 +16,7 @@ from hotseat_registry.cache import Cache
 from hotseat_registry.errors import RegistryError, UntrustedError
 from hotseat_registry.kms import KmsKey
 from hotseat_registry.trust import LocalKey, Trust
-from hotseat_serve.models import Models
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hotseat_registry import Reference
-from hotseat_serve import event as events
-from hotseat_serve.models import Models
-from hotseat_serve.room import Room
+from hotseat_serve.adapters import api_gateway as events
+from hotseat_serve.api.router import Room
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 BODY = json.dumps({"text": "good"}).encode()

@@ -22,11 +22,11 @@ from hotseat_registry.cache import Cache
 from hotseat_registry.entry import Entry, follow
 from hotseat_registry.errors import IntegrityError, RegistryError, UntrustedError
 from hotseat_registry.gate import Gate
+from hotseat_registry.gc import sweep
 from hotseat_registry.manifest import GRAPHS, Manifest
 from hotseat_registry.seal import sealed, to_bytes
-from hotseat_registry.sweep import sweep
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve import golden
+from hotseat_serve.runtime import golden_rows
 
 LIVE = Reference("mood", alias="live")
 FIRST = Reference("mood", version=1)
@@ -237,7 +237,7 @@ def test_golden_rows_are_answered_or_refused(data):
         raw = json.dumps(data.draw(changed(base))).encode()
     answer = {"scores": {"x": 0.5}, "label": "x", "l": ["#"]}
     try:
-        golden.check(
+        golden_rows.check(
             raw,
             "fp32",
             lambda inputs, _options: [answer] * len(inputs),

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from small_models import graph, node, value
 
 from hotseat_registry import Input, Output, Signature
-from hotseat_serve.request import Request
-from hotseat_serve.tensors import DTYPES
+from hotseat_serve.api.messages import Request
+from hotseat_serve.codec.tensors import DTYPES
 
 ONNX = {
     "BOOL": 9, "UINT8": 2, "UINT16": 4, "UINT32": 12, "UINT64": 13, "INT8": 3,

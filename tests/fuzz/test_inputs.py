@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from hotseat_registry import Input, Output, Signature
 from hotseat_registry.signature import Field
-from hotseat_serve import codec
-from hotseat_serve.input_warnings import MOST, Warnings
+from hotseat_serve.codec import game_json
+from hotseat_serve.codec.input_warnings import MOST, Warnings
+from hotseat_serve.codec.tensors import DTYPES
 from hotseat_serve.problems import Problem
-from hotseat_serve.tensors import DTYPES
 
 names = st.sampled_from(
     ["a", "b", "hours", "legal", "options", "x", "~/", "input", "inputs"]
@@ -119,7 +119,7 @@ def test_inputs_become_tensors_or_a_problem(signature, data):
     warnings = Warnings(strict=strict)
     tensors = problem = None
     try:
-        tensors = codec.encode(signature, inputs, warnings=warnings)
+        tensors = game_json.encode(signature, inputs, warnings=warnings)
     except Problem as error:
         problem = error
     if tensors is None:
@@ -152,9 +152,9 @@ def test_a_body_is_read_or_refused(body):
     )
     if not is_readable:
         with pytest.raises(Problem):
-            codec.read_inputs(body, warnings)
+            game_json.read_inputs(body, warnings)
         return
-    inputs, pointers, many = codec.read_inputs(body, warnings)
+    inputs, pointers, many = game_json.read_inputs(body, warnings)
     assert len(inputs) == len(pointers)
     for given_, pointer in zip(inputs, pointers, strict=True):
         there = body

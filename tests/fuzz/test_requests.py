@@ -14,7 +14,7 @@ import small_models
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hotseat_serve.request import Request
+from hotseat_serve.api.messages import Request
 
 BOARD = [[0] * 7] * 5 + [[1, 2, 0, 0, 0, 0, 0]]
 ARRAYS = [

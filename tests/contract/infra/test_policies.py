@@ -11,9 +11,9 @@ from hotseat_infra.stage import application
 from hotseat_registry import Reference, Registry
 from hotseat_registry.errors import StoreError
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve.models import Models
-from hotseat_serve.request import Request
-from hotseat_serve.room import Room
+from hotseat_serve.api.messages import Request
+from hotseat_serve.api.router import Room
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 READ = {"s3:GetObject": {"/hotseat/*"}, "s3:ListBucket": {""}, "kms:Decrypt": {""}}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from aws_cdk.assertions import Match
 
+from hotseat_serve.api.telemetry import _REQUEST
 from hotseat_serve.settings import LAMBDA_ANSWER, Settings
-from hotseat_serve.telemetry import _REQUEST
 
 SERVING = Path(__file__).parents[3] / "docs/serving.md"
 EVENTS = {"version_changed", "registry_refused", "registry_unreachable"}

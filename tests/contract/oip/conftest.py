@@ -22,9 +22,9 @@ from hotseat_registry import (
     Variant,
     open_registry,
 )
-from hotseat_serve.asgi import Application
-from hotseat_serve.open import open_room
-from hotseat_serve.server import Limits, Server
+from hotseat_serve.adapters.asgi import Application
+from hotseat_serve.adapters.bounded_server import Limits, Server
+from hotseat_serve.api.factory import open_room
 from hotseat_serve.settings import Settings
 
 

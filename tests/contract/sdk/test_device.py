@@ -20,14 +20,14 @@ from hotseat_registry import Input, Manifest, Output, Reference, Registry, Signa
 from hotseat_registry.manifest import Variant
 from hotseat_registry.signature import Field, Level
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve.download import Download
-from hotseat_serve.finite import finite
-from hotseat_serve.load import load
-from hotseat_serve.options import Options
+from hotseat_serve.api.downloads import Download
+from hotseat_serve.codec.non_finite import finite
+from hotseat_serve.kinds.options import Options
+from hotseat_serve.kinds.request_context import Turn
 from hotseat_serve.problems import Problem
 from hotseat_serve.rules.connect_four import GAME
+from hotseat_serve.runtime.loader import load
 from hotseat_serve.settings import Settings
-from hotseat_serve.turn import Turn
 
 ROOT = Path(__file__).parents[3]
 TRAINED = ROOT / "training/hotseat_train/trained/connect-four/model.onnx"

@@ -13,8 +13,8 @@ from hotseat._device import codec as device
 from hotseat._device.warnings import Warnings as DeviceWarnings
 from hotseat.errors import StatusError
 from hotseat_registry import Signature
-from hotseat_serve import codec
-from hotseat_serve.input_warnings import Warnings
+from hotseat_serve.codec import game_json
+from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.problems import Problem
 
 VECTORS = json.loads(
@@ -26,7 +26,7 @@ def by_service(signature, inputs, pointers):
     """Return the service's tensors and warnings."""
     warnings = Warnings()
     parsed = Signature.from_json(signature)
-    return codec.encode(parsed, inputs, pointers, warnings), warnings.to_json()
+    return game_json.encode(parsed, inputs, pointers, warnings), warnings.to_json()
 
 
 def on_device(signature, inputs, pointers):

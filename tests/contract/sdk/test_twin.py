@@ -23,9 +23,9 @@ from hotseat._device.shelf import Shelf
 from hotseat.aio import AsyncModelServiceClient
 from hotseat.testing import Response
 from hotseat_registry import Reference, archive, trust
-from hotseat_serve.models import Models
-from hotseat_serve.request import Request
-from hotseat_serve.room import Room
+from hotseat_serve.api.messages import Request
+from hotseat_serve.api.router import Room
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 

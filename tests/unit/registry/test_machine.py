@@ -36,8 +36,8 @@ from hotseat_registry.errors import (
     RegistryError,
     RetiredError,
 )
+from hotseat_registry.gc import sweep
 from hotseat_registry.positions import positions
-from hotseat_registry.sweep import sweep
 from hotseat_registry.testing import MemoryStore
 
 KEEP, GRACE = timedelta(days=10), timedelta(days=1)

@@ -7,10 +7,10 @@ import pytest
 
 from hotseat_registry import Input, Output, Signature
 from hotseat_registry.signature import Field, Generation
-from hotseat_serve import codec
-from hotseat_serve.input_warnings import Warnings
+from hotseat_serve.codec import game_json
+from hotseat_serve.codec.input_warnings import Warnings
+from hotseat_serve.codec.tensors import DTYPES
 from hotseat_serve.problems import Problem
-from hotseat_serve.tensors import DTYPES
 
 PLAYER = Signature(
     inputs=(
@@ -30,7 +30,7 @@ BOARD = Signature(
 
 def test_named_features_fill_columns():
     """Each field finds its column, and a missing one its default."""
-    tensors = codec.encode(
+    tensors = game_json.encode(
         PLAYER,
         [{"hours": 3.5, "level": 7, "race": "orc"}, {"race": "elf", "hours": True}],
     )
@@ -74,14 +74,14 @@ def test_named_features_fill_columns():
 def test_a_feature_that_does_not_fit_is_pointed_at(value, pointer, says):
     """The pointer leads to the first wrong field."""
     with pytest.raises(Problem, match=says) as caught:
-        codec.encode(PLAYER, [value])
+        game_json.encode(PLAYER, [value])
     assert caught.value.pointer == pointer
 
 
 def test_a_board_is_nested_lists():
     """Boards come bare or under the input's name."""
     board = [[0, 1, 2], [2, 1, 0]]
-    tensors = codec.encode(BOARD, [board, {"board": board}])
+    tensors = game_json.encode(BOARD, [board, {"board": board}])
     np.testing.assert_array_equal(tensors["board"], [board, board])
 
 
@@ -106,20 +106,20 @@ def test_a_board_is_nested_lists():
 def test_a_board_that_does_not_fit_is_pointed_at(value, pointer, says):
     """The pointer leads to the first wrong square."""
     with pytest.raises(Problem, match=says) as caught:
-        codec.encode(BOARD, [value])
+        game_json.encode(BOARD, [value])
     assert caught.value.pointer == pointer
 
 
 def encoded(signature, inputs):
     """Return the tensors and the warnings of inputs."""
     warnings = Warnings()
-    return codec.encode(signature, inputs, warnings=warnings), warnings.to_json()
+    return game_json.encode(signature, inputs, warnings=warnings), warnings.to_json()
 
 
 def refused(signature, inputs):
     """Return the problem of inputs."""
     with pytest.raises(Problem) as caught:
-        codec.encode(signature, inputs, warnings=Warnings())
+        game_json.encode(signature, inputs, warnings=Warnings())
     return caught.value
 
 
@@ -238,22 +238,22 @@ def test_what_does_not_fit_its_type_is_refused_at_its_place(datatype, value, say
 )  # fmt: skip
 def test_the_edges_of_every_type_fit(datatype, values):
     """The least and the greatest of each type arrive as they were sent."""
-    (array,) = codec.encode(alone(datatype, (-1, 2)), [values]).values()
+    (array,) = game_json.encode(alone(datatype, (-1, 2)), [values]).values()
     assert array.dtype == DTYPES[datatype]
     assert array.tolist() == np.array([values], DTYPES[datatype]).tolist()
 
 
 def test_a_whole_number_may_be_written_with_a_point():
     """2.0 is 2, as JavaScript has it, and true counts as 1 where a feature is."""
-    (array,) = codec.encode(alone("INT64", (-1, 2)), [[2.0, -3.0]]).values()
+    (array,) = game_json.encode(alone("INT64", (-1, 2)), [[2.0, -3.0]]).values()
     assert array.tolist() == [[2, -3]]
-    (array,) = codec.encode(alone("BOOL", (-1, 2)), [[1, 0]]).values()
+    (array,) = game_json.encode(alone("BOOL", (-1, 2)), [[1, 0]]).values()
     assert array.tolist() == [[True, False]]
 
 
 def test_null_is_nan_where_the_signature_lets_numbers_be_so():
     """Of a tensor as of a feature."""
-    (array,) = codec.encode(
+    (array,) = game_json.encode(
         alone("FP32", (-1, 2), non_finite=True), [[1.5, None]]
     ).values()
     np.testing.assert_array_equal(array, [[1.5, np.nan]])
@@ -268,14 +268,14 @@ def test_an_input_without_dimensions_is_one_value_for_all_rows():
     )
     signature = Signature((x, factor), (Output("value", "FP32", (-1, 3)),))
     rows = [{"x": [1, 2, 3], "factor": 2}, {"x": [4, 5, 6], "factor": 2}]
-    tensors = codec.encode(signature, rows)
+    tensors = game_json.encode(signature, rows)
     assert tensors["x"].shape == (2, 3)
     assert (tensors["factor"].shape, float(tensors["factor"])) == ((), 2)
     problem = refused(signature, [rows[0], {**rows[1], "factor": 3}])
     assert problem.pointer == "/1/factor"
     assert "one value for all inputs of a request" in problem.detail
     gaps = replace(signature, non_finite=True)
-    codec.encode(gaps, [{**row, "factor": None} for row in rows])
+    game_json.encode(gaps, [{**row, "factor": None} for row in rows])
     problem = refused(signature, [{"x": [1, 2, 3], "factor": [2]}])
     assert problem.detail == "expected a number at /0/factor, got a list of 1"
 
@@ -285,7 +285,7 @@ def test_a_dimension_of_any_length_is_the_same_in_all_rows():
     signature = alone("FP32", (-1, -1, 2))
     for length in (0, 1, 5):
         rows = [[[1, 2]] * length] * 3
-        assert codec.encode(signature, rows)["x"].shape == (3, length, 2)
+        assert game_json.encode(signature, rows)["x"].shape == (3, length, 2)
     problem = refused(signature, [[[1, 2]], [[1, 2], [3, 4]]])
     assert problem.pointer == "/1"
     assert problem.detail == (
@@ -299,7 +299,7 @@ def test_a_dimension_of_any_length_is_the_same_in_all_rows():
 def test_rows_that_a_graph_of_a_fixed_batch_cannot_take_are_refused():
     """Two rows for a graph of one: the words say how many it takes."""
     signature = alone("FP32", (1, 2))
-    assert codec.encode(signature, [[1, 2]])["x"].shape == (1, 2)
+    assert game_json.encode(signature, [[1, 2]])["x"].shape == (1, 2)
     problem = refused(signature, [[1, 2], [3, 4]])
     assert (problem.code, problem.pointer) == ("invalid_input", "/1")
     assert "takes 1 inputs in one request" in problem.detail
@@ -310,7 +310,7 @@ def test_a_text_in_a_list_of_its_own_is_as_the_graph_wants_it():
     signature = Signature(
         (Input("text", "BYTES", (-1, 1), "text"),), (Output("scores", "FP32", (-1, 2)),)
     )
-    assert codec.encode(signature, ["a", "b"])["text"].tolist() == [["a"], ["b"]]
+    assert game_json.encode(signature, ["a", "b"])["text"].tolist() == [["a"], ["b"]]
 
 
 def test_what_is_repeated_of_a_request_is_short():

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotseat_serve import event as events
+from hotseat_serve.adapters import api_gateway as events
+from hotseat_serve.api.messages import JSON, Answer
 from hotseat_serve.problems import Problem
-from hotseat_serve.request import JSON, Answer
 
 PREDICT = "/v1/models/mood/predict"
 ELB = {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:eu-central-1:1:tg/x"}}

@@ -3,7 +3,7 @@
 import pytest
 
 from hotseat_registry import Field, Input, Output, Signature
-from hotseat_serve.explain import MAX_PARTS, explain
+from hotseat_serve.kinds.explain import MAX_PARTS, explain
 from hotseat_serve.problems import Problem
 
 OUT = (Output("scores", "FP32", (-1, 2)),)

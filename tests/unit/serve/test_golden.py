@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from hotseat_registry.errors import IntegrityError
-from hotseat_serve import golden
+from hotseat_serve.runtime import golden_rows
 
 
 def check(document, answer, outputs=None, variant="fp32"):
     """Check a version that always gives this answer, and whose graph gives these."""
-    golden.check(
+    golden_rows.check(
         json.dumps({"tolerance": {"fp32": 0.01, "int8": 0.5}, **document}).encode(),
         variant,
         lambda inputs, _options: [answer] * len(inputs),
@@ -53,7 +53,7 @@ def test_the_graph_is_held_to_its_outputs_in_every_variant():
     check(document, {}, near, variant="int8")
     with pytest.raises(IntegrityError, match=r"row 0 is 0\.3 off"):
         check(document, {}, near)
-    assert golden.tensors([tensor])["grid"].tolist() == [[-1, 0]]
+    assert golden_rows.tensors([tensor])["grid"].tolist() == [[-1, 0]]
 
 
 def test_an_action_without_a_chance_need_not_be_listed():

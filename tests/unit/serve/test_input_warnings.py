@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotseat_serve.input_warnings import MOST, Warnings, nearest
+from hotseat_serve.codec.input_warnings import MOST, Warnings, nearest
 from hotseat_serve.problems import Problem
 
 names = st.text(max_size=12)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotseat_registry.errors import ModelNotFoundError, NotFoundError, StoreError
-from hotseat_serve.kept import Kept, LateError
+from hotseat_serve.runtime.read_cache import Kept, LateError
 
 
 @given(

@@ -18,11 +18,12 @@ from hotseat_registry import (
     Signature,
     Variant,
 )
-from hotseat_serve import kinds, rules
-from hotseat_serve.ask import Ask
-from hotseat_serve.options import Options
+from hotseat_serve import rules
+from hotseat_serve.kinds import dispatch
+from hotseat_serve.kinds.inference_request import Ask
+from hotseat_serve.kinds.options import Options
+from hotseat_serve.kinds.request_context import Turn
 from hotseat_serve.problems import Problem
-from hotseat_serve.turn import Turn
 
 NUMBER = Signature(
     inputs=(Input("x", "FP32", (-1, 1), "tensor"),),
@@ -63,14 +64,14 @@ def policy(*rows):
 def test_a_regression_answers_its_value():
     """One number a row."""
     outputs = {"value": np.array([[0.5], [2.0]], np.float32)}
-    answers = kinds.regression(asked(NUMBER, outputs, [[1], [2]]))
+    answers = dispatch.regression(asked(NUMBER, outputs, [[1], [2]]))
     assert answers == [{"value": 0.5}, {"value": 2.0}]
 
 
 def test_a_policy_answers_every_legal_action():
     """What has probability 0 is not legal; the best is the action."""
     outputs = {**policy([0.25, 0, 0.75]), "value": np.array([0.5], np.float32)}
-    answers = kinds.policy(asked(MOVES, outputs, [[0, 0, 0]]))
+    answers = dispatch.policy(asked(MOVES, outputs, [[0, 0, 0]]))
     assert answers == [
         {
             "actions": {"left": 0.25, "right": 0.75},
@@ -84,7 +85,7 @@ def test_a_policy_answers_every_legal_action():
 def test_the_models_own_mask_rules_actions_out():
     """An output named legal that is not above 0 forbids an action."""
     outputs = {**policy([0.2, 0.2, 0.6]), "legal": np.array([[1, 1, 0]])}
-    (answer,) = kinds.policy(asked(MOVES, outputs, [[0, 0, 0]]))
+    (answer,) = dispatch.policy(asked(MOVES, outputs, [[0, 0, 0]]))
     assert answer["actions"] == {"left": 0.5, "middle": 0.5}
 
 
@@ -92,21 +93,21 @@ def test_the_callers_mask_decides_even_against_the_model():
     """Among the actions the caller names, all alike where the model knows none."""
     given = {"board": [0, 0, 0], "legal": ["left", 1]}
     numbered = replace(MOVES, labels=())
-    (answer,) = kinds.policy(
+    (answer,) = dispatch.policy(
         asked(numbered, policy([0, 0, 1]), [{**given, "legal": [0, "1"]}])
     )
     assert answer["actions"] == {"0": 0.5, "1": 0.5}
     with pytest.raises(
         Problem, match=r"expected one of the actions at /0/legal/1, got .1."
     ) as caught:
-        kinds.policy(asked(MOVES, policy([0, 0, 1]), [given]))
+        dispatch.policy(asked(MOVES, policy([0, 0, 1]), [given]))
     assert caught.value.pointer == "/0/legal/1"
 
 
 def test_no_legal_action_is_the_callers_fault():
     """A position that is over has no move to choose."""
     with pytest.raises(Problem, match="no action is legal"):
-        kinds.policy(asked(MOVES, policy([0, 0, 0]), [[0, 0, 0]]))
+        dispatch.policy(asked(MOVES, policy([0, 0, 0]), [[0, 0, 0]]))
 
 
 @given(st.integers(0, 2**53 - 1), st.floats(0.1, 5))
@@ -115,7 +116,7 @@ def test_a_seed_repeats_a_choice(seed, heat):
     ask = asked(
         MOVES, policy([0.3, 0.3, 0.4]), [[0, 0, 0]], seed=seed, temperature=heat
     )
-    first, second = kinds.policy(ask), kinds.policy(ask)
+    first, second = dispatch.policy(ask), dispatch.policy(ask)
     assert first == second
     assert first[0]["seed"] == seed
     assert first[0]["actions"]["left"] == pytest.approx(0.3)
@@ -132,7 +133,7 @@ def test_temperature_flattens_and_sharpens():
             seed=5,
             temperature=heat,
         )
-        drawn = [answer["action"] for answer in kinds.policy(ask)]
+        drawn = [answer["action"] for answer in dispatch.policy(ask)]
         wanted = chances ** (1 / heat) / (chances ** (1 / heat)).sum()
         for name, share in zip(MOVES.labels, wanted, strict=True):
             error = 3 * np.sqrt(share * (1 - share) / rows)
@@ -141,14 +142,14 @@ def test_temperature_flattens_and_sharpens():
 
 def test_levels_are_named_strengths():
     """A level brings its temperature; one that is unknown is named with the others."""
-    (answer,) = kinds.policy(
+    (answer,) = dispatch.policy(
         asked(MOVES, policy([0.2, 0.2, 0.6]), [[0, 0, 0]], level="easy")
     )
     assert "seed" in answer
     with pytest.raises(
         Problem, match=r"no level .god.; the levels are .easy., .best."
     ) as caught:
-        kinds.policy(asked(MOVES, policy([1, 0, 0]), [[0, 0, 0]], level="god"))
+        dispatch.policy(asked(MOVES, policy([1, 0, 0]), [[0, 0, 0]], level="god"))
     assert caught.value.pointer == "/options/level"
 
 
@@ -164,7 +165,7 @@ def stepwise(tensors):
 def test_a_seed_repeats_an_item(seed):
     """The same seed generates the same item; the item has the size the plan says."""
     ask = asked(LEVELS, stepwise, [{"hard": 1}, {}], seed=seed)
-    first, second = kinds.generation(ask), kinds.generation(ask)
+    first, second = dispatch.generation(ask), dispatch.generation(ask)
     assert first == second
     for answer in first:
         assert answer["seed"] == seed
@@ -175,7 +176,7 @@ def test_a_seed_repeats_an_item(seed):
 def test_items_follow_the_logits():
     """The share of walls is what the model says, within three standard errors."""
     items = [
-        kinds.generation(asked(LEVELS, stepwise, [{}], seed=seed))[0]["item"]
+        dispatch.generation(asked(LEVELS, stepwise, [{}], seed=seed))[0]["item"]
         for seed in range(300)
     ]
     cells = "".join("".join(item) for item in items)
@@ -192,7 +193,7 @@ def test_columns_are_filled_before_rows_where_the_plan_says_so():
         return stepwise(tensors)
 
     plan = replace(LEVELS.generation, by="columns", batches=1)
-    kinds.generation(asked(replace(LEVELS, generation=plan), watching, [{}], seed=1))
+    dispatch.generation(asked(replace(LEVELS, generation=plan), watching, [{}], seed=1))
     assert [int((grid >= 0).sum()) for grid in seen] == list(range(6))
     assert seen[2][:, 0].min() >= 0
     assert seen[2][:, 1:].max() == -1
@@ -201,7 +202,7 @@ def test_columns_are_filled_before_rows_where_the_plan_says_so():
 def test_items_that_fail_the_check_are_not_returned():
     """Where the rules accept nothing, the caller is told how many were tried."""
     with pytest.raises(Problem, match="none of 8 candidates") as caught:
-        kinds.generation(
+        dispatch.generation(
             asked(replace(LEVELS, rules="sokoban"), stepwise, [{}], seed=1)
         )
     assert caught.value.code == "not_generated"
@@ -222,7 +223,7 @@ def test_only_the_fields_of_the_signature_are_wishes(row, wishes, monkeypatch):
     monkeypatch.setattr(rules, "check", lambda _name: check)
     turn = Turn()
     ask = asked(replace(LEVELS, rules="sokoban"), stepwise, [row], turn, seed=1)
-    (answer,) = kinds.generation(ask)
+    (answer,) = dispatch.generation(ask)
     assert (answer["hard"], answer["steps"], seen[0]) == (1.0, 3, wishes)
     unknown = [one["pointer"] for one in turn.warnings.to_json()]
     assert unknown == [f"/0/{name}" for name in row if name != "hard"]
@@ -253,7 +254,7 @@ def test_items_take_no_longer_than_their_time(rows):
     )
     turn = Turn(clock=Steps(1_000_000), generating=0.1)
     with pytest.raises(Problem, match=r"within 0\.1 seconds") as caught:
-        kinds.generation(asked(signature, never, [{}] * rows, turn, seed=1))
+        dispatch.generation(asked(signature, never, [{}] * rows, turn, seed=1))
     assert (caught.value.code, caught.value.status) == ("not_generated", 409)
     assert len(calls) < 120 / rows
 
@@ -265,7 +266,9 @@ def test_the_nearest_item_by_then_is_answered_with_a_warning(monkeypatch):
     signature = replace(LEVELS, rules="sokoban", generation=plan)
     outputs = {"logits": np.zeros((4, 2), np.float32)}
     turn = Turn(clock=Steps(1_000_000), generating=0.05)
-    (answer,) = kinds.generation(asked(signature, outputs, [{"hard": 0}], turn, seed=1))
+    (answer,) = dispatch.generation(
+        asked(signature, outputs, [{"hard": 0}], turn, seed=1)
+    )
     assert 0 < answer["tried"] < 100
     (warning,) = turn.warnings.to_json()
     assert (warning["code"], warning["pointer"]) == ("time_over", "/0")
@@ -282,7 +285,9 @@ def test_the_nearest_item_by_then_is_answered_with_a_warning(monkeypatch):
 def test_any_logits_at_any_temperature_draw_a_cell(logits, heat):
     """What is no number has no weight, and where nothing has any a cell is taken."""
     outputs = {"logits": np.array([logits] * 4, np.float32)}
-    (answer,) = kinds.generation(asked(LEVELS, outputs, [{}], seed=1, temperature=heat))
+    (answer,) = dispatch.generation(
+        asked(LEVELS, outputs, [{}], seed=1, temperature=heat)
+    )
     assert set("".join(answer["item"])) <= {" ", "#"}
 
 
@@ -291,9 +296,9 @@ def test_a_temperature_near_zero_takes_the_best(heat):
     """However near; and at 100 every legal action has its chance."""
     outputs = policy([0.2, 0.5, 0.3])
     actions = {
-        kinds.policy(asked(MOVES, outputs, [[0, 0, 0]], seed=n, temperature=heat))[0][
-            "action"
-        ]
+        dispatch.policy(asked(MOVES, outputs, [[0, 0, 0]], seed=n, temperature=heat))[
+            0
+        ]["action"]
         for n in range(40)
     }
     assert actions == ({"middle"} if heat < 1 else {"left", "middle", "right"})
@@ -303,7 +308,7 @@ def test_more_legal_actions_than_there_are_are_refused():
     """A list of a million is not looked through."""
     given_ = {"board": [0, 0, 0], "legal": ["left"] * 4}
     with pytest.raises(Problem, match="at most the 3 actions") as caught:
-        kinds.policy(asked(MOVES, policy([0.2, 0.5, 0.3]), [given_]))
+        dispatch.policy(asked(MOVES, policy([0.2, 0.5, 0.3]), [given_]))
     assert caught.value.pointer == "/0/legal"
 
 
@@ -317,7 +322,7 @@ def test_generation_stops_when_time_is_over():
 
     turn = Turn(clock=lambda: now[0], until=3_000_000)
     with pytest.raises(Problem, match="the 3 ms allowed are over"):
-        kinds.generation(asked(LEVELS, slow, [{}], turn, seed=1))
+        dispatch.generation(asked(LEVELS, slow, [{}], turn, seed=1))
     assert now[0] == 3_000_000
 
 
@@ -335,16 +340,16 @@ def manifest(kind, signature):
 def test_what_this_service_cannot_serve_is_refused():
     """A form, kind or game from the future is refused when it is loaded."""
     made = manifest("policy", MOVES)
-    kinds.check(made)
+    dispatch.check(made)
     strange = replace(MOVES, inputs=(replace(MOVES.inputs[0], form="video"),))
     unknown = manifest("policy", replace(MOVES, rules="go"))
     odd = manifest("policy", MOVES)
     object.__setattr__(odd, "kind", "dreams")
     for bad in (replace(made, signature=strange), unknown, odd):
         with pytest.raises(Exception, match="update it"):
-            kinds.check(bad)
+            dispatch.check(bad)
     with pytest.raises(Exception, match="does not say how to generate"):
-        kinds.check(manifest("generation", NUMBER))
+        dispatch.check(manifest("generation", NUMBER))
 
 
 def test_a_signature_of_every_kind_survives_its_json():

@@ -4,7 +4,7 @@ import pytest
 
 from hotseat_registry import Reference
 from hotseat_registry.errors import IntegrityError
-from hotseat_serve import load
+from hotseat_serve.runtime import loader
 from hotseat_serve.settings import Settings
 
 
@@ -17,10 +17,10 @@ def test_a_file_that_changes_between_hash_and_opening_is_not_served(
     _, evil = bundle(positive=0.8)
     settings = Settings(cache=str(tmp_path / "cache"))
     reference = Reference("mood", version=1)
-    assert load.load(registry, reference, settings)
+    assert loader.load(registry, reference, settings)
     suffix = name.rpartition(".")[2]
     (path,) = (tmp_path / "cache").glob(f"??/*.{suffix}")
-    good, opened = path.read_bytes(), load.opened
+    good, opened = path.read_bytes(), loader.opened
 
     def swapped(*asked):
         path.write_bytes(evil[name].read_bytes())
@@ -30,11 +30,11 @@ def test_a_file_that_changes_between_hash_and_opening_is_not_served(
             path.write_bytes(b"x" * len(good))
             raise
 
-    monkeypatch.setattr(load, "opened", swapped)
+    monkeypatch.setattr(loader, "opened", swapped)
     with pytest.raises(IntegrityError):
-        load.load(registry, reference, settings)
-    monkeypatch.setattr(load, "opened", opened)
-    assert load.load(registry, reference, settings).predict(["good"])
+        loader.load(registry, reference, settings)
+    monkeypatch.setattr(loader, "opened", opened)
+    assert loader.load(registry, reference, settings).predict(["good"])
 
 
 def test_a_swap_that_answers_as_well_is_noticed(
@@ -43,13 +43,13 @@ def test_a_swap_that_answers_as_well_is_noticed(
     """Golden rows may come out right: the digest decides."""
     publish()
     settings = Settings(cache=str(tmp_path / "cache"))
-    opened = load.opened
+    opened = loader.opened
 
     def swapped(manifest, variant, paths, *rest):
         made = opened(manifest, variant, paths, *rest)
         paths["graph"].write_bytes(paths["graph"].read_bytes() + b"\0")
         return made
 
-    monkeypatch.setattr(load, "opened", swapped)
+    monkeypatch.setattr(loader, "opened", swapped)
     with pytest.raises(IntegrityError, match="changed while it was opened"):
-        load.load(registry, Reference("mood", version=1), settings)
+        loader.load(registry, Reference("mood", version=1), settings)

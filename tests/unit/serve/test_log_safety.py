@@ -6,8 +6,8 @@ import logging
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from hotseat_serve.api.telemetry import to_stdout
 from hotseat_serve.log_safety import Escaping, escaped
-from hotseat_serve.telemetry import to_stdout
 
 
 def test_control_and_direction_characters_are_written_out():

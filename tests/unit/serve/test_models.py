@@ -18,7 +18,7 @@ from hotseat_registry.errors import (
 )
 from hotseat_registry.stores.folder import FolderStore
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve.models import Models
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
 LIVE = Reference("mood", alias="live")

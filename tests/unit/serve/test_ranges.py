@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from hotseat_registry import Input, Output, Signature
 from hotseat_registry.signature import Field
-from hotseat_serve import codec, ranges
-from hotseat_serve.input_warnings import Warnings
+from hotseat_serve.codec import game_json, ranges
+from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.problems import Problem
 
 NUMBERS = Input(
@@ -40,7 +40,7 @@ def test_tensors_are_judged_as_single_values_are(given_rows):
     refused = [*ranges.refused(NUMBERS, numbers), *ranges.refused(WORDS, words)]
     warnings = Warnings()
     try:
-        codec.encode(SIGNATURE, given_rows, warnings=warnings)
+        game_json.encode(SIGNATURE, given_rows, warnings=warnings)
     except Problem:
         assert refused
         return

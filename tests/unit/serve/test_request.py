@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hotseat_serve.api.messages import Answer, Request, packed, plain, preferred, under
 from hotseat_serve.problems import Problem
-from hotseat_serve.request import Answer, Request, packed, plain, preferred, under
 
 BODY = b'{"text": "good"}'
 BARE = zlib.compress(BODY)[2:-4]

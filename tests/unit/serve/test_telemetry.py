@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotseat_registry import Reference
-from hotseat_serve.models import Models
-from hotseat_serve.request import Request
-from hotseat_serve.room import Room
+from hotseat_serve.api.messages import Request
+from hotseat_serve.api.router import Room
+from hotseat_serve.api.telemetry import Telemetry, masked
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
-from hotseat_serve.telemetry import Telemetry, masked
 
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
 

@@ -23,16 +23,17 @@ from hotseat_registry import (
 )
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve import batching, long_texts
-from hotseat_serve.input_warnings import Warnings
-from hotseat_serve.load import Loaded
-from hotseat_serve.models import Models
+from hotseat_serve.api.messages import Request
+from hotseat_serve.api.router import Room
+from hotseat_serve.codec import long_texts
+from hotseat_serve.codec.input_warnings import Warnings
+from hotseat_serve.kinds.request_context import Turn
 from hotseat_serve.problems import Problem
-from hotseat_serve.request import Request
-from hotseat_serve.room import Room
-from hotseat_serve.session import Session
+from hotseat_serve.runtime import batching
+from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings
-from hotseat_serve.turn import Turn
 from hotseat_train.pipeline.train import PRETRAINED
 
 LIMIT = 20

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from hotseat_registry.errors import IntegrityError
-from hotseat_serve import trial
+from hotseat_serve.runtime import trial
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from hotseat_serve.problems import Problem
-from hotseat_serve.session import Session
-from hotseat_serve.watchdog import Watchdog
+from hotseat_serve.runtime.session import Session
+from hotseat_serve.runtime.watchdog import Watchdog
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from hotseat_registry import Reference
-from hotseat_serve.models import Models
-from hotseat_serve.options import Options
-from hotseat_serve.policy import SEARCH_SECONDS
+from hotseat_serve.kinds.options import Options
+from hotseat_serve.kinds.policy import SEARCH_SECONDS
+from hotseat_serve.kinds.request_context import Turn
 from hotseat_serve.rules.game import two_plies
-from hotseat_serve.session import Session
+from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings
-from hotseat_serve.turn import Turn
 from hotseat_train import tasks
 from hotseat_train.models.games import alphazero, board_net, self_play
 from hotseat_train.optim import checkpoint

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from hotseat_registry import Reference
-from hotseat_serve.models import Models
-from hotseat_serve.options import Options
+from hotseat_serve.kinds.options import Options
 from hotseat_serve.rules import platformer, sokoban
-from hotseat_serve.session import Session
+from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings
 from hotseat_train import tasks
 from hotseat_train.models.levels import autoregressive

@@ -9,7 +9,7 @@ import pytest
 from onnx import numpy_helper
 
 from hotseat_registry import Reference
-from hotseat_serve.models import Models
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 from hotseat_train import tasks
 from hotseat_train.cli import compress

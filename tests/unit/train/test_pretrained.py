@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hotseat_registry import Reference
-from hotseat_serve.models import Models
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 from hotseat_train import tasks
 from hotseat_train.data.download import Source

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from hotseat_registry.cache import Cache
 from hotseat_registry.errors import IntegrityError
-from hotseat_serve.load import Loaded
-from hotseat_serve.session import Session
+from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.session import Session
 from hotseat_train import run, tasks
 from hotseat_train.cli import compress
 from hotseat_train.compression import variants

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from hotseat_serve.session import Session
+from hotseat_serve.runtime.session import Session
 from hotseat_train.compression import graph_optimization
 from hotseat_train.run import Run
 

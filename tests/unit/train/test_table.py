@@ -5,9 +5,9 @@ import json
 import pytest
 
 from hotseat_registry import Reference
-from hotseat_serve.explain import explain
-from hotseat_serve.models import Models
+from hotseat_serve.kinds.explain import explain
 from hotseat_serve.problems import Problem
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 from hotseat_train import tasks
 from hotseat_train.errors import DatasetError

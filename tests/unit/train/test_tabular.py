@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotseat_registry import Field, Manifest, Variant
-from hotseat_serve.load import Loaded
-from hotseat_serve.session import Session
+from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.session import Session
 from hotseat_train.compression.quantize import dynamic
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError

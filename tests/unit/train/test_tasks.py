@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hotseat_registry import Reference
-from hotseat_serve.models import Models
+from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 from hotseat_train import tasks
 from hotseat_train.compression import prune_distill, variants

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotseat_serve.session import Session
+from hotseat_serve.runtime.session import Session
 from hotseat_train.compression import prune_distill
 from hotseat_train.compression.quantize import dynamic, static
 from hotseat_train.data.dataset import Split

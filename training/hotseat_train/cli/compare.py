@@ -4,7 +4,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from hotseat_registry.verbs.command import (
+from hotseat_registry.cli.common import (
     DONE,
     Run,
     add_registry,

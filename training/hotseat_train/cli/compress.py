@@ -4,7 +4,7 @@ import argparse
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from hotseat_registry.verbs.command import DONE, Run, answering
+from hotseat_registry.cli.common import DONE, Run, answering
 from hotseat_train.cli.arguments import add_max_loss, add_run
 from hotseat_train.errors import TrainError
 

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from hotseat_registry.verbs.command import (
+from hotseat_registry.cli.common import (
     DONE,
     Run,
     add_registry,

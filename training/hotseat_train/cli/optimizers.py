@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hotseat_registry.verbs.command import DONE, Run, answering
+from hotseat_registry.cli.common import DONE, Run, answering
 from hotseat_train.errors import TrainError
 
 if TYPE_CHECKING:

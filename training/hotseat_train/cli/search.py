@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hotseat_registry.verbs.command import DONE, Run, answering
+from hotseat_registry.cli.common import DONE, Run, answering
 from hotseat_train.cli.task_arguments import add_task, task_of
 from hotseat_train.errors import TrainError
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotseat_registry.verbs.command import DONE, Run, answering, print_table
+from hotseat_registry.cli.common import DONE, Run, answering, print_table
 from hotseat_train.cli.task_arguments import add_task, task_of
 from hotseat_train.errors import TrainError
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hotseat_registry import Signature
-from hotseat_serve.load import Loaded
+from hotseat_serve.runtime.loader import Loaded
 from hotseat_train.data.dataset import Asked
 
 Tensors = Mapping[str, np.ndarray[Any, Any]]

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hotseat_serve import golden
-from hotseat_serve.load import Loaded
-from hotseat_serve.options import Options
-from hotseat_serve.tensors import datatype_of
+from hotseat_serve.codec.tensors import datatype_of
+from hotseat_serve.kinds.options import Options
+from hotseat_serve.runtime import golden_rows
+from hotseat_serve.runtime.loader import Loaded
 from hotseat_train.data.dataset import Asked
 from hotseat_train.evaluation.graph_calls import record_calls
 
@@ -64,7 +64,7 @@ def _answers(
     def predict(inputs: list[Any], options: Options) -> list[dict[str, Any]]:
         return model.predict(inputs, options=options)
 
-    return golden.answers(rows, predict)
+    return golden_rows.answers(rows, predict)
 
 
 def _calls(first: Loaded, asked: Asked) -> list[dict[str, Any]]:
@@ -98,8 +98,8 @@ def _off(
     pairs = [*zip(_answers(model, rows), wanted, strict=True),
              *zip(alone, wanted, strict=True)]  # fmt: skip
     for call in calls:
-        said = model.session.run(golden.tensors(call["inputs"]))
-        pairs.append((golden.listed(said), golden.listed(call["outputs"])))
-    off = max((golden.distance(*pair) for pair in pairs), default=0.0)
+        said = model.session.run(golden_rows.tensors(call["inputs"]))
+        pairs.append((golden_rows.listed(said), golden_rows.listed(call["outputs"])))
+    off = max((golden_rows.distance(*pair) for pair in pairs), default=0.0)
     least = _SATURATING if "int8" in model.variant else _ROUNDING
     return round(max(least, 2 * off), 6)

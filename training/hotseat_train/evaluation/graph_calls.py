@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from hotseat_serve import kinds
-from hotseat_serve.ask import Ask
-from hotseat_serve.load import Loaded
-from hotseat_serve.options import Options
+from hotseat_serve.kinds import dispatch
+from hotseat_serve.kinds.inference_request import Ask
+from hotseat_serve.kinds.options import Options
+from hotseat_serve.runtime.loader import Loaded
 from hotseat_train.data.dataset import Asked
 from hotseat_train.evaluation.evaluator import Tensors
 
@@ -26,7 +26,7 @@ def record_calls(loaded: Loaded, asked: Asked, calls: int, rows: int) -> list[Te
     signature = loaded.manifest.signature
     if signature.generation is not None:
         signature = replace(signature, rules=None)
-    answer = kinds.KINDS[loaded.manifest.kind]
+    answer = dispatch.KINDS[loaded.manifest.kind]
     for given, options in asked:
         answer(Ask(signature, run, [given], ["/0"], Options(**options)))
     return found[:: -(-len(found) // calls)]

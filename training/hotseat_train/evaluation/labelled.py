@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hotseat_registry import Signature
-from hotseat_serve.load import Loaded
+from hotseat_serve.runtime.loader import Loaded
 from hotseat_train.data.dataset import Asked, Dataset, Split
 from hotseat_train.errors import ParityError
 from hotseat_train.evaluation import calibration_error, robustness

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hotseat_registry import Manifest
-from hotseat_serve.load import Loaded
-from hotseat_serve.options import Options
+from hotseat_serve.kinds.options import Options
 from hotseat_serve.problems import Problem
+from hotseat_serve.runtime.loader import Loaded
 from hotseat_train.data.dataset import Asked
 
 _ASKED = """
@@ -19,10 +19,10 @@ import json, sys
 from contextlib import suppress
 from pathlib import Path
 from hotseat_registry import Manifest
-from hotseat_serve.load import Loaded
-from hotseat_serve.options import Options
+from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.kinds.options import Options
 from hotseat_serve.problems import Problem
-from hotseat_serve.session import Session
+from hotseat_serve.runtime.session import Session
 
 def told(name):
     status = Path("/proc/self/status").read_text()

@@ -20,12 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from hotseat_serve import codec, rules
-from hotseat_serve.ask import Ask
-from hotseat_serve.generation import candidates
-from hotseat_serve.load import Loaded
-from hotseat_serve.options import Options
+from hotseat_serve import rules
+from hotseat_serve.codec import game_json
+from hotseat_serve.kinds.generation import candidates
+from hotseat_serve.kinds.inference_request import Ask
+from hotseat_serve.kinds.options import Options
 from hotseat_serve.rules.search import search
+from hotseat_serve.runtime.loader import Loaded
 from hotseat_train.data.dataset import Asked
 from hotseat_train.errors import RunError
 from hotseat_train.models.games.self_play import session_evaluate
@@ -68,7 +69,7 @@ def _points(models: Models, asked: Asked) -> dict[str, Array]:
     game = rules.game(signature.rules)
     names = signature.labels or tuple(map(str, range(game.actions)))
     evaluate = session_evaluate(first.session)
-    states = [codec.states(signature, [given], [""])[0] for given, _ in asked]
+    states = [game_json.states(signature, [given], [""])[0] for given, _ in asked]
     known: dict[Any, float] = {}
 
     def points(state: Any, move: str) -> float:

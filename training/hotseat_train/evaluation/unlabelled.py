@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from hotseat_registry import Manifest, Signature, Variant
-from hotseat_serve.load import Loaded
-from hotseat_serve.session import Session
+from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.session import Session
 from hotseat_train.data.dataset import Asked
 from hotseat_train.evaluation import policy_generator_quality
 from hotseat_train.evaluation.paired_bootstrap import paired, wilson

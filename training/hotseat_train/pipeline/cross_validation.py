@@ -18,8 +18,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from hotseat_registry import Manifest, Variant
-from hotseat_serve.load import Loaded
-from hotseat_serve.session import Session
+from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.session import Session
 from hotseat_train.data.dataset import Dataset, Split
 from hotseat_train.errors import DatasetError, TrainError
 from hotseat_train.evaluation import latency_memory

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hotseat_registry import Field, Manifest
-from hotseat_serve import ranges
+from hotseat_serve.codec import ranges
 from hotseat_train.evaluation import family_scores, paired_bootstrap
 from hotseat_train.tasks.task import Task
 

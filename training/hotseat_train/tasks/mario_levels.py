@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from hotseat_registry import Field, Generation, Input, Output, Signature
-from hotseat_serve.load import Loaded
 from hotseat_serve.rules import platformer
+from hotseat_serve.runtime.loader import Loaded
 from hotseat_train.data.download import Source
 from hotseat_train.models.levels import autoregressive, sample_metrics
 from hotseat_train.tasks.self_trained import SelfTrainedTask

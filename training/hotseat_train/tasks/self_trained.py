@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hotseat_registry import Signature
-from hotseat_serve.load import Loaded
+from hotseat_serve.runtime.loader import Loaded
 from hotseat_train.data.dataset import Asked
 from hotseat_train.errors import TrainError
 from hotseat_train.evaluation import policy_generator_quality, unlabelled

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from hotseat_registry import Signature
-from hotseat_serve import codec
+from hotseat_serve.codec import game_json
 from hotseat_train.data.dataset import Dataset, Split
 from hotseat_train.errors import TrainError
 from hotseat_train.evaluation.evaluator import Evaluator, Tensors
@@ -150,7 +150,7 @@ class SupervisedTask(OneFamily, ABC):
         rows = [row for row in dataset.train.inputs if len(str(row)) <= _LONGEST]
         rows = rows[:_SEEN]
         pointers = [f"/{number}" for number in range(len(rows))]
-        return [codec.encode(self.signature(dataset), rows, pointers)]
+        return [game_json.encode(self.signature(dataset), rows, pointers)]
 
     def says(self) -> str:
         """See `Task.says`."""

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from hotseat_serve import rules
-from hotseat_serve.session import Session
+from hotseat_serve.runtime.session import Session
 from hotseat_train.models.games import old_checkpoint
 from hotseat_train.models.games.self_play import (
     Experience,

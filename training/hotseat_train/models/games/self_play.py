@@ -12,7 +12,7 @@ import numpy as np
 
 from hotseat_serve.rules.game import Game
 from hotseat_serve.rules.search import Evaluate, Search
-from hotseat_serve.session import Session
+from hotseat_serve.runtime.session import Session
 
 Array = np.ndarray[Any, Any]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from hotseat_serve.load import Loaded
-from hotseat_serve.options import Options
+from hotseat_serve.kinds.options import Options
 from hotseat_serve.problems import Problem
+from hotseat_serve.runtime.loader import Loaded
 
 Item = tuple[Mapping[str, Any], Mapping[str, Any]]
 """A wish and its answer."""

@@ -17,9 +17,9 @@ import numpy as np
 import onnx
 
 from hotseat_registry import Field, Input, Output, Signature
-from hotseat_serve import codec
+from hotseat_serve.codec import game_json
 from hotseat_serve.limits import MAX_ROWS
-from hotseat_serve.session import Session
+from hotseat_serve.runtime.session import Session
 from hotseat_train.data.dataset import Split
 from hotseat_train.models.tables import time_series_features
 from hotseat_train.onnx_graph.builder import FLOAT, STRING, Graph
@@ -113,7 +113,7 @@ class Preprocessor:
     def tensors(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
         """Return the rows as the service passes them to the graph."""
         signature = Signature(self.inputs, (), max_rows=len(rows), non_finite=True)
-        return codec.encode(signature, rows)
+        return game_json.encode(signature, rows)
 
     def encode(self, rows: Sequence[Mapping[str, Any]]) -> Array:
         """Return [rows, columns], computed by the graph."""

@@ -1,0 +1,1 @@
+"""The commands on a registry, one file a group of verbs."""

@@ -1,0 +1,149 @@
+"""The verbs that move: promote, rollback, gate."""
+
+import argparse
+import json
+from pathlib import Path
+
+from hotseat_registry.cli.common import (
+    DONE,
+    Run,
+    answering,
+    author,
+    moving,
+    print_json,
+    registry,
+)
+from hotseat_registry.entry import Entry
+from hotseat_registry.errors import GateError
+from hotseat_registry.gate import Gate
+from hotseat_registry.names import LIVE, Reference
+
+_REFERENCE = "a version: sentiment@3, sentiment#canary"
+
+
+def promote(parser: argparse.ArgumentParser) -> Run:
+    """Move an alias to a version."""
+    parser.description = "Move an alias to a version; the ledger keeps who and why."
+    parser.epilog = 'example: hotseat promote sentiment@2 --because "better on slang"'
+    parser.add_argument("reference", help=_REFERENCE)
+    parser.add_argument("--to", default=LIVE, metavar="ALIAS", help="default: live")
+    parser.add_argument(
+        "--override",
+        metavar="REASON",
+        help="pass over the model's gate; the ledger keeps the reason",
+    )
+    moving(parser)
+    return _promote
+
+
+@answering()
+def _promote(arguments: argparse.Namespace) -> int:
+    source = registry(arguments)
+    reference = Reference.parse(arguments.reference)
+    before, after = source.plan_promote(
+        reference, arguments.to, override=arguments.override
+    )
+    if not _plan(reference.model, arguments.to, before, after, arguments):
+        return DONE
+    entry = source.promote(
+        Reference(reference.model, version=after),
+        arguments.to,
+        by=author(),
+        because=arguments.because,
+        override=arguments.override,
+    )
+    return _done(entry, arguments)
+
+
+def rollback(parser: argparse.ArgumentParser) -> Run:
+    """Move an alias back to where it stood before."""
+    parser.description = (
+        "Move an alias back to the version where it stood before. Rolling back again "
+        "goes one further."
+    )
+    parser.epilog = 'example: hotseat rollback sentiment --because "false alarms"'
+    parser.add_argument("model")
+    parser.add_argument("--alias", default=LIVE, help="default: live")
+    parser.add_argument(
+        "--steps", type=_steps, default=1, help="moves to go back (default: 1)"
+    )
+    moving(parser)
+    return _rollback
+
+
+@answering()
+def _rollback(arguments: argparse.Namespace) -> int:
+    source = registry(arguments)
+    before, after = source.plan_rollback(
+        arguments.model, arguments.alias, arguments.steps
+    )
+    if not _plan(arguments.model, arguments.alias, before, after, arguments):
+        return DONE
+    entry = source.rollback(
+        arguments.model,
+        arguments.alias,
+        steps=arguments.steps,
+        by=author(),
+        because=arguments.because,
+    )
+    return _done(entry, arguments)
+
+
+def gate(parser: argparse.ArgumentParser) -> Run:
+    """Show or set what a version must pass to become live."""
+    parser.description = (
+        "Show the model's gate, or set it from a JSON file. Its keys: metric; floor; "
+        "margin, how far the lower end of the interval may lie under what is live; "
+        "max_loss of any variant against the first; max_bytes; min_speed; compatible."
+    )
+    parser.epilog = "example: hotseat gate sentiment --set gate.json"
+    parser.add_argument("model")
+    parser.add_argument("--set", type=Path, metavar="FILE", help="the new gate, JSON")
+    moving(parser)
+    return _gate
+
+
+@answering()
+def _gate(arguments: argparse.Namespace) -> int:
+    source = registry(arguments)
+    old = source.gate(arguments.model)
+    if arguments.set is None:
+        return print_json(old.to_json() if old else {})
+    try:
+        rule = Gate.from_json(json.loads(arguments.set.read_bytes()))
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise GateError(f"{arguments.set} is no gate: {error}") from None
+    if arguments.dry_run:
+        print(f"would set the gate of {arguments.model}: {old} -> {rule}")
+        return DONE
+    source.set_gate(arguments.model, rule, by=author(), because=arguments.because)
+    print(f"{arguments.model}: the gate is set")
+    return DONE
+
+
+def _steps(text: str) -> int:
+    if (steps := int(text)) < 1:
+        raise ValueError  # argparse shows the usage
+    return steps
+
+
+def _plan(
+    model: str,
+    alias: str,
+    before: int | None,
+    after: int,
+    arguments: argparse.Namespace,
+) -> bool:
+    """Say what will move from where to where; return whether to do it."""
+    if not arguments.json:
+        print(f"{model}#{alias}: {before or 'nowhere'} -> {after}")
+    elif arguments.dry_run:
+        print_json({"alias": alias, "before": before, "after": after})
+    return not arguments.dry_run
+
+
+def _done(entry: Entry, arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        return print_json(entry.to_json())
+    print(f"done: entry {entry.sequence} of the ledger, by {entry.by}")
+    return DONE

@@ -1,1 +1,0 @@
-"""The registry's part of the command `hotseat`."""

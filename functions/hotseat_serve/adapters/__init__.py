@@ -1,0 +1,1 @@
+"""Adapters: API Gateway events, ASGI and FastAPI to requests and back."""

@@ -1,0 +1,292 @@
+"""Lambda's HTTP events to requests, and answers back.
+
+Six fronts send them: a REST API (payload 1.0), an HTTP API (1.0 or 2.0), a function
+URL (2.0), a load balancer with or without multi-value headers, and VPC Lattice (1, 2).
+
+Shapes: docs.aws.amazon.com/apigateway, "Lambda proxy integrations for REST APIs" and
+"Create AWS Lambda proxy integrations for HTTP APIs"; docs.aws.amazon.com/lambda,
+"Invoking Lambda function URLs"; docs.aws.amazon.com/elasticloadbalancing, "Use Lambda
+functions as targets of an Application Load Balancer"; docs.aws.amazon.com/vpc-lattice,
+"Lambda functions as targets in VPC Lattice".
+
+An HTTP API decodes the path, the others send it as it came. Names of models, versions
+and files hold no ``%``, so the room may decode either without a second meaning.
+"""
+
+from typing import Any
+from urllib.parse import quote, unquote
+
+import orjson
+import pybase64
+
+from hotseat_serve.adapters.event_headers import headers_in
+from hotseat_serve.api.answer_size import (
+    fits_balancer,
+    fits_direct,
+    fits_lambda,
+    is_text,
+)
+from hotseat_serve.api.messages import PAGES, Answer, Request, under
+from hotseat_serve.problems import MEDIA_TYPE, Problem
+
+_OURS = ("/v1/", "/v2", "/model-service", *PAGES)
+_DEPTH = 16  # segments of a path mapping, at most
+_PINGS = ("serverless-plugin-warmup", "aws.events", "aws.scheduler")
+
+
+def read(
+    event: Any, request_id: str, left: float | None = None, base: str = ""
+) -> Request | None:
+    """Return the request in an event, or None where it is no HTTP event. Never raises.
+
+    `left` are the milliseconds that the platform gives this invocation; `base` is the
+    path under which a front has the API. What cannot be read is the request's `fault`.
+    """
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    if not isinstance(context, dict):
+        if not (isinstance(event, dict) and "is_base64_encoded" in event):
+            return None
+        event = _of_lattice(event)
+        context = event["requestContext"]
+    fits = fits_balancer if "elb" in context else fits_lambda
+    line = _line(event, context)
+    if line is None:
+        if "connectionId" not in context:
+            return None
+        why = Problem("not_found", "WebSocket events are not answered: use HTTP")
+        return Request("", "/", b"", {}, request_id, left, fault=why, fits=fits)
+    method, path = line
+    if base:
+        path = under(path, base)
+    fault: Problem | None = None
+    if not isinstance(method, str) or not method:
+        fault = Problem("method_not_allowed", "the event names no HTTP method")
+        method = ""
+    try:
+        body = _body(event)
+    except Problem as problem:
+        body, fault = b"", fault or problem
+    return Request(
+        method.upper(),
+        path,
+        body,
+        headers_in(event),
+        request_id,
+        left,
+        None,
+        fault,
+        fits,
+    )
+
+
+def _line(event: dict[str, Any], context: dict[str, Any]) -> tuple[Any, str] | None:
+    """Return the method and the path inside the API, or None where there is neither."""
+    if "http" in context:
+        http, template = context["http"], event.get("routeKey")
+        if template == "$default" or not isinstance(template, str):
+            template = None
+        else:  # such as "ANY /v1/{proxy+}"
+            template = template.partition(" ")[2]
+        path = _path(event, context, event.get("rawPath"), template, staged=True)
+        return http.get("method") if isinstance(http, dict) else None, path
+    if "httpMethod" in event:
+        # of the two that send payload 1.0 only an HTTP API names the version
+        staged, template = "version" in event, event.get("resource")
+        path = _path(event, context, event.get("path"), template, staged=staged)
+        return event["httpMethod"], path
+    if "serviceNetworkArn" in context:
+        target = event.get("path")
+        path = target.partition("?")[0] if isinstance(target, str) else "/"
+        return event.get("method"), path
+    return None
+
+
+def _of_lattice(event: dict[str, Any]) -> dict[str, Any]:
+    """Return VPC Lattice's first kind of event as its second."""
+    return {
+        **event,
+        "path": event.get("raw_path"),
+        "isBase64Encoded": event["is_base64_encoded"],
+        "requestContext": {"serviceNetworkArn": ""},
+    }
+
+
+def _path(
+    event: dict[str, Any],
+    context: dict[str, Any],
+    path: Any,
+    template: Any,
+    *,
+    staged: bool,
+) -> str:
+    """Return the path inside the API, without a domain's path mapping or the stage.
+
+    A custom domain's mapping stands before the path of REST APIs; an HTTP API's path
+    begins with its stage, with some mappings too. The route that matched says where
+    the API's own path begins; without one, the stage's name is taken off.
+    """
+    if not isinstance(path, str) or not path:
+        return "/"
+    if isinstance(template, str) and template[:1] == "/":
+        inside = _matched(path, template, event.get("pathParameters"))
+        if inside is not None:
+            return inside
+    stage = context.get("stage")
+    if staged and isinstance(stage, str) and stage != "$default":
+        inside = under(path, stage)
+        # a stage may be called v1, and its mapping may take it off already
+        if inside.startswith(_OURS) or not path.startswith(_OURS):
+            return inside
+    return path
+
+
+def _matched(path: str, template: str, parameters: Any) -> str | None:
+    """Return the end of `path` that a route's template matched, or None.
+
+    ``/{proxy+}`` with ``proxy`` = ``v1/models`` matched all but the start of
+    ``/ml/v1/models``.
+    """
+    if "{" in template:
+        if not isinstance(parameters, dict):
+            return None
+        for name, value in parameters.items():
+            if not isinstance(value, str):
+                return None
+            template = template.replace(f"{{{name}+}}", value)
+            template = template.replace(f"{{{name}}}", value)
+    if path == template:
+        return path
+    template, start = unquote(template).rstrip("/"), 0
+    for _ in range(_DEPTH):
+        if unquote(path[start:]).rstrip("/") == template:
+            return path[start:]
+        start = path.find("/", start + 1)
+        if start < 0:
+            break
+    return None
+
+
+def _body(event: dict[str, Any]) -> bytes:
+    """Return the body's bytes; raises `Problem` where they are damaged."""
+    body = event.get("body")
+    if body is None:
+        return b""
+    if not isinstance(body, str):  # somebody's test event, with the JSON unquoted
+        return _json(body)
+    encoded = event.get("isBase64Encoded")
+    if encoded and str(encoded).lower() == "true":
+        try:
+            return pybase64.b64decode(body, validate=True)
+        except ValueError:
+            pass
+        try:  # RFC 2045 breaks lines
+            return pybase64.b64decode("".join(body.split()), validate=True)
+        except ValueError as error:
+            raise Problem(
+                "invalid_json", f"isBase64Encoded is true, the body is not: {error}"
+            ) from None
+    return body.encode("utf-8", "surrogatepass")
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:  # a number over 64 bits, half of a surrogate pair
+        raise Problem("invalid_json", f"the body is not JSON: {error}") from None
+
+
+def is_ping(event: Any) -> bool:
+    """Return whether an event only keeps the function warm.
+
+    Empty ones, EventBridge's schedules, and serverless-plugin-warmup's and
+    lambda-warmer's own.
+    """
+    if event is None or event in ({}, [], ""):
+        return True
+    if not isinstance(event, dict) or "requestContext" in event:
+        return False
+    inner = event.get("Event")
+    sources = [event, inner] if isinstance(inner, dict) else [event]
+    if any(
+        given.get("source") == _PINGS[0]
+        or (given.get("source") in _PINGS and "detail-type" in given)
+        for given in sources
+    ):
+        return True
+    return event.get("warmer") is True and "input" not in event
+
+
+def direct(event: Any, request_id: str, left: float | None = None) -> Request:
+    """Return the request in a direct invocation. Never raises.
+
+    The event is what would be the body; ``model`` and ``version`` in it select.
+    """
+    path, fault = "/model-service", None
+    if isinstance(event, dict) and isinstance(event.get("model"), str):
+        path = f"/v1/models/{_segment(event['model'])}"
+        if "version" in event:
+            path += f"/versions/{_segment(str(event['version']))}"
+        path += "/predict"
+        event = {k: v for k, v in event.items() if k not in {"model", "version"}}
+    try:
+        body = _json(event)
+    except Problem as problem:
+        body, fault = b"", problem
+    return Request("POST", path, body, {}, request_id, left, None, fault, fits_direct)
+
+
+def _segment(name: str) -> str:
+    """Return a name as one segment of a path; an empty one stays one."""
+    return quote(name.encode("utf-8", "replace"), safe="") or "%20"
+
+
+def write(answer: Answer, event: Any = None) -> dict[str, Any]:
+    """Return an answer as the front that sent `event` takes it."""
+    headers, text = dict(answer.headers), is_text(answer)
+    if text:
+        try:
+            body = answer.body.decode()
+        except UnicodeDecodeError:
+            text = False
+    if not text:
+        body = pybase64.b64encode(answer.body).decode()
+    written: dict[str, Any] = {
+        "statusCode": answer.status,
+        "headers": headers,
+        "body": body,
+        "isBase64Encoded": not text,
+    }
+    if event is None:
+        return written
+    context, lists = event.get("requestContext"), event.get("multiValueHeaders")
+    balancer = isinstance(context, dict) and "elb" in context
+    if lists is not None and (balancer or not event.get("headers")):
+        # with multi-value headers on, a load balancer takes nothing else
+        del written["headers"]
+        written["multiValueHeaders"] = {k: [v] for k, v in headers.items()}
+    if balancer:
+        from http import HTTPStatus  # late: one front of five wants it
+
+        phrase = HTTPStatus(answer.status).phrase
+        written["statusDescription"] = f"{answer.status} {phrase}"
+    return written
+
+
+def failed(event: Any, request_id: str) -> dict[str, Any]:
+    """Return the answer to an event at which the door itself failed."""
+    detail = "the service failed; its log says why under this request_id"
+    document = Problem("internal", detail).to_json(request_id)
+    if not isinstance(event, dict) or "requestContext" not in event:
+        return document
+    answer = Answer(500, orjson.dumps(document), {"content-type": MEDIA_TYPE})
+    return write(answer, event)
+
+
+def outside(event: dict[str, Any], path: str) -> str:
+    """Return what stands before `path` in the address that the caller used."""
+    context = event.get("requestContext") or {}
+    http = context.get("http")
+    full = http.get("path") if isinstance(http, dict) else context.get("path")
+    if isinstance(full, str) and full.endswith(path):
+        return full.removesuffix(path)
+    return ""

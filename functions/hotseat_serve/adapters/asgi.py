@@ -1,0 +1,241 @@
+"""The ASGI door: the API on a server of one's own (asgi.readthedocs.io, HTTP).
+
+The event loop only reads, refuses and sends; models run in a pool of threads, so that
+what needs no model is answered while they do. FastAPI is imported for its pages alone.
+"""
+
+import asyncio
+import logging
+import os
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from hotseat_serve.api.messages import PAGES, Answer, Request, too_large, under
+from hotseat_serve.api.router import Room
+from hotseat_serve.problems import Problem
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+log = logging.getLogger("hotseat.serve")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_LIVE = frozenset({"/v2", "/v2/health/live"})
+"""Answered on the event loop: they touch no model and no registry."""
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}\Z")
+_PROBES = 2  # threads for /ready, which are not those that run models
+_WITHOUT_BODY = frozenset({204, 304})
+
+
+class GoneError(Exception):
+    """The client left before its request was whole."""
+
+
+def parallel() -> int:
+    """Return how many requests are answered at once by default: one a core, 2 to 8."""
+    return max(2, min(8, os.cpu_count() or 1))
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Return the headers, those that came more than once joined (RFC 9110, 5.3)."""
+    pairs = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"]]
+    headers = dict(pairs)
+    if len(headers) < len(pairs):
+        joined: dict[str, list[str]] = {}
+        for name, value in pairs:
+            joined.setdefault(name, []).append(value)
+        headers = {
+            name: ("; " if name == "cookie" else ", ").join(values)
+            for name, values in joined.items()
+        }
+    return headers
+
+
+def path_of(scope: Scope, base: str = "") -> str:
+    """Return the path as it came, percent-encoded, without query and `base`."""
+    raw = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
+    path: str = raw.decode("latin-1").partition("?")[0]
+    if path[:1] != "/" and "://" in path:  # absolute form, as a proxy sends it
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    return under(path, base) if base else path
+
+
+def id_of(headers: Mapping[str, str]) -> str:
+    """Return the caller's X-Request-Id where it is harmless, else a new one.
+
+    It goes into logs and answers: 1 to 128 of ``A-Z a-z 0-9 . _ -``.
+    """
+    given = headers.get("x-request-id", "")
+    return given if _ID.match(given) else uuid.uuid4().hex
+
+
+class Application:
+    """An ASGI 3.0 application over a room.
+
+    `threads` run models at once; `waiting` is how many requests may be in progress,
+    those that wait for a thread included: any more are refused with 503 and
+    Retry-After. `crowded` says that the server itself has too many connections.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        *,
+        threads: int = 0,
+        waiting: int = 256,
+        crowded: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.room = room
+        self._waiting = waiting
+        self.crowded = crowded
+        self._running = 0
+        self._pool = ThreadPoolExecutor(threads or parallel(), "hotseat-answer")
+        self._probes = ThreadPoolExecutor(_PROBES, "hotseat-probe")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; never raises, but to be cancelled."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        if scope["type"] != "http":  # a WebSocket: closing it unopened is a 403
+            await send({"type": "websocket.close", "code": 1003})
+            return
+        settings = self.room.settings
+        path = path_of(scope, settings.base_path)
+        if path.startswith(PAGES):
+            await self._page(scope, path, receive, send)
+            return
+        request = head_of(scope, path, self.room.clock())
+        try:
+            answer = await self._answer(request, receive)
+        except GoneError:
+            return
+        except asyncio.CancelledError:  # the server's time to stop is over
+            answer = self._refused(request, "the server stops; try again")
+        except Exception:
+            log.exception("request %s failed", request.request_id)
+            detail = "the service failed; its log says why under this request_id"
+            answer = self._faulty(request, Problem("internal", detail))
+        await _send(send, answer)
+
+    async def _answer(self, request: Request, receive: Receive) -> Answer:
+        room = self.room
+        if (request.path.rstrip("/") or "/") in _LIVE:
+            return room.answer(request)
+        if self._running >= self._waiting or self.crowded():
+            return self._refused(request, "too many requests at once; try again")
+        self._running += 1
+        try:
+            request = await with_body(request, receive, room.settings.max_body_bytes)
+            if request.fault is not None:
+                return room.answer(request)
+            probe = request.path.rstrip("/").endswith("/ready")
+            pool = self._probes if probe else self._pool
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(pool, room.answer, request)
+        finally:
+            self._running -= 1
+
+    def _faulty(self, request: Request, problem: Problem) -> Answer:
+        """Return the room's wording of a problem, with the request's log line."""
+        return self.room.answer(replace(request, body=b"", fault=problem))
+
+    def _refused(self, request: Request, why: str) -> Answer:
+        answer = self._faulty(request, Problem("unavailable", why))
+        headers = {**answer.headers, "retry-after": "1"}
+        return Answer(answer.status, answer.body, headers)
+
+    async def _page(
+        self, scope: Scope, path: str, receive: Receive, send: Send
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        app = await loop.run_in_executor(self._probes, lambda: self._app)
+        base = self.room.settings.base_path.rstrip("/")
+        inside = {**scope, "path": path, "raw_path": path.encode("latin-1")}
+        if base and not scope.get("root_path"):
+            inside["root_path"] = base
+        await app(inside, receive, send)
+
+    @cached_property
+    def _app(self) -> "FastAPI":
+        from hotseat_serve.adapters.fastapi_app import create_app
+
+        app = create_app(self.room)
+        app.openapi()  # kept; it takes 100 ms
+        return app
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                self._pool.shutdown(wait=False, cancel_futures=True)
+                self._probes.shutdown(wait=False, cancel_futures=True)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def head_of(scope: Scope, path: str, received: int | None = None) -> Request:
+    """Return the request that a scope begins, without its body."""
+    headers = headers_of(scope)
+    return Request(
+        scope["method"], path, b"", headers, id_of(headers), received=received
+    )
+
+
+async def with_body(request: Request, receive: Receive, limit: int) -> Request:
+    """Return the request with its body, or with the fault of one over `limit` bytes.
+
+    Raises `GoneError` when the client leaves before the end.
+    """
+    try:
+        body = await _body(request, receive, limit)
+    except Problem as problem:
+        return replace(request, fault=problem)
+    return replace(request, body=body) if body else request
+
+
+async def _body(request: Request, receive: Receive, limit: int) -> bytes:
+    """Read the body; raises `Problem` as soon as it is, or will be, over the limit."""
+    length = request.headers.get("content-length", "")
+    if length:
+        if length.isascii() and length.isdecimal() and len(length) < 20:
+            if int(length) > limit:
+                raise too_large(int(length), limit)
+        else:
+            raise Problem("invalid_json", f"Content-Length {length!r} is no length")
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise GoneError
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise Problem("too_large", f"the body has more than {limit} bytes")
+        if not message.get("more_body", False):
+            return b"".join((*parts, part)) if parts else part
+        parts.append(part)
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in answer.headers.items()
+    ]
+    if "content-length" not in answer.headers and answer.status not in _WITHOUT_BODY:
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+    await send(
+        {"type": "http.response.start", "status": answer.status, "headers": headers}
+    )
+    await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,183 @@
+"""The FastAPI application, which writes the OpenAPI document and its viewer.
+
+Its routes are there for their documentation; what they answer is the room's. It is an
+application of its own for who mounts the API in another; `asgi` is the faster one.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI, Response
+from fastapi import Request as HttpRequest
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from hotseat_serve.adapters import schemas
+from hotseat_serve.adapters.asgi import GoneError, head_of, path_of, with_body
+from hotseat_serve.api import downloads
+from hotseat_serve.api.messages import JSON, Request
+from hotseat_serve.api.router import Room
+from hotseat_serve.problems import MEDIA_TYPE
+from hotseat_serve.settings import Settings
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": schemas.Problem, "description": description}
+    for status, description in {
+        400: "The body is not JSON",
+        404: "No such model or version",
+        413: "The input is larger than the limit",
+        422: "The input does not fit the signature",
+        503: "The model cannot be loaded now",
+        504: "The time allowed was over",
+    }.items()
+}
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": schemas.Error, "description": description}
+    for status, description in {
+        400: "The request does not fit the model",
+        404: "No such model or version",
+        413: "The request is larger than the limit",
+        500: "The service failed",
+        503: "The model cannot be loaded now",
+        504: "The time allowed was over",
+    }.items()
+}
+_DEADLINE = {
+    "name": "Deadline-Ms",
+    "in": "header",
+    "required": False,
+    "description": "Milliseconds after which the caller has given up: 504.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+}
+_PIECE = {
+    "name": "Range",
+    "in": "header",
+    "required": False,
+    "description": f"A piece; at most {downloads.PIECE} bytes are sent at once.",
+    "schema": {"type": "string", "pattern": r"^bytes=\d{1,15}-\d{0,15}$"},
+}
+_FILE: dict[str, Any] = {
+    "description": "Bytes; ETag is the whole file's SHA-256",
+    "content": {downloads.BYTES: {"schema": {"type": "string", "format": "binary"}}},
+}
+# path, method, body, answer, summary; a path parameter is named in braces
+_ROUTES: list[tuple[str, str, Any, Any, str]] = [
+    ("/model-service", "POST", schemas.Request, schemas.One | schemas.Many,
+     "Ask the default model"),
+    ("/v1/models", "GET", None, schemas.Catalogue, "List the models"),
+    ("/v1/models/{model}", "GET", None, schemas.Card, "Show one model"),
+    ("/v1/models/{model}:predict", "POST", schemas.Instances, schemas.Many,
+     "Ask as KServe's version 1 does"),
+    ("/v1/models/{model}/predict", "POST", schemas.Request, schemas.One | schemas.Many,
+     "Ask a model's live version"),
+    ("/v1/models/{model}/versions/{version}/predict", "POST", schemas.Request,
+     schemas.One | schemas.Many, "Ask one version of a model, by number or alias"),
+    *((f"/v1/models/{{model}}{version}/explain", "POST", schemas.Request,
+       schemas.Explained,
+       "Ask why: the answer to one input, and the weight of each of its parts")
+      for version in ("", "/versions/{version}")),
+    ("/v1/models/{model}/versions/{version}", "GET", None, schemas.Version,
+     "What a device needs to run a version itself, where the model is offered"),
+    ("/v1/models/{model}/versions/{version}/files/{name}", "GET", None, bytes,
+     "A file of a version, or a piece of it"),
+    ("/v2", "GET", None, schemas.Server, "Server metadata"),
+    ("/v2/health/live", "GET", None, schemas.Live, "Whether the process answers"),
+    ("/v2/health/ready", "GET", None, schemas.Ready,
+     "Whether the default model answers"),
+    ("/v2/repository/index", "POST", None, list[schemas.Indexed], "List the models"),
+    *((f"/v2/models/{{model}}{version}{verb}", method, body, answer, summary)
+      for version in ("", "/versions/{version}")
+      for verb, method, body, answer, summary in (
+          ("", "GET", None, schemas.Metadata, "Model metadata"),
+          ("/ready", "GET", None, schemas.ModelReady, "Whether the model answers"),
+          ("/config", "GET", None, dict[str, Any], "Model configuration"),
+          ("/stats", "GET", None, dict[str, Any], "Model statistics"),
+          ("/infer", "POST", schemas.Infer, schemas.Inferred, "Inference"),
+      )),
+]  # fmt: skip
+
+
+def create_app(room: Room) -> FastAPI:
+    """Return the application."""
+    app = FastAPI(
+        title="Hotseat",
+        summary="Model-as-a-Service for games",
+        version="1",
+        redirect_slashes=False,
+    )
+
+    # `async def`: a plain function would start a thread an invocation
+    async def door(http: HttpRequest) -> Response:
+        try:
+            answer = room.answer(await _request(http, room.settings))
+        except GoneError:
+            return Response(status_code=400)  # to nobody
+        return Response(answer.body, answer.status, dict(answer.headers))
+
+    for path, method, body, answer, summary in _ROUTES:
+        names = [part[1:].partition("}")[0] for part in path.split("/") if "{" in part]
+        extra: dict[str, Any] = {
+            "parameters": [
+                {
+                    "name": n,
+                    "in": "path",
+                    "required": True,
+                    "schema": {"type": "string"},
+                }
+                for n in names
+            ]
+        }
+        responses = _ERRORS if path.startswith("/v2") else _PROBLEMS
+        if answer is bytes:
+            extra["parameters"].append(_PIECE)
+            responses = {200: _FILE, 206: _FILE, **responses}
+        if body is not None:
+            extra["parameters"].append(_DEADLINE)
+            schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
+            extra["requestBody"] = {
+                "required": True,
+                "content": {"application/json": {"schema": schema}},
+            }
+        app.add_api_route(
+            path,
+            door,
+            methods=[method],
+            summary=summary,
+            operation_id=f"{method.lower()}{path.translate(_PLAIN)}",
+            response_model=None if answer is bytes else answer,
+            response_class=Response if answer is bytes else JSONResponse,
+            responses=responses,
+            openapi_extra=extra,
+        )
+
+    @app.exception_handler(HTTPException)
+    async def unknown(http: HttpRequest, _error: HTTPException) -> Response:
+        """Let the room word what is no route of FastAPI's."""
+        return await door(http)
+
+    written = app.openapi
+    app.openapi = lambda: _with_problems(written())  # type: ignore[method-assign]
+    return app
+
+
+def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
+    """Name the media type of problem documents, which FastAPI cannot know."""
+    operations = [
+        operation
+        for path, methods in document["paths"].items()
+        if not path.startswith("/v2")
+        for operation in methods.values()
+    ]
+    for operation in operations:
+        for status, response in operation["responses"].items():
+            content = response.get("content", {})
+            if status != "200" and JSON in content:
+                content[MEDIA_TYPE] = content.pop(JSON)
+    return document
+
+
+_PLAIN = str.maketrans({**dict.fromkeys("/{}-", "_"), ":": "_kserve_"})
+
+
+async def _request(http: HttpRequest, settings: Settings) -> Request:
+    head = head_of(http.scope, path_of(http.scope, settings.base_path))
+    return await with_body(head, http.receive, settings.max_body_bytes)

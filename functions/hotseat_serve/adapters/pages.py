@@ -1,0 +1,55 @@
+"""The pages that FastAPI writes, for a door without a server: one request, no loop."""
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from hotseat_serve.api.messages import Answer, Request
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+def render(app: "FastAPI", request: Request, outside: str = "") -> Answer:
+    """Return the application's answer (ASGI 3.0, asgi.readthedocs.io).
+
+    `outside` is what stands before the path in the address that the browser used: the
+    viewer has to find the document under it.
+    """
+    status, headers, body = 500, {}, bytearray()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": request.body, "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        nonlocal status, headers
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            headers = {
+                name.decode("latin-1"): value.decode("latin-1")
+                for name, value in message["headers"]
+            }
+        else:
+            body.extend(message.get("body", b""))
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": "https",
+        "path": unquote(request.path),
+        "raw_path": request.path.encode("utf-8", "replace"),
+        "query_string": b"",
+        "root_path": outside,
+        "headers": [
+            (name.encode("utf-8", "replace"), value.encode("utf-8", "replace"))
+            for name, value in request.headers.items()
+        ],
+        "server": None,
+        "client": None,
+    }
+    asyncio.run(app(scope, receive, send))
+    headers.pop("content-length", None)  # the front counts itself
+    return Answer(status, bytes(body), headers)

@@ -1,0 +1,1 @@
+"""The application core: routes, the game API and the Open Inference Protocol."""

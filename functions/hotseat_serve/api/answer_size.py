@@ -1,0 +1,68 @@
+"""What an answer takes on its way out of Lambda, and what is too large for it.
+
+Over the limit the platform replaces the answer by an error of its own, without the
+request's id; so it is measured first.
+"""
+
+import json
+
+import orjson
+
+from hotseat_serve.api.messages import Answer
+from hotseat_serve.problems import Problem
+from hotseat_serve.settings import LAMBDA_ANSWER
+
+BALANCER = 1_000_000
+"""Of the answer's JSON (docs.aws.amazon.com/elasticloadbalancing, "Use Lambda functions
+as targets": 1 MB)."""
+_ADDED = 1_500
+"""Bytes for what is not the body: the status and headers, which are the room's own."""
+_WORST = 6
+"""Bytes that one byte of text takes at most in JSON: a control character's."""
+
+
+def is_text(answer: Answer) -> bool:
+    """Return whether the body goes into the answer's JSON as it is, not as base64."""
+    kind = answer.headers.get("content-type", "")
+    return ("json" in kind or kind.startswith("text/")) and (
+        "content-encoding" not in answer.headers
+    )
+
+
+def fits_lambda(answer: Answer) -> None:
+    """Raise `Problem` (too_large) for an answer that Lambda cannot send."""
+    if _WORST * len(answer.body) > LAMBDA_ANSWER - _ADDED:
+        _check(_enveloped(answer), LAMBDA_ANSWER)
+
+
+def fits_balancer(answer: Answer) -> None:
+    """Raise `Problem` (too_large) for an answer that a load balancer cannot send."""
+    if _WORST * len(answer.body) > BALANCER - _ADDED:
+        _check(_enveloped(answer), BALANCER)
+
+
+def fits_direct(answer: Answer) -> None:
+    """Raise `Problem` (too_large) for a body that Lambda cannot send by itself."""
+    if _WORST * len(answer.body) > LAMBDA_ANSWER:
+        # the runtime client writes spaces after commas and colons
+        _check(len(json.dumps(orjson.loads(answer.body))), LAMBDA_ANSWER)
+
+
+def _enveloped(answer: Answer) -> int:
+    """Return the bytes of the answer's JSON as the runtime client writes it.
+
+    Not all of AWS's runtimes write other letters than ASCII as they are; escaped ones
+    are counted.
+    """
+    if is_text(answer):
+        return _ADDED + len(json.dumps(answer.body.decode("utf-8", "replace")))
+    return _ADDED + (len(answer.body) + 2) // 3 * 4
+
+
+def _check(size: int, limit: int) -> None:
+    if size > limit:
+        raise Problem(
+            "too_large",
+            f"the answer takes {size:,} bytes, {limit:,} can be sent: ask for less, "
+            "or send Accept-Encoding: gzip",
+        )

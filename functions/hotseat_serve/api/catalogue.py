@@ -1,0 +1,138 @@
+"""What there is to ask: every model in short, and one model whole.
+
+A model in short comes from its head alone, so that a catalogue costs one request a
+model, some at once, and nothing while it is kept: for the refresh time.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from hotseat_registry import LIVE, Manifest, Reference, Registry
+from hotseat_registry.cache import Cache
+from hotseat_registry.errors import (
+    BadNameError,
+    IntegrityError,
+    ModelNotFoundError,
+    NotFoundError,
+    RegistryError,
+)
+from hotseat_registry.parallel import at_once
+from hotseat_serve.kinds.request_context import Turn
+from hotseat_serve.runtime.read_cache import Kept, LateError
+from hotseat_serve.settings import Settings
+
+log = logging.getLogger("hotseat.serve")
+
+
+class Models(NamedTuple):
+    """All models in short, and the names of those that cannot be read."""
+
+    found: list[dict[str, Any]]
+    damaged: list[str]
+
+
+class Catalogue:
+    """Models as the registry has them. Every method may raise `RegistryError`."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._registry = registry
+        self._settings = settings
+        seconds = float("inf") if settings.static else settings.refresh_seconds
+        self._all: Kept[Models] = Kept(seconds, clock)
+        self._one: Kept[dict[str, Any]] = Kept(seconds, clock)
+
+    def all(self, turn: Turn) -> Models:
+        """Return every model in short, by name.
+
+        A model whose ledger or manifest is damaged hides no other.
+        Raises `Problem` (deadline_exceeded) where the caller gives up meanwhile.
+        """
+        try:
+            return self._all.get("", lambda: self._read(turn), turn.left)
+        except (TimeoutError, LateError):
+            turn.check()
+            raise
+
+    def one(self, name: str) -> dict[str, Any]:
+        """Return one model whole: card, signature, versions, aliases.
+
+        `versions` are those that answer: what gc retired is not among them.
+        """
+        return self._one.get(name, lambda: self._whole(name))
+
+    def _read(self, turn: Turn) -> Models:
+        found: list[dict[str, Any]] = []
+        damaged: list[str] = []
+        names = self._registry.models()
+        # threads of this one reading; there are none between
+        for name, item in zip(
+            names, at_once(self._readable, names, lambda: turn.left), strict=True
+        ):
+            turn.check()
+            if isinstance(item, RegistryError):
+                log.warning("%s is not in the catalogue: %s", name, item)
+                damaged.append(name)
+            elif item is not None:
+                found.append(item)
+        return Models(found, damaged)
+
+    def _readable(self, name: str) -> dict[str, Any] | RegistryError | None:
+        try:
+            return self._short(name)
+        except BadNameError:
+            return None  # somebody else's folder
+        except (IntegrityError, NotFoundError) as error:
+            return error  # damaged, or an alias points to nothing
+
+    def _short(self, name: str) -> dict[str, Any] | None:
+        head = self._registry.ledger.newest(name)
+        if head is None:
+            return self._unpromoted(name)
+        aliases = dict(head.entry.aliases)
+        number = aliases.get(LIVE) or max(aliases.values(), default=0)
+        if not number:
+            return self._unpromoted(name)
+        kind = head.entry.kind if LIVE in aliases else None
+        if kind is None:  # a ledger of the first releases, or no live version
+            kind = self._manifest(name, number).kind
+        return {"name": name, "kind": kind, "version": number, "aliases": aliases}
+
+    def _unpromoted(self, name: str) -> dict[str, Any] | None:
+        """Return a model of which nothing was promoted yet, by its newest version."""
+        versions = self._registry.versions(name)
+        if not versions:
+            return None
+        kind = self._manifest(name, versions[-1]).kind
+        return {"name": name, "kind": kind, "version": versions[-1], "aliases": {}}
+
+    def _whole(self, name: str) -> dict[str, Any]:
+        versions = self._registry.versions(name)
+        if not versions:
+            raise ModelNotFoundError(f"no model {name!r}")
+        head = self._registry.ledger.newest(name)
+        aliases = dict(head.entry.aliases) if head else {}
+        retired = head.entry.retired if head else ()
+        manifest = self._manifest(name, aliases.get(LIVE) or versions[-1])
+        return {
+            "name": name,
+            "kind": manifest.kind,
+            "version": manifest.version,
+            "versions": [number for number in versions if number not in retired],
+            "aliases": aliases,
+            "signature": manifest.signature.to_json(),
+            "variants": [variant.to_json() for variant in manifest.variants],
+            "card": manifest.card,
+            "ready": LIVE in aliases,
+        }
+
+    def _manifest(self, name: str, number: int) -> Manifest:
+        settings = self._settings
+        cache = Cache.private(settings.cache_folder, settings.cache_bytes)
+        return self._registry.resolve(Reference(name, version=number), cache)

@@ -1,0 +1,63 @@
+"""Which web pages may ask: CORS, as the Fetch standard has it (fetch.spec.whatwg.org).
+
+Off by default. A browser asks before it sends (a preflight), and shows a page no answer
+that does not name the page's origin; every other caller takes no notice.
+"""
+
+from collections.abc import Mapping
+
+from hotseat_serve.api.messages import Answer, Request
+
+SENT = (
+    "authorization", "content-encoding", "content-type", "deadline-ms",
+    "idempotency-key", "inference-header-content-length", "range", "traceparent",
+    "x-api-key",
+)  # fmt: skip
+"""Headers that a page may send."""
+SHOWN = (
+    "apigw-requestid", "content-range", "etag", "inference-header-content-length",
+    "retry-after", "traceparent", "x-amzn-requestid", "x-request-id",
+)  # fmt: skip
+"""Headers of an answer that a page may read, beyond those it may always."""
+_DAY = "86400"
+
+
+def preflight(request: Request, origins: str) -> Answer | None:
+    """Return the answer to a browser that asks whether a page may ask, or None."""
+    named = request.headers.get("access-control-request-method")
+    if request.method != "OPTIONS" or named is None:
+        return None
+    if "access-control-allow-origin" not in shown(request, origins):
+        return None
+    return Answer(
+        204,
+        b"",
+        {
+            "access-control-allow-methods": "GET, POST",
+            "access-control-allow-headers": ", ".join(SENT),
+            "access-control-max-age": _DAY,
+        },
+    )
+
+
+def shown(request: Request, origins: str) -> Mapping[str, str]:
+    """Return what lets the asking page read an answer; nothing where it may not.
+
+    `origins` are ``https://game.example`` and the like, separated by commas; ``*`` is
+    any. There are no cookies, so no credentials are ever allowed. Where origins are
+    listed, every answer varies by them: a cache must not give a page the answer
+    that another page, or a caller without an origin, received.
+    """
+    if not origins:
+        return {}
+    asking = request.headers.get("origin")
+    if origins == "*":
+        return _ANY if asking is not None else {}
+    if asking not in {origin.strip() for origin in origins.split(",")}:
+        return _VARIES
+    return {"access-control-allow-origin": asking, "vary": "origin", **_EXPOSED}
+
+
+_EXPOSED = {"access-control-expose-headers": ", ".join(SHOWN)}
+_ANY = {"access-control-allow-origin": "*", **_EXPOSED}
+_VARIES = {"vary": "origin"}

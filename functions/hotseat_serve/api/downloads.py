@@ -1,0 +1,142 @@
+"""A version on its way to a device: its manifest, and its files piece by piece.
+
+A piece fits into what Lambda answers, in base64: so no file is too large, and what
+broke off goes on where it stopped. Only models that the settings name are handed out.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from hotseat_registry import Manifest, Reference, Registry
+from hotseat_registry.cache import Cache
+from hotseat_registry.errors import RegistryError
+from hotseat_serve.api.messages import Answer
+from hotseat_serve.problems import Problem, from_registry
+from hotseat_serve.settings import Settings
+
+PIECE = 4_000_000
+"""Bytes in one answer; Lambda takes 6 MB, and base64 makes four of three."""
+BYTES = "application/octet-stream"
+_PUBLISHED = frozenset({"published_at", "published_by"})
+_NEEDED = frozenset(
+    {"model", "version", "kind", "format", "signature", "variants", "default_variant",
+     "golden", "files"}
+)  # fmt: skip
+"""What the SDKs read of a manifest."""
+_OF_A_VARIANT = frozenset({"name", "file", "data", "optimized"})
+_RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Hands out versions. Every method raises `Problem` and nothing else."""
+
+    registry: Registry
+    settings: Settings
+    check_there: Callable[[str, int], None] = lambda _model, _number: None
+    """Raises `RetiredError` for a version that gc took."""
+    remembered: Callable[[Reference, Callable[[Reference], Manifest]], Manifest] = (
+        lambda reference, find: find(reference)
+    )
+    """Finds something, or raises at once that it was not there a moment ago."""
+
+    def version(self, model: str, version: str) -> dict[str, Any]:
+        """Return what a device needs to fetch, check and run a version."""
+        try:
+            manifest = self._manifest(model, version)
+            chosen = self.settings.variant or manifest.default_variant
+            signatures = self.registry.signatures(manifest)
+            return {
+                "manifest": told(manifest, signed=bool(signatures)),
+                "variant": manifest.variant(chosen).name,
+                "signatures": [data.decode() for data in signatures],
+            }
+        except RegistryError as error:
+            raise from_registry(error) from error
+
+    def file(self, model: str, version: str, name: str, wanted: str | None) -> Answer:
+        """Return a file of a version, or the piece that a header ``Range`` wants.
+
+        A whole file that is more than one piece is too_large.
+        """
+        try:
+            manifest = self._manifest(model, version)
+            if name not in manifest.files:
+                raise Problem("not_found", f"{manifest.reference} has no file {name!r}")
+            described = manifest.files[name]
+            # hashed once a process, and again by whoever joins the pieces
+            cache = self._cache
+            path = cache.find(described, PurePath(name).suffix)
+            if path is None:
+                path = self.registry.fetch(manifest, cache, [name])[name]
+        except RegistryError as error:
+            raise from_registry(error) from error
+        first, last = _asked(wanted, described.size)
+        with path.open("rb") as opened:
+            opened.seek(first)
+            body = opened.read(last - first + 1)
+        headers = {
+            "content-type": BYTES,
+            "accept-ranges": "bytes",
+            "etag": f'"{described.sha256}"',
+        }
+        if wanted is None:
+            return Answer(200, body, headers)
+        place = f"bytes {first}-{last}/{described.size}"
+        return Answer(206, body, {**headers, "content-range": place})
+
+    @property
+    def _cache(self) -> Cache:
+        return Cache.private(self.settings.cache_folder, self.settings.cache_bytes)
+
+    def _manifest(self, model: str, version: str) -> Manifest:
+        offered = {name.strip() for name in self.settings.downloads.split(",")}
+        if not offered & {model, "*"}:
+            raise Problem("not_found", f"{model} is not offered for download")
+        manifest = self.remembered(
+            Reference.of(model, version),
+            lambda reference: self.registry.resolve(reference, self._cache),
+        )
+        self.check_there(model, manifest.version)
+        self.registry.check_trust(manifest)
+        return manifest
+
+
+def told(manifest: Manifest, *, signed: bool) -> dict[str, Any]:
+    """Return what a device needs of a manifest: no publisher, time or lineage.
+
+    What a signature was made over is needed to verify it: of a version that is
+    `signed`, card, lineage and measurements go along.
+    """
+    whole = manifest.to_json()
+    if signed:
+        return {k: v for k, v in whole.items() if k not in _PUBLISHED}
+    kept = {k: v for k, v in whole.items() if k in _NEEDED}
+    variants = [
+        {k: v for k, v in item.items() if k in _OF_A_VARIANT}
+        for item in whole["variants"]
+    ]
+    return {**kept, "variants": variants}
+
+
+def _asked(wanted: str | None, size: int) -> tuple[int, int]:
+    """Return the first and the last byte to send; raises `Problem`."""
+    if wanted is None:
+        if size > PIECE:
+            raise Problem(
+                "too_large",
+                f"the file has {size} bytes: ask for pieces, "
+                f"Range: bytes=0-{PIECE - 1} and on",
+            )
+        return 0, size - 1
+    found = _RANGE.fullmatch(wanted)
+    if not found:
+        raise Problem("invalid_input", f"Range {wanted[:40]!r} is not bytes=first-last")
+    first = int(found[1])
+    last = min(int(found[2] or size), first + PIECE - 1, size - 1)
+    if last < first:
+        raise Problem("invalid_input", f"no byte from {first} to {last} of {size}")
+    return first, last

@@ -1,0 +1,32 @@
+"""Open a room from settings."""
+
+import os
+import random
+
+from hotseat_registry import open_registry
+from hotseat_registry.trust import Trust
+from hotseat_serve.api.router import Room
+from hotseat_serve.api.telemetry import Telemetry
+from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.settings import Settings
+
+
+def open_room(settings: Settings) -> Room:
+    """Return a room over the registry that the settings name; raises `RegistryError`.
+
+    Nothing is fetched until the first request.
+    """
+    trust = Trust.read(settings.trust) if settings.trust else None
+    models = Models(
+        open_registry(settings.registry, trust=trust, reading=True), settings
+    )
+    telemetry = None
+    if settings.log:
+        telemetry = Telemetry(
+            os.environ,
+            namespace=settings.namespace,
+            sample=settings.sample,
+            player_key=settings.player_key,
+            draw=random.SystemRandom().random,
+        )
+    return Room(models, settings, telemetry=telemetry)

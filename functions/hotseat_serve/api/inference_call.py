@@ -1,0 +1,254 @@
+"""An inference request of the Open Inference Protocol: bytes in, an answer out."""
+
+import contextlib
+import threading
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+import simdjson
+
+from hotseat_serve.api import inference_inputs
+from hotseat_serve.api.inference_inputs import LIST, OBJECT, bad, cut, parameters
+from hotseat_serve.api.messages import Answer, Request
+from hotseat_serve.codec import tensors
+from hotseat_serve.codec.input_warnings import Warnings
+from hotseat_serve.codec.tensors import Array
+from hotseat_serve.kinds.request_context import Turn
+from hotseat_serve.limits import brackets, check_answer, check_body
+from hotseat_serve.problems import Problem
+from hotseat_serve.runtime.loader import Loaded
+
+BINARY = "application/octet-stream"
+_LENGTH = "inference-header-content-length"
+_SMALL = 4096
+_IDENTITY = 1_000
+"""Characters of a request's id, which the answer repeats."""
+_FEW = 1_000
+"""Elements of an output that are not counted before they are written."""
+_LEAST = 2
+"""Bytes that a number takes in JSON, with its comma, at least."""
+_KEPT = 1 << 20
+"""Bytes of a body up to which a thread keeps its parser. It takes about 13 times the
+largest body that it has read."""
+
+
+class Wanted(NamedTuple):
+    """One output as the caller wants it."""
+
+    name: str
+    binary: bool = False
+    classes: int = 0
+
+
+def infer(loaded: Loaded, request: Request, turn: Turn, limit: int = 0) -> Answer:
+    """Answer an inference request, with at most `limit` bytes (0: any).
+
+    Raises `Problem` (invalid_input, invalid_json, too_large).
+    """
+    head, rest = _split(request)
+    check_body(head)
+    try:
+        document = _parsed(head)
+    except ValueError as error:
+        raise Problem("invalid_json", f"the request is not JSON: {error}") from None
+    if not isinstance(document, OBJECT):
+        raise bad("the request has to be a JSON object")
+    signature = loaded.manifest.signature
+    if loaded.slots is None:
+        loaded.slots = inference_inputs.slots(signature, loaded.session.inputs)
+    warnings = turn.warnings
+    given, turn.rows = inference_inputs.read(
+        document, rest, loaded.slots, signature, warnings, brackets=brackets(head)
+    )
+    wanted = _wanted(document, loaded)
+    identity = document.get("id")
+    if identity is not None and not isinstance(identity, str):
+        raise bad("id has to be a string")
+    if identity is not None and len(identity) > _IDENTITY:
+        raise bad(f"id has more than {_IDENTITY} characters")
+    turn.check()
+    turn.mark("read")
+    names = [item.name for item in wanted]
+    outputs = loaded.run(given, turn, names)
+    turn.mark("run")
+    return _answer(loaded, identity, wanted, outputs, warnings, limit)
+
+
+_thread = threading.local()
+
+
+def _parsed(head: bytes) -> Any:
+    """Parse JSON; raises `ValueError`.
+
+    A small request is quickest as Python's own objects. Of a large one simdjson hands
+    on the numbers without an object for each; what it does not read (numbers of more
+    than 64 bits) is left to orjson.
+    """
+    if len(head) >= _SMALL:
+        with contextlib.suppress(ValueError):
+            return _viewed(head)
+    return orjson.loads(head)
+
+
+def _viewed(head: bytes) -> Any:
+    """Parse with the thread's own parser, whose memory is there already."""
+    if len(head) > _KEPT:
+        return simdjson.Parser().parse(head)
+    parser = getattr(_thread, "parser", None)
+    if parser is not None:
+        # RuntimeError: something still looks at its last document, so leave it to that
+        with contextlib.suppress(RuntimeError):
+            return parser.parse(head)
+    _thread.parser = simdjson.Parser()
+    return _thread.parser.parse(head)
+
+
+def _split(request: Request) -> tuple[bytes, memoryview]:
+    """Return the JSON part and the binary part of a body."""
+    length = request.headers.get(_LENGTH)
+    if length is None:
+        return request.body, memoryview(b"")
+    whole = length.isascii() and length.isdigit() and len(length) < 12
+    if not whole or int(length) > len(request.body):
+        raise bad(
+            f"Inference-Header-Content-Length {cut(length)} is not within the body"
+        )
+    size = int(length)
+    return request.body[:size], memoryview(request.body)[size:]
+
+
+def _wanted(document: Any, loaded: Loaded) -> list[Wanted]:
+    names = list(loaded.session.output_types)
+    everything = _switch(parameters(document), "binary_data_output", default=False)
+    items: Any = document.get("outputs")
+    if items is None or (isinstance(items, LIST) and not len(items)):
+        return [Wanted(name, everything) for name in names]
+    if not isinstance(items, LIST):
+        raise bad("outputs has to be a list")
+    wanted: list[Wanted] = []
+    for item in items:
+        name = item.get("name") if isinstance(item, OBJECT) else None
+        if name not in names:
+            raise bad(f"unknown output {cut(name)}; the model has {', '.join(names)}")
+        if any(other.name == name for other in wanted):
+            raise bad(f"output {name!r} is named twice")
+        own = parameters(item)
+        classes = own.get("classification", 0)
+        if type(classes) is not int or classes < 0:
+            raise bad(f"output {name!r}: classification has to be a whole number")
+        binary = _switch(own, "binary_data", default=everything)
+        wanted.append(Wanted(name, binary, classes))
+    return wanted
+
+
+def _switch(given: Mapping[str, Any], name: str, *, default: bool) -> bool:
+    """Return a parameter that is true or false; raises `Problem` for another."""
+    value = given.get(name, default)
+    if not isinstance(value, bool):
+        raise bad(f"{name} has to be true or false, not {cut(value)}")
+    return value
+
+
+def _answer(
+    loaded: Loaded,
+    identity: str | None,
+    wanted: Sequence[Wanted],
+    outputs: Mapping[str, Array],
+    warnings: Warnings,
+    limit: int,
+) -> Answer:
+    nulls = bool(loaded.manifest.signature.non_finite)
+    described, binary, size = [], [], 0
+    for item in wanted:
+        array = outputs[item.name]
+        if array.size > _FEW:
+            size += _size(array, item)
+            check_answer(size, limit)
+        if item.classes:
+            if array.dtype.kind == "O":
+                raise bad(f"output {item.name!r} is BYTES, which have no highest")
+            array = _classes(array, item.classes, loaded.manifest.signature.labels)
+        tensor: dict[str, Any] = {
+            "name": item.name,
+            "datatype": tensors.datatype_of(array),
+            "shape": list(array.shape),
+        }
+        if item.binary:
+            binary.append(tensors.to_bytes(array))
+            tensor["parameters"] = {"binary_data_size": len(binary[-1])}
+        else:
+            tensor["data"] = _json(array, item.name, nulls=nulls)
+        described.append(tensor)
+    answer: dict[str, Any] = {
+        "model_name": loaded.manifest.model,
+        "model_version": str(loaded.manifest.version),
+        "parameters": {"variant": loaded.variant, **_warned(warnings)},
+        "outputs": described,
+    }
+    if identity is not None:
+        answer["id"] = identity
+    head = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+    if not binary:
+        return Answer(200, head)
+    headers = {"content-type": BINARY, _LENGTH: str(len(head))}
+    return Answer(200, b"".join((head, *binary)), headers)
+
+
+def _size(array: Array, wanted: Wanted) -> int:
+    """Return how many bytes an output takes in the answer at least.
+
+    The whole answer is counted at its end; this keeps what is far over the limit from
+    being made.
+    """
+    if wanted.classes:
+        rows = int(array.shape[0]) if array.ndim > 1 else 1
+        each = min(wanted.classes, int(array.size) // max(rows, 1))
+        return len('"0.000000:0",') * rows * each
+    if array.dtype.kind == "O":
+        return int(sum(len(item) + _LEAST for item in array.flat))
+    if wanted.binary:
+        return int(array.nbytes)
+    return int(array.size) * _LEAST
+
+
+def _json(array: Array, name: str, *, nulls: bool) -> Any:
+    """Return what orjson writes as a flat list; it writes null for NaN."""
+    if array.dtype.kind == "O":
+        return [str(item) for item in array.flat]
+    if array.dtype.kind == "f":
+        if not nulls and not tensors.finite(array):
+            raise bad(
+                f"output {name!r} has a number to these inputs that JSON cannot write; "
+                "ask for it with binary_data"
+            )
+        if array.dtype.itemsize == 2:
+            array = array.astype(np.float32)
+    return np.ascontiguousarray(array).reshape(-1)
+
+
+def _classes(array: Array, count: int, labels: Sequence[str]) -> Array:
+    """Return the `count` highest of each row as ``score:index:label``.
+
+    NaN is the lowest; of equal numbers the first comes first.
+    """
+    shape = array.shape if array.ndim > 1 else (1, array.size)
+    rows = array.reshape(shape[0], prod(shape[1:]))
+    # of whole numbers the lowest, and all unsigned ones, have no negative
+    order = -rows if array.dtype.kind == "f" else np.invert(rows)
+    best = np.argsort(order, axis=1, kind="stable")[:, :count]
+    named = np.empty(best.shape, object)
+    for row, columns in enumerate(best):
+        for place, column in enumerate(columns):
+            label = f":{labels[column]}" if column < len(labels) else ""
+            named[row, place] = f"{rows[row, column]:f}:{column}{label}"
+    return named if array.ndim > 1 else named[0]
+
+
+def _warned(warnings: Warnings) -> dict[str, str]:
+    """Return warnings as a parameter, which the protocol has as a string."""
+    if not warnings.count:
+        return {}
+    return {"warnings": "; ".join(item["detail"] for item in warnings.to_json())}

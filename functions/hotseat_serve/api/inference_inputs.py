@@ -1,0 +1,287 @@
+"""The tensors of an inference request, held against the graph and the signature."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import simdjson
+
+from hotseat_registry.signature import Input, Signature
+from hotseat_serve.codec import ranges, tensors
+from hotseat_serve.codec.input_warnings import Warnings
+from hotseat_serve.codec.tensors import Array, TensorError
+from hotseat_serve.limits import check_rows
+from hotseat_serve.problems import Problem
+from hotseat_serve.wording import NAME_LENGTH
+
+OBJECT = (dict, simdjson.Object)
+LIST = (list, simdjson.Array)
+_QUOTES = "'"
+_LONGEST = 1 << 40
+_DIMENSIONS = 64
+"""More than any tensor of the runtime has."""
+
+
+class Slot(NamedTuple):
+    """What one input of the graph takes; made once a version."""
+
+    name: str
+    datatype: str
+    dims: tuple[int, ...]
+    said: Input | None
+    """What the signature says of it."""
+    hard: bool
+    """Whether the signature has bounds that refuse."""
+    observed: bool
+    """Whether it says what training saw."""
+
+    has_rows: bool
+    """Whether its first dimension is the rows of the request."""
+
+
+def slots(
+    signature: Signature, inputs: Mapping[str, tuple[str, tuple[int, ...]]]
+) -> dict[str, Slot]:
+    """Return a slot for each input of the graph."""
+    said = {item.name: item for item in signature.inputs}
+    return {
+        name: Slot(
+            name,
+            datatype,
+            dims,
+            item,
+            _is_hard(item),
+            _is_observed(item),
+            # numbers in one dimension are one row's, unless rows are limited
+            dims[:1] == (-1,)
+            and (len(dims) > 1 or datatype == "BYTES" or bool(signature.max_rows)),
+        )
+        for name, (datatype, dims) in inputs.items()
+        for item in [said.get(name)]
+    }
+
+
+def _is_hard(item: Input | None) -> bool:
+    if item is None:
+        return False
+    fields = item.fields or ()
+    numbers = [item.minimum, item.maximum]
+    numbers += [n for field in fields for n in (field.minimum, field.maximum)]
+    return any(n is not None for n in numbers) or any(
+        field.categories is not None for field in fields
+    )
+
+
+def _is_observed(item: Input | None) -> bool:
+    return item is not None and any(
+        field.observed is not None or field.known is not None
+        for field in item.fields or ()
+    )
+
+
+def read(
+    document: Any,
+    rest: memoryview,
+    places: Mapping[str, Slot],
+    signature: Signature,
+    warnings: Warnings,
+    *,
+    brackets: int,
+) -> tuple[dict[str, Array], int]:
+    """Return the tensors of a request, and its number of rows; raises `Problem`.
+
+    `brackets` are how many ``[`` stand in it, which shows whether data are nested.
+    """
+    items: Any = document.get("inputs")
+    if not isinstance(items, LIST) or not len(items):
+        raise bad("inputs has to be a list with one or more tensors")
+    given: dict[str, Array] = {}
+    rows = 1
+    # of a short body the elements are looked at one by one
+    even = isinstance(items, simdjson.Array) and brackets == _lists(document, items)
+    for item in items:
+        slot, array, rest = _input(item, places, rest, signature, even=even)
+        if slot.name in given:
+            raise bad(f"input {slot.name!r} is given twice")
+        if slot.has_rows:
+            rows = max(rows, array.shape[0]) if given else array.shape[0]
+        _check(slot, array, signature, warnings)
+        given[slot.name] = array
+    for name in places:
+        if name not in given:
+            raise bad(f"input {name!r} is missing")
+    if len(rest):
+        raise bad(f"{len(rest)} bytes of binary data belong to no input")
+    return given, rows
+
+
+def _lists(document: Any, items: Any) -> int:
+    """Return how many lists a request has where its data are as the shapes say.
+
+    Inputs and outputs are lists, and of each input its shape; -1 where it has none.
+    """
+    count = 1 + isinstance(document.get("outputs"), LIST)
+    for item in items:
+        shape = item.get("shape") if isinstance(item, OBJECT) else None
+        if not isinstance(shape, LIST) or len(shape) > _DIMENSIONS:
+            return -1
+        lengths = list(shape)
+        if not all(type(length) is int for length in lengths):
+            return -1
+        count += 1 + tensors.lists(item.get("data"), lengths)
+    return count
+
+
+def _input(
+    item: Any,
+    places: Mapping[str, Slot],
+    rest: memoryview,
+    signature: Signature,
+    *,
+    even: bool,
+) -> tuple[Slot, Array, memoryview]:
+    if not isinstance(item, OBJECT):
+        raise bad("an input has to be an object")
+    name: Any = item.get("name")
+    slot = places.get(name) if isinstance(name, str) else None
+    if slot is None:
+        raise bad(f"unknown input {cut(name)}; the model has {_names(places)}")
+    datatype = item.get("datatype")
+    if datatype != slot.datatype:
+        raise bad(
+            f"input {name!r} is {slot.datatype}, not {cut(datatype).strip(_QUOTES)}"
+        )
+    shape = _shape(item.get("shape"), slot)
+    if slot.has_rows:
+        check_rows(signature, shape[0], "rows")
+    size = parameters(item).get("binary_data_size")
+    nulls = bool(signature.non_finite)
+    try:
+        if size is None:
+            array = tensors.from_json(
+                item.get("data"), datatype, shape, nulls=nulls, even=even
+            )
+        else:
+            here, rest = _cut(rest, size)
+            array = tensors.from_bytes(here, datatype, shape)
+    except TensorError as error:
+        raise bad(f"input {name!r}: {error}") from None
+    return slot, array, rest
+
+
+def _shape(given: Any, slot: Slot) -> list[int]:
+    shape: Any = given.as_list() if isinstance(given, simdjson.Array) else given
+    dims = slot.dims
+    if type(shape) is list and len(shape) == len(dims):
+        for length, dim in zip(shape, dims, strict=True):
+            if type(length) is not int or not 0 <= length < _LONGEST:
+                break
+            if dim not in {-1, length}:
+                break
+        else:
+            return shape
+    if not isinstance(shape, list) or not all(
+        type(length) is int and 0 <= length < _LONGEST for length in shape
+    ):
+        raise bad(f"input {slot.name!r} needs a shape, a list of whole numbers")
+    raise bad(
+        f"input {slot.name!r} has shape {shape[:16]}, the model takes {list(dims)}"
+    )
+
+
+def _cut(rest: memoryview, size: Any) -> tuple[memoryview, memoryview]:
+    if type(size) is not int or not 0 <= size <= len(rest):
+        raise TensorError(f"binary_data_size {cut(size)} is not within the body")
+    return rest[:size], rest[size:]
+
+
+def _check(slot: Slot, array: Array, signature: Signature, warnings: Warnings) -> None:
+    """Hold a tensor against what the signature says; texts without NUL take its place.
+
+    Raises `Problem`.
+    """
+    kind = array.dtype.kind
+    if kind == "f":
+        if not signature.non_finite and not tensors.finite(array):
+            raise bad(f"input {slot.name!r} has a number that is not finite")
+    elif kind == "O":
+        _check_texts(slot, array)
+    if slot.said is None:
+        return
+    if slot.hard and (found := ranges.refused(slot.said, array, 1)):
+        ((row, column),) = found
+        value = np.atleast_1d(array)[row].reshape(-1)[column]
+        raise bad(
+            f"input {slot.name!r} has {cut(value)} in row {row}, column {column}, "
+            "which its signature does not allow"
+        )
+    if slot.observed:
+        for row, column in ranges.outside(slot.said, array, 20):
+            warnings.add(
+                "out_of_range",
+                f"input {slot.name!r}, row {row}, column {column}: training did not "
+                "see such a value",
+                f"/inputs/{slot.name}/{row}/{column}",
+            )
+
+
+def _check_texts(slot: Slot, array: Array) -> None:
+    """Hold texts against the signature's form and limit; a NUL becomes a space."""
+    said = slot.said
+    limit = said.max_bytes if said else None
+    text = said is not None and said.form == "text"
+    flat = array.reshape(-1)
+    for at, value in enumerate(flat):
+        if text and not value.strip():
+            raise bad(f"input {slot.name!r} has an empty text at {at}")
+        if limit is not None and len(value) * 4 > limit:
+            size = len(value.encode("utf-8", "surrogatepass"))
+            if size > limit:
+                raise Problem(
+                    "too_large",
+                    f"input {slot.name!r} has a text of {size} bytes; the limit is "
+                    f"{limit}",
+                )
+        if text and "\0" in value:
+            flat[at] = value.replace("\0", " ")  # NUL pads strings inside the graph
+    if any(not _is_unicode(value) for value in flat):
+        raise bad(f"input {slot.name!r} has a text that is no valid Unicode")
+
+
+def _is_unicode(value: str) -> bool:
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can write
+        return False
+    return True
+
+
+def parameters(item: Any) -> dict[str, Any]:
+    """Return the ``parameters`` of an object; none where they are no object."""
+    found = item.get("parameters")
+    if isinstance(found, simdjson.Object):
+        return dict(found.as_dict())
+    return found if isinstance(found, dict) else {}
+
+
+def bad(detail: str) -> Problem:
+    """Return the problem of a request that does not fit the model."""
+    return Problem("invalid_input", detail)
+
+
+def cut(value: Any) -> str:
+    """Return what a caller sent, for an error: not more than a name's length of it."""
+    if isinstance(value, OBJECT):
+        return "an object"
+    if isinstance(value, LIST):
+        return f"a list of {len(value)}"
+    if isinstance(value, np.generic):
+        value = value.item()
+    text = repr(value[: NAME_LENGTH + 1] if isinstance(value, str) else value)
+    return text if len(text) <= NAME_LENGTH else f"{text[:NAME_LENGTH]}..."
+
+
+def _names(places: Mapping[str, Slot] | Sequence[str]) -> str:
+    return ", ".join(places)

@@ -1,0 +1,152 @@
+"""What a request writes to the log: one JSON line, which is its metrics too.
+
+The line is CloudWatch's embedded metric format (docs.aws.amazon.com, "Specification:
+Embedded metric format"), so CloudWatch makes metrics of it and nothing has to be sent.
+Inputs are in it only where sampling is switched on, and then masked; a player's id only
+as a keyed hash.
+"""
+
+import hashlib
+import hmac
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from hotseat_serve.api.messages import Answer, Request
+from hotseat_serve.kinds.request_context import Turn
+from hotseat_serve.limits import extent
+
+NAMESPACE = "Hotseat"
+# version-format, trace-id, parent-id, flags: www.w3.org/TR/trace-context
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+_CONTROL = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+_SAMPLED = 32_000
+"""Characters and elements of the inputs that are logged; CloudWatch takes 256 kB a
+line."""
+_SHOWN = 200
+"""Characters of a route in the log."""
+_MILLISECONDS = {"Unit": "Milliseconds"}
+_COUNT = {"Unit": "Count"}
+_REQUEST = {
+    "Dimensions": [["model"], ["model", "version", "variant"]],
+    "Metrics": [
+        *({"Name": name, **_MILLISECONDS}
+          for name in ("latency", "load", "read", "run", "write")),
+        *({"Name": name, **_COUNT} for name in ("requests", "errors", "cold")),
+    ],
+}  # fmt: skip
+
+
+def trace_of(headers: Mapping[str, str]) -> str | None:
+    """Return the caller's traceparent where it is a valid one."""
+    given = headers.get("traceparent")
+    return given if given and _TRACEPARENT.match(given) else None
+
+
+def to_stdout(line: bytes) -> None:
+    """Write a line where Lambda and every container runtime read it."""
+    text = line.decode()
+    if not text.isascii() or "\x7f" in text:
+        text = text.translate(_CONTROL)  # JSON escapes those under 32 alone
+    sys.stdout.write(text + "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Writes a line a request. `env` is the process's environment, for X-Ray's id."""
+
+    env: Mapping[str, str]
+    write: Callable[[bytes], None] = to_stdout
+    namespace: str = NAMESPACE
+    sample: float = 0.0
+    player_key: str = ""
+    draw: Callable[[], float] = lambda: 1.0
+    now: Callable[[], float] = time.time
+
+    def request(self, request: Request, turn: Turn, answer: Answer) -> None:
+        """Write the line of a request."""
+        stages = turn.stages
+        # whoever sets a deadline can make it pass: no caller rings an alarm
+        ours = answer.status >= 500 and turn.code != "deadline_exceeded"
+        line: dict[str, Any] = {
+            "_aws": {
+                "Timestamp": int(self.now() * 1000),
+                "CloudWatchMetrics": [{"Namespace": self.namespace, **_REQUEST}],
+            },
+            "level": "ERROR" if ours else "INFO",
+            "message": "request",
+            "request_id": request.request_id,
+            "method": _short(request.method),
+            "route": _short(turn.route),
+            "status": answer.status,
+            "model": turn.model or "-",
+            "version": str(turn.version or "-"),
+            "variant": turn.variant or "-",
+            "rows": turn.rows,
+            "latency": (turn.clock() - turn.started) / 1e6,
+            "requests": 1,
+            "errors": int(ours),
+            "cold": int(turn.cold),
+        }
+        for stage in ("load", "read", "run", "write"):
+            if stage in stages:
+                line[stage] = stages[stage] / 1e6
+        if turn.code:
+            line["code"] = turn.code
+        if turn.warnings.count:
+            line["warnings"] = turn.warnings.count
+        trace = trace_of(request.headers)
+        if trace is not None:
+            line["trace_id"] = trace[3:35]
+        xray = self.env.get("_X_AMZN_TRACE_ID")
+        if xray:
+            line["xray_trace_id"] = xray
+        if turn.player and self.player_key:
+            line["player"] = hmac.new(
+                self.player_key.encode(), turn.player.encode(), hashlib.sha256
+            ).hexdigest()[:16]
+        if self.sample and turn.inputs is not None and self.draw() < self.sample:
+            few = extent(turn.inputs, _SAMPLED) <= _SAMPLED
+            line["inputs"] = masked(turn.inputs) if few else "too large to be logged"
+        self.write(orjson.dumps(line))
+
+    def event(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Write that something happened outside a request, as a metric of count 1."""
+        metric = {
+            "Namespace": self.namespace,
+            "Dimensions": [["model"]],
+            "Metrics": [{"Name": name, **_COUNT}],
+        }
+        line = {
+            "_aws": {
+                "Timestamp": int(self.now() * 1000),
+                "CloudWatchMetrics": [metric],
+            },
+            "level": "INFO" if name == "version_changed" else "ERROR",
+            "message": name,
+            name: 1,
+            **fields,
+        }
+        self.write(orjson.dumps(line))
+
+
+def _short(text: str) -> str:
+    """Return what a caller sent as a line can hold it: short, without surrogates."""
+    return text[:_SHOWN].encode("utf-8", "replace").decode()
+
+
+def masked(value: Any) -> Any:
+    """Return a value whose texts show their form alone: letters x, digits 0."""
+    if isinstance(value, str):
+        return re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "0", value))
+    if isinstance(value, Mapping):
+        # names of fields are the signature's; a caller's own could be anything
+        return {key: masked(item) for key, item in value.items() if key != "player_id"}
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    return value

@@ -1,0 +1,160 @@
+"""Game-shaped JSON to tensors, from the signature alone.
+
+Pure, and used by training too: what is measured is what serves.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hotseat_registry.signature import Input, Signature
+from hotseat_serve import rules
+from hotseat_serve.codec.elements import Array, size
+from hotseat_serve.codec.features import columns
+from hotseat_serve.codec.input_warnings import Warnings
+from hotseat_serve.codec.nested import one, tensor
+from hotseat_serve.codec.rows import TOP, Rows
+from hotseat_serve.limits import check_rows
+from hotseat_serve.problems import Problem
+from hotseat_serve.wording import expected, invalid, place
+
+
+def read_inputs(
+    body: Any, warnings: Warnings | None = None
+) -> tuple[list[Any], list[str], bool]:
+    """Return a request's inputs, a JSON pointer to each, and whether it is many.
+
+    ``{"inputs": [...]}`` are many, ``{"input": ...}`` is one, and any other object
+    is itself the one input, so that ``{"text": "..."}`` is enough.
+    Raises `Problem` when it is none of these.
+    """
+    if not isinstance(body, Mapping):
+        raise expected("an object as the body", "", body)
+    if "inputs" in body:
+        inputs = body["inputs"]
+        if not isinstance(inputs, list) or not inputs:
+            raise expected("a list of one or more inputs", "/inputs", inputs)
+        if warnings is not None and "input" in body:
+            warnings.add(
+                "ignored_field", "'input' is ignored beside 'inputs'", "/input"
+            )
+        check_top(body, warnings)
+        return inputs, [f"/inputs/{row}" for row in range(len(inputs))], True
+    if "input" in body:
+        check_top(body, warnings)
+        return [body["input"]], ["/input"], False
+    return [body], [""], False
+
+
+def check_top(
+    body: Mapping[str, Any],
+    warnings: Warnings | None,
+    known: Sequence[str] = TOP,
+) -> None:
+    """Warn of the fields at the top of a body that nothing reads."""
+    if warnings is not None and (unknown := body.keys() - set(known)):
+        warnings.unknown(unknown, known, "")
+
+
+def encode(
+    signature: Signature,
+    inputs: Sequence[Any],
+    pointers: Sequence[str] | None = None,
+    warnings: Warnings | None = None,
+) -> dict[str, Array]:
+    """Return the tensors of `inputs`; the first dimension is ``len(inputs)``.
+
+    `warnings` takes what is answered and may still be a mistake: unknown fields, and
+    values that training did not see.
+    Raises `Problem` (invalid_input, too_large) with a pointer to the first fault.
+    """
+    pointers = pointers or [f"/{row}" for row in range(len(inputs))]
+    rows = Rows(signature, inputs, pointers, warnings)
+    _check_batch(rows)
+    rows.check_names()
+    return {item.name: FORMS[item.form](item, rows) for item in signature.inputs}
+
+
+def _check_batch(rows: Rows) -> None:
+    """Refuse another number of inputs than a graph of a fixed batch takes."""
+    count = len(rows.inputs)
+    check_rows(rows.signature, count)
+    for item in rows.signature.inputs:
+        batch = item.shape[0] if item.shape else -1
+        if batch not in {-1, count}:
+            raise invalid(
+                f"the graph takes {batch} inputs in one request, neither more nor "
+                f"less, got {count}",
+                rows.pointers[min(count - 1, batch)] if count else "",
+            )
+
+
+def _text(item: Input, rows: Rows) -> Array:
+    """Fill ``[rows]`` strings from strings, or from objects with the input's name."""
+    values = rows.values(item)
+    array = np.array([_checked(text, item, at) for text, at in values], object)
+    if len(item.shape) == 1:
+        return array
+    if not item.shape:
+        return one(item, array, values)
+    # some graphs want each text in a list of its own
+    return array.reshape(len(values), *(1 for _ in item.shape[1:]))
+
+
+def _checked(text: Any, item: Input, pointer: str) -> str:
+    if not isinstance(text, str):
+        raise expected("a string", pointer, text)
+    if not text.strip():
+        got = "an empty one" if not text else "one of spaces"
+        raise invalid(f"expected a text{place(pointer)}, got {got}", pointer)
+    count = size(text, pointer)
+    if item.max_bytes is not None and count > item.max_bytes:
+        raise Problem(
+            "too_large",
+            f"the text{place(pointer)} has {count} bytes; the limit is "
+            f"{item.max_bytes}",
+            pointer,
+        )
+    return text.replace("\0", " ")  # NUL pads strings inside the graph
+
+
+def states(
+    signature: Signature, inputs: Sequence[Any], pointers: Sequence[str]
+) -> list[Any]:
+    """Return the positions that boards show, by the signature's rules.
+
+    Raises `Problem` with a pointer to the first that is no position.
+    """
+    rows = Rows(signature, inputs, pointers)
+    _check_batch(rows)
+    item = next(item for item in signature.inputs if item.form == "board")
+    return _states(item, rows)
+
+
+def _states(item: Input, rows: Rows) -> list[Any]:
+    assert rows.signature.rules is not None
+    game = rules.game(rows.signature.rules)
+    found = []
+    for value, pointer in rows.values(item):
+        try:
+            found.append(game.read(value))
+        except ValueError as error:
+            raise invalid(str(error), pointer) from None
+    return found
+
+
+def _board(item: Input, rows: Rows) -> Array:
+    """Fill ``[rows, ...]`` from boards: as the rules read them, or number by number."""
+    if rows.signature.rules is None:
+        return tensor(item, rows)
+    game = rules.game(rows.signature.rules)
+    return np.stack([game.encode(state) for state in _states(item, rows)])
+
+
+FORMS: Mapping[str, Callable[[Input, Rows], Array]] = {
+    "text": _text,
+    "features": columns,
+    "board": _board,
+    "tensor": tensor,
+}

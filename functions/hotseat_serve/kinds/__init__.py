@@ -1,0 +1,1 @@
+"""How tensors become an answer, by the model's kind."""

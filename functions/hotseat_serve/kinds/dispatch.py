@@ -1,0 +1,125 @@
+"""What an answer looks like, by the model's kind."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hotseat_registry.errors import IntegrityError
+from hotseat_registry.manifest import Manifest
+from hotseat_serve import rules
+from hotseat_serve.codec import game_json
+from hotseat_serve.codec.tensors import Array
+from hotseat_serve.kinds.inference_request import Ask
+from hotseat_serve.problems import Problem
+
+Kind = Callable[[Ask], list[dict[str, Any]]]
+
+
+def classification(ask: Ask) -> list[dict[str, Any]]:
+    """``scores`` [rows, labels] are the labels' probabilities."""
+    labels, answers = ask.signature.labels, []
+    scores = each_row(ask.run(ask.tensors())["scores"], ask)
+    for row in scores.tolist():
+        best = max(range(len(row)), key=row.__getitem__)
+        answers.append(
+            {
+                "label": labels[best],
+                "probability": row[best],
+                "scores": dict(zip(labels, row, strict=True)),
+            }
+        )
+    return answers
+
+
+def regression(ask: Ask) -> list[dict[str, Any]]:
+    """``value`` [rows, ...] is the answer: a number, or a list where it is several."""
+    values = each_row(ask.run(ask.tensors())["value"], ask)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    return [{"value": value} for value in values.tolist()]
+
+
+def tensor(ask: Ask) -> list[dict[str, Any]]:
+    """Every output as it is: of each row its part, as nested lists by name."""
+    outputs = ask.run(ask.tensors())
+    rows = len(ask.inputs)
+    parts = {
+        name: array.tolist() if rows == 1 and array.shape[:1] != (1,)
+        else each_row(array, ask).tolist()
+        for name, array in outputs.items()
+    }  # fmt: skip
+    if rows == 1:
+        return [
+            {
+                "outputs": {
+                    name: part[0] if outputs[name].shape[:1] == (1,) else part
+                    for name, part in parts.items()
+                }
+            }
+        ]
+    return [
+        {"outputs": {name: part[row] for name, part in parts.items()}}
+        for row in range(rows)
+    ]
+
+
+def each_row(array: Array, ask: Ask) -> Array:
+    """Return an output that has an answer for each input; raises `Problem`.
+
+    A graph without rows answers one input at a time.
+    """
+    rows = len(ask.inputs)
+    if array.ndim == 0 and rows == 1:
+        return array.reshape(1)
+    if array.ndim == 0 or array.shape[0] != rows:
+        count = array.shape[0] if array.ndim else 1
+        raise Problem(
+            "invalid_input",
+            f"the model answers {count} times to {rows} inputs: ask one at a time",
+        )
+    return array
+
+
+def policy(ask: Ask) -> list[dict[str, Any]]:
+    """See `hotseat_serve.kinds.policy`, which a function without one never imports."""
+    from hotseat_serve.kinds import policy as kind
+
+    return kind.policy(ask)
+
+
+def generation(ask: Ask) -> list[dict[str, Any]]:
+    """See `kinds.generation`, which a function without a generator never imports."""
+    from hotseat_serve.kinds import generation as kind
+
+    return kind.generation(ask)
+
+
+KINDS: Mapping[str, Kind] = {
+    "classification": classification,
+    "regression": regression,
+    "policy": policy,
+    "generation": generation,
+    "tensor": tensor,
+}
+
+
+def check(manifest: Manifest) -> None:
+    """Check that this service can serve the version; raises `IntegrityError`."""
+    signature = manifest.signature
+    forms = {item.form for item in signature.inputs}
+    if unknown := forms - set(game_json.FORMS):
+        raise _update(manifest, "wants inputs as", min(unknown), game_json.FORMS)
+    if manifest.kind not in KINDS:
+        raise _update(manifest, "is of kind", manifest.kind, KINDS)
+    if signature.rules is not None and signature.rules not in rules.NAMES:
+        raise _update(manifest, "goes by the rules of", signature.rules, rules.NAMES)
+    if manifest.kind == "generation" and signature.generation is None:
+        raise IntegrityError(
+            f"{manifest.reference}: its signature does not say how to generate"
+        )
+
+
+def _update(manifest: Manifest, does: str, what: str, known: Any) -> IntegrityError:
+    return IntegrityError(
+        f"{manifest.reference} {does} {what!r}; "
+        f"this service knows {', '.join(sorted(known))}: update it"
+    )

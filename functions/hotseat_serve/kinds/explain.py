@@ -1,0 +1,178 @@
+"""Why: what the answer would have been without each part of the input.
+
+Occlusion (Zeiler and Fergus, ECCV 2014): a part is taken away, and what the answer
+loses by it is the part's weight. It asks nothing of the model but answers, so it
+explains every kind that gives a number.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from hotseat_registry.signature import Field, Input, Signature
+from hotseat_serve.codec import game_json
+from hotseat_serve.limits import MAX_PARTS, extent
+from hotseat_serve.problems import Problem
+
+Predict = Callable[[list[Any]], Sequence[Mapping[str, Any]]]
+
+MAX_SIZE = 4_000_000
+"""Characters and elements that the inputs without a part may have together."""
+_SHOWN = 80
+"""Characters of a part that the answer repeats."""
+_DEEPEST = 16
+
+Part = tuple[dict[str, Any], Callable[[], Any]]
+"""What is left out, and what builds the input without it."""
+
+# a word, or one character of a script that writes without spaces
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u9fff]+|\S")
+
+
+def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any]:
+    """Return the answer to one input, and the weight of each of its parts.
+
+    A part of a text is a word (``at`` its place in it), of features a field, of a board
+    a cell (``at`` its indices), where the game's rules allow what is left. A positive
+    weight spoke for the answer.
+    Raises `Problem` for more than `MAX_PARTS` parts, where nothing can be left out, and
+    for answers of which no number can be lost: several numbers, a generated item.
+    """
+    parts = list(islice(_parts(signature, given), MAX_PARTS + 1))
+    if len(parts) > MAX_PARTS:
+        raise Problem(
+            "too_large",
+            f"the input has more parts than can be left out; the limit is {MAX_PARTS}",
+        )
+    if len(parts) * extent(given, MAX_SIZE // max(len(parts), 1)) > MAX_SIZE:
+        raise Problem(
+            "too_large",
+            f"{len(parts)} parts of so large an input are more than {MAX_SIZE:,} "
+            "characters and elements to read, which is the limit",
+        )
+    (answer,) = predict([given])  # it says what does not fit
+    score = _score(answer)
+    if not parts:
+        raise Problem("invalid_input", "no part of this input can be left out", "")
+    others: list[Mapping[str, Any]] = []
+    rows = min(signature.max_rows or MAX_PARTS, MAX_PARTS)
+    for start in range(0, len(parts), rows):
+        others += predict([without() for _, without in parts[start : start + rows]])
+    return {
+        **answer,
+        "parts": [
+            {**described, "weight": score(answer) - score(other)}
+            for (described, _), other in zip(parts, others, strict=True)
+        ],
+    }
+
+
+def _parts(signature: Signature, given: Any) -> Iterator[Part]:
+    ruled = signature.rules is not None and signature.generation is None
+    for item in signature.inputs:
+        parts = _PARTS[item.form](item, given, bool(signature.non_finite))
+        if ruled and item.form == "board":
+            parts = (part for part in parts if _is_position(signature, part[1]()))
+        yield from parts
+
+
+def _is_position(signature: Signature, given: Any) -> bool:
+    """Whether the rules know the position that is left without a stone."""
+    try:
+        game_json.states(signature, [given], [""])
+    except Problem:
+        return False
+    return True
+
+
+def _score(answer: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], float]:
+    """Return how much of the first answer another one still holds."""
+    if "label" in answer:
+        return lambda other: float(other["scores"][answer["label"]])
+    if "action" in answer:
+        return lambda other: float(other["actions"].get(answer["action"], 0.0))
+    if isinstance(answer.get("value"), float):
+        return lambda other: float(other["value"])
+    raise Problem(
+        "invalid_input",
+        "this model's answers cannot be explained: they are not one number, a label or "
+        "an action",
+        "",
+    )
+
+
+def _of(item: Input, given: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """Return an input's value, and how to put another in its place."""
+    if isinstance(given, Mapping):
+        return given.get(item.name), lambda value: {**given, item.name: value}
+    return given, lambda value: value
+
+
+def _words(item: Input, given: Any, _gaps: bool) -> Iterator[Part]:
+    text, put = _of(item, given)
+    if not isinstance(text, str):
+        return  # the prediction says what is wrong with it
+
+    def without(start: int, end: int) -> Callable[[], Any]:
+        def build() -> Any:
+            rest = text[:start] + text[end:]
+            return put(rest if rest.strip() else ".")
+
+        return build
+
+    for found in _WORD.finditer(text):
+        place = {"part": found.group()[:_SHOWN], "at": list(found.span())}
+        yield place, without(*found.span())
+
+
+def _fields(item: Input, given: Any, gaps: bool) -> Iterator[Part]:
+    """Leave each field out that may be; with `gaps`, numbers without a default too."""
+    if not isinstance(given, Mapping):
+        return
+    for field in item.fields or ():
+        there = given.get(field.name) is not None
+        if there and (field.default is not None or (gaps and field.type == "number")):
+            yield {"part": field.name}, partial(_without, given, field)
+
+
+def _without(given: Mapping[str, Any], field: Field) -> Any:
+    return {**given, field.name: field.default}
+
+
+def _cells(item: Input, given: Any, _gaps: bool) -> Iterator[Part]:
+    value, put = _of(item, given)
+
+    def without(place: list[int]) -> Callable[[], Any]:
+        return lambda: put(_put(value, place))
+
+    for place in _places(value, 0):
+        yield {"part": item.name, "at": place}, without(place)
+
+
+def _places(value: Any, depth: int) -> Iterator[list[int]]:
+    """Yield the indices of all numbers that are not 0."""
+    if not isinstance(value, list):
+        if value:
+            yield []
+        return
+    if depth < _DEEPEST:
+        for at, inner in enumerate(value):
+            for rest in _places(inner, depth + 1):
+                yield [at, *rest]
+
+
+def _put(value: Any, place: Sequence[int]) -> Any:
+    if not place:
+        return 0
+    first, rest = place[0], place[1:]
+    return [*value[:first], _put(value[first], rest), *value[first + 1 :]]
+
+
+_PARTS: Mapping[str, Callable[[Input, Any, bool], Iterator[Part]]] = {
+    "text": _words,
+    "features": _fields,
+    "board": _cells,
+    "tensor": _cells,
+}

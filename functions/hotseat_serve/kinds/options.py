@@ -1,0 +1,67 @@
+"""What a caller may wish beyond the inputs: how to choose, and with which seed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from hotseat_serve.codec.elements import is_number
+from hotseat_serve.codec.input_warnings import Warnings
+from hotseat_serve.problems import Problem
+from hotseat_serve.wording import expected, invalid, json_type, number
+
+MAX_SEED = (1 << 53) - 1
+"""The largest whole number that every JSON reader keeps."""
+MAX_TEMPERATURE = 100.0
+"""At which all that is possible is as good as equally likely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The ``options`` of a request."""
+
+    temperature: float | None = None
+    """0 takes the best; 1 follows the probabilities; None: as the signature says."""
+    seed: int | None = None
+    """The same seed gives the same answer; None: another each time."""
+    level: str | None = None
+    """A strength that the signature names."""
+    strict: bool = False
+    """Whether a warning is an error."""
+
+    @classmethod
+    def read(cls, body: Any, warnings: Warnings | None = None) -> Self:
+        """Read ``{"options": {...}}``; raises `Problem` with a pointer.
+
+        `warnings` takes the options that this service does not know, as those of a
+        newer client, and is strict where the options say so; without it an unknown
+        option is refused.
+        """
+        given = body.get("options") if isinstance(body, Mapping) else None
+        if given is None:
+            return cls()
+        if not isinstance(given, Mapping):
+            raise expected("an object", "/options", given)
+        strict = given.get("strict")
+        if strict is not None and not isinstance(strict, bool):
+            raise expected("true or false", "/options/strict", strict)
+        warnings = Warnings(strict=True) if warnings is None else warnings
+        warnings.strict = warnings.strict or bool(strict)
+        if unknown := given.keys() - set(cls.__slots__):
+            warnings.unknown(unknown, cls.__slots__, "/options")
+        heat, seed = given.get("temperature"), given.get("seed")
+        if heat is not None and not (is_number(heat) and 0 <= heat <= MAX_TEMPERATURE):
+            most = f"a number from 0 to {MAX_TEMPERATURE:g}"
+            raise _unfit(most, "temperature", heat)
+        if seed is not None and not (type(seed) is int and 0 <= seed <= MAX_SEED):
+            raise _unfit(f"a whole number from 0 to {MAX_SEED}", "seed", seed)
+        level = given.get("level")
+        if level is not None and not isinstance(level, str):
+            raise expected("a string", "/options/level", level)
+        return cls(heat, seed, level, bool(strict))
+
+
+def _unfit(what: str, name: str, value: Any) -> Problem:
+    """Return the problem of an option that is no number, or not one of these."""
+    got = number(value) if is_number(value) else json_type(value)
+    pointer = f"/options/{name}"
+    return invalid(f"expected {what} at {pointer}, got {got}", pointer)

@@ -1,0 +1,68 @@
+"""One request while it is answered: what it may take, and what it took."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hotseat_serve.codec.input_warnings import Warnings
+from hotseat_serve.problems import Problem
+
+Nanoseconds = Callable[[], int]
+
+
+@dataclass(slots=True)
+class Turn:
+    """What is known of a request beyond its answer; the log line is made of it.
+
+    `until` is when the caller gives up, on `clock`. `stages` are nanoseconds: load
+    (a version was opened), read (bytes to tensors), run, write (outputs to bytes).
+    """
+
+    clock: Nanoseconds = time.perf_counter_ns
+    until: int | None = None
+    route: str = ""
+    model: str = ""
+    version: int = 0
+    variant: str = ""
+    rows: int = 0
+    code: str = ""
+    """Of the problem, where the answer is one."""
+    cold: bool = False
+    """Whether it is the first of its process."""
+    player: str = ""
+    """The caller's player_id; never written in the clear."""
+    inputs: Any = None
+    warnings: Warnings = field(default_factory=Warnings)
+    """What the answer says of its request."""
+    stages: dict[str, int] = field(default_factory=dict)
+    generating: float | None = None
+    """Seconds in which items have to be generated; None: no limit but `until`."""
+    started: int = 0
+    _marked: int = 0
+
+    def __post_init__(self) -> None:
+        """Start the first stage."""
+        self.started = self._marked = self.clock()
+
+    def mark(self, stage: str) -> None:
+        """Count the time since the last mark as `stage`."""
+        now = self.clock()
+        self.stages[stage] = self.stages.get(stage, 0) + now - self._marked
+        self._marked = now
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the caller gives up; None where it never does."""
+        return None if self.until is None else (self.until - self.clock()) / 1e9
+
+    @property
+    def late(self) -> bool:
+        """Whether the caller has given up by now."""
+        return self.until is not None and self.clock() >= self.until
+
+    def check(self) -> None:
+        """Raise `Problem` (deadline_exceeded) when the caller has given up."""
+        if self.until is not None and self.late:
+            allowed = (self.until - self.started) / 1e6
+            raise Problem("deadline_exceeded", f"the {allowed:.0f} ms allowed are over")

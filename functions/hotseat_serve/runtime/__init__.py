@@ -1,0 +1,1 @@
+"""Versions in memory: opened, checked, run."""

@@ -1,0 +1,112 @@
+"""Golden rows: what a version must answer, checked before it serves."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from math import inf, isnan
+from typing import Any
+
+import numpy as np
+
+from hotseat_registry.errors import IntegrityError
+from hotseat_serve.codec.tensors import Array, from_json
+from hotseat_serve.kinds.inference_request import Run
+from hotseat_serve.kinds.options import Options
+from hotseat_serve.problems import Problem
+
+Predict = Callable[[list[Any], Options], Sequence[Mapping[str, Any]]]
+
+_UNREADABLE = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError
+)  # fmt: skip
+"""What comes of golden rows that are none; whatever the file holds, it is refused."""
+
+
+def check(data: bytes, variant: str, predict: Predict, run: Run, what: str) -> None:
+    """Ask what the golden rows ask and compare; raises `IntegrityError`.
+
+    `data` is ``{"rows": [{"input", "expected"}], "tolerance": {variant: number}}``, and
+    a row may have ``options``; numbers may differ by the variant's tolerance, lists (a
+    generated item) not at all, and a label or an action only follows from numbers.
+
+    A row with ``variants`` is asked of those alone: what is drawn cell by cell is an
+    item of its own in int8, and on CPUs that add 8-bit products otherwise. For that
+    there is ``graph``: tensors ``[{"inputs", "outputs"}]`` that every variant is run
+    on, and whose outputs are numbers.
+    """
+    try:
+        golden = json.loads(data)
+        tolerance = golden["tolerance"].get(variant, 0.0)
+        rows = [r for r in golden["rows"] if variant in r.get("variants", [variant])]
+        wanted = [row["expected"] for row in rows]
+        got = answers(rows, predict)
+        for call in golden.get("graph", ()):
+            wanted.append(listed(call["outputs"]))
+            got.append(listed(run(tensors(call["inputs"]))))
+        apart = [distance(*pair) for pair in zip(got, wanted, strict=True)]
+        tolerance = float(tolerance)
+    except Problem as problem:
+        raise IntegrityError(f"{what}: golden rows: {problem}") from None
+    except _UNREADABLE as error:
+        raise IntegrityError(
+            f"{what}: golden rows cannot be read: {type(error).__name__}: {error}"
+        ) from None
+    for number, off in enumerate(apart):
+        if not off <= tolerance:
+            raise IntegrityError(
+                f"{what}: golden row {number} is {off:.3g} off "
+                f"what was measured (at most {tolerance:.3g})"
+            )
+
+
+def answers(
+    rows: Sequence[Mapping[str, Any]], predict: Predict
+) -> list[Mapping[str, Any]]:
+    """Return what is answered to rows; those with the same options are asked at once.
+
+    Raises `Problem`.
+    """
+    found: list[Mapping[str, Any]] = []
+    for options, group in groupby(rows, lambda row: row.get("options")):
+        inputs = [row["input"] for row in group]
+        found += predict(inputs, Options.read({"options": options}))
+    return found
+
+
+def tensors(inputs: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+    """Return tensors that are written as the protocol has them; raises `ValueError`."""
+    return {
+        item["name"]: from_json(item["data"], item["datatype"], item["shape"])
+        for item in inputs
+    }
+
+
+def listed(outputs: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return arrays, or lists of numbers, with a name for each number in them."""
+    return {
+        name: {str(at): float(x) for at, x in enumerate(np.ravel(array))}
+        for name, array in outputs.items()
+    }
+
+
+def distance(got: Mapping[str, Any], want: Mapping[str, Any]) -> float:
+    """Return the largest difference of any number that is expected.
+
+    It is infinite where a list differs and where an answer is no number.
+    """
+    largest = 0.0
+    for key, value in want.items():
+        if isinstance(value, Mapping):
+            # of all that is legal, what has no chance at all is not listed
+            there = got[key]
+            off = distance({name: there.get(name, 0.0) for name in value}, value)
+        elif isinstance(value, list):
+            off = 0.0 if got[key] == value else inf
+        elif isinstance(value, int | float):
+            off = abs(float(got[key]) - value)
+        else:
+            continue
+        if isnan(off):  # `max` would let it pass
+            return inf
+        largest = max(largest, off)
+    return largest

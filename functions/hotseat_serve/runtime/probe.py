@@ -1,0 +1,122 @@
+"""Whether an opened version answers: as many answers as rows, and probabilities.
+
+Golden rows say what a version must answer. Where it has none, one and two made rows are
+asked, so that a graph that answers once for all rows does not go live. Whatever a row
+of zeros or an empty text makes the model say is no fault of the version; what is
+refused is the shape of its answers.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hotseat_registry.errors import IntegrityError
+from hotseat_registry.manifest import Manifest
+from hotseat_registry.signature import Input
+from hotseat_serve.codec.tensors import DTYPES, Array
+from hotseat_serve.problems import Problem
+
+_SUM = 0.02
+"""How far from 1 a row of probabilities may be: int8 and half floats round."""
+_ANY = 1
+"""What a dimension of any length is, when rows are made."""
+
+Run = Any
+
+
+def check(manifest: Manifest, run: Run) -> None:
+    """Ask for one row and for two; raises `IntegrityError`.
+
+    `run` takes tensors by name and returns outputs by name, or raises `Problem`.
+    """
+    for rows in (1, 2):
+        tensors = made(manifest, rows)
+        if tensors is None:
+            return
+        try:
+            outputs = run(tensors)
+        except Problem as problem:
+            if problem.code == "deadline_exceeded":
+                raise IntegrityError(
+                    f"{manifest.reference}: one row took longer than an opening may"
+                ) from None
+            return  # made rows may be none that the model takes
+        shape(manifest, outputs, rows)
+
+
+def made(manifest: Manifest, rows: int) -> dict[str, Array] | None:
+    """Return tensors of so many rows; None where a batch has a fixed size."""
+    inputs = manifest.signature.inputs
+    if not any(item.shape[:1] == (-1,) for item in inputs):
+        return None
+    return {item.name: _rows(item, rows) for item in inputs}
+
+
+def _rows(item: Input, rows: int) -> Array:
+    dims = [_ANY if n == -1 else n for n in item.shape]
+    if item.shape[:1] == (-1,):
+        dims[0] = rows
+    dtype = DTYPES[item.datatype]
+    if dtype.kind == "O":
+        array = np.empty(dims, object)
+        array.fill("a")
+        return array
+    return np.zeros(dims, dtype)
+
+
+def shape(manifest: Manifest, outputs: Mapping[str, Array], rows: int) -> None:
+    """Hold outputs against the kind: as many answers as rows; probabilities.
+
+    Raises `IntegrityError`.
+    """
+    name = {"classification": "scores", "regression": "value", "policy": "policy"}.get(
+        manifest.kind
+    )
+    found = outputs.get(name) if name else None
+    if found is None:
+        return
+    if found.ndim == 0 and manifest.kind == "regression":
+        return  # it answers one input at a time; see `kinds.regression`
+    if found.ndim == 0 or found.shape[0] != rows:
+        raise IntegrityError(
+            f"{manifest.reference}: {rows} rows were asked, and {name!r} has the shape "
+            f"{list(found.shape)}: it has to have a row for each"
+        )
+    if name == "scores":
+        _probabilities(manifest, found)
+
+
+def _probabilities(manifest: Manifest, scores: Array) -> None:
+    labels = len(manifest.signature.labels)
+    if scores.shape[1:] != (labels,):
+        raise IntegrityError(
+            f"{manifest.reference}: 'scores' has the shape {list(scores.shape)}, and "
+            f"there are {labels} labels"
+        )
+    values = scores.astype(np.float64)
+    if not np.isfinite(values).all():
+        return  # of made rows: what the model says to them is not held against it
+    if values.min(initial=0) < -_SUM or (abs(values.sum(1) - 1) > _SUM).any():
+        raise IntegrityError(
+            f"{manifest.reference}: 'scores' are no probabilities: a row sums to "
+            f"{values.sum(1)[0]:.3g}. Logits? End the graph with Softmax"
+        )
+
+
+def answers(manifest: Manifest, found: Sequence[Mapping[str, Any]], rows: int) -> None:
+    """Hold the answers to golden rows against the kind; raises `IntegrityError`."""
+    if len(found) != rows:
+        raise IntegrityError(
+            f"{manifest.reference}: {rows} golden rows were asked, and {len(found)} "
+            "answers came"
+        )
+    for answer in found:
+        scores = answer.get("scores")
+        if not isinstance(scores, Mapping):
+            continue
+        if abs(sum(scores.values()) - 1) > _SUM or min(scores.values()) < -_SUM:
+            raise IntegrityError(
+                f"{manifest.reference}: 'scores' are no probabilities: they sum to "
+                f"{sum(scores.values()):.3g}. Logits? End the graph with Softmax"
+            )

@@ -1,0 +1,115 @@
+"""One ONNX graph, ready to run; the only module that knows onnxruntime."""
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from hotseat_registry.errors import IntegrityError
+from hotseat_serve.problems import Problem
+from hotseat_serve.runtime.watchdog import WATCHDOG
+
+_DATATYPES = {
+    "tensor(string)": "BYTES",
+    "tensor(bool)": "BOOL",
+    "tensor(float16)": "FP16",
+    "tensor(float)": "FP32",
+    "tensor(double)": "FP64",
+    **{f"tensor({u}int{n})": f"{u.upper()}INT{n}"
+       for u in ("", "u") for n in (8, 16, 32, 64)},
+}  # fmt: skip
+
+_MEMORY = re.compile("bad_alloc|bad allocation|Failed to allocate memory")
+# the runtime names the line of its own source that refused
+_SOURCE = re.compile(r"\S*/\S+\.(?:cc|h):\d+ ?(?:\S+ )?")
+
+Tensors = Mapping[str, np.ndarray[Any, Any]]
+
+
+class Session:
+    """A graph in memory.
+
+    `inputs` and `output_types` map names to the protocol's datatype and the shape,
+    where -1 is any length.
+
+    Raises `IntegrityError` when the file is no graph that this runtime runs.
+    """
+
+    def __init__(
+        self, path: Path, threads: int = 1, *, optimized: bool = False
+    ) -> None:
+        options = onnxruntime.SessionOptions()
+        if optimized:  # before it was published: nothing is left to do at the start
+            options.graph_optimization_level = (
+                onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            )
+        # left unset, onnxruntime counts the host's cores and not the function's
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime has no base class of its own
+            raise IntegrityError(f"{path.name} does not load: {error}") from error
+        try:
+            self.inputs = dict(map(_described, self._session.get_inputs()))
+            self.output_types = dict(map(_described, self._session.get_outputs()))
+        except KeyError as error:
+            raise IntegrityError(
+                f"{path.name} has a tensor of type {error}, which cannot be served"
+            ) from None
+        self._outputs = list(self.output_types)
+
+    def run(
+        self,
+        tensors: Tensors,
+        outputs: Sequence[str] | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> dict[str, np.ndarray[Any, Any]]:
+        """Return outputs by name (all, unless some are named).
+
+        After `seconds` the run is ended; the runtime looks at that between two nodes,
+        so that one long node goes on to its end. Raises `Problem`: deadline_exceeded,
+        invalid_input for what the graph refuses, too_large where memory runs out.
+        """
+        names = self._outputs if outputs is None else outputs
+        options = watch = None
+        if seconds is not None:
+            options = onnxruntime.RunOptions()
+            watch = WATCHDOG.watch(seconds, functools.partial(_end, options))
+        try:
+            answers = self._session.run(names, tensors, options)
+        except Exception as error:  # onnxruntime has no base class of its own
+            raise _problem(error) from error
+        finally:
+            if watch is not None:
+                WATCHDOG.drop(watch)
+        return dict(zip(names, answers, strict=True))
+
+
+def _end(options: Any) -> None:
+    options.terminate = True
+
+
+def _problem(error: Exception) -> Problem:
+    """Return what a run failed by, in the runtime's words but without its sources."""
+    text = str(error)
+    if "terminate flag" in text:
+        return Problem("deadline_exceeded", "the time allowed was over during the run")
+    if isinstance(error, MemoryError) or _MEMORY.search(text):
+        return Problem("too_large", "the model needs more memory than there is")
+    reason = text.rpartition("Status Message: ")[2] or text
+    reason = _SOURCE.sub("", reason.rpartition("] : ")[2] or reason).strip()
+    return Problem("invalid_input", f"the model refused the input: {reason[:300]}")
+
+
+def _described(item: Any) -> tuple[str, tuple[str, tuple[int, ...]]]:
+    shape = tuple(n if isinstance(n, int) else -1 for n in item.shape)
+    return item.name, (_DATATYPES[item.type], shape)

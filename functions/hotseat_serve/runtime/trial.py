@@ -1,0 +1,102 @@
+"""Open a version apart: in a process of its own, with a limit on time and memory.
+
+``python -m hotseat_serve.runtime.trial`` reads one JSON object from standard
+input, opens the graph, runs its golden rows, and writes what is wrong, or nothing. A
+graph that never ends, or that fills the memory, ends that process and not the service.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from hotseat_registry.errors import IntegrityError
+from hotseat_registry.manifest import Manifest
+
+MEMORY = 512 << 20
+"""Bytes beyond twice the version's own that its opening may take."""
+
+
+def run(
+    manifest: Manifest,
+    variant: str,
+    paths: Mapping[str, Path],
+    *,
+    seconds: float,
+    threads: int,
+    memory: int,
+) -> None:
+    """Open a version in a process of its own; raises `IntegrityError`.
+
+    `paths` are ``graph`` and, where there are any, ``golden`` rows; `memory` is in
+    bytes, beyond what the process takes without the version.
+    """
+    given = {
+        "manifest": manifest.to_json(),
+        "variant": variant,
+        "paths": {name: str(path) for name, path in paths.items()},
+        "threads": threads,
+        "memory": memory,
+        "seconds": seconds,
+    }
+    path = os.pathsep.join(sys.path)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "hotseat_serve.runtime.trial"],
+            input=json.dumps(given).encode(),
+            capture_output=True,
+            timeout=seconds,
+            env={**os.environ, "PYTHONPATH": path},
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise IntegrityError(
+            f"{manifest.reference} was not open after {seconds:g} s"
+        ) from None
+    if done.returncode == 0:
+        return
+    said = done.stdout.decode(errors="replace").strip()
+    why = said or f"its process ended with {done.returncode}"
+    raise IntegrityError(f"{manifest.reference} does not open: {why[:500]}")
+
+
+def main() -> int:
+    """Open the version that standard input describes."""
+    from hotseat_serve.runtime.loader import opened
+
+    given: dict[str, Any] = json.load(sys.stdin)
+    manifest = Manifest.from_json(given["manifest"])
+    paths = {name: Path(path) for name, path in given["paths"].items()}
+    _limit(given["memory"], given["seconds"])
+    try:
+        opened(manifest, given["variant"], paths, given["threads"], given["seconds"])
+    except (IntegrityError, MemoryError) as error:
+        print(error or "it needs more memory than there is")  # noqa: T201 (to read)
+        return 1
+    return 0
+
+
+def _limit(memory: int, seconds: float) -> None:
+    """Limit the address space to what it is now and `memory` bytes, where it can be.
+
+    The processor's time is limited too, for a trial whose service is gone.
+    """
+    try:
+        import resource
+
+        cores = os.cpu_count() or 1
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (ceil(seconds * cores) + 1, most))
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * os.sysconf("SC_PAGE_SIZE") + memory
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    except (ImportError, OSError, ValueError):
+        return  # Windows and macOS: time alone is limited
+
+
+if __name__ == "__main__":
+    sys.exit(main())
