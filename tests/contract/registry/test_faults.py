@@ -262,7 +262,7 @@ def test_a_truncated_blob_and_a_newer_manifest_are_named(tmp_path, publish):
 def test_a_large_blob_takes_little_memory(kind, tmp_path, request):
     """A blob goes in and comes out a piece at a time: 256 MB in under 100 more."""
     uri, environment = place(kind, tmp_path, request)
-    script = Path(__file__).parents[2] / "benchmarks/registry.py"
+    script = Path(__file__).parents[3] / "benchmarks/registry.py"
     done = subprocess.run(
         [sys.executable, script, "--blob", uri, tmp_path, "--size", "256"],
         env={**os.environ, **environment},

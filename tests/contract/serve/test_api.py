@@ -25,7 +25,7 @@ from hotseat_serve.kinds.options import MAX_SEED
 from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 
-SPEC = Path(__file__).parents[2] / "sdk/spec"
+SPEC = Path(__file__).parents[3] / "sdk/spec"
 
 
 @pytest.fixture
