@@ -92,7 +92,7 @@ spec: $(READY) ## write sdk/spec/openapi.json anew from the application
 	@$(BIN)/python -m hotseat_serve.adapters.openapi > sdk/spec/openapi.json
 
 reference: $(READY) ## write docs/deployment.md anew from the deployment file's types
-	@$(BIN)/python -m hotseat_infra.reference > docs/deployment.md
+	@$(BIN)/python -m hotseat_infra.deployment.reference > docs/deployment.md
 
 wheels: $(READY) ## build both wheels into dist/
 	@rm -rf dist

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hotseat_infra.check import check, check_baked, trusted
 from hotseat_infra.deployment import DeploymentError, read
-from hotseat_infra.stage import add_stage, application
+from hotseat_infra.stacks.stage import add_stage, application
 from hotseat_registry import open_registry
 from hotseat_registry.errors import RegistryError
 

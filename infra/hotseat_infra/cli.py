@@ -6,9 +6,16 @@ from pathlib import Path
 
 from hotseat_infra.check import check as hold
 from hotseat_infra.check import keys, measured
-from hotseat_infra.cost import PRICES, Bill, Speed, compare, prices, shared
 from hotseat_infra.deployment import DeploymentError, read
-from hotseat_infra.traffic import SHAPES, Traffic, shape
+from hotseat_infra.pricing.monthly_bill import (
+    PRICES,
+    Bill,
+    Speed,
+    compare,
+    prices,
+    shared,
+)
+from hotseat_infra.pricing.traffic import SHAPES, Traffic, shape
 from hotseat_registry.cli.common import (
     DONE,
     Run,

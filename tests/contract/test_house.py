@@ -50,6 +50,21 @@ def test_the_house_keeps_its_contracts(house):
             "no training weight",
         ),
         ("functions/hotseat_registry/names.py", "import hotseat_serve", "the house"),
+        (
+            "infra/hotseat_infra/deployment/schema.py",
+            "from hotseat_infra.deployment import rules",
+            "infra's deployment file",
+        ),
+        (
+            "infra/hotseat_infra/stacks/function.py",
+            "from hotseat_infra.stacks import rest_api",
+            "infra's stacks",
+        ),
+        (
+            "infra/hotseat_infra/pricing/monthly_bill.py",
+            "import hotseat_infra.check",
+            "infra: from the command",
+        ),
         ("training/hotseat_train/run.py", "import boto3", "boto3 enters by one door"),
         (
             "functions/hotseat_serve/adapters/fastapi_app.py",

@@ -13,7 +13,7 @@ os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "18,20")
 from aws_cdk.assertions import Template
 
 from hotseat_infra.deployment import Alarms, Limits, Model, Schedule, read
-from hotseat_infra.stage import add_stage, application
+from hotseat_infra.stacks.stage import add_stage, application
 
 FILE = Path(__file__).parents[3] / "infra/deployment.toml"
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotseat import _cli
-from hotseat_infra.cost import (
+from hotseat_infra.deployment import DeploymentError, Model, Schedule, read
+from hotseat_infra.pricing.monthly_bill import (
     RUNTIME_MS,
     SIZES,
     Speed,
@@ -19,8 +20,7 @@ from hotseat_infra.cost import (
     prices,
     shared,
 )
-from hotseat_infra.deployment import DeploymentError, Model, Schedule, read
-from hotseat_infra.traffic import SHAPES, WEEK, Traffic, cold_starts, shape
+from hotseat_infra.pricing.traffic import SHAPES, WEEK, Traffic, cold_starts, shape
 from hotseat_registry import Reference, open_registry
 
 TABLE = prices()

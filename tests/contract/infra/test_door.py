@@ -6,7 +6,7 @@ from pathlib import Path
 from aws_cdk import aws_apigateway as rest
 from aws_cdk.assertions import Match
 
-from hotseat_infra.refusals import REFUSALS
+from hotseat_infra.stacks.gateway_errors import REFUSALS
 from hotseat_serve.problems import KINDS, MEDIA_TYPE
 
 ERRORS = Path(__file__).parents[3] / "sdk/spec/errors.json"

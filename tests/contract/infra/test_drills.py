@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from hotseat import _cli
-from hotseat_infra.reference import document
+from hotseat_infra.deployment.reference import document
 from hotseat_registry import Reference, open_registry
 
 ROOT = Path(__file__).parents[3]

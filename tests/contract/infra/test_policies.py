@@ -7,7 +7,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_s3 as s3
 
-from hotseat_infra.stage import application
+from hotseat_infra.stacks.stage import application
 from hotseat_registry import Reference, Registry
 from hotseat_registry.errors import StoreError
 from hotseat_registry.testing import MemoryStore

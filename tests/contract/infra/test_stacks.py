@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from aws_cdk.assertions import Match, Template
 
-from hotseat_infra import function
 from hotseat_infra.deployment import Model, read
-from hotseat_infra.stage import add_stage, application
+from hotseat_infra.stacks import function
+from hotseat_infra.stacks.stage import add_stage, application
 
 ROOT = Path(__file__).parents[3]
 INFRA = ROOT / "infra"

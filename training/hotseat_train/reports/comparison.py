@@ -166,7 +166,7 @@ def million(milliseconds: float) -> dict[int, float]:
 
     Who knows the prices says so by the entry point group ``hotseat.prices``.
     """
-    for entry in entry_points(group="hotseat.prices", name="million"):
+    for entry in entry_points(group="hotseat.prices", name="cost_per_million"):
         found: dict[int, float] = entry.load()(milliseconds)
         return found
     return {}

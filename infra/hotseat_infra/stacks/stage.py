@@ -4,12 +4,12 @@ from aws_cdk import App, CfnOutput, Environment, Stack, Tags
 from constructs import Construct
 
 from hotseat_infra.deployment import Stage
-from hotseat_infra.function import ModelFunction
-from hotseat_infra.http_api import HttpApi
-from hotseat_infra.nag import check_with_nag
-from hotseat_infra.registry import RegistryBucket
-from hotseat_infra.rest_api import RestApi
-from hotseat_infra.watch import Watch
+from hotseat_infra.stacks.function import ModelFunction
+from hotseat_infra.stacks.http_api import HttpApi
+from hotseat_infra.stacks.nag import check_with_nag
+from hotseat_infra.stacks.observability import Watch
+from hotseat_infra.stacks.registry_bucket import RegistryBucket
+from hotseat_infra.stacks.rest_api import RestApi
 
 
 class RegistryStack(Stack):

@@ -6,7 +6,7 @@ from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from hotseat_infra.deployment import Api, Stage
-from hotseat_infra.function import retention
+from hotseat_infra.stacks.function import retention
 
 
 def access_log(scope: Construct, stage: Stage) -> logs.LogGroup:

@@ -7,9 +7,9 @@ import sys
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from hotseat_infra import deployment
-from hotseat_infra.bounds import CANARIES, LOG_DAYS
-from hotseat_infra.deployment import Alarms, Api, Limits, Model, Schedule, Stage
+from hotseat_infra.deployment import schema
+from hotseat_infra.deployment.rules import CANARIES, LOG_DAYS
+from hotseat_infra.deployment.schema import Alarms, Api, Limits, Model, Schedule, Stage
 
 _PLACES = {
     Stage: "stages.NAME",
@@ -82,7 +82,7 @@ def _shown(value: Any) -> str:
 
 def _described() -> dict[tuple[str, str], str]:
     """Return the description below each field of each class."""
-    tree = ast.parse(inspect.getsource(deployment))
+    tree = ast.parse(inspect.getsource(schema))
     found = {}
     for item in tree.body:
         if not isinstance(item, ast.ClassDef):

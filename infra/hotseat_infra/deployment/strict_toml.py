@@ -14,7 +14,7 @@ from hotseat_infra.errors import DeploymentError
 T = TypeVar("T")
 
 
-def made(kind: type[T], given: Any, where: str) -> T:
+def parse_table(kind: type[T], given: Any, where: str) -> T:
     """Make a value of what a table says; every key has to be one of its fields.
 
     Raises `DeploymentError` naming `where`, the key, and what may stand there.
@@ -22,7 +22,7 @@ def made(kind: type[T], given: Any, where: str) -> T:
     if not isinstance(given, dict):
         raise DeploymentError(f"{where} has to be a table")
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    known(given, set(fields), where)
+    check_keys(given, set(fields), where)
     hints = get_type_hints(kind)
     values = {}
     for name, item in fields.items():
@@ -36,7 +36,7 @@ def made(kind: type[T], given: Any, where: str) -> T:
     return kind(**values)
 
 
-def known(given: Mapping[str, Any], names: set[str], where: str) -> None:
+def check_keys(given: Mapping[str, Any], names: set[str], where: str) -> None:
     """Raise `DeploymentError` for a key that is none of `names`."""
     for name in given:
         if name not in names:
@@ -49,13 +49,14 @@ def _value(hint: Any, given: Any, where: str) -> Any:
     if isinstance(hint, UnionType):
         hint = next(kind for kind in get_args(hint) if kind is not type(None))
     if dataclasses.is_dataclass(hint):
-        return made(hint, given, where)  # type: ignore[arg-type]
+        return parse_table(hint, given, where)  # type: ignore[arg-type]
     if get_origin(hint) is Mapping:
         if not isinstance(given, dict):
             raise DeploymentError(f"{where} has to be a table")
         kind = get_args(hint)[1]
         return {
-            name: made(kind, item, f"{where}.{name}") for name, item in given.items()
+            name: parse_table(kind, item, f"{where}.{name}")
+            for name, item in given.items()
         }
     if hint == tuple[str, ...]:
         if not isinstance(given, list) or not all(type(x) is str for x in given):

@@ -1,13 +1,10 @@
 """What AWS allows in a deployment file, and what of it goes together."""
 
 import re
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from hotseat_infra.deployment.schema import DAYS, Api, Limits, Model, Schedule, Stage
 from hotseat_infra.errors import DeploymentError
-
-if TYPE_CHECKING:
-    from hotseat_infra.deployment import Api, Limits, Model, Schedule, Stage
 
 MEMORY_MB = (128, 10_240)
 """What Lambda gives (docs.aws.amazon.com, "Lambda quotas")."""
@@ -32,7 +29,6 @@ CANARIES = (
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827,
             2192, 2557, 2922, 3288, 3653)  # fmt: skip
 """CloudWatch's steps (docs.aws.amazon.com, "PutRetentionPolicy")."""
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MANY = 1_000_000_000
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?")
 _MODEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
@@ -43,7 +39,7 @@ _CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):\d{12}:certificate/\
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?")
 
 
-def check(stage: "Stage", where: str) -> None:
+def check(stage: Stage, where: str) -> None:
     """Raise `DeploymentError` for what AWS refuses or what contradicts itself."""
     _check_stage(stage, where)
     if not stage.models:
@@ -55,8 +51,8 @@ def check(stage: "Stage", where: str) -> None:
     _check_domain(stage.api, stage.region, f"{where}.api")
 
 
-def _check_stage(stage: "Stage", where: str) -> None:
-    _named(stage.name, where)
+def _check_stage(stage: Stage, where: str) -> None:
+    _check_name(stage.name, where)
     if not _REGION.fullmatch(stage.region):
         raise DeploymentError(
             f"{where}.region: {stage.region!r} is no region such as eu-west-1"
@@ -79,21 +75,21 @@ def _check_stage(stage: "Stage", where: str) -> None:
         )
     if stage.monthly_budget_usd <= 0:
         raise DeploymentError(f"{where}.monthly_budget_usd has to be more than 0")
-    _one_of(stage.log_days, LOG_DAYS, f"{where}.log_days")
+    _check_choice(stage.log_days, LOG_DAYS, f"{where}.log_days")
 
 
-def _check_routes(stage: "Stage", where: str) -> None:
+def _check_routes(stage: Stage, where: str) -> None:
     routes: dict[str, str] = {}
     for name, model in stage.models.items():
         here = f"{where}.models.{name}"
-        _model_named(name, here)
+        _check_model_name(name, here)
         if model.mode == "static" and name.casefold() == "none":
             raise DeploymentError(
                 f"{here}: functions/baked/none is that of images without a model: "
                 "give this one another name, or deploy it as dynamic"
             )
         route = model.route or name
-        _model_named(route, f"{here}.route")
+        _check_model_name(route, f"{here}.route")
         if route in routes:
             raise DeploymentError(
                 f"{here}: the route {route!r} is that of {routes[route]} already"
@@ -110,15 +106,15 @@ def _check_routes(stage: "Stage", where: str) -> None:
         )
 
 
-def _check_api(api: "Api", here: str) -> None:
-    _one_of(api.kind, ("rest", "http"), f"{here}.kind")
+def _check_api(api: Api, here: str) -> None:
+    _check_choice(api.kind, ("rest", "http"), f"{here}.kind")
     if api.kind == "http" and (api.titles or api.waf):
         raise DeploymentError(
             f"{here}: an HTTP API has no keys, usage plans or WAF: "
             'take kind = "rest", or leave titles and waf out'
         )
     for title in api.titles:
-        _named(title, f"{here}.titles")
+        _check_name(title, f"{here}.titles")
     if len(set(api.titles)) < len(api.titles):
         raise DeploymentError(f"{here}.titles: one of them is there twice")
     _check_limits(api, here)
@@ -129,9 +125,9 @@ def _check_api(api: "Api", here: str) -> None:
                 f"{', '.join(api.titles) or 'there are none'}"
             )
         _check_limits(limits, f"{here}.limits.{title}")
-    _within(api.max_body_bytes, BODY_BYTES, f"{here}.max_body_bytes")
+    _check_range(api.max_body_bytes, BODY_BYTES, f"{here}.max_body_bytes")
     most = api.waf_requests_per_5_minutes
-    _within(most, WAF_RATE, f"{here}.waf_requests_per_5_minutes")
+    _check_range(most, WAF_RATE, f"{here}.waf_requests_per_5_minutes")
     for origin in api.origins:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise DeploymentError(
@@ -140,7 +136,7 @@ def _check_api(api: "Api", here: str) -> None:
             )
 
 
-def _check_domain(api: "Api", region: str, here: str) -> None:
+def _check_domain(api: Api, region: str, here: str) -> None:
     if bool(api.domain) != bool(api.certificate):
         raise DeploymentError(f"{here}: domain and certificate go together")
     if api.zone and not api.domain:
@@ -153,24 +149,26 @@ def _check_domain(api: "Api", region: str, here: str) -> None:
             )
 
 
-def _check_limits(limits: "Api | Limits", here: str) -> None:
+def _check_limits(limits: Api | Limits, here: str) -> None:
     for name in ("requests_per_second", "burst", "daily_quota"):
         given = getattr(limits, name)
         if given is not None:
-            _within(given, (1, _MANY), f"{here}.{name}")
+            _check_range(given, (1, _MANY), f"{here}.{name}")
 
 
-def _check_model(model: "Model", here: str) -> None:
-    _one_of(model.mode, ("static", "dynamic"), f"{here}.mode")
-    _one_of(model.canary, CANARIES, f"{here}.canary")
-    _one_of(model.architecture, ("arm64", "x86_64"), f"{here}.architecture")
-    _within(model.memory_mb, MEMORY_MB, f"{here}.memory_mb")
-    _within(model.timeout_s, TIMEOUT_S, f"{here}.timeout_s")
-    _within(model.refresh_seconds, (0.1, 3600), f"{here}.refresh_seconds")
-    _within(model.alarms.p95_ms, (1, 29_000), f"{here}.alarms.p95_ms")
-    _within(model.alarms.error_percent, (0.01, 100), f"{here}.alarms.error_percent")
-    _within(model.alarms.throttled, (1, _MANY), f"{here}.alarms.throttled")
-    _within(model.alarms.minutes, (1, 60), f"{here}.alarms.minutes")
+def _check_model(model: Model, here: str) -> None:
+    _check_choice(model.mode, ("static", "dynamic"), f"{here}.mode")
+    _check_choice(model.canary, CANARIES, f"{here}.canary")
+    _check_choice(model.architecture, ("arm64", "x86_64"), f"{here}.architecture")
+    _check_range(model.memory_mb, MEMORY_MB, f"{here}.memory_mb")
+    _check_range(model.timeout_s, TIMEOUT_S, f"{here}.timeout_s")
+    _check_range(model.refresh_seconds, (0.1, 3600), f"{here}.refresh_seconds")
+    _check_range(model.alarms.p95_ms, (1, 29_000), f"{here}.alarms.p95_ms")
+    _check_range(
+        model.alarms.error_percent, (0.01, 100), f"{here}.alarms.error_percent"
+    )
+    _check_range(model.alarms.throttled, (1, _MANY), f"{here}.alarms.throttled")
+    _check_range(model.alarms.minutes, (1, 60), f"{here}.alarms.minutes")
     if model.mode == "static" and model.version is None:
         raise DeploymentError(f"{here}: a static deployment names its version")
     if model.mode == "dynamic" and model.version is not None:
@@ -181,9 +179,9 @@ def _check_model(model: "Model", here: str) -> None:
     _check_concurrency(model, here)
 
 
-def _check_concurrency(model: "Model", here: str) -> None:
+def _check_concurrency(model: Model, here: str) -> None:
     most = model.provisioned_concurrency
-    _within(most, (0, _MANY), f"{here}.provisioned_concurrency")
+    _check_range(most, (0, _MANY), f"{here}.provisioned_concurrency")
     if model.snapstart and (most or model.schedule):
         raise DeploymentError(
             f"{here}: Lambda has SnapStart or provisioned concurrency, not both"
@@ -193,17 +191,17 @@ def _check_concurrency(model: "Model", here: str) -> None:
         most = max(most, model.schedule.concurrency)
     limit = model.reserved_concurrency
     if limit is not None:
-        _within(limit, (1, _MANY), f"{here}.reserved_concurrency")
+        _check_range(limit, (1, _MANY), f"{here}.reserved_concurrency")
         if most > limit:
             raise DeploymentError(
                 f"{here}: {most} provisioned is more than reserved_concurrency, {limit}"
             )
 
 
-def _check_schedule(schedule: "Schedule", here: str) -> None:
-    _within(schedule.concurrency, (1, _MANY), f"{here}.concurrency")
-    _within(schedule.from_hour, (0, 23), f"{here}.from_hour")
-    _within(schedule.to_hour, (0, 23), f"{here}.to_hour")
+def _check_schedule(schedule: Schedule, here: str) -> None:
+    _check_range(schedule.concurrency, (1, _MANY), f"{here}.concurrency")
+    _check_range(schedule.from_hour, (0, 23), f"{here}.from_hour")
+    _check_range(schedule.to_hour, (0, 23), f"{here}.to_hour")
     if schedule.from_hour == schedule.to_hour:
         raise DeploymentError(
             f"{here}: it begins and ends at {schedule.to_hour}; for whole days, "
@@ -212,7 +210,7 @@ def _check_schedule(schedule: "Schedule", here: str) -> None:
     if not schedule.days:
         raise DeploymentError(f"{here}.days: no day is named")
     for day in schedule.days:
-        _one_of(day, DAYS, f"{here}.days")
+        _check_choice(day, DAYS, f"{here}.days")
     try:
         ZoneInfo(schedule.timezone)
     except (KeyError, ValueError, OSError):
@@ -222,14 +220,14 @@ def _check_schedule(schedule: "Schedule", here: str) -> None:
         ) from None
 
 
-def _named(given: str, where: str) -> None:
+def _check_name(given: str, where: str) -> None:
     if not _NAME.fullmatch(given):
         raise DeploymentError(
             f"{where}: {given!r} has to be a name of a-z, 0-9 and -, at most 42 long"
         )
 
 
-def _model_named(given: str, where: str) -> None:
+def _check_model_name(given: str, where: str) -> None:
     if not _MODEL.fullmatch(given):
         raise DeploymentError(
             f"{where}: {given!r} has to be a name of A-Z, a-z, 0-9, '.', '_' and '-', "
@@ -237,14 +235,14 @@ def _model_named(given: str, where: str) -> None:
         )
 
 
-def _one_of(given: object, there: tuple[object, ...], where: str) -> None:
+def _check_choice(given: object, there: tuple[object, ...], where: str) -> None:
     if given not in there:
         raise DeploymentError(
             f"{where}: {given!r} is not one of {', '.join(map(str, there))}"
         )
 
 
-def _within(given: float, bounds: tuple[float, float], where: str) -> None:
+def _check_range(given: float, bounds: tuple[float, float], where: str) -> None:
     low, high = bounds
     if not low <= given <= high:
         raise DeploymentError(f"{where}: {given} is not between {low} and {high}")

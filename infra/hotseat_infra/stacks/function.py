@@ -14,13 +14,13 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from hotseat_infra.deployment import Model, Stage
-from hotseat_infra.nag import accept
-from hotseat_infra.registry import RegistryBucket, grant_read
+from hotseat_infra.stacks.nag import accept
+from hotseat_infra.stacks.registry_bucket import RegistryBucket, grant_read
 from hotseat_serve.settings import Settings
 
 _OWN = {"HOTSEAT_THREADS", "HOTSEAT_MEMORY_BYTES", "HOTSEAT_MAX_ANSWER_BYTES"}
 """What `Settings.from_env` knows of a function by itself."""
-IMAGE = Path(__file__).parents[2] / "functions"
+IMAGE = Path(__file__).parents[3] / "functions"
 ALIAS = "live"
 
 

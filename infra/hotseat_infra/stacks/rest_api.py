@@ -9,11 +9,11 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from hotseat_infra.deployment import Api, Limits, Stage
-from hotseat_infra.door import access_log, name_record
-from hotseat_infra.firewall import Firewall
-from hotseat_infra.function import ModelFunction
-from hotseat_infra.nag import accept
-from hotseat_infra.refusals import REFUSALS
+from hotseat_infra.stacks.api_common import access_log, name_record
+from hotseat_infra.stacks.firewall import Firewall
+from hotseat_infra.stacks.function import ModelFunction
+from hotseat_infra.stacks.gateway_errors import REFUSALS
+from hotseat_infra.stacks.nag import accept
 from hotseat_serve.api import cors
 
 

@@ -6,10 +6,12 @@ one place, and neither room imports the other.
 
 import math
 
-from hotseat_infra.cost import CORE_MB, SIZES, prices
+from hotseat_infra.pricing.monthly_bill import CORE_MB, SIZES, prices
 
 
-def million(milliseconds: float, architecture: str = "arm64") -> dict[int, float]:
+def cost_per_million(
+    milliseconds: float, architecture: str = "arm64"
+) -> dict[int, float]:
     """Return dollars for a million warm requests, by the function's memory in MB.
 
     Lambda's requests and compute on demand, without the API in front. `milliseconds`

@@ -1,21 +1,12 @@
-"""The deployment file as values; `strict` reads it, `bounds` says what goes together.
+"""The deployment file's tables as frozen dataclasses.
 
-Nothing here knows AWS's library; what is checked against a registry is in `check`.
 Each field's description is its line in docs/deployment.md.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from hotseat_infra import bounds
-from hotseat_infra.errors import DeploymentError
-from hotseat_infra.strict import known, made
-
-__all__ = [
-    "Alarms", "Api", "DeploymentError", "Limits", "Model", "Schedule", "Stage", "read",
-]  # fmt: skip
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +33,7 @@ class Schedule:
     """0 to 23."""
     to_hour: int
     """0 to 23; not after `from_hour`: the next day's."""
-    days: tuple[str, ...] = bounds.DAYS
+    days: tuple[str, ...] = DAYS
     """On which the hours begin: mon, tue, wed, thu, fri, sat, sun."""
     timezone: str = "UTC"
     """Of the hours, as in the IANA database: Europe/Berlin."""
@@ -57,14 +48,14 @@ class Schedule:
         """When it ends, as AWS's cron expression."""
         if self.to_hour > self.from_hour:
             return _cron(self.to_hour, self.days)
-        after = [bounds.DAYS[(bounds.DAYS.index(day) + 1) % 7] for day in self.days]
+        after = [DAYS[(DAYS.index(day) + 1) % 7] for day in self.days]
         return _cron(self.to_hour, after)
 
     @property
     def hours(self) -> frozenset[int]:
         """The hours of the week that it covers, Monday's first being 0."""
         length = (self.to_hour - self.from_hour) % 24 or 24
-        starts = [24 * bounds.DAYS.index(day) + self.from_hour for day in self.days]
+        starts = [24 * DAYS.index(day) + self.from_hour for day in self.days]
         return frozenset((s + h) % 168 for s in starts for h in range(length))
 
 
@@ -183,27 +174,3 @@ class Stage:
     """A mail at 80 and 100 percent of it."""
     keep_registry: bool = True
     """Whether the bucket survives `cdk destroy`."""
-
-
-def read(path: Path, stage: str) -> Stage:
-    """Read one stage; raises `DeploymentError` naming the file and the place in it."""
-    try:
-        with path.open("rb") as file:
-            whole = tomllib.load(file)
-    except FileNotFoundError:
-        raise DeploymentError(f"no deployment file {path}") from None
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise DeploymentError(f"{path}: {error}") from None
-    known(whole, {"stages"}, str(path))
-    stages = whole.get("stages", {})
-    if stage not in stages:
-        there = ", ".join(stages) or "none"
-        raise DeploymentError(f"{path}: no stage {stage!r}; there are: {there}")
-    where = f"{path}, stages.{stage}"
-    if "name" in stages[stage]:
-        raise DeploymentError(
-            f"{where}: name is the table's own, {stage}: leave it out"
-        )
-    found = made(Stage, {"name": stage, **stages[stage]}, where)
-    bounds.check(found, where)
-    return found

@@ -9,9 +9,9 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from hotseat_infra.cost import prices
 from hotseat_infra.deployment import Stage
-from hotseat_infra.function import ModelFunction
+from hotseat_infra.pricing.monthly_bill import prices
+from hotseat_infra.stacks.function import ModelFunction
 
 _MINUTE = Duration.minutes(1)
 _HOUR = Duration.hours(1)

@@ -11,9 +11,9 @@ from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct, IConstruct
 
 from hotseat_infra.deployment import Api, Stage
-from hotseat_infra.door import access_log, name_record
-from hotseat_infra.function import ModelFunction
-from hotseat_infra.nag import accept
+from hotseat_infra.stacks.api_common import access_log, name_record
+from hotseat_infra.stacks.function import ModelFunction
+from hotseat_infra.stacks.nag import accept
 from hotseat_serve.api import cors
 
 

@@ -12,9 +12,9 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from hotseat_infra.dashboard import dashboard
 from hotseat_infra.deployment import Stage
-from hotseat_infra.function import ModelFunction
+from hotseat_infra.stacks.dashboard import dashboard
+from hotseat_infra.stacks.function import ModelFunction
 
 
 class Watch(Construct):

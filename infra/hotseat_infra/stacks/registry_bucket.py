@@ -8,7 +8,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from hotseat_infra.nag import accept
+from hotseat_infra.stacks.nag import accept
 
 PREFIX = "hotseat"
 _CREATED_ONCE = (f"{PREFIX}/models/*/versions/*", f"{PREFIX}/models/*/ledger/*")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hotseat_infra.deployment import DeploymentError, Model, Stage
-from hotseat_infra.traffic import (
+from hotseat_infra.pricing.traffic import (
     MONTH,
     WEEK,
     Traffic,

@@ -1,0 +1,20 @@
+"""The deployment file: its tables (schema), reading them, and the rules they follow.
+
+Nothing here imports AWS's library; `hotseat_infra.check` compares a stage with its
+registry.
+"""
+
+from hotseat_infra.deployment.reader import read
+from hotseat_infra.deployment.schema import (
+    Alarms,
+    Api,
+    Limits,
+    Model,
+    Schedule,
+    Stage,
+)
+from hotseat_infra.errors import DeploymentError
+
+__all__ = [
+    "Alarms", "Api", "DeploymentError", "Limits", "Model", "Schedule", "Stage", "read",
+]  # fmt: skip

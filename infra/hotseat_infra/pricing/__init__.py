@@ -1,0 +1,1 @@
+"""Monthly bills by list price, and the cost of a million answers."""

@@ -1,0 +1,1 @@
+"""The CDK stacks of one stage: registry, functions, API, alarms and dashboard."""
