@@ -94,6 +94,9 @@ spec: $(READY) ## write sdk/spec/openapi.json anew from the application
 reference: $(READY) ## write docs/deployment.md anew from the deployment file's types
 	@$(BIN)/python -m hotseat_infra.deployment.reference > docs/deployment.md
 
+godot-addons: $(READY) ## pack the addons for Godot 3 and Godot 4 into dist/godot
+	@$(BIN)/python sdk/godot/package.py
+
 wheels: $(READY) ## build both wheels into dist/
 	@rm -rf dist
 	@$(BIN)/python -m build --wheel --outdir dist ./sdk/python
