@@ -125,6 +125,9 @@ lock: $(READY) ## lock what the image installs, with hashes
 models: $(READY) ## train, compress, publish all models (MODELS="--pretrained" plays no hour)
 	@$(BIN)/python training/models.py $(MODELS)
 
+model-pages: $(READY) ## a page with charts for each published model (after make models)
+	@$(BIN)/python training/models.py --pages
+
 bench-connect-four: $(READY) ## Connect Four judged by exact play (JUDGE=--busy: count own time)
 	@$(BIN)/python benchmarks/connect_four.py \
 	  $(JUDGE) --json training/hotseat_train/trained/connect-four/judged.json

@@ -1,7 +1,8 @@
 """All models, one after the other: ``make models``.
 
 Each is trained, made small, measured, published to the folder registry and promoted;
-its card, and a page that compares its variants, are written to docs/models. A task
+its card is written to docs/models. With --pages nothing is trained: for each published
+model a page that compares its variants is written to docs/models/pages. A task
 whose run is there already is not trained again, nor made small twice, so an interrupted
 `make models` goes on where it was; minutes.json beside the runs tells how long each
 took, without what an interruption lost. With --trained the two games and the chat take
@@ -14,10 +15,12 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / ".hotseat/runs/models"
+PAGES = ROOT / "docs/models/pages"
 HOTSEAT = Path(sys.executable).with_name("hotseat")
 FITTED = ("sentiment", "player-churn", "chat-moderation")
 MADE = ("connect-four", "sokoban-levels", "mario-levels")
@@ -39,9 +42,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join((*FITTED, *MADE))}")
     parser.add_argument(
+        "--pages", action="store_true", help="write the pages alone: make model-pages"
+    )
+    parser.add_argument(
         "--pretrained", action="store_true", help="do not play for an hour"
     )
     given = parser.parse_args()
+    if given.pages:
+        write_pages(given.names or (*MADE, *FITTED))
+        return
     for name in given.names or (*MADE, *FITTED):
         began = time.monotonic()
         run = RUNS / name
@@ -56,14 +65,28 @@ def main() -> None:
                 hotseat("quantize", run, "--method", METHOD.get(name, "all"), *limit)
             small.touch()
         hotseat("publish", run, *limit)
-        newest = (ROOT / ".hotseat/registry/models" / name / "versions").glob("*.json")
-        number = max(int(path.stem) for path in newest)
-        hotseat("promote", f"{name}@{number}", "--because", "make models")
+        hotseat("promote", f"{name}@{max(versions(name))}", "--because", "make models")
         card = json.loads((run / "manifest.json").read_text("utf-8"))["card"]
         (ROOT / "docs/models").mkdir(exist_ok=True)
         (ROOT / f"docs/models/{name}.md").write_text(card, "utf-8")
-        hotseat("compare", name, number, "--html", f"docs/models/{name}.html")
         _told(name, (time.monotonic() - began) / 60)
+
+
+def versions(name: str) -> list[int]:
+    """Return the numbers of a model's versions in the folder registry."""
+    folder = ROOT / ".hotseat/registry/models" / name / "versions"
+    return [int(path.stem) for path in folder.glob("*.json")]
+
+
+def write_pages(names: Sequence[str]) -> None:
+    """Compare the variants of each model's newest version on a page with charts."""
+    PAGES.mkdir(exist_ok=True)
+    published = [name for name in names if versions(name)]
+    if not published:
+        sys.exit("no model is published in .hotseat/registry: run `make models` first")
+    for name in published:
+        page = PAGES / f"{name}.html"
+        hotseat("compare", name, max(versions(name)), "--html", page)
 
 
 def _how(name: str, pretrained: bool) -> list[object]:
