@@ -8,9 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from local_cloud.journey import Journey
-from local_cloud.machine import ROOT, Machine
-from local_cloud.stage import environment
+from local_cloud.commands import environment
+from local_cloud.lifecycle import Journey
+from local_cloud.processes import ROOT, Machine
 
 PAGE = ROOT / "docs" / "local-cloud.md"
 TRANSCRIPT = re.compile(r"(?<=```transcript\n).*?(?=\n```)", re.DOTALL)

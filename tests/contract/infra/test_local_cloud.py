@@ -5,9 +5,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from local_cloud import functions, policy
-from local_cloud.deployed import Plan, Route
-from local_cloud.formation import (
+from local_cloud.gateway.deployed_api import Plan, Route
+from local_cloud.gateway.rest_api import Counted, Refused, find, is_binary
+from local_cloud.moto_server import bucket_policy, lambda_types
+from local_cloud.moto_server.cloudformation import (
     KINDS,
     ResourceMap,
     Stack,
@@ -16,8 +17,7 @@ from local_cloud.formation import (
     kind_of,
     references,
 )
-from local_cloud.gateway import Counted, Refused, find, is_binary
-from local_cloud.kinds import Made
+from local_cloud.moto_server.resource_types import Made
 from moto.cloudformation import models, parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.iam.access_control import PermissionResult
@@ -46,7 +46,7 @@ ROUTES = [
 
 def test_a_type_that_nobody_wrote_is_an_error():
     """Nothing is skipped: a stack with an unknown type fails by its name."""
-    assert functions
+    assert lambda_types
     with pytest.raises(ValidationError) as found:
         kind_of({"Type": "AWS::Lambda::Layer"})
     assert "Unrecognized resource types: [AWS::Lambda::Layer]" in str(found.value)
@@ -134,14 +134,14 @@ def test_what_is_referred_to_comes_first(edges):
 )
 def test_a_bucket_demands_a_condition(action, key, headers, found):
     """A write that names no condition is denied; others are not."""
-    said = policy.permission(BUCKET, action, f"arn:aws:s3:::b/{key}", headers)
+    said = bucket_policy.permission(BUCKET, action, f"arn:aws:s3:::b/{key}", headers)
     assert said is (found or PermissionResult.NEUTRAL)
 
 
 def test_a_condition_that_nobody_wrote_is_an_error():
     """No rule of a policy is passed by unread."""
     with pytest.raises(NotImplementedError, match="aws:SourceIp"):
-        policy.holds({"IpAddress": {"aws:SourceIp": "::1"}}, {})
+        bucket_policy.holds({"IpAddress": {"aws:SourceIp": "::1"}}, {})
 
 
 @pytest.mark.parametrize(

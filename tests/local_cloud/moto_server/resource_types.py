@@ -14,7 +14,7 @@ import boto3
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 
-from local_cloud.formation import KINDS, Place
+from local_cloud.moto_server.cloudformation import KINDS, Place
 
 
 @dataclass

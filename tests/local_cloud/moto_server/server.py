@@ -1,4 +1,4 @@
-"""Moto's server with what it lacks: ``python -m local_cloud.server PORT``."""
+"""Run moto with our additions: ``python -m local_cloud.moto_server.server PORT``."""
 
 import os
 import sys
@@ -15,16 +15,22 @@ from moto import mock_aws
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
 
-from local_cloud import doors, formation, functions, keeping, policy
+from local_cloud.moto_server import (
+    api_gateway_types,
+    bucket_policy,
+    cloudformation,
+    lambda_types,
+    storage_and_alarm_types,
+)
 
-KNOWN = (doors, functions, keeping)
+KNOWN = (api_gateway_types, lambda_types, storage_and_alarm_types)
 """Each puts its types into `formation.KINDS`."""
 
 
 def main(port: int) -> None:
     """Serve until the process is ended."""
-    formation.install()
-    policy.install()
+    cloudformation.install()
+    bucket_policy.install()
     mock_aws().start(reset=False)
     application = DomainDispatcherApplication(create_backend_app)
     # one request at a time: moto looks and writes in two steps, where S3 does so in one

@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
-from local_cloud.sandbox import free_port
+from local_cloud.gateway.function_container import free_port
 
 ROOT = Path(__file__).parents[2]
 CDK = "aws-cdk@2.1148.1"
@@ -44,7 +44,9 @@ class Machine:
 
     def __enter__(self) -> Self:
         try:
-            self._start(sys.executable, "-m", "local_cloud.server", str(self._moto))
+            self._start(
+                sys.executable, "-m", "local_cloud.moto_server.server", str(self._moto)
+            )
             settings = self.folder / "registry.yml"
             settings.write_text(
                 REGISTRY.format(folder=self.folder / "images", address=self.images)
@@ -75,7 +77,7 @@ class Machine:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.endpoint,
             "PATH": os.pathsep.join(path),
-            "CDK_DOCKER": str(Path(__file__).with_name("docker.py")),
+            "CDK_DOCKER": str(Path(__file__).with_name("podman_as_docker.py")),
             "HOTSEAT_IMAGES": self.images,
             "HOTSEAT_TAGS": str(self._tags),
             "CDK_DISABLE_VERSION_CHECK": "1",

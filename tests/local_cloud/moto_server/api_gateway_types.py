@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from local_cloud.formation import KINDS, Place
-from local_cloud.kinds import Called, Made, api, lower_first, stays
+from local_cloud.moto_server.cloudformation import KINDS, Place
+from local_cloud.moto_server.resource_types import Called, Made, api, lower_first, stays
 
 
 def _gateway(place: Place) -> Any:

@@ -15,8 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from local_cloud.deployed import Deployed, Function, Plan, Route
-from local_cloud.sandbox import Sandbox
+from local_cloud.gateway.deployed_api import Deployed, Function, Plan, Route
+from local_cloud.gateway.function_container import Sandbox
 
 LARGEST = 10_000_000
 """Bytes that API Gateway takes."""

@@ -6,8 +6,8 @@ from typing import Any
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from moto.s3.models import s3_backends
 
-from local_cloud.formation import KINDS, Place
-from local_cloud.kinds import Called, Made, api, stays
+from local_cloud.moto_server.cloudformation import KINDS, Place
+from local_cloud.moto_server.resource_types import Called, Made, api, stays
 
 
 def _key(place: Place, given: dict[str, Any]) -> Made:

@@ -11,10 +11,10 @@ from typing import Any
 
 from hotseat import ModelServiceClient, Prediction
 from local_cloud import inventory
-from local_cloud.deployed import Deployed, Function
-from local_cloud.gateway import Gateway, serve
-from local_cloud.machine import ACCOUNT, REGION, ROOT, Machine
-from local_cloud.sandbox import ARCHITECTURE, Sandbox, free_port
+from local_cloud.gateway.deployed_api import Deployed, Function
+from local_cloud.gateway.function_container import ARCHITECTURE, Sandbox, free_port
+from local_cloud.gateway.rest_api import Gateway, serve
+from local_cloud.processes import ACCOUNT, REGION, ROOT, Machine
 
 STAGE = "local"
 REGISTRY, SERVICE = f"Hotseat-{STAGE}-Registry", f"Hotseat-{STAGE}-Service"

@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from local_cloud.deployed import Function
+from local_cloud.gateway.deployed_api import Function
 
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 EMULATOR = Path(sys.prefix) / "clients" / f"aws-lambda-rie-{ARCHITECTURE}"

@@ -6,8 +6,8 @@ from moto.awslambda.models import lambda_backends
 from moto.cloudformation.exceptions import ValidationError
 from moto.codedeploy.models import codedeploy_backends
 
-from local_cloud.formation import KINDS, Place
-from local_cloud.kinds import Called, Made, api, lower_first
+from local_cloud.moto_server.cloudformation import KINDS, Place
+from local_cloud.moto_server.resource_types import Called, Made, api, lower_first
 
 UNRESERVED = 900
 """Of an account's 1,000 concurrent executions, what functions may reserve (AWS Lambda,

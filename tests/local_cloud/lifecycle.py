@@ -16,9 +16,9 @@ from tritonclient import http as triton
 from hotseat import ModelServiceClient, Prediction
 from hotseat.errors import AuthError
 from local_cloud import inventory
-from local_cloud.gateway import Gateway
-from local_cloud.machine import ACCOUNT, REGION
-from local_cloud.stage import BAKED, REGISTRY, SERVICE, STAGE, STATIC, Commands
+from local_cloud.commands import BAKED, REGISTRY, SERVICE, STAGE, STATIC, Commands
+from local_cloud.gateway.rest_api import Gateway
+from local_cloud.processes import ACCOUNT, REGION
 
 TEXT = "这是一个简单的文本分类任务"
 SMALL = ("--rows", "500", "--max-epochs", "1")

@@ -1,0 +1,1 @@
+"""API Gateway and Lambda on loopback: routes, keys, limits and running images."""
