@@ -73,8 +73,11 @@ test-without-data: $(READY) ## what data sets matter to, as on a machine that ha
 fuzz: $(READY) ## hours of odd events, bodies, manifests, heads and graphs
 	@HOTSEAT_FUZZ=long $(BIN)/pytest tests/fuzz
 
-unit: $(READY) ## the fast tests alone
+unit: $(READY) ## the fast tests alone, in seconds (tests/README.md explains the folders)
 	@$(BIN)/pytest tests/unit
+
+property: $(READY) ## state machines: any order of calls against a simple model
+	@$(BIN)/pytest tests/property
 
 lint: $(READY) ## format, rules, types, import contracts
 	@$(BIN)/ruff format --check .

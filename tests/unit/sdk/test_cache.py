@@ -3,14 +3,8 @@
 import json
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from hotseat import ConfigError, ModelServiceClient, TransportError
-from hotseat._cache import ResponseCache
-from hotseat._question import question
-from hotseat._types import Prediction
 from hotseat.testing import FakeTransport
 
 OK = {"label": "ok", "probability": 0.9, "scores": {"ok": 0.9}, "version": 1}
@@ -143,44 +137,3 @@ def test_a_clock_that_jumps_keeps_no_answer_for_ever(made, clock):
     clock.now += 1e6
     assert client.predict("gg").source == "service"
     assert len(asked) == 3
-
-
-class Machine(RuleBasedStateMachine):
-    """Any order of putting, getting and waiting, against a plain model of the rules."""
-
-    def __init__(self):
-        super().__init__()
-        self.clock = Clock()
-        self.cache = ResponseCache(5.0, self.clock, limit=4)
-        self.put_at = {}
-        self.newest = None
-
-    asked = question("predict", "chat", None)
-
-    @rule(given=st.sampled_from("abcdefgh"), version=st.sampled_from([1, 1, 1, 2]))
-    def put(self, given, version):
-        self.cache.put(self.asked, given.encode(), Prediction(given, version=version))
-        self.put_at[given] = (self.clock.now, version)
-        self.newest = version
-
-    @rule(seconds=st.sampled_from([0.5, 2.0, 6.0, -1.0]))
-    def wait(self, seconds):
-        self.clock.now += seconds
-
-    @rule(given=st.sampled_from("abcdefgh"))
-    def get(self, given):
-        found = self.cache.get(self.asked, given.encode())
-        if found is None:
-            return
-        at, version = self.put_at[given]
-        assert found.label == given
-        assert 0 <= self.clock.now - at < 5.0
-        assert found.version == version == self.newest
-
-    @invariant()
-    def bounded(self):
-        assert len(self.cache._kept) <= 4
-
-
-TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=60, deadline=None)
