@@ -1,1 +1,1 @@
-"""A cloud on one machine: the real stacks deployed, called, updated, taken down."""
+"""AWS on one machine: the real stacks deployed, called, updated and destroyed."""

@@ -1,4 +1,4 @@
-"""``make deploy-local``: go the whole way and tell it; --write keeps the transcript."""
+"""Run a deployment's whole life: ``make deploy-local``; --write saves it."""
 
 import argparse
 import re
@@ -9,42 +9,44 @@ import time
 from pathlib import Path
 
 from local_cloud.commands import environment
-from local_cloud.lifecycle import Journey
-from local_cloud.processes import ROOT, Machine
+from local_cloud.lifecycle import Lifecycle
+from local_cloud.processes import ROOT, LocalCloud
 
 PAGE = ROOT / "docs" / "local-cloud.md"
 TRANSCRIPT = re.compile(r"(?<=```transcript\n).*?(?=\n```)", re.DOTALL)
 
 
 def main() -> int:
-    """Run; end every process and folder, whatever happens."""
+    """Run it; stop every process and remove every folder, whatever happens."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"into {PAGE.name}")
-    given = parser.parse_args()
+    parser.add_argument(
+        "--write", action="store_true", help=f"write the transcript into {PAGE.name}"
+    )
+    arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    told: list[str] = []
+    lines: list[str] = []
 
     def say(line: str) -> None:
-        told.append(line)
+        lines.append(line)
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
     began = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="hotseat-cloud-") as folder,
-        Machine(Path(folder)) as machine,
+        LocalCloud(Path(folder)) as cloud,
     ):
-        environment(machine)
+        environment(cloud)
         try:
-            Journey(machine, say).run()
+            Lifecycle(cloud, say).run()
         except Exception:
-            sys.stderr.write(machine.log())
+            sys.stderr.write(cloud.log())
             raise
     sys.stderr.write(f"in {time.monotonic() - began:.0f} seconds\n")
-    if given.write:
+    if arguments.write:
         text = PAGE.read_text("utf-8")
-        whole = "\n".join(told).strip()
-        PAGE.write_text(TRANSCRIPT.sub(lambda _: whole, text), "utf-8")
+        transcript = "\n".join(lines).strip()
+        PAGE.write_text(TRANSCRIPT.sub(lambda _: transcript, text), "utf-8")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""One stage on the machine: CDK's and our own commands, and a game that asks."""
+"""CDK's and our own commands on one stage, and the client of a game."""
 
 import json
 import os
@@ -11,10 +11,14 @@ from typing import Any
 
 from hotseat import ModelServiceClient, Prediction
 from local_cloud import inventory
-from local_cloud.gateway.deployed_api import Deployed, Function
-from local_cloud.gateway.function_container import ARCHITECTURE, Sandbox, free_port
+from local_cloud.gateway.deployed_api import DeployedApi, Function
+from local_cloud.gateway.function_container import (
+    ARCHITECTURE,
+    FunctionContainer,
+    free_port,
+)
 from local_cloud.gateway.rest_api import Gateway, serve
-from local_cloud.processes import ACCOUNT, REGION, ROOT, Machine
+from local_cloud.processes import ACCOUNT, REGION, ROOT, LocalCloud
 
 STAGE = "local"
 REGISTRY, SERVICE = f"Hotseat-{STAGE}-Registry", f"Hotseat-{STAGE}-Service"
@@ -24,53 +28,53 @@ BAKED = ROOT / "functions" / "baked" / STATIC
 
 @dataclass
 class Commands:
-    """Where it happens, and how it is told."""
+    """Run commands on the local cloud and write them to the transcript with `say`."""
 
-    machine: Machine
+    cloud: LocalCloud
     say: Callable[[str], None]
 
     def __post_init__(self) -> None:
-        self.folder = self.machine.folder
+        self.folder = self.cloud.folder
         self.assembly = self.folder / "cdk.out"
         self.file = self.folder / "deployment.toml"
         text = Path(__file__).with_name("deployment.toml").read_text("utf-8")
-        self.whole = text.replace('"x86_64"', f'"{ARCHITECTURE}"')
-        # what is to lie in an image has to be published before: its table comes later
+        self.full_text = text.replace('"x86_64"', f'"{ARCHITECTURE}"')
+        # a baked version has to be published first: its table is added later
         self.file.write_text(
-            self.whole.partition(f"[stages.{STAGE}.models.{STATIC}]")[0]
+            self.full_text.partition(f"[stages.{STAGE}.models.{STATIC}]")[0]
         )
         self.outputs: dict[str, dict[str, str]] = {}
 
     def cdk(self, verb: str, *stacks: str, fails: bool = False) -> str:
         """Run ``cdk deploy`` or ``cdk destroy`` of this stage."""
         self.say(f"$ cdk {verb} -c stage={STAGE} {' '.join(stacks)}")
-        given: list[object] = ["-c", f"stage={STAGE}", "-c", f"file={self.file}"]
+        options: list[object] = ["-c", f"stage={STAGE}", "-c", f"file={self.file}"]
         if verb == "deploy":
             out = self.folder / "outputs.json"
             # direct: moto's change sets give no outputs, and read no old parameters
-            given += [
+            options += [
                 "--method=direct", "--no-previous-parameters", "--exclusively",
                 "--require-approval", "never", "--outputs-file", out,
             ]  # fmt: skip
         else:
-            given += ["--force", "--exclusively"]
-        told = self.machine.cdk(
-            verb, *given, "--output", self.assembly, *stacks, fails=fails
+            options += ["--force", "--exclusively"]
+        output = self.cloud.cdk(
+            verb, *options, "--output", self.assembly, *stacks, fails=fails
         )
         if verb == "deploy" and not fails:
             self.outputs |= json.loads((self.folder / "outputs.json").read_text())
             for stack in stacks:
-                count = inventory.check(stack, self.assembly, REGION)
-                standing = inventory.status(stack, REGION)
-                self.say(f"  {stack}: {standing}, {count} resources as in the template")
-        return told
+                count = inventory.check_resources(stack, self.assembly, REGION)
+                status_ = inventory.status(stack, REGION)
+                self.say(f"  {stack}: {status_}, {count} resources as in the template")
+        return output
 
     def hotseat(self, *words: object, fails: bool = False) -> str:
-        """Run our command against the deployed registry; `fails`: it has to."""
-        shown = " ".join(str(word) for word in words)
-        self.say("$ hotseat " + shown.replace(f"{self.folder}/", ""))
+        """Run our command against the deployed registry; `fails`: it has to fail."""
+        command = " ".join(str(word) for word in words)
+        self.say("$ hotseat " + command.replace(f"{self.folder}/", ""))
         uri = self.outputs[REGISTRY]["Uri"] if self.outputs else ""
-        return self.machine.hotseat(*words, fails=fails, HOTSEAT_REGISTRY=uri)
+        return self.cloud.hotseat(*words, fails=fails, HOTSEAT_REGISTRY=uri)
 
     def edit(self, before: str, after: str) -> None:
         """Change the deployment file."""
@@ -86,13 +90,15 @@ class Commands:
 
     @contextmanager
     def gateway(self) -> Iterator[Gateway]:
-        """API Gateway's part, on loopback: where `self.url` leads."""
-        made = self.outputs[SERVICE]["Url"].removeprefix("https://").split("/")
-        self.deployed = Deployed(REGION, made[0].split(".")[0], made[1])
+        """Serve the deployed API on loopback; `self.url` is its address."""
+        url = self.outputs[SERVICE]["Url"].removeprefix("https://").split("/")
+        self.deployed = DeployedApi(REGION, url[0].split(".")[0], url[1])
 
-        def start(function: Function) -> Sandbox:
-            machine = self.machine
-            return Sandbox(function, machine.images, self.folder, machine.lent)
+        def start(function: Function) -> FunctionContainer:
+            cloud = self.cloud
+            return FunctionContainer(
+                function, cloud.images, self.folder, cloud.lambda_environment
+            )
 
         gateway = Gateway(self.deployed, ACCOUNT, start)
         port = free_port()
@@ -106,26 +112,26 @@ class Commands:
             gateway.close()
 
     def client(self, title: str = "first-game") -> ModelServiceClient:
-        """The SDK with a title's key."""
+        """Return the SDK's client with the key of a title."""
         key = self.deployed.key(f"hotseat-{STAGE}-{title}")
         return ModelServiceClient(self.url, api_key=key, deadline=60)
 
-    def tell(self, how: str, answer: Prediction) -> None:
-        """Tell who answered what."""
+    def report(self, how: str, answer: Prediction) -> None:
+        """Write an answer and the version that gave it to the transcript."""
         what = answer.label or f"column {answer.action}"
         self.say(
             f"  {how}: {what}, by {answer.model}@{answer.version} ({answer.variant})"
         )
 
     def board(self) -> Any:
-        """A position of a game: a golden row."""
+        """Return a position of the game: the input of a golden row."""
         golden = json.loads((self.folder / STATIC / "golden.json").read_text("utf-8"))
         return golden["rows"][0]["input"]
 
 
-def environment(machine: Machine) -> None:
-    """Let this process's own boto3 reach moto, and nothing else."""
+def environment(cloud: LocalCloud) -> None:
+    """Point boto3 of this process at moto, and at nothing else."""
     for name in list(os.environ):
         if name.startswith("AWS_"):
             del os.environ[name]
-    os.environ |= {k: v for k, v in machine.environment.items() if k[:4] == "AWS_"}
+    os.environ |= {k: v for k, v in cloud.environment.items() if k[:4] == "AWS_"}

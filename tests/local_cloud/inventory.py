@@ -1,4 +1,4 @@
-"""What an account has, by each service's own word: the proof of a deployment."""
+"""What an account holds, read from each service: the proof of a deployment."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,8 +10,8 @@ import boto3
 Inventory = Mapping[str, frozenset[str]]
 
 
-def _pages(client: Any, call: str, field: str, **given: Any) -> list[Any]:
-    pages = client.get_paginator(call).paginate(**given)
+def _pages(client: Any, call: str, field: str, **parameters: Any) -> list[Any]:
+    pages = client.get_paginator(call).paginate(**parameters)
     return [item for page in pages for item in page[field]]
 
 
@@ -27,15 +27,15 @@ def _keys(region: str) -> list[str]:
 
 def _functions(region: str) -> list[str]:
     client = boto3.client("lambda", region_name=region)
-    found = []
+    names = []
     for function in _pages(client, "list_functions", "Functions"):
         name = function["FunctionName"]
         at = {"FunctionName": name}
         versions = _pages(client, "list_versions_by_function", "Versions", **at)
         aliases = _pages(client, "list_aliases", "Aliases", **at)
-        found += [f"{name} {v['Version']}: {v['MemorySize']} MB" for v in versions]
-        found += [f"{name} {a['Name']}: {a['FunctionVersion']}" for a in aliases]
-    return found
+        names += [f"{name} {v['Version']}: {v['MemorySize']} MB" for v in versions]
+        names += [f"{name} {a['Name']}: {a['FunctionVersion']}" for a in aliases]
+    return names
 
 
 def _groups(region: str) -> list[str]:
@@ -51,12 +51,12 @@ def _groups(region: str) -> list[str]:
 
 def _api_parts(region: str) -> list[str]:
     client = boto3.client("apigateway", region_name=region)
-    found = []
+    names = []
     for api in client.get_rest_apis()["items"]:
         at = {"restApiId": api["id"]}
         parts: dict[str, list[str]] = {
             "stage": [s["stageName"] for s in client.get_stages(**at)["item"]],
-            "refusal": [
+            "gateway response": [
                 r["responseType"]
                 for r in client.get_gateway_responses(**at)["items"]
                 if not r["defaultResponse"]
@@ -67,13 +67,13 @@ def _api_parts(region: str) -> list[str]:
                 for method in resource.get("resourceMethods", {})
             ],
         }
-        found += [
+        names += [
             f"{api['id']} {k} {name}" for k, names in parts.items() for name in names
         ]
-    return found
+    return names
 
 
-def _of(service: str, call: str, field: str, key: str) -> Callable[[str], list[str]]:
+def _names(service: str, call: str, field: str, key: str) -> Callable[[str], list[str]]:
     def read(region: str) -> list[str]:
         client = boto3.client(service, region_name=region)
         return [item[key] for item in getattr(client, call)()[field]]
@@ -83,68 +83,68 @@ def _of(service: str, call: str, field: str, key: str) -> Callable[[str], list[s
 
 def _budgets(region: str) -> list[str]:
     account = boto3.client("sts", region_name=region).get_caller_identity()["Account"]
-    found = boto3.client("budgets", region_name=region).describe_budgets(
+    response = boto3.client("budgets", region_name=region).describe_budgets(
         AccountId=account
     )
-    return [budget["BudgetName"] for budget in found["Budgets"]]
+    return [budget["BudgetName"] for budget in response["Budgets"]]
 
 
 _READ: dict[str, Callable[[str], list[str]]] = {
-    "alarms": _of("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
-    "API keys": _of("apigateway", "get_api_keys", "items", "name"),
+    "alarms": _names("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+    "API keys": _names("apigateway", "get_api_keys", "items", "name"),
     "API parts": _api_parts,
-    "APIs": _of("apigateway", "get_rest_apis", "items", "name"),
-    "buckets": _of("s3", "list_buckets", "Buckets", "Name"),
+    "APIs": _names("apigateway", "get_rest_apis", "items", "name"),
+    "buckets": _names("s3", "list_buckets", "Buckets", "Name"),
     "budgets": _budgets,
-    "dashboards": _of(
+    "dashboards": _names(
         "cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"
     ),
     "deployment groups": _groups,
     "function versions and aliases": _functions,
     "keys": _keys,
-    "log groups": _of("logs", "describe_log_groups", "logGroups", "logGroupName"),
-    "roles": _of("iam", "list_roles", "Roles", "RoleName"),
-    "subscriptions": _of("sns", "list_subscriptions", "Subscriptions", "Endpoint"),
-    "topics": _of("sns", "list_topics", "Topics", "TopicArn"),
-    "usage plans": _of("apigateway", "get_usage_plans", "items", "name"),
+    "log groups": _names("logs", "describe_log_groups", "logGroups", "logGroupName"),
+    "roles": _names("iam", "list_roles", "Roles", "RoleName"),
+    "subscriptions": _names("sns", "list_subscriptions", "Subscriptions", "Endpoint"),
+    "topics": _names("sns", "list_topics", "Topics", "TopicArn"),
+    "usage plans": _names("apigateway", "get_usage_plans", "items", "name"),
 }
 
 
-def take(region: str) -> Inventory:
-    """Ask every service that our stacks use."""
+def read_account(region: str) -> Inventory:
+    """Read the names of all resources from every service that our stacks use."""
     return {kind: frozenset(read(region)) for kind, read in _READ.items()}
 
 
-def more(now: Inventory, before: Inventory) -> dict[str, list[str]]:
-    """Return what is there now and was not, by kind."""
-    found = {kind: sorted(now[kind] - before[kind]) for kind in now}
-    return {kind: names for kind, names in found.items() if names}
+def added(now: Inventory, before: Inventory) -> dict[str, list[str]]:
+    """Return what was added between two inventories, by kind."""
+    differences = {kind: sorted(now[kind] - before[kind]) for kind in now}
+    return {kind: names for kind, names in differences.items() if names}
 
 
-def check(stack: str, assembly: Path, region: str) -> int:
-    """Hold a stack's resources against its template; returns how many there are.
+def check_resources(stack: str, assembly: Path, region: str) -> int:
+    """Compare a stack's resources with its template; return their number.
 
-    Every resource of the template is there, with its type and a name of its own, and
-    nothing else.
+    Every resource of the template exists, with its type and a name of its own, and no
+    other does.
     """
     template = json.loads((assembly / f"{stack}.template.json").read_text("utf-8"))
     wanted = {name: item["Type"] for name, item in template["Resources"].items()}
     listed = boto3.client(
         "cloudformation", region_name=region
     ).describe_stack_resources(StackName=stack)["StackResources"]
-    found = {item["LogicalResourceId"]: item["ResourceType"] for item in listed}
-    assert found == wanted, (set(wanted) ^ set(found), stack)
+    actual = {item["LogicalResourceId"]: item["ResourceType"] for item in listed}
+    assert actual == wanted, (set(wanted) ^ set(actual), stack)
     for item in listed:
         assert item["PhysicalResourceId"], item
-    return len(found)
+    return len(actual)
 
 
 def status(stack: str, region: str) -> str:
-    """How a stack stands; empty: it is gone."""
+    """Return the status of a stack; empty if it does not exist."""
     client = boto3.client("cloudformation", region_name=region)
     try:
-        found = client.describe_stacks(StackName=stack)["Stacks"][0]
+        described = client.describe_stacks(StackName=stack)["Stacks"][0]
     except client.exceptions.ClientError:
         return ""
-    told: str = found["StackStatus"]
-    return told
+    state: str = described["StackStatus"]
+    return state

@@ -1,7 +1,7 @@
-"""A deployment's whole life, as docs/operators.md has it: deploy, promote, tear down.
+"""A deployment's whole life, as in docs/operators.md: deploy, promote, destroy.
 
-What is told is the same in every run: no name that the cloud makes up, no time. So the
-transcript in docs/local-cloud.md can be held against it.
+The transcript is the same in every run: it has no generated names and no times. So a
+test can compare it with docs/local-cloud.md.
 """
 
 import shutil
@@ -22,42 +22,42 @@ from local_cloud.processes import ACCOUNT, REGION
 
 TEXT = "这是一个简单的文本分类任务"
 SMALL = ("--rows", "500", "--max-epochs", "1")
-"""Of the training: what it learns is not what is tried here."""
+"""A small training: the quality of the model does not matter here."""
 
 
-class Journey(Commands):
-    """The drills, one after the other."""
+class Lifecycle(Commands):
+    """The drills, in order; each step checks its own result."""
 
     def run(self) -> None:
-        """Go the whole way; what was there before stays as it was."""
+        """Run all steps; leave the checkout as it was."""
         if BAKED.exists():
             raise FileExistsError(f"{BAKED} is there already: move it away first")
         try:
-            self._bootstrapped()
-            self._published()
-            before = self._deployed()
+            self._bootstrap()
+            self._publish()
+            before = self._deploy()
             with self.gateway() as gateway:
-                self._called(gateway)
-                self._promoted(gateway)
-                self._updated(gateway)
-                self._failed(gateway)
-                self._rotated(gateway)
-            self._restored()
-            self._destroyed(before)
+                self._call(gateway)
+                self._promote_and_roll_back(gateway)
+                self._update(gateway)
+                self._fail_an_update(gateway)
+                self._rotate_a_key(gateway)
+            self._restore_a_file()
+            self._destroy(before)
         finally:
             shutil.rmtree(BAKED, ignore_errors=True)
 
-    def _bootstrapped(self) -> None:
+    def _bootstrap(self) -> None:
         self.say("\n1. The account made ready, and a registry")
         self.say(f"$ cdk bootstrap aws://{ACCOUNT}/{REGION}")
-        self.machine.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", "")
+        self.cloud.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", "")
         assert inventory.status("CDKToolkit", REGION) == "CREATE_COMPLETE"
         self.cdk("deploy", REGISTRY)
         assert {"Uri", "PublisherRole", "OperatorRole", "ReaderRole"} <= set(
             self.outputs[REGISTRY]
         )
 
-    def _published(self) -> None:
+    def _publish(self) -> None:
         self.say("\n2. Versions, published to the bucket that was made")
         run, games = self.folder / "sentiment", self.folder / STATIC
         self.hotseat("train", "sentiment", "--run", run, *SMALL)
@@ -69,10 +69,10 @@ class Journey(Commands):
         for _ in range(2):
             self.hotseat("publish", games)
         self.hotseat("promote", "sentiment@1", "--because", "first")
-        self._demanded()
+        self._check_write_conditions()
 
-    def _demanded(self) -> None:
-        """A manifest is written once, and with a condition, or not at all."""
+    def _check_write_conditions(self) -> None:
+        """The bucket refuses a manifest without a condition, and a second one."""
         bucket, _, prefix = self.outputs[REGISTRY]["Uri"][5:].partition("/")
         s3 = boto3.client("s3", region_name=REGION)
         for version, condition, status in (
@@ -81,45 +81,49 @@ class Journey(Commands):
             (1, {"IfNoneMatch": "*"}, 412),
         ):
             key = f"{prefix}/models/sentiment/versions/{version}.json"
-            found = 200
+            actual = 200
             try:
                 s3.put_object(Bucket=bucket, Key=key, Body=b"{}", **condition)
             except s3.exceptions.ClientError as error:
-                found = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            assert found == status, (key, condition, found)
+                actual = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            assert actual == status, (key, condition, actual)
         self.say("  a manifest written without a condition: refused by the bucket")
         self.say("  a manifest written again: refused by the bucket")
 
-    def _deployed(self) -> inventory.Inventory:
+    def _deploy(self) -> inventory.Inventory:
         self.say("\n3. The service: one model inside its image, one that follows live")
-        self.file.write_text(self.whole)
+        self.file.write_text(self.full_text)
         self.say(f"deployment.toml: {STATIC} is added, mode static, version 1")
         self.bake(1)
         self.hotseat("check", "--stage", STAGE, "--file", self.file)
-        before = inventory.take(REGION)
+        before = inventory.read_account(REGION)
         self.cdk("deploy", SERVICE)
-        for kind, made in inventory.more(inventory.take(REGION), before).items():
-            self.say(f"  {kind}: {len(made)}")
+        for kind, names in inventory.added(
+            inventory.read_account(REGION), before
+        ).items():
+            self.say(f"  {kind}: {len(names)}")
         return before
 
-    def _called(self, gateway: Gateway) -> None:
+    def _call(self, gateway: Gateway) -> None:
         self.say("\n4. A game asks, over HTTP, with its key and without")
         with ModelServiceClient(self.url, deadline=60) as nobody:
-            refused = _refused(lambda: nobody.predict(TEXT))
-        self.say(f"  without a key: {refused.status}, code {refused.code}")
-        lost = urllib3.request("GET", f"{self.url}/elsewhere", retries=False)
-        assert (lost.status, lost.json()["code"]) == (404, "not_found")
-        self.say(f"  no such route: {lost.status}, {lost.headers['content-type']}")
+            error = _auth_error(lambda: nobody.predict(TEXT))
+        self.say(f"  without a key: {error.status}, code {error.code}")
+        unknown = urllib3.request("GET", f"{self.url}/elsewhere", retries=False)
+        assert (unknown.status, unknown.json()["code"]) == (404, "not_found")
+        self.say(
+            f"  no such route: {unknown.status}, {unknown.headers['content-type']}"
+        )
         with self.client() as game:
-            self.tell("the text model", game.predict(TEXT))
+            self.report("the text model", game.predict(TEXT))
             move = game.choose(self.board(), model=STATIC, level="hard")
             assert (move.model, move.version) == (STATIC, 1)
-            self.tell("the game model", move)
-        self._asked_in_binary()
+            self.report("the game model", move)
+        self._call_in_binary()
         assert gateway.versions() == {"sentiment": "1", STATIC: "1"}
 
-    def _asked_in_binary(self) -> None:
-        """As Triton's own client asks: tensors that are no text, both ways."""
+    def _call_in_binary(self) -> None:
+        """Send and receive binary tensors with Triton's own client."""
         rows = np.zeros((3, 2, 6, 7), np.float32)
         board = triton.InferInput("board", rows.shape, "FP32")
         board.set_data_from_numpy(rows)
@@ -135,7 +139,7 @@ class Journey(Commands):
         assert policy.shape == (3, 7)
         self.say("  tritonclient, binary tensors both ways: policy [3, 7]")
 
-    def _promoted(self, gateway: Gateway) -> None:
+    def _promote_and_roll_back(self, gateway: Gateway) -> None:
         self.say("\n5. Promoted and rolled back, without a deploy")
         with self.client() as game:
             first = game.predict(TEXT)
@@ -144,13 +148,13 @@ class Journey(Commands):
                 (("rollback", "sentiment", "--because", "the drill"), 1, "fp32"),
             ):
                 self.hotseat(*words)
-                answer = _until(lambda: game.predict(TEXT), number)
+                answer = _wait_for_version(lambda: game.predict(TEXT), number)
                 assert answer.variant == variant
-                self.tell("the same function", answer)
+                self.report("the same function", answer)
             assert dict(answer.scores) == dict(first.scores)
         assert gateway.versions()["sentiment"] == "1"
 
-    def _updated(self, gateway: Gateway) -> None:
+    def _update(self, gateway: Gateway) -> None:
         self.say("\n6. Updated in place: more memory, another version, a second title")
         self.edit("memory_mb = 512", "memory_mb = 1024")
         self.edit("version = 1", "version = 2")
@@ -158,50 +162,52 @@ class Journey(Commands):
         self.bake(2)
         self.cdk("deploy", SERVICE)
         with self.client() as game:
-            self.tell("the text model", game.predict(TEXT))
+            self.report("the text model", game.predict(TEXT))
             move = game.choose(self.board(), model=STATIC, level="hard")
             assert move.version == 2
-            self.tell("the game model", move)
+            self.report("the game model", move)
         assert gateway.versions() == {"sentiment": "2", STATIC: "2"}
         assert gateway.memory() == {"sentiment": 1024, STATIC: 1024}
         self.say("  both aliases moved to Lambda's version 2; sentiment has 1024 MB")
 
-    def _failed(self, gateway: Gateway) -> None:
+    def _fail_an_update(self, gateway: Gateway) -> None:
         self.say("\n7. An update that fails is taken back")
-        before = inventory.take(REGION)
+        before = inventory.read_account(REGION)
         self.edit("memory_mb = 1024", "memory_mb = 2048\nreserved_concurrency = 950")
-        told = self.cdk("deploy", SERVICE, fails=True)
-        assert "UnreservedConcurrentExecution below its minimum" in told, told[-3000:]
-        standing = inventory.status(SERVICE, REGION)
-        assert standing == "UPDATE_ROLLBACK_COMPLETE", standing
-        assert inventory.take(REGION) == before
-        self.say(f"  {SERVICE}: {standing}; the account holds what it held")
+        output = self.cdk("deploy", SERVICE, fails=True)
+        assert "UnreservedConcurrentExecution below its minimum" in output, output[
+            -3000:
+        ]
+        status = inventory.status(SERVICE, REGION)
+        assert status == "UPDATE_ROLLBACK_COMPLETE", status
+        assert inventory.read_account(REGION) == before
+        self.say(f"  {SERVICE}: {status}; the account holds what it held")
         with self.client() as game:
-            self.tell("as before", game.predict(TEXT))
+            self.report("as before", game.predict(TEXT))
         assert gateway.memory()["sentiment"] == 1024
         self.edit("memory_mb = 2048\nreserved_concurrency = 950", "memory_mb = 1024")
 
-    def _rotated(self, gateway: Gateway) -> None:
+    def _rotate_a_key(self, gateway: Gateway) -> None:
         self.say("\n8. A key rotated: the second title's stays, the first one's goes")
         old = self.client()
         with self.client("second-game") as game, old:
-            self.tell("with the new key", game.predict(TEXT))
+            self.report("with the new key", game.predict(TEXT))
             self.edit('"first-game", "second-game"', '"second-game"')
             self.cdk("deploy", SERVICE)
-            self.tell("with the new key", game.predict(TEXT))
-            refused = _refused(lambda: old.predict(TEXT))
-            self.say(f"  with the old key: {refused.status}, code {refused.code}")
+            self.report("with the new key", game.predict(TEXT))
+            error = _auth_error(lambda: old.predict(TEXT))
+            self.say(f"  with the old key: {error.status}, code {error.code}")
         assert gateway.versions() == {"sentiment": "2", STATIC: "2"}
 
-    def _restored(self) -> None:
+    def _restore_a_file(self) -> None:
         self.say("\n9. A damaged file, found and restored from the bucket's versions")
         bucket, _, prefix = self.outputs[REGISTRY]["Uri"][5:].partition("/")
         s3 = boto3.client("s3", region_name=REGION)
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/blobs/")
         key = max(listed["Contents"], key=lambda item: item["Size"])["Key"]
         s3.put_object(Bucket=bucket, Key=key, Body=b"damaged")
-        told = self.hotseat("verify", fails=True)
-        assert key.rpartition("/")[2] in told, told
+        output = self.hotseat("verify", fails=True)
+        assert key.rpartition("/")[2] in output, output
         self.say("  damage is found")
         (damaged,) = (
             item
@@ -213,11 +219,11 @@ class Journey(Commands):
         self.hotseat("verify")
         self.say("  whole again")
 
-    def _destroyed(self, before: inventory.Inventory) -> None:
+    def _destroy(self, before: inventory.Inventory) -> None:
         self.say("\n10. Torn down: the service goes, the registry stays")
         self.cdk("destroy", SERVICE)
         assert inventory.status(SERVICE, REGION) == ""
-        left = inventory.more(inventory.take(REGION), before)
+        left = inventory.added(inventory.read_account(REGION), before)
         (role,) = left.pop("roles")
         assert "CloudWatchRole" in role, role
         assert left == {}, left
@@ -237,28 +243,28 @@ class Journey(Commands):
         )
         self.cdk("destroy", REGISTRY)
         assert inventory.status(REGISTRY, REGION) == ""
-        now = inventory.take(REGION)
+        now = inventory.read_account(REGION)
         assert now["buckets"] == before["buckets"]
         assert now["keys"] == before["keys"]
-        gone = inventory.more(before, now)
+        gone = inventory.added(before, now)
         assert set(gone) == {"roles"}, gone
         self.say("  its roles are gone; both buckets and the key are kept")
-        told = self.hotseat("versions", "sentiment")
-        assert "sentiment@2" in told, told
+        output = self.hotseat("versions", "sentiment")
+        assert "sentiment@2" in output, output
         self.say("  and the registry still answers: " + "sentiment@1, sentiment@2")
 
 
-def _refused(ask: Callable[[], Prediction]) -> AuthError:
-    """Return the error with which a question is refused."""
+def _auth_error(ask: Callable[[], Prediction]) -> AuthError:
+    """Return the error that a request without a valid key raises."""
     try:
         answer = ask()
-    except AuthError as refused:
-        return refused
+    except AuthError as error:
+        return error
     raise AssertionError(f"answered by {answer.model}@{answer.version}")
 
 
-def _until(ask: Callable[[], Prediction], version: int) -> Prediction:
-    """Ask until a version answers; a promote is live within seconds."""
+def _wait_for_version(ask: Callable[[], Prediction], version: int) -> Prediction:
+    """Send requests until `version` answers: a promote is live within seconds."""
     end = time.monotonic() + 20
     while (answer := ask()).version != version:
         assert time.monotonic() < end, f"version {version} was not live in 20 s"

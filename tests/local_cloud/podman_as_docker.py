@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""In docker's place, for ``cdk deploy``: what CDK asks of docker, done by podman.
+"""Stand in for docker in ``cdk deploy``: podman runs the commands that CDK uses.
 
 CDK names an image after an account's registry on AWS. Here it is pushed to a registry
-on this machine (HOTSEAT_IMAGES, host:port), and moto's ECR is told of it. Names that
-podman was given are noted in the file HOTSEAT_TAGS, to be taken away again.
+on this machine (HOTSEAT_IMAGES, host:port) and recorded in moto's ECR. The names of
+images are written to the file HOTSEAT_TAGS, so that they can be removed at the end.
 """
 
 import itertools
@@ -19,7 +19,7 @@ V2S2 = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 def main(words: list[str]) -> int:
-    """Do one command; returns its exit code."""
+    """Run one command and return its exit code."""
     match words:
         case ["login" | "logout", *_]:
             sys.stdin.read()
@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
 
 
 def build(options: list[str]) -> int:
-    """Build the folder that CDK is in, as `make image` does."""
+    """Build an image from the folder that CDK is in, as `make image` does."""
     given = list(itertools.pairwise(options))
     arguments = dict(
         value.split("=", 1) for name, value in given if name == "--build-arg"
@@ -51,13 +51,13 @@ def build(options: list[str]) -> int:
         stdout=sys.stderr,
         check=False,
     )
-    # the bill of materials of an image that goes again
+    # the image is removed at the end; so is its bill of materials
     IMAGE_SH.parents[1].joinpath("dist", f"{tag}.cdx.json").unlink(missing_ok=True)
     return done.returncode
 
 
 def push(image: str) -> int:
-    """Push to the registry on this machine; write the manifest into moto's ECR."""
+    """Push to the registry on this machine and record the manifest in moto's ECR."""
     import boto3
 
     note(image)
@@ -85,7 +85,7 @@ def push(image: str) -> int:
 
 
 def note(image: str) -> None:
-    """Remember a name."""
+    """Write down the name of an image, to remove it at the end."""
     with Path(os.environ["HOTSEAT_TAGS"]).open("a", encoding="utf-8") as file:
         file.write(f"{image}\n")
 

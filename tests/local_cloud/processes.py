@@ -1,4 +1,4 @@
-"""The processes that stand for a cloud: started here, and gone when it is over."""
+"""The processes of the local cloud: started here, and stopped at the end."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from local_cloud.gateway.function_container import free_port
 
 ROOT = Path(__file__).parents[2]
 CDK = "aws-cdk@2.1148.1"
-"""npm's newest, 3.0.0, is an old build that does not fit aws-cdk-lib."""
+"""npm's newest, 3.0.0, is an old build that does not work with aws-cdk-lib."""
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 REGISTRY = """
 version: 0.1
@@ -27,17 +27,19 @@ _SECONDS = 400
 
 
 class CommandError(AssertionError):
-    """A command did not do what it should; the message ends with what it printed."""
+    """A command failed, or should have; the message ends with its output."""
 
 
-class Machine:
-    """Moto and a registry of images, and the commands that are to reach them."""
+class LocalCloud:
+    """Moto and a registry of images, and the commands that use them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.images = f"127.0.0.1:{free_port()}"
         moto = free_port()
-        self.endpoint = f"http://localhost:{moto}"  # the word: CDK puts buckets before
+        self.endpoint = (
+            f"http://localhost:{moto}"  # by name: CDK puts a bucket's name before it
+        )
         self._processes: list[subprocess.Popen[bytes]] = []
         self._moto = moto
         self._tags = folder / "tags"
@@ -61,19 +63,19 @@ class Machine:
 
     def __exit__(self, *_: object) -> None:
         for process in self._processes:
-            _end(process)
-        if self._tags.exists():  # the layers stay, as podman's cache
+            _stop(process)
+        if self._tags.exists():  # the layers stay as podman's cache
             named = set(self._tags.read_text("utf-8").split())
             subprocess.run(["podman", "rmi", *named], capture_output=True, check=False)
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of every command: no way to the real AWS, nobody's keys."""
+        """The environment of every command: no route to the real AWS, no real keys."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
         path = [str(Path(sys.executable).parent), inherited["PATH"], "/usr/sbin"]
         return {
             **inherited,
-            **self.lent,
+            **self.lambda_environment,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.endpoint,
             "PATH": os.pathsep.join(path),
@@ -87,8 +89,8 @@ class Machine:
         }
 
     @property
-    def lent(self) -> dict[str, str]:
-        """What Lambda puts into a function's environment."""
+    def lambda_environment(self) -> dict[str, str]:
+        """What Lambda adds to a function's environment."""
         return {
             "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
@@ -99,7 +101,7 @@ class Machine:
     def run(
         self, *words: object, at: Path = ROOT, fails: bool = False, **more: str
     ) -> str:
-        """Run a command and return all it printed; `fails`: it has to fail."""
+        """Run a command and return its output; `fails`: it has to fail."""
         command = [str(word) for word in words]
         process = subprocess.Popen(
             command,
@@ -111,14 +113,14 @@ class Machine:
             start_new_session=True,
         )
         try:
-            told = process.communicate(timeout=_SECONDS)[0].decode("utf-8", "replace")
+            output = process.communicate(timeout=_SECONDS)[0].decode("utf-8", "replace")
         finally:
-            _end(process)
+            _stop(process)
         if bool(process.returncode) != fails:
             raise CommandError(
-                f"{' '.join(command)}\nexited {process.returncode}:\n{told[-6000:]}"
+                f"{' '.join(command)}\nexited {process.returncode}:\n{output[-6000:]}"
             )
-        return told
+        return output
 
     def cdk(self, *words: object, fails: bool = False) -> str:
         """Run CDK's own command on the application in infra/."""
@@ -130,15 +132,17 @@ class Machine:
         return self.run(*command, *words, fails=fails, **more)
 
     def log(self, lines: int = 60) -> str:
-        """The end of what moto said."""
-        told = (self.folder / "server.log").read_text("utf-8", "replace")
-        return "\n".join(told.splitlines()[-lines:])
+        """Return the last lines of moto's log."""
+        output = (self.folder / "server.log").read_text("utf-8", "replace")
+        return "\n".join(output.splitlines()[-lines:])
 
     def _start(self, *command: str) -> None:
         name = "server" if command[0] == sys.executable else command[0]
         where = shutil.which(command[0], path=self.environment["PATH"])
         if where is None:
-            raise CommandError(f"{command[0]} is not installed: needs.sh does it")
+            raise CommandError(
+                f"{command[0]} is not installed: run tests/local_cloud/needs.sh"
+            )
         with (self.folder / f"{name}.log").open("wb") as log:
             self._processes.append(
                 subprocess.Popen(
@@ -160,14 +164,14 @@ class Machine:
             except OSError:
                 dead = [p.args for p in self._processes if p.poll() is not None]
                 if dead or time.monotonic() > end:
-                    raise CommandError(f"{url} is not there\n{self.log()}") from None
+                    raise CommandError(f"no answer from {url}\n{self.log()}") from None
                 time.sleep(0.2)
             else:
                 return
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it started."""
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Stop a process and all that it started."""
     for sent in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, sent)

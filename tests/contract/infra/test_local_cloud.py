@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from local_cloud.gateway.deployed_api import Plan, Route
-from local_cloud.gateway.rest_api import Counted, Refused, find, is_binary
+from local_cloud.gateway.rest_api import GatewayResponse, Usage, find_route, is_binary
 from local_cloud.moto_server import bucket_policy, lambda_types
 from local_cloud.moto_server.cloudformation import (
-    KINDS,
+    RESOURCE_TYPES,
     ResourceMap,
     Stack,
     create_resource,
     in_order,
-    kind_of,
     references,
+    resource_type,
 )
-from local_cloud.moto_server.resource_types import Made
+from local_cloud.moto_server.resource_types import Resource
 from moto.cloudformation import models, parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.iam.access_control import PermissionResult
@@ -48,16 +48,19 @@ def test_a_type_that_nobody_wrote_is_an_error():
     """Nothing is skipped: a stack with an unknown type fails by its name."""
     assert lambda_types
     with pytest.raises(ValidationError) as found:
-        kind_of({"Type": "AWS::Lambda::Layer"})
+        resource_type({"Type": "AWS::Lambda::Layer"})
     assert "Unrecognized resource types: [AWS::Lambda::Layer]" in str(found.value)
-    assert kind_of({"Type": "AWS::Lambda::Alias"}) is KINDS["AWS::Lambda::Alias"]
+    assert (
+        resource_type({"Type": "AWS::Lambda::Alias"})
+        is RESOURCE_TYPES["AWS::Lambda::Alias"]
+    )
 
 
 class Halting:
     """A kind that stops in the middle of a change that it does not like."""
 
     def create(self, place, properties):
-        return Made(place.logical, dict(properties))
+        return Resource(place.logical, dict(properties))
 
     def update(self, _place, resource, properties):
         resource.attributes |= properties
@@ -71,7 +74,7 @@ class Halting:
 
 def test_half_an_update_is_taken_back(monkeypatch):
     """Where one resource stops midway, it and all before are as they were."""
-    monkeypatch.setitem(KINDS, "Test::It", Halting())
+    monkeypatch.setitem(RESOURCE_TYPES, "Test::It", Halting())
     monkeypatch.setattr(parsing, "parse_and_create_resource", create_resource)
     monkeypatch.setattr(models, "ResourceMap", ResourceMap)
 
@@ -134,8 +137,8 @@ def test_what_is_referred_to_comes_first(edges):
 )
 def test_a_bucket_demands_a_condition(action, key, headers, found):
     """A write that names no condition is denied; others are not."""
-    said = bucket_policy.permission(BUCKET, action, f"arn:aws:s3:::b/{key}", headers)
-    assert said is (found or PermissionResult.NEUTRAL)
+    result = bucket_policy.permission(BUCKET, action, f"arn:aws:s3:::b/{key}", headers)
+    assert result is (found or PermissionResult.NEUTRAL)
 
 
 def test_a_condition_that_nobody_wrote_is_an_error():
@@ -156,28 +159,28 @@ def test_a_condition_that_nobody_wrote_is_an_error():
 )
 def test_the_longest_route_answers(method, path, alias, proxy):
     """An exact path goes before a proxy, a long proxy before a short one."""
-    route, rest = find(ROUTES, method, path)
+    route, rest = find_route(ROUTES, method, path)
     assert (route.alias, rest) == (alias, proxy)
 
 
 def test_no_route_is_a_refusal():
     """What the API does not have, API Gateway answers itself."""
-    with pytest.raises(Refused, match="MISSING_AUTHENTICATION_TOKEN"):
-        find(ROUTES, "GET", "/v2")
+    with pytest.raises(GatewayResponse, match="MISSING_AUTHENTICATION_TOKEN"):
+        find_route(ROUTES, "GET", "/v2")
 
 
 def test_a_plan_throttles_and_counts_the_day():
     """The burst, then the rate, then the day's quota."""
     plan = Plan("p", rate=2, burst=3, quota=5)
-    counted = Counted(plan, 0)
+    usage = Usage(plan, 0)
     for _ in range(3):
-        counted.take(plan, 0)
-    with pytest.raises(Refused, match="THROTTLED"):
-        counted.take(plan, 0)
-    counted.take(plan, 1)
-    counted.take(plan, 1)
-    with pytest.raises(Refused, match="QUOTA_EXCEEDED"):
-        counted.take(plan, 9)
+        usage.count(plan, 0)
+    with pytest.raises(GatewayResponse, match="THROTTLED"):
+        usage.count(plan, 0)
+    usage.count(plan, 1)
+    usage.count(plan, 1)
+    with pytest.raises(GatewayResponse, match="QUOTA_EXCEEDED"):
+        usage.count(plan, 9)
 
 
 def test_binary_types_are_named_or_all():

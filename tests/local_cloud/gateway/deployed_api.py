@@ -1,4 +1,4 @@
-"""What stands in the cloud, read back by its API: routes, keys, plans, functions."""
+"""What is deployed, read from the account: routes, keys, plans, functions."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import boto3
 
 @dataclass(frozen=True)
 class Route:
-    """A method of the API: who answers, and whether a key is asked for."""
+    """A method of the API: the function that answers, and whether it needs a key."""
 
     resource: str
     method: str
@@ -22,7 +22,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a key may ask: requests a second, at once, a day."""
+    """A usage plan's limits: requests a second, at once and a day."""
 
     id: str
     rate: float
@@ -32,7 +32,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Function:
-    """A function's version as it is to be run."""
+    """A version of a function, with all that is needed to run it."""
 
     name: str
     version: str
@@ -43,21 +43,23 @@ class Function:
     timeout_s: int
 
 
-class Deployed:
-    """One stage of one API, as the account has it at this moment."""
+class DeployedApi:
+    """One stage of one API, as it is in the account at the moment of each call."""
 
     def __init__(self, region: str, api: str, stage: str) -> None:
         self.api, self.stage, self.region = api, stage, region
-        self._door = boto3.client("apigateway", region_name=region)
+        self._api_gateway = boto3.client("apigateway", region_name=region)
         self._lambda = boto3.client("lambda", region_name=region)
 
     def routes(self) -> list[Route]:
-        """All methods of all resources."""
-        found = self._door.get_resources(restApiId=self.api, limit=500)["items"]
+        """Return all methods of all resources."""
+        resources = self._api_gateway.get_resources(restApiId=self.api, limit=500)[
+            "items"
+        ]
         routes = []
-        for resource in found:
+        for resource in resources:
             for method in resource.get("resourceMethods", {}):
-                read = self._door.get_method(
+                read = self._api_gateway.get_method(
                     restApiId=self.api, resourceId=resource["id"], httpMethod=method
                 )
                 uri = read["methodIntegration"]["uri"]
@@ -72,15 +74,17 @@ class Deployed:
         return routes
 
     def binary(self) -> list[str]:
-        """The media types that are no text."""
-        listed: list[str] = self._door.get_rest_api(restApiId=self.api).get(
+        """Return the binary media types."""
+        listed: list[str] = self._api_gateway.get_rest_api(restApiId=self.api).get(
             "binaryMediaTypes", []
         )
         return listed
 
-    def refusal(self, kind: str) -> tuple[int, dict[str, str], str]:
-        """Status, headers and template of one of the gateway's own answers."""
-        read = self._door.get_gateway_response(restApiId=self.api, responseType=kind)
+    def gateway_response(self, kind: str) -> tuple[int, dict[str, str], str]:
+        """Return status, headers and template of one of the gateway responses."""
+        read = self._api_gateway.get_gateway_response(
+            restApiId=self.api, responseType=kind
+        )
         headers = {
             name.removeprefix("gatewayresponse.header."): value.strip("'")
             for name, value in read["responseParameters"].items()
@@ -90,12 +94,12 @@ class Deployed:
         ]  # fmt: skip
 
     def plan(self, key: str) -> Plan | None:
-        """The usage plan by which a key may ask this stage."""
-        keys = self._door.get_api_keys(includeValues=True)["items"]
-        for held in keys:
-            if held["value"] != key or not held["enabled"]:
+        """Return the usage plan that lets a key call this stage."""
+        keys = self._api_gateway.get_api_keys(includeValues=True)["items"]
+        for api_key in keys:
+            if api_key["value"] != key or not api_key["enabled"]:
                 continue
-            for plan in self._door.get_usage_plans(keyId=held["id"])["items"]:
+            for plan in self._api_gateway.get_usage_plans(keyId=api_key["id"])["items"]:
                 if any(
                     (at["apiId"], at["stage"]) == (self.api, self.stage)
                     for at in plan["apiStages"]
@@ -110,13 +114,15 @@ class Deployed:
         return None
 
     def key(self, name: str) -> str:
-        """The value of a key, by its name."""
-        (found,) = self._door.get_api_keys(nameQuery=name, includeValues=True)["items"]
-        value: str = found["value"]
+        """Return the value of a key by its name."""
+        (api_key,) = self._api_gateway.get_api_keys(nameQuery=name, includeValues=True)[
+            "items"
+        ]
+        value: str = api_key["value"]
         return value
 
     def allows(self, alias: str, route: Route, account: str) -> bool:
-        """Whether the function lets this API's method invoke it."""
+        """Return whether the function's policy lets this API's method invoke it."""
         name = alias.split(":function:")[1].split(":", maxsplit=1)[0]
         policy = json.loads(self._lambda.get_policy(FunctionName=name)["Policy"])
         path = route.resource.replace("{proxy+}", "*")
@@ -132,7 +138,7 @@ class Deployed:
         )
 
     def function(self, alias: str) -> Function:
-        """The version that an alias points to now."""
+        """Return the version that an alias points to now."""
         name, _, qualifier = alias.split(":function:")[1].partition(":")
         version = self._lambda.get_alias(FunctionName=name, Name=qualifier)[
             "FunctionVersion"

@@ -1,4 +1,4 @@
-"""A function's image run as Lambda runs it: read-only, as nobody, without rights."""
+"""A function's image run as Lambda runs it: read-only, unprivileged."""
 
 import json
 import os
@@ -24,27 +24,31 @@ netns = "host"
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 """
-"""Of podman, where crun or a limit of the kernel is in the way."""
+"""Podman's settings for machines where crun or a kernel limit does not work."""
 _START_SECONDS = 60
 
 
 def free_port() -> int:
-    """A port of this machine that nobody has."""
+    """Return a free port of this machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     return port
 
 
-class Sandbox:
+class FunctionContainer:
     """One running environment of a function's version."""
 
     def __init__(
-        self, function: Function, images: str, folder: Path, given: Mapping[str, str]
+        self,
+        function: Function,
+        images: str,
+        folder: Path,
+        lambda_environment: Mapping[str, str],
     ) -> None:
         """Pull the image from the registry `images` (host:port) and start it.
 
-        `given` is what Lambda itself puts into the environment: region, credentials.
+        `lambda_environment` is what Lambda adds: region and credentials.
         """
         self.function = function
         self.model = function.environment["HOTSEAT_DEFAULT_MODEL"]
@@ -54,42 +58,42 @@ class Sandbox:
         settings.write_text(SETTINGS)
         environment = {**os.environ, "CONTAINERS_CONF": str(settings)}
         _podman("pull", "--quiet", "--tls-verify=false", image)
-        shown = _podman("image", "inspect", "--format", "{{json .Config.Cmd}}", image)
+        command = _podman("image", "inspect", "--format", "{{json .Config.Cmd}}", image)
         variables = {
             **function.environment,
-            **given,
+            **lambda_environment,
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": function.version,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout_s),
         }
-        here, api = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+        address, api = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
         self._log = (folder / f"{self.name}.log").open("wb")
         self._process = subprocess.Popen(
             ["podman", "run", "--rm", "--name", self.name, "--read-only",
              "--tmpfs", "/tmp", "--user", "993:990", "--cap-drop", "all",
              "--network", "host", "-v", f"{EMULATOR}:/rie:ro", "--entrypoint", "/rie",
              *(f"--env={name}={value}" for name, value in variables.items()), image,
-             "--runtime-interface-emulator-address", here,
+             "--runtime-interface-emulator-address", address,
              "--runtime-api-address", api,
-             "python3", "-m", "awslambdaric", *json.loads(shown)],
+             "python3", "-m", "awslambdaric", *json.loads(command)],
             env=environment, stdout=self._log, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        self._url = f"http://{here}/2015-03-31/functions/function/invocations"
+        self._url = f"http://{address}/2015-03-31/functions/function/invocations"
         self._timeout_s = function.timeout_s
         self._one_at_a_time = threading.Lock()
-        self._wait(here)
+        self._wait(address)
 
     def invoke(self, event: bytes) -> bytes:
-        """Ask once; raises `OSError` where it is away or takes too long."""
+        """Invoke it; raises `OSError` if it does not run or takes too long."""
         with self._one_at_a_time:
             request = urllib.request.Request(self._url, event)
             with urllib.request.urlopen(request, timeout=self._timeout_s + 5) as answer:
-                told: bytes = answer.read()
-                return told
+                body: bytes = answer.read()
+                return body
 
     def stop(self) -> None:
-        """End it, whatever it does."""
+        """Stop it, whatever it does."""
         subprocess.run(
             ["podman", "kill", self.name], capture_output=True, check=False, timeout=60
         )
@@ -100,8 +104,8 @@ class Sandbox:
         self._log.close()
         subprocess.run(["podman", "rmi", self._image], capture_output=True, check=False)
 
-    def _wait(self, here: str) -> None:
-        host, _, port = here.partition(":")
+    def _wait(self, address: str) -> None:
+        host, _, port = address.partition(":")
         end = time.monotonic() + _START_SECONDS
         while self._process.poll() is None and time.monotonic() < end:
             try:

@@ -1,8 +1,8 @@
 """API Gateway on loopback, for tests alone: one stage of a deployed REST API.
 
-What is asked is answered from what the account says at that moment: routes, keys,
-usage plans, refusals, the alias and the image behind it. Which request it takes and
-what event it makes: docs.aws.amazon.com/apigateway, "Lambda proxy integrations".
+Each request is answered from the account as it is at that moment: routes, keys, usage
+plans, gateway responses, the alias and its image. Which requests are accepted and how
+their events look: docs.aws.amazon.com/apigateway, "Lambda proxy integrations".
 """
 
 import base64
@@ -15,49 +15,49 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from local_cloud.gateway.deployed_api import Deployed, Function, Plan, Route
-from local_cloud.gateway.function_container import Sandbox
+from local_cloud.gateway.deployed_api import DeployedApi, Function, Plan, Route
+from local_cloud.gateway.function_container import FunctionContainer
 
-LARGEST = 10_000_000
-"""Bytes that API Gateway takes."""
-
-
-class Refused(Exception):  # noqa: N818 (it is an answer, no error)
-    """The gateway answers itself; the argument is its kind of response."""
+MAX_BODY_BYTES = 10_000_000
+"""API Gateway's limit."""
 
 
-class Counted:
-    """What a plan has left: a bucket of tokens, and the day's requests."""
+class GatewayResponse(Exception):  # noqa: N818 (the name of the answer in API Gateway)
+    """API Gateway answers without the function; the argument is the response type."""
+
+
+class Usage:
+    """The use of a plan: its token bucket and the requests of the day."""
 
     def __init__(self, plan: Plan, now: float) -> None:
-        self._tokens, self._then, self._asked = float(plan.burst), now, 0
+        self._tokens, self._updated_at, self._requests = float(plan.burst), now, 0
 
-    def take(self, plan: Plan, now: float) -> None:
-        """Count one request; raises `Refused`."""
-        refilled = self._tokens + (now - self._then) * plan.rate
-        self._tokens, self._then = min(float(plan.burst), refilled), now
-        if self._asked >= plan.quota:
-            raise Refused("QUOTA_EXCEEDED")
+    def count(self, plan: Plan, now: float) -> None:
+        """Count one request; raises `GatewayResponse`."""
+        refilled = self._tokens + (now - self._updated_at) * plan.rate
+        self._tokens, self._updated_at = min(float(plan.burst), refilled), now
+        if self._requests >= plan.quota:
+            raise GatewayResponse("QUOTA_EXCEEDED")
         if self._tokens < 1:
-            raise Refused("THROTTLED")
+            raise GatewayResponse("THROTTLED")
         self._tokens -= 1
-        self._asked += 1
+        self._requests += 1
 
 
 class Gateway:
-    """Answers requests of one stage; `start` runs an image."""
+    """Answers the requests of one stage; `start` runs an image."""
 
     def __init__(
         self,
-        deployed: Deployed,
+        deployed: DeployedApi,
         account: str,
-        start: Callable[[Function], Sandbox],
+        start: Callable[[Function], FunctionContainer],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._deployed, self._account = deployed, account
         self._start, self._now = start, now
-        self._running: dict[str, Sandbox] = {}
-        self._counted: dict[str, Counted] = {}
+        self._running: dict[str, FunctionContainer] = {}
+        self._usage: dict[str, Usage] = {}
         self._lock = threading.Lock()
 
     def answer(
@@ -66,13 +66,13 @@ class Gateway:
         """Answer a request: status, headers, body."""
         request_id = str(uuid.uuid4())
         try:
-            return self._answered(method, target, headers, body, request_id)
-        except Refused as refused:
-            status, told, template = self._deployed.refusal(str(refused))
+            return self._respond(method, target, headers, body, request_id)
+        except GatewayResponse as response:
+            status, extra, template = self._deployed.gateway_response(str(response))
             text = template.replace("$context.requestId", request_id)
-            return status, {**told, "x-amzn-RequestId": request_id}, text.encode()
+            return status, {**extra, "x-amzn-RequestId": request_id}, text.encode()
 
-    def _answered(
+    def _respond(
         self,
         method: str,
         target: str,
@@ -81,19 +81,19 @@ class Gateway:
         request_id: str,
     ) -> tuple[int, dict[str, str], bytes]:
         url = urlsplit(target)
-        home = f"/{self._deployed.stage}"
-        if not url.path.startswith(f"{home}/"):
-            raise Refused("MISSING_AUTHENTICATION_TOKEN")
-        path = url.path.removeprefix(home)
-        route, proxy = find(self._deployed.routes(), method, path)
+        prefix = f"/{self._deployed.stage}"
+        if not url.path.startswith(f"{prefix}/"):
+            raise GatewayResponse("MISSING_AUTHENTICATION_TOKEN")
+        path = url.path.removeprefix(prefix)
+        route, proxy = find_route(self._deployed.routes(), method, path)
         if route.keyed:
-            self._count(headers.get("x-api-key", ""))
-        if len(body) > LARGEST:
-            raise Refused("REQUEST_TOO_LARGE")
+            self._count_request(headers.get("x-api-key", ""))
+        if len(body) > MAX_BODY_BYTES:
+            raise GatewayResponse("REQUEST_TOO_LARGE")
         if not self._deployed.allows(route.alias, route, self._account):
-            raise Refused("API_CONFIGURATION_ERROR")
+            raise GatewayResponse("API_CONFIGURATION_ERROR")
         binary = self._deployed.binary()
-        raw = is_binary(headers.get("content-type", ""), binary)
+        binary_body = is_binary(headers.get("content-type", ""), binary)
         event = {
             "resource": route.resource,
             "path": path,
@@ -113,42 +113,41 @@ class Gateway:
                 "resourcePath": route.resource,
                 "stage": self._deployed.stage,
             },
-            "body": (base64.b64encode(body) if raw else body).decode() or None,
-            "isBase64Encoded": raw,
+            "body": (base64.b64encode(body) if binary_body else body).decode() or None,
+            "isBase64Encoded": binary_body,
         }
-        told = self._invoked(route.alias, json.dumps(event).encode())
-        data = told["body"].encode()
-        # a REST API decodes for whom the first of what he accepts is binary
-        if told.get("isBase64Encoded") and is_binary(
+        answer = self._invoke(route.alias, json.dumps(event).encode())
+        data = answer["body"].encode()
+        # a REST API decodes a body if the first accepted media type is binary
+        if answer.get("isBase64Encoded") and is_binary(
             headers.get("accept", "").split(",")[0], binary
         ):
             data = base64.b64decode(data)
-        return told["statusCode"], told["headers"], data
+        return answer["statusCode"], answer["headers"], data
 
-    def _count(self, key: str) -> None:
+    def _count_request(self, key: str) -> None:
         plan = self._deployed.plan(key)
         if plan is None:
-            raise Refused("INVALID_API_KEY")
+            raise GatewayResponse("INVALID_API_KEY")
         with self._lock:
             now = self._now()
-            self._counted.setdefault(plan.id, Counted(plan, now)).take(plan, now)
+            self._usage.setdefault(plan.id, Usage(plan, now)).count(plan, now)
 
-    def _invoked(self, alias: str, event: bytes) -> dict[str, Any]:
+    def _invoke(self, alias: str, event: bytes) -> dict[str, Any]:
         try:
-            told = json.loads(self._sandbox(alias).invoke(event))
+            answer: dict[str, Any] = json.loads(self._container(alias).invoke(event))
         except TimeoutError:
-            raise Refused("INTEGRATION_TIMEOUT") from None
+            raise GatewayResponse("INTEGRATION_TIMEOUT") from None
         except OSError:
-            raise Refused("INTEGRATION_FAILURE") from None
-        if "statusCode" not in told:  # the runtime's word for a crash
-            raise Refused("INTEGRATION_FAILURE")
-        found: dict[str, Any] = told
-        return found
+            raise GatewayResponse("INTEGRATION_FAILURE") from None
+        if "statusCode" not in answer:  # the runtime's answer after a crash
+            raise GatewayResponse("INTEGRATION_FAILURE")
+        return answer
 
-    def _sandbox(self, alias: str) -> Sandbox:
-        """Return what runs the version that the alias points to; start it if need be.
+    def _container(self, alias: str) -> FunctionContainer:
+        """Return the container of the alias's version; start it if it does not run.
 
-        What ran another version ends, as Lambda lets it.
+        A container of another version stops, as on Lambda.
         """
         function = self._deployed.function(alias)
         with self._lock:
@@ -160,21 +159,27 @@ class Gateway:
             return self._running[alias]
 
     def versions(self) -> dict[str, str]:
-        """Which of Lambda's versions answered last, by model."""
-        return {box.model: box.function.version for box in self._running.values()}
+        """Return the Lambda version that answered last, by model."""
+        return {
+            container.model: container.function.version
+            for container in self._running.values()
+        }
 
     def memory(self) -> dict[str, int]:
-        """What memory those have, in MB."""
-        return {box.model: box.function.memory_mb for box in self._running.values()}
+        """Return the memory of those versions in MB, by model."""
+        return {
+            container.model: container.function.memory_mb
+            for container in self._running.values()
+        }
 
     def close(self) -> None:
-        """End all that runs."""
-        for sandbox in self._running.values():
-            sandbox.stop()
+        """Stop all containers."""
+        for container in self._running.values():
+            container.stop()
 
 
-def find(routes: list[Route], method: str, path: str) -> tuple[Route, str]:
-    """Return the route of a path and what its proxy part took; the longest wins."""
+def find_route(routes: list[Route], method: str, path: str) -> tuple[Route, str]:
+    """Return the longest matching route, and the value of its proxy part."""
     best: tuple[int, Route, str] | None = None
     for route in routes:
         if route.method not in {"ANY", method}:
@@ -189,12 +194,12 @@ def find(routes: list[Route], method: str, path: str) -> tuple[Route, str]:
         if fits and (best is None or weight > best[0]):
             best = weight, route, rest
     if best is None:
-        raise Refused("MISSING_AUTHENTICATION_TOKEN")
+        raise GatewayResponse("MISSING_AUTHENTICATION_TOKEN")
     return best[1], best[2]
 
 
 def is_binary(kind: str, binary: list[str]) -> bool:
-    """Whether a media type is among those that are no text."""
+    """Return whether a media type is one of the binary ones."""
     named = kind.split(";", maxsplit=1)[0].strip().lower()
     return named in binary or ("*/*" in binary)
 
@@ -207,20 +212,20 @@ def serve(gateway: Gateway, port: int) -> ThreadingHTTPServer:
 
         def _do(self) -> None:
             length = int(self.headers.get("content-length", 0))
-            # API Gateway passes names as they came; HTTP/2's are small
+            # API Gateway passes names as they are sent; HTTP/2's are lowercase
             headers = {name.lower(): value for name, value in self.headers.items()}
-            status, told, data = gateway.answer(
+            status, answered, data = gateway.answer(
                 self.command, self.path, headers, self.rfile.read(length)
             )
             self.send_response(status)
-            for name, value in told.items():
+            for name, value in answered.items():
                 if name.lower() != "content-length":
                     self.send_header(name, value)
             self.send_header("content-length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PUT = do_DELETE = _do  # noqa: N815 (its base's names)
+        do_GET = do_POST = do_PUT = do_DELETE = _do  # noqa: N815 (the base class's names)
 
         def log_message(self, *_: Any) -> None:
             pass

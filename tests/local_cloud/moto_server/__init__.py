@@ -1,1 +1,1 @@
-"""The processes of moto, with what CloudFormation, Lambda and S3 do beyond it."""
+"""Moto's server, and what CloudFormation, Lambda and S3 do that moto does not."""

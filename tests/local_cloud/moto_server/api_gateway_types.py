@@ -1,61 +1,70 @@
-"""API Gateway's resource types, by calls as in `kinds`."""
+"""API Gateway's resource types."""
 
 from typing import Any
 
-from local_cloud.moto_server.cloudformation import KINDS, Place
-from local_cloud.moto_server.resource_types import Called, Made, api, lower_first, stays
+from local_cloud.moto_server.cloudformation import RESOURCE_TYPES, Target
+from local_cloud.moto_server.resource_types import (
+    ApiType,
+    Resource,
+    api,
+    keep,
+    lower_first,
+)
 
 
-def _gateway(place: Place) -> Any:
-    return api(place, "apigateway")
+def _gateway(target: Target) -> Any:
+    return api(target, "apigateway")
 
 
-def _tagged(given: dict[str, Any]) -> dict[str, Any]:
-    """Return properties as the API takes them, tags as a map."""
-    tags = {tag["Key"]: tag["Value"] for tag in given.pop("Tags", [])}
-    return {**lower_first(given), "tags": tags}
+def _tagged(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return properties in the API's spelling, with the tags as a map."""
+    tags = {tag["Key"]: tag["Value"] for tag in properties.pop("Tags", [])}
+    return {**lower_first(properties), "tags": tags}
 
 
-def _rest_api(place: Place, given: dict[str, Any]) -> Made:
-    binary = given.pop("BinaryMediaTypes", [])
-    made = _gateway(place).create_rest_api(**_tagged(given))
-    if binary:  # moto reads them from an update alone
-        _gateway(place).update_rest_api(
-            restApiId=made["id"],
+def _rest_api(target: Target, properties: dict[str, Any]) -> Resource:
+    binary = properties.pop("BinaryMediaTypes", [])
+    created = _gateway(target).create_rest_api(**_tagged(properties))
+    if binary:  # moto reads them only from an update
+        _gateway(target).update_rest_api(
+            restApiId=created["id"],
             patchOperations=[
                 {"op": "add", "path": "/binaryMediaTypes", "value": kind}
                 for kind in binary
             ],
         )
-    found = _gateway(place).get_resources(restApiId=made["id"])["items"]
-    return Made(made["id"], {"RootResourceId": found[0]["id"], "RestApiId": made["id"]})
+    resources = _gateway(target).get_resources(restApiId=created["id"])["items"]
+    return Resource(
+        created["id"],
+        {"RootResourceId": resources[0]["id"], "RestApiId": created["id"]},
+    )
 
 
-def _resource(place: Place, given: dict[str, Any]) -> Made:
-    made = _gateway(place).create_resource(**lower_first(given))
-    return Made(made["id"], {"api": given["RestApiId"]})
+def _resource(target: Target, properties: dict[str, Any]) -> Resource:
+    created = _gateway(target).create_resource(**lower_first(properties))
+    return Resource(created["id"], {"api": properties["RestApiId"]})
 
 
-def _method(place: Place, given: dict[str, Any]) -> Made:
-    integration = lower_first(given.pop("Integration"))
-    where = {key: lower_first(given)[key] for key in ("restApiId", "resourceId")}
-    method = given["HttpMethod"]
-    _gateway(place).put_method(**lower_first(given))
-    _gateway(place).put_integration(**where, httpMethod=method, **integration)
-    return Made(place.logical, {**where, "httpMethod": method})
+def _method(target: Target, properties: dict[str, Any]) -> Resource:
+    integration = lower_first(properties.pop("Integration"))
+    where = {key: lower_first(properties)[key] for key in ("restApiId", "resourceId")}
+    method = properties["HttpMethod"]
+    _gateway(target).put_method(**lower_first(properties))
+    _gateway(target).put_integration(**where, httpMethod=method, **integration)
+    return Resource(target.logical, {**where, "httpMethod": method})
 
 
-def _deployment(place: Place, given: dict[str, Any]) -> Made:
-    made = _gateway(place).create_deployment(**lower_first(given))
-    return Made(made["id"], {"api": given["RestApiId"]})
+def _deployment(target: Target, properties: dict[str, Any]) -> Resource:
+    created = _gateway(target).create_deployment(**lower_first(properties))
+    return Resource(created["id"], {"api": properties["RestApiId"]})
 
 
-def _stage(place: Place, given: dict[str, Any]) -> Made:
-    log = given.pop("AccessLogSetting", {})
-    settings = given.pop("MethodSettings", [])
-    stage = _tagged(given)
+def _stage(target: Target, properties: dict[str, Any]) -> Resource:
+    log = properties.pop("AccessLogSetting", {})
+    settings = properties.pop("MethodSettings", [])
+    stage = _tagged(properties)
     where = {"restApiId": stage["restApiId"], "stageName": stage["stageName"]}
-    _gateway(place).create_stage(**stage)
+    _gateway(target).create_stage(**stage)
     operations = [
         {"op": "replace", "path": f"/accessLogSettings/{key}", "value": value}
         for key, value in lower_first(log).items()
@@ -67,8 +76,8 @@ def _stage(place: Place, given: dict[str, Any]) -> Made:
             for key, name in _SETTINGS.items()
             if key in setting
         ]
-    _gateway(place).update_stage(**where, patchOperations=operations)
-    return Made(stage["stageName"], where)
+    _gateway(target).update_stage(**where, patchOperations=operations)
+    return Resource(stage["stageName"], where)
 
 
 _SETTINGS = {
@@ -80,128 +89,144 @@ _SETTINGS = {
 }
 
 
-def _stage_changed(place: Place, made: Made, given: dict[str, Any]) -> Made:
-    """Point it at another deployment; all else about it is made anew."""
-    _gateway(place).update_stage(
-        **made.attributes,
+def _update_stage(
+    target: Target, created: Resource, properties: dict[str, Any]
+) -> Resource:
+    """Change its deployment; any other change replaces the stage."""
+    _gateway(target).update_stage(
+        **created.attributes,
         patchOperations=[
-            {"op": "replace", "path": "/deploymentId", "value": given["DeploymentId"]}
+            {
+                "op": "replace",
+                "path": "/deploymentId",
+                "value": properties["DeploymentId"],
+            }
         ],
     )
-    return made
+    return created
 
 
-def _account(place: Place, given: dict[str, Any]) -> Made:
-    _gateway(place).update_account(
+def _account(target: Target, properties: dict[str, Any]) -> Resource:
+    _gateway(target).update_account(
         patchOperations=[
             {
                 "op": "replace",
                 "path": "/cloudwatchRoleArn",
-                "value": given["CloudWatchRoleArn"],
+                "value": properties["CloudWatchRoleArn"],
             }
         ]
     )
-    return Made(place.name)
+    return Resource(target.name)
 
 
-def _refusal(place: Place, given: dict[str, Any]) -> Made:
-    made = {"restApiId": given["RestApiId"], "responseType": given["ResponseType"]}
-    told = {
-        key[0].lower() + key[1:]: given[key]
+def _gateway_response(target: Target, properties: dict[str, Any]) -> Resource:
+    created = {
+        "restApiId": properties["RestApiId"],
+        "responseType": properties["ResponseType"],
+    }
+    response = {
+        key[0].lower() + key[1:]: properties[key]
         for key in ("StatusCode", "ResponseParameters", "ResponseTemplates")
-        if key in given
+        if key in properties
     }
-    _gateway(place).put_gateway_response(**made, **told)
-    return Made(place.logical, made)
+    _gateway(target).put_gateway_response(**created, **response)
+    return Resource(target.logical, created)
 
 
-def _key(place: Place, given: dict[str, Any]) -> Made:
-    made = _gateway(place).create_api_key(**_tagged(given))
-    return Made(made["id"], {"APIKeyId": made["id"]})
+def _key(target: Target, properties: dict[str, Any]) -> Resource:
+    created = _gateway(target).create_api_key(**_tagged(properties))
+    return Resource(created["id"], {"APIKeyId": created["id"]})
 
 
-def _plan(place: Place, given: dict[str, Any]) -> Made:
-    name = given.pop("UsagePlanName")
-    made = _gateway(place).create_usage_plan(name=name, **_tagged(given))
-    return Made(made["id"], {"Id": made["id"]})
+def _plan(target: Target, properties: dict[str, Any]) -> Resource:
+    name = properties.pop("UsagePlanName")
+    created = _gateway(target).create_usage_plan(name=name, **_tagged(properties))
+    return Resource(created["id"], {"Id": created["id"]})
 
 
-def _plan_changed(place: Place, made: Made, given: dict[str, Any]) -> Made:
+def _update_plan(
+    target: Target, created: Resource, properties: dict[str, Any]
+) -> Resource:
     limits = {
-        "/throttle/rateLimit": given["Throttle"]["RateLimit"],
-        "/throttle/burstLimit": given["Throttle"]["BurstLimit"],
-        "/quota/limit": given["Quota"]["Limit"],
+        "/throttle/rateLimit": properties["Throttle"]["RateLimit"],
+        "/throttle/burstLimit": properties["Throttle"]["BurstLimit"],
+        "/quota/limit": properties["Quota"]["Limit"],
     }
-    _gateway(place).update_usage_plan(
-        usagePlanId=made.physical_resource_id,
+    _gateway(target).update_usage_plan(
+        usagePlanId=created.physical_resource_id,
         patchOperations=[
             {"op": "replace", "path": path, "value": str(value)}
             for path, value in limits.items()
         ],
     )
-    return made
+    return created
 
 
-def _plan_key(place: Place, given: dict[str, Any]) -> Made:
-    _gateway(place).create_usage_plan_key(**lower_first(given))
-    made = {key: lower_first(given)[key] for key in ("usagePlanId", "keyId")}
-    return Made(":".join(made.values()), made)
+def _plan_key(target: Target, properties: dict[str, Any]) -> Resource:
+    _gateway(target).create_usage_plan_key(**lower_first(properties))
+    created = {key: lower_first(properties)[key] for key in ("usagePlanId", "keyId")}
+    return Resource(":".join(created.values()), created)
 
 
-KINDS |= {
-    "AWS::ApiGateway::RestApi": Called(
+RESOURCE_TYPES |= {
+    "AWS::ApiGateway::RestApi": ApiType(
         _rest_api,
-        lambda place, made: _gateway(place).delete_rest_api(
-            restApiId=made.physical_resource_id
+        lambda target, created: _gateway(target).delete_rest_api(
+            restApiId=created.physical_resource_id
         ),
     ),
-    "AWS::ApiGateway::Resource": Called(
+    "AWS::ApiGateway::Resource": ApiType(
         _resource,
-        lambda place, made: _gateway(place).delete_resource(
-            restApiId=made.attributes["api"], resourceId=made.physical_resource_id
+        lambda target, created: _gateway(target).delete_resource(
+            restApiId=created.attributes["api"], resourceId=created.physical_resource_id
         ),
     ),
-    "AWS::ApiGateway::Method": Called(
+    "AWS::ApiGateway::Method": ApiType(
         _method,
-        lambda place, made: _gateway(place).delete_method(**made.attributes),
-        lambda place, _, given: _method(place, given),
+        lambda target, created: _gateway(target).delete_method(**created.attributes),
+        lambda target, _, properties: _method(target, properties),
     ),
-    "AWS::ApiGateway::Deployment": Called(
+    "AWS::ApiGateway::Deployment": ApiType(
         _deployment,
-        lambda place, made: _gateway(place).delete_deployment(
-            restApiId=made.attributes["api"], deploymentId=made.physical_resource_id
+        lambda target, created: _gateway(target).delete_deployment(
+            restApiId=created.attributes["api"],
+            deploymentId=created.physical_resource_id,
         ),
     ),
-    "AWS::ApiGateway::Stage": Called(
+    "AWS::ApiGateway::Stage": ApiType(
         _stage,
-        lambda place, made: _gateway(place).delete_stage(**made.attributes),
-        _stage_changed,
+        lambda target, created: _gateway(target).delete_stage(**created.attributes),
+        _update_stage,
     ),
-    "AWS::ApiGateway::Account": Called(
+    "AWS::ApiGateway::Account": ApiType(
         _account,
-        stays,  # one an account
-        lambda place, _, given: _account(place, given),
+        keep,  # an account has one
+        lambda target, _, properties: _account(target, properties),
     ),
-    "AWS::ApiGateway::GatewayResponse": Called(
-        _refusal,
-        lambda place, made: _gateway(place).delete_gateway_response(**made.attributes),
-        lambda place, _, given: _refusal(place, given),
+    "AWS::ApiGateway::GatewayResponse": ApiType(
+        _gateway_response,
+        lambda target, created: _gateway(target).delete_gateway_response(
+            **created.attributes
+        ),
+        lambda target, _, properties: _gateway_response(target, properties),
     ),
-    "AWS::ApiGateway::ApiKey": Called(
+    "AWS::ApiGateway::ApiKey": ApiType(
         _key,
-        lambda place, made: _gateway(place).delete_api_key(
-            apiKey=made.physical_resource_id
+        lambda target, created: _gateway(target).delete_api_key(
+            apiKey=created.physical_resource_id
         ),
     ),
-    "AWS::ApiGateway::UsagePlan": Called(
+    "AWS::ApiGateway::UsagePlan": ApiType(
         _plan,
-        lambda place, made: _gateway(place).delete_usage_plan(
-            usagePlanId=made.physical_resource_id
+        lambda target, created: _gateway(target).delete_usage_plan(
+            usagePlanId=created.physical_resource_id
         ),
-        _plan_changed,
+        _update_plan,
     ),
-    "AWS::ApiGateway::UsagePlanKey": Called(
+    "AWS::ApiGateway::UsagePlanKey": ApiType(
         _plan_key,
-        lambda place, made: _gateway(place).delete_usage_plan_key(**made.attributes),
+        lambda target, created: _gateway(target).delete_usage_plan_key(
+            **created.attributes
+        ),
     ),
 }

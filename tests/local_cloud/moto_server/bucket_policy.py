@@ -1,7 +1,8 @@
-"""A bucket's policy with its conditions, which moto leaves out.
+"""A bucket's policy with its conditions, which moto ignores.
 
-Only what our policies say is known: TLS (loopback stands for it) and whether a write
-names a condition. Anything else is an error, so that no rule is passed by unread.
+Only the conditions of our own policies are implemented: TLS (always true on loopback)
+and whether a write names If-Match or If-None-Match. Any other condition is an error, so
+that no rule is ignored.
 """
 
 import json
@@ -20,8 +21,8 @@ _EVERYONE = ("*", {"AWS": "*"})
 def permission(
     policy: Mapping[str, Any], action: str, resource: str, headers: Mapping[str, str]
 ) -> PermissionResult:
-    """Return what a policy says of a request by somebody of the account."""
-    found = PermissionResult.NEUTRAL
+    """Return what a policy decides about a request from the account."""
+    result = PermissionResult.NEUTRAL
     for statement in policy["Statement"]:
         if (
             statement["Principal"] in _EVERYONE
@@ -31,21 +32,21 @@ def permission(
         ):
             if statement["Effect"] == "Deny":
                 return PermissionResult.DENIED
-            found = PermissionResult.PERMITTED
-    return found
+            result = PermissionResult.PERMITTED
+    return result
 
 
 def holds(conditions: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
-    """Whether all conditions of a statement hold for a request."""
+    """Return whether a request meets all conditions of a statement."""
     for operator, keys in conditions.items():
-        for key, wanted in keys.items():
+        for key, expected in keys.items():
             if operator == "Bool" and key == "aws:SecureTransport":
-                is_so = wanted == "true"
+                met = expected == "true"
             elif operator == "Null" and key in _HEADERS:
-                is_so = (_HEADERS[key] not in headers) == (wanted == "true")
+                met = (_HEADERS[key] not in headers) == (expected == "true")
             else:
-                raise NotImplementedError(f"a bucket's condition {operator} {key}")
-            if not is_so:
+                raise NotImplementedError(f"bucket policy condition {operator} {key}")
+            if not met:
                 return False
     return True
 
@@ -62,5 +63,5 @@ def _get_permission(self: FakeBucket, action: str, resource: str) -> PermissionR
 
 
 def install() -> None:
-    """Put it in the place of moto's own."""
+    """Replace moto's own check."""
     FakeBucket.get_permission = _get_permission

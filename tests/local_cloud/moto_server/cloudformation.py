@@ -1,9 +1,9 @@
-"""CloudFormation as AWS has it, where moto's differs: order, rollback, strictness.
+"""CloudFormation's order, rollback and strictness, where moto differs from AWS.
 
-Moto deletes and adds before it modifies, leaves half an update where one fails, and
-skips a type that it does not know with a warning. Here resources are made and changed
-in the order of their references, a failure takes everything back, and a type without
-an entry in `KINDS` is an error.
+Moto deletes and adds before it modifies, leaves a failed update half done, and skips
+an unknown type with a warning. Here resources are created and updated in the order of
+their references, a failure rolls everything back, and a type without an entry in
+`RESOURCE_TYPES` is an error.
 """
 
 import copy
@@ -18,38 +18,38 @@ from moto.core.responses import ActionResult
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a resource is made, and how it is named there."""
+class Target:
+    """The account, region and stack of a resource, and its names."""
 
     account: str
     region: str
     stack: str
     logical: str
     name: str
-    """What CloudFormation would call it, where the template does not."""
+    """The name that CloudFormation generates, if the template has none."""
 
 
-class Kind(Protocol):
-    """One resource type: how it is made, changed and taken away."""
+class ResourceType(Protocol):
+    """A resource type: how to create, update and delete it."""
 
-    def create(self, place: Place, properties: dict[str, Any]) -> Any:
-        """Make it; what is returned has a physical_resource_id."""
+    def create(self, target: Target, properties: dict[str, Any]) -> Any:
+        """Create a resource; the result has a physical_resource_id."""
 
-    def update(self, place: Place, resource: Any, properties: dict[str, Any]) -> Any:
-        """Change it in place, or return another in its stead."""
+    def update(self, target: Target, resource: Any, properties: dict[str, Any]) -> Any:
+        """Update the resource in place, or return its replacement."""
 
-    def delete(self, place: Place, resource: Any) -> None:
-        """Take it away."""
-
-
-KINDS: dict[str, Kind] = {}
-"""All that is known; a stack with any other type fails."""
+    def delete(self, target: Target, resource: Any) -> None:
+        """Delete the resource."""
 
 
-def kind_of(template: Mapping[str, Any]) -> Kind:
-    """Return what is known of a resource's type, or fail as CloudFormation does."""
+RESOURCE_TYPES: dict[str, ResourceType] = {}
+"""All known types; a stack with any other type fails."""
+
+
+def resource_type(template: Mapping[str, Any]) -> ResourceType:
+    """Return the type of a resource, or raise CloudFormation's error."""
     try:
-        return KINDS[template["Type"]]
+        return RESOURCE_TYPES[template["Type"]]
     except KeyError:
         raise ValidationError(
             message=f"Unrecognized resource types: [{template['Type']}]"
@@ -57,7 +57,7 @@ def kind_of(template: Mapping[str, Any]) -> Kind:
 
 
 def references(template: Any) -> Iterator[str]:
-    """Yield the logical names that a part of a template refers to."""
+    """Yield the logical names to which a part of a template refers."""
     if isinstance(template, list):
         for item in template:
             yield from references(item)
@@ -77,7 +77,7 @@ def references(template: Any) -> Iterator[str]:
 
 
 def in_order(resources: Mapping[str, Any]) -> list[str]:
-    """Return logical names so that each comes after all that it refers to."""
+    """Return logical names in an order that puts each after its references."""
     found: dict[str, None] = {}
 
     def visit(name: str) -> None:
@@ -93,9 +93,9 @@ def in_order(resources: Mapping[str, Any]) -> list[str]:
     return list(found)
 
 
-def _place(resources: Any, logical: str, template: Mapping[str, Any]) -> Place:
+def _target(resources: Any, logical: str, template: Mapping[str, Any]) -> Target:
     stack = resources["AWS::StackName"]
-    return Place(
+    return Target(
         resources._account_id,
         resources._region_name,
         stack,
@@ -120,25 +120,25 @@ def _named(resource: Any, logical: str, template: Mapping[str, Any]) -> Any:
 def create_resource(
     logical: str, template: dict[str, Any], resources: Any, *_: Any, **__: Any
 ) -> Any:
-    """Make one resource, in the place of moto's `parse_and_create_resource`."""
+    """Create one resource; replaces moto's `parse_and_create_resource`."""
     condition = template.get("Condition")
     if condition and not resources.lazy_condition_map[condition]:
         return None
-    kind = kind_of(template)
+    kind = resource_type(template)
     wanted = _wanted(resources, template)
-    made = kind.create(_place(resources, logical, template), copy.deepcopy(wanted))
+    resource = kind.create(_target(resources, logical, template), copy.deepcopy(wanted))
     resources.__dict__.setdefault("applied", {})[logical] = wanted
-    return _named(made, logical, template)
+    return _named(resource, logical, template)
 
 
 class ResourceMap(parsing.ResourceMap):
     """The resources of a stack."""
 
     applied: dict[str, dict[str, Any]]
-    """The properties each was last made or changed with."""
+    """The properties of each resource's last creation or update."""
 
     def create(self, template: dict[str, Any]) -> bool:
-        """Make all of them."""
+        """Create all resources."""
         self._template, self._resource_json_map = template, template["Resources"]
         self._check()
         for name in in_order(self._resource_json_map):
@@ -148,7 +148,7 @@ class ResourceMap(parsing.ResourceMap):
     def update(
         self, template: dict[str, Any], parameters: dict[str, Any] | None = None
     ) -> None:
-        """Make what is new, change what differs, then take away what is no more."""
+        """Create new resources, update changed ones, then delete removed ones."""
         before, wanted = self._resource_json_map, template["Resources"]
         self._template = template
         if parameters:
@@ -158,7 +158,7 @@ class ResourceMap(parsing.ResourceMap):
         self.load_conditions()
         self._resource_json_map = wanted
         self._check()
-        # what an update has to know of all that goes is still there when it is undone
+        # a rollback needs the templates of removed resources as well
         self._resource_json_map = {**before, **wanted}
         for name in in_order(wanted):
             if name not in self._parsed_resources:
@@ -166,9 +166,11 @@ class ResourceMap(parsing.ResourceMap):
                 continue
             properties = _wanted(self, wanted[name])
             if properties != self.applied[name]:
-                self.applied[name] = {}  # half done is not done: a roll back does it
-                changed = kind_of(wanted[name]).update(
-                    _place(self, name, wanted[name]),
+                self.applied[
+                    name
+                ] = {}  # if the update fails half-way, the rollback repeats it
+                changed = resource_type(wanted[name]).update(
+                    _target(self, name, wanted[name]),
                     self[name],
                     copy.deepcopy(properties),
                 )
@@ -180,33 +182,33 @@ class ResourceMap(parsing.ResourceMap):
         self._resource_json_map = wanted
 
     def delete(self) -> None:
-        """Take all away but what its template keeps."""
+        """Delete all resources except those with DeletionPolicy Retain."""
         for name in reversed(in_order(self._resource_json_map)):
             self.remove(name, self._resource_json_map[name])
-        self._resource_json_map = {}  # or whoever asks for one would make it again
+        self._resource_json_map = {}  # or a later lookup would create one again
 
     def _check(self) -> None:
-        """Know every type, before anything is made."""
+        """Raise for an unknown type before anything is created."""
         for template in self._resource_json_map.values():
             condition = template.get("Condition")
             if not condition or self.lazy_condition_map[condition]:
-                kind_of(template)
+                resource_type(template)
 
     def remove(self, name: str, template: Mapping[str, Any]) -> None:
-        """Take one away, unless its template keeps it."""
+        """Delete one resource, unless its DeletionPolicy is Retain."""
         resource = self._parsed_resources.pop(name, None)
         if resource is not None and template.get("DeletionPolicy") != "Retain":
-            kind_of(template).delete(_place(self, name, template), resource)
+            resource_type(template).delete(_target(self, name, template), resource)
 
 
 class Stack(models.Stack):
-    """A stack that is whole or as it was."""
+    """A stack whose updates succeed as a whole or are rolled back."""
 
     def create_resources(self) -> None:
-        """Make all, or nothing."""
+        """Create all resources, or none."""
         try:
             super().create_resources()
-        except Exception as error:  # noqa: BLE001 (whatever a resource says)
+        except Exception as error:  # noqa: BLE001 (any error of a resource)
             self._failed("CREATE_FAILED", error)
             self.resource_map.delete()
             self._forget_outputs()
@@ -219,20 +221,23 @@ class Stack(models.Stack):
         parameters: dict[str, Any] | None = None,
         tags: dict[str, str] | None = None,
     ) -> None:
-        """Change all, or nothing."""
-        before, given = self.template, dict(self.resource_map.input_parameters)
+        """Update all resources, or none."""
+        before, parameters_before = (
+            self.template,
+            dict(self.resource_map.input_parameters),
+        )
         try:
             super().update(template, role_arn, parameters, tags)
         except Exception as error:  # noqa: BLE001
             self._failed("UPDATE_FAILED", error)
             self.template = before
             self._parse_template()
-            self.resource_map.update(self.template_dict, given)
+            self.resource_map.update(self.template_dict, parameters_before)
             self.output_map = self._create_output_map()
             self._settled("UPDATE_ROLLBACK_COMPLETE")
 
     def delete(self) -> None:
-        """Take all away; outputs go with it."""
+        """Delete all resources and outputs."""
         super().delete()
         self._forget_outputs()
 
@@ -251,7 +256,7 @@ _delete_stack = models.CloudFormationBackend.delete_stack
 
 
 def delete_unprotected(self: Any, name_or_stack_id: str) -> None:
-    """Heed the protection from termination, which moto reads and does not heed."""
+    """Refuse to delete a stack with termination protection, which moto ignores."""
     stack = self.get_stack(name_or_stack_id)
     if str(stack.enable_termination_protection).lower() == "true":
         raise ValidationError(
@@ -268,7 +273,7 @@ def _update_termination_protection(self: Any) -> ActionResult:
 
 
 def install() -> None:
-    """Put all of this in the place of moto's own."""
+    """Replace moto's own code with this module's."""
     parsing.parse_and_create_resource = create_resource
     models.ResourceMap = ResourceMap
     models.Stack = Stack

@@ -1,4 +1,4 @@
-"""Lambda's and CodeDeploy's resource types, by calls as in `kinds`."""
+"""Lambda's and CodeDeploy's resource types."""
 
 from typing import Any
 
@@ -6,51 +6,55 @@ from moto.awslambda.models import lambda_backends
 from moto.cloudformation.exceptions import ValidationError
 from moto.codedeploy.models import codedeploy_backends
 
-from local_cloud.moto_server.cloudformation import KINDS, Place
-from local_cloud.moto_server.resource_types import Called, Made, api, lower_first
+from local_cloud.moto_server.cloudformation import RESOURCE_TYPES, Target
+from local_cloud.moto_server.resource_types import ApiType, Resource, api, lower_first
 
-UNRESERVED = 900
-"""Of an account's 1,000 concurrent executions, what functions may reserve (AWS Lambda,
-"Configuring reserved concurrency")."""
+RESERVABLE = 900
+"""How many of an account's 1,000 concurrent executions functions may reserve (AWS
+Lambda, "Configuring reserved concurrency")."""
 
 
-def _function(place: Place, given: dict[str, Any]) -> Made:
-    name = f"{place.stack}-{place.logical}"[:50] + place.name[-13:]
-    given["Tags"] = {tag["Key"]: tag["Value"] for tag in given.pop("Tags", [])}
-    reserved = given.pop("ReservedConcurrentExecutions", None)
-    _reserve(place, name, reserved)
-    made = api(place, "lambda").create_function(FunctionName=name, **given)
+def _function(target: Target, properties: dict[str, Any]) -> Resource:
+    name = f"{target.stack}-{target.logical}"[:50] + target.name[-13:]
+    properties["Tags"] = {
+        tag["Key"]: tag["Value"] for tag in properties.pop("Tags", [])
+    }
+    reserved = properties.pop("ReservedConcurrentExecutions", None)
+    _reserve(target, name, reserved)
+    created = api(target, "lambda").create_function(FunctionName=name, **properties)
     if reserved is not None:
-        api(place, "lambda").put_function_concurrency(
+        api(target, "lambda").put_function_concurrency(
             FunctionName=name, ReservedConcurrentExecutions=reserved
         )
-    return Made(name, {"Arn": made["FunctionArn"]})
+    return Resource(name, {"Arn": created["FunctionArn"]})
 
 
-def _function_changed(place: Place, made: Made, given: dict[str, Any]) -> Made:
-    name, lambda_ = made.physical_resource_id, api(place, "lambda")
-    given.pop("Tags", None)
-    code = given.pop("Code")
-    for fixed in ("PackageType", "Architectures"):  # go with the code
-        given.pop(fixed, None)
-    reserved = given.pop("ReservedConcurrentExecutions", None)
-    lambda_.update_function_configuration(FunctionName=name, **given)
+def _update_function(
+    target: Target, created: Resource, properties: dict[str, Any]
+) -> Resource:
+    name, lambda_ = created.physical_resource_id, api(target, "lambda")
+    properties.pop("Tags", None)
+    code = properties.pop("Code")
+    for fixed in ("PackageType", "Architectures"):  # they are part of the code
+        properties.pop(fixed, None)
+    reserved = properties.pop("ReservedConcurrentExecutions", None)
+    lambda_.update_function_configuration(FunctionName=name, **properties)
     lambda_.update_function_code(FunctionName=name, **code)
-    _reserve(place, name, reserved)
+    _reserve(target, name, reserved)
     if reserved is None:
         lambda_.delete_function_concurrency(FunctionName=name)
     else:
         lambda_.put_function_concurrency(
             FunctionName=name, ReservedConcurrentExecutions=reserved
         )
-    return made
+    return created
 
 
-def _reserve(place: Place, name: str, wanted: int | None) -> None:
-    """Refuse to reserve what the account does not have, as Lambda does."""
-    others = lambda_backends[place.account][place.region].list_functions()
+def _reserve(target: Target, name: str, wanted: int | None) -> None:
+    """Raise Lambda's error if the account has too few executions left."""
+    others = lambda_backends[target.account][target.region].list_functions()
     taken = sum(f.reserved_concurrency or 0 for f in others if f.function_name != name)
-    if taken + (wanted or 0) > UNRESERVED:
+    if taken + (wanted or 0) > RESERVABLE:
         raise ValidationError(
             message="Specified ReservedConcurrentExecutions for function decreases "
             "account's UnreservedConcurrentExecution below its minimum value of [100]."
@@ -60,111 +64,115 @@ def _reserve(place: Place, name: str, wanted: int | None) -> None:
 _published: dict[str, int] = {}
 
 
-def _version(place: Place, given: dict[str, Any]) -> Made:
-    """Publish; moto counts what is left, Lambda counts on."""
-    name = given["FunctionName"]
-    lambda_ = api(place, "lambda")
-    there = lambda_.list_versions_by_function(FunctionName=name)["Versions"]
-    made = lambda_.publish_version(**given)
-    versions = lambda_backends[place.account][place.region]._lambdas._functions[name]
-    if len(versions["versions"]) == len(there) - 1:  # $LATEST is listed as well
+def _version(target: Target, properties: dict[str, Any]) -> Resource:
+    """Publish; Lambda never uses a number twice, moto does."""
+    name = properties["FunctionName"]
+    lambda_ = api(target, "lambda")
+    listed = lambda_.list_versions_by_function(FunctionName=name)["Versions"]
+    created = lambda_.publish_version(**properties)
+    versions = lambda_backends[target.account][target.region]._lambdas._functions[name]
+    if len(versions["versions"]) == len(listed) - 1:  # $LATEST is listed as well
         raise ValidationError(
             message="A version for this Lambda function exists ( "
-            f"{made['Version']} ). Modify the function to create a new version."
+            f"{created['Version']} ). Modify the function to create a new version."
         )
     number = _published[name] = _published.get(name, 0) + 1
     versions["versions"][-1].set_version(number)
-    return Made(f"{made['FunctionArn'].rpartition(':')[0]}:{number}",
+    return Resource(f"{created['FunctionArn'].rpartition(':')[0]}:{number}",
                 {"Version": str(number)})  # fmt: skip
 
 
-def _version_dropped(place: Place, made: Made) -> None:
-    name, _, number = made.physical_resource_id.rpartition(":")
-    api(place, "lambda").delete_function(
+def _delete_version(target: Target, created: Resource) -> None:
+    name, _, number = created.physical_resource_id.rpartition(":")
+    api(target, "lambda").delete_function(
         FunctionName=name.rpartition(":")[2], Qualifier=number
     )
 
 
-def _alias(place: Place, given: dict[str, Any]) -> Made:
-    made = api(place, "lambda").create_alias(**given)
-    return Made(made["AliasArn"])
+def _alias(target: Target, properties: dict[str, Any]) -> Resource:
+    created = api(target, "lambda").create_alias(**properties)
+    return Resource(created["AliasArn"])
 
 
-def _alias_changed(place: Place, made: Made, given: dict[str, Any]) -> Made:
-    api(place, "lambda").update_alias(**given)  # at once: no CodeDeploy shifts it
-    return made
+def _update_alias(
+    target: Target, created: Resource, properties: dict[str, Any]
+) -> Resource:
+    api(target, "lambda").update_alias(
+        **properties
+    )  # at once: no CodeDeploy shifts the traffic
+    return created
 
 
-def _alias_dropped(place: Place, made: Made) -> None:
-    name, _, alias = made.physical_resource_id.rpartition(":")
-    api(place, "lambda").delete_alias(FunctionName=name.rpartition(":")[2], Name=alias)
+def _delete_alias(target: Target, created: Resource) -> None:
+    name, _, alias = created.physical_resource_id.rpartition(":")
+    api(target, "lambda").delete_alias(FunctionName=name.rpartition(":")[2], Name=alias)
 
 
-def _statements(place: Place, arn: str) -> list[dict[str, Any]]:
+def _statements(target: Target, arn: str) -> list[dict[str, Any]]:
     name = arn.rsplit(":function:", maxsplit=1)[-1].split(":", maxsplit=1)[0]
-    found = lambda_backends[place.account][place.region].get_function(name)
-    listed: list[dict[str, Any]] = found.policy.statements
+    function = lambda_backends[target.account][target.region].get_function(name)
+    listed: list[dict[str, Any]] = function.policy.statements
     return listed
 
 
-def _permission(place: Place, given: dict[str, Any]) -> Made:
-    _statements(place, given["FunctionName"]).append(
+def _permission(target: Target, properties: dict[str, Any]) -> Resource:
+    _statements(target, properties["FunctionName"]).append(
         {
-            "Sid": place.logical,
+            "Sid": target.logical,
             "Effect": "Allow",
-            "Principal": {"Service": given["Principal"]},
-            "Action": given["Action"],
-            "Resource": given["FunctionName"],
-            "Condition": {"ArnLike": {"AWS:SourceArn": given["SourceArn"]}},
+            "Principal": {"Service": properties["Principal"]},
+            "Action": properties["Action"],
+            "Resource": properties["FunctionName"],
+            "Condition": {"ArnLike": {"AWS:SourceArn": properties["SourceArn"]}},
         }
     )
-    return Made(place.logical, {"function": given["FunctionName"]})
+    return Resource(target.logical, {"function": properties["FunctionName"]})
 
 
-def _permission_dropped(place: Place, made: Made) -> None:
-    statements = _statements(place, made.attributes["function"])
-    statements[:] = [s for s in statements if s["Sid"] != made.physical_resource_id]
+def _delete_permission(target: Target, created: Resource) -> None:
+    statements = _statements(target, created.attributes["function"])
+    statements[:] = [s for s in statements if s["Sid"] != created.physical_resource_id]
 
 
-def _application(place: Place, given: dict[str, Any]) -> Made:
-    api(place, "codedeploy").create_application(
-        applicationName=place.name,
-        computePlatform=given["ComputePlatform"],
-        tags=given.get("Tags", []),
+def _application(target: Target, properties: dict[str, Any]) -> Resource:
+    api(target, "codedeploy").create_application(
+        applicationName=target.name,
+        computePlatform=properties["ComputePlatform"],
+        tags=properties.get("Tags", []),
     )
-    return Made(place.name)
+    return Resource(target.name)
 
 
-def _deployment_group(place: Place, given: dict[str, Any]) -> Made:
-    api(place, "codedeploy").create_deployment_group(
-        deploymentGroupName=place.name, **lower_first(given)
+def _deployment_group(target: Target, properties: dict[str, Any]) -> Resource:
+    api(target, "codedeploy").create_deployment_group(
+        deploymentGroupName=target.name, **lower_first(properties)
     )
-    return Made(place.name, {"application": given["ApplicationName"]})
+    return Resource(target.name, {"application": properties["ApplicationName"]})
 
 
-def _deployment_group_dropped(place: Place, made: Made) -> None:
-    groups = codedeploy_backends[place.account][place.region].deployment_groups
-    groups[made.attributes["application"]].pop(made.physical_resource_id)
+def _delete_deployment_group(target: Target, created: Resource) -> None:
+    groups = codedeploy_backends[target.account][target.region].deployment_groups
+    groups[created.attributes["application"]].pop(created.physical_resource_id)
 
 
-KINDS |= {
-    "AWS::Lambda::Function": Called(
+RESOURCE_TYPES |= {
+    "AWS::Lambda::Function": ApiType(
         _function,
-        lambda place, made: api(place, "lambda").delete_function(
-            FunctionName=made.physical_resource_id
+        lambda target, created: api(target, "lambda").delete_function(
+            FunctionName=created.physical_resource_id
         ),
-        _function_changed,
+        _update_function,
     ),
-    "AWS::Lambda::Version": Called(_version, _version_dropped),
-    "AWS::Lambda::Alias": Called(_alias, _alias_dropped, _alias_changed),
-    "AWS::Lambda::Permission": Called(_permission, _permission_dropped),
-    "AWS::CodeDeploy::Application": Called(
+    "AWS::Lambda::Version": ApiType(_version, _delete_version),
+    "AWS::Lambda::Alias": ApiType(_alias, _delete_alias, _update_alias),
+    "AWS::Lambda::Permission": ApiType(_permission, _delete_permission),
+    "AWS::CodeDeploy::Application": ApiType(
         _application,
-        lambda place, made: codedeploy_backends[place.account][
-            place.region
-        ].applications.pop(made.physical_resource_id),
+        lambda target, created: codedeploy_backends[target.account][
+            target.region
+        ].applications.pop(created.physical_resource_id),
     ),
-    "AWS::CodeDeploy::DeploymentGroup": Called(
-        _deployment_group, _deployment_group_dropped
+    "AWS::CodeDeploy::DeploymentGroup": ApiType(
+        _deployment_group, _delete_deployment_group
     ),
 }

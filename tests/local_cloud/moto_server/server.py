@@ -5,11 +5,11 @@ import sys
 
 os.environ |= {
     "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
-    "MOTO_LAMBDA_STUB_ECR": "false",  # a function's image has to be there
+    "MOTO_LAMBDA_STUB_ECR": "false",  # a function's image has to exist
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
 }
-os.environ.pop("AWS_ENDPOINT_URL", None)  # its own calls stay in the process
+os.environ.pop("AWS_ENDPOINT_URL", None)  # moto's own calls stay in the process
 
 from moto import mock_aws
 from moto.server import DomainDispatcherApplication, create_backend_app
@@ -23,17 +23,17 @@ from local_cloud.moto_server import (
     storage_and_alarm_types,
 )
 
-KNOWN = (api_gateway_types, lambda_types, storage_and_alarm_types)
-"""Each puts its types into `formation.KINDS`."""
+TYPES = (api_gateway_types, lambda_types, storage_and_alarm_types)
+"""Each adds its types to `cloudformation.RESOURCE_TYPES` when it is imported."""
 
 
 def main(port: int) -> None:
-    """Serve until the process is ended."""
+    """Serve until the process is stopped."""
     cloudformation.install()
     bucket_policy.install()
     mock_aws().start(reset=False)
     application = DomainDispatcherApplication(create_backend_app)
-    # one request at a time: moto looks and writes in two steps, where S3 does so in one
+    # one request at a time: moto checks and writes in two steps, S3 in one
     run_simple("127.0.0.1", port, application, threaded=False)
 
 

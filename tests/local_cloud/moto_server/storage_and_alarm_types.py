@@ -1,4 +1,4 @@
-"""Resource types of what is kept, watched and told, by calls as in `kinds`."""
+"""Resource types of KMS, S3, SNS, CloudWatch, CloudWatch Logs and Budgets."""
 
 import json
 from typing import Any
@@ -6,71 +6,73 @@ from typing import Any
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from moto.s3.models import s3_backends
 
-from local_cloud.moto_server.cloudformation import KINDS, Place
-from local_cloud.moto_server.resource_types import Called, Made, api, stays
+from local_cloud.moto_server.cloudformation import RESOURCE_TYPES, Target
+from local_cloud.moto_server.resource_types import ApiType, Resource, api, keep
 
 
-def _key(place: Place, given: dict[str, Any]) -> Made:
-    kms = api(place, "kms")
-    made = kms.create_key(
-        Policy=json.dumps(given["KeyPolicy"]),
-        Description=given.get("Description", ""),
+def _key(target: Target, properties: dict[str, Any]) -> Resource:
+    kms = api(target, "kms")
+    created = kms.create_key(
+        Policy=json.dumps(properties["KeyPolicy"]),
+        Description=properties.get("Description", ""),
         Tags=[
             {"TagKey": tag["Key"], "TagValue": tag["Value"]}
-            for tag in given.get("Tags", [])
+            for tag in properties.get("Tags", [])
         ],
     )["KeyMetadata"]
-    if given.get("EnableKeyRotation"):
-        kms.enable_key_rotation(KeyId=made["KeyId"])
-    return Made(made["KeyId"], {"Arn": made["Arn"], "KeyId": made["KeyId"]})
-
-
-def _log_group(place: Place, given: dict[str, Any]) -> Made:
-    logs = api(place, "logs")
-    logs.create_log_group(logGroupName=place.name)
-    logs.put_retention_policy(
-        logGroupName=place.name, retentionInDays=given["RetentionInDays"]
+    if properties.get("EnableKeyRotation"):
+        kms.enable_key_rotation(KeyId=created["KeyId"])
+    return Resource(
+        created["KeyId"], {"Arn": created["Arn"], "KeyId": created["KeyId"]}
     )
-    arn = f"arn:aws:logs:{place.region}:{place.account}:log-group:{place.name}:*"
-    return Made(place.name, {"Arn": arn})
 
 
-def _bucket(place: Place, given: dict[str, Any]) -> Made:
-    name = given.pop("BucketName", place.name)
-    s3 = api(place, "s3")
-    region = {"LocationConstraint": place.region}
+def _log_group(target: Target, properties: dict[str, Any]) -> Resource:
+    logs = api(target, "logs")
+    logs.create_log_group(logGroupName=target.name)
+    logs.put_retention_policy(
+        logGroupName=target.name, retentionInDays=properties["RetentionInDays"]
+    )
+    arn = f"arn:aws:logs:{target.region}:{target.account}:log-group:{target.name}:*"
+    return Resource(target.name, {"Arn": arn})
+
+
+def _bucket(target: Target, properties: dict[str, Any]) -> Resource:
+    name = properties.pop("BucketName", target.name)
+    s3 = api(target, "s3")
+    region = {"LocationConstraint": target.region}
     s3.create_bucket(Bucket=name, CreateBucketConfiguration=region)
-    given.pop("Tags", None)
-    given.pop("AccessControl", None)
-    for setting, value in given.items():
+    properties.pop("Tags", None)
+    properties.pop("AccessControl", None)
+    for setting, value in properties.items():
         _BUCKET[setting](s3, name, value)
-    host = f"{name}.s3.{place.region}.amazonaws.com"
-    return Made(name, {"Arn": f"arn:aws:s3:::{name}", "RegionalDomainName": host})
+    host = f"{name}.s3.{target.region}.amazonaws.com"
+    return Resource(name, {"Arn": f"arn:aws:s3:::{name}", "RegionalDomainName": host})
 
 
-def _logging(_s3: Any, name: str, given: dict[str, Any]) -> None:
-    """Write it down: moto asks for the other bucket's policy, which comes later."""
+def _logging(_s3: Any, name: str, properties: dict[str, Any]) -> None:
+    """Set it directly: moto checks the other bucket's policy, which comes later."""
     s3_backends[ACCOUNT_ID]["aws"].get_bucket(name).logging = {
-        "TargetBucket": given["DestinationBucketName"],
-        "TargetPrefix": given["LogFilePrefix"],
+        "TargetBucket": properties["DestinationBucketName"],
+        "TargetPrefix": properties["LogFilePrefix"],
     }
 
 
-def _lifecycle(s3: Any, name: str, given: dict[str, Any]) -> None:
+def _lifecycle(s3: Any, name: str, properties: dict[str, Any]) -> None:
     """Translate the rules, whose names differ between template and API."""
     rules = []
-    for number, rule in enumerate(given["Rules"]):
-        made = {"ID": rule.pop("Id", f"rule-{number}"), "Filter": {"Prefix": ""}}
+    for number, rule in enumerate(properties["Rules"]):
+        created = {"ID": rule.pop("Id", f"rule-{number}"), "Filter": {"Prefix": ""}}
         if "ExpirationInDays" in rule:
-            made["Expiration"] = {"Days": rule.pop("ExpirationInDays")}
-        rules.append({**made, **rule})
+            created["Expiration"] = {"Days": rule.pop("ExpirationInDays")}
+        rules.append({**created, **rule})
     s3.put_bucket_lifecycle_configuration(
         Bucket=name, LifecycleConfiguration={"Rules": rules}
     )
 
 
-def _encryption(s3: Any, name: str, given: dict[str, Any]) -> None:
-    rules = given["ServerSideEncryptionConfiguration"]
+def _encryption(s3: Any, name: str, properties: dict[str, Any]) -> None:
+    rules = properties["ServerSideEncryptionConfiguration"]
     for rule in rules:
         default = rule.pop("ServerSideEncryptionByDefault")
         rule["ApplyServerSideEncryptionByDefault"] = default
@@ -90,98 +92,100 @@ _BUCKET = {
         Bucket=name, VersioningConfiguration=value
     ),
 }
-"""What a bucket may be given; a setting that is not here is an error."""
+"""The settings of a bucket; any other one is an error."""
 
 
-def _bucket_policy(place: Place, given: dict[str, Any]) -> Made:
-    api(place, "s3").put_bucket_policy(
-        Bucket=given["Bucket"], Policy=json.dumps(given["PolicyDocument"])
+def _bucket_policy(target: Target, properties: dict[str, Any]) -> Resource:
+    api(target, "s3").put_bucket_policy(
+        Bucket=properties["Bucket"], Policy=json.dumps(properties["PolicyDocument"])
     )
-    return Made(given["Bucket"])
+    return Resource(properties["Bucket"])
 
 
-def _topic_policy(place: Place, given: dict[str, Any]) -> Made:
-    for topic in given["Topics"]:
-        api(place, "sns").set_topic_attributes(
+def _topic_policy(target: Target, properties: dict[str, Any]) -> Resource:
+    for topic in properties["Topics"]:
+        api(target, "sns").set_topic_attributes(
             TopicArn=topic,
             AttributeName="Policy",
-            AttributeValue=json.dumps(given["PolicyDocument"]),
+            AttributeValue=json.dumps(properties["PolicyDocument"]),
         )
-    return Made(place.name)
+    return Resource(target.name)
 
 
-def _subscription(place: Place, given: dict[str, Any]) -> Made:
-    made = api(place, "sns").subscribe(**given, ReturnSubscriptionArn=True)
-    return Made(made["SubscriptionArn"])
+def _subscription(target: Target, properties: dict[str, Any]) -> Resource:
+    created = api(target, "sns").subscribe(**properties, ReturnSubscriptionArn=True)
+    return Resource(created["SubscriptionArn"])
 
 
-def _alarm(place: Place, given: dict[str, Any]) -> Made:
-    name = given.setdefault("AlarmName", place.name)
-    api(place, "cloudwatch").put_metric_alarm(**given)
-    arn = f"arn:aws:cloudwatch:{place.region}:{place.account}:alarm:{name}"
-    return Made(name, {"Arn": arn})
+def _alarm(target: Target, properties: dict[str, Any]) -> Resource:
+    name = properties.setdefault("AlarmName", target.name)
+    api(target, "cloudwatch").put_metric_alarm(**properties)
+    arn = f"arn:aws:cloudwatch:{target.region}:{target.account}:alarm:{name}"
+    return Resource(name, {"Arn": arn})
 
 
-def _alarm_changed(place: Place, made: Made, given: dict[str, Any]) -> Made:
-    return _alarm(place, {**given, "AlarmName": made.physical_resource_id})
+def _update_alarm(
+    target: Target, created: Resource, properties: dict[str, Any]
+) -> Resource:
+    return _alarm(target, {**properties, "AlarmName": created.physical_resource_id})
 
 
-def _budget(place: Place, given: dict[str, Any]) -> Made:
-    limit = given["Budget"]["BudgetLimit"]
+def _budget(target: Target, properties: dict[str, Any]) -> Resource:
+    limit = properties["Budget"]["BudgetLimit"]
     limit["Amount"] = str(limit["Amount"])
-    given.pop("ResourceTags", None)
-    api(place, "budgets").create_budget(AccountId=place.account, **given)
-    return Made(given["Budget"]["BudgetName"])
+    properties.pop("ResourceTags", None)
+    api(target, "budgets").create_budget(AccountId=target.account, **properties)
+    return Resource(properties["Budget"]["BudgetName"])
 
 
-KINDS |= {
-    "AWS::KMS::Key": Called(
+RESOURCE_TYPES |= {
+    "AWS::KMS::Key": ApiType(
         _key,
-        lambda place, made: api(place, "kms").schedule_key_deletion(
-            KeyId=made.physical_resource_id
+        lambda target, created: api(target, "kms").schedule_key_deletion(
+            KeyId=created.physical_resource_id
         ),
     ),
-    "AWS::Logs::LogGroup": Called(
+    "AWS::Logs::LogGroup": ApiType(
         _log_group,
-        lambda place, made: api(place, "logs").delete_log_group(
-            logGroupName=made.physical_resource_id
+        lambda target, created: api(target, "logs").delete_log_group(
+            logGroupName=created.physical_resource_id
         ),
     ),
-    "AWS::S3::Bucket": Called(
+    "AWS::S3::Bucket": ApiType(
         _bucket,
-        lambda place, made: api(place, "s3").delete_bucket(
-            Bucket=made.physical_resource_id
+        lambda target, created: api(target, "s3").delete_bucket(
+            Bucket=created.physical_resource_id
         ),
     ),
-    "AWS::S3::BucketPolicy": Called(
+    "AWS::S3::BucketPolicy": ApiType(
         _bucket_policy,
-        lambda place, made: api(place, "s3").delete_bucket_policy(
-            Bucket=made.physical_resource_id
+        lambda target, created: api(target, "s3").delete_bucket_policy(
+            Bucket=created.physical_resource_id
         ),
-        lambda place, _, given: _bucket_policy(place, given),
+        lambda target, _, properties: _bucket_policy(target, properties),
     ),
-    "AWS::SNS::TopicPolicy": Called(
+    "AWS::SNS::TopicPolicy": ApiType(
         _topic_policy,
-        stays,
-        lambda place, _, given: _topic_policy(place, given),
+        keep,
+        lambda target, _, properties: _topic_policy(target, properties),
     ),
-    "AWS::SNS::Subscription": Called(
+    "AWS::SNS::Subscription": ApiType(
         _subscription,
-        lambda place, made: api(place, "sns").unsubscribe(
-            SubscriptionArn=made.physical_resource_id
+        lambda target, created: api(target, "sns").unsubscribe(
+            SubscriptionArn=created.physical_resource_id
         ),
     ),
-    "AWS::CloudWatch::Alarm": Called(
+    "AWS::CloudWatch::Alarm": ApiType(
         _alarm,
-        lambda place, made: api(place, "cloudwatch").delete_alarms(
-            AlarmNames=[made.physical_resource_id]
+        lambda target, created: api(target, "cloudwatch").delete_alarms(
+            AlarmNames=[created.physical_resource_id]
         ),
-        _alarm_changed,
+        _update_alarm,
     ),
-    "AWS::Budgets::Budget": Called(
+    "AWS::Budgets::Budget": ApiType(
         _budget,
-        lambda place, made: api(place, "budgets").delete_budget(
-            AccountId=place.account, BudgetName=made.physical_resource_id
+        lambda target, created: api(target, "budgets").delete_budget(
+            AccountId=target.account, BudgetName=created.physical_resource_id
         ),
     ),
 }
