@@ -1,13 +1,13 @@
-"""What ``cdk`` runs: one stage of the deployment file, as stacks.
+"""The CDK application: one stage of the deployment file, as stacks.
 
-``cdk deploy -c stage=prod --all``; ``-c file=...`` names another deployment file,
-``-c registry=s3://...`` a registry to hold it against first, as `hotseat check` does.
+``cdk deploy -c stage=prod --all``; ``-c file=...`` selects another deployment file,
+``-c registry=s3://...`` a registry to check it against first, as `hotseat check` does.
 """
 
 import sys
 from pathlib import Path
 
-from hotseat_infra.check import check, check_baked, trusted
+from hotseat_infra.check import check, check_baked, read_trust
 from hotseat_infra.deployment import DeploymentError, read
 from hotseat_infra.stacks.stage import add_stage, application
 from hotseat_registry import open_registry
@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 
 def main() -> int:
-    """Synthesize; say what is wrong in one line."""
+    """Synthesize; print an error in one line."""
     app = application()
     name = app.node.try_get_context("stage") or "dev"
     path = Path(app.node.try_get_context("file") or HERE / "deployment.toml")
@@ -27,7 +27,7 @@ def main() -> int:
         check_baked(stage, functions)
         registry = app.node.try_get_context("registry")
         if registry:
-            trust = trusted(stage, functions / "trust")
+            trust = read_trust(stage, functions / "trust")
             check(stage, open_registry(registry, trust=trust))
         add_stage(app, stage)
     except (DeploymentError, RegistryError) as error:

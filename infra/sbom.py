@@ -1,9 +1,9 @@
-"""Write what is in the function's image as a bill of materials (CycloneDX, JSON).
+"""Write a bill of materials of the function's image (CycloneDX, JSON).
 
 ``python infra/sbom.py [--baked FOLDER] [--extra PACKAGE==VERSION]``, as ``make image``
-does: each locked package with its hashes, and of a static deployment the version that
-lies in the image, as a machine-learning model with the digest of each of its files. The
-base image's own packages are not in it: its publisher has a bill of them.
+does: each locked package with its hashes, and for a static deployment the version in
+the image, as a machine-learning model with the digest of each file. The base image's
+own packages are not in it: its publisher provides a bill of them.
 """
 
 import argparse
@@ -22,7 +22,7 @@ def main() -> int:
     """Print the document."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--baked", type=Path, default=FUNCTIONS / "baked/none")
-    parser.add_argument("--extra", default="", help="installed beside the locked ones")
+    parser.add_argument("--extra", default="", help="a package installed in addition")
     arguments = parser.parse_args()
     document = packages(arguments.extra)
     registry = open_registry(str(arguments.baked))

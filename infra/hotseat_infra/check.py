@@ -1,4 +1,4 @@
-"""A stage held against its registry, before anything is deployed."""
+"""Compare a stage with its registry and its images, before anything is deployed."""
 
 from pathlib import Path
 
@@ -9,52 +9,53 @@ from hotseat_registry.errors import RegistryError
 from hotseat_registry.trust import Trust
 
 _PYTHON_MB = 150
-"""What the interpreter and the runtime take before any version is open."""
+"""Memory of the interpreter and the runtime before a version is loaded."""
 _TMP_BYTES = 512_000_000
 _IMAGE_BYTES = 9_000_000_000
-"""Of Lambda's 10 GB, with room for the base and the packages."""
+"""Lambda's 10 GB less the base image and the packages."""
 
 
 def check(stage: Stage, registry: Registry) -> dict[str, Manifest]:
-    """Return the version each model serves now; raises `DeploymentError`.
+    """Return the current version of each model; raises `DeploymentError`.
 
-    A model or version has to be there and, where the registry has trusted keys, signed;
-    it has to fit the function's memory, and its image or temporary folder.
+    Each model and version has to exist, to be signed if the registry has trusted keys,
+    and to fit the function's memory and its image or temporary folder.
     """
-    found = {}
+    served = {}
     for name, model in stage.models.items():
         where = f"stages.{stage.name}.models.{name}"
         try:
-            manifest = registry.resolve(_served(name, model))
+            manifest = registry.resolve(_reference(name, model))
             registry.check_trust(manifest)
         except RegistryError as error:
             raise DeploymentError(f"{where}: {error}") from error
-        fits(model, manifest, where)
-        found[name] = manifest
-    return found
+        check_size(model, manifest, where)
+        served[name] = manifest
+    return served
 
 
 def check_baked(stage: Stage, functions: Path) -> None:
-    """Hold what `hotseat bake` wrote against the stage's static deployments.
+    """Compare the baked versions with the stage's static deployments.
 
-    `functions` is the folder that the image is built of. Needs no registry, so every
-    `cdk deploy` does it. Raises `DeploymentError` when a version is not there, is
-    another one, is damaged, or none of the stage's keys signed it.
+    `functions` is the folder from which the image is built. Needs no registry, so every
+    `cdk deploy` does it. Raises `DeploymentError` if a version is missing, is another
+    one, is damaged or is not signed by one of the stage's keys.
     """
-    trust = trusted(stage, functions / "trust")
+    trust = read_trust(stage, functions / "trust")
     for name, model in stage.models.items():
         if model.mode != "static":
             continue
         where = f"stages.{stage.name}.models.{name}"
         wanted = Reference(name, version=model.version)
-        again = f"hotseat bake {wanted}"
+        command = f"hotseat bake {wanted}"
         folder = functions / "baked" / name
         registry = open_registry(str(folder), trust=trust) if folder.is_dir() else None
-        there = registry.versions(name) if registry else []
-        if registry is None or there != [model.version]:
-            says = f"{name}@{there[0]}" if there else "nothing"
+        versions = registry.versions(name) if registry else []
+        if registry is None or versions != [model.version]:
+            content = f"{name}@{versions[0]}" if versions else "nothing"
             raise DeploymentError(
-                f"{where}: {folder} holds {says}, not {wanted}: remove it, then {again}"
+                f"{where}: {folder} holds {content}, not {wanted}: "
+                f"remove it, then {command}"
             )
         try:
             manifest = registry.resolve(wanted)
@@ -63,47 +64,47 @@ def check_baked(stage: Stage, functions: Path) -> None:
         except RegistryError as error:
             raise DeploymentError(f"{where}: {error}") from error
         if damage:
-            raise DeploymentError(f"{where}: {damage[0]}; {again} anew")
-        fits(model, manifest, where)
+            raise DeploymentError(f"{where}: {damage[0]}; run {command} again")
+        check_size(model, manifest, where)
 
 
-def measured(name: str, model: Model, registry: Registry) -> float:
-    """Return the milliseconds of one prediction that the version served now shows.
+def measured_milliseconds(name: str, model: Model, registry: Registry) -> float:
+    """Return the measured milliseconds of one prediction of the current version.
 
     They were measured when it was published, on one core of that machine. Raises
-    `DeploymentError` where there are none.
+    `DeploymentError` if the version has none.
     """
     try:
-        manifest = registry.resolve(_served(name, model))
+        manifest = registry.resolve(_reference(name, model))
         variant = manifest.variant(model.variant or manifest.default_variant)
     except RegistryError as error:
         raise DeploymentError(
-            f"{error}: publish it, name its --registry, or say --ms yourself"
+            f"{error}: publish it, set --registry, or set --ms"
         ) from error
-    found = variant.metrics.get("milliseconds")
-    if not isinstance(found, int | float):
+    measured = variant.metrics.get("milliseconds")
+    if not isinstance(measured, int | float):
         raise DeploymentError(
-            f"{manifest.reference} ({variant.name}) shows no measured milliseconds: "
-            "say --ms yourself"
+            f"{manifest.reference} ({variant.name}) has no measured milliseconds: "
+            "set --ms"
         )
-    return float(found)
+    return float(measured)
 
 
-def _served(name: str, model: Model) -> Reference:
+def _reference(name: str, model: Model) -> Reference:
     if model.mode == "static":
         return Reference(name, version=model.version)
     return Reference(name, alias=model.alias)
 
 
-def trusted(stage: Stage, folder: Path) -> Trust | None:
-    """Return the keys that a stage trusts; raises as `keys` does."""
-    return Trust.read(keys(stage, folder)) if stage.trust else None
+def read_trust(stage: Stage, folder: Path) -> Trust | None:
+    """Return the keys that a stage trusts; raises as `trusted_key_paths`."""
+    return Trust.read(trusted_key_paths(stage, folder)) if stage.trust else None
 
 
-def keys(stage: Stage, folder: Path) -> str:
+def trusted_key_paths(stage: Stage, folder: Path) -> str:
     """Return the paths of the keys that a stage trusts, separated by commas.
 
-    Raises `DeploymentError` for one that the image would not hold.
+    Raises `DeploymentError` if a key is missing, as the image would not hold it.
     """
     for key in stage.trust:
         if not (folder / key).is_file():
@@ -114,26 +115,26 @@ def keys(stage: Stage, folder: Path) -> str:
     return ",".join(str(folder / key) for key in stage.trust)
 
 
-def fits(model: Model, manifest: Manifest, where: str) -> None:
-    """Raise `DeploymentError` where a version is too large for what it is given."""
+def check_size(model: Model, manifest: Manifest, where: str) -> None:
+    """Raise `DeploymentError` if a version is too large for its function or image."""
     try:
         variant = manifest.variant(model.variant or manifest.default_variant)
     except RegistryError as error:
         raise DeploymentError(f"{where}.variant: {error}") from error
     files = sum(manifest.files[name].size for name in variant.files)
-    # an image takes the whole version; a function fetches what it serves
+    # an image holds the whole version; a function downloads only what it serves
     static = model.mode == "static"
-    carried = sum(file.size for file in manifest.files.values()) if static else files
-    room = _IMAGE_BYTES if static else _TMP_BYTES
-    if carried > room:
+    size = sum(file.size for file in manifest.files.values()) if static else files
+    limit = _IMAGE_BYTES if static else _TMP_BYTES
+    if size > limit:
         raise DeploymentError(
-            f"{where}: {manifest.reference} has {carried:,} bytes; there is room for "
-            f"{room:,} in {'an image' if static else 'the temporary folder'}"
+            f"{where}: {manifest.reference} has {size:,} bytes; there is room for "
+            f"{limit:,} in {'an image' if static else 'the temporary folder'}"
         )
-    # the weights as the file has them and as the runtime arranges them
+    # the weights twice: as in the file, and as the runtime arranges them
     needed = _PYTHON_MB + 2 * files / 1e6
     if needed > model.memory_mb:
         raise DeploymentError(
-            f"{where}: {manifest.reference} ({variant.name}) takes about "
+            f"{where}: {manifest.reference} ({variant.name}) needs about "
             f"{needed:.0f} MB; memory_mb is {model.memory_mb}"
         )

@@ -5,15 +5,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from hotseat_infra.check import check as hold
-from hotseat_infra.check import keys, measured
+from hotseat_infra.check import measured_milliseconds, trusted_key_paths
 from hotseat_infra.deployment import DeploymentError, read
 from hotseat_infra.pricing.monthly_bill import (
     PRICES,
     Bill,
     Speed,
     compare,
-    prices,
-    shared,
+    read_prices,
+    shared_costs,
 )
 from hotseat_infra.pricing.traffic import SHAPES, Traffic, shape
 from hotseat_registry.cli.common import (
@@ -56,7 +56,7 @@ def check(parser: argparse.ArgumentParser) -> Run:
 def _check(arguments: argparse.Namespace) -> int:
     stage = read(arguments.file, arguments.stage)
     # what the functions will trust, unless other keys are named here
-    arguments.trust = arguments.trust or keys(stage, TRUST)
+    arguments.trust = arguments.trust or trusted_key_paths(stage, TRUST)
     found = hold(stage, registry(arguments))
     rows = [
         {
@@ -112,16 +112,16 @@ def cost(parser: argparse.ArgumentParser) -> Run:
 @answering(DeploymentError)
 def _cost(arguments: argparse.Namespace) -> int:
     stage = read(arguments.file, arguments.stage)
-    table = prices(arguments.prices)
+    table = read_prices(arguments.prices)
     traffic = Traffic(arguments.requests, shape(arguments.shape))
     speeds, bills = {}, {}
     for name, model in stage.models.items():
         warm = arguments.ms
         if warm is None:
-            warm = measured(name, model, registry(arguments))
+            warm = measured_milliseconds(name, model, registry(arguments))
         speeds[name] = Speed(warm, arguments.cold_ms)
         bills[name] = compare(model, stage.api.kind, traffic, speeds[name], table)
-    rest = shared(stage, traffic.requests * len(stage.models), table)
+    rest = shared_costs(stage, traffic.requests * len(stage.models), table)
     total = rest.total + sum(items[0].total for items in bills.values())
     if arguments.json:
         return print_json(

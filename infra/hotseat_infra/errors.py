@@ -1,4 +1,4 @@
-"""What is said when something cannot be deployed."""
+"""The error of everything that stops a deployment."""
 
 
 class DeploymentError(Exception):

@@ -111,9 +111,9 @@ class Commands:
             server.server_close()
             gateway.close()
 
-    def client(self, title: str = "first-game") -> ModelServiceClient:
-        """Return the SDK's client with the key of a title."""
-        key = self.deployed.key(f"hotseat-{STAGE}-{title}")
+    def client(self, game: str = "first-game") -> ModelServiceClient:
+        """Return the SDK's client with the key of a game."""
+        key = self.deployed.key(f"hotseat-{STAGE}-{game}")
         return ModelServiceClient(self.url, api_key=key, deadline=60)
 
     def report(self, how: str, answer: Prediction) -> None:

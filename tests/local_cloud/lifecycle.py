@@ -155,10 +155,10 @@ class Lifecycle(Commands):
         assert gateway.versions()["sentiment"] == "1"
 
     def _update(self, gateway: Gateway) -> None:
-        self.say("\n6. Updated in place: more memory, another version, a second title")
+        self.say("\n6. Updated in place: more memory, another version, a second game")
         self.edit("memory_mb = 512", "memory_mb = 1024")
         self.edit("version = 1", "version = 2")
-        self.edit('titles = ["first-game"]', 'titles = ["first-game", "second-game"]')
+        self.edit('games = ["first-game"]', 'games = ["first-game", "second-game"]')
         self.bake(2)
         self.cdk("deploy", SERVICE)
         with self.client() as game:
@@ -188,7 +188,7 @@ class Lifecycle(Commands):
         self.edit("memory_mb = 2048\nreserved_concurrency = 950", "memory_mb = 1024")
 
     def _rotate_a_key(self, gateway: Gateway) -> None:
-        self.say("\n8. A key rotated: the second title's stays, the first one's goes")
+        self.say("\n8. A key rotated: the second game's stays, the first one's goes")
         old = self.client()
         with self.client("second-game") as game, old:
             self.report("with the new key", game.predict(TEXT))

@@ -10,24 +10,24 @@ from hotseat_infra.errors import DeploymentError
 
 
 def read(path: Path, stage: str) -> Stage:
-    """Read one stage; raises `DeploymentError` naming the file and the place in it."""
+    """Read one stage; raises `DeploymentError` with the file and the place in it."""
     try:
         with path.open("rb") as file:
-            whole = tomllib.load(file)
+            document = tomllib.load(file)
     except FileNotFoundError:
         raise DeploymentError(f"no deployment file {path}") from None
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise DeploymentError(f"{path}: {error}") from None
-    check_keys(whole, {"stages"}, str(path))
-    stages = whole.get("stages", {})
+    check_keys(document, {"stages"}, str(path))
+    stages = document.get("stages", {})
     if stage not in stages:
-        there = ", ".join(stages) or "none"
-        raise DeploymentError(f"{path}: no stage {stage!r}; there are: {there}")
+        names = ", ".join(stages) or "none"
+        raise DeploymentError(f"{path}: no stage {stage!r}; there are: {names}")
     where = f"{path}, stages.{stage}"
     if "name" in stages[stage]:
         raise DeploymentError(
-            f"{where}: name is the table's own, {stage}: leave it out"
+            f"{where}: the table's name is the stage's, {stage}: remove the key name"
         )
-    found = parse_table(Stage, {"name": stage, **stages[stage]}, where)
-    rules.check(found, where)
-    return found
+    parsed = parse_table(Stage, {"name": stage, **stages[stage]}, where)
+    rules.check(parsed, where)
+    return parsed

@@ -17,37 +17,36 @@ _PLACES = {
     Alarms: "stages.NAME.models.MODEL.alarms",
     Schedule: "stages.NAME.models.MODEL.schedule",
     Api: "stages.NAME.api",
-    Limits: "stages.NAME.api.limits.TITLE",
+    Limits: "stages.NAME.api.limits.GAME",
 }
 _HEAD = """# The deployment file
 
 Every key of `infra/deployment.toml`. `make reference` writes this page from the types
-that read the file, so that it cannot say something else; a test holds it to that. What
-is wrong in the file is an error with its place before anything is deployed. How to work
-with it: [drills](operators.md).
+that parse the file, and a test compares the two. A mistake in the file is an error with
+its place, before anything is deployed. How to work with it: [drills](operators.md).
 """
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
 
 def document() -> str:
-    """Return the page."""
-    described = _described()
+    """Return the page as Markdown."""
+    descriptions = _descriptions()
     parts = [_HEAD]
     for kind, place in _PLACES.items():
         hints = get_type_hints(kind)
         lines = [
             f"\n## [{place}]\n",
-            "| key | is | default | what |",
+            "| key | type | default | description |",
             "|---|---|---|---|",
         ]
         for field in dataclasses.fields(kind):
             if kind is Stage and field.name == "name":
                 continue
-            text = described[kind.__name__, field.name]
-            what = " ".join(text.split()).replace("``", "`")
+            text = descriptions[kind.__name__, field.name]
+            description = " ".join(text.split()).replace("``", "`")
             lines.append(
                 f"| `{field.name}` | {_words(hints[field.name])} | {_default(field)} "
-                f"| {what} |"
+                f"| {description} |"
             )
         parts.append("\n".join(lines) + "\n")
     parts.append(
@@ -72,18 +71,18 @@ def _default(field: dataclasses.Field[Any]) -> str:
             return str(value).lower()
         if isinstance(value, tuple):
             return ", ".join(value) if value else "none"
-        return "" if value in ("", None) else _shown(value)
-    return "" if field.default_factory is not dataclasses.MISSING else "has to be said"
+        return "" if value in ("", None) else _format(value)
+    return "" if field.default_factory is not dataclasses.MISSING else "required"
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int | float) else f"`{value}`"
 
 
-def _described() -> dict[tuple[str, str], str]:
+def _descriptions() -> dict[tuple[str, str], str]:
     """Return the description below each field of each class."""
     tree = ast.parse(inspect.getsource(schema))
-    found = {}
+    descriptions = {}
     for item in tree.body:
         if not isinstance(item, ast.ClassDef):
             continue
@@ -91,8 +90,8 @@ def _described() -> dict[tuple[str, str], str]:
             if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
                 assert isinstance(field.target, ast.Name)
                 assert isinstance(below.value, ast.Constant)
-                found[item.name, field.target.id] = str(below.value.value)
-    return found
+                descriptions[item.name, field.target.id] = str(below.value.value)
+    return descriptions
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What AWS allows in a deployment file, and what of it goes together."""
+"""Check a stage: the limits of AWS, and keys that depend on each other."""
 
 import re
 from zoneinfo import ZoneInfo
@@ -7,13 +7,13 @@ from hotseat_infra.deployment.schema import DAYS, Api, Limits, Model, Schedule, 
 from hotseat_infra.errors import DeploymentError
 
 MEMORY_MB = (128, 10_240)
-"""What Lambda gives (docs.aws.amazon.com, "Lambda quotas")."""
+"""Lambda's range (docs.aws.amazon.com, "Lambda quotas")."""
 TIMEOUT_S = (1, 29)
-"""API Gateway waits no longer for an answer, unless its quota was raised."""
+"""API Gateway's default limit for an answer."""
 BODY_BYTES = (1024, 6_000_000)
 """A synchronous invocation's payload (docs.aws.amazon.com, "Lambda quotas")."""
 WAF_RATE = (10, 2_000_000_000)
-"""Of a rate-based rule (docs.aws.amazon.com, "AWS::WAFv2::WebACL")."""
+"""The range of a rate-based rule (docs.aws.amazon.com, "AWS::WAFv2::WebACL")."""
 CANARIES = (
     "ALL_AT_ONCE",
     "CANARY_10_PERCENT_5_MINUTES",
@@ -25,11 +25,11 @@ CANARIES = (
     "LINEAR_10_PERCENT_EVERY_3_MINUTES",
     "LINEAR_10_PERCENT_EVERY_10_MINUTES",
 )
-"""How CodeDeploy shifts requests to a new image; its own predefined ways."""
+"""CodeDeploy's predefined ways to shift traffic to a new image."""
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827,
             2192, 2557, 2922, 3288, 3653)  # fmt: skip
 """CloudWatch's steps (docs.aws.amazon.com, "PutRetentionPolicy")."""
-_MANY = 1_000_000_000
+_UNLIMITED = 1_000_000_000
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?")
 _MODEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d")
@@ -40,10 +40,12 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?")
 
 
 def check(stage: Stage, where: str) -> None:
-    """Raise `DeploymentError` for what AWS refuses or what contradicts itself."""
+    """Raise `DeploymentError` if AWS would refuse a value, or two keys contradict."""
     _check_stage(stage, where)
     if not stage.models:
-        raise DeploymentError(f"{where}: it has no models")
+        raise DeploymentError(
+            f"{where}: add a model: [{where.rsplit(', ', maxsplit=1)[-1]}.models.NAME]"
+        )
     for name, model in stage.models.items():
         _check_model(model, f"{where}.models.{name}")
     _check_routes(stage, where)
@@ -55,26 +57,26 @@ def _check_stage(stage: Stage, where: str) -> None:
     _check_name(stage.name, where)
     if not _REGION.fullmatch(stage.region):
         raise DeploymentError(
-            f"{where}.region: {stage.region!r} is no region such as eu-west-1"
+            f"{where}.region: {stage.region!r} is not a region such as eu-west-1"
         )
     if stage.account and not re.fullmatch(r"\d{12}", stage.account):
-        raise DeploymentError(f"{where}.account: an account has twelve digits")
+        raise DeploymentError(f"{where}.account: expected twelve digits")
     if "@" not in stage.alarm_email:
         raise DeploymentError(
-            f"{where}.alarm_email: {stage.alarm_email!r} is no mail address"
+            f"{where}.alarm_email: {stage.alarm_email!r} is not a mail address"
         )
     if stage.registry and not _BUCKET.fullmatch(stage.registry):
         raise DeploymentError(
-            f"{where}.registry: {stage.registry!r} is no s3://bucket/prefix"
+            f"{where}.registry: {stage.registry!r} is not s3://bucket/prefix"
         )
     if stage.registry_key and not (
         stage.registry and _KEY.fullmatch(stage.registry_key)
     ):
         raise DeploymentError(
-            f"{where}.registry_key has to be a KMS key's ARN, beside its registry"
+            f"{where}.registry_key: expected a KMS key's ARN, together with registry"
         )
     if stage.monthly_budget_usd <= 0:
-        raise DeploymentError(f"{where}.monthly_budget_usd has to be more than 0")
+        raise DeploymentError(f"{where}.monthly_budget_usd: expected more than 0")
     _check_choice(stage.log_days, LOG_DAYS, f"{where}.log_days")
 
 
@@ -85,75 +87,77 @@ def _check_routes(stage: Stage, where: str) -> None:
         _check_model_name(name, here)
         if model.mode == "static" and name.casefold() == "none":
             raise DeploymentError(
-                f"{here}: functions/baked/none is that of images without a model: "
-                "give this one another name, or deploy it as dynamic"
+                f"{here}: functions/baked/none is reserved for images without a model: "
+                "use another name, or deploy it as dynamic"
             )
         route = model.route or name
         _check_model_name(route, f"{here}.route")
         if route in routes:
             raise DeploymentError(
-                f"{here}: the route {route!r} is that of {routes[route]} already"
+                f"{here}: the route {route!r} is already used by {routes[route]}"
             )
         routes[route] = name
     if stage.default_model and stage.default_model not in stage.models:
         raise DeploymentError(
-            f"{where}.default_model: {stage.default_model!r} is none of the models"
+            f"{where}.default_model: {stage.default_model!r} is not one of the models"
         )
     if len(stage.models) > 1 and not stage.default_model:
         raise DeploymentError(
-            f"{where}: it has several models: say which one POST /model-service asks, "
-            "default_model = ..."
+            f"{where}: it has several models: set default_model to the one behind "
+            "POST /model-service"
         )
 
 
 def _check_api(api: Api, here: str) -> None:
     _check_choice(api.kind, ("rest", "http"), f"{here}.kind")
-    if api.kind == "http" and (api.titles or api.waf):
+    if api.kind == "http" and (api.games or api.waf):
         raise DeploymentError(
             f"{here}: an HTTP API has no keys, usage plans or WAF: "
-            'take kind = "rest", or leave titles and waf out'
+            'use kind = "rest", or remove games and waf'
         )
-    for title in api.titles:
-        _check_name(title, f"{here}.titles")
-    if len(set(api.titles)) < len(api.titles):
-        raise DeploymentError(f"{here}.titles: one of them is there twice")
+    for game in api.games:
+        _check_name(game, f"{here}.games")
+    if len(set(api.games)) < len(api.games):
+        raise DeploymentError(f"{here}.games: a game is listed twice")
     _check_limits(api, here)
-    for title, limits in api.limits.items():
-        if title not in api.titles:
+    for game, limits in api.limits.items():
+        if game not in api.games:
             raise DeploymentError(
-                f"{here}.limits: {title!r} is none of the titles: "
-                f"{', '.join(api.titles) or 'there are none'}"
+                f"{here}.limits: {game!r} is not one of the games: "
+                f"{', '.join(api.games) or 'there are none'}"
             )
-        _check_limits(limits, f"{here}.limits.{title}")
+        _check_limits(limits, f"{here}.limits.{game}")
     _check_range(api.max_body_bytes, BODY_BYTES, f"{here}.max_body_bytes")
-    most = api.waf_requests_per_5_minutes
-    _check_range(most, WAF_RATE, f"{here}.waf_requests_per_5_minutes")
+    rate = api.waf_requests_per_5_minutes
+    _check_range(rate, WAF_RATE, f"{here}.waf_requests_per_5_minutes")
     for origin in api.origins:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise DeploymentError(
-                f"{here}.origins: {origin!r} is no origin such as "
+                f"{here}.origins: {origin!r} is not an origin such as "
                 "https://game.example, without a path"
             )
 
 
 def _check_domain(api: Api, region: str, here: str) -> None:
     if bool(api.domain) != bool(api.certificate):
-        raise DeploymentError(f"{here}: domain and certificate go together")
+        raise DeploymentError(
+            f"{here}: domain and certificate need each other: set both or none"
+        )
     if api.zone and not api.domain:
-        raise DeploymentError(f"{here}: zone is where domain's record goes: name both")
+        raise DeploymentError(f"{here}: zone is for the record of domain: set both")
     if api.certificate:
-        found = _CERTIFICATE.fullmatch(api.certificate)
-        if found is None or found[1] != region:
+        match = _CERTIFICATE.fullmatch(api.certificate)
+        if match is None or match[1] != region:
             raise DeploymentError(
-                f"{here}.certificate: not the ARN of a certificate in {region}"
+                f"{here}.certificate: expected the ARN of a certificate in {region}"
             )
 
 
 def _check_limits(limits: Api | Limits, here: str) -> None:
     for name in ("requests_per_second", "burst", "daily_quota"):
-        given = getattr(limits, name)
-        if given is not None:
-            _check_range(given, (1, _MANY), f"{here}.{name}")
+        value = getattr(limits, name)
+        if value is not None:
+            _check_range(value, (1, _UNLIMITED), f"{here}.{name}")
 
 
 def _check_model(model: Model, here: str) -> None:
@@ -167,31 +171,31 @@ def _check_model(model: Model, here: str) -> None:
     _check_range(
         model.alarms.error_percent, (0.01, 100), f"{here}.alarms.error_percent"
     )
-    _check_range(model.alarms.throttled, (1, _MANY), f"{here}.alarms.throttled")
+    _check_range(model.alarms.throttled, (1, _UNLIMITED), f"{here}.alarms.throttled")
     _check_range(model.alarms.minutes, (1, 60), f"{here}.alarms.minutes")
     if model.mode == "static" and model.version is None:
-        raise DeploymentError(f"{here}: a static deployment names its version")
+        raise DeploymentError(f"{here}: a static deployment needs a version")
     if model.mode == "dynamic" and model.version is not None:
         raise DeploymentError(
             f"{here}: a dynamic deployment follows its alias; for a fixed version, "
-            'mode = "static"'
+            'set mode = "static"'
         )
     _check_concurrency(model, here)
 
 
 def _check_concurrency(model: Model, here: str) -> None:
     most = model.provisioned_concurrency
-    _check_range(most, (0, _MANY), f"{here}.provisioned_concurrency")
+    _check_range(most, (0, _UNLIMITED), f"{here}.provisioned_concurrency")
     if model.snapstart and (most or model.schedule):
         raise DeploymentError(
-            f"{here}: Lambda has SnapStart or provisioned concurrency, not both"
+            f"{here}: Lambda supports SnapStart or provisioned concurrency, not both"
         )
     if model.schedule is not None:
         _check_schedule(model.schedule, f"{here}.schedule")
         most = max(most, model.schedule.concurrency)
     limit = model.reserved_concurrency
     if limit is not None:
-        _check_range(limit, (1, _MANY), f"{here}.reserved_concurrency")
+        _check_range(limit, (1, _UNLIMITED), f"{here}.reserved_concurrency")
         if most > limit:
             raise DeploymentError(
                 f"{here}: {most} provisioned is more than reserved_concurrency, {limit}"
@@ -199,50 +203,50 @@ def _check_concurrency(model: Model, here: str) -> None:
 
 
 def _check_schedule(schedule: Schedule, here: str) -> None:
-    _check_range(schedule.concurrency, (1, _MANY), f"{here}.concurrency")
+    _check_range(schedule.concurrency, (1, _UNLIMITED), f"{here}.concurrency")
     _check_range(schedule.from_hour, (0, 23), f"{here}.from_hour")
     _check_range(schedule.to_hour, (0, 23), f"{here}.to_hour")
     if schedule.from_hour == schedule.to_hour:
         raise DeploymentError(
-            f"{here}: it begins and ends at {schedule.to_hour}; for whole days, "
+            f"{here}: it begins and ends at {schedule.to_hour}; for whole days, set "
             "provisioned_concurrency"
         )
     if not schedule.days:
-        raise DeploymentError(f"{here}.days: no day is named")
+        raise DeploymentError(f"{here}.days: add at least one day")
     for day in schedule.days:
         _check_choice(day, DAYS, f"{here}.days")
     try:
         ZoneInfo(schedule.timezone)
     except (KeyError, ValueError, OSError):
         raise DeploymentError(
-            f"{here}.timezone: {schedule.timezone!r} is no time zone such as "
+            f"{here}.timezone: {schedule.timezone!r} is not a time zone such as "
             "Europe/Berlin"
         ) from None
 
 
-def _check_name(given: str, where: str) -> None:
-    if not _NAME.fullmatch(given):
+def _check_name(value: str, where: str) -> None:
+    if not _NAME.fullmatch(value):
         raise DeploymentError(
-            f"{where}: {given!r} has to be a name of a-z, 0-9 and -, at most 42 long"
+            f"{where}: {value!r}: expected a name of a-z, 0-9 and -, at most 42 long"
         )
 
 
-def _check_model_name(given: str, where: str) -> None:
-    if not _MODEL.fullmatch(given):
+def _check_model_name(value: str, where: str) -> None:
+    if not _MODEL.fullmatch(value):
         raise DeploymentError(
-            f"{where}: {given!r} has to be a name of A-Z, a-z, 0-9, '.', '_' and '-', "
+            f"{where}: {value!r}: expected a name of A-Z, a-z, 0-9, '.', '_' and '-', "
             "at most 64 long"
         )
 
 
-def _check_choice(given: object, there: tuple[object, ...], where: str) -> None:
-    if given not in there:
+def _check_choice(value: object, choices: tuple[object, ...], where: str) -> None:
+    if value not in choices:
         raise DeploymentError(
-            f"{where}: {given!r} is not one of {', '.join(map(str, there))}"
+            f"{where}: {value!r} is not one of {', '.join(map(str, choices))}"
         )
 
 
-def _check_range(given: float, bounds: tuple[float, float], where: str) -> None:
+def _check_range(value: float, bounds: tuple[float, float], where: str) -> None:
     low, high = bounds
-    if not low <= given <= high:
-        raise DeploymentError(f"{where}: {given} is not between {low} and {high}")
+    if not low <= value <= high:
+        raise DeploymentError(f"{where}: {value} is not between {low} and {high}")

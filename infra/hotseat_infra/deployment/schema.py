@@ -1,26 +1,28 @@
-"""The deployment file's tables as frozen dataclasses.
+"""The tables of the deployment file, as frozen dataclasses.
 
-Each field's description is its line in docs/deployment.md.
+The description below each field is its line in docs/deployment.md.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+RENAMED_FROM = "renamed_from"
+"""Metadata of a field: its former key, which is read for one more release."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """When an operator is told, and a canary is taken back."""
+    """Thresholds that alert an operator and roll back a canary."""
 
     p95_ms: int = 250
-    """Milliseconds in the function within which 95 of 100 requests are answered."""
+    """Alarm above this latency in the function: the 95th percentile, milliseconds."""
     error_percent: float = 1.0
-    """Share of requests answered with a 5xx."""
+    """Alarm from this percentage of 5xx answers on."""
     throttled: int = 1
-    """Requests turned away for want of concurrency; tells, but takes no canary back."""
+    """Alarm from this many throttled requests on; it rolls no canary back."""
     minutes: int = 5
-    """Over how long each is looked at."""
+    """Length of the window in which each is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +30,24 @@ class Schedule:
     """More provisioned concurrency for some hours of the week."""
 
     concurrency: int
-    """Kept warm in these hours; outside them, `provisioned_concurrency`."""
+    """Provisioned in these hours; outside them, `provisioned_concurrency` holds."""
     from_hour: int
-    """0 to 23."""
+    """First hour, 0 to 23."""
     to_hour: int
-    """0 to 23; not after `from_hour`: the next day's."""
+    """End, 0 to 23; on the next day if it is not after `from_hour`."""
     days: tuple[str, ...] = DAYS
-    """On which the hours begin: mon, tue, wed, thu, fri, sat, sun."""
+    """Days on which the hours begin: mon, tue, wed, thu, fri, sat, sun."""
     timezone: str = "UTC"
-    """Of the hours, as in the IANA database: Europe/Berlin."""
+    """Time zone of the hours, from the IANA database: Europe/Berlin."""
 
     @property
     def begins(self) -> str:
-        """When it begins, as AWS's cron expression."""
+        """The start as a cron expression of AWS."""
         return _cron(self.from_hour, self.days)
 
     @property
     def ends(self) -> str:
-        """When it ends, as AWS's cron expression."""
+        """The end as a cron expression of AWS."""
         if self.to_hour > self.from_hour:
             return _cron(self.to_hour, self.days)
         after = [DAYS[(DAYS.index(day) + 1) % 7] for day in self.days]
@@ -53,7 +55,7 @@ class Schedule:
 
     @property
     def hours(self) -> frozenset[int]:
-        """The hours of the week that it covers, Monday's first being 0."""
+        """The covered hours of the week; Monday's first hour is 0."""
         length = (self.to_hour - self.from_hour) % 24 or 24
         starts = [24 * DAYS.index(day) + self.from_hour for day in self.days]
         return frozenset((s + h) % 168 for s in starts for h in range(length))
@@ -65,112 +67,112 @@ def _cron(hour: int, days: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model's function; the table's name is the model's in the registry."""
+    """The function of one model; the table has the model's name in the registry."""
 
     mode: str = "dynamic"
-    """static: the version lies in the image; dynamic: the function follows an alias."""
+    """static: the image holds the version; dynamic: the function follows an alias."""
     alias: str = "live"
-    """Followed by a dynamic deployment."""
+    """The alias that a dynamic deployment follows."""
     version: int | None = None
-    """Of a static deployment."""
+    """The version of a static deployment."""
     variant: str = ""
-    """Which variant of the version is served; empty: the version's default."""
+    """The variant to serve; empty: the version's default."""
     route: str = ""
-    """Its place in the API, /v1/models/ROUTE; empty: the model's name."""
+    """Its path in the API, /v1/models/ROUTE; empty: the model's name."""
     downloads: bool = False
-    """Whether games may fetch its versions, to answer when the service is away."""
+    """Whether games may download its versions, to answer offline."""
     memory_mb: int = 1024
-    """128 to 10,240; 1,769 are one whole core."""
+    """128 to 10,240; 1,769 give one whole core."""
     timeout_s: int = 10
     """1 to 29 seconds."""
     architecture: str = "arm64"
     """arm64 or x86_64."""
     reserved_concurrency: int | None = None
-    """At most this many at once, and as many kept free for it in the account."""
+    """Maximum of concurrent executions, reserved for it in the account."""
     provisioned_concurrency: int = 0
-    """Kept warm at all hours."""
+    """Environments kept warm at all hours."""
     schedule: Schedule | None = None
-    """More of them in some hours."""
+    """More provisioned concurrency in some hours."""
     snapstart: bool = False
-    """Start from a snapshot; not verified on AWS with this image yet."""
+    """Start from a snapshot; not yet verified on AWS with this image."""
     canary: str = "ALL_AT_ONCE"
-    """How CodeDeploy shifts requests to a new image; its own predefined steps."""
+    """How CodeDeploy shifts traffic to a new image: one of its predefined steps."""
     refresh_seconds: float = 2.0
-    """How long a dynamic deployment believes its alias."""
+    """How long a dynamic deployment caches its alias."""
     alarms: Alarms = field(default_factory=Alarms)
-    """When an operator is told, and a canary is taken back."""
+    """Thresholds that alert an operator and roll back a canary."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one title may ask for; what is left out is the API's own."""
+    """The limits of one game; a missing one is the API's."""
 
     requests_per_second: int | None = None
-    """Over time."""
+    """Average rate."""
     burst: int | None = None
-    """At once."""
+    """Requests at once."""
     daily_quota: int | None = None
     """Requests a day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The door."""
+    """The public API in front of the functions."""
 
     kind: str = "rest"
-    """rest: keys, plans, throttling by title, WAF; http: cheaper, without them."""
-    titles: tuple[str, ...] = ()
-    """Games that may ask: each gets an API key and a usage plan. Empty: no key."""
+    """rest: API keys, usage plans, limits by game, WAF; http: cheaper, without them."""
+    games: tuple[str, ...] = field(default=(), metadata={RENAMED_FROM: "titles"})
+    """Games with access: each gets an API key and a usage plan. Empty: no key."""
     requests_per_second: int = 50
-    """Of each title, over time."""
+    """Average rate of each game."""
     burst: int = 100
-    """Of each title, at once."""
+    """Requests at once of each game."""
     daily_quota: int = 100_000
-    """Requests a day of each title."""
+    """Requests a day of each game."""
     limits: Mapping[str, Limits] = field(default_factory=dict)
-    """A title's own, where it needs others: [stages.prod.api.limits.demo-game]."""
+    """Other limits of one game: [stages.prod.api.limits.demo-game]."""
     max_body_bytes: int = 6_000_000
-    """Of one request, unpacked; Lambda itself takes 6 MB, API Gateway 10."""
+    """Of one request, decompressed; Lambda accepts 6 MB, API Gateway 10 MB."""
     waf: bool = False
-    """A firewall: addresses that ask too often, and those that AWS knows to be bad."""
+    """A firewall that blocks addresses with too many requests or a bad reputation."""
     waf_requests_per_5_minutes: int = 10_000
-    """Of one address; whoever asks more often is turned away."""
+    """Limit of one address; further requests are blocked."""
     origins: tuple[str, ...] = ()
-    """Web pages that may ask, as ``https://game.example``; ``*`` alone: any page."""
+    """Origins of web pages with access: ``https://game.example``; ``*``: any page."""
     domain: str = ""
-    """The API's own name: models.example.com."""
+    """Custom domain of the API: models.example.com."""
     certificate: str = ""
-    """ARN of the name's certificate, in the stage's region."""
+    """ARN of the domain's certificate, in the stage's region."""
     zone: str = ""
-    """Id of the Route 53 zone in which the name's record is made; empty: none is."""
+    """Id of the Route 53 zone for the domain's record; empty: no record is created."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One deployment: a region, a registry, an API, functions."""
+    """One deployment: a region, a registry, an API and functions."""
 
     name: str
     region: str
     """An AWS region: eu-west-1."""
     alarm_email: str
-    """Where alarms and the budget's warnings go."""
+    """Receives alarms and the budget's warnings."""
     models: Mapping[str, Model]
-    """[stages.prod.models.NAME], one a function."""
+    """[stages.prod.models.NAME]: one function each."""
     api: Api = field(default_factory=Api)
-    """The door."""
+    """The public API in front of the functions."""
     account: str = ""
-    """Twelve digits; empty: the one of the credentials."""
+    """Twelve digits; empty: the account of the credentials."""
     registry: str = ""
-    """s3://bucket/prefix of a registry that is there already; empty: its own."""
+    """s3://bucket/prefix of an existing registry; empty: the stage creates one."""
     registry_key: str = ""
-    """ARN of that registry's KMS key, where its bucket has one of its own."""
+    """ARN of that registry's KMS key, if its bucket has one."""
     trust: tuple[str, ...] = ()
-    """Public keys in functions/trust; only what one of them signed is served."""
+    """Public keys in functions/trust; the service accepts only their signatures."""
     default_model: str = ""
-    """What POST /model-service asks; empty: the only model."""
+    """The model behind POST /model-service; empty: the only model."""
     log_days: int = 30
-    """Days that logs are kept; one of CloudWatch's own steps."""
+    """Retention of logs in days; one of CloudWatch's steps."""
     monthly_budget_usd: float = 50.0
-    """A mail at 80 and 100 percent of it."""
+    """Mails are sent at 80 and 100 percent of it."""
     keep_registry: bool = True
     """Whether the bucket survives `cdk destroy`."""

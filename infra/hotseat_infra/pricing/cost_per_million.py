@@ -1,12 +1,12 @@
-"""What a million answers cost, for whoever compares models.
+"""Cost of a million answers, for the comparison of models.
 
-Training asks for it by the entry point group ``hotseat.prices``: the prices stand in
-one place, and neither room imports the other.
+Training loads it by the entry point group ``hotseat.prices``: the prices are in one
+place, and neither package imports the other.
 """
 
 import math
 
-from hotseat_infra.pricing.monthly_bill import CORE_MB, SIZES, prices
+from hotseat_infra.pricing.monthly_bill import CORE_MB, SIZES, read_prices
 
 
 def cost_per_million(
@@ -14,13 +14,13 @@ def cost_per_million(
 ) -> dict[int, float]:
     """Return dollars for a million warm requests, by the function's memory in MB.
 
-    Lambda's requests and compute on demand, without the API in front. `milliseconds`
-    are of one prediction on a whole core; a duration is paid in whole ones.
+    Includes Lambda's requests and compute on demand, not the API in front.
+    `milliseconds` are of one prediction on a whole core; AWS bills whole ones.
     """
-    paid = prices()["lambda"]
-    rate = paid["gigabyte_second"][architecture]
-    found = {}
+    lambda_prices = read_prices()["lambda"]
+    rate = lambda_prices["gigabyte_second"][architecture]
+    dollars = {}
     for size in SIZES:
-        spent = math.ceil(milliseconds * CORE_MB / min(size, CORE_MB)) / 1000
-        found[size] = 1e6 * (paid["request"] + spent * size / 1024 * rate)
-    return found
+        seconds = math.ceil(milliseconds * CORE_MB / min(size, CORE_MB)) / 1000
+        dollars[size] = 1e6 * (lambda_prices["request"] + seconds * size / 1024 * rate)
+    return dollars

@@ -1,4 +1,4 @@
-"""What a month costs, by the deployment file, measured milliseconds and the traffic."""
+"""Monthly bill of a stage: its file, measured milliseconds and traffic."""
 
 import math
 import tomllib
@@ -21,30 +21,30 @@ CORE_MB = 1769
 """Memory at which a function has one core (docs.aws.amazon.com, "Configure memory")."""
 SIZES = (256, 512, 1024, 1769, 3008)
 RUNTIME_MS = 1.0
-"""Around a prediction: Lambda's runtime client and the handler (`make bench-cold`)."""
+"""Added to a prediction by the runtime client and the handler (`make bench-cold`)."""
 LOG_BYTES = 1100
-"""Of one request's line, with what CloudWatch adds."""
+"""One request's log line, with what CloudWatch adds."""
 METRICS = 19
-"""Of one model: eight by model, eight by version, three events of its registry."""
+"""Of one model: eight by model, eight by version, three of registry events."""
 ALARM_METRICS = 6
-"""That the four alarms of a model look at."""
-TRACED = 0.05
-"""X-Ray's own rule: the first request of a second, and this share of the others."""
+"""Metrics read by the four alarms of a model."""
+TRACED_SHARE = 0.05
+"""X-Ray's default rule: the first request of a second, and this share of the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Milliseconds on one whole core."""
+    """Milliseconds of a prediction on one whole core."""
 
     warm: float
-    """Of one prediction."""
+    """Of one prediction in a warm function."""
     cold: float = 600.0
-    """Of a cold start: ours takes 235 here (`make bench-cold`), the rest is AWS's."""
+    """Of a cold start: 235 measured by `make bench-cold`; the rest is AWS's part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """Dollars a month, by what they are for."""
+    """Dollars a month, by item."""
 
     what: str
     milliseconds: float
@@ -55,19 +55,19 @@ class Bill:
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """The sum of all items."""
         return sum(self.parts.values())
 
 
-def prices(path: Path = PRICES) -> dict[str, Any]:
-    """Read the prices; raises `DeploymentError`."""
+def read_prices(path: Path = PRICES) -> dict[str, Any]:
+    """Read the price table; raises `DeploymentError`."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise DeploymentError(f"{path}: {error}") from None
 
 
-def kept_warm(model: Model) -> list[int]:
+def provisioned_by_hour(model: Model) -> list[int]:
     """Return the provisioned concurrency in each hour of the week."""
     usual = [model.provisioned_concurrency] * WEEK
     if model.schedule is not None:
@@ -86,26 +86,28 @@ def bill(
 ) -> Bill:
     """Return a month's bill of one model.
 
-    Below one core a request takes longer in proportion, above it no shorter: one
-    prediction runs on one thread. A duration is paid in whole milliseconds.
+    Below one core a request takes proportionally longer; more than one core does not
+    help, as a prediction runs on one thread. AWS bills whole milliseconds.
     """
     slower = CORE_MB / min(model.memory_mb, CORE_MB)
     spent = (speed.warm + RUNTIME_MS) * slower
     seconds = math.ceil(spent) / 1000
     gigabytes = model.memory_mb / 1024
-    rates, kept = traffic.rates(), kept_warm(model)
-    cold = cold_starts(rates, seconds, kept)
+    rates, provisioned = traffic.rates(), provisioned_by_hour(model)
+    cold = cold_starts(rates, seconds, provisioned)
     paid, kind = table["lambda"], model.architecture
-    # what those kept warm bear, and what is left to others
+    # the load on provisioned environments, and the rest
     month = 3600 * MONTH / WEEK
-    borne = month * sum(min(r * seconds, k) for r, k in zip(rates, kept, strict=True))
-    rest = max(0.0, traffic.requests * seconds - borne)
+    provisioned_seconds = month * sum(
+        min(r * seconds, k) for r, k in zip(rates, provisioned, strict=True)
+    )
+    rest = max(0.0, traffic.requests * seconds - provisioned_seconds)
     parts = {
         "requests": traffic.requests * paid["request"],
         "compute": gigabytes
         * (
             rest * paid["gigabyte_second"][kind]
-            + borne * paid["provisioned_duration_gigabyte_second"][kind]
+            + provisioned_seconds * paid["provisioned_duration_gigabyte_second"][kind]
         ),
         "api": traffic.requests * table["api"][f"{api}_request"],
         "out": traffic.requests
@@ -114,9 +116,11 @@ def bill(
         "metrics": _metrics(table),
         "traces": _traces(rates) * table["xray"]["trace"],
     }  # fmt: skip
-    if any(kept):
-        held = month * sum(kept) * gigabytes
-        parts["provisioned"] = held * paid["provisioned_gigabyte_second"][kind]
+    if any(provisioned):
+        provisioned_total = month * sum(provisioned) * gigabytes
+        parts["provisioned"] = (
+            provisioned_total * paid["provisioned_gigabyte_second"][kind]
+        )
     if model.snapstart:
         snap = paid["snapstart"]
         parts["snapshot"] = gigabytes * (
@@ -127,11 +131,11 @@ def bill(
         starting = cold * speed.cold * slower / 1000
         parts["starts"] = starting * gigabytes * paid["gigabyte_second"][kind]
     if model.mode == "dynamic":
-        # each environment looks once in `refresh_seconds`, and not without a request
-        looks = sum(
+        # each environment checks its alias at most once in `refresh_seconds`
+        checks = sum(
             min(r, environments(r, seconds) / model.refresh_seconds) for r in rates
         )
-        parts["registry"] = month * looks * table["s3"]["get_request"]
+        parts["registry"] = month * checks * table["s3"]["get_request"]
     share = 1000 * cold / traffic.requests if traffic.requests else 0.0
     return Bill(what, spent, share, parts)
 
@@ -139,7 +143,7 @@ def bill(
 def compare(
     model: Model, api: str, traffic: Traffic, speed: Speed, table: Mapping[str, Any]
 ) -> list[Bill]:
-    """Return the bill as deployed, of other memory sizes and ways, and of machines."""
+    """Return the bill as deployed, for other sizes and ways, and for machines."""
     plain = replace(model, provisioned_concurrency=0, snapstart=False, schedule=None)
     ways = [(f"as deployed, {model.memory_mb:,} MB", model)]
     ways += [
@@ -153,11 +157,11 @@ def compare(
     return [*bills, *_machines(traffic, speed, table)]
 
 
-def shared(stage: Stage, requests: float, table: Mapping[str, Any]) -> Bill:
-    """Return what a stage's models share: keys, dashboard, firewall."""
+def shared_costs(stage: Stage, requests: float, table: Mapping[str, Any]) -> Bill:
+    """Return the costs that a stage's models share: keys, dashboard, firewall."""
     parts = {
         "dashboard": table["cloudwatch"]["dashboard_month"],
-        # of the topic, and of the registry where it is the stage's own
+        # one for the topic, one for the registry if the stage creates it
         "keys": table["kms"]["key_month"] * (1 if stage.registry else 2),
     }
     if stage.api.waf:
@@ -171,10 +175,10 @@ def shared(stage: Stage, requests: float, table: Mapping[str, Any]) -> Bill:
 
 
 def _machines(traffic: Traffic, speed: Speed, table: Mapping[str, Any]) -> list[Bill]:
-    """Return what small machines cost that are always on: few, and with a balancer.
+    """Return the costs of small machines that always run: without and with a balancer.
 
-    More of them where the month's mean is more than their credits bear, or its busiest
-    hour more than six tenths of their cores.
+    Their number follows from the month's mean load against their CPU credits, and from
+    the busiest hour against six tenths of their cores.
     """
     kind, rates = table["machine"], traffic.rates()
     spent = speed.warm + RUNTIME_MS
@@ -184,7 +188,7 @@ def _machines(traffic: Traffic, speed: Speed, table: Mapping[str, Any]) -> list[
     units = sum(rates) / WEEK / 25  # one takes 25 new connections a second
 
     def parts(count: int, *, balanced: bool) -> dict[str, float]:
-        found = {
+        costs = {
             "machines": MONTH * count * (kind["hour"] + kind["address_hour"]),
             "out": traffic.requests * traffic.answer_bytes / 1e9
             * table["api"]["out_gigabyte"],
@@ -192,12 +196,12 @@ def _machines(traffic: Traffic, speed: Speed, table: Mapping[str, Any]) -> list[
             "metrics": _metrics(table),
         }  # fmt: skip
         if balanced:
-            found["balancer"] = MONTH * (
+            costs["balancer"] = MONTH * (
                 kind["balancer_hour"]
                 + 2 * kind["address_hour"]
                 + units * kind["balancer_unit_hour"]
             )
-        return found
+        return costs
 
     spare = max(2, needed)
     return [
@@ -214,13 +218,13 @@ def _logs(traffic: Traffic, table: Mapping[str, Any]) -> float:
 
 
 def _metrics(table: Mapping[str, Any]) -> float:
-    watch = table["cloudwatch"]
-    looked_at = ALARM_METRICS * float(watch["alarm_metric_month"])
-    return METRICS * float(watch["metric_month"]) + looked_at
+    cloudwatch = table["cloudwatch"]
+    alarms = ALARM_METRICS * float(cloudwatch["alarm_metric_month"])
+    return METRICS * float(cloudwatch["metric_month"]) + alarms
 
 
 def _traces(rates: list[float]) -> float:
-    """Return a month's traces by X-Ray's own rule."""
+    """Return the number of traces in a month by X-Ray's default rule."""
     first = [min(rate, 1.0) for rate in rates]
-    others = [TRACED * (r - f) for r, f in zip(rates, first, strict=True)]
+    others = [TRACED_SHARE * (r - f) for r, f in zip(rates, first, strict=True)]
     return 3600 * MONTH / WEEK * (sum(first) + sum(others))

@@ -1,4 +1,4 @@
-"""A month of requests by the hours of a week, and how many meet a cold start."""
+"""A month of requests by the hours of a week, and its cold starts."""
 
 import json
 import math
@@ -12,16 +12,16 @@ WEEK = 168
 MONTH = 730
 """Hours of an average month."""
 IDLE_S = 300
-"""How long Lambda keeps what nobody asks: assumed, as AWS does not say."""
+"""How long Lambda keeps an idle environment: assumed, AWS does not document it."""
 LIFE_H = 2
-"""How long it keeps what is asked: assumed too."""
+"""How long it keeps a busy environment, in hours: assumed as well."""
 _EVENING = (
     0.35, 0.25, 0.15, 0.10, 0.10, 0.10, 0.15, 0.25, 0.35, 0.45, 0.50, 0.60,
     0.70, 0.70, 0.80, 1.00, 1.30, 1.70, 2.10, 2.40, 2.40, 2.00, 1.30, 0.70,
 )  # fmt: skip
 SHAPES: dict[str, tuple[float, ...]] = {
     "flat": (1.0,) * WEEK,
-    # players after school and work, more on Saturday and Sunday: made up, to start with
+    # players after school and work, more at weekends: an assumption to start with
     "evening": _EVENING * 5 + tuple(1.4 * weight for weight in _EVENING) * 2,
 }
 
@@ -39,22 +39,22 @@ class Traffic:
 
     def rates(self) -> list[float]:
         """Return requests a second in each hour of the week."""
-        whole = sum(self.shape)
+        total_weight = sum(self.shape)
         weeks = MONTH / WEEK
-        return [self.requests * w / whole / weeks / 3600 for w in self.shape]
+        return [self.requests * w / total_weight / weeks / 3600 for w in self.shape]
 
 
 def shape(text: str) -> tuple[float, ...]:
-    """Return a shape by its name, or as a file has it.
+    """Return a shape by its name, or read it from a file.
 
-    The file is a JSON list of 24 weights, a day's hours, or 168, a week's from Monday
-    on: an hour's requests do. Raises `DeploymentError`.
+    The file is a JSON list of 24 weights (the hours of a day) or 168 (a week from
+    Monday on); requests an hour work as weights. Raises `DeploymentError`.
     """
     if text in SHAPES:
         return SHAPES[text]
     try:
-        given = json.loads(Path(text).read_text("utf-8"))
-        weights = tuple(float(weight) for weight in given)
+        parsed = json.loads(Path(text).read_text("utf-8"))
+        weights = tuple(float(weight) for weight in parsed)
     except (OSError, ValueError, TypeError) as error:
         raise DeploymentError(
             f"{text} is neither a file with a JSON list nor one of "
@@ -65,7 +65,7 @@ def shape(text: str) -> tuple[float, ...]:
     finite = all(math.isfinite(weight) and weight >= 0 for weight in weights)
     if len(weights) != WEEK or not finite or not sum(weights):
         raise DeploymentError(
-            f"{text}: 24 or 168 weights are needed, none of them negative"
+            f"{text}: expected 24 or 168 weights, none of them negative"
         )
     return weights
 
@@ -73,27 +73,29 @@ def shape(text: str) -> tuple[float, ...]:
 def environments(rate: float, seconds: float) -> float:
     """Return how many environments `rate` requests a second need.
 
-    As many as are busy on average (Little's law) and twice its root for chance.
+    The average number of busy ones (Little's law), plus twice its root for variation.
     """
     busy = rate * seconds
     return max(1.0, busy + 2 * math.sqrt(busy)) if rate else 0.0
 
 
-def cold_starts(rates: Sequence[float], seconds: float, kept: Sequence[float]) -> float:
-    """Return a month's cold starts, where `kept` environments are warm in each hour.
+def cold_starts(
+    rates: Sequence[float], seconds: float, provisioned: Sequence[float]
+) -> float:
+    """Return a month's cold starts; `provisioned` environments are warm in each hour.
 
-    Requests come by chance (Poisson): one is cold when nobody asked for `IDLE_S`, when
-    more environments are needed than the hour before had, and when one reached the end
-    of its life. An estimate: AWS says nothing of the first and the last.
+    Requests arrive at random (Poisson). A request is cold after `IDLE_S` without one,
+    if more environments are needed than in the hour before, and if an environment is at
+    the end of its life. An estimate: AWS does not document the first and the last.
     """
     total = 0.0
     for hour, rate in enumerate(rates):
-        asked = 3600 * rate
+        requests = 3600 * rate
         needed = environments(rate, seconds)
-        there = max(environments(rates[hour - 1], seconds), kept[hour])
-        alone = math.exp(-rate * IDLE_S)
-        gone = 0.0 if kept[hour] else asked * alone
-        grown = max(0.0, needed - there)
-        aged = max(0.0, needed - kept[hour]) * (1 - alone) / LIFE_H
-        total += min(asked, gone + grown + aged)
+        running = max(environments(rates[hour - 1], seconds), provisioned[hour])
+        idle = math.exp(-rate * IDLE_S)
+        after_idle = 0.0 if provisioned[hour] else requests * idle
+        added = max(0.0, needed - running)
+        replaced = max(0.0, needed - provisioned[hour]) * (1 - idle) / LIFE_H
+        total += min(requests, after_idle + added + replaced)
     return total * MONTH / WEEK

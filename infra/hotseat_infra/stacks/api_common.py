@@ -1,4 +1,4 @@
-"""What both kinds of API share: an access log, and a name that leads to them."""
+"""Parts of both kinds of API: the access log and the DNS record."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
@@ -10,7 +10,7 @@ from hotseat_infra.stacks.function import retention
 
 
 def access_log(scope: Construct, stage: Stage) -> logs.LogGroup:
-    """Return where the door's own access log goes."""
+    """Return the log group of the API's access log."""
     return logs.LogGroup(
         scope,
         "Log",
@@ -19,8 +19,8 @@ def access_log(scope: Construct, stage: Stage) -> logs.LogGroup:
     )
 
 
-def name_record(scope: Construct, api: Api, target: str, zone: str) -> None:
-    """Lead the API's name to it, where the zone is ours."""
+def add_dns_record(scope: Construct, api: Api, target: str, zone: str) -> None:
+    """Add the DNS record of the API's domain, if the stage names its zone."""
     if not api.zone:
         return
     route53.CfnRecordSet(

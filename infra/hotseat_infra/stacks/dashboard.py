@@ -1,6 +1,6 @@
-"""The stage's dashboard: is anything wrong, how fast, what it costs, which version.
+"""The stage's dashboard: alarms, latency, cost and the versions that answer.
 
-Twenty-four columns wide. First the alarms and the door, then two rows a model.
+It is 24 columns wide: first the alarms and the API, then two rows for each model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,14 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from hotseat_infra.deployment import Stage
-from hotseat_infra.pricing.monthly_bill import prices
+from hotseat_infra.pricing.monthly_bill import read_prices
 from hotseat_infra.stacks.function import ModelFunction
 
 _MINUTE = Duration.minutes(1)
 _HOUR = Duration.hours(1)
 _RED, _ORANGE, _GREEN, _BLUE = "#d13212", "#ff9900", "#1d8102", "#0073bb"
 _STAGES = {
-    "load": ("a version opened", "#9469d6"),
+    "load": ("load a version", "#9469d6"),
     "read": ("request to tensors", _BLUE),
     "run": ("the model", _GREEN),
     "write": ("answer to bytes", _ORANGE),
@@ -29,7 +29,7 @@ def dashboard(
     *,
     stage: Stage,
     functions: Mapping[str, ModelFunction],
-    door: Mapping[str, cloudwatch.Metric],
+    api_metrics: Mapping[str, cloudwatch.Metric],
 ) -> cloudwatch.Dashboard:
     """Add a stage's dashboard to a stack."""
     board = cloudwatch.Dashboard(
@@ -42,7 +42,7 @@ def dashboard(
     alarms = [alarm for function in functions.values() for alarm in function.alarms]
     board.add_widgets(
         cloudwatch.AlarmStatusWidget(
-            title="Is anything wrong?",
+            title="Alarms",
             alarms=alarms,
             width=24,
             height=2 + len(functions),
@@ -50,16 +50,16 @@ def dashboard(
     )
     board.add_widgets(
         _graph(
-            "At the door: requests a minute",
-            [door["requests"].with_(label="all", color=_BLUE, period=_MINUTE)],
+            "API: requests a minute",
+            [api_metrics["requests"].with_(label="all", color=_BLUE, period=_MINUTE)],
             [
-                door["4xx"].with_(label="refused", color=_ORANGE, period=_MINUTE),
-                door["5xx"].with_(label="failed", color=_RED, period=_MINUTE),
+                api_metrics["4xx"].with_(label="4xx", color=_ORANGE, period=_MINUTE),
+                api_metrics["5xx"].with_(label="5xx", color=_RED, period=_MINUTE),
             ],
         ),
         _graph(
-            "At the door: milliseconds, 95 of 100",
-            [door["latency"].with_(label="with API Gateway", period=_MINUTE)],
+            "API: latency in ms, 95th percentile",
+            [api_metrics["latency"].with_(label="with API Gateway", period=_MINUTE)],
         ),
         _graph(
             "Dollars an hour, by list price",
@@ -85,7 +85,7 @@ def _heading(name: str, function: ModelFunction) -> str:
 
 
 def _rows(board: cloudwatch.Dashboard, model: str, function: ModelFunction) -> None:
-    def own(name: str, statistic: str, label: str, color: str) -> cloudwatch.Metric:
+    def metric(name: str, statistic: str, label: str, color: str) -> cloudwatch.Metric:
         return function.metric(name, statistic, _MINUTE, label=label, color=color)
 
     limit = cloudwatch.HorizontalAnnotation(
@@ -94,34 +94,34 @@ def _rows(board: cloudwatch.Dashboard, model: str, function: ModelFunction) -> N
     alias = function.alias
     board.add_widgets(
         _graph(
-            "How fast: milliseconds in the function",
+            "Latency in the function, ms",
             [
-                own("latency", "p50", "50 of 100", _GREEN),
-                own("latency", "p95", "95 of 100", _ORANGE),
-                own("latency", "p99", "99 of 100", _RED),
+                metric("latency", "p50", "p50", _GREEN),
+                metric("latency", "p95", "p95", _ORANGE),
+                metric("latency", "p99", "p99", _RED),
             ],
             marks=[limit],
         ),
         _graph(
-            "Where the time goes: milliseconds, on average",
+            "Average time by step, ms",
             [
-                own(name, "Average", label, color)
+                metric(name, "Average", label, color)
                 for name, (label, color) in _STAGES.items()
             ],
             stacked=True,
         ),
         _graph(
             "Requests and errors a minute",
-            [own("requests", "Sum", "requests", _BLUE)],
+            [metric("requests", "Sum", "requests", _BLUE)],
             [
-                own("errors", "Sum", "answered 5xx", _RED),
-                alias.metric_errors(label="crashed", color="#7d2105", period=_MINUTE),
+                metric("errors", "Sum", "5xx answers", _RED),
+                alias.metric_errors(label="crashes", color="#7d2105", period=_MINUTE),
             ],
         ),
     )
     board.add_widgets(
         _graph(
-            "Which version answers: requests a minute",
+            "Requests a minute by version",
             [
                 cloudwatch.MathExpression(
                     expression=(
@@ -135,27 +135,27 @@ def _rows(board: cloudwatch.Dashboard, model: str, function: ModelFunction) -> N
             stacked=True,
         ),
         _graph(
-            "Cold starts and what was turned away, a minute",
+            "Cold starts and throttled requests a minute",
             [
-                own("cold", "Sum", "cold starts", _BLUE),
+                metric("cold", "Sum", "cold starts", _BLUE),
                 alias.metric_throttles(label="throttled", color=_RED, period=_MINUTE),
             ],
             [
                 alias.metric(
                     "ConcurrentExecutions",
                     statistic="Maximum",
-                    label="at once",
+                    label="concurrent",
                     color="#aab7b8",
                     period=_MINUTE,
                 )
             ],
         ),
         _graph(
-            "The registry: versions taken, refused, out of reach",
+            "Registry: new versions, refused versions, failed reads",
             [
-                own("version_changed", "Sum", "taken", _GREEN),
-                own("registry_refused", "Sum", "refused", _RED),
-                own("registry_unreachable", "Sum", "out of reach", _ORANGE),
+                metric("version_changed", "Sum", "new version", _GREEN),
+                metric("registry_refused", "Sum", "refused", _RED),
+                metric("registry_unreachable", "Sum", "unreachable", _ORANGE),
             ],
         ),
     )
@@ -186,16 +186,18 @@ def _graph(
 def _dollars(
     name: str, function: ModelFunction, stage: Stage
 ) -> cloudwatch.MathExpression:
-    """Return what a function and the door in front of it cost in each hour."""
-    model, table = function.model, prices()
-    paid, gigabytes = table["lambda"], model.memory_mb / 1024
-    kept = model.provisioned_concurrency
-    second = "provisioned_duration_gigabyte_second" if kept else "gigabyte_second"
-    milliseconds = gigabytes * paid[second][model.architecture] / 1000
-    request = paid["request"] + table["api"][f"{stage.api.kind}_request"]
+    """Return the hourly cost of a function and of its API requests."""
+    model, table = function.model, read_prices()
+    lambda_prices, gigabytes = table["lambda"], model.memory_mb / 1024
+    provisioned = model.provisioned_concurrency
+    second = (
+        "provisioned_duration_gigabyte_second" if provisioned else "gigabyte_second"
+    )
+    milliseconds = gigabytes * lambda_prices[second][model.architecture] / 1000
+    request = lambda_prices["request"] + table["api"][f"{stage.api.kind}_request"]
     hour = (
-        3600 * kept * gigabytes
-        * paid["provisioned_gigabyte_second"][model.architecture]
+        3600 * provisioned * gigabytes
+        * lambda_prices["provisioned_gigabyte_second"][model.architecture]
     )  # fmt: skip
     key = f"m{list(stage.models).index(name)}"
     return cloudwatch.MathExpression(

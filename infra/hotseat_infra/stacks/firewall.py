@@ -1,4 +1,4 @@
-"""WAF before the door: who asks too often, and who is known to be bad."""
+"""WAF in front of the API: a rate limit by address, and a reputation list."""
 
 from aws_cdk import aws_wafv2 as waf
 from constructs import Construct
@@ -7,8 +7,8 @@ from constructs import Construct
 class Firewall(Construct):
     """Rules on one stage of a REST API; an HTTP API takes none.
 
-    `limit` is what one address may ask in five minutes. Bodies are left to the service,
-    which knows each model's limits: WAF reads no more than their first kilobytes.
+    `limit` is one address's number of requests in five minutes. The service checks
+    bodies, as it knows each model's limits: WAF reads only their first kilobytes.
     """
 
     def __init__(self, scope: Construct, name: str, *, stage: str, limit: int) -> None:
@@ -57,5 +57,5 @@ def _seen(name: str) -> waf.CfnWebACL.VisibilityConfigProperty:
     return waf.CfnWebACL.VisibilityConfigProperty(
         cloud_watch_metrics_enabled=True,
         metric_name=name,
-        sampled_requests_enabled=False,  # samples would keep what players say
+        sampled_requests_enabled=False,  # samples would store players' texts
     )

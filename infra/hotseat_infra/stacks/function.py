@@ -14,22 +14,26 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from hotseat_infra.deployment import Model, Stage
-from hotseat_infra.stacks.nag import accept
+from hotseat_infra.stacks.nag import acknowledge
 from hotseat_infra.stacks.registry_bucket import RegistryBucket, grant_read
 from hotseat_serve.settings import Settings
 
-_OWN = {"HOTSEAT_THREADS", "HOTSEAT_MEMORY_BYTES", "HOTSEAT_MAX_ANSWER_BYTES"}
-"""What `Settings.from_env` knows of a function by itself."""
+_SET_BY_PLATFORM = {
+    "HOTSEAT_THREADS",
+    "HOTSEAT_MEMORY_BYTES",
+    "HOTSEAT_MAX_ANSWER_BYTES",
+}
+"""Set by the platform; `Settings.from_env` reads them in the function."""
 IMAGE = Path(__file__).parents[3] / "functions"
 ALIAS = "live"
 
 
 class ModelFunction(Construct):
-    """Serves one model behind `alias`, and reads of the registry what `reads` names.
+    """Serves one model behind `alias`, and may read the models `reads` in the registry.
 
-    `alarms` wake an operator; all but the last, throttling, take a canary back: that
-    one says nothing of the new code. There is no dead-letter queue, as nothing calls
-    the function asynchronously: API Gateway waits, and whoever asked is told.
+    `alarms` alert an operator. All but the last, throttling, roll back a canary: that
+    one says nothing about the new code. There is no dead-letter queue, as nothing calls
+    the function asynchronously: API Gateway waits and answers the client.
     """
 
     def __init__(
@@ -75,9 +79,11 @@ class ModelFunction(Construct):
             downloads=name if model.downloads else "",
             trust=",".join(f"/var/task/trust/{key}" for key in stage.trust),
         )
-        # what the platform says is left to the function itself
+        # the platform sets the rest
         environment = {
-            key: value for key, value in settings.to_env().items() if key not in _OWN
+            key: value
+            for key, value in settings.to_env().items()
+            if key not in _SET_BY_PLATFORM
         }
         self.function = lambda_.DockerImageFunction(
             self,
@@ -85,7 +91,7 @@ class ModelFunction(Construct):
             code=lambda_.DockerImageCode.from_image_asset(
                 str(IMAGE),
                 build_args={"BAKED": baked},
-                # what is baked for another function makes no new image of this one
+                # another function's baked version does not change this image
                 exclude=["baked/*", f"!baked/{baked}"],
                 platform=(
                     assets.Platform.LINUX_ARM64 if arm else assets.Platform.LINUX_AMD64
@@ -133,10 +139,10 @@ class ModelFunction(Construct):
                 deployment_in_alarm=True,
             ),
         )
-        accept(
+        acknowledge(
             self.role, "IAM5[Resource::*]", "X-Ray's PutTraceSegments has no resources"
         )
-        accept(
+        acknowledge(
             group,
             "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
             "AWSCodeDeployRoleForLambdaLimited]",
@@ -152,7 +158,7 @@ class ModelFunction(Construct):
         label: str | None = None,
         color: str | None = None,
     ) -> cloudwatch.Metric:
-        """Return what the service itself counts of this model (docs/serving.md)."""
+        """Return one of the service's own metrics of this model (docs/serving.md)."""
         return cloudwatch.Metric(
             namespace=self.namespace,
             metric_name=name,
@@ -164,7 +170,7 @@ class ModelFunction(Construct):
         )
 
     def _scale(self, model: Model) -> None:
-        """More provisioned concurrency in the schedule's hours."""
+        """Add provisioned concurrency in the schedule's hours."""
         schedule = model.schedule
         if schedule is None:
             return
@@ -184,12 +190,11 @@ class ModelFunction(Construct):
             )
 
     def _alarms(self, model: Model) -> tuple[cloudwatch.Alarm, ...]:
-        """Return what an operator is woken for."""
+        """Return the alarms of this function."""
         limits = model.alarms
         period = Duration.minutes(limits.minutes)
 
-        # what the function itself answers with a 5xx, and what crashed it or ran out
-        # of time before it could answer
+        # the function's own 5xx answers, and crashes and timeouts without an answer
         share = cloudwatch.MathExpression(
             expression="IF(asked > 0, 100 * (FILL(failed, 0) + crashed) / asked, 0)",
             using_metrics={
@@ -204,7 +209,7 @@ class ModelFunction(Construct):
         refused = self.metric("registry_refused", "Sum", period)
         throttled = self.alias.metric_throttles(period=period)
         return (
-            self._alarm("Slow", slow, limits.p95_ms, "is slower than agreed"),
+            self._alarm("Slow", slow, limits.p95_ms, "is slower than its limit"),
             self._alarm("Failing", share, limits.error_percent, "answers 5xx"),
             self._alarm("Refused", refused, 1, "refused a new version"),
             self._alarm(
@@ -213,7 +218,7 @@ class ModelFunction(Construct):
         )
 
     def _alarm(
-        self, name: str, metric: cloudwatch.IMetric, limit: float, says: str
+        self, name: str, metric: cloudwatch.IMetric, limit: float, description: str
     ) -> cloudwatch.Alarm:
         return cloudwatch.Alarm(
             self,
@@ -226,15 +231,15 @@ class ModelFunction(Construct):
             ),
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=(
-                f"Hotseat: {self.node.id} {says}. docs/operators.md, drill 5"
+                f"Hotseat: {self.node.id} {description}. docs/operators.md, drill 5"
             ),
         )
 
 
 def retention(days: int) -> logs.RetentionDays:
-    """Return CloudWatch's name for so many days."""
-    found: logs.RetentionDays = getattr(logs.RetentionDays, _RETENTION[days])
-    return found
+    """Return CloudWatch's name for a number of days."""
+    step: logs.RetentionDays = getattr(logs.RetentionDays, _RETENTION[days])
+    return step
 
 
 _RETENTION = {

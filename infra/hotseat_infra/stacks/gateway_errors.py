@@ -1,7 +1,7 @@
-"""What API Gateway refuses by itself, worded as the service words its own errors.
+"""API Gateway's own errors, in the form of the service's errors.
 
-The document is one for every route: a problem (RFC 9457) that has `error` as well,
-which is where clients of the Open Inference Protocol look.
+Every route has the same document: a problem (RFC 9457) with the field `error`, which
+clients of the Open Inference Protocol read.
 """
 
 import json
@@ -12,18 +12,18 @@ MEDIA_TYPE = "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """One of API Gateway's own answers."""
+class GatewayError:
+    """A gateway response: an error that API Gateway answers itself."""
 
     status: int
     code: str
     title: str
     retry_after_s: int | None = None
-    """Seconds to wait before another try; None: another try gets the same."""
+    """Seconds to wait before a retry; None: a retry fails as well."""
 
     @property
     def body(self) -> str:
-        """The document; API Gateway fills the request's id in."""
+        """The document; API Gateway inserts the request's id."""
         document = {
             "type": f"urn:hotseat:problem:{self.code}",
             "title": self.title,
@@ -37,18 +37,18 @@ class Refusal:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """As API Gateway wants them: each value in quotes."""
-        again = self.retry_after_s
-        wait = {} if again is None else {"Retry-After": f"'{again}'"}
-        return {"Content-Type": f"'{MEDIA_TYPE}'", **wait}
+        """The headers in API Gateway's form: each value in quotes."""
+        seconds = self.retry_after_s
+        retry = {} if seconds is None else {"Retry-After": f"'{seconds}'"}
+        return {"Content-Type": f"'{MEDIA_TYPE}'", **retry}
 
 
-_FORBIDDEN = Refusal(403, "forbidden", "The key may not ask this")
-_FAILED = Refusal(500, "internal", "The service failed")
-_BAD = Refusal(400, "invalid_input", "The request is not well formed")
+_FORBIDDEN = GatewayError(403, "forbidden", "The key has no access to this")
+_FAILED = GatewayError(500, "internal", "The service failed")
+_BAD = GatewayError(400, "invalid_input", "The request is not well formed")
 
-# docs.aws.amazon.com, "Gateway response types for API Gateway": every one there is
-REFUSALS = {
+# docs.aws.amazon.com, "Gateway response types for API Gateway": all of them
+GATEWAY_ERRORS = {
     "ACCESS_DENIED": _FORBIDDEN,
     "API_CONFIGURATION_ERROR": _FAILED,
     "AUTHORIZER_CONFIGURATION_ERROR": _FAILED,
@@ -58,18 +58,22 @@ REFUSALS = {
     "DEFAULT_4XX": _BAD,
     "DEFAULT_5XX": _FAILED,
     "EXPIRED_TOKEN": _FORBIDDEN,
-    "INTEGRATION_FAILURE": Refusal(503, "unavailable", "The model is away", 1),
-    "INTEGRATION_TIMEOUT": Refusal(504, "deadline_exceeded", "It took too long", 1),
-    "INVALID_API_KEY": Refusal(403, "forbidden", "A valid x-api-key is needed"),
-    "INVALID_SIGNATURE": _FORBIDDEN,
-    "MISSING_AUTHENTICATION_TOKEN": Refusal(404, "not_found", "No such route"),
-    "QUOTA_EXCEEDED": Refusal(429, "quota_exceeded", "The day's quota is used up"),
-    "REQUEST_TOO_LARGE": Refusal(413, "too_large", "The body is too large"),
-    "RESOURCE_NOT_FOUND": Refusal(404, "not_found", "No such route"),
-    "THROTTLED": Refusal(429, "throttled", "Too many requests", 1),
-    "UNAUTHORIZED": Refusal(401, "forbidden", "The request is not signed"),
-    "UNSUPPORTED_MEDIA_TYPE": Refusal(
-        415, "unsupported_media_type", "The body has to be JSON"
+    "INTEGRATION_FAILURE": GatewayError(
+        503, "unavailable", "The model is unavailable", 1
     ),
-    "WAF_FILTERED": Refusal(403, "forbidden", "The request was filtered"),
+    "INTEGRATION_TIMEOUT": GatewayError(
+        504, "deadline_exceeded", "The answer took too long", 1
+    ),
+    "INVALID_API_KEY": GatewayError(403, "forbidden", "A valid x-api-key is needed"),
+    "INVALID_SIGNATURE": _FORBIDDEN,
+    "MISSING_AUTHENTICATION_TOKEN": GatewayError(404, "not_found", "No such route"),
+    "QUOTA_EXCEEDED": GatewayError(429, "quota_exceeded", "The day's quota is used up"),
+    "REQUEST_TOO_LARGE": GatewayError(413, "too_large", "The body is too large"),
+    "RESOURCE_NOT_FOUND": GatewayError(404, "not_found", "No such route"),
+    "THROTTLED": GatewayError(429, "throttled", "Too many requests", 1),
+    "UNAUTHORIZED": GatewayError(401, "forbidden", "The request is not signed"),
+    "UNSUPPORTED_MEDIA_TYPE": GatewayError(
+        415, "unsupported_media_type", "The body is not JSON"
+    ),
+    "WAF_FILTERED": GatewayError(403, "forbidden", "The request was filtered"),
 }

@@ -1,4 +1,4 @@
-"""The other door: an HTTP API, cheaper and with less."""
+"""An HTTP API, the alternative: cheaper, with fewer features."""
 
 import json
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct, IConstruct
 
 from hotseat_infra.deployment import Api, Stage
-from hotseat_infra.stacks.api_common import access_log, name_record
+from hotseat_infra.stacks.api_common import access_log, add_dns_record
 from hotseat_infra.stacks.function import ModelFunction
-from hotseat_infra.stacks.nag import accept
+from hotseat_infra.stacks.nag import acknowledge
 from hotseat_serve.api import cors
 
 
@@ -30,7 +30,7 @@ class HttpApi(Construct):
         default: str,
     ) -> None:
         super().__init__(scope, name)
-        made = {
+        integrations = {
             model: HttpLambdaIntegration(f"To-{model}", function.alias)
             for model, function in functions.items()
         }
@@ -38,7 +38,7 @@ class HttpApi(Construct):
             self,
             "Api",
             api_name=f"hotseat-{stage.name}",
-            default_integration=made[default],
+            default_integration=integrations[default],
             create_default_stage=False,
             cors_preflight=http.CorsPreflightOptions(
                 allow_origins=list(stage.api.origins),
@@ -82,11 +82,11 @@ class HttpApi(Construct):
                     f"/{version}/models/{route}",
                     f"/{version}/models/{route}/{{proxy+}}",
                 ):
-                    for route_made in self.api.add_routes(
-                        path=path, integration=made[model]
+                    for added_route in self.api.add_routes(
+                        path=path, integration=integrations[model]
                     ):
-                        _accept_open(route_made)
-        _accept_open(self.api)
+                        _acknowledge_open(added_route)
+        _acknowledge_open(self.api)
         self.url = self.stage.url
         if stage.api.domain:
             self.url = f"https://{stage.api.domain}/"
@@ -94,7 +94,7 @@ class HttpApi(Construct):
 
     @property
     def metrics(self) -> Mapping[str, cloudwatch.Metric]:
-        """What the door counts: requests, refusals, failures, and its milliseconds."""
+        """The API's metrics: requests, 4xx, 5xx and latency."""
         stage = self.stage
         return {
             "requests": stage.metric_count(statistic="Sum"),
@@ -104,7 +104,7 @@ class HttpApi(Construct):
         }
 
     def _domain(self, api: Api) -> None:
-        """Answer under a name of one's own."""
+        """Add the custom domain."""
         name = http.DomainName(
             self,
             "Domain",
@@ -116,9 +116,11 @@ class HttpApi(Construct):
         http.ApiMapping(
             self, "Mapping", api=self.api, domain_name=name, stage=self.stage
         )
-        name_record(self, api, name.regional_domain_name, name.regional_hosted_zone_id)
+        add_dns_record(
+            self, api, name.regional_domain_name, name.regional_hosted_zone_id
+        )
 
 
-def _accept_open(construct: IConstruct) -> None:
-    because = "an HTTP API has no keys; the deployment file chose it, and says so"
-    accept(construct, "APIG4", because)
+def _acknowledge_open(construct: IConstruct) -> None:
+    reason = "an HTTP API has no keys; the deployment file chose it"
+    acknowledge(construct, "APIG4", reason)

@@ -1,17 +1,17 @@
-"""cdk-nag's rules, and where one does not fit, the reason beside the construct."""
+"""cdk-nag's rules, and acknowledged findings with their reasons."""
 
 import aws_cdk as cdk
 import cdk_nag
 from constructs import IConstruct
 
 
-def check_with_nag(app: cdk.App) -> None:
-    """Let AWS Solutions' rules look at all that is synthesized."""
+def add_nag_checks(app: cdk.App) -> None:
+    """Check everything that is synthesized against the AWS Solutions rules."""
     cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app))
 
 
-def accept(construct: IConstruct, rule: str, because: str) -> None:
-    """Accept one finding at one construct."""
+def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
+    """Acknowledge one finding at one construct."""
     cdk.Validations.of(construct).acknowledge(
-        cdk.Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=because)
+        cdk.Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
     )

@@ -1,4 +1,4 @@
-"""What an operator looks at and is told: dashboard, topic, budget."""
+"""Dashboard, alarm topic and budget of one stage."""
 
 from collections.abc import Mapping
 
@@ -17,8 +17,8 @@ from hotseat_infra.stacks.dashboard import dashboard
 from hotseat_infra.stacks.function import ModelFunction
 
 
-class Watch(Construct):
-    """One dashboard, one topic, one budget a stage."""
+class Observability(Construct):
+    """One dashboard, one alarm topic and one budget for a stage."""
 
     def __init__(
         self,
@@ -27,14 +27,14 @@ class Watch(Construct):
         *,
         stage: Stage,
         functions: Mapping[str, ModelFunction],
-        door: Mapping[str, cloudwatch.Metric],
+        api_metrics: Mapping[str, cloudwatch.Metric],
     ) -> None:
         super().__init__(scope, name)
         key = kms.Key(
             self,
             "Key",
             enable_key_rotation=True,
-            removal_policy=RemovalPolicy.DESTROY,  # nothing is kept under it
+            removal_policy=RemovalPolicy.DESTROY,  # nothing is stored under it
         )
         key.grant_encrypt_decrypt(iam.ServicePrincipal("cloudwatch.amazonaws.com"))
         self.topic = sns.Topic(
@@ -44,7 +44,7 @@ class Watch(Construct):
             master_key=key,
             enforce_ssl=True,
         )
-        # a topic with a policy of its own is closed to alarms that it does not name
+        # a topic with a policy rejects alarms that the policy does not allow
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
@@ -58,13 +58,13 @@ class Watch(Construct):
             for alarm in function.alarms:
                 alarm.add_alarm_action(actions.SnsAction(self.topic))
                 alarm.add_ok_action(actions.SnsAction(self.topic))
-        dashboard(self, stage=stage, functions=functions, door=door)
+        dashboard(self, stage=stage, functions=functions, api_metrics=api_metrics)
         self._budget(stage)
 
     def _budget(self, stage: Stage) -> None:
-        """Tell by mail at 80 and 100 percent of the month's budget."""
+        """Send a mail at 80 and 100 percent of the month's budget."""
 
-        def at(
+        def notification_at(
             percent: float, kind: str
         ) -> budgets.CfnBudget.NotificationWithSubscribersProperty:
             return budgets.CfnBudget.NotificationWithSubscribersProperty(
@@ -94,6 +94,8 @@ class Watch(Construct):
                 cost_filters={"TagKeyValue": [f"user:hotseat:stage${stage.name}"]},
             ),
             notifications_with_subscribers=[
-                at(80, "ACTUAL"), at(100, "ACTUAL"), at(100, "FORECASTED"),
+                notification_at(80, "ACTUAL"),
+                notification_at(100, "ACTUAL"),
+                notification_at(100, "FORECASTED"),
             ],
-        )  # fmt: skip
+        )

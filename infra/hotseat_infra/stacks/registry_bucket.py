@@ -1,4 +1,4 @@
-"""The bucket that is the registry, and who may do what in it."""
+"""The registry's bucket and its roles: publisher, operator, reader."""
 
 from collections.abc import Sequence
 
@@ -8,19 +8,19 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from hotseat_infra.stacks.nag import accept
+from hotseat_infra.stacks.nag import acknowledge
 
 PREFIX = "hotseat"
 _CREATED_ONCE = (f"{PREFIX}/models/*/versions/*", f"{PREFIX}/models/*/ledger/*")
-_OBJECTS = "objects are many: the wildcard ends at one prefix of one bucket"
+_OBJECTS = "there are many objects: the wildcard is limited to a prefix of one bucket"
 _SWAPPED = (f"{PREFIX}/models/*/head.json",)
 
 
 class RegistryBucket(Construct):
-    """A versioned, encrypted bucket; `uri` is what the function and command are given.
+    """A versioned, encrypted bucket; functions and the command use its `uri`.
 
-    The bucket itself demands what the registry's correctness rests on: a manifest and
-    a ledger entry are created once (If-None-Match), a head is swapped (If-Match).
+    The bucket's policy enforces what the registry relies on: a manifest and a ledger
+    entry are created once (If-None-Match), a head is swapped (If-Match).
     """
 
     def __init__(self, scope: Construct, name: str, *, keep: bool) -> None:
@@ -65,13 +65,17 @@ class RegistryBucket(Construct):
         assert isinstance(inner, s3.CfnBucket)
         self._logical = Stack.of(self).get_logical_id(inner)
         self.uri = f"s3://{self.bucket.bucket_name}/{PREFIX}"
-        self._demand("CreateOnce", _CREATED_ONCE, {"s3:if-none-match": "true"})
-        self._demand(
+        self._require_conditions(
+            "CreateOnce", _CREATED_ONCE, {"s3:if-none-match": "true"}
+        )
+        self._require_conditions(
             "SwapOnly", _SWAPPED, {"s3:if-none-match": "true", "s3:if-match": "true"}
         )
         self.publisher = self._role("Publisher", "publishes versions")
-        self.operator = self._role("Operator", "moves aliases, signs and keeps house")
-        self.reader = self._role("Reader", "looks and fetches")
+        self.operator = self._role(
+            "Operator", "moves aliases, signs and collects garbage"
+        )
+        self.reader = self._role("Reader", "reads and downloads")
         self.grant_read(self.reader)
         for role in (self.publisher, self.operator):
             self.grant_read(role)
@@ -89,19 +93,20 @@ class RegistryBucket(Construct):
         self._allow(self.operator, ["s3:DeleteObject"], "blobs/*", "garbage/*")
 
     def grant_read(self, role: iam.Role, *models: str) -> None:
-        """Let a role list and get what belongs to these models, or to all of them."""
-        home, there = Stack.of(self), Stack.of(role)
+        """Let a role list and get the objects of these models, or of all models."""
+        own_stack, role_stack = Stack.of(self), Stack.of(role)
         arn = self.bucket.bucket_arn
-        named = f"<{self._logical}.Arn>"
-        if there is not home:  # exported here, so that the finding's name is known
-            arn = home.export_value(arn)
-            named = there.resolve(arn)["Fn::ImportValue"]
-        _allow_reading(role, arn, named, PREFIX, models)
+        finding = f"<{self._logical}.Arn>"
+        # exported explicitly, so that the name of the finding is known
+        if role_stack is not own_stack:
+            arn = own_stack.export_value(arn)
+            finding = role_stack.resolve(arn)["Fn::ImportValue"]
+        _allow_reading(role, arn, finding, PREFIX, models)
         self.key.grant(role, "kms:Decrypt")
 
     def _allow(self, role: iam.Role, actions: list[str], *keys: str) -> None:
         for key in keys:
-            accept(
+            acknowledge(
                 role, f"IAM5[Resource::<{self._logical}.Arn>/{PREFIX}/{key}]", _OBJECTS
             )
         role.add_to_policy(
@@ -111,16 +116,18 @@ class RegistryBucket(Construct):
             )
         )
 
-    def _role(self, name: str, does: str) -> iam.Role:
+    def _role(self, name: str, purpose: str) -> iam.Role:
         return iam.Role(
             self,
             name,
             assumed_by=iam.AccountRootPrincipal(),
-            description=f"Hotseat: {does}",
+            description=f"Hotseat: {purpose}",
         )
 
-    def _demand(self, sid: str, keys: tuple[str, ...], named: dict[str, str]) -> None:
-        """Deny a PutObject that names none of these conditions."""
+    def _require_conditions(
+        self, sid: str, keys: tuple[str, ...], conditions: dict[str, str]
+    ) -> None:
+        """Deny a PutObject that has none of these conditions."""
         self.bucket.add_to_resource_policy(
             iam.PolicyStatement(
                 sid=sid,
@@ -128,15 +135,15 @@ class RegistryBucket(Construct):
                 principals=[iam.AnyPrincipal()],
                 actions=["s3:PutObject"],
                 resources=[self.bucket.arn_for_objects(key) for key in keys],
-                conditions={"Null": named},
+                conditions={"Null": conditions},
             )
         )
 
 
 def grant_read(role: iam.Role, uri: str, *models: str, key: str) -> None:
-    """Let a role read a registry that is there already, by its ``s3://`` address.
+    """Let a role read an existing registry, by its ``s3://`` address.
 
-    `key` is the ARN of the bucket's own key; empty where it has none.
+    `key` is the ARN of the bucket's KMS key; empty if it has none.
     """
     if key:
         role.add_to_policy(
@@ -144,16 +151,16 @@ def grant_read(role: iam.Role, uri: str, *models: str, key: str) -> None:
         )
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     arn = f"arn:{Aws.PARTITION}:s3:::{bucket}"
-    named = f"arn:<AWS::Partition>:s3:::{bucket}"
-    _allow_reading(role, arn, named, prefix.strip("/"), models)
+    finding = f"arn:<AWS::Partition>:s3:::{bucket}"
+    _allow_reading(role, arn, finding, prefix.strip("/"), models)
 
 
 def _allow_reading(
-    role: iam.Role, arn: str, named: str, prefix: str, models: Sequence[str]
+    role: iam.Role, arn: str, finding: str, prefix: str, models: Sequence[str]
 ) -> None:
     """Allow reading below a prefix: all of it, or some models and the blobs.
 
-    Blobs are named by their digest and shared by versions, so they are no model's own.
+    Blobs are named by their digest and shared by versions, so they belong to no model.
     """
     start = f"{prefix}/" if prefix else ""
     own = [f"{start}models/{model}/*" for model in models]
@@ -171,4 +178,4 @@ def _allow_reading(
         )
     )
     for key in keys:
-        accept(role, f"IAM5[Resource::{named}/{key}]", _OBJECTS)
+        acknowledge(role, f"IAM5[Resource::{finding}/{key}]", _OBJECTS)

@@ -1,4 +1,4 @@
-"""The door by default: a REST API, its keys and limits, its errors worded as ours."""
+"""A REST API, the default: keys, limits, and errors in the service's form."""
 
 from collections.abc import Mapping
 
@@ -9,16 +9,16 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from hotseat_infra.deployment import Api, Limits, Stage
-from hotseat_infra.stacks.api_common import access_log, name_record
+from hotseat_infra.stacks.api_common import access_log, add_dns_record
 from hotseat_infra.stacks.firewall import Firewall
 from hotseat_infra.stacks.function import ModelFunction
-from hotseat_infra.stacks.gateway_errors import REFUSALS
-from hotseat_infra.stacks.nag import accept
+from hotseat_infra.stacks.gateway_errors import GATEWAY_ERRORS
+from hotseat_infra.stacks.nag import acknowledge
 from hotseat_serve.api import cors
 
 
 class RestApi(Construct):
-    """A REST API with a key and a usage plan for each title."""
+    """A REST API with a key and a usage plan for each game."""
 
     def __init__(
         self,
@@ -37,10 +37,10 @@ class RestApi(Construct):
             "Api",
             rest_api_name=f"hotseat-{stage.name}",
             description="Hotseat: Model-as-a-Service for games",
-            # all bodies go through as they are: with a list of types, an answer that
-            # is binary would be so only for who names its type first in Accept
+            # pass all bodies unchanged: with a list of types, a binary answer would
+            # stay binary only if the first type in Accept is one of them
             binary_media_types=["*/*"],
-            # a browser asks ahead without a key, so the gateway itself answers
+            # a preflight request has no key, so the gateway itself answers it
             default_cors_preflight_options=rest.CorsOptions(
                 allow_origins=list(api.origins),
                 allow_methods=["GET", "POST"],
@@ -49,7 +49,7 @@ class RestApi(Construct):
             )
             if api.origins
             else None,
-            # one for all of an account's APIs: another stage may be using it
+            # shared by all APIs of an account: another stage may use it
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
             endpoint_types=[rest.EndpointType.REGIONAL],
@@ -58,25 +58,25 @@ class RestApi(Construct):
                 tracing_enabled=True,
                 metrics_enabled=True,
                 logging_level=rest.MethodLoggingLevel.ERROR,
-                data_trace_enabled=False,  # it would log what players say
+                data_trace_enabled=False,  # it would log players' texts
                 access_log_destination=rest.LogGroupLogDestination(log),
                 access_log_format=rest.AccessLogFormat.json_with_standard_fields(
                     caller=False, http_method=True, ip=False, protocol=True,
                     request_time=True, resource_path=True, response_length=True,
                     status=True, user=False,
                 ),
-                # of all titles together
-                throttling_rate_limit=_sum(api, "requests_per_second"),
-                throttling_burst_limit=_sum(api, "burst"),
+                # of all games together
+                throttling_rate_limit=_total_limit(api, "requests_per_second"),
+                throttling_burst_limit=_total_limit(api, "burst"),
             ),
         )  # fmt: skip
         self.url = self.api.url
-        self._routes(functions, default, keyed=bool(api.titles), stage=stage)
-        self._answer_ahead_as_text()
-        self._refuse(shown=bool(api.origins))
-        for title in api.titles:
-            self._title(title, stage)
-        self._accepted(waf=api.waf, keyed=bool(api.titles))
+        self._routes(functions, default, key_required=bool(api.games), stage=stage)
+        self._answer_preflight_as_text()
+        self._add_gateway_errors(any_origin=bool(api.origins))
+        for game in api.games:
+            self._add_game(game, stage)
+        self._acknowledge_findings(waf=api.waf, key_required=bool(api.games))
         if api.waf:
             Firewall(
                 self,
@@ -90,7 +90,7 @@ class RestApi(Construct):
 
     @property
     def metrics(self) -> Mapping[str, cloudwatch.Metric]:
-        """What the door counts: requests, refusals, failures, and its milliseconds."""
+        """The API's metrics: requests, 4xx, 5xx and latency."""
         stage = self.api.deployment_stage
         return {
             "requests": stage.metric_count(statistic="Sum"),
@@ -104,61 +104,61 @@ class RestApi(Construct):
         functions: Mapping[str, ModelFunction],
         default: str,
         *,
-        keyed: bool,
+        key_required: bool,
         stage: Stage,
     ) -> None:
-        """Send a model's paths to its function, and all others to the default's."""
+        """Route a model's paths to its function, all others to the default model's."""
 
         def to(name: str) -> rest.LambdaIntegration:
             return rest.LambdaIntegration(
                 functions[name].alias, proxy=True, allow_test_invoke=False
             )
 
-        def open_(at: rest.IResource, name: str) -> None:
-            at.add_method("ANY", to(name), api_key_required=keyed)
+        def add_any_method(at: rest.IResource, name: str) -> None:
+            at.add_method("ANY", to(name), api_key_required=key_required)
 
         root = self.api.root
-        open_(root.add_resource("model-service"), default)
+        add_any_method(root.add_resource("model-service"), default)
         for version in ("v1", "v2"):
             base = root.add_resource(version)
-            open_(base, default)
+            add_any_method(base, default)
             models = base.add_resource("models")
-            open_(models, default)
-            # what no other resource takes, mood:predict and made-up names included
-            open_(models.add_resource("{proxy+}"), default)
+            add_any_method(models, default)
+            # any other path, such as mood:predict or an unknown name
+            add_any_method(models.add_resource("{proxy+}"), default)
             if version == "v2":
-                open_(base.add_resource("{proxy+}"), default)
+                add_any_method(base.add_resource("{proxy+}"), default)
             for name, model in stage.models.items():
-                here = models.add_resource(model.route or name)
-                open_(here, name)
-                open_(here.add_resource("{proxy+}"), name)
+                resource = models.add_resource(model.route or name)
+                add_any_method(resource, name)
+                add_any_method(resource.add_resource("{proxy+}"), name)
 
-    def _accepted(self, *, waf: bool, keyed: bool) -> None:
-        """Say why rules of cdk-nag do not fit here."""
-        door = (
-            "games ask with an API key of their title; players have no AWS identity"
-            if keyed
-            else "a stage without titles is open on purpose"
+    def _acknowledge_findings(self, *, waf: bool, key_required: bool) -> None:
+        """Acknowledge findings of cdk-nag, with reasons."""
+        no_auth_reason = (
+            "games send their API key; players have no AWS identity"
+            if key_required
+            else "a stage without games is open on purpose"
         )
-        accept(self.api, "APIG4", door)
-        accept(self.api, "COG4", door)
-        accept(
+        acknowledge(self.api, "APIG4", no_auth_reason)
+        acknowledge(self.api, "COG4", no_auth_reason)
+        acknowledge(
             self.api,
             "APIG2",
-            "the function holds each request against its model's signature, which "
+            "the function validates each request against its model's signature, which "
             "changes with a promote and not with a deployment",
         )
-        accept(
+        acknowledge(
             self.api,
             "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
             "AmazonAPIGatewayPushToCloudWatchLogs]",
             "API Gateway's own role for its logs, one an account",
         )
         if not waf:
-            accept(self.api, "APIG3", "the stage's deployment file leaves WAF out")
+            acknowledge(self.api, "APIG3", "the stage's deployment file leaves WAF out")
 
-    def _answer_ahead_as_text(self) -> None:
-        """Keep what browsers ask ahead out of the binary types.
+    def _answer_preflight_as_text(self) -> None:
+        """Exclude preflight requests from the binary types.
 
         With all types binary, API Gateway cannot read its own mock's template and
         answers 500 (github.com/aws/chalice/issues/1310).
@@ -171,41 +171,41 @@ class RestApi(Construct):
                     "Integration.ContentHandling", "CONVERT_TO_TEXT"
                 )
 
-    def _refuse(self, *, shown: bool) -> None:
-        """Word what the gateway itself refuses; `shown`: to any web page."""
-        # a refusal says nothing of anybody, so that any page may read it
-        more = {"Access-Control-Allow-Origin": "'*'"} if shown else {}
-        for kind, refusal in REFUSALS.items():
+    def _add_gateway_errors(self, *, any_origin: bool) -> None:
+        """Set the gateway's own errors; `any_origin`: readable by any web page."""
+        # these errors hold no data of anybody, so any page may read them
+        cors_headers = {"Access-Control-Allow-Origin": "'*'"} if any_origin else {}
+        for kind, error in GATEWAY_ERRORS.items():
             self.api.add_gateway_response(
                 kind.title().replace("_", ""),
                 type=rest.ResponseType.of(kind),
-                status_code=str(refusal.status),
-                response_headers={**refusal.headers, **more},
-                templates={"application/json": refusal.body},
+                status_code=str(error.status),
+                response_headers={**error.headers, **cors_headers},
+                templates={"application/json": error.body},
             )
 
-    def _title(self, title: str, stage: Stage) -> None:
-        """Give a title its key and its share."""
-        api, own = stage.api, stage.api.limits.get(title, Limits())
+    def _add_game(self, game: str, stage: Stage) -> None:
+        """Add a game's API key and usage plan."""
+        api, limits = stage.api, stage.api.limits.get(game, Limits())
         key = self.api.add_api_key(
-            f"Key-{title}", api_key_name=f"hotseat-{stage.name}-{title}"
+            f"Key-{game}", api_key_name=f"hotseat-{stage.name}-{game}"
         )
         plan = self.api.add_usage_plan(
-            f"Plan-{title}",
-            name=f"hotseat-{stage.name}-{title}",
+            f"Plan-{game}",
+            name=f"hotseat-{stage.name}-{game}",
             throttle=rest.ThrottleSettings(
-                rate_limit=own.requests_per_second or api.requests_per_second,
-                burst_limit=own.burst or api.burst,
+                rate_limit=limits.requests_per_second or api.requests_per_second,
+                burst_limit=limits.burst or api.burst,
             ),
             quota=rest.QuotaSettings(
-                limit=own.daily_quota or api.daily_quota, period=rest.Period.DAY
+                limit=limits.daily_quota or api.daily_quota, period=rest.Period.DAY
             ),
         )
         plan.add_api_stage(stage=self.api.deployment_stage)
         plan.add_api_key(key)
 
     def _domain(self, api: Api) -> None:
-        """Answer under a name of one's own."""
+        """Add the custom domain."""
         name = self.api.add_domain_name(
             "Domain",
             domain_name=api.domain,
@@ -214,14 +214,17 @@ class RestApi(Construct):
             ),
             security_policy=rest.SecurityPolicy.TLS_1_2,
         )
-        name_record(
+        add_dns_record(
             self, api, name.domain_name_alias_domain_name,
             name.domain_name_alias_hosted_zone_id,
         )  # fmt: skip
 
 
-def _sum(api: Api, limit: str) -> int:
-    """Return what all titles together may ask for; of an API without keys, its own."""
-    usual = getattr(api, limit)
-    shares = [getattr(api.limits.get(t), limit, None) or usual for t in api.titles]
-    return sum(shares) or usual
+def _total_limit(api: Api, limit: str) -> int:
+    """Return the sum of all games' limits; without games, the API's limit."""
+    default_limit = getattr(api, limit)
+    game_limits = [
+        getattr(api.limits.get(game), limit, None) or default_limit
+        for game in api.games
+    ]
+    return sum(game_limits) or default_limit

@@ -1,4 +1,4 @@
-"""A stage's stacks: the registry, which stays, and the service, which may go."""
+"""A stage's two stacks: the registry, which is protected, and the service."""
 
 from aws_cdk import App, CfnOutput, Environment, Stack, Tags
 from constructs import Construct
@@ -6,8 +6,8 @@ from constructs import Construct
 from hotseat_infra.deployment import Stage
 from hotseat_infra.stacks.function import ModelFunction
 from hotseat_infra.stacks.http_api import HttpApi
-from hotseat_infra.stacks.nag import check_with_nag
-from hotseat_infra.stacks.observability import Watch
+from hotseat_infra.stacks.nag import add_nag_checks
+from hotseat_infra.stacks.observability import Observability
 from hotseat_infra.stacks.registry_bucket import RegistryBucket
 from hotseat_infra.stacks.rest_api import RestApi
 
@@ -29,12 +29,12 @@ class RegistryStack(Stack):
         CfnOutput(self, "Uri", value=self.registry.uri)
         CfnOutput(self, "Key", value=self.registry.key.key_arn)
         for role in ("publisher", "operator", "reader"):
-            made = getattr(self.registry, role)
-            CfnOutput(self, f"{role.title()}Role", value=made.role_arn)
+            role_construct = getattr(self.registry, role)
+            CfnOutput(self, f"{role.title()}Role", value=role_construct.role_arn)
 
 
 class ServiceStack(Stack):
-    """Functions, API and watch of one stage."""
+    """Functions, API, alarms and dashboard of one stage."""
 
     def __init__(
         self,
@@ -56,17 +56,22 @@ class ServiceStack(Stack):
                 model=settings,
                 registry=registry,
                 uri=uri,
-                # the default's function answers for the whole catalogue as well
+                # the default model's function also answers for the whole catalogue
                 reads=() if model == default else (model,),
             )
             for model, settings in stage.models.items()
         }
         kind = RestApi if stage.api.kind == "rest" else HttpApi
+        # ids of constructs stay as they are: another one replaces deployed resources
         self.api = kind(
             self, "Door", stage=stage, functions=self.functions, default=default
         )
-        self.watch = Watch(
-            self, "Watch", stage=stage, functions=self.functions, door=self.api.metrics
+        self.observability = Observability(
+            self,
+            "Watch",
+            stage=stage,
+            functions=self.functions,
+            api_metrics=self.api.metrics,
         )
         CfnOutput(self, "Url", value=self.api.url or "")
 
@@ -75,13 +80,13 @@ _FLAGS = {
     "@aws-cdk/aws-iam:minimizePolicies": True,
     "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
 }
-"""Of the library: what new applications get and old ones have to ask for."""
+"""Feature flags that new CDK applications have by default."""
 
 
 def application(outdir: str | None = None) -> App:
-    """Return an empty application, under cdk-nag's eyes."""
+    """Return an empty application that cdk-nag checks."""
     app = App(outdir=outdir, context=_FLAGS)
-    check_with_nag(app)
+    add_nag_checks(app)
     return app
 
 
@@ -89,15 +94,15 @@ def add_stage(app: App, stage: Stage) -> tuple[RegistryStack | None, ServiceStac
     """Add a stage's stacks to the application."""
     env = Environment(account=stage.account or None, region=stage.region)
     prefix = f"Hotseat-{stage.name}"
-    kept = None
+    registry_stack = None
     if not stage.registry:
-        kept = RegistryStack(app, f"{prefix}-Registry", stage=stage, env=env)
+        registry_stack = RegistryStack(app, f"{prefix}-Registry", stage=stage, env=env)
     service = ServiceStack(
         app,
         f"{prefix}-Service",
         stage=stage,
-        registry=kept.registry if kept else None,
+        registry=registry_stack.registry if registry_stack else None,
         env=env,
     )
     Tags.of(app).add("hotseat:stage", stage.name)
-    return kept, service
+    return registry_stack, service

@@ -98,7 +98,7 @@ def everything():
         trust=("release.pub",),
         api=replace(
             prod.api,
-            titles=("chess", "racing"),
+            games=("chess", "racing"),
             limits={"racing": Limits(burst=7, daily_quota=9)},
             max_body_bytes=100_000,
             waf=True,
@@ -119,5 +119,5 @@ def full(everything, tmp_path_factory):
 @pytest.fixture(scope="session")
 def plain(everything, tmp_path_factory):
     """The same behind an HTTP API."""
-    api = replace(everything.api, kind="http", titles=(), limits={}, waf=False)
+    api = replace(everything.api, kind="http", games=(), limits={}, waf=False)
     return Synthesized(tmp_path_factory.mktemp("http"), replace(everything, api=api))

@@ -16,14 +16,14 @@ from hotseat_infra.pricing.monthly_bill import (
     Speed,
     bill,
     compare,
-    kept_warm,
-    prices,
-    shared,
+    provisioned_by_hour,
+    read_prices,
+    shared_costs,
 )
 from hotseat_infra.pricing.traffic import SHAPES, WEEK, Traffic, cold_starts, shape
 from hotseat_registry import Reference, open_registry
 
-TABLE = prices()
+TABLE = read_prices()
 PROD = read(Path(__file__).parents[3] / "infra/deployment.toml", "prod")
 REQUESTS = st.floats(1, 1e9)
 MS = st.floats(0.01, 1000)
@@ -132,7 +132,9 @@ def test_a_schedule_costs_its_hours(days, start, length, count):
     always = Model(provisioned_concurrency=count)
     all_week = month(always, Traffic(1e6)).parts["provisioned"]
     assert some == pytest.approx(all_week * length * len(days) / WEEK)
-    assert sum(kept_warm(Model(schedule=schedule))) == count * length * len(days)
+    assert sum(provisioned_by_hour(Model(schedule=schedule))) == count * length * len(
+        days
+    )
 
 
 @given(SHAPE, REQUESTS)
@@ -157,10 +159,12 @@ def test_a_shape_is_a_name_or_a_file(tmp_path):
 
 def test_what_models_share_is_counted_once():
     """Dashboard, keys and firewall belong to the stage."""
-    parts = shared(PROD, 1e6, TABLE).parts
+    parts = shared_costs(PROD, 1e6, TABLE).parts
     assert parts == pytest.approx({"dashboard": 3, "keys": 2, "firewall": 7.6})
     plain = replace(PROD, registry="s3://a/b", api=replace(PROD.api, waf=False))
-    assert shared(plain, 1e6, TABLE).parts == pytest.approx({"dashboard": 3, "keys": 1})
+    assert shared_costs(plain, 1e6, TABLE).parts == pytest.approx(
+        {"dashboard": 3, "keys": 1}
+    )
 
 
 def test_prices_have_their_date_and_sources():
@@ -205,7 +209,7 @@ def test_the_command_takes_the_milliseconds_that_were_measured(
     registry.publish(manifest, files, by="ada")
     registry.promote(Reference("mood", version=1), by="ada")
     assert ask(*options) == 1
-    assert "mood@1 (fp32) shows no measured milliseconds" in capsys.readouterr().err
+    assert "mood@1 (fp32) has no measured milliseconds" in capsys.readouterr().err
     fast = replace(manifest.variants[0], metrics={"milliseconds": 0.5})
     registry.publish(replace(manifest, variants=(fast,)), files, by="ada")
     registry.promote(Reference("mood", version=2), by="ada")

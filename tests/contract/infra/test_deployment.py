@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hotseat_infra.check import check, check_baked, fits
+from hotseat_infra.check import check, check_baked, check_size
 from hotseat_infra.deployment import DeploymentError, Model, Schedule, read
 from hotseat_registry import Reference
 from hotseat_registry.bake import bake
@@ -43,6 +43,14 @@ def write(tmp_path):
     return make
 
 
+def test_a_former_key_is_still_read(write):
+    """`titles` was the key for `games` until 0.1; both at once are an error."""
+    api = '[stages.dev.api]\ntitles = ["chess"]\n'
+    assert read(write(GOOD + api), "dev").api.games == ("chess",)
+    with pytest.raises(DeploymentError, match="former name of games: remove titles"):
+        read(write(f'{GOOD}{api}games = ["chess"]'), "dev")
+
+
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_the_file_in_the_repository_is_good(stage):
     """What a newcomer starts from can be read."""
@@ -63,14 +71,14 @@ def test_what_is_left_out_has_a_default(write):
         ("[stages.dev", "deployment.toml: "),
         ('[stages.dev]\nregion = "x"\n[stages.dev.models.m]', "alarm_email is missing"),
         (GOOD.replace("[stages.dev.models.mood]", ""), "models is missing"),
-        (GOOD + "memory = 512", "'memory' is not known; there are: .*memory_mb"),
-        (GOOD + 'memory_mb = "512"', "memory_mb has to be a whole number, not '512'"),
+        (GOOD + "memory = 512", "unknown key 'memory'; expected one of .*memory_mb"),
+        (GOOD + 'memory_mb = "512"', "memory_mb: expected a whole number, got '512'"),
         (GOOD + "memory_mb = 64", "64 is not between 128 and 10240"),
         (GOOD + "memory_mb = 20000", "20000 is not between"),
         (GOOD + "timeout_s = 60", "60 is not between 1 and 29"),
-        (GOOD + "snapstart = 1", "has to be true or false"),
+        (GOOD + "snapstart = 1", "expected true or false"),
         (GOOD + 'mode = "magic"', "'magic' is not one of static, dynamic"),
-        (GOOD + 'mode = "static"', "names its version"),
+        (GOOD + 'mode = "static"', "needs a version"),
         (GOOD + "version = 3", 'mode = "static"'),
         (GOOD + 'canary = "SLOW"', "'SLOW' is not one of ALL_AT_ONCE"),
         (GOOD + "snapstart = true\nprovisioned_concurrency = 1", "not both"),
@@ -78,48 +86,48 @@ def test_what_is_left_out_has_a_default(write):
         (GOOD + "provisioned_concurrency = -1", "-1 is not between 0 and"),
         (GOOD + "refresh_seconds = 0", "0.0 is not between 0.1 and 3600"),
         (GOOD + "[stages.dev.models.mood.alarms]\np95_ms = 0", "alarms.p95_ms: 0 is"),
-        (GOOD + "[stages.dev.models.mood.alarms]\np99_ms = 9", "'p99_ms' is not known"),
+        (GOOD + "[stages.dev.models.mood.alarms]\np99_ms = 9", "unknown key 'p99_ms'"),
         (TIMED, "concurrency is missing"),
         (TIMED + "concurrency = 4\nfrom_hour = 24\nto_hour = 2", "24 is not between"),
         (TIMED + "concurrency = 4\nfrom_hour = 2\nto_hour = 2", "begins and ends at 2"),
         (TIMED + 'concurrency = 4\nfrom_hour = 1\nto_hour = 2\ndays = ["Fri"]',
          "'Fri' is not one of mon, tue"),
-        (TIMED + "concurrency = 4\nfrom_hour = 1\nto_hour = 2\ndays = []", "no day"),
+        (TIMED + "concurrency = 4\nfrom_hour = 1\nto_hour = 2\ndays = []", "one day"),
         (TIMED + 'concurrency = 4\nfrom_hour = 1\nto_hour = 2\ntimezone = "Mars"',
-         "'Mars' is no time zone such as Europe/Berlin"),
+         "'Mars' is not a time zone such as Europe/Berlin"),
         (GOOD + "reserved_concurrency = 3\n" + SCHEDULE, "4 provisioned is more than"),
         (GOOD + "snapstart = true\n" + SCHEDULE, "not both"),
         (GOOD + "reserved_concurrency = 1\nprovisioned_concurrency = 2", "more than"),
-        (GOOD + '[stages.dev.models.tone]\nroute = "mood"', "is that of mood already"),
+        (GOOD + '[stages.dev.models.tone]\nroute = "mood"', "is already used by mood"),
         (GOOD + "[stages.dev.models.tone]", "several models"),
-        (GOOD + "[stages.dev.models.Tone_]", "'Tone_' has to be a name of A-Z"),
-        (GOOD.replace("mood", "None") + 'mode = "static"\nversion = 1', "is that of"),
-        (GOOD + 'route = "a/b"', "mood.route: 'a/b' has to be a name"),
-        (GOOD.replace("region", 'default_model = "x"\nregion'), "none of the models"),
+        (GOOD + "[stages.dev.models.Tone_]", "'Tone_': expected a name"),
+        (GOOD.replace("mood", "None") + 'mode = "static"\nversion = 1', "reserved"),
+        (GOOD + 'route = "a/b"', "mood.route: 'a/b': expected a name"),
+        (GOOD.replace("region", 'default_model = "x"\nregion'), "one of the models"),
         (GOOD + '[stages.dev.api]\nkind = "http"\nwaf = true', "HTTP API has no keys"),
-        (GOOD + '[stages.dev.api]\ndomain = "x.io"', "go together"),
-        (GOOD + "[stages.dev.api]\ntitles = [1]", "a list of strings"),
-        (GOOD + '[stages.dev.api]\ntitles = ["a b"]', "'a b' has to be a name"),
-        (GOOD + '[stages.dev.api]\ntitles = ["a", "a"]', "is there twice"),
-        (GOOD + "[stages.dev.api.limits.x]", "'x' is none of the titles: there are"),
-        (GOOD + '[stages.dev.api]\ntitles = ["x"]\nlimits = {x = {burst = 0}}',
+        (GOOD + '[stages.dev.api]\ndomain = "x.io"', "need each other"),
+        (GOOD + "[stages.dev.api]\ngames = [1]", "a list of strings"),
+        (GOOD + '[stages.dev.api]\ngames = ["a b"]', "'a b': expected a name"),
+        (GOOD + '[stages.dev.api]\ngames = ["a", "a"]', "is listed twice"),
+        (GOOD + "[stages.dev.api.limits.x]", "'x' is not one of the games: there are"),
+        (GOOD + '[stages.dev.api]\ngames = ["x"]\nlimits = {x = {burst = 0}}',
          "limits.x.burst: 0 is not between"),
         (GOOD + "[stages.dev.api]\nrequests_per_second = 0", "per_second: 0 is not"),
         (GOOD + "[stages.dev.api]\nmax_body_bytes = 10_000_000", "and 6000000"),
-        (GOOD + '[stages.dev.api]\nzone = "Z1"', "name both"),
+        (GOOD + '[stages.dev.api]\nzone = "Z1"', "set both"),
         (GOOD + '[stages.dev.api]\ndomain = "x.io"\ncertificate = '
          '"arn:aws:acm:us-east-1:111122223333:certificate/1"',
-         "not the ARN of a certificate in eu-west-1"),
-        (GOOD.replace("eu-west-1", "Ireland"), "'Ireland' is no region such as"),
-        (GOOD.replace("a@example.com", "ada"), "'ada' is no mail address"),
-        (GOOD.replace("region", 'account = "1"\nregion'), "has twelve digits"),
-        (GOOD.replace("region", 'registry = "ours"\nregion'), "no s3://bucket/prefix"),
+         "expected the ARN of a certificate in eu-west-1"),
+        (GOOD.replace("eu-west-1", "Ireland"), "'Ireland' is not a region such as"),
+        (GOOD.replace("a@example.com", "ada"), "'ada' is not a mail address"),
+        (GOOD.replace("region", 'account = "1"\nregion'), "expected twelve digits"),
+        (GOOD.replace("region", 'registry = "ours"\nregion'), "is not s3://bucket/prefix"),
         (GOOD.replace("region", 'registry_key = "arn:aws:kms:x"\nregion'), "KMS key's"),
         (GOOD.replace("region", "log_days = 31\nregion"), "31 is not one of 1, 3, 5"),
         (GOOD.replace("region", "monthly_budget_usd = 0\nregion"), "more than 0"),
-        (GOOD.replace("region", 'name = "x"\nregion'), "leave it out"),
+        (GOOD.replace("region", 'name = "x"\nregion'), "remove the key name"),
         (GOOD + "[stages.dev.models.mood]", "twice|overwrite"),
-        (GOOD + '[stages.dev.api]\norigins = ["https://x/y"]', "no origin such as"),
+        (GOOD + '[stages.dev.api]\norigins = ["https://x/y"]', "is not an origin"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(write, text, says):
@@ -163,13 +171,13 @@ def test_a_version_that_nobody_signed_is_refused(write, registry, publish, pair)
 
 def test_a_trusted_key_has_to_lie_where_the_image_is_built(write, tmp_path, pair):
     """A name without its file is an error before anything is deployed."""
-    from hotseat_infra.check import keys
+    from hotseat_infra.check import trusted_key_paths
 
     stage = read(write(GOOD.replace("region", 'trust = ["key.pub"]\nregion')), "dev")
     with pytest.raises(DeploymentError, match=r"no .*key\.pub: put the public key"):
-        keys(stage, tmp_path / "trust")
+        trusted_key_paths(stage, tmp_path / "trust")
     public = pair()[1]
-    assert keys(stage, public.parent) == str(public)
+    assert trusted_key_paths(stage, public.parent) == str(public)
 
 
 def test_a_model_that_does_not_fit_its_function_is_refused(write, registry, bundle):
@@ -180,7 +188,7 @@ def test_a_model_that_does_not_fit_its_function_is_refused(write, registry, bund
     variant = replace(manifest.variants[0], data=("model.onnx.data",))
     registry.publish(replace(manifest, variants=(variant,)), files, by="ada")
     registry.promote(Reference("mood", version=1), by="ada")
-    with pytest.raises(DeploymentError, match="takes about 270 MB; memory_mb is 256"):
+    with pytest.raises(DeploymentError, match="needs about 270 MB; memory_mb is 256"):
         check(read(write(GOOD + "memory_mb = 256"), "dev"), registry)
     assert check(read(write(GOOD + "memory_mb = 512"), "dev"), registry)
 
@@ -198,11 +206,11 @@ def test_a_version_has_to_fit_its_image_or_its_temporary_folder(publish):
     static = Model(mode="static", version=1, memory_mb=10_240)
     says = "600,000,000 bytes; there is room for 512,000,000 in the temporary folder"
     with pytest.raises(DeploymentError, match=says):
-        fits(dynamic, sized(600_000_000, 1), "here")
-    fits(static, sized(600_000_000, 1), "here")
+        check_size(dynamic, sized(600_000_000, 1), "here")
+    check_size(static, sized(600_000_000, 1), "here")
     with pytest.raises(DeploymentError, match="room for 9,000,000,000 in an image"):
-        fits(static, sized(600_000_000, 9 * 10**9), "here")
-    fits(dynamic, sized(1, 9 * 10**9), "here")
+        check_size(static, sized(600_000_000, 9 * 10**9), "here")
+    check_size(dynamic, sized(1, 9 * 10**9), "here")
 
 
 def test_a_variant_that_is_not_there_is_named(write, registry, publish):
@@ -251,7 +259,7 @@ def test_a_static_version_has_to_be_baked_and_the_one_that_is_named(
     blob = next(path for path in folder.glob("blobs/sha256/*/*") if path.is_file())
     blob.chmod(0o644)
     blob.write_bytes(b"damaged")
-    with pytest.raises(DeploymentError, match="hotseat bake mood@2 anew"):
+    with pytest.raises(DeploymentError, match="run hotseat bake mood@2 again"):
         baked.check(2)
 
 

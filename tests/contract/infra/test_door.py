@@ -6,7 +6,7 @@ from pathlib import Path
 from aws_cdk import aws_apigateway as rest
 from aws_cdk.assertions import Match
 
-from hotseat_infra.stacks.gateway_errors import REFUSALS
+from hotseat_infra.stacks.gateway_errors import GATEWAY_ERRORS
 from hotseat_serve.problems import KINDS, MEDIA_TYPE
 
 ERRORS = Path(__file__).parents[3] / "sdk/spec/errors.json"
@@ -47,11 +47,11 @@ def test_all_that_api_gateway_can_refuse_is_worded_as_ours(full):
     """Every type of gateway response, as a problem that /v2's clients read as well."""
     known = {name for name in dir(rest.ResponseType) if name.isupper()}
     assert {
-        n.replace("_4XX", "_4_XX").replace("_5XX", "_5_XX") for n in REFUSALS
+        n.replace("_4XX", "_4_XX").replace("_5XX", "_5_XX") for n in GATEWAY_ERRORS
     } == known
     found = full.service.find_resources("AWS::ApiGateway::GatewayResponse")
     made = {r["Properties"]["ResponseType"]: r["Properties"] for r in found.values()}
-    assert made.keys() == REFUSALS.keys()
+    assert made.keys() == GATEWAY_ERRORS.keys()
     for kind, properties in made.items():
         (text,) = properties["ResponseTemplates"].values()
         document = json.loads(text)
@@ -136,9 +136,9 @@ def test_an_http_api_lacks_what_the_documents_say(plain):
 def test_codes_that_the_sdks_know_mean_the_same_there():
     """A refusal with a code of the specification has its status or its class's."""
     rows = {row["code"]: row for row in json.loads(ERRORS.read_text())}
-    for refusal in REFUSALS.values():
-        row = rows.get(refusal.code)
+    for error in GATEWAY_ERRORS.values():
+        row = rows.get(error.code)
         if row is None:
-            assert refusal.status in {401, 403, 429}  # which SDKs know by the status
+            assert error.status in {401, 403, 429}  # which SDKs know by the status
         else:
-            assert (refusal.retry_after_s is not None) is row["retryable"]
+            assert (error.retry_after_s is not None) is row["retryable"]

@@ -176,7 +176,7 @@ def test_drill_06_static_and_canary(room):
 
 def test_drill_07_rotate_a_key(room, everything, synthesize, tmp_path, pair, full):
     """A second title leaves the first one's key alone; the new key alone is enough."""
-    api = replace(everything.api, titles=("chess", "chess-2", "racing"))
+    api = replace(everything.api, games=("chess", "chess-2", "racing"))
     more = synthesize(tmp_path / "more", replace(everything, api=api))
     kind = "AWS::ApiGateway::ApiKey"
     before, after = (m.service.find_resources(kind) for m in (full, more))

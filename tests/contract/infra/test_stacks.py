@@ -266,7 +266,7 @@ def test_pages_that_are_listed_may_ask(tmp_path):
     for refusal in refusals.values():
         assert "Access-Control-Allow-Origin" in json.dumps(refusal)
 
-    cheap = replace(stage.api, kind="http", titles=(), waf=False)
+    cheap = replace(stage.api, kind="http", games=(), waf=False)
     _, service = synthesized(replace(stage, api=cheap), tmp_path / "http")
     service.has_resource_properties(
         "AWS::ApiGatewayV2::Api",
@@ -278,7 +278,7 @@ def test_pages_that_are_listed_may_ask(tmp_path):
 def test_any_name_of_a_model_can_be_deployed(tmp_path, kind):
     """Logical ids have letters and digits alone: names that lose theirs stay apart."""
     names = ["Chat.v2", "Chat-v2", "Chat_v2", "Chatv2", "9", "x" * 64]
-    api = replace(PROD.api, kind=kind, titles=(), limits={}, waf=False)
+    api = replace(PROD.api, kind=kind, games=(), limits={}, waf=False)
     stage = replace(
         PROD, models={name: Model() for name in names}, default_model="9", api=api
     )
