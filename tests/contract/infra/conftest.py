@@ -1,4 +1,4 @@
-"""Stages as CloudFormation gets them, each synthesized once."""
+"""Synthesized stages; each is synthesized once."""
 
 import os
 from dataclasses import replace
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-# said once, and not by each of the tests: the language AWS's library runs on is old
+# AWS's library warns about the version of Node
 os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "18,20")
 
@@ -19,39 +19,39 @@ FILE = Path(__file__).parents[3] / "infra/deployment.toml"
 
 
 class Synthesized:
-    """A stage's templates, and the folder they lie in."""
+    """A stage's templates and their folder."""
 
     def __init__(self, folder, *stages):
         app = application(str(folder))
-        made = [add_stage(app, stage) for stage in stages]
+        stacks = [add_stage(app, stage) for stage in stages]
         app.synth()
-        self.folder, self.stages, self.stacks = folder, stages, made
-        registry, service = made[0]
+        self.folder, self.stages, self.stacks = folder, stages, stacks
+        registry, service = stacks[0]
         self.registry = Template.from_stack(registry) if registry else None
         self.service = Template.from_stack(service)
 
     def allowed(self, start):
-        """What roles whose logical id starts so are allowed, action to resources."""
-        found = {}
+        """Return allowed actions and resources of roles whose ids start so."""
+        allowed = {}
         templates = [t for t in (self.registry, self.service) if t]
         for template in templates:
             for name, resource in template.to_json()["Resources"].items():
                 if resource["Type"] != "AWS::IAM::Policy" or not name.startswith(start):
                     continue
-                for given in resource["Properties"]["PolicyDocument"]["Statement"]:
-                    assert given["Effect"] == "Allow"
-                    for action in _listed(given["Action"]):
-                        keys = {_end(r) for r in _listed(given["Resource"])}
-                        found.setdefault(action, set()).update(keys)
-        return found
+                for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                    assert statement["Effect"] == "Allow"
+                    for action in _listed(statement["Action"]):
+                        keys = {_path(r) for r in _listed(statement["Resource"])}
+                        allowed.setdefault(action, set()).update(keys)
+        return allowed
 
 
 def _listed(value):
     return value if isinstance(value, list) else [value]
 
 
-def _end(resource):
-    """What follows the bucket in a resource's ARN; "" is the resource itself."""
+def _path(resource):
+    """Return the part after the bucket in a resource's ARN; "" is the bucket."""
     if isinstance(resource, str):
         return resource
     parts = resource.get("Fn::Join", ["", [""]])[1]
@@ -60,13 +60,13 @@ def _end(resource):
 
 @pytest.fixture(scope="session")
 def synthesize():
-    """Synthesize stages into a folder."""
+    """Return the class that synthesizes stages into a folder."""
     return Synthesized
 
 
 @pytest.fixture(scope="session")
 def shipped(tmp_path_factory):
-    """Both stages of the file that comes along."""
+    """Both stages of the repository's deployment file."""
     return {
         name: Synthesized(tmp_path_factory.mktemp(name), read(FILE, name))
         for name in ("dev", "prod")
@@ -75,7 +75,7 @@ def shipped(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def everything():
-    """A stage in which all that can be switched on is."""
+    """A stage with every feature enabled."""
     prod = read(FILE, "prod")
     models = {
         "sokoban": Model(mode="static", version=3, snapstart=True,
@@ -112,12 +112,12 @@ def everything():
 
 @pytest.fixture(scope="session")
 def full(everything, tmp_path_factory):
-    """It, behind a REST API."""
+    """The stage with every feature, behind a REST API."""
     return Synthesized(tmp_path_factory.mktemp("full"), everything)
 
 
 @pytest.fixture(scope="session")
 def plain(everything, tmp_path_factory):
-    """The same behind an HTTP API."""
+    """The same stage behind an HTTP API."""
     api = replace(everything.api, kind="http", games=(), limits={}, waf=False)
     return Synthesized(tmp_path_factory.mktemp("http"), replace(everything, api=api))

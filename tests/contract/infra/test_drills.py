@@ -28,14 +28,14 @@ DRILLS = {
 }
 
 
-def shown(text):
-    """The commands of a drill's blocks, in order."""
+def commands(text):
+    """Return the commands in a drill's code blocks, in order."""
     blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     return [line.strip() for block in blocks for line in block.splitlines()]
 
 
-class Room:
-    """An operator's place: a registry in a bucket, and a folder to work in."""
+class Operator:
+    """An operator with a registry in a bucket and a working folder."""
 
     def __init__(self, folder, capsys, publish):
         self.capsys, self.publish = capsys, publish
@@ -51,55 +51,55 @@ class Room:
         self.folder = folder
 
     def versions(self, count):
-        """Publish some, the first of which is live."""
+        """Publish some versions and promote the first."""
         for number in range(count):
             self.publish(self.registry, model="sentiment", positive=0.9 - number / 10)
         self.registry.promote(Reference("sentiment", version=1), by="ada")
 
     def run(self, line, status=0):
-        """Run one command as the document has it; what it printed."""
+        """Run one command of the document and return its output."""
         line = line.replace("s3://elsewhere/", f"s3://{self.elsewhere}/")
         program, *arguments = shlex.split(line)
         assert program == "hotseat"
         assert _cli.main(arguments) == status, self.capsys.readouterr().err
-        said = self.capsys.readouterr()
-        return said.out + said.err
+        captured = self.capsys.readouterr()
+        return captured.out + captured.err
 
     def drill(self, number):
-        """Run all `hotseat` commands of a drill; what they printed, joined."""
-        lines = [x for x in shown(DRILLS[number]) if x.startswith("hotseat ")]
+        """Run all `hotseat` commands of a drill and return their output, joined."""
+        lines = [x for x in commands(DRILLS[number]) if x.startswith("hotseat ")]
         assert lines
         return "".join(self.run(line) for line in lines)
 
     def live(self, alias="live", registry=None):
-        """The number that an alias has."""
+        """Return the version number of an alias."""
         return (registry or self.registry).aliases("sentiment")[alias]
 
 
 @pytest.fixture
-def room(aws, moto_server, tmp_path, monkeypatch, capsys, publish):
-    """An operator's place."""
+def operator(aws, moto_server, tmp_path, monkeypatch, capsys, publish):
+    """An operator with a registry in a bucket."""
     aws.setenv("AWS_ENDPOINT_URL", moto_server)
     aws.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
-    made = Room(tmp_path, capsys, publish)
-    aws.setenv("HOTSEAT_REGISTRY", made.uri)
-    return made
+    operator = Operator(tmp_path, capsys, publish)
+    aws.setenv("HOTSEAT_REGISTRY", operator.uri)
+    return operator
 
 
-def test_every_drill_is_here():
-    """The drills are numbered without a gap, and each has a test of its number."""
+def test_every_drill_has_a_test():
+    """The drills have consecutive numbers, and each has a test."""
     assert list(DRILLS) == list(range(1, 11))
     tests = re.findall(r"^test_drill_(\d+)_", "\n".join(globals()), re.MULTILINE)
     assert sorted(map(int, tests)) == sorted(DRILLS)
 
 
-def test_what_is_not_hotseat_is_there_too():
-    """Targets are the Makefile's, and cdk is asked for stacks that a stage has."""
+def test_other_commands_and_targets_exist():
+    """Make targets are in the Makefile, and stacks of cdk commands exist."""
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"`make ([a-z-]+)", OPERATORS):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    for line in shown(OPERATORS):
+    for line in commands(OPERATORS):
         program = line.split()[0]
         assert program in {"hotseat", "cd", "npx", "aws"}, line
         if program == "npx":
@@ -110,13 +110,13 @@ def test_what_is_not_hotseat_is_there_too():
             ), line
 
 
-def test_drill_01_deploy(room, shipped):
-    """Check holds the file against the registry; the outputs that are named exist."""
-    (room.folder / "infra").symlink_to(ROOT / "infra")
-    (line,) = (x for x in shown(DRILLS[1]) if x.startswith("hotseat "))
-    assert "no model 'sentiment'" in room.run(line, status=1)
-    room.versions(1)
-    assert "sentiment@1" in room.run(line)
+def test_drill_01_deploy(operator, shipped):
+    """`check` compares the file with the registry; the named outputs exist."""
+    (operator.folder / "infra").symlink_to(ROOT / "infra")
+    (line,) = (x for x in commands(DRILLS[1]) if x.startswith("hotseat "))
+    assert "no model 'sentiment'" in operator.run(line, status=1)
+    operator.versions(1)
+    assert "sentiment@1" in operator.run(line)
     dev = shipped["dev"]
     for name in ("Uri", "Key", "PublisherRole", "OperatorRole", "ReaderRole"):
         assert dev.registry.find_outputs(name)
@@ -127,24 +127,24 @@ def test_drill_01_deploy(room, shipped):
     )
 
 
-def test_drill_02_publish_and_promote(room):
-    """The alias moves, and the ledger says why."""
-    room.versions(2)
-    assert "less noise" in room.drill(2)
-    assert room.live() == 2
+def test_drill_02_publish_and_promote(operator):
+    """The alias moves, and the ledger records the reason."""
+    operator.versions(2)
+    assert "less noise" in operator.drill(2)
+    assert operator.live() == 2
 
 
-def test_drill_03_roll_back(room):
-    """The alias is where it was, with the reason in the ledger."""
-    room.versions(2)
-    room.registry.promote(Reference("sentiment", version=2), by="ada")
-    room.drill(3)
-    assert room.live() == 1
-    assert "false alarms" in room.run("hotseat history sentiment")
+def test_drill_03_roll_back(operator):
+    """The alias is back at its former version, with the reason in the ledger."""
+    operator.versions(2)
+    operator.registry.promote(Reference("sentiment", version=2), by="ada")
+    operator.drill(3)
+    assert operator.live() == 1
+    assert "false alarms" in operator.run("hotseat history sentiment")
 
 
 def test_drill_04_roll_back_the_code(shipped, synthesize, tmp_path):
-    """The commit before gives the templates before; the registry is untouched."""
+    """The former commit gives the former templates; the registry is untouched."""
     prod = shipped["prod"]
     (stage,) = prod.stages
     models = {n: replace(m, memory_mb=3008) for n, m in stage.models.items()}
@@ -155,74 +155,78 @@ def test_drill_04_roll_back_the_code(shipped, synthesize, tmp_path):
     assert newer.registry.to_json() == older.registry.to_json()
 
 
-def test_drill_05_when_an_alarm_rings(full):
-    """Each alarm of the stack is in the table, and its text leads to it."""
+def test_drill_05_when_an_alarm_fires(full):
+    """Each alarm of the stack is in the table, and its text links to the drill."""
     named = set(re.findall(r"^\| ([A-Z][a-z]+) \|", DRILLS[5], re.MULTILINE))
-    made = full.service.find_resources("AWS::CloudWatch::Alarm")
-    kinds = {re.sub(r"^[a-z]+|[0-9A-F]{8}$", "", name) for name in made}
+    operator = full.service.find_resources("AWS::CloudWatch::Alarm")
+    kinds = {re.sub(r"^[a-z]+|[0-9A-F]{8}$", "", name) for name in operator}
     assert kinds == named
-    for alarm in made.values():
+    for alarm in operator.values():
         assert "docs/operators.md, drill 5" in alarm["Properties"]["AlarmDescription"]
 
 
-def test_drill_06_static_and_canary(room):
-    """The version is baked as it is, and an alias of its own moves alone."""
-    room.versions(2)
-    room.drill(6)
-    baked = open_registry(str(room.folder / "functions/baked/sentiment"))
+def test_drill_06_static_and_canary(operator):
+    """The version is baked unchanged, and the second alias moves alone."""
+    operator.versions(2)
+    operator.drill(6)
+    baked = open_registry(str(operator.folder / "functions/baked/sentiment"))
     assert baked.versions("sentiment") == [2]
-    assert (room.live(), room.live("canary")) == (1, 2)
+    assert (operator.live(), operator.live("canary")) == (1, 2)
 
 
-def test_drill_07_rotate_a_key(room, everything, synthesize, tmp_path, pair, full):
-    """A second title leaves the first one's key alone; the new key alone is enough."""
+def test_drill_07_rotate_a_key(operator, everything, synthesize, tmp_path, pair, full):
+    """A second game does not change the first one's key; the new key suffices."""
     api = replace(everything.api, games=("chess", "chess-2", "racing"))
     more = synthesize(tmp_path / "more", replace(everything, api=api))
     kind = "AWS::ApiGateway::ApiKey"
     before, after = (m.service.find_resources(kind) for m in (full, more))
     assert before.items() <= after.items()
     assert len(after) == len(before) + 1
-    room.versions(2)
+    operator.versions(2)
     for name, path in zip(("new.pem", "new.pub"), pair("new"), strict=True):
-        (room.folder / name).write_bytes(path.read_bytes())
-    verify = next(x for x in shown(DRILLS[7]) if x.startswith("hotseat verify"))
-    assert room.run(verify, status=1)
-    room.drill(7)
+        (operator.folder / name).write_bytes(path.read_bytes())
+    verify = next(x for x in commands(DRILLS[7]) if x.startswith("hotseat verify"))
+    assert operator.run(verify, status=1)
+    operator.drill(7)
 
 
-def test_drill_08_restore(room):
-    """The damaged version of an object is found, taken away, and all is well again."""
-    room.versions(2)
-    verify, *_ = shown(DRILLS[8])
-    assert room.run(verify)
+def test_drill_08_restore(operator):
+    """A damaged object is found; deleting that version of it repairs it."""
+    operator.versions(2)
+    verify, *_ = commands(DRILLS[8])
+    assert operator.run(verify)
     (blob, *_) = (
         item["Key"]
-        for item in room.s3.list_objects_v2(Bucket=room.bucket)["Contents"]
+        for item in operator.s3.list_objects_v2(Bucket=operator.bucket)["Contents"]
         if "/blobs/" in item["Key"]
     )
-    room.s3.put_object(Bucket=room.bucket, Key=blob, Body=b"damaged")
-    assert blob.rpartition("/")[2][:8] in room.run(verify, status=1)
-    listed = room.s3.list_object_versions(Bucket=room.bucket, Prefix=blob)["Versions"]
+    operator.s3.put_object(Bucket=operator.bucket, Key=blob, Body=b"damaged")
+    assert blob.rpartition("/")[2][:8] in operator.run(verify, status=1)
+    listed = operator.s3.list_object_versions(Bucket=operator.bucket, Prefix=blob)[
+        "Versions"
+    ]
     newest = next(item for item in listed if item["IsLatest"])
-    room.s3.delete_object(Bucket=room.bucket, Key=blob, VersionId=newest["VersionId"])
-    room.drill(8)
-    other = open_registry(f"s3://{room.elsewhere}/hotseat")
+    operator.s3.delete_object(
+        Bucket=operator.bucket, Key=blob, VersionId=newest["VersionId"]
+    )
+    operator.drill(8)
+    other = open_registry(f"s3://{operator.elsewhere}/hotseat")
     assert other.versions("sentiment") == [1]
 
 
-def test_drill_09_a_second_region(room):
-    """The copy has the same digests over there, and is live."""
-    room.versions(2)
-    room.drill(9)
-    other = open_registry(f"s3://{room.elsewhere}/hotseat")
-    assert room.live(registry=other) == 1
+def test_drill_09_a_second_region(operator):
+    """The copy has the same digests in the other registry, and is live."""
+    operator.versions(2)
+    operator.drill(9)
+    other = open_registry(f"s3://{operator.elsewhere}/hotseat")
+    assert operator.live(registry=other) == 1
     copied = other.resolve(Reference("sentiment", version=1))
-    here = room.registry.resolve(Reference("sentiment", version=2))
+    here = operator.registry.resolve(Reference("sentiment", version=2))
     assert copied.files == here.files
 
 
 def test_drill_10_tear_down(shipped, full):
-    """The service goes alone; the registry is protected unless the file gives it up."""
+    """The service is deleted alone; the registry is protected by default."""
     registry, service = shipped["dev"].stacks[0]
     assert service.stack_name == "Hotseat-dev-Service"
     assert registry.termination_protection
@@ -233,7 +237,7 @@ def test_drill_10_tear_down(shipped, full):
     ):
         found = template.to_json()["Resources"].values()
         assert {r["DeletionPolicy"] for r in found if r["Type"] in kept} == policies
-    # of the service nothing stays but the account's own role for API Gateway's logs
+    # of the service only the account's role for API Gateway's logs stays
     stays = {
         found["Type"]
         for name, found in shipped["dev"].service.to_json()["Resources"].items()
@@ -243,6 +247,6 @@ def test_drill_10_tear_down(shipped, full):
     assert stays == {"AWS::IAM::Role", "AWS::ApiGateway::Account"}
 
 
-def test_the_reference_says_what_the_types_say():
-    """docs/deployment.md is up to date: `make reference` writes it."""
+def test_the_reference_is_up_to_date():
+    """docs/deployment.md is what `make reference` writes."""
     assert (ROOT / "docs/deployment.md").read_text("utf-8") == document()

@@ -1,4 +1,4 @@
-"""The local cloud's own rules: a proof by a lenient cloud would be none."""
+"""The rules of the local cloud: a lenient cloud would prove nothing."""
 
 import json
 
@@ -44,8 +44,8 @@ ROUTES = [
 ]
 
 
-def test_a_type_that_nobody_wrote_is_an_error():
-    """Nothing is skipped: a stack with an unknown type fails by its name."""
+def test_an_unknown_type_is_an_error():
+    """A stack with an unknown type fails with the name of the type."""
     assert lambda_types
     with pytest.raises(ValidationError) as found:
         resource_type({"Type": "AWS::Lambda::Layer"})
@@ -57,7 +57,7 @@ def test_a_type_that_nobody_wrote_is_an_error():
 
 
 class Halting:
-    """A kind that stops in the middle of a change that it does not like."""
+    """A resource type that fails in the middle of a certain update."""
 
     def create(self, place, properties):
         return Resource(place.logical, dict(properties))
@@ -72,8 +72,8 @@ class Halting:
         resource.attributes.clear()
 
 
-def test_half_an_update_is_taken_back(monkeypatch):
-    """Where one resource stops midway, it and all before are as they were."""
+def test_a_failed_update_is_rolled_back(monkeypatch):
+    """If one resource fails midway, it and all before it are rolled back."""
     monkeypatch.setitem(RESOURCE_TYPES, "Test::It", Halting())
     monkeypatch.setattr(parsing, "parse_and_create_resource", create_resource)
     monkeypatch.setattr(models, "ResourceMap", ResourceMap)
@@ -98,8 +98,8 @@ def test_half_an_update_is_taken_back(monkeypatch):
     assert (stack.status, sorted(stack.resource_map)) == ("UPDATE_COMPLETE", ["a", "c"])
 
 
-def test_all_ways_to_refer_are_seen():
-    """Ref, GetAtt, Sub and DependsOn, however deep."""
+def test_all_forms_of_reference_are_found():
+    """Ref, GetAtt, Sub and DependsOn, at any depth."""
     template = {
         "DependsOn": ["a", "b"],
         "Properties": {
@@ -111,8 +111,8 @@ def test_all_ways_to_refer_are_seen():
 
 
 @given(st.dictionaries(st.integers(0, 9), st.sets(st.integers(0, 9)), max_size=10))
-def test_what_is_referred_to_comes_first(edges):
-    """A resource is made after all that it needs."""
+def test_a_resource_comes_after_its_references(edges):
+    """A resource is created after all that it needs."""
     resources = {
         f"r{name}": {"DependsOn": [f"r{other}" for other in others if other < name]}
         for name, others in edges.items()
@@ -135,14 +135,14 @@ def test_what_is_referred_to_comes_first(edges):
         ("s3:GetObject", "models/m/head.json", {}, None),
     ],
 )
-def test_a_bucket_demands_a_condition(action, key, headers, found):
-    """A write that names no condition is denied; others are not."""
+def test_a_bucket_requires_a_condition(action, key, headers, found):
+    """A write without a condition is denied; others are not."""
     result = bucket_policy.permission(BUCKET, action, f"arn:aws:s3:::b/{key}", headers)
     assert result is (found or PermissionResult.NEUTRAL)
 
 
-def test_a_condition_that_nobody_wrote_is_an_error():
-    """No rule of a policy is passed by unread."""
+def test_an_unknown_condition_is_an_error():
+    """No rule of a policy is ignored."""
     with pytest.raises(NotImplementedError, match="aws:SourceIp"):
         bucket_policy.holds({"IpAddress": {"aws:SourceIp": "::1"}}, {})
 
@@ -158,19 +158,19 @@ def test_a_condition_that_nobody_wrote_is_an_error():
     ],
 )
 def test_the_longest_route_answers(method, path, alias, proxy):
-    """An exact path goes before a proxy, a long proxy before a short one."""
+    """An exact path wins over a proxy, a long proxy over a short one."""
     route, rest = find_route(ROUTES, method, path)
     assert (route.alias, rest) == (alias, proxy)
 
 
-def test_no_route_is_a_refusal():
-    """What the API does not have, API Gateway answers itself."""
+def test_an_unknown_route_gets_a_gateway_response():
+    """API Gateway answers an unknown route itself."""
     with pytest.raises(GatewayResponse, match="MISSING_AUTHENTICATION_TOKEN"):
         find_route(ROUTES, "GET", "/v2")
 
 
-def test_a_plan_throttles_and_counts_the_day():
-    """The burst, then the rate, then the day's quota."""
+def test_a_plan_limits_the_rate_and_the_day():
+    """The burst, the rate and the day's quota are enforced."""
     plan = Plan("p", rate=2, burst=3, quota=5)
     usage = Usage(plan, 0)
     for _ in range(3):
@@ -184,7 +184,7 @@ def test_a_plan_throttles_and_counts_the_day():
 
 
 def test_binary_types_are_named_or_all():
-    """A list names what is no text; a star takes everything."""
+    """A list has the binary types; a star matches every type."""
     assert is_binary("image/png; q=1", ["image/png"])
     assert not is_binary("*/*", ["image/png"])
     assert is_binary("", ["*/*"])

@@ -1,4 +1,4 @@
-"""Who may do what, read from the synthesized policies; and that it is enough."""
+"""The permissions of each role in the synthesized policies, and that they suffice."""
 
 import json
 from dataclasses import replace
@@ -27,7 +27,7 @@ def test_the_reader_reads_and_nothing_else(full):
 
 
 def test_the_publisher_adds_versions_and_deletes_or_moves_nothing(full):
-    """Blobs and manifests are its own; no alias, no ledger, no signature, no delete."""
+    """It writes blobs and manifests; no alias, ledger or signature, and no deletes."""
     assert full.allowed("RegistryPublisher") == {
         **READ,
         "kms:GenerateDataKey": {""},
@@ -36,7 +36,7 @@ def test_the_publisher_adds_versions_and_deletes_or_moves_nothing(full):
 
 
 def test_the_operator_moves_aliases_and_publishes_nothing(full):
-    """Heads, ledgers, signatures and house-keeping; no manifest is written or gone."""
+    """It writes heads, ledgers, signatures and garbage; it writes no manifest."""
     assert full.allowed("RegistryOperator") == {
         **READ,
         "kms:GenerateDataKey": {""},
@@ -49,7 +49,7 @@ def test_the_operator_moves_aliases_and_publishes_nothing(full):
 
 
 def test_a_function_reads_its_own_model_alone(full):
-    """The default's answers for the catalogue too; a static one needs no bucket."""
+    """The default model's reads the whole catalogue; a static one needs no bucket."""
     churn = full.allowed("churnRole")
     assert churn["s3:GetObject"] == {"/hotseat/models/churn/*", "/hotseat/blobs/*"}
     assert full.allowed("sentimentRole")["s3:GetObject"] == {"/hotseat/*"}
@@ -66,15 +66,15 @@ def test_a_function_reads_its_own_model_alone(full):
 
 
 def test_no_role_has_a_star(full, plain):
-    """No action is a star, and a star as resource has one reason: X-Ray has none."""
+    """No action is a star; the only resource with a star is X-Ray's."""
     for made in (full, plain):
         for action, resources in made.allowed("").items():
             assert "*" not in action
             assert "*" not in resources or action in TRACES
 
 
-def test_a_function_lives_on_what_it_is_allowed(registry, publish, tmp_path):
-    """With a store that denies all but its own model and the blobs, it answers."""
+def test_a_functions_permissions_are_enough(registry, publish, tmp_path):
+    """It answers with a store that denies all but its own model and the blobs."""
     publish()
     registry.promote(Reference("mood", version=1), by="ada")
 
@@ -106,7 +106,7 @@ def test_a_function_lives_on_what_it_is_allowed(registry, publish, tmp_path):
 
 
 def test_everything_speaks_tls_and_is_encrypted(full):
-    """Buckets and the topic deny anything else; the names take TLS 1.2 or newer."""
+    """Buckets and the topic require TLS; custom domains require TLS 1.2."""
     for template, kind, count in (
         (full.registry, "AWS::S3::BucketPolicy", 2),
         (full.service, "AWS::SNS::TopicPolicy", 1),
@@ -134,7 +134,7 @@ def test_only_this_api_may_call_a_function(full, plain):
 
 
 def test_nothing_is_called_asynchronously(full, plain):
-    """So no queue of dead letters applies: who calls a function waits for it."""
+    """So no dead-letter queue is needed: every caller waits for its answer."""
     for made in (full, plain):
         for kind in ("Lambda::EventSourceMapping", "Lambda::EventInvokeConfig",
                      "Events::Rule", "Scheduler::Schedule"):  # fmt: skip
@@ -147,17 +147,17 @@ def test_nothing_is_called_asynchronously(full, plain):
 
 
 def test_cdk_nag_would_find_a_careless_bucket(tmp_path):
-    """The rules are awake: a plain bucket stops the synthesis."""
+    """The rules are active: a plain bucket stops the synthesis."""
     app = application(str(tmp_path))
     s3.Bucket(cdk.Stack(app, "Careless"), "Bucket")
     with pytest.raises(Exception, match="AwsSolutions-S1"):
         app.synth()
 
 
-def test_a_registry_that_is_there_already_is_read_below_its_prefix(
+def test_an_existing_registry_is_read_below_its_prefix(
     everything, synthesize, tmp_path
 ):
-    """Without a bucket of its own the stage has no registry stack, and reads."""
+    """A stage with an existing bucket has no registry stack, and may read it."""
     key = "arn:aws:kms:eu-west-1:111122223333:key/k-1"
     stage = replace(everything, registry="s3://ours/models", registry_key=key)
     made = synthesize(tmp_path, stage)

@@ -1,4 +1,4 @@
-"""The stacks, as CloudFormation gets them: what matters, not every line."""
+"""The synthesized stacks: the properties that matter, not every line."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ PROD = read(INFRA / "deployment.toml", "prod")
 
 
 def synthesized(stage, folder):
-    """Both templates of a stage; cdk-nag's findings fail it."""
+    """Return both templates of a stage; a finding of cdk-nag fails the test."""
     app = application(str(folder))
     registry, service = add_stage(app, stage)
     app.synth()
@@ -29,7 +29,7 @@ def synthesized(stage, folder):
 
 @pytest.fixture(scope="module")
 def prod(shipped):
-    """The templates of prod, and where they lie."""
+    """The templates of prod and their folder."""
     made = shipped["prod"]
     return made.registry, made.service, made.folder
 
@@ -47,7 +47,7 @@ def statements(template, sid=None):
 
 
 def test_the_bucket_is_safe_by_default(prod):
-    """Versioned, encrypted with a key of its own, closed to the public, kept."""
+    """Versioned, encrypted with its own key, not public, retained."""
     registry, _, _ = prod
     registry.has_resource(
         "AWS::S3::Bucket",
@@ -68,8 +68,8 @@ def test_the_bucket_is_safe_by_default(prod):
     registry.has_resource_properties("AWS::KMS::Key", {"EnableKeyRotation": True})
 
 
-def test_the_bucket_demands_conditional_writes(prod):
-    """No manifest, ledger entry or head is written without a condition; TLS alone."""
+def test_the_bucket_requires_conditional_writes(prod):
+    """It denies manifests, ledger entries and heads without a condition, and no TLS."""
     registry, _, _ = prod
     ((_, once),) = statements(registry, "CreateOnce")
     ((_, swap),) = statements(registry, "SwapOnly")
@@ -110,7 +110,7 @@ def test_a_function_is_an_image_with_the_settings_as_environment(prod):
 
 
 def test_an_alarm_may_reach_its_topic(prod):
-    """The topic's own policy lets CloudWatch publish; its key goes with the stack."""
+    """The topic's policy lets CloudWatch publish; its key is deleted with the stack."""
     _, service, _ = prod
     (allowed,) = [
         statement
@@ -121,8 +121,8 @@ def test_an_alarm_may_reach_its_topic(prod):
     service.has_resource("AWS::KMS::Key", {"DeletionPolicy": "Delete"})
 
 
-def test_binary_answers_reach_whoever_asks(prod):
-    """No client has to name the type of a binary answer in Accept."""
+def test_binary_answers_need_no_accept_header(prod):
+    """A client gets a binary answer without its type in Accept."""
     _, service, _ = prod
     service.has_resource_properties(
         "AWS::ApiGateway::RestApi", {"BinaryMediaTypes": ["*/*"]}
@@ -130,12 +130,12 @@ def test_binary_answers_reach_whoever_asks(prod):
 
 
 def test_cfn_lint_finds_nothing(shipped, full, plain):
-    """Every stage of the file, and all that can be switched on, is what AWS takes."""
+    """Every stage of the file, and one with every feature, is valid for AWS."""
     folders = [made.folder for made in (*shipped.values(), full, plain)]
     templates = [path for f in folders for path in sorted(f.glob("*.template.json"))]
     assert len(templates) == 8
     lint = Path(sys.executable).with_name("cfn-lint")
-    # W3005: CDK names dependencies that a reference implies already
+    # W3005: CDK lists dependencies that a reference already implies
     done = subprocess.run(
         [lint, "--regions", "eu-west-1", "--ignore-checks", "W3005", "--", *templates],
         capture_output=True, text=True, check=False,
@@ -143,8 +143,8 @@ def test_cfn_lint_finds_nothing(shipped, full, plain):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_registry_that_is_there_already_is_not_made(tmp_path):
-    """The function is told where it is, and which keys it trusts."""
+def test_an_existing_registry_is_not_created(tmp_path):
+    """The function gets its address and the trusted keys."""
     stage = replace(PROD, registry="s3://ours/models", trust=("a.pub", "b.pub"))
     app = application(str(tmp_path))
     registry, stack = add_stage(app, stage)
@@ -166,7 +166,7 @@ def test_a_registry_that_is_there_already_is_not_made(tmp_path):
 
 
 def test_a_static_function_has_its_registry_in_the_image(full):
-    """Its version is inside; SnapStart and x86 where the file says so."""
+    """The image holds the version; SnapStart and x86_64 follow the file."""
     full.service.has_resource_properties(
         "AWS::Lambda::Function",
         {
@@ -185,8 +185,8 @@ def test_a_static_function_has_its_registry_in_the_image(full):
     )
 
 
-def test_what_is_kept_survives_and_what_is_not_goes(shipped, full):
-    """A kept registry is protected and retained; else bucket and key go with it."""
+def test_a_kept_registry_survives_and_another_does_not(shipped, full):
+    """A kept registry is protected and retained; else bucket and key are deleted."""
     for made, policy in ((shipped["prod"], "Retain"), (full, "Delete")):
         for kind in ("AWS::S3::Bucket", "AWS::KMS::Key"):
             for found in made.registry.find_resources(kind).values():
@@ -210,10 +210,10 @@ def test_a_new_image_is_a_new_version_and_the_same_one_is_not(
     assert all(name.startswith("churn") for name in before ^ after)
 
 
-def test_what_is_baked_for_one_function_is_no_news_to_another(
+def test_a_baked_version_changes_its_own_function_alone(
     synthesize, tmp_path, monkeypatch
 ):
-    """A baked version changes the image of its own function alone."""
+    """The images of other functions stay the same."""
     folder = tmp_path / "functions"
     shutil.copytree(ROOT / "functions", folder)
     monkeypatch.setattr(function, "IMAGE", folder)
@@ -237,16 +237,16 @@ def test_what_is_baked_for_one_function_is_no_news_to_another(
     assert [name[:4] for name in changed] == ["mood"]
 
 
-def test_no_page_may_ask_unless_the_file_says_so(prod):
-    """Without origins nothing answers a browser that asks ahead."""
+def test_no_web_page_has_access_by_default(prod):
+    """Without origins the API answers no preflight request."""
     _, service, _ = prod
     service.resource_properties_count_is(
         "AWS::ApiGateway::Method", {"HttpMethod": "OPTIONS"}, 0
     )
 
 
-def test_pages_that_are_listed_may_ask(tmp_path):
-    """The gateway answers ahead without a key, and the function names the page."""
+def test_listed_origins_have_access(tmp_path):
+    """The gateway answers preflight without a key; the function sends the origin."""
     pages = ("https://game.example", "https://other.example")
     stage = replace(PROD, api=replace(PROD.api, origins=pages))
     _, service = synthesized(stage, tmp_path / "rest")
@@ -276,7 +276,7 @@ def test_pages_that_are_listed_may_ask(tmp_path):
 
 @pytest.mark.parametrize("kind", ["rest", "http"])
 def test_any_name_of_a_model_can_be_deployed(tmp_path, kind):
-    """Logical ids have letters and digits alone: names that lose theirs stay apart."""
+    """Logical ids have only letters and digits: similar names get different ids."""
     names = ["Chat.v2", "Chat-v2", "Chat_v2", "Chatv2", "9", "x" * 64]
     api = replace(PROD.api, kind=kind, games=(), limits={}, waf=False)
     stage = replace(

@@ -1,4 +1,4 @@
-"""The door: keys, limits, refusals worded as ours, names, both kinds of API."""
+"""Both kinds of API: keys, limits, gateway errors, routes, custom domains."""
 
 import json
 from pathlib import Path
@@ -13,8 +13,8 @@ ERRORS = Path(__file__).parents[3] / "sdk/spec/errors.json"
 PLACED = "AWS::ApiGateway::UsagePlan"
 
 
-def test_each_title_has_its_key_and_its_own_limits(full):
-    """A title's own limits hold for it; what it leaves out is the API's."""
+def test_each_game_has_its_key_and_its_own_limits(full):
+    """A game's own limits replace the API's; a missing one is the API's."""
     full.service.resource_count_is("AWS::ApiGateway::ApiKey", 2)
     for throttle, quota in (
         ({"RateLimit": 200, "BurstLimit": 400}, 1_000_000),
@@ -31,20 +31,20 @@ def test_each_title_has_its_key_and_its_own_limits(full):
     assert stage["Properties"]["TracingEnabled"]
 
 
-def test_every_method_that_costs_asks_for_a_key(full):
-    """Only a browser's question ahead, which the gateway answers itself, goes free."""
+def test_every_method_that_costs_needs_a_key(full):
+    """Only preflight requests, which the gateway answers itself, need none."""
     for method in full.service.find_resources("AWS::ApiGateway::Method").values():
         properties = method["Properties"]
         free = properties["HttpMethod"] == "OPTIONS"
         assert properties.get("ApiKeyRequired", False) is not free
         assert (properties["Integration"]["Type"] == "MOCK") is free
-        # all types are binary, which a mock's template is not
+        # all types are binary, but a mock's template is text
         text = properties["Integration"].get("ContentHandling") == "CONVERT_TO_TEXT"
         assert text is free
 
 
-def test_all_that_api_gateway_can_refuse_is_worded_as_ours(full):
-    """Every type of gateway response, as a problem that /v2's clients read as well."""
+def test_all_gateway_errors_have_the_services_form(full):
+    """Every type of gateway response is a problem that clients of /v2 read as well."""
     known = {name for name in dir(rest.ResponseType) if name.isupper()}
     assert {
         n.replace("_4XX", "_4_XX").replace("_5XX", "_5_XX") for n in GATEWAY_ERRORS
@@ -68,7 +68,7 @@ def test_all_that_api_gateway_can_refuse_is_worded_as_ours(full):
 
 
 def test_paths_lead_to_their_models_function(full):
-    """A route that is not the model's name leads there too; the rest to the default."""
+    """So does a route with another name; all other paths lead to the default model."""
     resources = full.service.find_resources("AWS::ApiGateway::Resource")
     parts = {name: r["Properties"]["PathPart"] for name, r in resources.items()}
     assert sorted(parts.values()) == sorted(
@@ -97,8 +97,8 @@ def test_paths_lead_to_their_models_function(full):
     )  # fmt: skip
 
 
-def test_a_name_of_ones_own_leads_to_either_api(full, plain):
-    """Domain, mapping, and the record where a zone is named."""
+def test_a_custom_domain_works_with_either_api(full, plain):
+    """Domain, mapping, and the DNS record if a zone is set."""
     full.service.has_resource_properties(
         "AWS::ApiGateway::BasePathMapping", {"Stage": Match.any_value()}
     )
@@ -115,14 +115,14 @@ def test_a_name_of_ones_own_leads_to_either_api(full, plain):
 
 
 def test_no_domain_no_record(shipped):
-    """Where the file names none, the API keeps its own name."""
+    """Without a domain the API keeps its generated name."""
     for made in shipped.values():
         made.service.resource_count_is("AWS::ApiGateway::DomainName", 0)
         made.service.resource_count_is("AWS::Route53::RecordSet", 0)
 
 
 def test_an_http_api_lacks_what_the_documents_say(plain):
-    """No keys, plans, firewall or own refusals; throttling is one for all."""
+    """No keys, plans, firewall or own gateway errors; one limit for all."""
     for kind in ("AWS::ApiGateway::RestApi", "AWS::ApiGateway::ApiKey", PLACED,
                  "AWS::WAFv2::WebACL", "AWS::ApiGateway::GatewayResponse"):  # fmt: skip
         plain.service.resource_count_is(kind, 0)
@@ -133,8 +133,8 @@ def test_an_http_api_lacks_what_the_documents_say(plain):
     )  # fmt: skip
 
 
-def test_codes_that_the_sdks_know_mean_the_same_there():
-    """A refusal with a code of the specification has its status or its class's."""
+def test_gateway_errors_use_the_codes_of_the_specification():
+    """An error with a code of the specification has its status or its class's."""
     rows = {row["code"]: row for row in json.loads(ERRORS.read_text())}
     for error in GATEWAY_ERRORS.values():
         row = rows.get(error.code)

@@ -1,4 +1,4 @@
-"""What an operator sees and is told."""
+"""Dashboard, alarms, budget and the schedule of provisioned concurrency."""
 
 import json
 from dataclasses import replace
@@ -26,7 +26,7 @@ def widgets(full):
 
 
 def own(widgets):
-    """Names of our own metrics on it, by namespace and model."""
+    """The names of our own metrics on the dashboard, by namespace and model."""
     found = {}
     for widget in widgets:
         for row in widget["properties"].get("metrics", []):
@@ -35,8 +35,8 @@ def own(widgets):
     return found
 
 
-def test_the_dashboard_shows_each_model_by_stage_of_a_request(widgets):
-    """Latency, its stages, cold starts, errors and the registry, of every model."""
+def test_the_dashboard_shows_each_model_by_step_of_a_request(widgets):
+    """Latency, its steps, cold starts, errors and the registry, for every model."""
     shown = own(widgets)
     assert shown.keys() == {
         ("Hotseat/prod", model) for model in ("sokoban", "sentiment", "churn")
@@ -47,8 +47,8 @@ def test_the_dashboard_shows_each_model_by_stage_of_a_request(widgets):
         assert event in SERVING.read_text("utf-8")
 
 
-def test_versions_live_and_cost_are_on_it(widgets):
-    """A search finds versions that do not exist yet; dollars stand for each model."""
+def test_the_dashboard_shows_versions_and_cost(widgets):
+    """A search finds versions that do not exist yet; each model has its cost."""
     expressions = [
         row[0]["expression"]
         for widget in widgets
@@ -69,7 +69,7 @@ def test_versions_live_and_cost_are_on_it(widgets):
 
 
 def test_the_dashboard_has_no_holes_and_nothing_overlaps(widgets):
-    """Every row is twenty-four columns wide."""
+    """Every row is 24 columns wide."""
     cells = set()
     for widget in widgets:
         for x in range(widget["x"], widget["x"] + widget["width"]):
@@ -80,8 +80,8 @@ def test_the_dashboard_has_no_holes_and_nothing_overlaps(widgets):
     assert len(cells) == 24 * height
 
 
-def test_every_alarm_is_told_and_those_of_the_code_take_a_canary_back(full):
-    """Four alarms a model go to the topic; throttling alone rolls nothing back."""
+def test_every_alarm_alerts_and_those_of_the_code_roll_back_a_canary(full):
+    """Four alarms of each model alert; throttling alone rolls nothing back."""
     alarms = full.service.find_resources("AWS::CloudWatch::Alarm")
     assert len(alarms) == 12
     for alarm in alarms.values():
@@ -107,8 +107,8 @@ def test_every_alarm_is_told_and_those_of_the_code_take_a_canary_back(full):
         assert update["DeploymentGroupName"]["Ref"] in groups
 
 
-def test_alarms_count_what_the_service_calls_its_errors(full):
-    """API Gateway's 5XXError counts callers' own deadlines: no alarm looks at it."""
+def test_alarms_count_the_services_own_errors(full):
+    """No alarm reads API Gateway's 5XXError, which counts callers' own deadlines."""
     watched = set()
     for alarm in full.service.find_resources("AWS::CloudWatch::Alarm").values():
         properties = alarm["Properties"]
@@ -124,7 +124,7 @@ def test_alarms_count_what_the_service_calls_its_errors(full):
 
 
 def test_a_function_knows_the_limits_of_its_platform(full):
-    """What Lambda takes is not overwritten by what suits a server of one's own."""
+    """Lambda's limits are not overwritten by those of a local server."""
     for function in full.service.find_resources("AWS::Lambda::Function").values():
         variables = function["Properties"]["Environment"]["Variables"]
         literal = {k: v for k, v in variables.items() if isinstance(v, str)}
@@ -135,7 +135,7 @@ def test_a_function_knows_the_limits_of_its_platform(full):
 
 
 def test_thresholds_are_those_of_the_file(full):
-    """Milliseconds, percent, throttled requests and minutes, as the stage says."""
+    """Milliseconds, percent, throttled requests and minutes, as in the stage."""
     for metric, limit in (("latency", 80), ("registry_refused", 1)):
         full.service.has_resource_properties(
             "AWS::CloudWatch::Alarm",
@@ -153,7 +153,7 @@ def test_thresholds_are_those_of_the_file(full):
 
 
 def test_two_stages_of_one_account_keep_their_metrics_apart(shipped):
-    """What dev counts rings no alarm of prod."""
+    """Metrics of dev fire no alarm of prod."""
     for name, made in shipped.items():
         for alarm in made.service.find_resources("AWS::CloudWatch::Alarm").values():
             namespace = alarm["Properties"].get("Namespace", "")
@@ -164,8 +164,8 @@ def test_two_stages_of_one_account_keep_their_metrics_apart(shipped):
         assert variables["HOTSEAT_NAMESPACE"] == f"Hotseat/{name}"
 
 
-def test_a_budget_writes_before_it_is_spent(full):
-    """At eighty percent, at the whole, and when the whole is foreseen."""
+def test_a_budget_warns_before_it_is_spent(full):
+    """At 80 percent, at 100 percent, and when 100 percent is forecast."""
     (budget,) = full.service.find_resources("AWS::Budgets::Budget").values()
     properties = budget["Properties"]
     assert properties["Budget"]["BudgetLimit"] == {"Amount": 200, "Unit": "USD"}
@@ -176,7 +176,7 @@ def test_a_budget_writes_before_it_is_spent(full):
 
 
 def test_provisioned_concurrency_follows_the_clock(full):
-    """Up and down on the right days, in the file's own time zone."""
+    """Up and down on the right days, in the file's time zone."""
     (target,) = full.service.find_resources(
         "AWS::ApplicationAutoScaling::ScalableTarget"
     ).values()
@@ -195,7 +195,7 @@ def test_provisioned_concurrency_follows_the_clock(full):
 
 
 def test_a_second_region_is_another_stage(everything, synthesize, tmp_path):
-    """Two stages in two regions stand side by side in one application."""
+    """Two stages in two regions work in one application."""
     far = replace(
         everything, name="prod-tokyo", region="ap-northeast-1",
         api=replace(everything.api, domain="", certificate="", zone=""),

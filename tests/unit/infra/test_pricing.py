@@ -1,4 +1,4 @@
-"""The month's bill: it adds up, and more never costs less."""
+"""The monthly bill: its sums are right, and more use never costs less."""
 
 import json
 from dataclasses import replace
@@ -37,12 +37,12 @@ MODELS = st.builds(
 
 
 def month(model, traffic, ms=5.0):
-    """One model's bill."""
+    """Return one model's bill."""
     return bill("x", model, "rest", traffic, Speed(ms), TABLE)
 
 
 def test_the_bill_adds_up():
-    """A million requests of 10 ms at one core, reckoned by hand."""
+    """A million requests of 10 ms on one core, calculated by hand."""
     model = Model(mode="static", version=1, memory_mb=1769)
     found = month(model, Traffic(1e6), 9.0)
     assert found.parts["compute"] == pytest.approx(1e4 * 1769 / 1024 * 0.0000133334)
@@ -52,8 +52,8 @@ def test_the_bill_adds_up():
     assert found.total == pytest.approx(sum(found.parts.values()))
 
 
-def test_two_kept_warm_all_month_are_reckoned_by_hand():
-    """Their hours are paid by the gigabyte, and what they bear by the lower rate."""
+def test_two_provisioned_all_month_match_a_calculation_by_hand():
+    """Their hours are billed by gigabyte, their requests at the lower rate."""
     model = Model(mode="static", version=1, memory_mb=1024, provisioned_concurrency=2,
                   architecture="x86_64")  # fmt: skip
     found = month(model, Traffic(730 * 3600), 1000 * 1024 / 1769 - RUNTIME_MS)
@@ -63,7 +63,7 @@ def test_two_kept_warm_all_month_are_reckoned_by_hand():
 
 
 def test_less_memory_is_slower_and_more_is_not_faster():
-    """A function has a share of a core below 1,769 MB, and one thread above."""
+    """A function has a share of a core below 1,769 MB, and uses one thread above."""
     ways = compare(Model(memory_mb=1769), "http", Traffic(1e6), Speed(9.0), TABLE)
     by_size = dict(zip(SIZES, ways[1:], strict=False))
     assert by_size[512].milliseconds == pytest.approx(10 * 1769 / 512)
@@ -72,7 +72,7 @@ def test_less_memory_is_slower_and_more_is_not_faster():
 
 
 def test_all_ways_are_compared():
-    """Memory sizes, kept warm, a snapshot, one machine and two."""
+    """Memory sizes, a provisioned function, a snapshot, one machine and two."""
     ways = [w.what for w in compare(Model(), "rest", Traffic(1e6), Speed(2), TABLE)]
     assert ways[0] == "as deployed, 1,024 MB"
     assert [f"on demand, {size:,} MB" for size in SIZES] == ways[1:6]
@@ -82,7 +82,7 @@ def test_all_ways_are_compared():
 
 @given(MODELS, REQUESTS, REQUESTS, MS, SHAPE)
 def test_more_requests_cost_no_less(model, one, other, ms, weights):
-    """But for cold starts, which grow rarer with traffic, no part shrinks."""
+    """Only the cost of cold starts may fall: they become rarer with traffic."""
     less, more = (
         month(model, Traffic(n, weights), ms).parts for n in sorted((one, other))
     )
@@ -92,7 +92,7 @@ def test_more_requests_cost_no_less(model, one, other, ms, weights):
 
 @given(MODELS, REQUESTS, MS, MS)
 def test_slower_models_cost_no_less(model, requests, one, other):
-    """The longer a prediction takes, the more is paid for it."""
+    """A longer prediction never costs less."""
     fast, slow = (
         month(model, Traffic(requests), ms).parts["compute"]
         for ms in sorted((one, other))
@@ -101,8 +101,8 @@ def test_slower_models_cost_no_less(model, requests, one, other):
 
 
 @given(MODELS, REQUESTS, MS, st.integers(1769, 10_240))
-def test_memory_beyond_a_core_is_paid_for_nothing(model, requests, ms, size):
-    """Above one core a second thread finds nothing to do, and costs."""
+def test_memory_beyond_a_core_costs_more_and_is_no_faster(model, requests, ms, size):
+    """Above one core a prediction still uses one thread."""
     one = month(replace(model, memory_mb=1769), Traffic(requests), ms)
     more = month(replace(model, memory_mb=size), Traffic(requests), ms)
     assert more.milliseconds == one.milliseconds
@@ -110,8 +110,10 @@ def test_memory_beyond_a_core_is_paid_for_nothing(model, requests, ms, size):
 
 
 @given(REQUESTS, MS, SHAPE, st.integers(0, 50), st.integers(0, 50))
-def test_more_kept_warm_means_no_more_cold_starts(requests, ms, weights, one, other):
-    """Provisioned environments take cold starts away, never add any."""
+def test_more_provisioned_never_means_more_cold_starts(
+    requests, ms, weights, one, other
+):
+    """Provisioned environments remove cold starts and never add any."""
     rates = Traffic(requests, weights).rates()
     few, many = sorted((one, other))
     cold = cold_starts(rates, ms / 1000, [few] * WEEK)
@@ -126,7 +128,7 @@ def test_more_kept_warm_means_no_more_cold_starts(requests, ms, weights, one, ot
     st.integers(1, 9),
 )
 def test_a_schedule_costs_its_hours(days, start, length, count):
-    """What is kept warm for some hours costs that part of keeping it always."""
+    """A schedule costs its share of permanent provisioning."""
     schedule = Schedule(count, start, (start + length) % 24, tuple(sorted(days)))
     some = month(Model(schedule=schedule), Traffic(1e6)).parts["provisioned"]
     always = Model(provisioned_concurrency=count)
@@ -139,13 +141,13 @@ def test_a_schedule_costs_its_hours(days, start, length, count):
 
 @given(SHAPE, REQUESTS)
 def test_a_shape_moves_requests_and_adds_none(weights, requests):
-    """The hours of the month together have the month's requests."""
+    """The hours of the month add up to the month's requests."""
     rates = Traffic(requests, weights).rates()
     assert sum(rates) * 3600 * 730 / WEEK == pytest.approx(requests)
 
 
 def test_a_shape_is_a_name_or_a_file(tmp_path):
-    """A day's 24 numbers are repeated; what is no shape is named."""
+    """A day's 24 numbers are repeated; anything else is an error with its name."""
     path = tmp_path / "day.json"
     path.write_text(json.dumps([*range(24)]))
     assert shape(str(path)) == tuple(range(24)) * 7
@@ -157,7 +159,7 @@ def test_a_shape_is_a_name_or_a_file(tmp_path):
         shape("morning")
 
 
-def test_what_models_share_is_counted_once():
+def test_shared_costs_are_counted_once():
     """Dashboard, keys and firewall belong to the stage."""
     parts = shared_costs(PROD, 1e6, TABLE).parts
     assert parts == pytest.approx({"dashboard": 3, "keys": 2, "firewall": 7.6})
@@ -168,7 +170,7 @@ def test_what_models_share_is_counted_once():
 
 
 def test_prices_have_their_date_and_sources():
-    """Each figure is positive, and one can look where it comes from."""
+    """Each price is positive and has a source."""
     assert TABLE["date"].year >= 2026
     assert all(source.startswith("https://") for source in TABLE["sources"])
 
@@ -190,35 +192,35 @@ alarm_email = "a@example.com"
 """
 
 
-def ask(*arguments):
+def run_command(*arguments):
     """Run the command."""
     return _cli.main(["cost", *map(str, arguments)])
 
 
-def test_the_command_takes_the_milliseconds_that_were_measured(
-    tmp_path, bundle, capsys
-):
-    """They stand in the version's manifest; without them, one is told to say them."""
+def test_the_command_uses_the_measured_milliseconds(tmp_path, bundle, capsys):
+    """They are in the version's manifest; without them the error asks for --ms."""
     file = tmp_path / "d.toml"
     file.write_text(TEXT)
     registry = open_registry(f"file://{tmp_path}/registry")
     options = ("--file", file, "--registry", registry.store.uri)
-    assert ask(*options) == 1
+    assert run_command(*options) == 1
     assert "no model 'mood'" in capsys.readouterr().err
     manifest, files = bundle()
     registry.publish(manifest, files, by="ada")
     registry.promote(Reference("mood", version=1), by="ada")
-    assert ask(*options) == 1
+    assert run_command(*options) == 1
     assert "mood@1 (fp32) has no measured milliseconds" in capsys.readouterr().err
     fast = replace(manifest.variants[0], metrics={"milliseconds": 0.5})
     registry.publish(replace(manifest, variants=(fast,)), files, by="ada")
     registry.promote(Reference("mood", version=2), by="ada")
-    assert ask(*options) == 0
-    said = capsys.readouterr().out
-    assert "mood: 0.5 ms a prediction" in said
-    assert "its budget is 50.00" in said
-    assert ask(*options, "--json", "--shape", "evening") == 0
-    told = json.loads(capsys.readouterr().out)
-    first = told["models"]["mood"][0]
+    assert run_command(*options) == 0
+    output = capsys.readouterr().out
+    assert "mood: 0.5 ms a prediction" in output
+    assert "its budget is 50.00" in output
+    assert run_command(*options, "--json", "--shape", "evening") == 0
+    document = json.loads(capsys.readouterr().out)
+    first = document["models"]["mood"][0]
     assert first["milliseconds"] == pytest.approx(1.5 * 1769 / 1024)
-    assert told["total"] == pytest.approx(first["total"] + told["shared"]["total"])
+    assert document["total"] == pytest.approx(
+        first["total"] + document["shared"]["total"]
+    )
