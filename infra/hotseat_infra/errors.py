@@ -2,4 +2,4 @@
 
 
 class DeploymentError(Exception):
-    """The deployment file, or what it asks for, cannot be deployed."""
+    """The deployment file, or something in it, cannot be deployed."""

@@ -48,7 +48,7 @@ class Lifecycle(Commands):
             shutil.rmtree(BAKED, ignore_errors=True)
 
     def _bootstrap(self) -> None:
-        self.say("\n1. The account made ready, and a registry")
+        self.say("\n1. Bootstrap the account and deploy a registry")
         self.say(f"$ cdk bootstrap aws://{ACCOUNT}/{REGION}")
         self.cloud.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", "")
         assert inventory.status("CDKToolkit", REGION) == "CREATE_COMPLETE"
@@ -58,7 +58,7 @@ class Lifecycle(Commands):
         )
 
     def _publish(self) -> None:
-        self.say("\n2. Versions, published to the bucket that was made")
+        self.say("\n2. Publish versions to the new bucket")
         run, games = self.folder / "sentiment", self.folder / STATIC
         self.hotseat("train", "sentiment", "--run", run, *SMALL)
         self.hotseat("quantize", run)
@@ -91,7 +91,7 @@ class Lifecycle(Commands):
         self.say("  a manifest written again: refused by the bucket")
 
     def _deploy(self) -> inventory.Inventory:
-        self.say("\n3. The service: one model inside its image, one that follows live")
+        self.say("\n3. Deploy the service: one static model, one that follows live")
         self.file.write_text(self.full_text)
         self.say(f"deployment.toml: {STATIC} is added, mode static, version 1")
         self.bake(1)
@@ -105,7 +105,7 @@ class Lifecycle(Commands):
         return before
 
     def _call(self, gateway: Gateway) -> None:
-        self.say("\n4. A game asks, over HTTP, with its key and without")
+        self.say("\n4. Call it over HTTP, with a key and without")
         with ModelServiceClient(self.url, deadline=60) as nobody:
             error = _auth_error(lambda: nobody.predict(TEXT))
         self.say(f"  without a key: {error.status}, code {error.code}")
@@ -140,7 +140,7 @@ class Lifecycle(Commands):
         self.say("  tritonclient, binary tensors both ways: policy [3, 7]")
 
     def _promote_and_roll_back(self, gateway: Gateway) -> None:
-        self.say("\n5. Promoted and rolled back, without a deploy")
+        self.say("\n5. Promote and roll back without a deploy")
         with self.client() as game:
             first = game.predict(TEXT)
             for words, number, variant in (
@@ -155,7 +155,7 @@ class Lifecycle(Commands):
         assert gateway.versions()["sentiment"] == "1"
 
     def _update(self, gateway: Gateway) -> None:
-        self.say("\n6. Updated in place: more memory, another version, a second game")
+        self.say("\n6. Update in place: more memory, another version, a second game")
         self.edit("memory_mb = 512", "memory_mb = 1024")
         self.edit("version = 1", "version = 2")
         self.edit('games = ["first-game"]', 'games = ["first-game", "second-game"]')
@@ -171,7 +171,7 @@ class Lifecycle(Commands):
         self.say("  both aliases moved to Lambda's version 2; sentiment has 1024 MB")
 
     def _fail_an_update(self, gateway: Gateway) -> None:
-        self.say("\n7. An update that fails is taken back")
+        self.say("\n7. An update that fails is rolled back")
         before = inventory.read_account(REGION)
         self.edit("memory_mb = 1024", "memory_mb = 2048\nreserved_concurrency = 950")
         output = self.cdk("deploy", SERVICE, fails=True)
@@ -181,14 +181,14 @@ class Lifecycle(Commands):
         status = inventory.status(SERVICE, REGION)
         assert status == "UPDATE_ROLLBACK_COMPLETE", status
         assert inventory.read_account(REGION) == before
-        self.say(f"  {SERVICE}: {status}; the account holds what it held")
+        self.say(f"  {SERVICE}: {status}; the account is unchanged")
         with self.client() as game:
             self.report("as before", game.predict(TEXT))
         assert gateway.memory()["sentiment"] == 1024
         self.edit("memory_mb = 2048\nreserved_concurrency = 950", "memory_mb = 1024")
 
     def _rotate_a_key(self, gateway: Gateway) -> None:
-        self.say("\n8. A key rotated: the second game's stays, the first one's goes")
+        self.say("\n8. Rotate a key: add the second game's, remove the first one's")
         old = self.client()
         with self.client("second-game") as game, old:
             self.report("with the new key", game.predict(TEXT))
@@ -200,7 +200,7 @@ class Lifecycle(Commands):
         assert gateway.versions() == {"sentiment": "2", STATIC: "2"}
 
     def _restore_a_file(self) -> None:
-        self.say("\n9. A damaged file, found and restored from the bucket's versions")
+        self.say("\n9. Find a damaged file and restore it from the bucket's versions")
         bucket, _, prefix = self.outputs[REGISTRY]["Uri"][5:].partition("/")
         s3 = boto3.client("s3", region_name=REGION)
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/blobs/")
@@ -208,7 +208,7 @@ class Lifecycle(Commands):
         s3.put_object(Bucket=bucket, Key=key, Body=b"damaged")
         output = self.hotseat("verify", fails=True)
         assert key.rpartition("/")[2] in output, output
-        self.say("  damage is found")
+        self.say("  the damage is found")
         (damaged,) = (
             item
             for item in s3.list_object_versions(Bucket=bucket, Prefix=key)["Versions"]
@@ -217,10 +217,10 @@ class Lifecycle(Commands):
         s3.delete_object(Bucket=bucket, Key=key, VersionId=damaged["VersionId"])
         self.say("$ aws s3api delete-object (that version of it)")
         self.hotseat("verify")
-        self.say("  whole again")
+        self.say("  no damage")
 
     def _destroy(self, before: inventory.Inventory) -> None:
-        self.say("\n10. Torn down: the service goes, the registry stays")
+        self.say("\n10. Destroy the service, then the registry's stack")
         self.cdk("destroy", SERVICE)
         assert inventory.status(SERVICE, REGION) == ""
         left = inventory.added(inventory.read_account(REGION), before)
@@ -228,7 +228,8 @@ class Lifecycle(Commands):
         assert "CloudWatchRole" in role, role
         assert left == {}, left
         self.say(
-            f"  {SERVICE} is gone, and all that it made but the log role of all APIs"
+            f"  {SERVICE} is deleted, "
+            "with all its resources except the log role of all APIs"
         )
         self.cdk("destroy", REGISTRY, fails=True)
         self.say(f"  {REGISTRY} is protected from termination")
@@ -248,10 +249,10 @@ class Lifecycle(Commands):
         assert now["keys"] == before["keys"]
         gone = inventory.added(before, now)
         assert set(gone) == {"roles"}, gone
-        self.say("  its roles are gone; both buckets and the key are kept")
+        self.say("  its roles are deleted; both buckets and the key are kept")
         output = self.hotseat("versions", "sentiment")
         assert "sentiment@2" in output, output
-        self.say("  and the registry still answers: " + "sentiment@1, sentiment@2")
+        self.say("  the registry still lists sentiment@1, sentiment@2")
 
 
 def _auth_error(ask: Callable[[], Prediction]) -> AuthError:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What `make deploy-local` runs on, from Debian's packages: installed in CI, asked for
-# elsewhere.
+# Install the Debian packages of `make deploy-local`: in CI at once, elsewhere after a
+# question.
 set -euo pipefail
 missing=()
 for pair in podman:podman buildah:buildah runc:runc debootstrap:debootstrap \

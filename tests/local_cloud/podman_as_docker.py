@@ -33,11 +33,11 @@ def main(words: list[str]) -> int:
 
 def build(options: list[str]) -> int:
     """Build an image from the folder that CDK is in, as `make image` does."""
-    given = list(itertools.pairwise(options))
+    pairs = list(itertools.pairwise(options))
     arguments = dict(
-        value.split("=", 1) for name, value in given if name == "--build-arg"
+        value.split("=", 1) for name, value in pairs if name == "--build-arg"
     )
-    (tag,) = (value for name, value in given if name == "--tag")
+    (tag,) = (value for name, value in pairs if name == "--tag")
     note(tag)
     done = subprocess.run(
         ["bash", IMAGE_SH],

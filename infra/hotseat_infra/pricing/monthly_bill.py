@@ -185,7 +185,7 @@ def _machines(traffic: Traffic, speed: Speed, table: Mapping[str, Any]) -> list[
     busy = [rate * spent / 1000 for rate in rates]
     mean = sum(busy) / WEEK / (kind["cores"] * kind["share"])
     needed = math.ceil(max(mean, max(busy) / (kind["cores"] * 0.6), 1.0))
-    units = sum(rates) / WEEK / 25  # one takes 25 new connections a second
+    units = sum(rates) / WEEK / 25  # one unit has 25 new connections a second
 
     def parts(count: int, *, balanced: bool) -> dict[str, float]:
         costs = {

@@ -49,10 +49,12 @@ def test_all_gateway_errors_have_the_services_form(full):
     assert {
         n.replace("_4XX", "_4_XX").replace("_5XX", "_5_XX") for n in GATEWAY_ERRORS
     } == known
-    found = full.service.find_resources("AWS::ApiGateway::GatewayResponse")
-    made = {r["Properties"]["ResponseType"]: r["Properties"] for r in found.values()}
-    assert made.keys() == GATEWAY_ERRORS.keys()
-    for kind, properties in made.items():
+    resources = full.service.find_resources("AWS::ApiGateway::GatewayResponse")
+    synthesized = {
+        r["Properties"]["ResponseType"]: r["Properties"] for r in resources.values()
+    }
+    assert synthesized.keys() == GATEWAY_ERRORS.keys()
+    for kind, properties in synthesized.items():
         (text,) = properties["ResponseTemplates"].values()
         document = json.loads(text)
         assert document["request_id"] == "$context.requestId"
@@ -105,20 +107,20 @@ def test_a_custom_domain_works_with_either_api(full, plain):
     plain.service.has_resource_properties(
         "AWS::ApiGatewayV2::ApiMapping", {"Stage": Match.any_value()}
     )
-    for made in (full, plain):
-        made.service.has_resource_properties(
+    for synthesized in (full, plain):
+        synthesized.service.has_resource_properties(
             "AWS::Route53::RecordSet",
             {"Name": "models.example.com", "Type": "A",
              "HostedZoneId": "Z0123456789ABC", "AliasTarget": Match.any_value()},
         )  # fmt: skip
-        made.service.has_output("Url", {"Value": "https://models.example.com/"})
+        synthesized.service.has_output("Url", {"Value": "https://models.example.com/"})
 
 
 def test_no_domain_no_record(shipped):
     """Without a domain the API keeps its generated name."""
-    for made in shipped.values():
-        made.service.resource_count_is("AWS::ApiGateway::DomainName", 0)
-        made.service.resource_count_is("AWS::Route53::RecordSet", 0)
+    for synthesized in shipped.values():
+        synthesized.service.resource_count_is("AWS::ApiGateway::DomainName", 0)
+        synthesized.service.resource_count_is("AWS::Route53::RecordSet", 0)
 
 
 def test_an_http_api_lacks_what_the_documents_say(plain):

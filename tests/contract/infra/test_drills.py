@@ -230,19 +230,21 @@ def test_drill_10_tear_down(shipped, full):
     registry, service = shipped["dev"].stacks[0]
     assert service.stack_name == "Hotseat-dev-Service"
     assert registry.termination_protection
-    kept = {"AWS::S3::Bucket", "AWS::KMS::Key"}
+    retained = {"AWS::S3::Bucket", "AWS::KMS::Key"}
     for template, policies in (
         (shipped["dev"].registry, {"Retain"}),
         (full.registry, {"Delete"}),
     ):
-        found = template.to_json()["Resources"].values()
-        assert {r["DeletionPolicy"] for r in found if r["Type"] in kept} == policies
+        resource = template.to_json()["Resources"].values()
+        assert {
+            r["DeletionPolicy"] for r in resource if r["Type"] in retained
+        } == policies
     # of the service only the account's role for API Gateway's logs stays
     stays = {
-        found["Type"]
-        for name, found in shipped["dev"].service.to_json()["Resources"].items()
-        if found.get("DeletionPolicy") == "Retain"
-        and not found["Type"].startswith("AWS::Lambda::Version")
+        resource["Type"]
+        for name, resource in shipped["dev"].service.to_json()["Resources"].items()
+        if resource.get("DeletionPolicy") == "Retain"
+        and not resource["Type"].startswith("AWS::Lambda::Version")
     }
     assert stays == {"AWS::IAM::Role", "AWS::ApiGateway::Account"}
 

@@ -37,10 +37,10 @@ def test_the_lock_has_wheels_for_both_architectures(machine, tmp_path):
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = json.loads(report.read_text())["install"]
-    names = {f["metadata"]["name"].lower().replace("_", "-") for f in found}
+    packages = json.loads(report.read_text())["install"]
+    names = {f["metadata"]["name"].lower().replace("_", "-") for f in packages}
     assert names == set(LOCKED)
-    wheels = [f["download_info"]["url"].rpartition("/")[2] for f in found]
+    wheels = [f["download_info"]["url"].rpartition("/")[2] for f in packages]
     built = [w for w in wheels if not w.endswith("-any.whl")]
     assert any(w.startswith("onnxruntime-") for w in built)
     assert all(machine in wheel for wheel in built)

@@ -47,9 +47,9 @@ ROUTES = [
 def test_an_unknown_type_is_an_error():
     """A stack with an unknown type fails with the name of the type."""
     assert lambda_types
-    with pytest.raises(ValidationError) as found:
+    with pytest.raises(ValidationError) as expected:
         resource_type({"Type": "AWS::Lambda::Layer"})
-    assert "Unrecognized resource types: [AWS::Lambda::Layer]" in str(found.value)
+    assert "Unrecognized resource types: [AWS::Lambda::Layer]" in str(expected.value)
     assert (
         resource_type({"Type": "AWS::Lambda::Alias"})
         is RESOURCE_TYPES["AWS::Lambda::Alias"]
@@ -92,8 +92,8 @@ def test_a_failed_update_is_rolled_back(monkeypatch):
     stack.create_resources()
     stack.update(template(a="2", b="wrong", c="1"))
     assert stack.status == "UPDATE_ROLLBACK_COMPLETE"
-    found = {r.logical_resource_id: r.attributes for r in stack.stack_resources}
-    assert found == {"a": {"size": "1"}, "b": {"size": "1"}}
+    expected = {r.logical_resource_id: r.attributes for r in stack.stack_resources}
+    assert expected == {"a": {"size": "1"}, "b": {"size": "1"}}
     stack.update(template(a="2", c="1"))
     assert (stack.status, sorted(stack.resource_map)) == ("UPDATE_COMPLETE", ["a", "c"])
 
@@ -126,7 +126,7 @@ def test_a_resource_comes_after_its_references(edges):
 
 
 @pytest.mark.parametrize(
-    ("action", "key", "headers", "found"),
+    ("action", "key", "headers", "expected"),
     [
         ("s3:PutObject", "models/m/head.json", {}, PermissionResult.DENIED),
         ("s3:PutObject", "models/m/head.json", {"If-Match": "x"}, None),
@@ -135,10 +135,10 @@ def test_a_resource_comes_after_its_references(edges):
         ("s3:GetObject", "models/m/head.json", {}, None),
     ],
 )
-def test_a_bucket_requires_a_condition(action, key, headers, found):
+def test_a_bucket_requires_a_condition(action, key, headers, expected):
     """A write without a condition is denied; others are not."""
     result = bucket_policy.permission(BUCKET, action, f"arn:aws:s3:::b/{key}", headers)
-    assert result is (found or PermissionResult.NEUTRAL)
+    assert result is (expected or PermissionResult.NEUTRAL)
 
 
 def test_an_unknown_condition_is_an_error():

@@ -27,12 +27,12 @@ def widgets(full):
 
 def own(widgets):
     """The names of our own metrics on the dashboard, by namespace and model."""
-    found = {}
+    result = {}
     for widget in widgets:
         for row in widget["properties"].get("metrics", []):
             if str(row[0]).startswith("Hotseat"):
-                found.setdefault((row[0], row[3]), set()).add(row[1])
-    return found
+                result.setdefault((row[0], row[3]), set()).add(row[1])
+    return result
 
 
 def test_the_dashboard_shows_each_model_by_step_of_a_request(widgets):
@@ -129,9 +129,9 @@ def test_a_function_knows_the_limits_of_its_platform(full):
         variables = function["Properties"]["Environment"]["Variables"]
         literal = {k: v for k, v in variables.items() if isinstance(v, str)}
         memory = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}
-        found = Settings.from_env({**literal, **memory})
-        assert found.max_answer_bytes == LAMBDA_ANSWER
-        assert found.memory_bytes
+        result = Settings.from_env({**literal, **memory})
+        assert result.max_answer_bytes == LAMBDA_ANSWER
+        assert result.memory_bytes
 
 
 def test_thresholds_are_those_of_the_file(full):
@@ -154,12 +154,16 @@ def test_thresholds_are_those_of_the_file(full):
 
 def test_two_stages_of_one_account_keep_their_metrics_apart(shipped):
     """Metrics of dev fire no alarm of prod."""
-    for name, made in shipped.items():
-        for alarm in made.service.find_resources("AWS::CloudWatch::Alarm").values():
+    for name, synthesized in shipped.items():
+        for alarm in synthesized.service.find_resources(
+            "AWS::CloudWatch::Alarm"
+        ).values():
             namespace = alarm["Properties"].get("Namespace", "")
             if namespace.startswith("Hotseat"):
                 assert namespace == f"Hotseat/{name}"
-        (function,) = made.service.find_resources("AWS::Lambda::Function").values()
+        (function,) = synthesized.service.find_resources(
+            "AWS::Lambda::Function"
+        ).values()
         variables = function["Properties"]["Environment"]["Variables"]
         assert variables["HOTSEAT_NAMESPACE"] == f"Hotseat/{name}"
 
@@ -169,8 +173,10 @@ def test_a_budget_warns_before_it_is_spent(full):
     (budget,) = full.service.find_resources("AWS::Budgets::Budget").values()
     properties = budget["Properties"]
     assert properties["Budget"]["BudgetLimit"] == {"Amount": 200, "Unit": "USD"}
-    told = [n["Notification"] for n in properties["NotificationsWithSubscribers"]]
-    assert [(n["Threshold"], n["NotificationType"]) for n in told] == [
+    notifications = [
+        n["Notification"] for n in properties["NotificationsWithSubscribers"]
+    ]
+    assert [(n["Threshold"], n["NotificationType"]) for n in notifications] == [
         (80, "ACTUAL"), (100, "ACTUAL"), (100, "FORECASTED"),
     ]  # fmt: skip
 
@@ -200,13 +206,13 @@ def test_a_second_region_is_another_stage(everything, synthesize, tmp_path):
         everything, name="prod-tokyo", region="ap-northeast-1",
         api=replace(everything.api, domain="", certificate="", zone=""),
     )  # fmt: skip
-    made = synthesize(tmp_path, everything, far)
-    names = {stack.stack_name for pair in made.stacks for stack in pair}
+    synthesized = synthesize(tmp_path, everything, far)
+    names = {stack.stack_name for pair in synthesized.stacks for stack in pair}
     assert names == {
         "Hotseat-prod-Registry", "Hotseat-prod-Service",
         "Hotseat-prod-tokyo-Registry", "Hotseat-prod-tokyo-Service",
     }  # fmt: skip
-    regions = [[stack.region for stack in pair] for pair in made.stacks]
+    regions = [[stack.region for stack in pair] for pair in synthesized.stacks]
     assert regions == [["eu-west-1"] * 2, ["ap-northeast-1"] * 2]
     manifest = json.loads((tmp_path / "manifest.json").read_text())["artifacts"]
     for name in names:

@@ -67,8 +67,8 @@ def test_a_function_reads_its_own_model_alone(full):
 
 def test_no_role_has_a_star(full, plain):
     """No action is a star; the only resource with a star is X-Ray's."""
-    for made in (full, plain):
-        for action, resources in made.allowed("").items():
+    for synthesized in (full, plain):
+        for action, resources in synthesized.allowed("").items():
             assert "*" not in action
             assert "*" not in resources or action in TRACES
 
@@ -88,9 +88,9 @@ def test_a_functions_permissions_are_enough(registry, publish, tmp_path):
     settings = Settings(
         cache=str(tmp_path / "cache"), default_model="mood", route="feelings"
     )
-    room = Room(Models(Registry(store), settings), settings)
+    router = Room(Models(Registry(store), settings), settings)
     body = b'{"text": "good"}'
-    for method, path, given in (
+    for method, path, item in (
         ("POST", "/model-service", body),
         ("POST", "/v1/models/mood/predict", body),
         ("POST", "/v1/models/feelings/predict", body),
@@ -101,7 +101,7 @@ def test_a_functions_permissions_are_enough(registry, publish, tmp_path):
         ("GET", "/v2/models/mood/ready", b""),
         ("GET", "/v2/health/ready", b""),
     ):
-        answer = room.answer(Request(method, path, given, {}, "r-1"))
+        answer = router.answer(Request(method, path, item, {}, "r-1"))
         assert answer.status == 200, (path, answer.body)
 
 
@@ -126,22 +126,26 @@ def test_everything_speaks_tls_and_is_encrypted(full):
 
 def test_only_this_api_may_call_a_function(full, plain):
     """Each permission names API Gateway and the ARN of one API's route."""
-    for made in (full, plain):
-        for given in made.service.find_resources("AWS::Lambda::Permission").values():
-            properties = given["Properties"]
+    for synthesized in (full, plain):
+        for item in synthesized.service.find_resources(
+            "AWS::Lambda::Permission"
+        ).values():
+            properties = item["Properties"]
             assert properties["Principal"] == "apigateway.amazonaws.com"
             assert "execute-api" in json.dumps(properties["SourceArn"])
 
 
 def test_nothing_is_called_asynchronously(full, plain):
     """So no dead-letter queue is needed: every caller waits for its answer."""
-    for made in (full, plain):
+    for synthesized in (full, plain):
         for kind in ("Lambda::EventSourceMapping", "Lambda::EventInvokeConfig",
                      "Events::Rule", "Scheduler::Schedule"):  # fmt: skip
-            made.service.resource_count_is(f"AWS::{kind}", 0)
-        for topic in made.service.find_resources("AWS::SNS::Subscription").values():
+            synthesized.service.resource_count_is(f"AWS::{kind}", 0)
+        for topic in synthesized.service.find_resources(
+            "AWS::SNS::Subscription"
+        ).values():
             assert topic["Properties"]["Protocol"] == "email"
-        for template in (made.registry, made.service):
+        for template in (synthesized.registry, synthesized.service):
             for bucket in template.find_resources("AWS::S3::Bucket").values():
                 assert "NotificationConfiguration" not in bucket["Properties"]
 
@@ -160,11 +164,13 @@ def test_an_existing_registry_is_read_below_its_prefix(
     """A stage with an existing bucket has no registry stack, and may read it."""
     key = "arn:aws:kms:eu-west-1:111122223333:key/k-1"
     stage = replace(everything, registry="s3://ours/models", registry_key=key)
-    made = synthesize(tmp_path, stage)
-    assert made.registry is None
-    churn = made.allowed("churnRole")
+    synthesized = synthesize(tmp_path, stage)
+    assert synthesized.registry is None
+    churn = synthesized.allowed("churnRole")
     assert churn["s3:GetObject"] == {
         ":s3:::ours/models/models/churn/*", ":s3:::ours/models/blobs/*",
     }  # fmt: skip
-    assert made.allowed("sentimentRole")["s3:GetObject"] == {":s3:::ours/models/*"}
+    assert synthesized.allowed("sentimentRole")["s3:GetObject"] == {
+        ":s3:::ours/models/*"
+    }
     assert churn["kms:Decrypt"] == {key}

@@ -30,8 +30,8 @@ def synthesized(stage, folder):
 @pytest.fixture(scope="module")
 def prod(shipped):
     """The templates of prod and their folder."""
-    made = shipped["prod"]
-    return made.registry, made.service, made.folder
+    synthesized = shipped["prod"]
+    return synthesized.registry, synthesized.service, synthesized.folder
 
 
 def statements(template, sid=None):
@@ -131,7 +131,7 @@ def test_binary_answers_need_no_accept_header(prod):
 
 def test_cfn_lint_finds_nothing(shipped, full, plain):
     """Every stage of the file, and one with every feature, is valid for AWS."""
-    folders = [made.folder for made in (*shipped.values(), full, plain)]
+    folders = [synthesized.folder for synthesized in (*shipped.values(), full, plain)]
     templates = [path for f in folders for path in sorted(f.glob("*.template.json"))]
     assert len(templates) == 8
     lint = Path(sys.executable).with_name("cfn-lint")
@@ -187,11 +187,11 @@ def test_a_static_function_has_its_registry_in_the_image(full):
 
 def test_a_kept_registry_survives_and_another_does_not(shipped, full):
     """A kept registry is protected and retained; else bucket and key are deleted."""
-    for made, policy in ((shipped["prod"], "Retain"), (full, "Delete")):
+    for synthesized, policy in ((shipped["prod"], "Retain"), (full, "Delete")):
         for kind in ("AWS::S3::Bucket", "AWS::KMS::Key"):
-            for found in made.registry.find_resources(kind).values():
-                assert found["DeletionPolicy"] == policy
-        registry, service = made.stacks[0]
+            for resource in synthesized.registry.find_resources(kind).values():
+                assert resource["DeletionPolicy"] == policy
+        registry, service = synthesized.stacks[0]
         assert registry.termination_protection is (policy == "Retain")
         assert not service.termination_protection
 
@@ -224,11 +224,11 @@ def test_a_baked_version_changes_its_own_function_alone(
         baked = folder / "baked/mood"
         baked.mkdir(exist_ok=True)
         (baked / "head.json").write_text(str(number))
-        made = synthesize(tmp_path / str(number), stage)
+        synthesized = synthesize(tmp_path / str(number), stage)
         codes.append(
             {
-                name: str(found["Properties"]["Code"])
-                for name, found in made.service.find_resources(
+                name: str(resource["Properties"]["Code"])
+                for name, resource in synthesized.service.find_resources(
                     "AWS::Lambda::Function"
                 ).items()
             }
@@ -290,10 +290,10 @@ def test_any_name_of_a_model_can_be_deployed(tmp_path, kind):
     ]
     assert sorted(served) == sorted(names)
     if kind == "rest":
-        found = service.find_resources("AWS::ApiGateway::Resource").values()
-        parts = {resource["Properties"]["PathPart"] for resource in found}
+        resource = service.find_resources("AWS::ApiGateway::Resource").values()
+        parts = {resource["Properties"]["PathPart"] for resource in resource}
     else:
-        found = service.find_resources("AWS::ApiGatewayV2::Route").values()
-        keys = [resource["Properties"]["RouteKey"] for resource in found]
+        resource = service.find_resources("AWS::ApiGatewayV2::Route").values()
+        keys = [resource["Properties"]["RouteKey"] for resource in resource]
         parts = {part for key in keys for part in key.split("/")}
     assert set(names) <= parts

@@ -78,19 +78,19 @@ def references(template: Any) -> Iterator[str]:
 
 def in_order(resources: Mapping[str, Any]) -> list[str]:
     """Return logical names in an order that puts each after its references."""
-    found: dict[str, None] = {}
+    ordered: dict[str, None] = {}
 
     def visit(name: str) -> None:
-        if name in found:
+        if name in ordered:
             return
         for other in references(resources[name]):
             if other in resources and other != name:
                 visit(other)
-        found[name] = None
+        ordered[name] = None
 
     for name in resources:
         visit(name)
-    return list(found)
+    return list(ordered)
 
 
 def _target(resources: Any, logical: str, template: Mapping[str, Any]) -> Target:

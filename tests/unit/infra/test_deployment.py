@@ -268,7 +268,7 @@ def test_an_unsigned_baked_version_is_not_deployed(baked, registry, publish, pai
 
 
 @pytest.mark.parametrize(
-    ("given", "begins", "ends", "hours"),
+    ("arguments", "begins", "ends", "hours"),
     [
         ((16, 2, ("fri",)), "cron(0 16 ? * FRI *)", "cron(0 2 ? * SAT *)", 10),
         ((8, 20, ("mon", "sun")), "cron(0 8 ? * MON,SUN *)",
@@ -276,9 +276,9 @@ def test_an_unsigned_baked_version_is_not_deployed(baked, registry, publish, pai
         ((23, 1, ("sun",)), "cron(0 23 ? * SUN *)", "cron(0 1 ? * MON *)", 2),
     ],
 )  # fmt: skip
-def test_a_schedule_ends_on_the_right_day(given, begins, ends, hours):
+def test_a_schedule_ends_on_the_right_day(arguments, begins, ends, hours):
     """Hours past midnight end on the next day, Sunday's on Monday."""
-    schedule = Schedule(5, *given)
+    schedule = Schedule(5, *arguments)
     assert (schedule.begins, schedule.ends) == (begins, ends)
     assert len(schedule.hours) == hours
     assert max(schedule.hours) < 168

@@ -44,22 +44,22 @@ def month(model, traffic, ms=5.0):
 def test_the_bill_adds_up():
     """A million requests of 10 ms on one core, calculated by hand."""
     model = Model(mode="static", version=1, memory_mb=1769)
-    found = month(model, Traffic(1e6), 9.0)
-    assert found.parts["compute"] == pytest.approx(1e4 * 1769 / 1024 * 0.0000133334)
-    assert found.parts["requests"] == pytest.approx(0.20)
-    assert found.parts["api"] == pytest.approx(3.50)
-    assert found.parts["out"] == pytest.approx(0.5 * 0.09)
-    assert found.total == pytest.approx(sum(found.parts.values()))
+    result = month(model, Traffic(1e6), 9.0)
+    assert result.parts["compute"] == pytest.approx(1e4 * 1769 / 1024 * 0.0000133334)
+    assert result.parts["requests"] == pytest.approx(0.20)
+    assert result.parts["api"] == pytest.approx(3.50)
+    assert result.parts["out"] == pytest.approx(0.5 * 0.09)
+    assert result.total == pytest.approx(sum(result.parts.values()))
 
 
 def test_two_provisioned_all_month_match_a_calculation_by_hand():
     """Their hours are billed by gigabyte, their requests at the lower rate."""
     model = Model(mode="static", version=1, memory_mb=1024, provisioned_concurrency=2,
                   architecture="x86_64")  # fmt: skip
-    found = month(model, Traffic(730 * 3600), 1000 * 1024 / 1769 - RUNTIME_MS)
-    assert found.parts["provisioned"] == pytest.approx(2 * 730 * 3600 * 0.0000041667)
-    assert found.parts["compute"] == pytest.approx(730 * 3600 * 0.0000097222)
-    assert found.cold < 0.2
+    result = month(model, Traffic(730 * 3600), 1000 * 1024 / 1769 - RUNTIME_MS)
+    assert result.parts["provisioned"] == pytest.approx(2 * 730 * 3600 * 0.0000041667)
+    assert result.parts["compute"] == pytest.approx(730 * 3600 * 0.0000097222)
+    assert result.cold < 0.2
 
 
 def test_less_memory_is_slower_and_more_is_not_faster():
