@@ -1,4 +1,4 @@
-# The only entry: what CI runs, a laptop runs.
+# Every check and build: CI and developers run the same targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -20,10 +20,10 @@ $(READY): pyproject.toml sdk/python/pyproject.toml training/constraints.txt
 	  -e ./sdk/python -e '.[train,ray,infra]' --group dev
 	@touch $@
 
-demo: $(READY) ## one model's whole life: train, publish, serve, ask, roll back
+demo: $(READY) ## one model's whole life: train, publish, serve, call, roll back
 	@$(BIN)/python tests/e2e/journey.py
 
-# what cannot live beside our own packages, and the emulator, which only a wheel carries
+# clients that need environments of their own, and AWS's emulator, which is in a wheel
 CLIENTS := kserve==0.21.0 mlserver==1.7.1 open-inference-openapi==2.0.0.1
 clients: .venv/clients/ready ## clients of the open protocol, each in its own environment
 .venv/clients/ready: $(READY) .venv/clients/emulator
@@ -57,7 +57,7 @@ test-unity: $(READY) ## the C# SDK by Debian's Mono, against a running service
 
 MONO := mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-net-http4.0-cil
 
-# a test, and Debian's packages with which it holds; CI installs them, others are told
+# a test and the Debian packages it needs: CI installs them, elsewhere an error names them
 define needs
 $(1) >/dev/null || { [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] \
   && export DEBIAN_FRONTEND=noninteractive && apt-get update -qq \
@@ -65,7 +65,7 @@ $(1) >/dev/null || { [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] \
   || { echo "make $@ needs more: apt-get install $(2)" >&2; exit 1; }
 endef
 
-test-without-data: $(READY) ## what data sets matter to, as on a machine that has none
+test-without-data: $(READY) ## the tests of data sets, on generated data, as on a machine without them
 	@HOTSEAT_NO_DATA=1 $(BIN)/pytest tests/e2e/test_examples.py \
 	  tests/unit/train/test_pretrained.py tests/unit/train/test_tasks.py \
 	  tests/unit/train/test_levels.py tests/unit/train/test_source.py
@@ -87,14 +87,14 @@ lint: $(READY) ## format, rules, types, import contracts
 	@$(BIN)/mypy --python-version 3.10 -p hotseat
 	@$(BIN)/lint-imports
 
-fix: $(READY) ## format, and mend what can be mended
+fix: $(READY) ## format, and apply automatic fixes
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-spec: $(READY) ## write sdk/spec/openapi.json anew from the application
+spec: $(READY) ## write sdk/spec/openapi.json from the application
 	@$(BIN)/python -m hotseat_serve.adapters.openapi > sdk/spec/openapi.json
 
-reference: $(READY) ## write docs/deployment.md anew from the deployment file's types
+reference: $(READY) ## write docs/deployment.md from the deployment file's types
 	@$(BIN)/python -m hotseat_infra.deployment.reference > docs/deployment.md
 
 godot-addons: $(READY) ## pack the addons for Godot 3 and Godot 4 into dist/godot
@@ -111,7 +111,7 @@ synth: $(READY) ## the stacks of one stage as templates (STAGE=dev), checked by 
 	  CDK_OUTDIR=cdk.out CDK_CONTEXT_JSON='{"stage": "$(or $(STAGE),dev)"}' \
 	  ../$(BIN)/python app.py && ls cdk.out/*.template.json
 
-deploy-local: $(READY) .venv/clients/emulator ## the stacks deployed, called, updated, taken down, with no account
+deploy-local: $(READY) .venv/clients/emulator ## deploy, call, update and destroy the stacks, without an account
 	@bash tests/local_cloud/needs.sh
 	@cd tests && ../$(BIN)/python -m local_cloud $(LOCAL)
 
@@ -125,13 +125,13 @@ lock: $(READY) ## lock what the image installs, with hashes
 	  --unsafe-package pycparser --output-file requirements.txt requirements.in
 	@sed -i '/^$$/,$$d' functions/requirements.txt
 
-models: $(READY) ## train, compress, publish all models (MODELS="--pretrained" plays no hour)
+models: $(READY) ## train, compress, publish all models (MODELS=--pretrained skips hours)
 	@$(BIN)/python training/models.py $(MODELS)
 
 model-pages: $(READY) ## a page with charts for each published model (after make models)
 	@$(BIN)/python training/models.py --pages
 
-bench-connect-four: $(READY) ## Connect Four judged by exact play (JUDGE=--busy: count own time)
+bench-connect-four: $(READY) ## Connect Four judged by exact play (JUDGE=--busy counts CPU time)
 	@$(BIN)/python benchmarks/connect_four.py \
 	  $(JUDGE) --json training/hotseat_train/trained/connect-four/judged.json
 
@@ -167,8 +167,8 @@ bench-registry: $(READY) ## the registry's figures (2 GB blob; SIZE=MB for anoth
 
 ci: lint test test-without-data test-godot test-unity test-typescript synth demo ## what CI runs
 
-clean: ## remove .venv and everything made
+clean: ## remove .venv and all generated files
 	rm -rf .venv .hotseat dist
 
-# every target that `help` lists is a name and no file
+# no target that `help` lists is a file
 .PHONY: $(shell awk -F: '/^[a-z-]+:.*## / {print $$1}' $(firstword $(MAKEFILE_LIST)))

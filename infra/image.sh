@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Build the function's image on this machine and say how large it is: `make image`.
+# Build the function's image on this machine and print its size: `make image`.
 #
-# Where Lambda's own base cannot be pulled, or with BASE=debian, a base with Debian's
-# Python stands in; the image is otherwise the same. MODEL names a baked version;
-# CONTEXT is another folder than functions/, as a copy of it that `cdk` makes; PLATFORM is
-# another machine's architecture (linux/arm64), which needs qemu-user-static.
-# Beside it, in dist/, a bill of materials of what is in it (CycloneDX).
+# With BASE=debian a base image with Debian's Python replaces Lambda's own, for machines that
+# cannot pull it; the rest is the same. MODEL is a baked version; CONTEXT replaces the
+# folder functions/, with a copy that `cdk` makes, say; PLATFORM is another architecture
+# (linux/arm64), which needs qemu-user-static. Writes a bill of materials (CycloneDX) to dist/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BASE=${BASE:-public.ecr.aws/lambda/python:3.13}
@@ -34,7 +33,7 @@ if [ "$BASE" = debian ]; then
   FLAGS="--break-system-packages"
   EXTRA="awslambdaric==4.2.2"
   if ! podman image exists "$BASE"; then
-    echo "making a base from Debian's packages (once; about two minutes) ..."
+    echo "building a base image from Debian packages (once; about two minutes) ..."
     # apt's own mirror of Debian
     mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null \
       | grep -m1 'debian/*$' || true)
@@ -48,7 +47,7 @@ if [ "$BASE" = debian ]; then
     rm -rf "$root"
   fi
 fi
-# pip's own settings of this machine, where it has any, hold in the build as well
+# the build uses this machine's pip settings as well
 pip_settings=()
 for name in PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST; do
   [ -n "${!name:-}" ] && pip_settings+=(--env "$name=${!name}")
@@ -61,6 +60,6 @@ podman build --quiet --isolation chroot --network host ${PLATFORM:+--platform "$
   -t "$NAME" "$CONTEXT" >/dev/null
 mkdir -p dist
 "$PYTHON" infra/sbom.py --baked "$CONTEXT/baked/$MODEL" --extra "$EXTRA" > "dist/$NAME.cdx.json"
-echo "what is in it: dist/$NAME.cdx.json"
+echo "bill of materials: dist/$NAME.cdx.json"
 size() { podman image inspect --format '{{.Size}}' "$1"; }
-echo "$NAME: $(( ($(size "$NAME") - $(size "$BASE")) / 1000000 )) MB beyond its base"
+echo "$NAME: $(( ($(size "$NAME") - $(size "$BASE")) / 1000000 )) MB on top of its base"

@@ -40,7 +40,7 @@ def write(tmp_path):
 
 
 def test_a_former_key_is_still_read(write):
-    """`titles` was the key for `games` until 0.1; both at once are an error."""
+    """`titles`, the former key for `games`, is read; both at once are an error."""
     api = '[stages.dev.api]\ntitles = ["chess"]\n'
     assert read(write(GOOD + api), "dev").api.games == ("chess",)
     with pytest.raises(DeploymentError, match="former name of games: remove titles"):
