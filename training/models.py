@@ -56,7 +56,7 @@ def main() -> None:
         run = RUNS / name
         if not (run / "run.json").exists():
             hotseat("train", name, "--run", run, *_how(name, given.pretrained))
-        limit = "--max-loss", MAX_LOSS.get(name, "0.5%")
+        limit = "--max-quality-drop", MAX_LOSS.get(name, "0.5%")
         small = run / "small"
         if not small.exists():  # else it was interrupted after this
             if given.pretrained and name == "chat-moderation":
@@ -65,7 +65,7 @@ def main() -> None:
                 hotseat("quantize", run, "--method", METHOD.get(name, "all"), *limit)
             small.touch()
         hotseat("publish", run, *limit)
-        hotseat("promote", f"{name}@{max(versions(name))}", "--because", "make models")
+        hotseat("model", "promote", f"{name}@{max(versions(name))}", "--because", "make models")
         card = json.loads((run / "manifest.json").read_text("utf-8"))["card"]
         (ROOT / "docs/models").mkdir(exist_ok=True)
         (ROOT / f"docs/models/{name}.md").write_text(card, "utf-8")

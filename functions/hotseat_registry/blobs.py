@@ -46,7 +46,7 @@ def _keep(place: Store, sha256: str) -> None:
         if _read(note.data, key)[1]:
             raise ConflictError(
                 f"blob {sha256[:12]}... is just being removed: try again in a minute, "
-                "or run hotseat gc if that was interrupted"
+                "or run hotseat registry gc if that was interrupted"
             )
         try:
             place.delete(key, replacing=note.tag)

@@ -47,7 +47,7 @@ def check_baked(stage: Stage, functions: Path) -> None:
             continue
         where = f"stages.{stage.name}.models.{name}"
         wanted = Reference(name, version=model.version)
-        command = f"hotseat bake {wanted}"
+        command = f"hotseat deploy bake {wanted}"
         folder = functions / "baked" / name
         registry = open_registry(str(folder), trust=trust) if folder.is_dir() else None
         versions = registry.versions(name) if registry else []

@@ -45,7 +45,7 @@ def check(parser: argparse.ArgumentParser) -> Run:
         "Check that each model of a stage is in the registry, is signed where keys are "
         "trusted, and fits its function. Deploys nothing."
     )
-    parser.epilog = "example: hotseat check --stage prod --registry s3://models/hotseat"
+    parser.epilog = "example: hotseat deploy check --stage prod --registry s3://models/hotseat"
     _add(parser)
     add_registry(parser)
     add_trust(parser)
@@ -83,7 +83,7 @@ def cost(parser: argparse.ArgumentParser) -> Run:
         "milliseconds of its models and the traffic, and compare memory sizes, a "
         "function kept warm, SnapStart and machines that are always on."
     )
-    parser.epilog = "example: hotseat cost --stage prod --requests 10e6 --shape evening"
+    parser.epilog = "example: hotseat deploy cost --stage prod --requests 10e6 --shape evening"
     _add(parser)
     add_registry(parser)
     parser.add_argument(

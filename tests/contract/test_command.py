@@ -44,12 +44,12 @@ def test_help_teaches(verb, capsys):
 
 def test_promote_and_roll_back(folder, capsys):
     """Moving says from where to where, and looking shows it."""
-    assert _cli.main(["promote", "mood@1"]) == 0
-    assert _cli.main(["promote", "mood@2", "--because", "slang"]) == 0
-    assert _cli.main(["promote", "mood@1", "--dry-run"]) == 0
-    assert _cli.main(["rollback", "mood", "--dry-run"]) == 0
+    assert _cli.main(["model", "promote", "mood@1"]) == 0
+    assert _cli.main(["model", "promote", "mood@2", "--because", "slang"]) == 0
+    assert _cli.main(["model", "promote", "mood@1", "--dry-run"]) == 0
+    assert _cli.main(["model", "rollback", "mood", "--dry-run"]) == 0
     assert folder.aliases("mood") == {"live": 2}
-    assert _cli.main(["rollback", "mood", "--because", "false alarms"]) == 0
+    assert _cli.main(["model", "rollback", "mood", "--because", "false alarms"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "mood#live: nowhere -> 1",
         "done: entry 1 of the ledger, by ada",
@@ -60,9 +60,9 @@ def test_promote_and_roll_back(folder, capsys):
         "mood#live: 2 -> 1",
         "done: entry 3 of the ledger, by ada",
     ]
-    assert _cli.main(["promote", "mood@1", "--dry-run", "--json"]) == 0
+    assert _cli.main(["model", "promote", "mood@1", "--dry-run", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["before"] == 1
-    assert _cli.main(["history", "mood", "--json"]) == 0
+    assert _cli.main(["model", "history", "mood", "--json"]) == 0
     entries = json.loads(capsys.readouterr().out)
     assert [(e["by"], e["after"], e.get("because")) for e in entries] == [
         ("ada", 1, None),
@@ -74,15 +74,15 @@ def test_promote_and_roll_back(folder, capsys):
 @pytest.mark.usefixtures("folder")
 def test_looking(capsys):
     """Versions, show and verify answer for people and for scripts."""
-    assert _cli.main(["versions"]) == 0
+    assert _cli.main(["model", "versions"]) == 0
     assert "mood@2" in capsys.readouterr().out
-    assert _cli.main(["versions", "mood", "--json"]) == 0
+    assert _cli.main(["model", "versions", "mood", "--json"]) == 0
     assert [v["version"] for v in json.loads(capsys.readouterr().out)] == [1, 2]
-    assert _cli.main(["show", "mood@1"]) == 0
+    assert _cli.main(["model", "show", "mood@1"]) == 0
     assert "Knows one word." in capsys.readouterr().out
-    assert _cli.main(["show", "mood@1", "--json"]) == 0
+    assert _cli.main(["model", "show", "mood@1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["files"]["model.onnx"]["sha256"]
-    assert _cli.main(["verify", "mood@2"]) == 0
+    assert _cli.main(["model", "verify", "mood@2"]) == 0
     assert "1 versions, 2 files: no damaged" in capsys.readouterr().out
 
 
@@ -131,7 +131,7 @@ def test_a_damaged_version_is_named(folder, capsys):
     digest = folder.resolve(_reference()).files["model.onnx"].sha256
     path = folder.store.root / layout.blob(digest)
     path.write_bytes(path.read_bytes()[:-1] + b"!")
-    assert _cli.main(["verify", "mood@1"]) == 1
+    assert _cli.main(["model", "verify", "mood@1"]) == 1
     assert "mood@1, model.onnx: its bytes do not match" in capsys.readouterr().out
 
 
@@ -155,7 +155,7 @@ def test_a_busy_port_is_named(capsys):
 def test_a_registry_that_cannot_be_written_is_named(folder, monkeypatch, capsys):
     """Promoting in a folder that cannot be written is refused, and nothing is lost."""
     monkeypatch.setattr(type(folder.store), "_locked", _denied)
-    assert _cli.main(["promote", "mood@1"]) == 1
+    assert _cli.main(["model", "promote", "mood@1"]) == 1
     assert "Permission denied" in capsys.readouterr().err
     assert folder.aliases("mood") == {}
 
@@ -193,7 +193,7 @@ def test_predict_asks_a_running_service(folder, capsys, monkeypatch):
     from hotseat_serve.api.factory import open_room
     from hotseat_serve.settings import Settings
 
-    assert _cli.main(["promote", "mood@1"]) == 0
+    assert _cli.main(["model", "promote", "mood@1"]) == 0
     settings = Settings(
         registry=folder.store.uri, cache=str(Path(folder.store.root)), log=False
     )

@@ -158,7 +158,7 @@ class Journey:
         """Go the whole way."""
         self.say("\n1. A version by stochastic gradient descent")
         first = self.publish("sgd")
-        self.hotseat("promote", first, "--because", "first")
+        self.hotseat("model", "promote", first, "--because", "first")
         with self.served() as url, ModelServiceClient(url) as client:
             self.say("\n2. The same sentence over HTTP and through the SDK")
             over_http = self.over_http(url, TEXT)
@@ -171,19 +171,19 @@ class Journey:
 
             self.say("\n3. Another version, by Adam; promoted while serving")
             second = self.publish("adam")
-            self.hotseat("promote", second, "--because", "another optimizer")
+            self.hotseat("model", "promote", second, "--because", "another optimizer")
             wait(lambda: named(client.predict(TEXT)) == second, second)
             self.tell("SDK, after the promote", client.predict(TEXT))
 
             self.say("\n4. Rolled back, without a restart")
-            self.hotseat("rollback", "sentiment", "--because", "the drill")
+            self.hotseat("model", "rollback", "sentiment", "--because", "the drill")
             wait(lambda: named(client.predict(TEXT)) == first, first)
             back = client.predict(TEXT)
             self.tell("SDK, after the roll back", back)
             assert (back.label, dict(back.scores)) == (one.label, dict(one.scores))
         self.say("\n5. What was measured, and who moved what")
         self.tell_variants(first, second)
-        self.hotseat("history", "sentiment")
+        self.hotseat("model", "history", "sentiment")
 
 
 def named(answer: Prediction) -> str:

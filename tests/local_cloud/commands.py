@@ -86,7 +86,7 @@ class Commands:
     def bake(self, version: int) -> None:
         """Write a version into the folder that the image is built from."""
         shutil.rmtree(BAKED, ignore_errors=True)
-        self.hotseat("bake", f"{STATIC}@{version}")
+        self.hotseat("deploy", "bake", f"{STATIC}@{version}")
 
     @contextmanager
     def gateway(self) -> Iterator[Gateway]:

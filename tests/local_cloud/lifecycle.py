@@ -64,11 +64,11 @@ class Lifecycle(Commands):
         self.hotseat("quantize", run)
         self.hotseat("evaluate", run)
         self.hotseat("publish", run, "--variant", "fp32")
-        self.hotseat("publish", run, "--variant", "int8-dynamic", "--max-loss", "5")
+        self.hotseat("publish", run, "--variant", "int8-dynamic", "--max-quality-drop", "5")
         self.hotseat("train", STATIC, "--pretrained", "--run", games)
         for _ in range(2):
             self.hotseat("publish", games)
-        self.hotseat("promote", "sentiment@1", "--because", "first")
+        self.hotseat("model", "promote", "sentiment@1", "--because", "first")
         self._check_write_conditions()
 
     def _check_write_conditions(self) -> None:
@@ -95,7 +95,7 @@ class Lifecycle(Commands):
         self.file.write_text(self.full_text)
         self.say(f"deployment.toml: {STATIC} is added, mode static, version 1")
         self.bake(1)
-        self.hotseat("check", "--stage", STAGE, "--file", self.file)
+        self.hotseat("deploy", "check", "--stage", STAGE, "--file", self.file)
         before = inventory.read_account(REGION)
         self.cdk("deploy", SERVICE)
         for kind, names in inventory.added(
@@ -206,7 +206,7 @@ class Lifecycle(Commands):
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/blobs/")
         key = max(listed["Contents"], key=lambda item: item["Size"])["Key"]
         s3.put_object(Bucket=bucket, Key=key, Body=b"damaged")
-        output = self.hotseat("verify", fails=True)
+        output = self.hotseat("model", "verify", fails=True)
         assert key.rpartition("/")[2] in output, output
         self.say("  the damage is found")
         (damaged,) = (

@@ -24,7 +24,7 @@ def bake(parser: argparse.ArgumentParser) -> Run:
         "with (functions/baked/MODEL). Every digest is checked again when it is built."
     )
     parser.epilog = (
-        "example: hotseat bake connect-four@3 && make image MODEL=connect-four"
+        "example: hotseat deploy bake connect-four@3 && make image MODEL=connect-four"
     )
     parser.add_argument("reference", help="a version: sentiment@3, sentiment#live")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What the verbs of every room share: flags, tables, and how they refuse."""
+"""Flags, tables, progress bars and errors that all commands share."""
 
 import argparse
 import functools
@@ -23,6 +23,32 @@ if TYPE_CHECKING:
 DONE, REFUSED, WRONG = 0, 1, 2
 
 Run = Callable[[argparse.Namespace], int]
+
+
+class OldSpelling(argparse.Action):
+    """Accept an option's spelling of the last release, and name the new one."""
+
+    def __init__(
+        self, option_strings: Sequence[str], dest: str, *, new: str, **more: Any
+    ) -> None:
+        more |= {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
+        super().__init__(option_strings, new.strip("-").replace("-", "_"), **more)
+        self.new = new
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the value under the new name, with a note on stderr."""
+        print(
+            f"{parser.prog}: '{option_string}' is now '{self.new}'; the old spelling "
+            "goes in the next release",
+            file=sys.stderr,
+        )
+        setattr(namespace, self.dest, self.const if self.nargs == 0 else values)
 
 
 def answering(*errors: type[Exception]) -> Callable[[Run], Run]:
@@ -60,13 +86,13 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
         "--trust",
         metavar="PEM,...",
         default=os.environ.get("HOTSEAT_TRUST", ""),
-        help="public keys; only what one of them signed is taken "
-        "(default: HOTSEAT_TRUST; without it, signatures are not asked for)",
+        help="public keys: accept only versions that one of them signed "
+        "(default: HOTSEAT_TRUST; without it, signatures are not checked)",
     )
 
 
 def querying(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of a verb that looks."""
+    """Add the flags of a verb that reads."""
     add_registry(parser)
     add_trust(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -76,9 +102,9 @@ def moving(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a verb that changes something."""
     add_registry(parser)
     add_trust(parser)
-    parser.add_argument("--because", metavar="TEXT", help="why, for the ledger")
+    parser.add_argument("--because", metavar="TEXT", help="the reason, recorded in the ledger")
     parser.add_argument(
-        "--dry-run", action="store_true", help="print the plan and stop there"
+        "--dry-run", action="store_true", help="print the plan and change nothing"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -96,7 +122,7 @@ def date(text: str) -> datetime:
 
 
 def way(entry: Entry) -> str:
-    """Say from where to where an alias moved, or what else was done."""
+    """Describe the move of an alias, or another action of the ledger."""
     if entry.alias:
         return f"{entry.before or 'nowhere'} -> {entry.after}"
     if entry.action == RETIRE:
@@ -111,24 +137,24 @@ def print_json(value: Any) -> int:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print for a person; a column that says nothing of any row is left out."""
+    """Print for a person; columns empty in every row are left out."""
     from rich.console import Console
     from rich.table import Table
 
     lines = [tuple(map(str, row)) for row in rows]
-    told = [at for at in range(len(columns)) if not lines or any(x[at] for x in lines)]
+    used = [at for at in range(len(columns)) if not lines or any(x[at] for x in lines)]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for at in told:
+    for at in used:
         table.add_column(columns[at], overflow="fold")
     for line in lines:
-        table.add_row(*(line[at] for at in told))
-    # a pipe has no width of its own, and a table that is cut says nothing
+        table.add_row(*(line[at] for at in used))
+    # a pipe has no width of its own, and a table that is cut is useless
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 @contextmanager
 def watched() -> Iterator[Watch]:
-    """Show a bar for every file that moves, on a terminal."""
+    """Show a progress bar for each file transfer, on a terminal."""
     from rich import progress
 
     columns = (progress.DownloadColumn(), progress.TransferSpeedColumn())
@@ -138,7 +164,7 @@ def watched() -> Iterator[Watch]:
 
 @contextmanager
 def counted() -> Iterator[Watch]:
-    """Show a bar for every stage of a long work, on a terminal."""
+    """Show a progress bar for each stage of a long task, on a terminal."""
     from rich import progress
 
     with _bars(progress.MofNCompleteColumn(), progress.TimeRemainingColumn()) as watch:
@@ -164,7 +190,7 @@ def _bars(*more: "ProgressColumn") -> Iterator[Watch]:
 
 
 def author() -> str:
-    """Return who acts: HOTSEAT_BY, else the user's name on this machine."""
+    """Return the author of a change: HOTSEAT_BY, else the user's name on this machine."""
     try:
         return os.environ.get("HOTSEAT_BY") or getpass.getuser()
     except (OSError, KeyError, ImportError):  # no such user, as in some containers

@@ -38,5 +38,5 @@ def which_default(registry: Registry, live: list[str]) -> str:
         )
     uri = registry.store.uri
     if names := registry.models():
-        return f"no model of {uri} is live: hotseat promote {names[0]}@1"
-    return f"{uri} holds no model: hotseat publish one, then hotseat promote it"
+        return f"no model of {uri} is live: hotseat model promote {names[0]}@1"
+    return f"{uri} holds no model: hotseat publish one, then hotseat model promote it"

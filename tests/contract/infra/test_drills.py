@@ -140,7 +140,7 @@ def test_drill_03_roll_back(operator):
     operator.registry.promote(Reference("sentiment", version=2), by="ada")
     operator.drill(3)
     assert operator.live() == 1
-    assert "false alarms" in operator.run("hotseat history sentiment")
+    assert "false alarms" in operator.run("hotseat model history sentiment")
 
 
 def test_drill_04_roll_back_the_code(shipped, synthesize, tmp_path):
@@ -185,7 +185,7 @@ def test_drill_07_rotate_a_key(operator, everything, synthesize, tmp_path, pair,
     operator.versions(2)
     for name, path in zip(("new.pem", "new.pub"), pair("new"), strict=True):
         (operator.folder / name).write_bytes(path.read_bytes())
-    verify = next(x for x in commands(DRILLS[7]) if x.startswith("hotseat verify"))
+    verify = next(x for x in commands(DRILLS[7]) if x.startswith("hotseat model verify"))
     assert operator.run(verify, status=1)
     operator.drill(7)
 

@@ -68,7 +68,7 @@ def test_gc_takes_what_nothing_needs(swept, clock):
 
 
 def test_retired_versions_are_listed_as_such(tmp_path, publish, monkeypatch, capsys):
-    """`hotseat versions` shows what gc took, and `history` says how much is older."""
+    """`hotseat model versions` shows what gc took, and `history` says how much is older."""
     registry = open_registry(f"file://{tmp_path}/registry")
     monkeypatch.setenv("HOTSEAT_REGISTRY", registry.store.uri)
     for n in range(3):
@@ -78,17 +78,17 @@ def test_retired_versions_are_listed_as_such(tmp_path, publish, monkeypatch, cap
     gone = Entry("mood", RETIRE, "gc", registry.time(), retired=(1,))
     registry.ledger.change(registry.ledger.head("mood"), gone)
     capsys.readouterr()
-    assert _cli.main(["versions", "mood", "--json"]) == 0
+    assert _cli.main(["model", "versions", "mood", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [item["retired"] for item in listed] == [True, False, False]
-    assert _cli.main(["versions", "mood"]) == 0
+    assert _cli.main(["model", "versions", "mood"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert ["retired" in line for line in lines] == [False, True, False, False]
-    assert _cli.main(["history", "mood", "--last", "2", "--json"]) == 0
+    assert _cli.main(["model", "history", "mood", "--last", "2", "--json"]) == 0
     captured = capsys.readouterr()
     assert [item["sequence"] for item in json.loads(captured.out)] == [4, 5]
     assert "3 changes before these: --all" in captured.err
-    assert _cli.main(["history", "mood", "--all", "--json"]) == 0
+    assert _cli.main(["model", "history", "mood", "--all", "--json"]) == 0
     captured = capsys.readouterr()
     assert len(json.loads(captured.out)) == 5
     assert captured.err == ""

@@ -152,16 +152,16 @@ def test_a_file_that_is_no_key_is_named(tmp_path):
 
 
 def test_signing_by_command(tmp_path, publish, keys, capsys, monkeypatch):
-    """`hotseat sign`, then `promote` and `verify` under --trust."""
+    """`hotseat model sign`, then `promote` and `verify` under --trust."""
     private, public = keys
     registry = open_registry(f"file://{tmp_path}/registry")
     publish(registry)
     monkeypatch.setenv("HOTSEAT_REGISTRY", registry.store.uri)
     monkeypatch.setenv("HOTSEAT_TRUST", str(public))
-    assert _cli.main(["promote", "mood@1"]) == 1
+    assert _cli.main(["model", "promote", "mood@1"]) == 1
     assert "not signed by a trusted key" in capsys.readouterr().err
-    assert _cli.main(["verify"]) == 1
-    assert _cli.main(["sign", "mood@1", "--key", str(private)]) == 0
-    assert _cli.main(["verify"]) == 0
-    assert _cli.main(["promote", "mood@1"]) == 0
+    assert _cli.main(["model", "verify"]) == 1
+    assert _cli.main(["model", "sign", "mood@1", "--key", str(private)]) == 0
+    assert _cli.main(["model", "verify"]) == 0
+    assert _cli.main(["model", "promote", "mood@1"]) == 0
     assert list(registry.store.list(layout.signatures("mood", 1)))

@@ -512,18 +512,18 @@ def test_a_folder_to_read_only_is_good_enough(service, client, bring, monkeypatc
 
 
 def test_the_command_brings_a_version(service, tmp_path, monkeypatch, capsys):
-    """`hotseat download` says what is here now, and where; or why not."""
+    """`hotseat model download` says what is here now, and where; or why not."""
     monkeypatch.setattr(_client, "HttpTransport", lambda *_, **__: service)
     folder = str(tmp_path / "assets")
-    assert _cli.main(["download", "mood#live", "--folder", folder]) == 0
+    assert _cli.main(["model", "download", "mood#live", "--folder", folder]) == 0
     assert capsys.readouterr().out.startswith(f"mood@1 (fp32): {folder}")
     service.away = True
     again = ["download", "mood#live", "--folder", folder, "--deadline", "0.2"]
     assert _cli.main(again) == 0
     assert "was not there" in capsys.readouterr().err
-    assert _cli.main(["download", "mood@2", *again[2:]]) == 1
+    assert _cli.main(["model", "download", "mood@2", *again[2:]]) == 1
     assert "cable pulled" in capsys.readouterr().err
-    assert _cli.main(["download", "a b"]) == 1
+    assert _cli.main(["model", "download", "a b"]) == 1
 
 
 def test_a_route_with_another_name_is_brought_by_that(service, client, bring):

@@ -461,7 +461,7 @@ def test_a_registry_without_a_model_says_what_to_do_and_serves_it_later(
     note = [process.stdout.readline() for _ in range(3)][-1]
     assert "holds no model" in note
     assert "hotseat publish" in note
-    assert "hotseat promote" in note
+    assert "hotseat model promote" in note
     assert ask(port, "GET", "/v2/health/live")[0] == 200
     assert ask(port, "GET", "/v2/health/ready")[0] == 503
     publish(later)

@@ -253,7 +253,7 @@ def test_a_static_deployment_needs_its_own_baked_version(baked, registry, publis
     blob = next(path for path in folder.glob("blobs/sha256/*/*") if path.is_file())
     blob.chmod(0o644)
     blob.write_bytes(b"damaged")
-    with pytest.raises(DeploymentError, match="run hotseat bake mood@2 again"):
+    with pytest.raises(DeploymentError, match="run hotseat deploy bake mood@2 again"):
         baked.check(2)
 
 

@@ -194,7 +194,7 @@ alarm_email = "a@example.com"
 
 def run_command(*arguments):
     """Run the command."""
-    return _cli.main(["cost", *map(str, arguments)])
+    return _cli.main(["deploy", "cost", *map(str, arguments)])
 
 
 def test_the_command_uses_the_measured_milliseconds(tmp_path, bundle, capsys):

@@ -12,7 +12,7 @@ from hotseat_registry import Reference
 from hotseat_serve.runtime.model_cache import Models
 from hotseat_serve.settings import Settings
 from hotseat_train import tasks
-from hotseat_train.cli import compress
+from hotseat_train.cli import quantize as command
 from hotseat_train.compression import variants
 from hotseat_train.errors import GateError, RunError
 from hotseat_train.evaluation import policy_generator_quality
@@ -144,11 +144,11 @@ def test_a_destroyed_variant_is_refused_and_told(
     bad.graph("int8-dynamic").unlink()
     monkeypatch.setattr(variants, "make", lambda *_args, **_more: {})
     parser = argparse.ArgumentParser()
-    act = compress.quantize(parser)
+    act = command.quantize(parser)
     measured = write(bad, evaluate(bad))
     with pytest.raises(GateError, match=r"int8-static lost .* of fp32's quality"):
         publish(bad, registry, by="ada")
-    words = [str(bad.folder), "--method", "all", "--max-loss", "5%"]
+    words = [str(bad.folder), "--method", "all", "--max-quality-drop", "5%"]
     assert act(parser.parse_args(words)) == 0
     said = capsys.readouterr().out
     assert "left out: prune and distill" in said

@@ -17,7 +17,7 @@ from hotseat_registry.errors import IntegrityError
 from hotseat_serve.runtime.loader import Loaded
 from hotseat_serve.runtime.session import Session
 from hotseat_train import run, tasks
-from hotseat_train.cli import compress
+from hotseat_train.cli import quantize as command
 from hotseat_train.compression import variants
 from hotseat_train.data.dataset import split
 from hotseat_train.errors import (
@@ -271,8 +271,8 @@ def test_quantize_removes_what_lost_too_much_and_says_so(
     bad = destroyed(trained, tmp_path / "bad")
     monkeypatch.setattr(variants, "make", lambda *_args, **_more: {})
     parser = argparse.ArgumentParser()
-    act = compress.quantize(parser)
-    assert act(parser.parse_args([str(bad.folder), "--max-loss", "0.5%"])) == 0
+    act = command.quantize(parser)
+    assert act(parser.parse_args([str(bad.folder), "--max-quality-drop", "0.5%"])) == 0
     assert "removed: int8-dynamic lost" in capsys.readouterr().out
     assert not bad.quantized.exists()
     manifest = json.loads(bad.manifest.read_bytes())

@@ -15,7 +15,7 @@ from hotseat_registry.cli.common import (
 )
 from hotseat_train.errors import TrainError
 
-# torch, onnx and matplotlib take seconds to import: only the verb that runs does so
+# torch, onnx and matplotlib take seconds to import: only a verb that runs imports them
 
 
 def compare(parser: argparse.ArgumentParser) -> Run:

@@ -11,7 +11,7 @@ from hotseat_train.errors import TrainError
 if TYPE_CHECKING:
     from hotseat_train.optim.loop import Epoch
 
-# torch, onnx and matplotlib take seconds to import: only the verb that runs does so
+# torch, onnx and matplotlib take seconds to import: only a verb that runs imports them
 
 
 def optimizers(parser: argparse.ArgumentParser) -> Run:

@@ -13,7 +13,7 @@ from hotseat_train.tasks import names
 if TYPE_CHECKING:
     from hotseat_train.tasks.task import Task
 
-# torch, onnx and matplotlib take seconds to import: only the verb that runs does so
+# torch, onnx and matplotlib take seconds to import: only a verb that runs imports them
 
 
 def add_task(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Train a task: the verb train."""
+"""The verb `train`."""
 
 import argparse
 import json
@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotseat_registry.cli.common import DONE, Run, answering, print_table
+from hotseat_registry.cli.common import (
+    DONE,
+    OldSpelling,
+    Run,
+    answering,
+    print_table,
+)
 from hotseat_train.cli.task_arguments import add_task, task_of
 from hotseat_train.errors import TrainError
 
@@ -17,25 +23,25 @@ if TYPE_CHECKING:
     from hotseat_train.tasks.task import Task
 
 PLAN = {
-    "learning_rate": (float, "size of a step"),
-    "momentum": (float, "share of the last step that goes on"),
-    "batch_size": (int, "rows a step"),
-    "max_epochs": (int, "passes over the data, at most"),
+    "learning_rate": (float, "step size"),
+    "momentum": (float, "share of the last step that is added to the next"),
+    "batch_size": (int, "rows per step"),
+    "max_epochs": (int, "at most so many passes over the data"),
     "tolerance": (float, "stop when the loss changes by less"),
     "patience": (int, "stop after so many epochs without improvement"),
-    "seed": (int, "of initialisation and order"),
-    "minutes": (float, "of training, for tasks that train themselves"),
+    "seed": (int, "of the initial weights and the order of rows"),
+    "minutes": (float, "of training, for self-trained tasks"),
 }
 
-# torch, onnx and matplotlib take seconds to import: only the verb that runs does so
+# torch, onnx and matplotlib take seconds to import: only a verb that runs imports them
 
 
 def train(parser: argparse.ArgumentParser) -> Run:
     """Train a task on its data."""
     parser.description = (
         "Train a task, or a model for a table of your own (--data FILE --target "
-        "COLUMN), and leave a run: model, graph, loss curve. The same command takes "
-        "an interrupted run up again where --run names it."
+        "COLUMN), and write a run: model, ONNX graph, loss curve. Where --run names "
+        "the folder of an interrupted run, the same command resumes it."
     )
     parser.epilog = (
         "example: hotseat train sentiment --optimizer sgd; "
@@ -49,12 +55,12 @@ def train(parser: argparse.ArgumentParser) -> Run:
         help="compare all families by cross-validation, and train the best",
     )
     parser.add_argument(
-        "--plan", type=Path, metavar="FILE", help="what hotseat search found best"
+        "--plan", type=Path, metavar="FILE", help="the best settings, as hotseat tune wrote them"
     )
     parser.add_argument(
         "--optimizer",
         choices=("gd", "sgd", "momentum", "adam"),
-        help="gd: the whole data a step; the others: a batch a step (default: sgd; "
+        help="gd: full batch; the others: mini-batches (default: sgd; "
         "for tables adam)",
     )
     for name, (kind, what) in PLAN.items():
@@ -65,9 +71,11 @@ def train(parser: argparse.ArgumentParser) -> Run:
         )
     parser.add_argument(
         "--pretrained",
-        "--trained",
         action="store_true",
-        help="take the pretrained graph, which some tasks have, instead of training",
+        help="use the pretrained graph, which some tasks have, instead of training",
+    )
+    parser.add_argument(
+        "--trained", action=OldSpelling, new="--pretrained", nargs=0, const=True
     )
     parser.add_argument("--rows", type=int, help="train on the first rows only")
     parser.add_argument("--run", type=Path, metavar="DIR", help="the run's folder")
@@ -111,7 +119,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if task.evaluated_at_once:
         return _evaluated(result)
     if not arguments.pretrained:
-        _fitted(result)
+        _show_training(result)
     return DONE
 
 
@@ -122,12 +130,12 @@ def _label(plan: Any) -> str:
     return f"{now}-{optimizer}" if optimizer else now
 
 
-def _fitted(result: "RunFolder") -> None:
+def _show_training(result: "RunFolder") -> None:
     """Print how the training of a supervised task went."""
     record = result.read()
     best = record["best"]
     how = (
-        "fitted in one go"
+        "fitted in one step"
         if record["reason"] == "fitted"
         else f"stopped by {record['reason']} after {len(record['curve'])} epochs; kept "
         f"epoch {best['number']}"
@@ -170,7 +178,7 @@ def _compared(
         report=lambda line: print(f"{task.name} {line}", flush=True),
     )  # fmt: skip
     print_table(family_scores.COLUMNS, map(family_scores.cells, found))
-    print(f"the lowest loss has {found[0].family}")
+    print(f"{found[0].family} has the lowest loss")
     return (
         task.choose(found[0].family),
         {"families": [asdict(item) for item in found]},

@@ -87,7 +87,7 @@ def gate(variant: Variant, first: Variant, max_loss: float) -> None:
             f"{quality(variant.metrics)}, and on the {variant.metrics['rows']} that "
             f"were asked it may be {100 * most:.2f} %; the "
             f"gate allows {max_loss:g} %. Publish without it (--variant {first.name}) "
-            "or allow more (--max-loss)"
+            "or allow more (--max-quality-drop)"
         )
 
 

@@ -1,8 +1,6 @@
-"""The verbs that move: promote, rollback, gate."""
+"""The verbs `model promote` and `model rollback`."""
 
 import argparse
-import json
-from pathlib import Path
 
 from hotseat_registry.cli.common import (
     DONE,
@@ -14,17 +12,15 @@ from hotseat_registry.cli.common import (
     registry,
 )
 from hotseat_registry.entry import Entry
-from hotseat_registry.errors import GateError
-from hotseat_registry.gate import Gate
 from hotseat_registry.names import LIVE, Reference
 
-_REFERENCE = "a version: sentiment@3, sentiment#canary"
+_REFERENCE = "a version: sentiment@3, sentiment#live"
 
 
 def promote(parser: argparse.ArgumentParser) -> Run:
     """Move an alias to a version."""
     parser.description = "Move an alias to a version; the ledger keeps who and why."
-    parser.epilog = 'example: hotseat promote sentiment@2 --because "better on slang"'
+    parser.epilog = 'example: hotseat model promote sentiment@2 --because "better on slang"'
     parser.add_argument("reference", help=_REFERENCE)
     parser.add_argument("--to", default=LIVE, metavar="ALIAS", help="default: live")
     parser.add_argument(
@@ -61,7 +57,7 @@ def rollback(parser: argparse.ArgumentParser) -> Run:
         "Move an alias back to the version where it stood before. Rolling back again "
         "goes one further."
     )
-    parser.epilog = 'example: hotseat rollback sentiment --because "false alarms"'
+    parser.epilog = 'example: hotseat model rollback sentiment --because "false alarms"'
     parser.add_argument("model")
     parser.add_argument("--alias", default=LIVE, help="default: live")
     parser.add_argument(
@@ -87,38 +83,6 @@ def _rollback(arguments: argparse.Namespace) -> int:
         because=arguments.because,
     )
     return _done(entry, arguments)
-
-
-def gate(parser: argparse.ArgumentParser) -> Run:
-    """Show or set what a version must pass to become live."""
-    parser.description = (
-        "Show the model's gate, or set it from a JSON file. Its keys: metric; floor; "
-        "margin, how far the lower end of the interval may lie under what is live; "
-        "max_loss of any variant against the first; max_bytes; min_speed; compatible."
-    )
-    parser.epilog = "example: hotseat gate sentiment --set gate.json"
-    parser.add_argument("model")
-    parser.add_argument("--set", type=Path, metavar="FILE", help="the new gate, JSON")
-    moving(parser)
-    return _gate
-
-
-@answering()
-def _gate(arguments: argparse.Namespace) -> int:
-    source = registry(arguments)
-    old = source.gate(arguments.model)
-    if arguments.set is None:
-        return print_json(old.to_json() if old else {})
-    try:
-        rule = Gate.from_json(json.loads(arguments.set.read_bytes()))
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise GateError(f"{arguments.set} is no gate: {error}") from None
-    if arguments.dry_run:
-        print(f"would set the gate of {arguments.model}: {old} -> {rule}")
-        return DONE
-    source.set_gate(arguments.model, rule, by=author(), because=arguments.because)
-    print(f"{arguments.model}: the gate is set")
-    return DONE
 
 
 def _steps(text: str) -> int:

@@ -1,17 +1,17 @@
-"""Make graphs small and quick: the verbs quantize and optimize."""
+"""The verb `quantize`."""
 
 import argparse
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from hotseat_registry.cli.common import DONE, Run, answering
-from hotseat_train.cli.arguments import add_max_loss, add_run
+from hotseat_train.cli.arguments import add_max_quality_drop, add_run
 from hotseat_train.errors import TrainError
 
 if TYPE_CHECKING:
     from hotseat_train.run import Run as RunFolder
 
-# torch, onnx and matplotlib take seconds to import: only the verb that runs does so
+# torch, onnx and matplotlib take seconds to import: only a verb that runs imports them
 
 
 def quantize(parser: argparse.ArgumentParser) -> Run:
@@ -21,10 +21,12 @@ def quantize(parser: argparse.ArgumentParser) -> Run:
         "or beforehand, from training rows or what a game asks (static). Of networks "
         "that are fitted to rows also with fewer hidden units (prune), or a smaller "
         "network that the run's own has taught (distill), both in int8 as well. With "
-        "--max-loss they are measured at once through the serving code, and those that "
+        "--max-quality-drop they are measured at once through the serving code, and those that "
         "may have lost more are removed."
     )
-    parser.epilog = "example: hotseat quantize sentiment --method all --max-loss 0.5%"
+    parser.epilog = (
+        "example: hotseat quantize sentiment --method all --max-quality-drop 0.5%"
+    )
     add_run(parser)
     parser.add_argument(
         "--method",
@@ -44,7 +46,9 @@ def quantize(parser: argparse.ArgumentParser) -> Run:
         default=0.5,
         help="of the hidden units that prune takes away (default: 0.5)",
     )
-    add_max_loss(parser, None, "measure, and keep what lost at most this much quality")
+    add_max_quality_drop(
+        parser, None, "measure, and keep what lost at most this much quality"
+    )
     return _quantize
 
 
@@ -75,14 +79,14 @@ def _quantize(arguments: argparse.Namespace) -> int:
     for path in made.values():
         after = path.stat().st_size
         print(f"  wrote {path}: {after:,} bytes, {before / after:.1f} times smaller")
-    if arguments.max_loss is not None:
-        _keep(source, arguments.max_loss)
+    if arguments.max_quality_drop is not None:
+        _keep(source, arguments.max_quality_drop)
     return DONE
 
 
 def _keep(source: "RunFolder", max_loss: float) -> None:
     """Measure the variants, show them, and remove those that lost too much."""
-    from hotseat_train.cli.evaluate_publish import show
+    from hotseat_train.cli.evaluate import show
     from hotseat_train.errors import GateError
     from hotseat_train.pipeline.evaluate import evaluate, refuse, write
     from hotseat_train.pipeline.publish import gate
@@ -99,28 +103,3 @@ def _keep(source: "RunFolder", max_loss: float) -> None:
             print(f"  removed: {error}")
     if refused:
         refuse(source, manifest, refused)
-
-
-def optimize(parser: argparse.ArgumentParser) -> Run:
-    """Measure how each graph starts fastest, and keep that."""
-    parser.description = (
-        "Optimise a run's graphs beforehand, with their weights in a file that is "
-        "mapped into memory, start both forms in fresh processes, and keep the quicker "
-        "one for evaluate and publish."
-    )
-    parser.epilog = "example: hotseat optimize sentiment"
-    add_run(parser)
-    return _optimize
-
-
-@answering(TrainError)
-def _optimize(arguments: argparse.Namespace) -> int:
-    from hotseat_train import run
-    from hotseat_train.compression.graph_optimization import choose
-
-    for name, found in choose(run.find(arguments.run)).items():
-        print(
-            f"  {name}: as it is {found['plain']:.1f} ms, optimised before "
-            f"{found['optimized']:.1f} ms; keeping it {found['chosen']}"
-        )
-    return DONE

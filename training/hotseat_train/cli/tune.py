@@ -1,4 +1,4 @@
-"""Search for settings: the verb search."""
+"""The verb `tune`."""
 
 import argparse
 from pathlib import Path
@@ -11,49 +11,49 @@ from hotseat_train.errors import TrainError
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-# torch, optuna and ray take seconds to import: only the verb that runs does so
+# torch, optuna and ray take seconds to import: only a verb that runs imports them
 
 
-def search(parser: argparse.ArgumentParser) -> Run:
-    """Search for settings that fit best."""
+def tune(parser: argparse.ArgumentParser) -> Run:
+    """Search for the settings with the lowest validation loss."""
     parser.description = (
         "Search for the settings of a task with the lowest validation loss. The same "
-        "command goes on where it was; the test split is never looked at."
+        "command resumes an interrupted search. The test split is never used."
     )
-    parser.epilog = "example: hotseat search player-churn --family trees --trials 40"
+    parser.epilog = "example: hotseat tune player-churn --family trees --trials 40"
     add_task(parser)
     parser.add_argument(
-        "--trials", type=int, default=30, help="in all (default: %(default)s)"
+        "--trials", type=int, default=30, help="number of trials in all (default: %(default)s)"
     )
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="at most")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="stop after this time")
     parser.add_argument(
         "--optimizer", choices=("gd", "sgd", "momentum", "adam"), default="adam",
-        help="of what descends (default: adam)",
+        help="of models trained by gradient (default: adam)",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--max-epochs", type=int, help="of a trial, at most")
+    parser.add_argument("--max-epochs", type=int, help="at most, for each trial")
     parser.add_argument("--rows", type=int, help="train on the first rows only")
     parser.add_argument(
         "--ray",
         nargs="?",
         const="local",
         metavar="ADDRESS",
-        help="try on Ray: one that is started here, or the cluster at this address",
+        help="run trials on Ray: started on this machine, or the cluster at ADDRESS",
     )
     parser.add_argument(
-        "--workers", type=int, default=2, help="on Ray (default: %(default)s)"
+        "--workers", type=int, default=2, help="parallel trials on Ray (default: %(default)s)"
     )
     parser.add_argument(
         "--storage",
         metavar="URL",
-        help="of Optuna, for a cluster of machines (default: a journal in the folder)",
+        help="storage of Optuna, for a cluster (default: a journal in the folder)",
     )
     parser.add_argument("--run", type=Path, metavar="DIR", help="the search's folder")
-    return _search
+    return _tune
 
 
 @answering(TrainError)
-def _search(arguments: argparse.Namespace) -> int:
+def _tune(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from hotseat_train import run

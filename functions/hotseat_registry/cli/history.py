@@ -1,0 +1,86 @@
+"""The verb `model history`."""
+
+import argparse
+import sys
+
+from hotseat_registry.cli.common import (
+    DONE,
+    Run,
+    answering,
+    date,
+    print_json,
+    print_table,
+    querying,
+    registry,
+    way,
+)
+from hotseat_registry.errors import ModelNotFoundError
+
+
+def history(parser: argparse.ArgumentParser) -> Run:
+    """Show who moved which alias when, and why."""
+    parser.description = (
+        "Show who moved which alias of a model, and why, the newest last. The chain of "
+        "digests is checked for what is shown."
+    )
+    parser.epilog = "example: hotseat model history sentiment"
+    parser.add_argument("model")
+    parser.add_argument(
+        "--last",
+        type=_count,
+        default=20,
+        metavar="N",
+        help="the newest changes (default: 20)",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="all changes since the first"
+    )
+    parser.add_argument(
+        "--at",
+        type=date,
+        metavar="TIME",
+        help="where the aliases stood then: 2026-11-23 or 2026-11-23T18:00+01:00",
+    )
+    querying(parser)
+    return _history
+
+
+@answering()
+def _history(arguments: argparse.Namespace) -> int:
+    source = registry(arguments)
+    if arguments.at:
+        stood = source.ledger.as_of(arguments.model, arguments.at)
+        if arguments.json:
+            return print_json(stood)
+        print_table(("alias", "version"), sorted(stood.items()))
+        return DONE
+    last = None if arguments.all else arguments.last
+    entries = source.ledger.history(arguments.model, last)
+    if not entries and not source.versions(arguments.model):
+        raise ModelNotFoundError(f"no model {arguments.model!r} in {source.store.uri}")
+    if entries and (before := entries[0].sequence - 1):
+        print(f"{before} changes before these: --all", file=sys.stderr)
+    if arguments.json:
+        return print_json([entry.to_json() for entry in entries])
+    print_table(
+        ("", "when", "who", "what", "alias", "from -> to", "because"),
+        (
+            (
+                e.sequence,
+                e.at,
+                e.by,
+                e.action,
+                e.alias or "",
+                way(e),
+                e.because or e.override or "",
+            )
+            for e in entries
+        ),
+    )
+    return DONE
+
+
+def _count(text: str) -> int:
+    if (count := int(text)) < 1:
+        raise ValueError  # argparse shows the usage
+    return count
