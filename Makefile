@@ -21,7 +21,7 @@ $(READY): pyproject.toml sdk/python/pyproject.toml training/constraints.txt
 	@touch $@
 
 demo: $(READY) ## one model's whole life: train, publish, serve, call, roll back
-	@$(BIN)/python tests/e2e/journey.py
+	@$(BIN)/hotseat demo --folder .hotseat --full
 
 # clients that need environments of their own, and AWS's emulator, which is in a wheel
 CLIENTS := kserve==0.21.0 mlserver==1.7.1 open-inference-openapi==2.0.0.1

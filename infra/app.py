@@ -1,7 +1,8 @@
 """The CDK application: one stage of the deployment file, as stacks.
 
 ``cdk deploy -c stage=prod --all``; ``-c file=...`` selects another deployment file,
-``-c registry=s3://...`` a registry to check it against first, as `hotseat deploy check` does.
+``-c registry=s3://...`` a registry to check it against first, as
+`hotseat deploy check` does.
 """
 
 import sys

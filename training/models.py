@@ -65,7 +65,13 @@ def main() -> None:
                 hotseat("quantize", run, "--method", METHOD.get(name, "all"), *limit)
             small.touch()
         hotseat("publish", run, *limit)
-        hotseat("model", "promote", f"{name}@{max(versions(name))}", "--because", "make models")
+        hotseat(
+            "model",
+            "promote",
+            f"{name}@{max(versions(name))}",
+            "--because",
+            "make models",
+        )
         card = json.loads((run / "manifest.json").read_text("utf-8"))["card"]
         (ROOT / "docs/models").mkdir(exist_ok=True)
         (ROOT / f"docs/models/{name}.md").write_text(card, "utf-8")

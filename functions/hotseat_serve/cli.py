@@ -1,4 +1,4 @@
-"""The verb `serve`: the same API on this machine."""
+"""The verb `serve`."""
 
 import argparse
 import gc
@@ -18,10 +18,10 @@ example: hotseat serve --registry file://.hotseat/registry --port 8080
   curl http://127.0.0.1:8080/v1/models
   curl http://127.0.0.1:8080/v1/models/sentiment/predict -d '{"text": "well played"}'
 
-example: several models, one of them asked by POST /model-service
+example: several models, one of them as default of POST /model-service
   hotseat serve --model sentiment
 
-example: in a container, stopped by SIGTERM within 20 seconds
+example: in a container, with 20 seconds for open requests after SIGTERM
   hotseat serve --host 0.0.0.0 --grace 20 --log
 
 Other settings are environment variables (HOTSEAT_TRUST, HOTSEAT_MAX_BODY_BYTES, ...);
@@ -34,8 +34,8 @@ def serve(parser: argparse.ArgumentParser) -> Run:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
         "Serve a registry's models over HTTP: the game API under /v1, the Open\n"
-        "Inference Protocol under /v2, pages to try it under /docs. A promote or\n"
-        "roll back is noticed within --refresh seconds, without a restart."
+        "Inference Protocol under /v2, pages to try it under /docs. A promotion or\n"
+        "rollback takes effect within --refresh seconds, without a restart."
     )
     parser.epilog = _EPILOG
     add_registry(parser)
@@ -48,33 +48,34 @@ def serve(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument(
         "--model",
         default="",
-        help="what POST /model-service asks (default: the only live model)",
+        help="default model of POST /model-service (default: the only live model)",
     )
     parser.add_argument(
         "--refresh",
         type=float,
         default=2.0,
         metavar="SECONDS",
-        help="how long an alias is believed (default: 2)",
+        help="time between reads of an alias (default: 2)",
     )
     parser.add_argument(
         "--origins",
         default="",
         metavar="LIST",
-        help="web pages that may ask, https://game.example,... or * (default: none)",
+        help="web origins that may send requests, https://game.example,... or * "
+        "(default: none)",
     )
     parser.add_argument(
         "--base-path",
         default="",
         metavar="PATH",
-        help="answer under this path, where a proxy in front leaves it on: /ml",
+        help="serve under this path, for a proxy that does not strip it: /ml",
     )
     parser.add_argument(
         "--parallel",
         type=_count,
         default=0,
         metavar="N",
-        help="requests that run a model at once; others wait (default: one a core, "
+        help="requests that run a model at once; others wait (default: one per core, "
         "2 to 8)",
     )
     parser.add_argument(
@@ -82,24 +83,24 @@ def serve(parser: argparse.ArgumentParser) -> Run:
         type=_positive,
         default=1_000,
         metavar="N",
-        help="open at once; over it 503 with Retry-After (default: 1000)",
+        help="open connections; above it 503 with Retry-After (default: 1000)",
     )
     parser.add_argument(
         "--receive",
         type=_positive,
         default=30,
         metavar="SECONDS",
-        help="in which a request has to be here whole, else 408 (default: 30)",
+        help="time limit to receive a request, else 408 (default: 30)",
     )
     parser.add_argument(
         "--grace",
         type=_count,
         default=5,
         metavar="SECONDS",
-        help="for answers in progress after SIGTERM or Ctrl-C (default: 5)",
+        help="time for open requests after SIGTERM or Ctrl-C (default: 5)",
     )
     parser.add_argument(
-        "--log", action="store_true", help="write a JSON line a request, as on Lambda"
+        "--log", action="store_true", help="write a JSON line per request, as on Lambda"
     )
     return _serve
 
@@ -166,7 +167,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         if not room.settings.default_model:
             # beside the start: a bucket that is away must not hold it up
             threading.Thread(
-                target=_say_what_is_live, args=(room.registry,), daemon=True
+                target=_print_default_model, args=(room.registry,), daemon=True
             ).start()
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(line_buffering=True)  # a pipe's reader sees lines
@@ -190,8 +191,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return replace(settings, **{name: text for name, text in given.items() if text})
 
 
-def _say_what_is_live(registry: Registry) -> None:
-    """Say what to do next where POST /model-service has no model, or several."""
+def _print_default_model(registry: Registry) -> None:
+    """Print the next step where POST /model-service has no model, or several."""
     from hotseat_serve.runtime.default_model import live_models, which_default
 
     try:

@@ -1,4 +1,4 @@
-"""The operator's verbs before a deployment: cost, and check."""
+"""The verbs `deploy check` and `deploy cost`."""
 
 import argparse
 from dataclasses import asdict
@@ -40,12 +40,14 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser) -> Run:
-    """Hold a deployment file against the registry, before anything is deployed."""
+    """Check a deployment file against the registry."""
     parser.description = (
         "Check that each model of a stage is in the registry, is signed where keys are "
         "trusted, and fits its function. Deploys nothing."
     )
-    parser.epilog = "example: hotseat deploy check --stage prod --registry s3://models/hotseat"
+    parser.epilog = (
+        "example: hotseat deploy check --stage prod --registry s3://models/hotseat"
+    )
     _add(parser)
     add_registry(parser)
     add_trust(parser)
@@ -55,7 +57,7 @@ def check(parser: argparse.ArgumentParser) -> Run:
 @answering(DeploymentError)
 def _check(arguments: argparse.Namespace) -> int:
     stage = read(arguments.file, arguments.stage)
-    # what the functions will trust, unless other keys are named here
+    # the keys that the functions will trust, unless --trust names others
     arguments.trust = arguments.trust or trusted_key_paths(stage, TRUST)
     found = hold(stage, registry(arguments))
     rows = [
@@ -77,17 +79,19 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def cost(parser: argparse.ArgumentParser) -> Run:
-    """Say what a stage costs a month, and what other ways would."""
+    """Compute the monthly cost of a stage, and of its alternatives."""
     parser.description = (
         "Compute the monthly bill of a stage from its deployment file, the measured "
         "milliseconds of its models and the traffic, and compare memory sizes, a "
         "function kept warm, SnapStart and machines that are always on."
     )
-    parser.epilog = "example: hotseat deploy cost --stage prod --requests 10e6 --shape evening"
+    parser.epilog = (
+        "example: hotseat deploy cost --stage prod --requests 10e6 --shape evening"
+    )
     _add(parser)
     add_registry(parser)
     parser.add_argument(
-        "--requests", type=float, default=1e6, help="a month, a model (default: 1e6)"
+        "--requests", type=float, default=1e6, help="per month and model (default: 1e6)"
     )
     parser.add_argument(
         "--shape", default="flat", metavar="NAME|FILE",
@@ -96,15 +100,15 @@ def cost(parser: argparse.ArgumentParser) -> Run:
     )  # fmt: skip
     parser.add_argument(
         "--ms", type=float,
-        help="of one prediction on one core (default: as the registry's version says, "
-        "which was measured when it was published)",
+        help="time of one prediction on one core (default: as measured when the "
+        "version was published)",
     )  # fmt: skip
     parser.add_argument(
         "--cold-ms", type=float, default=600.0,
-        help="of a cold start on one core (default: 600)",
+        help="time of a cold start on one core (default: 600)",
     )  # fmt: skip
     parser.add_argument(
-        "--prices", type=Path, default=PRICES, help="another table of prices"
+        "--prices", type=Path, default=PRICES, help="another price table"
     )
     return _cost
 

@@ -1,5 +1,6 @@
 """The command `hotseat`, as it is typed."""
 
+import argparse
 import json
 import os
 import socket
@@ -12,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from hotseat import _cli
+from hotseat._cli import catalogue, old_spellings
 from hotseat_registry import layout, open_registry
 
-VERBS = sorted(_cli._EXTRAS)
+VERBS = sorted(catalogue.EXTRAS)
 
 
 @pytest.fixture
@@ -30,16 +32,138 @@ def folder(tmp_path, publish, monkeypatch):
 def test_every_verb_is_there():
     """Every verb that help names is an entry point, and the other way round."""
     found = {entry.name for entry in entry_points(group="hotseat.verbs")}
-    assert found | {"predict", "download"} == set(VERBS)
+    assert found - set(old_spellings.RETIRED) | set(catalogue._SDK) == set(VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_teaches(verb, capsys):
     """Help says what the verb does and shows an example."""
     with pytest.raises(SystemExit) as done:
-        _cli.main([verb, "--help"])
+        _cli.main([*verb.split(), "--help"])
     assert done.value.code == 0
     assert f"example: hotseat {verb}" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("group", ["model", "registry", "deploy"])
+def test_a_group_lists_its_verbs(group, capsys):
+    """Help of a group names each of its verbs; the group alone is wrong usage."""
+    assert _cli.main([group, "--help"]) == 0
+    help_text = capsys.readouterr().out
+    assert f"example: hotseat {group}" in help_text
+    for verb in VERBS:
+        if verb.startswith(f"{group} "):
+            assert f"\n  {verb} " in help_text
+    assert _cli.main([group]) == 2
+
+
+def test_the_overview_has_a_line_for_every_verb(capsys):
+    """Help of the command says in one line what each verb does."""
+    assert _cli.main(["--help"]) == 0
+    help_text = capsys.readouterr().out
+    assert "not installed" not in help_text
+    assert "optimizers" not in help_text
+    for verb in VERBS:
+        line = next(x for x in help_text.splitlines() if x.startswith(f"  {verb} "))
+        assert 25 < len(line) <= 88, line
+
+
+@pytest.mark.parametrize(("old", "new"), old_spellings.VERBS.items())
+def test_old_spellings_of_verbs_work(old, new, capsys):
+    """Each verb of the last release is found, and the new one named on stderr."""
+    with pytest.raises(SystemExit) as done:
+        _cli.main([old, "--help"])
+    assert done.value.code == 0
+    out, err = capsys.readouterr()
+    assert f"usage: hotseat {new} " in out
+    assert err.count("\n") == 1
+    assert f"'hotseat {old}' is now 'hotseat {new}'" in err
+
+
+@pytest.mark.usefixtures("folder")
+def test_old_spellings_leave_stdout_alone(capsys):
+    """JSON on stdout is the same by both spellings."""
+    assert _cli.main(["model", "versions", "mood", "--json"]) == 0
+    new = capsys.readouterr()
+    assert _cli.main(["versions", "mood", "--json"]) == 0
+    old = capsys.readouterr()
+    assert old.out == new.out
+    assert (new.err, old.err.count("\n")) == ("", 1)
+
+
+def test_the_retired_verb_still_runs(capsys):
+    """`optimizers` names the module that takes its place, and works as before."""
+    assert _cli.main(["optimizers", "chess"]) == 1
+    err = capsys.readouterr().err
+    assert "python -m hotseat_train.cli.optimizers" in err
+    assert "no task 'chess'" in err
+
+
+def test_old_spellings_of_options_work(capsys):
+    """Old options store under the new name and name it on stderr."""
+    from hotseat_train.cli import publish, train
+
+    for verb, words, name, value in (
+        (train.train, ["chat", "--trained"], "pretrained", True),
+        (
+            publish.publish,
+            ["chat", "--max-loss", "2%"],
+            "max_quality_drop",
+            2.0,
+        ),
+    ):
+        parser = argparse.ArgumentParser()
+        verb(parser)
+        assert getattr(parser.parse_args(words), name) == value
+        assert f"'--{name.replace('_', '-')}'" in capsys.readouterr().err
+        assert words[1] not in parser.format_help()
+
+
+@pytest.fixture
+def third_party(tmp_path):
+    """A folder for PYTHONPATH with another package that adds verbs of its own."""
+    (tmp_path / "studio_tools.py").write_text(
+        "def mytool(parser):\n"
+        "    parser.description = 'Count the levels.'\n"
+        "    return lambda arguments: print('counted') or 0\n"
+        "def stats(parser):\n"
+        "    'Print statistics of a model.'\n"
+        "    parser.add_argument('model')\n"
+        "    return lambda arguments: print(arguments.model) or 0\n"
+    )
+    info = tmp_path / "studio_tools-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: studio-tools\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[hotseat.verbs]\n"
+        "mytool = studio_tools:mytool\n"
+        "model stats = studio_tools:stats\n"
+        "broken = studio_tools:missing\n"
+    )
+    return tmp_path
+
+
+def test_verbs_of_another_package_show_and_run(third_party):
+    """A package with entry points adds verbs, alone and in our groups."""
+
+    def hotseat(*words):
+        done = subprocess.run(
+            [sys.executable, "-m", "hotseat._cli", *words],
+            env={**os.environ, "PYTHONPATH": str(third_party)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    code, overview = hotseat("--help")
+    assert code == 0
+    assert "\nfrom studio-tools:\n  mytool           count the levels\n" in overview
+    assert "\n  broken           cannot be loaded: " in overview
+    assert "\n  model stats      print statistics of a model\n" in overview
+    assert "  model stats      print" in hotseat("model", "--help")[1]
+    assert hotseat("mytool") == (0, "counted\n")
+    assert hotseat("model", "stats", "mood") == (0, "mood\n")
+    assert "usage: hotseat model stats" in hotseat("model", "stats", "--help")[1]
 
 
 def test_promote_and_roll_back(folder, capsys):
@@ -89,19 +213,20 @@ def test_looking(capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["show", "mood@9"], 1, "no version 9"),
-        (["show", "nobody"], 1, "no model 'nobody'"),
-        (["versions", "nobody"], 1, "no model 'nobody'"),
-        (["history", "nobody"], 1, "no model 'nobody'"),
-        (["promote", "mood@9"], 1, "no version 9"),
-        (["promote", "mo od@1"], 1, "cannot name a model"),
-        (["rollback", "mood"], 1, "no alias 'live'"),
+        (["model", "show", "mood@9"], 1, "no version 9"),
+        (["model", "show", "nobody"], 1, "no model 'nobody'"),
+        (["model", "versions", "nobody"], 1, "no model 'nobody'"),
+        (["model", "history", "nobody"], 1, "no model 'nobody'"),
+        (["model", "promote", "mood@9"], 1, "no version 9"),
+        (["model", "promote", "mo od@1"], 1, "cannot name a model"),
+        (["model", "rollback", "mood"], 1, "no alias 'live'"),
         (["train", "chess"], 1, "no task 'chess'"),
         (["quantize", "nothing"], 1, "hotseat train nothing"),
         (["publish", "nothing"], 1, "hotseat train nothing"),
-        (["versions", "--registry", "gs://x"], 1, "s3://bucket/prefix"),
+        (["model", "versions", "--registry", "gs://x"], 1, "s3://bucket/prefix"),
         (["predict", "x", "--url", "nowhere"], 1, "no base URL"),
-        (["promte", "mood@1"], 2, "did you mean 'promote'?"),
+        (["model", "promte", "mood@1"], 2, "did you mean 'model promote'?"),
+        (["promte", "mood@1"], 2, "did you mean 'model promote'?"),
         ([], 2, ""),
     ],
 )
@@ -115,8 +240,9 @@ def test_what_is_refused_says_why(arguments, code, says, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["promote"], ["train", "sentiment", "--optimizer", "newton"],
-                  ["predict"], ["rollback", "mood", "--steps", "0"]]
+    "arguments", [["model", "promote"], ["train", "sentiment", "--optimizer", "newton"],
+                  ["predict"], ["model", "rollback", "mood", "--steps", "0"],
+                  ["generate", "levels", "boxes"]]
 )  # fmt: skip
 def test_wrong_usage_is_exit_code_2(arguments, capsys):
     """A missing or impossible argument shows the usage."""
@@ -170,9 +296,10 @@ def test_a_missing_extra_is_named_with_the_pip_line(tmp_path, blocked):
     (tmp_path / "sitecustomize.py").write_text(
         f"import sys; sys.modules[{blocked!r}] = None"
     )
-    verb, extra = {"torch": ("train sentiment", "train"), "rich": ("versions", "ops")}[
-        blocked
-    ]
+    verb, extra = {
+        "torch": ("train sentiment", "train"),
+        "rich": ("model versions", "ops"),
+    }[blocked]
     registry = f"file://{tmp_path}/registry"
     done = subprocess.run(
         [sys.executable, "-m", "hotseat._cli", *verb.split()],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hotseat import _cli
+from hotseat._cli import catalogue
 
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 ROOT = Path(__file__).parents[2]
@@ -36,8 +36,12 @@ def test_links_lead_somewhere(path):
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_verbs_that_are_shown_exist(path):
     """Every `hotseat VERB` in a document is a verb."""
-    for verb in re.findall(r"^hotseat (\w+)", path.read_text("utf-8"), re.MULTILINE):
-        assert verb in _cli._EXTRAS, verb
+    text = path.read_text("utf-8")
+    commands = re.findall(r"^(?:\$ )?hotseat (\w.*)", text, re.MULTILINE)
+    if path.name != "CHANGELOG.md":  # which names the spellings of its time
+        commands += re.findall(r"`hotseat ([a-z][^`]*)`", text)
+    for words in commands:
+        assert catalogue.known(words.split()), words
 
 
 def test_the_readmes_python_runs(monkeypatch):

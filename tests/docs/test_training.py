@@ -24,7 +24,7 @@ def test_every_command_of_the_guide_runs(tmp_path, monkeypatch, capsys):
         map(shlex.split, _lines("".join(BLOCK.findall(GUIDE.read_text("utf-8")))))
     )
     assert {words[1] for words in lines if words[0] == "hotseat"} == {
-        "train", "evaluate", "publish", "compare", "search", "quantize",
+        "train", "evaluate", "publish", "compare", "tune", "quantize",
     }  # fmt: skip
     for words in lines:
         if words[0] == "python":
@@ -36,6 +36,22 @@ def test_every_command_of_the_guide_runs(tmp_path, monkeypatch, capsys):
     page = (tmp_path / "players.html").read_text("utf-8")
     assert "players@1 fp32" in page
     assert page.count("<img") == 8
+
+
+@pytest.mark.slow
+def test_the_tutorial_on_optimizers_runs(tmp_path, monkeypatch, capsys):
+    """Each command of the tutorial runs, and draws the picture that it names."""
+    monkeypatch.chdir(tmp_path)
+    tutorial = (GUIDE.parent / "tutorials/optimizers.md").read_text("utf-8")
+    for line in _lines("".join(BLOCK.findall(tutorial))):
+        words = shlex.split(line)
+        if words[0] == "python":
+            subprocess.run([sys.executable, *words[1:]], check=True)
+        else:
+            assert _cli.main(words[1:]) == 0, words
+    assert "accuracy" in capsys.readouterr().out
+    for picture in re.findall(r"`(\S+\.png)`", tutorial):
+        assert Path(picture).stat().st_size
 
 
 def _lines(text):

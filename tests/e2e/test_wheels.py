@@ -76,7 +76,9 @@ def test_the_platform_installs_beside_it(python, wheels):
     """The platform's wheel adds its verbs, and still no heavy library."""
     command = [python, "-m", "pip", "install", "-q", wheels[1]]
     subprocess.run(command, check=True)
-    done = run(python, "-m", "hotseat._cli", "versions", "--registry", "file://none")
+    done = run(
+        python, "-m", "hotseat._cli", "model", "versions", "--registry", "file://none"
+    )
     assert "pip install 'hotseat-platform[ops]'" in done.stderr
     listed = run(python, "-m", "pip", "list").stdout
     assert "torch" not in listed

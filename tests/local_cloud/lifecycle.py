@@ -64,7 +64,9 @@ class Lifecycle(Commands):
         self.hotseat("quantize", run)
         self.hotseat("evaluate", run)
         self.hotseat("publish", run, "--variant", "fp32")
-        self.hotseat("publish", run, "--variant", "int8-dynamic", "--max-quality-drop", "5")
+        self.hotseat(
+            "publish", run, "--variant", "int8-dynamic", "--max-quality-drop", "5"
+        )
         self.hotseat("train", STATIC, "--pretrained", "--run", games)
         for _ in range(2):
             self.hotseat("publish", games)

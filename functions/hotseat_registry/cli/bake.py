@@ -1,4 +1,4 @@
-"""The verb that writes the inside of a static deployment's image."""
+"""The verb `deploy bake`."""
 
 import argparse
 from pathlib import Path
@@ -18,10 +18,10 @@ from hotseat_registry.names import Reference
 
 
 def bake(parser: argparse.ArgumentParser) -> Run:
-    """Write one version into the image's build context."""
+    """Write a version into the build context of the image."""
     parser.description = (
-        "Write one version, with its signatures, into a folder that the image is built "
-        "with (functions/baked/MODEL). Every digest is checked again when it is built."
+        "Write one version with its signatures into a folder of the image's build "
+        "context (functions/baked/MODEL). The build checks every digest again."
     )
     parser.epilog = (
         "example: hotseat deploy bake connect-four@3 && make image MODEL=connect-four"

@@ -28,11 +28,10 @@ Run = Callable[[argparse.Namespace], int]
 class OldSpelling(argparse.Action):
     """Accept an option's spelling of the last release, and name the new one."""
 
-    def __init__(
-        self, option_strings: Sequence[str], dest: str, *, new: str, **more: Any
-    ) -> None:
+    def __init__(self, option_strings: Sequence[str], *, new: str, **more: Any) -> None:
         more |= {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
-        super().__init__(option_strings, new.strip("-").replace("-", "_"), **more)
+        more["dest"] = new.strip("-").replace("-", "_")
+        super().__init__(option_strings, **more)
         self.new = new
 
     def __call__(
@@ -102,7 +101,9 @@ def moving(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a verb that changes something."""
     add_registry(parser)
     add_trust(parser)
-    parser.add_argument("--because", metavar="TEXT", help="the reason, recorded in the ledger")
+    parser.add_argument(
+        "--because", metavar="TEXT", help="the reason, recorded in the ledger"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="print the plan and change nothing"
     )
@@ -148,7 +149,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_column(columns[at], overflow="fold")
     for line in lines:
         table.add_row(*(line[at] for at in used))
-    # a pipe has no width of its own, and a table that is cut is useless
+    # a pipe has no width of its own, and a cut table is useless
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
@@ -190,7 +191,7 @@ def _bars(*more: "ProgressColumn") -> Iterator[Watch]:
 
 
 def author() -> str:
-    """Return the author of a change: HOTSEAT_BY, else the user's name on this machine."""
+    """Return the author of a change: HOTSEAT_BY, else the user of this machine."""
     try:
         return os.environ.get("HOTSEAT_BY") or getpass.getuser()
     except (OSError, KeyError, ImportError):  # no such user, as in some containers

@@ -25,10 +25,16 @@ def copy(parser: argparse.ArgumentParser) -> Run:
         "Publish a version in another registry, with the same digests and signatures. "
         "Its number there is the next one."
     )
-    parser.epilog = "example: hotseat registry copy sentiment@3 --to s3://prod-models/hotseat"
+    parser.epilog = (
+        "example: hotseat registry copy sentiment@3 --to s3://prod-models/hotseat"
+    )
     parser.add_argument("reference", help=_REFERENCE)
-    parser.add_argument("--to", required=True, metavar="URI", help="the other registry")
-    parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+    parser.add_argument(
+        "--to", required=True, metavar="URI", help="the target registry"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the plan and change nothing"
+    )
     add_registry(parser)
     add_trust(parser)
     return _copy

@@ -18,8 +18,10 @@ _REFERENCE = "a version: sentiment@3, sentiment#live or sentiment (its live vers
 
 
 def diff(parser: argparse.ArgumentParser) -> Run:
-    """Show what changed from one version to another."""
-    parser.description = "Show what changed: signature, metrics, sizes, card."
+    """Show the differences between two versions."""
+    parser.description = (
+        "Show the differences of two versions: signature, metrics, sizes, card."
+    )
     parser.epilog = "example: hotseat model diff sentiment@1 sentiment@2"
     parser.add_argument("old", help=_REFERENCE)
     parser.add_argument("new", help=_REFERENCE)

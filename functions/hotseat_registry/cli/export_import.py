@@ -19,8 +19,10 @@ _REFERENCE = "a version: sentiment@3, sentiment#live"
 
 
 def export(parser: argparse.ArgumentParser) -> Run:
-    """Write a version into one file."""
-    parser.description = "Write a version, signatures included, into one file (tar)."
+    """Write a version into an archive file."""
+    parser.description = (
+        "Write a version with its signatures into one archive file (tar)."
+    )
     parser.epilog = "example: hotseat registry export sentiment@3 sentiment-3.tar"
     parser.add_argument("reference", help=_REFERENCE)
     parser.add_argument("file", type=Path)
@@ -40,8 +42,10 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def import_(parser: argparse.ArgumentParser) -> Run:
-    """Publish the version in a file that export wrote."""
-    parser.description = "Publish the version in a file that `hotseat registry export` wrote."
+    """Publish the version of an archive file."""
+    parser.description = (
+        "Publish the version of an archive that `hotseat registry export` wrote."
+    )
     parser.epilog = "example: hotseat registry import sentiment-3.tar"
     parser.add_argument("file", type=Path)
     add_registry(parser)

@@ -18,11 +18,12 @@ from hotseat_registry.gate import Gate
 
 
 def gate(parser: argparse.ArgumentParser) -> Run:
-    """Show or set what a version must pass to become live."""
+    """Show or set the conditions a version must meet to become live."""
     parser.description = (
-        "Show the model's gate, or set it from a JSON file. Its keys: metric; floor; "
-        "margin, how far the lower end of the interval may lie under what is live; "
-        "max_loss of any variant against the first; max_bytes; min_speed; compatible."
+        "Show the gate of a model, or set it from a JSON file. Keys: metric; floor; "
+        "margin, how far the lower end of the interval may lie below the live version; "
+        "max_loss, the quality drop of any variant against the first; max_bytes; "
+        "min_speed; compatible."
     )
     parser.epilog = "example: hotseat model gate sentiment --set gate.json"
     parser.add_argument("model")
@@ -40,7 +41,7 @@ def _gate(arguments: argparse.Namespace) -> int:
     try:
         rule = Gate.from_json(json.loads(arguments.set.read_bytes()))
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise GateError(f"{arguments.set} is no gate: {error}") from None
+        raise GateError(f"{arguments.set} is not a gate: {error}") from None
     if arguments.dry_run:
         print(f"would set the gate of {arguments.model}: {old} -> {rule}")
         return DONE

@@ -18,10 +18,10 @@ from hotseat_registry.gc import sweep
 
 
 def gc(parser: argparse.ArgumentParser) -> Run:
-    """Retire versions that nothing needs, remove blobs that nothing names."""
+    """Retire unused versions and remove unreferenced blobs."""
     parser.description = (
-        "Retire the versions that no alias points to or pointed to for a while, and "
-        "remove blobs that nothing has named for the grace time."
+        "Retire the versions that no alias has pointed to for --keep days, and remove "
+        "the blobs that no version has referenced for --grace hours."
     )
     parser.epilog = "example: hotseat registry gc --keep 30 --dry-run"
     add_registry(parser)
@@ -31,7 +31,9 @@ def gc(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument(
         "--grace", type=float, default=24, metavar="HOURS", help="default: 24"
     )
-    parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the plan and change nothing"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return _gc
 

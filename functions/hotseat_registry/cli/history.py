@@ -18,10 +18,10 @@ from hotseat_registry.errors import ModelNotFoundError
 
 
 def history(parser: argparse.ArgumentParser) -> Run:
-    """Show who moved which alias when, and why."""
+    """Show the alias moves of a model: when, by whom and why."""
     parser.description = (
-        "Show who moved which alias of a model, and why, the newest last. The chain of "
-        "digests is checked for what is shown."
+        "Show the alias moves of a model with author and reason, the newest last. The "
+        "chain of digests is checked for the entries shown."
     )
     parser.epilog = "example: hotseat model history sentiment"
     parser.add_argument("model")
@@ -30,7 +30,7 @@ def history(parser: argparse.ArgumentParser) -> Run:
         type=_count,
         default=20,
         metavar="N",
-        help="the newest changes (default: 20)",
+        help="number of newest changes (default: 20)",
     )
     parser.add_argument(
         "--all", action="store_true", help="all changes since the first"
@@ -39,7 +39,7 @@ def history(parser: argparse.ArgumentParser) -> Run:
         "--at",
         type=date,
         metavar="TIME",
-        help="where the aliases stood then: 2026-11-23 or 2026-11-23T18:00+01:00",
+        help="show the aliases at that time: 2026-11-23 or 2026-11-23T18:00+01:00",
     )
     querying(parser)
     return _history

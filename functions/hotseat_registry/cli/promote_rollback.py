@@ -19,14 +19,18 @@ _REFERENCE = "a version: sentiment@3, sentiment#live"
 
 def promote(parser: argparse.ArgumentParser) -> Run:
     """Move an alias to a version."""
-    parser.description = "Move an alias to a version; the ledger keeps who and why."
-    parser.epilog = 'example: hotseat model promote sentiment@2 --because "better on slang"'
+    parser.description = (
+        "Move an alias to a version. The ledger records the author and the reason."
+    )
+    parser.epilog = (
+        'example: hotseat model promote sentiment@2 --because "better on slang"'
+    )
     parser.add_argument("reference", help=_REFERENCE)
     parser.add_argument("--to", default=LIVE, metavar="ALIAS", help="default: live")
     parser.add_argument(
         "--override",
         metavar="REASON",
-        help="pass over the model's gate; the ledger keeps the reason",
+        help="ignore the model's gate; the ledger records the reason",
     )
     moving(parser)
     return _promote
@@ -52,16 +56,16 @@ def _promote(arguments: argparse.Namespace) -> int:
 
 
 def rollback(parser: argparse.ArgumentParser) -> Run:
-    """Move an alias back to where it stood before."""
+    """Move an alias back to its previous version."""
     parser.description = (
-        "Move an alias back to the version where it stood before. Rolling back again "
-        "goes one further."
+        "Move an alias back to its previous version. A second rollback goes one step "
+        "further back."
     )
     parser.epilog = 'example: hotseat model rollback sentiment --because "false alarms"'
     parser.add_argument("model")
     parser.add_argument("--alias", default=LIVE, help="default: live")
     parser.add_argument(
-        "--steps", type=_steps, default=1, help="moves to go back (default: 1)"
+        "--steps", type=_steps, default=1, help="number of moves to undo (default: 1)"
     )
     moving(parser)
     return _rollback
@@ -98,7 +102,7 @@ def _plan(
     after: int,
     arguments: argparse.Namespace,
 ) -> bool:
-    """Say what will move from where to where; return whether to do it."""
+    """Print the planned move; return whether to make it."""
     if not arguments.json:
         print(f"{model}#{alias}: {before or 'nowhere'} -> {after}")
     elif arguments.dry_run:

@@ -23,7 +23,7 @@ _REFERENCE = "a version: sentiment@3, sentiment#live or sentiment (its live vers
 
 
 def sign(parser: argparse.ArgumentParser) -> Run:
-    """Vouch for a version with a key."""
+    """Sign a version with a private key."""
     parser.description = (
         "Sign a version in the format of OpenSSF model-signing, with a private key on "
         "P-256 in a file, or in AWS KMS. A key pair: openssl ecparam -name prime256v1 "
@@ -55,10 +55,10 @@ def _sign(arguments: argparse.Namespace) -> int:
 
 
 def verify(parser: argparse.ArgumentParser) -> Run:
-    """Check every byte of a version, or of the whole registry."""
+    """Check every file of a version, or of the whole registry."""
     parser.description = (
-        "Check every file of a version against its digest; without one, all versions, "
-        "ledgers and (with --trust) signatures. Reports all damage, not only the first."
+        "Check every file of a version against its digest; without a reference, "
+        "check all versions, ledgers and (with --trust) signatures. Reports all damage."
     )
     parser.epilog = "example: hotseat model verify sentiment@1"
     parser.add_argument("reference", nargs="?", help=_REFERENCE)

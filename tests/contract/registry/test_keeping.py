@@ -68,7 +68,7 @@ def test_gc_takes_what_nothing_needs(swept, clock):
 
 
 def test_retired_versions_are_listed_as_such(tmp_path, publish, monkeypatch, capsys):
-    """`hotseat model versions` shows what gc took, and `history` says how much is older."""
+    """`model versions` shows what gc took, and `history` says how much is older."""
     registry = open_registry(f"file://{tmp_path}/registry")
     monkeypatch.setenv("HOTSEAT_REGISTRY", registry.store.uri)
     for n in range(3):

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from hotseat import _cli
+from hotseat._cli import catalogue
 
 COMMAND = [sys.executable, "-m", "hotseat._cli"]
 
@@ -34,15 +35,33 @@ def test_ctrl_c_is_quiet(monkeypatch, capsys):
 
 
 def test_only_the_called_verb_is_loaded(monkeypatch):
-    """`predict` does not even look for the other rooms' verbs."""
+    """`predict` does not even read the entry points of other packages."""
 
     def looked(**_):
         raise AssertionError("looked for entry points")
 
-    monkeypatch.setattr(_cli, "entry_points", looked)
+    monkeypatch.setattr(catalogue, "entry_points", looked)
     with pytest.raises(SystemExit) as done:
         _cli.main(["predict", "--help"])
     assert done.value.code == 0
+
+
+@pytest.mark.parametrize("verb", ["predict", "generate", "model download"])
+def test_the_sdks_verbs_import_no_other_package(verb):
+    """The SDK's own verbs start without any module of the platform."""
+    code = (
+        "import sys, hotseat._cli\n"
+        "try: hotseat._cli.main([*sys.argv[1:], '--help'])\n"
+        "except SystemExit: pass\n"
+        "print([name for name in sys.modules if name.startswith('hotseat_')])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *verb.split()],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_input_is_read_whatever_its_mark(tmp_path, capsys):

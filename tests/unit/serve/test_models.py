@@ -174,7 +174,8 @@ def test_the_default_is_the_only_live_model(
     """Without a name there must be exactly one model that is live."""
     publish()
     with pytest.raises(
-        RegistryError, match=r"no model of memory:// is live: hotseat model promote mood@1"
+        RegistryError,
+        match=r"no model of memory:// is live: hotseat model promote mood@1",
     ):
         models.default()
     promote(registry, 1)

@@ -1,1 +1,1 @@
-"""The commands from data to a version, one file a verb."""
+"""The verbs from data to a version, one file each."""

@@ -1,4 +1,4 @@
-"""Put candidates side by side: the verb compare."""
+"""The verb `compare`."""
 
 import argparse
 from dataclasses import asdict
@@ -19,10 +19,10 @@ from hotseat_train.errors import TrainError
 
 
 def compare(parser: argparse.ArgumentParser) -> Run:
-    """Put candidates side by side, and say which one to take."""
+    """Compare versions and variants, and recommend one."""
     parser.description = (
-        "Compare versions and variants of a model by quality, time and size as they "
-        "were measured, mark those that no other beats, and recommend one."
+        "Compare versions and variants of a model by measured quality, time and size, "
+        "mark the Pareto front, and recommend one."
     )
     parser.epilog = "example: hotseat compare player-churn --max-mb 0.1 --html out.html"
     parser.add_argument("model")
@@ -30,12 +30,12 @@ def compare(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument(
         "--by",
         metavar="METRIC",
-        help="what quality is, as roc_auc (default: accuracy, or of what plays or "
-        "builds the quality that its card tells)",
+        help="the metric to compare by, as roc_auc (default: accuracy; for policies "
+        "and generators the quality on the card)",
     )
-    parser.add_argument("--max-ms", type=float, help="of one request")
-    parser.add_argument("--max-mb", type=float, help="of the graph")
-    parser.add_argument("--min-quality", type=float)
+    parser.add_argument("--max-ms", type=float, help="upper limit for one request")
+    parser.add_argument("--max-mb", type=float, help="upper limit for the graph")
+    parser.add_argument("--min-quality", type=float, help="lower limit")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_registry(parser)
@@ -67,12 +67,12 @@ def _compare(arguments: argparse.Namespace) -> int:
             "candidate",
             "quality",
             "95 %",
-            "off by",
-            "spoiled",
+            "calibration error",
+            "corrupted",
             "ms",
             "MB",
-            "$ a million, 512 MB",
-            "unbeaten",
+            "$ per million, 512 MB",
+            "front",
         ),
         (
             (
@@ -89,7 +89,9 @@ def _compare(arguments: argparse.Namespace) -> int:
             for item in found
         ),
     )
-    print(f"take {taken.name}" if taken else "none keeps to the limits")
+    print(
+        f"recommended: {taken.name}" if taken else "no candidate is within the limits"
+    )
     if arguments.html:
         print(f"  wrote {arguments.html}")
     return DONE

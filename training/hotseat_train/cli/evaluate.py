@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def evaluate(parser: argparse.ArgumentParser) -> Run:
     """Measure a run's variants."""
     parser.description = (
-        "Measure every variant of a run through the code that serves it: quality "
-        "with its 95 % interval, on the test split or by what is played or built, "
-        "size, latency."
+        "Measure every variant of a run through the serving code: quality with its "
+        "95 % interval, on the test split, in games or on generated items; size; "
+        "latency."
     )
     parser.epilog = "example: hotseat evaluate sentiment --json"
     add_run(parser)
@@ -47,15 +47,15 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def show(manifest: "Manifest") -> None:
-    """Print the variants with what was measured of them."""
+    """Print the variants with their measurements."""
     from hotseat_train.evaluation.paired_bootstrap import lost, quality
     from hotseat_train.evaluation.pareto import front
 
     best = front(manifest.variants)
     what = quality(manifest.variants[0].metrics)
     print_table(
-        ("variant", f"{what} (95 %)", "macro F1", "loss, % (95 %)", "KiB",
-         "memory, MiB", "ms an answer", "speed", "front"),
+        ("variant", f"{what} (95 %)", "macro F1", "quality drop, % (95 %)", "KiB",
+         "memory, MiB", "ms", "speed", "front"),
         (
             (
                 variant.name,

@@ -10,10 +10,10 @@ from hotseat_train.errors import TrainError
 
 
 def optimize(parser: argparse.ArgumentParser) -> Run:
-    """Measure how each graph starts fastest, and keep that."""
+    """Optimize a run's graphs for a fast start."""
     parser.description = (
-        "Optimise a run's graphs beforehand, with their weights in a file that is "
-        "mapped into memory, start both forms in fresh processes, and keep the quicker "
+        "Optimize a run's graphs ahead of time, with their weights in a memory-mapped "
+        "file, time the start of both forms in fresh processes, and keep the faster "
         "one for evaluate and publish."
     )
     parser.epilog = "example: hotseat optimize sentiment"
@@ -28,7 +28,7 @@ def _optimize(arguments: argparse.Namespace) -> int:
 
     for name, found in choose(run.find(arguments.run)).items():
         print(
-            f"  {name}: as it is {found['plain']:.1f} ms, optimised before "
-            f"{found['optimized']:.1f} ms; keeping it {found['chosen']}"
+            f"  {name}: plain {found['plain']:.1f} ms, optimized "
+            f"{found['optimized']:.1f} ms; kept {found['chosen']}"
         )
     return DONE

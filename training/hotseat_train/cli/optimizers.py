@@ -1,7 +1,8 @@
-"""Put the optimizers beside each other: the verb optimizers."""
+"""Compare the optimizers: ``python -m hotseat_train.cli.optimizers TASK``."""
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
 
 
 def optimizers(parser: argparse.ArgumentParser) -> Run:
-    """Train a task by each optimizer and draw their curves in one picture."""
+    """Train a task with each optimizer and draw their loss curves."""
     parser.description = (
-        "Train a task by gradient descent, SGD, momentum and Adam, on the same rows "
-        "from the same weights, and draw how their losses go down."
+        "Train a task with gradient descent, SGD, momentum and Adam, on the same rows "
+        "from the same weights, and draw their loss curves in one picture."
     )
-    parser.epilog = "example: hotseat optimizers sentiment --max-epochs 20"
+    parser.epilog = (
+        "example: python -m hotseat_train.cli.optimizers sentiment --max-epochs 20"
+    )
     parser.add_argument("task", help="one with labelled rows: sentiment")
     parser.add_argument(
         "--data", metavar="DIR", help="folder with local copies (default: HOTSEAT_DATA)"
@@ -28,7 +31,7 @@ def optimizers(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument(
         "--family",
         choices=("logistic", "mlp"),
-        help="of player-churn: one that descends (default: mlp)",
+        help="of player-churn: a family trained by gradient (default: mlp)",
     )
     parser.add_argument("--max-epochs", type=int, default=20, help="(default: 20)")
     parser.add_argument("--rows", type=int, help="train on the first rows only")
@@ -47,7 +50,7 @@ def _optimizers(arguments: argparse.Namespace) -> int:
     task = found.choose(arguments.family or ("mlp" if found.families else None))
     folder = arguments.run or run.RUNS / task.name / "optimizers"
 
-    def told(name: str, epoch: "Epoch") -> None:
+    def report(name: str, epoch: "Epoch") -> None:
         print(
             f"{name} epoch {epoch.number}: loss {epoch.train_loss:.4f}, validation "
             f"{epoch.validation_loss:.4f}",
@@ -55,10 +58,14 @@ def _optimizers(arguments: argparse.Namespace) -> int:
         )
 
     runs = compare(
-        task, folder, max_epochs=arguments.max_epochs, rows=arguments.rows, report=told
+        task,
+        folder,
+        max_epochs=arguments.max_epochs,
+        rows=arguments.rows,
+        report=report,
     )
-    for name, made in runs.items():
-        curve = made.read()["curve"]
+    for name, result in runs.items():
+        curve = result.read()["curve"]
         best = min(epoch["validation_loss"] for epoch in curve)
         first, last = curve[0]["train_loss"], curve[-1]["train_loss"]
         print(
@@ -67,3 +74,8 @@ def _optimizers(arguments: argparse.Namespace) -> int:
         )
     print(f"  wrote {picture(folder)}")
     return DONE
+
+
+if __name__ == "__main__":
+    _parser = argparse.ArgumentParser(prog="python -m hotseat_train.cli.optimizers")
+    sys.exit(optimizers(_parser)(_parser.parse_args()))

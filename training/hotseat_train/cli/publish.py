@@ -18,10 +18,10 @@ from hotseat_train.errors import TrainError
 
 
 def publish(parser: argparse.ArgumentParser) -> Run:
-    """Publish a measured run as a version."""
+    """Publish an evaluated run as the next version of its model."""
     parser.description = (
-        "Publish a run as the model's next version. A variant that may have lost more "
-        "quality than the gate allows is refused."
+        "Publish a run as the next version of its model. A variant whose quality may "
+        "have dropped by more than the gate allows is refused."
     )
     parser.epilog = "example: hotseat publish sentiment --max-quality-drop 0.5%"
     add_run(parser)
@@ -29,14 +29,14 @@ def publish(parser: argparse.ArgumentParser) -> Run:
     add_max_quality_drop(
         parser,
         0.5,
-        "of the first one's quality that a variant may have lost, by the upper end of "
-        "the loss's interval (default: 0.5%%)",
+        "how far the quality of a variant may drop below the first one's, by the upper "
+        "end of the interval (default: 0.5%%)",
     )
     parser.add_argument(
         "--variant",
         action="append",
         default=[],
-        help="publish this one; again for more (default: all)",
+        help="publish this variant; repeat for several (default: all)",
     )
     return _publish
 
@@ -44,11 +44,11 @@ def publish(parser: argparse.ArgumentParser) -> Run:
 @answering(TrainError)
 def _publish(arguments: argparse.Namespace) -> int:
     from hotseat_train import run
-    from hotseat_train.pipeline.publish import publish as give
+    from hotseat_train.pipeline.publish import publish as publish_run
 
     target = registry(arguments)
     with watched() as watch:
-        manifest = give(
+        manifest = publish_run(
             run.find(arguments.run),
             target,
             by=author(),

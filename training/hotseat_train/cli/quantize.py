@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def quantize(parser: argparse.ArgumentParser) -> Run:
-    """Make smaller, quicker variants of a run's graph."""
+    """Make smaller, faster variants of a run's graph."""
     parser.description = (
-        "Make variants of a run's graph: int8 with ranges taken at each call (dynamic) "
-        "or beforehand, from training rows or what a game asks (static). Of networks "
-        "that are fitted to rows also with fewer hidden units (prune), or a smaller "
-        "network that the run's own has taught (distill), both in int8 as well. With "
-        "--max-quality-drop they are measured at once through the serving code, and those that "
-        "may have lost more are removed."
+        "Make variants of a run's graph: int8 with ranges measured at each call "
+        "(dynamic) or beforehand on calibration data (static). For supervised "
+        "networks also with fewer hidden units (prune), or a smaller network "
+        "distilled from the run's (distill), both in int8 as well. With "
+        "--max-quality-drop they are measured at once through the serving code, and "
+        "those that may exceed it are removed."
     )
     parser.epilog = (
         "example: hotseat quantize sentiment --method all --max-quality-drop 0.5%"
@@ -32,22 +32,24 @@ def quantize(parser: argparse.ArgumentParser) -> Run:
         "--method",
         action="append",
         choices=("dynamic", "static", "prune", "distill", "all"),
-        help="again for more (default: dynamic)",
+        help="repeat for several (default: dynamic)",
     )
     parser.add_argument(
         "--calibration",
         action="append",
         choices=("minmax", "entropy", "percentile"),
-        help="how static takes its ranges; again for more (default: minmax)",
+        help="method of the static ranges; repeat for several (default: minmax)",
     )
     parser.add_argument(
         "--share",
         type=float,
         default=0.5,
-        help="of the hidden units that prune takes away (default: 0.5)",
+        help="of the hidden units that prune removes (default: 0.5)",
     )
     add_max_quality_drop(
-        parser, None, "measure, and keep what lost at most this much quality"
+        parser,
+        None,
+        "measure, and keep the variants whose quality drops by at most this",
     )
     return _quantize
 
@@ -67,7 +69,7 @@ def _quantize(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         more: dict[str, Any] = {}
         if {"prune", "distill"} & set(methods):
-            more["report"] = stack.enter_context(epochs("shrinking", None))
+            more["report"] = stack.enter_context(epochs("compressing", None))
         made = variants.make(
             source,
             methods,
@@ -85,7 +87,7 @@ def _quantize(arguments: argparse.Namespace) -> int:
 
 
 def _keep(source: "RunFolder", max_loss: float) -> None:
-    """Measure the variants, show them, and remove those that lost too much."""
+    """Measure the variants, show them, and remove those whose quality drops too far."""
     from hotseat_train.cli.evaluate import show
     from hotseat_train.errors import GateError
     from hotseat_train.pipeline.evaluate import evaluate, refuse, write

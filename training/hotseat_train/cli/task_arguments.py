@@ -1,4 +1,4 @@
-"""Arguments that name a task, or a table of one's own."""
+"""Arguments that name a task, or a table of your own."""
 
 import argparse
 import os
@@ -30,24 +30,26 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         "table of your own: CSV or Parquet",
     )
     own = parser.add_argument_group("a table of your own")
-    own.add_argument("--target", metavar="COLUMN", help="what is to be told")
+    own.add_argument("--target", metavar="COLUMN", help="the column to predict")
     own.add_argument(
-        "--id", metavar="COLUMN", help="whose row it is; rows of one are kept together"
+        "--id",
+        metavar="COLUMN",
+        help="group column (player id, say): its rows stay in one split",
     )
     own.add_argument(
-        "--model-name", metavar="NAME", help="of the model (default: the file's)"
+        "--model-name", metavar="NAME", help="name of the model (default: the file's)"
     )
     own.add_argument(
         "--column",
         action="append",
         default=[],
         metavar="NAME=TYPE",
-        help="say what a column is: number, category or out; again for more",
+        help="type of a column: number, category or out; repeat for several",
     )
     parser.add_argument(
         "--family",
         choices=("logistic", "mlp", "trees", "svm-linear", "svm", "blend"),
-        help="of models for tables (default: trees)",
+        help="kind of model for tables (default: trees)",
     )
 
 
@@ -66,8 +68,8 @@ def task_of(
     if arguments.data:
         if not Path(arguments.data).is_dir():
             raise TrainError(
-                f"--data {arguments.data} is no folder; for a table of your own say "
-                "which column is to be told: --target COLUMN"
+                f"--data {arguments.data} is not a folder; for a table of your own "
+                "name the column to predict: --target COLUMN"
             )
         os.environ["HOTSEAT_DATA"] = arguments.data
     return tasks.find(arguments.task).choose(arguments.family, settings)
@@ -80,9 +82,9 @@ def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
     from hotseat_train.tasks.own_table import OwnTable, slug
 
     if arguments.task is not None:
-        raise TrainError(f"{arguments.task} knows its data: leave --target out")
+        raise TrainError(f"{arguments.task} has its own data: omit --target")
     if not arguments.data:
-        raise TrainError("--target: say of which table: --data FILE")
+        raise TrainError("--target needs a table: --data FILE")
     path = Path(arguments.data)
     name = arguments.model_name or slug(path)
     try:

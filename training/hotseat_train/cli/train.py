@@ -55,13 +55,15 @@ def train(parser: argparse.ArgumentParser) -> Run:
         help="compare all families by cross-validation, and train the best",
     )
     parser.add_argument(
-        "--plan", type=Path, metavar="FILE", help="the best settings, as hotseat tune wrote them"
+        "--plan",
+        type=Path,
+        metavar="FILE",
+        help="the best settings, as hotseat tune wrote them",
     )
     parser.add_argument(
         "--optimizer",
         choices=("gd", "sgd", "momentum", "adam"),
-        help="gd: full batch; the others: mini-batches (default: sgd; "
-        "for tables adam)",
+        help="gd: full batch; the others: mini-batches (default: sgd; for tables adam)",
     )
     for name, (kind, what) in PLAN.items():
         parser.add_argument(

@@ -23,9 +23,14 @@ def tune(parser: argparse.ArgumentParser) -> Run:
     parser.epilog = "example: hotseat tune player-churn --family trees --trials 40"
     add_task(parser)
     parser.add_argument(
-        "--trials", type=int, default=30, help="number of trials in all (default: %(default)s)"
+        "--trials",
+        type=int,
+        default=30,
+        help="number of trials in all (default: %(default)s)",
     )
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="stop after this time")
+    parser.add_argument(
+        "--timeout", type=float, metavar="SECONDS", help="stop after this time"
+    )
     parser.add_argument(
         "--optimizer", choices=("gd", "sgd", "momentum", "adam"), default="adam",
         help="of models trained by gradient (default: adam)",
@@ -41,7 +46,10 @@ def tune(parser: argparse.ArgumentParser) -> Run:
         help="run trials on Ray: started on this machine, or the cluster at ADDRESS",
     )
     parser.add_argument(
-        "--workers", type=int, default=2, help="parallel trials on Ray (default: %(default)s)"
+        "--workers",
+        type=int,
+        default=2,
+        help="parallel trials on Ray (default: %(default)s)",
     )
     parser.add_argument(
         "--storage",

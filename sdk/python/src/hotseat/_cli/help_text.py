@@ -54,7 +54,7 @@ def group(name: str, verbs: Verbs) -> str:
         verb for verb in (*EXTRAS, *verbs) if verb.startswith(f"{name} ")
     )
     lines = [
-        f"usage: hotseat {name} VERB ...   (hotseat {name} VERB --help explains a verb)",
+        f"usage: hotseat {name} VERB ...   (hotseat {name} VERB --help explains it)",
         "",
     ]
     if name in _GROUPS:
@@ -94,7 +94,7 @@ def _lines(names: Iterable[str], verbs: Verbs) -> Iterator[str]:
         if text is None:
             missing.setdefault(EXTRAS.get(name, ""), []).append(name)
         else:
-            yield f"  {name:<15} {text}"
+            yield f"  {name:<16} {text}"
     for extra, absent in missing.items():
         yield f"  not installed: {', '.join(absent)}"
         if extra:
