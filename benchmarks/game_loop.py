@@ -86,7 +86,7 @@ def play(seconds, fault="silent"):
             answers=answers,
             defaults=defaults,
             resumed=-1.0 if resumed is None else resumed,
-            openings=client.openings,
+            openings=client.circuit_opened_count,
         )
 
 

@@ -73,6 +73,11 @@ def test_the_house_keeps_its_contracts(house):
         ),
         ("sdk/python/src/hotseat/_types.py", "import numpy", "the SDK stands alone"),
         (
+            "sdk/python/src/hotseat/_device/offline_model.py",
+            "import hotseat._core",
+            "the SDK: from the clients",
+        ),
+        (
             "functions/hotseat_serve/adapters/fastapi_app.py",
             "import hotseat",
             "no room leans",

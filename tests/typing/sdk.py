@@ -31,7 +31,7 @@ def called(client: ModelServiceClient, board: list[list[int]]) -> None:
     assert_type(client.card("chat"), Model)
     assert_type(client.ready(), bool)
     assert_type(client.download("four#live", folder=Path("x")), Download)
-    assert_type(client.openings, int)
+    assert_type(client.circuit_opened_count, int)
 
 
 async def awaited(client: AsyncModelServiceClient) -> None:

@@ -110,7 +110,7 @@ def test_a_stranger_whom_the_game_trusts_is_answered(proxy):
 def test_a_name_that_is_looked_up_for_ever_keeps_no_call(proxy, monkeypatch):
     """The look-up goes on without the call, once, and what it finds is used later."""
     from hotseat import _pool
-    from hotseat._lookup import Lookup, _resolve
+    from hotseat._dns import DnsResolver, _resolve
 
     gate, looked = threading.Event(), []
 
@@ -119,7 +119,7 @@ def test_a_name_that_is_looked_up_for_ever_keeps_no_call(proxy, monkeypatch):
         gate.wait(10)
         return _resolve("127.0.0.1", port)
 
-    monkeypatch.setattr(_pool, "_lookup", Lookup(slow))
+    monkeypatch.setattr(_pool, "_lookup", DnsResolver(slow))
     proxy.fault("none")
     with ModelServiceClient(f"http://game.example:{proxy.port}") as client:
         over = []

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from hotseat import _question
+from hotseat import _inference_request
 from hotseat._device.boards import connect_four, connect_four_glance
 from hotseat._device.bundle import Bundle
 from hotseat._device.graph import Graph
@@ -260,7 +260,7 @@ def both(pair, inputs, options=None):
     A refusal is its code, pointer and words.
     """
     service, device = pair
-    inputs = json.loads(_question.written(inputs))
+    inputs = json.loads(_inference_request.to_json(inputs))
     places = [f"/inputs/{n}" for n in range(len(inputs))]
     turn, warnings = Turn(), Warnings()
     try:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from hotseat._cache import ResponseCache
-from hotseat._question import question
+from hotseat._inference_request import inference_request
 from hotseat._types import Prediction
 
 
@@ -28,7 +28,7 @@ class Machine(RuleBasedStateMachine):
         self.put_at = {}
         self.newest = None
 
-    asked = question("predict", "chat", None)
+    asked = inference_request("predict", "chat", None)
 
     @rule(given=st.sampled_from("abcdefgh"), version=st.sampled_from([1, 1, 1, 2]))
     def put(self, given, version):
@@ -52,7 +52,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def bounded(self):
-        assert len(self.cache._kept) <= 4
+        assert len(self.cache._entries) <= 4
 
 
 TestMachine = Machine.TestCase

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from hotseat._device.folder import cache_folder
-from hotseat._device.shelf import Shelf
+from hotseat._device.model_store import ModelStore
 
 HOME = {"HOME": "/home/ada"}
 
@@ -37,7 +37,10 @@ def test_a_home_is_found_without_its_variable():
 
 def test_two_services_share_no_folder():
     """A test stage's versions never answer for the real one's."""
-    one, two = Shelf.at(None, "https://a.example"), Shelf.at(None, "https://b.example")
+    one, two = (
+        ModelStore.at(None, "https://a.example"),
+        ModelStore.at(None, "https://b.example"),
+    )
     assert one.root.parent == two.root.parent == cache_folder()
     assert one != two
-    assert Shelf.at("here", "https://a.example").root == Path("here")
+    assert ModelStore.at("here", "https://a.example").root == Path("here")

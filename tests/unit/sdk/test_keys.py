@@ -80,7 +80,7 @@ def test_a_token_function_that_fails_is_no_reason_to_stop():
     assert transport.requests == []
     for _ in range(9):
         assert asker.predict("gg", default="ok").is_default
-    assert asker.openings == 0  # it was not the service that failed
+    assert asker.circuit_opened_count == 0  # it was not the service that failed
 
 
 def test_a_slow_token_function_takes_from_the_deadline():

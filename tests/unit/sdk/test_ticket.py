@@ -269,7 +269,7 @@ def test_a_tickets_time_counts_from_its_frame():
 def test_a_fault_of_the_sdk_leaves_no_ticket_open(echo, monkeypatch):
     """Whatever is raised inside, the game hears a documented error."""
     with ModelServiceClient(transport=echo) as client:
-        monkeypatch.setattr(client._desk, "ask", lambda *_: 1 / 0)
+        monkeypatch.setattr(client._batcher, "ask", lambda *_: 1 / 0)
         with pytest.raises(TransportError, match="ZeroDivisionError"):
             client.submit("gg").result(wait=5)
         monkeypatch.undo()
@@ -313,7 +313,7 @@ def test_a_clock_that_jumps_opens_and_closes_as_ever():
     )
     for _ in range(9):
         client.predict("gg", default="ok")
-    assert client.openings
+    assert client.circuit_opened_count
     transport._answers = [{"label": "gg"}]
     for jump in (-86_400.0, 86_400.0):
         assert client.predict("gg", default="ok").is_default

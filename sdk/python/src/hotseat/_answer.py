@@ -103,12 +103,14 @@ def predictions(
     source = {key: value for key, value in answer.items() if key != "predictions"}
     told = source.pop("warnings", None)
     return [
-        prediction({**source, **item, **of_row(told, f"/inputs/{row}")}, latency)
+        prediction(
+            {**source, **item, **warnings_of_row(told, f"/inputs/{row}")}, latency
+        )
         for row, item in enumerate(items)
     ]
 
 
-def of_row(told: Any, pointer: str) -> dict[str, Any]:
+def warnings_of_row(told: Any, pointer: str) -> dict[str, Any]:
     """Return the warnings of the input at `pointer`, and those of no single input.
 
     They stand under ``warnings``, where there are any.

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hotseat._question import Question
+from hotseat._inference_request import InferenceRequest
 from hotseat._types import Prediction
 
 LIMIT = 4096
@@ -20,12 +20,12 @@ _Key = tuple[str | None, int | str | None, bytes, bytes]
 
 @dataclass(slots=True)
 class ResponseCache:
-    """Answers by what was asked; `seconds` is how long one is good, 0 keeps none."""
+    """Answers by request; `seconds` is how long one is good, 0 keeps none."""
 
     seconds: float
     clock: Callable[[], float]
     limit: int = LIMIT
-    _kept: "OrderedDict[_Key, tuple[float, Prediction]]" = field(
+    _entries: "OrderedDict[_Key, tuple[float, Prediction]]" = field(
         default_factory=OrderedDict
     )
     _newest: dict[tuple[str | None, int | str | None], int | None] = field(
@@ -33,35 +33,35 @@ class ResponseCache:
     )
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def get(self, asked: Question, given: bytes) -> Prediction | None:
+    def get(self, request: InferenceRequest, given: bytes) -> Prediction | None:
         """Return the answer to an input if it is known and still good."""
-        if not self.seconds or asked.verb != "predict":
+        if not self.seconds or request.verb != "predict":
             return None
-        key = (asked.model, asked.version, asked.options, given)
+        key = (request.model, request.version, request.options, given)
         with self._lock:
-            found = self._kept.get(key)
+            found = self._entries.get(key)
             if found is None:
                 return None
             at, answer = found
             # a clock that jumped back must not keep an answer for ever
             young = 0 <= self.clock() - at < self.seconds
             if young and answer.version == self._newest.get(key[:2]):
-                self._kept.move_to_end(key)
+                self._entries.move_to_end(key)
                 return answer
-            del self._kept[key]
+            del self._entries[key]
             return None
 
-    def put(self, asked: Question, given: bytes, answer: Prediction) -> None:
+    def put(self, request: InferenceRequest, given: bytes, answer: Prediction) -> None:
         """Keep the service's answer, if the same version would say it again."""
-        if not self.seconds or asked.verb != "predict":
+        if not self.seconds or request.verb != "predict":
             return
-        drawn = b'"seed"' in asked.options or b'"temperature"' in asked.options
+        drawn = b'"seed"' in request.options or b'"temperature"' in request.options
         if drawn or answer.action is not None or answer.item is not None:
             return
-        key = (asked.model, asked.version, asked.options, given)
+        key = (request.model, request.version, request.options, given)
         with self._lock:
             self._newest[key[:2]] = answer.version
-            self._kept[key] = (self.clock(), answer)
-            self._kept.move_to_end(key)
-            while len(self._kept) > self.limit:
-                self._kept.popitem(last=False)
+            self._entries[key] = (self.clock(), answer)
+            self._entries.move_to_end(key)
+            while len(self._entries) > self.limit:
+                self._entries.popitem(last=False)

@@ -3,19 +3,27 @@
 import os
 import random
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from hotseat import _answer, _question
+from hotseat import _answer, _inference_request
 from hotseat._address import part
-from hotseat._carry import Carrier
-from hotseat._core import DEADLINE, Core, Given
-from hotseat._follower import Follower
+from hotseat._alias_refresh import AliasRefresher
+from hotseat._batcher import BATCH, WINDOW, Batcher
+from hotseat._core import DEADLINE, ClientOptions, Core
+from hotseat._inference_request import (
+    RAISE,
+    InferenceRequest,
+    inference_request,
+    input_list,
+    to_json,
+)
 from hotseat._keys import Auth
-from hotseat._question import RAISE, Question, question, rows_of, written
 from hotseat._steps import Call
-from hotseat._ticket import BATCH, WINDOW, Desk, Ticket
+from hotseat._sync_driver import SyncDriver
+from hotseat._ticket import Ticket
 from hotseat._transport import HttpTransport, Transport
 from hotseat._types import Download, Model, Prediction
 from hotseat.errors import ConfigError, HotseatError
@@ -64,16 +72,20 @@ class ModelServiceClient:
         random: Callable[[], float] = random.random,
     ) -> None:
         self._core = Core(
-            Given(base_url, deadline, api_key, auth, cache_seconds, user_agent, hook,
-                  clock, random)
+            ClientOptions(
+                base_url, deadline, api_key, auth, cache_seconds, user_agent, hook,
+                clock, random,
+            )
         )  # fmt: skip
         if transport is not None and (proxy or ca_file):
-            raise ConfigError("proxy and ca_file are the transport's own: give them it")
+            raise ConfigError(
+                "pass proxy and ca_file to your transport, not to the client"
+            )
         secure = self._core.base_url.startswith("https")
         self._transport = transport or HttpTransport(proxy, ca_file, secure=secure)
-        self._carrier = Carrier(self._core, self._transport, sleep)
-        self._desk = Desk(self._answer_tickets, clock, window, batch)
-        self._follower = Follower(self._renew)
+        self._driver = SyncDriver(self._core, self._transport, sleep)
+        self._batcher = Batcher(self._answer_tickets, clock, window, batch)
+        self._follower = AliasRefresher(self._renew)
 
     @property
     def base_url(self) -> str:
@@ -81,9 +93,17 @@ class ModelServiceClient:
         return self._core.base_url
 
     @property
+    def circuit_opened_count(self) -> int:
+        """How often the circuit breaker opened because the service failed."""
+        return self._core.breaker.opened_count
+
+    @property
     def openings(self) -> int:
-        """How often the service was left alone because it failed."""
-        return self._core.guard.openings
+        """The old name of `circuit_opened_count`, for one release."""
+        warnings.warn(
+            "openings is now circuit_opened_count", DeprecationWarning, stacklevel=2
+        )
+        return self.circuit_opened_count
 
     def __reduce__(self) -> Any:
         """Refuse to be pickled: connections and keys do not travel."""
@@ -113,8 +133,10 @@ class ModelServiceClient:
 
         Raises `HotseatError`.
         """
-        asked = question("predict", model, version, options, player_id, deadline)
-        return self._carrier.call(self._core.answer(asked, input, default))
+        request = inference_request(
+            "predict", model, version, options, player_id, deadline
+        )
+        return self._driver.call(self._core.answer(request, input, default))
 
     def predict_many(
         self,
@@ -131,9 +153,11 @@ class ModelServiceClient:
 
         `default` is given for each input, as by `predict`. Raises `HotseatError`.
         """
-        asked = question("predict", model, version, options, player_id, deadline)
-        rows = [written(given) for given in rows_of(inputs)]
-        return self._carrier.call(self._core.answers(asked, rows, default))
+        request = inference_request(
+            "predict", model, version, options, player_id, deadline
+        )
+        rows = [to_json(given) for given in input_list(inputs)]
+        return self._driver.call(self._core.answers(request, rows, default))
 
     def explain(
         self,
@@ -149,8 +173,10 @@ class ModelServiceClient:
 
         Raises as `predict` does.
         """
-        asked = question("explain", model, version, None, player_id, deadline)
-        return self._carrier.call(self._core.answer(asked, input, default))
+        request = inference_request(
+            "explain", model, version, None, player_id, deadline
+        )
+        return self._driver.call(self._core.answer(request, input, default))
 
     def choose(
         self,
@@ -173,10 +199,12 @@ class ModelServiceClient:
         had. Raises as `predict` does.
         """
         options = {"level": level, "temperature": temperature, "seed": seed}
-        asked = question("predict", model, version, options, player_id, deadline)
+        request = inference_request(
+            "predict", model, version, options, player_id, deadline
+        )
         instead = str(default) if isinstance(default, int) else default
-        given = _question.position(board, legal)
-        return self._carrier.call(self._core.answer(asked, given, instead))
+        given = _inference_request.board_input(board, legal)
+        return self._driver.call(self._core.answer(request, given, instead))
 
     def generate(
         self,
@@ -195,8 +223,12 @@ class ModelServiceClient:
         `predict` does.
         """
         options = {"seed": seed}
-        asked = question("predict", model, version, options, player_id, deadline)
-        return self._carrier.call(self._core.answer(asked, dict(wishes or {}), default))
+        request = inference_request(
+            "predict", model, version, options, player_id, deadline
+        )
+        return self._driver.call(
+            self._core.answer(request, dict(wishes or {}), default)
+        )
 
     def submit(
         self,
@@ -214,29 +246,29 @@ class ModelServiceClient:
         `ConfigError`; what goes wrong later is told by the ticket.
         """
         self._core.check_process()
-        asked = question("predict", model, version, options, player_id, deadline)
-        given = written(input)
-        kept = self._core.cached(asked, given)
+        request = inference_request(
+            "predict", model, version, options, player_id, deadline
+        )
+        given = to_json(input)
+        kept = self._core.cached(request, given)
         if kept is not None:
             return Ticket.settled(kept)
-        return self._desk.submit(given, asked, self._core.allowed(asked))
+        return self._batcher.submit(given, request, self._core.allowed(request))
 
     def models(self, *, deadline: float | None = None) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
-        return _answer.models(
-            self._carrier.call(self._core.get("/v1/models", deadline))
-        )
+        return _answer.models(self._driver.call(self._core.get("/v1/models", deadline)))
 
     def card(self, model: str, *, deadline: float | None = None) -> Model:
         """Return one model with signature and card; raises `HotseatError`."""
         path = f"/v1/models/{part(model)}"
-        return _answer.model(self._carrier.call(self._core.get(path, deadline)))
+        return _answer.model(self._driver.call(self._core.get(path, deadline)))
 
     def ready(self, *, deadline: float | None = None) -> bool:
         """Whether the service answers and has a model to ask."""
         try:
             call = self._core.get("/v2/health/ready", deadline)
-            return self._carrier.call(call).get("ready") is True
+            return self._driver.call(call).get("ready") is True
         except HotseatError:
             return False
 
@@ -264,8 +296,8 @@ class ModelServiceClient:
         Raises `HotseatError`: `ConfigError` where the extra is missing
         (``pip install hotseat[offline]``) or the version cannot run on a device.
         """
-        twins = self._core.offline()
-        found = self._carrier.call(twins.bring(reference, folder, trust, deadline))
+        models = self._core.offline()
+        found = self._driver.call(models.bring(reference, folder, trust, deadline))
         self._follower.every(refresh)
         return found
 
@@ -277,7 +309,7 @@ class ModelServiceClient:
         if not self._core.is_ours:
             return
         self._follower.stop()
-        self._desk.close()
+        self._batcher.close()
         self._transport.close()
 
     def __enter__(self) -> "ModelServiceClient":  # noqa: PYI034 (Self is 3.11)
@@ -294,11 +326,11 @@ class ModelServiceClient:
         self.close()
 
     def _answer_tickets(
-        self, inputs: list[bytes], asked: Question, start: float
+        self, inputs: list[bytes], request: InferenceRequest, start: float
     ) -> list[Prediction]:
         """Ask about the inputs of several tickets at once."""
-        return self._carrier.call(self._core.answers(asked, inputs, start=start))
+        return self._driver.call(self._core.answers(request, inputs, start=start))
 
     def _renew(self) -> None:
-        if self._core.twins is not None:
-            self._carrier.call(self._core.twins.renew())
+        if self._core.offline_models is not None:
+            self._driver.call(self._core.offline_models.renew())

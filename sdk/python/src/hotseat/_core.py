@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hotseat import _answer, _keys
 from hotseat._address import base, path_of
 from hotseat._cache import ResponseCache
-from hotseat._guard import Guard
-from hotseat._question import RAISE, Question, written
-from hotseat._steps import Call, Rules, Steps, Work, steps
+from hotseat._circuit_breaker import CircuitBreaker
+from hotseat._effects import RunJob, Steps
+from hotseat._inference_request import RAISE, InferenceRequest, to_json
+from hotseat._steps import Call, CallSettings, steps
 from hotseat._transport import Request, Response
 from hotseat._types import Prediction
 from hotseat._version import __version__
-from hotseat._warned import Warned
+from hotseat._warning_log import WarningLog
 from hotseat.errors import (
     BadInputError,
     ConfigError,
@@ -24,7 +25,7 @@ from hotseat.errors import (
 )
 
 if TYPE_CHECKING:
-    from hotseat._device.twin import Twins
+    from hotseat._device.offline_model import OfflineModels
 
 BASE_URL = "http://localhost:8080"
 """Where `hotseat serve` listens."""
@@ -34,7 +35,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ClientOptions:
     """What a client was made with."""
 
     base_url: str | None
@@ -51,51 +52,53 @@ class Given:
 class Core:
     """One service, as a client in one process sees it."""
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, options: ClientOptions) -> None:
         env = os.environ
-        self.base_url = base(given.base_url or env.get("HOTSEAT_URL") or BASE_URL)
-        self.clock = given.clock
-        self.guard = Guard(given.clock)
+        self.base_url = base(options.base_url or env.get("HOTSEAT_URL") or BASE_URL)
+        self.clock = options.clock
+        self.breaker = CircuitBreaker(options.clock)
         self.keys = _keys.Keys(
-            given.api_key, given.auth, env.get("HOTSEAT_API_KEY") or ""
+            options.api_key, options.auth, env.get("HOTSEAT_API_KEY") or ""
         )
-        if not 0 <= given.cache_seconds <= _DAY:
+        if not 0 <= options.cache_seconds <= _DAY:
             raise ConfigError(
-                f"cache_seconds is from 0 to {_DAY:g}, not {given.cache_seconds!r}"
+                f"cache_seconds is from 0 to {_DAY:g}, not {options.cache_seconds!r}"
             )
-        self.cache = ResponseCache(given.cache_seconds, given.clock)
-        self.twins: Twins | None = None
-        self._warned = Warned()
-        if not given.deadline > 0:
+        self.cache = ResponseCache(options.cache_seconds, options.clock)
+        self.offline_models: OfflineModels | None = None
+        self._warning_log = WarningLog()
+        if not options.deadline > 0:
             raise ConfigError(
-                f"a deadline is more than 0 seconds, not {given.deadline!r}"
+                f"a deadline is more than 0 seconds, not {options.deadline!r}"
             )
-        self._deadline = _finite(given.deadline)
-        self._rules = Rules(given.clock, given.random, self.guard, given.hook)
+        self._deadline = _finite(options.deadline)
+        self._settings = CallSettings(
+            options.clock, options.random, self.breaker, options.hook
+        )
         product = f"hotseat-python/{__version__}"
-        agent = f"{given.user_agent} {product}" if given.user_agent else product
+        agent = f"{options.user_agent} {product}" if options.user_agent else product
         self._headers = {
             "accept": "application/json",
             "user-agent": _keys.sendable(agent, "user_agent"),
         }
         self._process = os.getpid()
 
-    def allowed(self, question: Question) -> float:
-        """Return the seconds that a question may take; raises `ConfigError`."""
-        given = question.deadline
+    def allowed(self, request: InferenceRequest) -> float:
+        """Return the seconds that a request may take; raises `ConfigError`."""
+        given = request.deadline
         return self._deadline if given is None else _finite(given)
 
     def answer(
-        self, question: Question, given: Any, default: Any = RAISE
+        self, request: InferenceRequest, given: Any, default: Any = RAISE
     ) -> Steps[Prediction]:
         """Return the steps to the answer to one input; raises `HotseatError`."""
-        inputs = [written(given)]
-        found = yield from self.answers(question, inputs, default, many=False)
+        inputs = [to_json(given)]
+        found = yield from self.answers(request, inputs, default, many=False)
         return found[0]
 
     def answers(
         self,
-        question: Question,
+        request: InferenceRequest,
         inputs: Sequence[bytes],
         default: Any = RAISE,
         *,
@@ -104,33 +107,33 @@ class Core:
     ) -> Steps[list[Prediction]]:
         """Return the steps to an answer for each input; raises `HotseatError`.
 
-        From what is kept, else the service, else the version on this device, else the
+        From what is cached, else the service, else the version on this device, else the
         default.
         """
         start = self.clock() if start is None else start
-        kept = [self.cached(question, given) for given in inputs]
-        asked = [g for g, found in zip(inputs, kept, strict=True) if found is None]
-        if not asked:
-            return [found for found in kept if found is not None]
+        cached = [self.cached(request, given) for given in inputs]
+        uncached = [g for g, found in zip(inputs, cached, strict=True) if found is None]
+        if not uncached:
+            return [found for found in cached if found is not None]
         try:
-            fresh = yield from self._ask(question, asked, start, many=many)
+            fresh = yield from self._ask(request, uncached, start, many=many)
         except HotseatError as error:
-            fresh = yield from self._without(
-                question, asked, error, default, start, many=many
+            fresh = yield from self._fall_back(
+                request, uncached, error, default, start, many=many
             )
         answers = iter(fresh)
-        return [found or next(answers) for found in kept]
+        return [found or next(answers) for found in cached]
 
-    def cached(self, question: Question, given: bytes) -> Prediction | None:
+    def cached(self, request: InferenceRequest, given: bytes) -> Prediction | None:
         """Return an answer that is still good, marked as such."""
-        found = self.cache.get(question, given)
+        found = self.cache.get(request, given)
         return found and replace(found, source="cache", latency=0.0, cold=False)
 
     def get(self, path: str, deadline: float | None = None) -> Steps[dict[str, Any]]:
         """Return the steps to what a path holds; raises `HotseatError`."""
-        return self.calling("GET", path, None, deadline, _answer.read)
+        return self.call("GET", path, None, deadline, _answer.read)
 
-    def calling(
+    def call(
         self,
         method: str,
         path: str,
@@ -153,22 +156,22 @@ class Core:
             path,
             self.clock() if start is None else start,
             self._deadline if deadline is None else _finite(deadline),
-            self._rules,
+            self._settings,
             read,
         )
 
-    def offline(self) -> "Twins":
+    def offline(self) -> "OfflineModels":
         """Return the versions on this device; raises `ConfigError`."""
         self.check_process()
-        if self.twins is None:
+        if self.offline_models is None:
             try:  # late: it needs the extra
-                from hotseat._device.twin import Twins
+                from hotseat._device.offline_model import OfflineModels
             except ModuleNotFoundError as error:
                 raise ConfigError(
                     f"download needs {error.name}: pip install hotseat[offline]"
                 ) from None
-            self.twins = Twins(self)
-        return self.twins
+            self.offline_models = OfflineModels(self)
+        return self.offline_models
 
     @property
     def is_ours(self) -> bool:
@@ -183,14 +186,21 @@ class Core:
             )
 
     def _ask(
-        self, question: Question, inputs: Sequence[bytes], start: float, *, many: bool
+        self,
+        request: InferenceRequest,
+        inputs: Sequence[bytes],
+        start: float,
+        *,
+        many: bool,
     ) -> Steps[list[Prediction]]:
-        path = path_of(question.verb, question.model, question.version)
-        allowed = self.allowed(question)
-        if self.twins is not None:  # what stands in needs its own time within it
-            allowed -= min(allowed / 2, self.twins.seconds(question))
-        answer = yield from self.calling(
-            "POST", path, question.body(inputs, many=many), allowed, _answer.read,
+        path = path_of(request.verb, request.model, request.version)
+        allowed = self.allowed(request)
+        if (
+            self.offline_models is not None
+        ):  # what stands in needs its own time within it
+            allowed -= min(allowed / 2, self.offline_models.seconds(request))
+        answer = yield from self.call(
+            "POST", path, request.body(inputs, many=many), allowed, _answer.read,
             start=start,
         )  # fmt: skip
         took = self.clock() - start
@@ -198,14 +208,14 @@ class Core:
             found = _answer.predictions(answer, len(inputs), took)
         else:
             found = [_answer.prediction(answer, took)]
-        self._warned.log(found)
+        self._warning_log.log(found)
         for given, prediction in zip(inputs, found, strict=True):
-            self.cache.put(question, given, prediction)
+            self.cache.put(request, given, prediction)
         return found
 
-    def _without(
+    def _fall_back(
         self,
-        question: Question,
+        request: InferenceRequest,
         inputs: Sequence[bytes],
         error: HotseatError,
         default: Any,
@@ -214,9 +224,9 @@ class Core:
         many: bool,
     ) -> Steps[list[Prediction]]:
         """Answer although the service did not; raises `error` where nothing may."""
-        if self.twins is not None and _is_away(error):
-            twins = self.twins
-            found = yield Work(lambda: twins.answer(question, inputs, many=many))
+        if self.offline_models is not None and _is_away(error):
+            models = self.offline_models
+            found = yield RunJob(lambda: models.answer(request, inputs, many=many))
             if isinstance(found, HotseatError):
                 error = found
             elif found is not None:
@@ -225,7 +235,7 @@ class Core:
                     replace(_answer.prediction(one, took), source="offline")
                     for one in found
                 ]
-                self._warned.log(here)
+                self._warning_log.log(here)
                 return here
         if default is RAISE or isinstance(error, ConfigError | BadInputError):
             raise error

@@ -19,16 +19,16 @@ from urllib3.exceptions import NewConnectionError as NoConnectionError
 from urllib3.util import make_headers, parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
-from hotseat._lookup import Lookup
+from hotseat._dns import DnsResolver
 
 THREADS = 64  # more at a time still work, but don't keep their connections
-_lookup = Lookup()
+_lookup = DnsResolver()
 
 
 def _renew() -> None:
     """After a fork, look names up without the parent's lock and threads."""
     global _lookup  # noqa: PLW0603 (there is no other way to replace it)
-    _lookup = Lookup()
+    _lookup = DnsResolver()
 
 
 if hasattr(os, "register_at_fork"):
@@ -50,13 +50,13 @@ class _Socket:
         self._inner.settimeout(seconds)
 
     def sendall(self, data: Any) -> None:
-        self.hurry()
+        self.apply_deadline()
         self._inner.sendall(data)
 
     def makefile(self, mode: str) -> io.BufferedReader:
         return io.BufferedReader(_Reader(self, self._inner.makefile(mode, buffering=0)))
 
-    def hurry(self) -> None:
+    def apply_deadline(self) -> None:
         """Let the next step take no longer than is left; raises TimeoutError."""
         if self._end is not None:
             self._inner.settimeout(_left(self._end))
@@ -73,7 +73,7 @@ class _Reader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._socket.hurry()
+        self._socket.apply_deadline()
         got: int | None = self._inner.readinto(buffer)
         return got
 
@@ -90,7 +90,7 @@ def _left(end: float) -> float:
     return left
 
 
-class _Hurried:
+class _DeadlineConnection:
     """A connection that is made within its time, all steps together."""
 
     _end: float | None = None
@@ -132,11 +132,11 @@ class _Hurried:
         raise NoConnectionError(connection, f"{host}:{port}: {why}") from why
 
 
-class _Http(_Hurried, HTTPConnection):
+class _Http(_DeadlineConnection, HTTPConnection):
     pass
 
 
-class _Https(_Hurried, HTTPSConnection):
+class _Https(_DeadlineConnection, HTTPSConnection):
     pass
 
 

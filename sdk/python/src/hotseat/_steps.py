@@ -1,15 +1,16 @@
-"""One call, step by step, without a network: what to send, how long to wait.
+"""The rules of one call, without a network: what to send and how long to wait.
 
-Written once; the client and the asynchronous client only carry the steps out.
+A call is a generator of effects, which the client and the asynchronous client run.
 """
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from hotseat import _retry
-from hotseat._guard import Guard
+from hotseat._circuit_breaker import CircuitBreaker
+from hotseat._effects import SendRequest, Sleep, Steps
 from hotseat._transport import Request, Response
 from hotseat.errors import (
     CircuitOpenError,
@@ -26,30 +27,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
-    """Send this, within so many seconds; answer with a response or an error."""
-
-    request: Request
-    timeout: float
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Wait so many seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Run this: it takes the processor for some milliseconds, and waits for nobody."""
-
-    job: Callable[[], Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Call:
-    """What a hook hears of each call when it is over."""
+    """Describes a finished call to a hook."""
 
     path: str
     tries: int
@@ -60,22 +39,44 @@ class Call:
     """The error's class; empty where it succeeded."""
 
 
-Steps = Generator[Send | Pause | Work, Any, T]
-
-
 @dataclass(frozen=True, slots=True)
-class Rules:
+class CallSettings:
     """What is the same for all calls of a client."""
 
     clock: Callable[[], float]
     random: Callable[[], float]
-    guard: Guard
+    breaker: CircuitBreaker
     hook: Callable[[Call], None] | None
 
 
+class ServiceCaller(Protocol):
+    """Makes calls to one service, for code that needs nothing else of a client."""
+
+    clock: Callable[[], float]
+
+    @property
+    def base_url(self) -> str:
+        """Where the service is."""
+
+    def get(self, path: str, deadline: float | None = None) -> Steps[dict[str, Any]]:
+        """Return the steps of a GET; raises `HotseatError`."""
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        deadline: float | None,
+        read: Callable[[Response], T],
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Steps[T]:
+        """Return the steps of a call; raises `HotseatError`."""
+
+
 @dataclass(slots=True)
-class _Over:
-    """What is known of a call when it is over."""
+class _Outcome:
+    """Holds what a call came to so far."""
 
     tries: int = 0
     status: int = 0
@@ -87,31 +88,33 @@ def steps(
     path: str,
     start: float,
     allowed: float,
-    rules: Rules,
+    settings: CallSettings,
     read: Callable[[Response], T],
 ) -> Steps[T]:
     """Yield what to do until there is an answer, a final error, or no time left.
 
     The time allowed counts from `start`; `read` makes the answer of a response.
     """
-    over = _Over()
+    outcome = _Outcome()
     try:
-        if not rules.guard.admit():
+        if not settings.breaker.admit():
             raise CircuitOpenError(  # noqa: TRY301 (the hook hears of it, too)
                 f"{path}: the service failed often; it is left alone for a moment"
             )
-        return (yield from _tries(request, path, start, allowed, rules, read, over))
+        return (
+            yield from _tries(request, path, start, allowed, settings, read, outcome)
+        )
     except BaseException as error:
-        over.error = type(error).__name__
+        outcome.error = type(error).__name__
         if not isinstance(error, StatusError | TransportError):
-            rules.guard.gave_up()
+            settings.breaker.gave_up()
         raise
     finally:
-        if rules.hook is not None:
-            seconds = rules.clock() - start
-            call = Call(path, over.tries, seconds, over.status, over.error)
+        if settings.hook is not None:
+            seconds = settings.clock() - start
+            call = Call(path, outcome.tries, seconds, outcome.status, outcome.error)
             try:
-                rules.hook(call)
+                settings.hook(call)
             except Exception:  # what counts calls must not stop the game
                 log.warning("the hook failed", exc_info=True)
 
@@ -121,50 +124,50 @@ def _tries(
     path: str,
     start: float,
     allowed: float,
-    rules: Rules,
+    settings: CallSettings,
     read: Callable[[Response], T],
-    over: _Over,
+    outcome: _Outcome,
 ) -> Steps[T]:
-    clock, guard, end = rules.clock, rules.guard, start + allowed
+    clock, breaker, end = settings.clock, settings.breaker, start + allowed
     while True:
         left = end - clock()
         if left <= 0:
-            if not over.tries:  # nobody was asked: that says nothing of the service
-                guard.gave_up()
+            if not outcome.tries:  # nobody was asked: that says nothing of the service
+                breaker.gave_up()
             raise DeadlineError(f"{path}: no answer within {allowed:g} s")
         # the service need not go on working for somebody who has left
         headers = {**request.headers, "deadline-ms": str(max(round(left * 1000), 1))}
-        got = yield Send(replace(request, headers=headers), left)
-        over.tries += 1
+        got = yield SendRequest(replace(request, headers=headers), left)
+        outcome.tries += 1
         try:
-            body = _read(got, over, read)
+            body = _read(got, outcome, read)
         except HotseatError as error:
-            _tell(guard, error)
-            wait = _retry.pause(over.tries - 1, rules.random(), error)
+            _record(breaker, error)
+            wait = _retry.pause(outcome.tries - 1, settings.random(), error)
             again = _retry.may_retry(error) and clock() + wait < end
-            if not again or not guard.may_retry():
+            if not again or not breaker.may_retry():
                 raise
         else:
-            guard.succeeded()
+            breaker.succeeded()
             return body
-        yield Pause(wait)
+        yield Sleep(wait)
 
 
-def _read(got: Any, over: _Over, read: Callable[[Response], T]) -> T:
+def _read(got: Any, outcome: _Outcome, read: Callable[[Response], T]) -> T:
     if isinstance(got, HotseatError):
         raise got
     assert isinstance(got, Response)
-    over.status = got.status
+    outcome.status = got.status
     return read(got)
 
 
-def _tell(guard: Guard, error: HotseatError) -> None:
+def _record(breaker: CircuitBreaker, error: HotseatError) -> None:
     """Count what says that the service is away; a no to one request does not."""
     if isinstance(error, TokenError):
-        guard.gave_up()
+        breaker.gave_up()
     elif isinstance(error, TransportError) or (
         isinstance(error, StatusError) and error.status >= 500
     ):
-        guard.failed()
+        breaker.failed()
     else:
-        guard.succeeded()
+        breaker.succeeded()

@@ -13,17 +13,19 @@ import inspect
 import os
 import random
 import time
+import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from hotseat import _answer, _question
+from hotseat import _answer, _inference_request
 from hotseat._address import part
 from hotseat._client import Input
-from hotseat._core import DEADLINE, Core, Given
+from hotseat._core import DEADLINE, ClientOptions, Core
+from hotseat._effects import Effect, RunJob, SendRequest, Sleep, Steps
 from hotseat._httpx import AsyncTransport, HttpxTransport
+from hotseat._inference_request import RAISE, inference_request, input_list, to_json
 from hotseat._keys import Auth, bearer, headers
-from hotseat._question import RAISE, question, rows_of, written
-from hotseat._steps import Call, Pause, Send, Steps, Work
+from hotseat._steps import Call
 from hotseat._transport import Response
 from hotseat._types import Download, Model, Prediction
 from hotseat.errors import (
@@ -31,6 +33,9 @@ from hotseat.errors import (
     HotseatError,
     TokenError,
 )
+
+if TYPE_CHECKING:
+    from hotseat._device.offline_model import OfflineModels
 
 __all__ = ["AsyncModelServiceClient", "AsyncTransport", "HttpxTransport"]
 
@@ -61,11 +66,15 @@ class AsyncModelServiceClient:
         random: Callable[[], float] = random.random,
     ) -> None:
         self._core = Core(
-            Given(base_url, deadline, api_key, auth, cache_seconds, user_agent, hook,
-                  clock, random)
+            ClientOptions(
+                base_url, deadline, api_key, auth, cache_seconds, user_agent, hook,
+                clock, random,
+            )
         )  # fmt: skip
         if transport is not None and (proxy or ca_file):
-            raise ConfigError("proxy and ca_file are the transport's own: give them it")
+            raise ConfigError(
+                "pass proxy and ca_file to your transport, not to the client"
+            )
         self._transport = transport or HttpxTransport(proxy, ca_file)
         self._sleep = sleep
         self._follower: asyncio.Task[None] | None = None
@@ -76,9 +85,17 @@ class AsyncModelServiceClient:
         return self._core.base_url
 
     @property
+    def circuit_opened_count(self) -> int:
+        """How often the circuit breaker opened because the service failed."""
+        return self._core.breaker.opened_count
+
+    @property
     def openings(self) -> int:
-        """How often the service was left alone because it failed."""
-        return self._core.guard.openings
+        """The old name of `circuit_opened_count`, for one release."""
+        warnings.warn(
+            "openings is now circuit_opened_count", DeprecationWarning, stacklevel=2
+        )
+        return self.circuit_opened_count
 
     def __reduce__(self) -> Any:
         """Refuse to be pickled: connections and keys do not travel."""
@@ -102,8 +119,10 @@ class AsyncModelServiceClient:
         default: Any = RAISE,
     ) -> Prediction:
         """See `ModelServiceClient.predict`."""
-        asked = question("predict", model, version, options, player_id, deadline)
-        return await self._call(self._core.answer(asked, input, default))
+        request = inference_request(
+            "predict", model, version, options, player_id, deadline
+        )
+        return await self._call(self._core.answer(request, input, default))
 
     async def predict_many(
         self,
@@ -117,9 +136,11 @@ class AsyncModelServiceClient:
         default: Any = RAISE,
     ) -> list[Prediction]:
         """See `ModelServiceClient.predict_many`."""
-        asked = question("predict", model, version, options, player_id, deadline)
-        rows = [written(given) for given in rows_of(inputs)]
-        return await self._call(self._core.answers(asked, rows, default))
+        request = inference_request(
+            "predict", model, version, options, player_id, deadline
+        )
+        rows = [to_json(given) for given in input_list(inputs)]
+        return await self._call(self._core.answers(request, rows, default))
 
     async def explain(
         self,
@@ -132,8 +153,10 @@ class AsyncModelServiceClient:
         default: Any = RAISE,
     ) -> Prediction:
         """See `ModelServiceClient.explain`."""
-        asked = question("explain", model, version, None, player_id, deadline)
-        return await self._call(self._core.answer(asked, input, default))
+        request = inference_request(
+            "explain", model, version, None, player_id, deadline
+        )
+        return await self._call(self._core.answer(request, input, default))
 
     async def choose(
         self,
@@ -151,10 +174,12 @@ class AsyncModelServiceClient:
     ) -> Prediction:
         """See `ModelServiceClient.choose`."""
         options = {"level": level, "temperature": temperature, "seed": seed}
-        asked = question("predict", model, version, options, player_id, deadline)
+        request = inference_request(
+            "predict", model, version, options, player_id, deadline
+        )
         instead = str(default) if isinstance(default, int) else default
-        given = _question.position(board, legal)
-        return await self._call(self._core.answer(asked, given, instead))
+        given = _inference_request.board_input(board, legal)
+        return await self._call(self._core.answer(request, given, instead))
 
     async def generate(
         self,
@@ -169,8 +194,10 @@ class AsyncModelServiceClient:
     ) -> Prediction:
         """See `ModelServiceClient.generate`."""
         options = {"seed": seed}
-        asked = question("predict", model, version, options, player_id, deadline)
-        return await self._call(self._core.answer(asked, dict(wishes or {}), default))
+        request = inference_request(
+            "predict", model, version, options, player_id, deadline
+        )
+        return await self._call(self._core.answer(request, dict(wishes or {}), default))
 
     async def models(self, *, deadline: float | None = None) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
@@ -199,10 +226,10 @@ class AsyncModelServiceClient:
         deadline: float = 60.0,
     ) -> Download:
         """See `ModelServiceClient.download`."""
-        twins = self._core.offline()
-        found = await self._call(twins.bring(reference, folder, trust, deadline))
+        models = self._core.offline()
+        found = await self._call(models.bring(reference, folder, trust, deadline))
         if refresh and self._follower is None:
-            self._follower = asyncio.create_task(self._follow(twins, refresh))
+            self._follower = asyncio.create_task(self._follow(models, refresh))
         return found
 
     async def aclose(self) -> None:
@@ -220,19 +247,19 @@ class AsyncModelServiceClient:
         """Close."""
         await self.aclose()
 
-    async def _follow(self, twins: Any, seconds: float) -> None:
+    async def _follow(self, models: "OfflineModels", seconds: float) -> None:
         while True:
             await asyncio.sleep(seconds)
-            await self._call(twins.renew())
+            await self._call(models.renew())
 
     async def _call(self, call: Steps[T]) -> T:
         """Carry out the steps of a call; raises `HotseatError`."""
         got: Any = None
         try:
             while True:
-                step = call.send(got)
+                effect = call.send(got)
                 try:
-                    got = await self._carry_out(step)
+                    got = await self._run_effect(effect)
                 except HotseatError as error:
                     got = error
         except StopIteration as end:
@@ -241,25 +268,25 @@ class AsyncModelServiceClient:
         finally:
             call.close()
 
-    async def _carry_out(self, step: Send | Pause | Work) -> Any:
-        if isinstance(step, Pause):
-            return await self._sleep(step.seconds)
-        if isinstance(step, Work):
-            return await asyncio.to_thread(step.job)
-        return await self._send(step)
+    async def _run_effect(self, effect: Effect) -> Any:
+        if isinstance(effect, Sleep):
+            return await self._sleep(effect.seconds)
+        if isinstance(effect, RunJob):
+            return await asyncio.to_thread(effect.job)
+        return await self._send(effect)
 
-    async def _send(self, step: Send) -> Response:
+    async def _send(self, effect: SendRequest) -> Response:
         began = self._core.clock()
         keys: Mapping[str, str]
         token = self._core.keys.token
         if token is not None:
-            keys = await _fetched(token, step.timeout)
+            keys = await _fetched(token, effect.timeout)
         else:
-            keys = headers(self._core.keys, step.request)
-        left = step.timeout - (self._core.clock() - began)
+            keys = headers(self._core.keys, effect.request)
+        left = effect.timeout - (self._core.clock() - began)
         if left <= 0:
             raise TokenError("api_key or auth took all the time")
-        return await self._transport.send(step.request.signed(keys), left)
+        return await self._transport.send(effect.request.signed(keys), left)
 
 
 async def _fetched(token: Callable[[], Any], timeout: float) -> Mapping[str, str]:

@@ -78,6 +78,6 @@ def _wins(stones: Array, row: int, column: int) -> bool:
 
 
 GAMES: Mapping[str, Callable[[Any], Array]] = {"connect-four": connect_four}
-GLANCES: Mapping[str, Callable[[Array], tuple[list[int], float | None]]] = {
+TACTICAL_SHORTCUTS: Mapping[str, Callable[[Array], tuple[list[int], float | None]]] = {
     "connect-four": connect_four_glance
 }

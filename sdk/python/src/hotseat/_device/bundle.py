@@ -56,8 +56,8 @@ class File:
 class Bundle:
     """A version as the service told of it."""
 
-    told: Mapping[str, Any]
-    asked_as: str
+    document: Mapping[str, Any]
+    requested_as: str
     """The name in the service's address; a route may have another than its model."""
     model: str
     version: int
@@ -71,20 +71,20 @@ class Bundle:
     """All that has to be here to run and check it."""
 
     @classmethod
-    def read(cls, told: Mapping[str, Any], asked_as: str) -> "Bundle":
-        """Read what the service told; raises `TransportError`, `ConfigError`."""
+    def read(cls, document: Mapping[str, Any], requested_as: str) -> "Bundle":
+        """Read a version's description; raises `TransportError`, `ConfigError`."""
         try:
-            manifest = told["manifest"]
+            manifest = document["manifest"]
             variant = next(
-                v for v in manifest["variants"] if v["name"] == told["variant"]
+                v for v in manifest["variants"] if v["name"] == document["variant"]
             )
             golden = manifest.get("golden")
             names = [variant["file"], *(variant.get("data") or ())]
             names += [golden] if golden else []
             files = tuple(_file(name, manifest["files"][name]) for name in names)
             found = cls(
-                told,
-                asked_as,
+                document,
+                requested_as,
                 str(manifest["model"]),
                 _number(manifest["version"]),
                 str(manifest["kind"]),
@@ -128,7 +128,7 @@ class Bundle:
     def content(self) -> bytes:
         """Return what of the manifest is signed: all but number, when and who."""
         left_out = {"version", "published_at", "published_by", "seal"}
-        kept = {k: v for k, v in self.told["manifest"].items() if k not in left_out}
+        kept = {k: v for k, v in self.document["manifest"].items() if k not in left_out}
         text = json.dumps(kept, ensure_ascii=False, indent=1, sort_keys=True)
         return text.encode() + b"\n"
 

@@ -14,7 +14,7 @@ import numpy as np
 from hotseat._device import boards, columns
 from hotseat._device.elements import Array, elements, size
 from hotseat._device.warnings import Warnings, absent
-from hotseat._device.words import (
+from hotseat._device.wording import (
     bad,
     expected,
     inside,

@@ -5,7 +5,7 @@ from typing import Any
 
 from hotseat._device.elements import Array, elements
 from hotseat._device.warnings import Warnings, hint
-from hotseat._device.words import (
+from hotseat._device.wording import (
     bad,
     expected,
     inside,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hotseat._device.words import bad, expected, is_number, number, place
+from hotseat._device.wording import bad, expected, is_number, number, place
 from hotseat.errors import StatusError
 
 Array = np.ndarray[Any, Any]

@@ -74,7 +74,7 @@ class Graph:
         `warnings` takes what is answered and may still be a mistake.
         """
         began = self.clock()
-        asked = kinds.Asked(inputs, pointers, options, warnings or Warnings())
+        asked = kinds.Request(inputs, pointers, options, warnings or Warnings())
         bundle = self.bundle
         found = kinds.answer(bundle.kind, bundle.signature, self._run, asked)
         self.seconds = self.clock() - began
@@ -89,10 +89,10 @@ class Graph:
         name = self.bundle.name
         levels = self.bundle.signature.get("levels") or {}
         try:
-            told = json.loads(golden)
-            tolerance = told["tolerance"].get(self.bundle.variant, 0.0)
+            document = json.loads(golden)
+            tolerance = document["tolerance"].get(self.bundle.variant, 0.0)
             rows = [
-                row for row in told["rows"]
+                row for row in document["rows"]
                 if not levels.get((row.get("options") or {}).get("level"), {})
                 .get("simulations")
             ]  # fmt: skip

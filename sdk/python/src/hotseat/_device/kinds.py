@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from hotseat._device import long_texts
-from hotseat._device.boards import GLANCES
+from hotseat._device.boards import TACTICAL_SHORTCUTS
 from hotseat._device.codec import MAX_ROWS, Json, check_rows, encode
 from hotseat._device.elements import Array
 from hotseat._device.warnings import Warnings
-from hotseat._device.words import (
+from hotseat._device.wording import (
     bad,
     expected,
     is_number,
@@ -37,7 +37,7 @@ Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """Inputs of one request, and where each stands in it."""
 
     inputs: Sequence[Any]
@@ -51,44 +51,46 @@ class Asked:
         return encode(signature, self.inputs, self.pointers, self.warnings)
 
 
-def answer(kind: str, signature: Json, run: Run, asked: Asked) -> list[dict[str, Any]]:
+def answer(
+    kind: str, signature: Json, run: Run, request: Request
+) -> list[dict[str, Any]]:
     """Return an answer for each input; raises `BadInputError`, `TooLargeError`."""
-    _check_options(asked.options, asked.warnings)
+    _check_options(request.options, request.warnings)
     item = long_texts.rule(signature)
     if item is None:
-        answers = _answers(kind, signature, run, asked)
+        answers = _answers(kind, signature, run, request)
     else:
-        answers = _answers_to_texts(kind, signature, run, asked, item)
-    _without_nan(answers, asked)
+        answers = _answers_to_texts(kind, signature, run, request, item)
+    _without_nan(answers, request)
     return answers
 
 
 def _answers_to_texts(
-    kind: str, signature: Json, run: Run, asked: Asked, item: Json
+    kind: str, signature: Json, run: Run, request: Request, item: Json
 ) -> list[dict[str, Any]]:
     """Return answers where a text may be longer than the signature's limit."""
-    check_rows(signature, len(asked.inputs))
-    found = long_texts.expand(item, asked.inputs, asked.pointers, asked.warnings)
+    check_rows(signature, len(request.inputs))
+    found = long_texts.expand(item, request.inputs, request.pointers, request.warnings)
     if found is None:
-        return _answers(kind, signature, run, asked)
+        return _answers(kind, signature, run, request)
     answers: list[dict[str, Any]] = []
     rows = signature.get("max_rows") or MAX_ROWS
     for at in range(0, len(found.inputs), rows):
         some, places = found.inputs[at : at + rows], found.pointers[at : at + rows]
-        part = replace(asked, inputs=some, pointers=places)
+        part = replace(request, inputs=some, pointers=places)
         answers += _answers(kind, signature, run, part)
     return long_texts.fold(signature, found, answers)
 
 
 def _answers(
-    kind: str, signature: Json, run: Run, asked: Asked
+    kind: str, signature: Json, run: Run, request: Request
 ) -> list[dict[str, Any]]:
     if kind == "policy":
-        heat = _temperature(signature, asked.options)
-        tensors = asked.tensors(signature)
-        outputs = _glanced(signature, tensors, run(tensors), asked.options)
-        return _policy(signature, outputs, asked, heat)
-    outputs = run(asked.tensors(signature))
+        heat = _temperature(signature, request.options)
+        tensors = request.tensors(signature)
+        outputs = _glanced(signature, tensors, run(tensors), request.options)
+        return _policy(signature, outputs, request, heat)
+    outputs = run(request.tensors(signature))
     if kind == "classification":
         return [
             _classified(signature["labels"], row) for row in outputs["scores"].tolist()
@@ -116,7 +118,7 @@ def _glanced(
 ) -> Mapping[str, Array]:
     """Return the outputs with what two plies show, if the level asks for a search."""
     level = (signature.get("levels") or {}).get(options.get("level")) or {}
-    glance = GLANCES.get(signature.get("rules") or "")
+    glance = TACTICAL_SHORTCUTS.get(signature.get("rules") or "")
     if not level.get("simulations") or glance is None:
         return outputs
     board = next(one["name"] for one in signature["inputs"] if one["form"] == "board")
@@ -133,39 +135,39 @@ def _glanced(
 
 
 def _policy(
-    signature: Json, outputs: Mapping[str, Array], asked: Asked, heat: float
+    signature: Json, outputs: Mapping[str, Array], request: Request, heat: float
 ) -> list[dict[str, Any]]:
     chances = outputs["policy"].astype(np.float64)
     if "legal" in outputs:
         chances = np.where(outputs["legal"] > 0, chances, 0.0)
     values = outputs.get("value")
-    seed = asked.options.get("seed")
+    seed = request.options.get("seed")
     if seed is None and heat > 0:
         seed = secrets.randbelow(MAX_SEED)
     names = signature.get("labels") or tuple(map(str, range(chances.shape[1])))
     answers = []
     for row, chance in enumerate(chances):
-        legal = _legal(chance, asked.inputs[row], names, asked.pointers[row])
+        legal = _legal(chance, request.inputs[row], names, request.pointers[row])
         place = _chosen(legal, heat, seed, row)
-        told: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "action": names[place],
             "probability": float(legal[place]),
             "actions": {n: p for n, p in zip(names, legal.tolist(), strict=True) if p},
         }
         if values is not None:
-            told["value"] = float(values.reshape(-1).astype(np.float64)[row])
+            fields["value"] = float(values.reshape(-1).astype(np.float64)[row])
         if heat > 0:
-            told["seed"] = seed
-        answers.append(told)
+            fields["seed"] = seed
+        answers.append(fields)
     return answers
 
 
 def _legal(chances: Array, given: Any, names: Sequence[str], pointer: str) -> Array:
     """Return the probabilities of the legal actions; they sum to 1."""
     mask = chances > 0
-    asked = given.get("legal") if isinstance(given, Mapping) else None
-    if asked is not None:
-        mask = _listed(asked, names, f"{pointer}/legal")
+    allowed = given.get("legal") if isinstance(given, Mapping) else None
+    if allowed is not None:
+        mask = _listed(allowed, names, f"{pointer}/legal")
     legal = np.where(mask, chances, 0.0)
     total = legal.sum()
     if not total > 0:
@@ -238,14 +240,14 @@ def _unfit(what: str, name: str, value: Any) -> StatusError:
     return bad(f"expected {what} at {pointer}, got {got}", pointer)
 
 
-def _without_nan(answers: Sequence[dict[str, Any]], asked: Asked) -> None:
+def _without_nan(answers: Sequence[dict[str, Any]], request: Request) -> None:
     """Put None for numbers that are not finite, which JSON cannot write."""
-    for told, pointer in zip(answers, asked.pointers, strict=False):
-        cleaned = {name: _cleaned(value) for name, value in told.items()}
-        names = [name for name, value in told.items() if cleaned[name] != value]
+    for fields, pointer in zip(answers, request.pointers, strict=False):
+        cleaned = {name: _cleaned(value) for name, value in fields.items()}
+        names = [name for name, value in fields.items() if cleaned[name] != value]
         if names:
-            told.update(cleaned)
-            asked.warnings.add(
+            fields.update(cleaned)
+            request.warnings.add(
                 "not_finite",
                 f"the model answers a number that is not finite to the input"
                 f"{place(pointer)}: null stands for it in {', '.join(names)}",

@@ -10,7 +10,7 @@ from typing import Any
 
 from hotseat._device.elements import size
 from hotseat._device.warnings import Warnings
-from hotseat._device.words import inside, is_object, place, too_large
+from hotseat._device.wording import inside, is_object, place, too_large
 
 MOST_PARTS = 16
 """Of one text; a longer one is refused."""

@@ -58,7 +58,7 @@ class Trust:
         if not self._keys:
             return None
         reasons = []
-        signatures = bundle.told.get("signatures")
+        signatures = bundle.document.get("signatures")
         for signature in signatures if isinstance(signatures, list) else ():
             try:
                 return self._verified(bundle, signature)
@@ -97,7 +97,7 @@ def _compare(statement: Any, bundle: Bundle) -> None:
     if (statement["_type"], statement["predicateType"]) != (_STATEMENT, _PREDICATE):
         raise ValueError("it is no model signature")
     signed = {r["name"]: r["digest"] for r in statement["predicate"]["resources"]}
-    files = bundle.told["manifest"]["files"]
+    files = bundle.document["manifest"]["files"]
     wanted = {name: file["sha256"] for name, file in files.items()}
     wanted["manifest.json"] = hashlib.sha256(bundle.content()).hexdigest()
     for name in sorted({*signed, *wanted}):

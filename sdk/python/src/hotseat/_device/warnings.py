@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from hotseat._device.words import NAME_LENGTH, bad, inside, listed, quoted
+from hotseat._device.wording import NAME_LENGTH, bad, inside, listed, quoted
 from hotseat.errors import StatusError
 
 MOST = 20

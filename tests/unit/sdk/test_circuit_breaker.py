@@ -3,8 +3,9 @@
 import pytest
 
 from hotseat import CircuitOpenError, ModelServiceClient, TransportError
-from hotseat._guard import Guard
-from hotseat.testing import FakeTransport
+from hotseat._circuit_breaker import CircuitBreaker
+from hotseat.aio import AsyncModelServiceClient
+from hotseat.testing import AsyncFakeTransport, FakeTransport
 
 
 class Clock:
@@ -32,20 +33,33 @@ def test_a_service_that_is_down_is_left_alone_and_found_again():
     with pytest.raises(CircuitOpenError, match="left alone"):
         client.predict("gg")
     assert client.predict("gg", default="ok").is_default
-    assert (len(transport.requests), client.openings) == (asked, 1)
+    assert (len(transport.requests), client.circuit_opened_count) == (asked, 1)
     clock.now += 1.1
     transport._answers[:] = [{"label": "ok"}]
     assert client.predict("gg", deadline=1.0).label == "ok"
     assert client.predict("gg", deadline=1.0).label == "ok"
 
 
+@pytest.mark.parametrize("make", [ModelServiceClient, AsyncModelServiceClient])
+def test_the_count_is_still_read_by_its_old_name(make):
+    """For one release `openings` gives the same number, with a warning."""
+    fakes = {
+        ModelServiceClient: FakeTransport,
+        AsyncModelServiceClient: AsyncFakeTransport,
+    }
+    client = make(transport=fakes[make]({"label": "ok"}))
+    client._core.breaker.opened_count = 3
+    with pytest.warns(DeprecationWarning, match="circuit_opened_count"):
+        assert client.openings == client.circuit_opened_count == 3
+
+
 def test_retries_are_a_tenth_of_what_succeeds():
     """Ten tokens to begin with; each success earns a tenth of one."""
-    guard = Guard(Clock())
-    assert [guard.may_retry() for _ in range(11)] == [True] * 10 + [False]
+    breaker = CircuitBreaker(Clock())
+    assert [breaker.may_retry() for _ in range(11)] == [True] * 10 + [False]
     for _ in range(10):
-        guard.succeeded()
-    assert [guard.may_retry() for _ in range(2)] == [True, False]
+        breaker.succeeded()
+    assert [breaker.may_retry() for _ in range(2)] == [True, False]
 
 
 def test_a_hook_hears_of_every_call():

@@ -20,10 +20,11 @@ from hotseat import _answer
 from hotseat._address import part
 from hotseat._device.bundle import Bundle, Reference
 from hotseat._device.graph import Graph
-from hotseat._device.shelf import Shelf
+from hotseat._device.model_store import ModelStore
 from hotseat._device.trust import Trust
 from hotseat._device.warnings import Warnings
-from hotseat._steps import Steps, Work
+from hotseat._effects import RunJob, Steps
+from hotseat._steps import ServiceCaller
 from hotseat._transport import Response
 from hotseat._types import Download
 from hotseat.errors import (
@@ -34,8 +35,7 @@ from hotseat.errors import (
 )
 
 if TYPE_CHECKING:
-    from hotseat._core import Core
-    from hotseat._question import Question
+    from hotseat._inference_request import InferenceRequest
 
 T = TypeVar("T")
 log = logging.getLogger("hotseat")
@@ -47,11 +47,11 @@ _PATIENCE = 300.0
 
 
 @dataclass(slots=True)
-class Twin:
+class OfflineModel:
     """A version that answers on this device."""
 
     reference: Reference
-    shelf: Shelf
+    store: ModelStore
     trust: Trust
     bundle: Bundle
     graph: Graph
@@ -59,11 +59,11 @@ class Twin:
 
 
 @dataclass(slots=True)
-class Twins:
+class OfflineModels:
     """The versions that were brought here, by what they were asked for as."""
 
-    core: "Core"
-    _twins: dict[Reference, Twin] = field(default_factory=dict)
+    service: ServiceCaller
+    _models: dict[Reference, OfflineModel] = field(default_factory=dict)
     _refused: dict[Reference, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -76,169 +76,173 @@ class Twins:
     ) -> Steps[Download]:
         """Return the steps to a version that answers here; raises `HotseatError`."""
         reference = Reference.parse(text)
-        shelf = Shelf.at(folder, self.core.base_url)
+        store = ModelStore.at(folder, self.service.base_url)
         keys = Trust(trust)
         is_current = True
         try:
-            twin = yield from self._fetch(reference, shelf, keys, seconds)
+            local = yield from self._fetch(reference, store, keys, seconds)
         except HotseatError as error:
-            if _is_no(error):
+            if _is_refusal(error):
                 raise
-            kept = yield from _worked(partial(_kept, reference, shelf, keys))
-            if kept is None:
+            cached = yield from _run(partial(_open_cached, reference, store, keys))
+            if cached is None:
                 raise
-            twin, is_current = kept, False
-            log.warning("%s: %s answers, for: %s", text, twin.bundle.name, error)
-        yield from self._put(twin)
-        bundle = twin.bundle
+            local, is_current = cached, False
+            log.warning("%s: %s answers, for: %s", text, local.bundle.name, error)
+        yield from self._put(local)
+        bundle = local.bundle
         return Download(
-            bundle.model, bundle.version, bundle.variant, shelf.folder_of(bundle),
-            is_current, twin.signed_by,
+            bundle.model, bundle.version, bundle.variant, store.folder_of(bundle),
+            is_current, local.signed_by,
         )  # fmt: skip
 
     def renew(self) -> Steps[None]:
         """Return the steps of following what aliases mean now; they never raise."""
         with self._lock:
-            followed = [t for r, t in self._twins.items() if not r.version.isdigit()]
-        for twin in followed:
+            followed = [t for r, t in self._models.items() if not r.version.isdigit()]
+        for local in followed:
             try:
                 newer = yield from self._fetch(
-                    twin.reference, twin.shelf, twin.trust, _PATIENCE, twin
+                    local.reference, local.store, local.trust, _PATIENCE, local
                 )
             except HotseatError as error:
-                name = twin.bundle.name
+                name = local.bundle.name
                 log.warning("%s goes on answering here, for: %s", name, error)
                 continue
             yield from self._put(newer)
 
-    def seconds(self, question: "Question") -> float:
+    def seconds(self, request: "InferenceRequest") -> float:
         """Return what an answer from here would take; 0 where there is none."""
-        twin = self._find(question)
-        return twin.graph.seconds if twin else 0.0
+        local = self._find(request)
+        return local.graph.seconds if local else 0.0
 
     def answer(
-        self, question: "Question", inputs: Sequence[bytes], *, many: bool
+        self, request: "InferenceRequest", inputs: Sequence[bytes], *, many: bool
     ) -> list[dict[str, Any]] | None:
         """Return answers as the service gives them, None where none can be had here.
 
         Raises `BadInputError`, `TooLargeError`.
         """
-        twin = self._find(question)
-        if twin is None:
+        local = self._find(request)
+        if local is None:
             return None
         rows = [json.loads(given) for given in inputs]
         pointers = [f"/inputs/{n}" for n in range(len(rows))] if many else ["/input"]
-        options = json.loads(question.options or b"{}")
+        options = json.loads(request.options or b"{}")
         warnings = Warnings()
         try:
-            found = twin.graph.answer(rows, pointers, options, warnings)
+            found = local.graph.answer(rows, pointers, options, warnings)
         except StatusError:
             raise
         except Exception:  # whatever the runtime says, the game has its default
-            log.exception("%s does not answer on this device", twin.bundle.name)
+            log.exception("%s does not answer on this device", local.bundle.name)
             return None
-        bundle = twin.bundle
+        bundle = local.bundle
         source = {
             "model": bundle.model,
             "version": bundle.version,
             "variant": bundle.variant,
         }
-        told = warnings.to_json()
+        document = warnings.to_json()
         return [
-            {**one, **source, **_answer.of_row(told, pointer)}
+            {**one, **source, **_answer.warnings_of_row(document, pointer)}
             for one, pointer in zip(found, pointers, strict=True)
         ]
 
-    def _put(self, twin: Twin) -> Steps[None]:
+    def _put(self, local: OfflineModel) -> Steps[None]:
         """Let a version answer, and then go what answered before."""
         with self._lock:
-            before = self._twins.get(twin.reference)
-            self._twins[twin.reference] = twin
-        if before is not twin:
-            yield from _worked(partial(twin.shelf.sweep, twin.reference.model))
+            before = self._models.get(local.reference)
+            self._models[local.reference] = local
+        if before is not local:
+            yield from _run(partial(local.store.remove_unused, local.reference.model))
 
-    def _find(self, question: "Question") -> Twin | None:
-        if question.verb != "predict" or question.model is None:
+    def _find(self, request: "InferenceRequest") -> OfflineModel | None:
+        if request.verb != "predict" or request.model is None:
             return None
-        wanted = "live" if question.version is None else str(question.version)
+        wanted = "live" if request.version is None else str(request.version)
         with self._lock:
-            twin = self._twins.get(Reference(question.model, wanted))
-            if twin is None and wanted.isdigit():  # an alias may mean that number
-                twin = next(
+            local = self._models.get(Reference(request.model, wanted))
+            if local is None and wanted.isdigit():  # an alias may mean that number
+                local = next(
                     (
-                        t for t in self._twins.values()
+                        t for t in self._models.values()
                         if (t.reference.model, str(t.bundle.version))
-                        == (question.model, wanted)
+                        == (request.model, wanted)
                     ),
                     None,
                 )  # fmt: skip
-            return twin
+            return local
 
     def _fetch(
         self,
         reference: Reference,
-        shelf: Shelf,
+        store: ModelStore,
         trust: Trust,
         seconds: float,
-        serving: Twin | None = None,
-    ) -> Steps[Twin]:
+        serving: OfflineModel | None = None,
+    ) -> Steps[OfflineModel]:
         """Return the steps to the version that the service has now."""
-        end = self.core.clock() + seconds
+        end = self.service.clock() + seconds
         path = f"/v1/models/{part(reference.model)}/versions/{part(reference.version)}"
-        told = yield from self.core.get(path, _left(self.core.clock, end))
-        bundle = Bundle.read(told, reference.model)
+        document = yield from self.service.get(path, _left(self.service.clock, end))
+        bundle = Bundle.read(document, reference.model)
         if serving and serving.bundle.version == bundle.version:
             return serving
         if self._refused.get(reference) == bundle.version and serving:
             return serving  # it did not open before; another version may
         for file in bundle.files:
-            here = yield from _worked(partial(shelf.have, bundle, file))
+            here = yield from _run(partial(store.have, bundle, file))
             while here < file.size:
                 last = min(here + PIECE, file.size) - 1
-                body = yield from self.core.calling(
+                body = yield from self.service.call(
                     "GET",
                     f"{path.rpartition('/')[0]}/{bundle.version}/files/{file.name}",
                     None,
-                    _left(self.core.clock, end),
+                    _left(self.service.clock, end),
                     partial(_piece, here),
                     headers={
                         "range": f"bytes={here}-{last}",
                         "accept": "application/octet-stream",
                     },
                 )
-                here = yield from _worked(partial(shelf.add, bundle, file, body))
+                here = yield from _run(partial(store.add, bundle, file, body))
         try:
-            twin = yield from _worked(partial(_opened, reference, shelf, trust, bundle))
+            local = yield from _run(partial(_open, reference, store, trust, bundle))
         except HotseatError:
             self._refused[reference] = bundle.version
             raise
-        yield from _worked(partial(shelf.note, reference, bundle))
-        return twin
+        yield from _run(partial(store.note, reference, bundle))
+        return local
 
 
-def _opened(reference: Reference, shelf: Shelf, trust: Trust, bundle: Bundle) -> Twin:
+def _open(
+    reference: Reference, store: ModelStore, trust: Trust, bundle: Bundle
+) -> OfflineModel:
     """Check and open a version that lies here; raises `HotseatError`."""
     signed_by = trust.check(bundle)
-    shelf.check(bundle)
-    graph = Graph.open(bundle, shelf.folder_of(bundle), time.perf_counter)
-    return Twin(reference, shelf, trust, bundle, graph, signed_by)
+    store.check(bundle)
+    graph = Graph.open(bundle, store.folder_of(bundle), time.perf_counter)
+    return OfflineModel(reference, store, trust, bundle, graph, signed_by)
 
 
-def _kept(reference: Reference, shelf: Shelf, trust: Trust) -> Twin | None:
+def _open_cached(
+    reference: Reference, store: ModelStore, trust: Trust
+) -> OfflineModel | None:
     """Open what was good the last time, if there is any."""
-    bundle = shelf.noted(reference)
+    bundle = store.noted(reference)
     if bundle is None:
         return None
     try:
-        return _opened(reference, shelf, trust, bundle)
+        return _open(reference, store, trust, bundle)
     except TransportError as error:
         log.warning("%s was brought before and is damaged: %s", bundle.name, error)
         return None
 
 
-def _worked(job: Callable[[], T]) -> Steps[T]:
+def _run(job: Callable[[], T]) -> Steps[T]:
     """Return the step of some work, as a call that returns or raises."""
-    got = yield Work(job)
+    got = yield RunJob(job)
     if isinstance(got, HotseatError):
         raise got
     done: T = got
@@ -259,7 +263,7 @@ def _piece(first: int, response: Response) -> bytes:
     raise TransportError("what came is not the piece that was asked for")
 
 
-def _is_no(error: HotseatError) -> bool:
+def _is_refusal(error: HotseatError) -> bool:
     """Whether the service said no, which what was brought before does not undo."""
     return isinstance(error, StatusError) and error.status < 500 and error.status != 429
 

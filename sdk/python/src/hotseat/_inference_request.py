@@ -16,7 +16,7 @@ RAISE: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class InferenceRequest:
     """What has to be the same for inputs to go in one request."""
 
     verb: str = "predict"
@@ -39,26 +39,26 @@ class Question:
         if self.options:
             fields += b', "options": ' + self.options
         if self.player_id is not None:
-            fields += b', "player_id": ' + written(self.player_id)
+            fields += b', "player_id": ' + to_json(self.player_id)
         return b"{" + fields + b"}"
 
 
-def question(
+def inference_request(
     verb: str,
     model: str | None,
     version: int | str | None,
     options: Mapping[str, Any] | None = None,
     player_id: str | None = None,
     deadline: float | None = None,
-) -> Question:
-    """Return a question; options that are None are left out."""
+) -> InferenceRequest:
+    """Return an inference request; options that are None are left out."""
     kept = {name: value for name, value in (options or {}).items() if value is not None}
-    return Question(
-        verb, model, version, written(kept) if kept else b"", player_id, deadline
+    return InferenceRequest(
+        verb, model, version, to_json(kept) if kept else b"", player_id, deadline
     )
 
 
-def position(board: Any, legal: Sequence[str | int] | None) -> dict[str, Any]:
+def board_input(board: Any, legal: Sequence[str | int] | None) -> dict[str, Any]:
     """Return what a policy is asked about."""
     given: dict[str, Any] = {"board": board}
     if legal is not None:
@@ -66,14 +66,14 @@ def position(board: Any, legal: Sequence[str | int] | None) -> dict[str, Any]:
     return given
 
 
-def rows_of(inputs: Any) -> list[Any]:
+def input_list(inputs: Any) -> list[Any]:
     """Return many inputs as a list; raises `ConfigError` for a text."""
     if isinstance(inputs, str):
         raise ConfigError("inputs is a list of texts, not one text: use predict")
     return list(inputs)
 
 
-def written(value: Any) -> bytes:
+def to_json(value: Any) -> bytes:
     """Return a value as JSON; raises `ConfigError`."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

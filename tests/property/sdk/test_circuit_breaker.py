@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from hotseat._guard import Guard
+from hotseat._circuit_breaker import CircuitBreaker
 
 
 class Clock:
@@ -15,36 +15,36 @@ class Clock:
         return self.now
 
 
-class Guarded(RuleBasedStateMachine):
+class CircuitBreakerMachine(RuleBasedStateMachine):
     """Whatever happens, calls get through again, and an open circuit stays open."""
 
     def __init__(self):
         super().__init__()
         self.clock = Clock()
-        self.guard = Guard(self.clock)
+        self.breaker = CircuitBreaker(self.clock)
         self.failures = 0
 
     @rule()
     def succeed(self):
-        if self.guard.admit():
-            self.guard.succeeded()
+        if self.breaker.admit():
+            self.breaker.succeeded()
             self.failures = 0
 
     @rule()
     def fail(self):
-        before = self.guard.openings
-        if self.guard.admit():
-            self.guard.failed()
+        before = self.breaker.opened_count
+        if self.breaker.admit():
+            self.breaker.failed()
             self.failures += 1
             if self.failures < 5:
-                assert self.guard.openings == before
+                assert self.breaker.opened_count == before
             if self.failures == 5:
-                assert self.guard.openings == before + 1
+                assert self.breaker.opened_count == before + 1
 
     @rule()
     def leave(self):
-        if self.guard.admit():
-            self.guard.gave_up()
+        if self.breaker.admit():
+            self.breaker.gave_up()
 
     @rule(seconds=st.floats(0, 40))
     def wait(self, seconds):
@@ -57,9 +57,9 @@ class Guarded(RuleBasedStateMachine):
     def teardown(self):
         """After the longest pause one call is let through, and success closes it."""
         self.clock.now += 31
-        assert self.guard.admit()
-        self.guard.succeeded()
-        assert self.guard.admit()
+        assert self.breaker.admit()
+        self.breaker.succeeded()
+        assert self.breaker.admit()
 
 
-TestGuarded = Guarded.TestCase
+TestCircuitBreakerMachine = CircuitBreakerMachine.TestCase

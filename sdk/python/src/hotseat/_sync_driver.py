@@ -4,16 +4,16 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from hotseat._core import Core
+from hotseat._effects import Effect, RunJob, SendRequest, Sleep, Steps
 from hotseat._keys import headers
-from hotseat._steps import Pause, Send, Steps, Work
 from hotseat._transport import Response, Transport
 from hotseat.errors import HotseatError, TokenError
 
 T = TypeVar("T")
 
 
-class Carrier:
-    """What a client's calls are carried out by."""
+class SyncDriver:
+    """Runs the effects of a client's calls."""
 
     def __init__(
         self, core: Core, transport: Transport, sleep: Callable[[float], None]
@@ -27,9 +27,9 @@ class Carrier:
         got: Any = None
         try:
             while True:
-                step = call.send(got)
+                effect = call.send(got)
                 try:
-                    got = self._carry_out(step)
+                    got = self._run_effect(effect)
                 except HotseatError as error:
                     got = error
         except StopIteration as end:
@@ -38,17 +38,17 @@ class Carrier:
         finally:
             call.close()
 
-    def _carry_out(self, step: Send | Pause | Work) -> Any:
-        if isinstance(step, Pause):
-            return self._sleep(step.seconds)
-        if isinstance(step, Work):
-            return step.job()
-        return self._send(step)
+    def _run_effect(self, effect: Effect) -> Any:
+        if isinstance(effect, Sleep):
+            return self._sleep(effect.seconds)
+        if isinstance(effect, RunJob):
+            return effect.job()
+        return self._send(effect)
 
-    def _send(self, step: Send) -> Response:
+    def _send(self, effect: SendRequest) -> Response:
         began = self._core.clock()
-        keys = headers(self._core.keys, step.request)
-        left = step.timeout - (self._core.clock() - began)
+        keys = headers(self._core.keys, effect.request)
+        left = effect.timeout - (self._core.clock() - began)
         if left <= 0:
             raise TokenError("api_key or auth took all the time")
-        return self._transport.send(step.request.signed(keys), left)
+        return self._transport.send(effect.request.signed(keys), left)

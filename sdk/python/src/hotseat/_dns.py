@@ -21,19 +21,19 @@ def _resolve(host: str, port: int) -> list[Address]:
 
 
 @dataclass(slots=True)
-class _Looking:
+class _Lookup:
     done: threading.Event = field(default_factory=threading.Event)
     found: list[Address] = field(default_factory=list)
     error: OSError | None = None
 
 
-class Lookup:
+class DnsResolver:
     """Looks names up, at most one thread a name."""
 
     def __init__(self, resolve: Resolve = _resolve) -> None:
         self._resolve = resolve
         self._lock = threading.Lock()
-        self._looking: dict[tuple[str, int], _Looking] = {}
+        self._looking: dict[tuple[str, int], _Lookup] = {}
 
     def addresses(self, host: str, port: int, seconds: float) -> list[Address]:
         """Return a name's addresses; raises `OSError`, of it `TimeoutError`."""
@@ -42,7 +42,7 @@ class Lookup:
         with self._lock:
             looking = self._looking.get((host, port))
             if looking is None:
-                looking = self._looking[host, port] = _Looking()
+                looking = self._looking[host, port] = _Lookup()
                 threading.Thread(
                     target=self._look,
                     args=(host, port, looking),
@@ -55,7 +55,7 @@ class Lookup:
             raise looking.error
         return looking.found
 
-    def _look(self, host: str, port: int, looking: _Looking) -> None:
+    def _look(self, host: str, port: int, looking: _Lookup) -> None:
         try:
             looking.found = self._resolve(host, port)
         except OSError as error:

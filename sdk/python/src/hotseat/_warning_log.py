@@ -15,7 +15,7 @@ _ROW = re.compile(r"/inputs/\d+|/input(?=/|$)")
 
 
 @dataclass(slots=True)
-class Warned:
+class WarningLog:
     """What was logged, by model, code and the place inside an input."""
 
     _seen: set[tuple[str | None, str, str]] = field(default_factory=set)

@@ -17,9 +17,8 @@ from hotseat import (
     _cli,
     _client,
 )
-from hotseat._device import graph
-from hotseat._device import twin as twins
-from hotseat._device.shelf import Shelf
+from hotseat._device import graph, offline_model
+from hotseat._device.model_store import ModelStore
 from hotseat.aio import AsyncModelServiceClient
 from hotseat.testing import Response
 from hotseat_registry import Reference, archive, trust
@@ -169,7 +168,7 @@ def test_a_file_comes_in_pieces_and_goes_on_where_it_broke_off(
     service, client, bring, monkeypatch
 ):
     """After a cut, of the line or of the game, only what is missing is fetched."""
-    monkeypatch.setattr(twins, "PIECE", 100)
+    monkeypatch.setattr(offline_model, "PIECE", 100)
     service.only = 3  # the version, and two pieces
     with pytest.raises(TransportError):
         bring(client())
@@ -225,14 +224,14 @@ def test_a_version_that_fails_its_golden_rows_does_not_take_over(
     asker = client()
     bring(asker)
     promote(registry, 2)
-    real = twins.Graph.check
+    real = offline_model.Graph.check
 
     def other_machine(graph, golden):
         if graph.bundle.version == 2:
             raise TransportError("a golden row is off")
         real(graph, golden)
 
-    monkeypatch.setattr(twins.Graph, "check", other_machine)
+    monkeypatch.setattr(offline_model.Graph, "check", other_machine)
     assert bring(client()).version == 1
 
 
@@ -376,10 +375,12 @@ def test_the_folder_is_the_users_alone(client, bring, tmp_path, monkeypatch):
         assert place.stat().st_mode & 0o777 == 0o700
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(sys, "platform", "linux")
-    first = Shelf.at(None, "https://game.example").root
+    first = ModelStore.at(None, "https://game.example").root
     first.mkdir(parents=True)
     first.chmod(0o777)
-    assert Shelf.at(None, "https://game.example").root.stat().st_mode & 0o777 == 0o700
+    assert (
+        ModelStore.at(None, "https://game.example").root.stat().st_mode & 0o777 == 0o700
+    )
 
 
 @pytest.mark.parametrize("version", ["1.19.2", "1.23.2", "0.5"])

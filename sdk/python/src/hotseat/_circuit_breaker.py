@@ -17,11 +17,11 @@ _FIRST, _LONGEST = 1.0, 30.0
 
 
 @dataclass(slots=True)
-class Guard:
+class CircuitBreaker:
     """One service's retry budget and circuit breaker."""
 
     clock: Callable[[], float]
-    openings: int = 0
+    opened_count: int = 0
     """How often the circuit opened so far."""
     _tokens: int = _TOKENS
     _failures: int = 0
@@ -67,7 +67,7 @@ class Guard:
             if self._probing:
                 self._pause = min(2 * self._pause, _LONGEST)
             self._probing = False
-            self.openings += 1
+            self.opened_count += 1
             self._closed_at = self.clock() + self._pause
 
     def gave_up(self) -> None:

@@ -9,7 +9,7 @@ from hotseat.errors import ConfigError
 log = logging.getLogger("hotseat")
 
 
-class Follower:
+class AliasRefresher:
     """Calls `renew` every so many seconds, once it was asked to."""
 
     def __init__(self, renew: Callable[[], None]) -> None:

@@ -28,26 +28,26 @@ from hotseat.errors import ConfigError, HotseatError
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class ModelStore:
     """One folder. Every method raises `ConfigError` where it cannot be written."""
 
     root: Path
 
     @classmethod
-    def at(cls, folder: str | os.PathLike[str] | None, base_url: str) -> "Shelf":
-        """Return a shelf in a folder, by default one for this service of this user."""
+    def at(cls, folder: str | os.PathLike[str] | None, base_url: str) -> "ModelStore":
+        """Return a store in a folder, by default one for this service of this user."""
         if folder is not None:
             return cls(Path(folder))
         service = hashlib.sha256(base_url.encode()).hexdigest()[:16]
-        shelf = cls(cache_folder() / service)
+        store = cls(cache_folder() / service)
         with contextlib.suppress(OSError):  # not there yet, or another's
-            if shelf.root.stat().st_mode & 0o077:
-                shelf.root.chmod(0o700)
-        return shelf
+            if store.root.stat().st_mode & 0o077:
+                store.root.chmod(0o700)
+        return store
 
     def folder_of(self, bundle: Bundle) -> Path:
         """Return where a version's files lie."""
-        return self.root / bundle.asked_as / str(bundle.version)
+        return self.root / bundle.requested_as / str(bundle.version)
 
     def have(self, bundle: Bundle, file: File) -> int:
         """Return how many of a file's bytes are here."""
@@ -88,12 +88,12 @@ class Shelf:
     def note(self, reference: Reference, bundle: Bundle) -> None:
         """Note the version to use from now on."""
         noted = self.noted(reference)
-        if noted and noted.told == bundle.told:
+        if noted and noted.document == bundle.document:
             return  # a folder that came with the game may be one to read only
         path = self._note(reference)
         part = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
         try:
-            part.write_text(json.dumps(dict(bundle.told)), "utf-8")
+            part.write_text(json.dumps(dict(bundle.document)), "utf-8")
             part.replace(path)
         except OSError as error:
             raise ConfigError(f"{self.root} cannot be written: {error}") from None
@@ -101,15 +101,15 @@ class Shelf:
     def noted(self, reference: Reference) -> Bundle | None:
         """Return the version that was noted, if there is one."""
         try:
-            told = json.loads(self._note(reference).read_text("utf-8"))
-            return Bundle.read(told, reference.model)
+            document = json.loads(self._note(reference).read_text("utf-8"))
+            return Bundle.read(document, reference.model)
         except (OSError, ValueError, TypeError, RecursionError, HotseatError):
             return None
 
     def _note(self, reference: Reference) -> Path:
         return self.root / reference.model / f"{reference.version}.json"
 
-    def sweep(self, model: str) -> None:
+    def remove_unused(self, model: str) -> None:
         """Let go of the versions of a model that no note names."""
         folder = self.root / model
         named = {
