@@ -6,7 +6,7 @@
  */
 
 import type { Prediction } from "./answer.js";
-import { type Question, keyOf } from "./ticket.js";
+import { type InferenceRequest, keyOf } from "./ticket.js";
 
 const LIMIT = 4096; // answers; the least recently used go first
 
@@ -23,7 +23,7 @@ export class Cache {
   }
 
   /** The answer to an input, if it is known and still good. */
-  get(asked: Question, input: unknown): Prediction | null {
+  get(asked: InferenceRequest, input: unknown): Prediction | null {
     if (!this.#seconds) return null;
     const key = keyOf(asked, input);
     const entry = this.#kept.get(key);
@@ -38,7 +38,7 @@ export class Cache {
   }
 
   /** Keep the service's answer, if the same version would say it again. */
-  put(asked: Question, input: unknown, found: Prediction): void {
+  put(asked: InferenceRequest, input: unknown, found: Prediction): void {
     const { seed, temperature } = asked.options ?? {};
     const drawn = seed !== undefined || temperature !== undefined;
     if (!this.#seconds || drawn || found.action !== null || found.item !== null) return;

@@ -8,7 +8,7 @@ import {
   BadInputError, CancelledError, ConfigError, HotseatError, StatusError, TransportError,
 } from "./errors.js";
 import { type CallOptions, Service, type ServiceOptions } from "./service.js";
-import { Desk, type Question, type Ticket } from "./ticket.js";
+import { Batcher, type InferenceRequest, type Ticket } from "./ticket.js";
 
 export interface ClientOptions extends ServiceOptions {
   /** Seconds in which submitted inputs become one request; default: 0.004. */
@@ -22,14 +22,14 @@ export interface ClientOptions extends ServiceOptions {
 }
 
 /** What is asked, of whom, and what stands in. */
-export interface AskOptions extends Question {
+export interface AskOptions extends InferenceRequest {
   signal?: AbortSignal;
   /** Returned where no answer could be had; bad input still throws. */
   default?: unknown;
 }
 
 /** A version on this device. */
-export interface Twin {
+export interface OfflineModel {
   readonly model: string;
   readonly version: number;
   readonly variant: string;
@@ -41,26 +41,29 @@ export interface Twin {
   predict(inputs: unknown[], options: Record<string, unknown>): Promise<Prediction[]>;
 }
 
+/** @deprecated Use `OfflineModel`; this name goes with the next release. */
+export type Twin = OfflineModel;
+
 /** What runs versions on this device. */
 export interface Offline {
-  download(service: Service, reference: string, given: CallOptions): Promise<Twin>;
+  download(service: Service, reference: string, given: CallOptions): Promise<OfflineModel>;
 }
 
 /** Asks a model service. */
 export class ModelServiceClient {
   readonly #service: Service;
-  readonly #desk: Desk;
+  readonly #batcher: Batcher;
   readonly #cache: Cache;
   readonly #offline: Offline | undefined;
-  readonly #twins = new Map<string, Twin>();
+  readonly #offlineModels = new Map<string, OfflineModel>();
   readonly #following = new Map<string, ReturnType<typeof setInterval>>();
 
   constructor(given: ClientOptions = {}) {
     this.#service = new Service(given);
     this.#cache = new Cache(given.cacheSeconds ?? 0, this.#service.clock);
     this.#offline = given.offline;
-    const ask = (inputs: unknown[], question: Question) => this.predictMany(inputs, question);
-    this.#desk = new Desk(ask, given.window, given.batch);
+    const ask = (inputs: unknown[], request: InferenceRequest) => this.predictMany(inputs, request);
+    this.#batcher = new Batcher(ask, given.window, given.batch);
   }
 
   /** Where the service is. */
@@ -68,9 +71,14 @@ export class ModelServiceClient {
     return this.#service.baseUrl;
   }
 
-  /** How often the service was left alone because it failed. */
+  /** How often the circuit breaker opened because the service failed. */
+  get circuitOpenedCount(): number {
+    return this.#service.breaker.openedCount;
+  }
+
+  /** @deprecated Use `circuitOpenedCount`; this name goes with the next release. */
   get openings(): number {
-    return this.#service.guard.openings;
+    return this.circuitOpenedCount;
   }
 
   /** Ask about one input: a text, named features, a board. Throws HotseatError. */
@@ -120,8 +128,8 @@ export class ModelServiceClient {
   }
 
   /** Ask without waiting, from a game loop; look at the ticket in later frames. */
-  submit(input: unknown, question: Question = {}): Ticket {
-    return this.#desk.submit(input, question);
+  submit(input: unknown, request: InferenceRequest = {}): Ticket {
+    return this.#batcher.submit(input, request);
   }
 
   /** The service's catalogue. */
@@ -154,30 +162,30 @@ export class ModelServiceClient {
    */
   async download(
     reference: string, given: CallOptions & { refresh?: number } = {},
-  ): Promise<Twin> {
+  ): Promise<OfflineModel> {
     const device = this.#offline;
     if (!device) {
       throw new ConfigError("nothing runs versions here: give offline, a Device of hotseat/offline");
     }
     const { refresh = 60, deadline = 60, signal } = given;
     const bring = async () => {
-      const twin = await device.download(this.#service, reference, { deadline, signal });
-      this.#twins.set(twin.model, twin);
-      return twin;
+      const local = await device.download(this.#service, reference, { deadline, signal });
+      this.#offlineModels.set(local.model, local);
+      return local;
     };
-    const twin = await bring();
+    const local = await bring();
     clearInterval(this.#following.get(reference));
     if (refresh) {
       const timer = setInterval(() => void bring().catch(() => {}), 1000 * refresh);
       (timer as { unref?: () => void }).unref?.(); // it keeps no process of Node alive
       this.#following.set(reference, timer);
     }
-    return twin;
+    return local;
   }
 
   /** Cancel open tickets, and stop following aliases. */
   close(): void {
-    this.#desk.close();
+    this.#batcher.close();
     for (const timer of this.#following.values()) clearInterval(timer);
   }
 
@@ -225,10 +233,10 @@ export class ModelServiceClient {
   async #onDevice(
     error: unknown, verb: string, inputs: unknown[], given: AskOptions,
   ): Promise<unknown> {
-    const twin = this.#twins.get(given.model ?? "");
-    if (!twin?.fits(given.version) || verb !== "predict" || !isAway(error)) return error;
+    const local = this.#offlineModels.get(given.model ?? "");
+    if (!local?.fits(given.version) || verb !== "predict" || !isAway(error)) return error;
     try {
-      return await twin.predict(inputs, given.options ?? {});
+      return await local.predict(inputs, given.options ?? {});
     } catch (inner) {
       return inner instanceof StatusError ? inner : error;
     }

@@ -7,9 +7,9 @@
 
 export type { InputWarning, Model, Prediction } from "./answer.js";
 export { ModelServiceClient } from "./client.js";
-export type { AskOptions, ClientOptions, Offline, Twin } from "./client.js";
+export type { AskOptions, ClientOptions, Offline, OfflineModel, Twin } from "./client.js";
 export * from "./errors.js";
 export type { Call, CallOptions, ServiceOptions } from "./service.js";
 export { Ticket } from "./ticket.js";
-export type { Question } from "./ticket.js";
+export type { InferenceRequest } from "./ticket.js";
 export type { Met, Request, Transport } from "./transport.js";

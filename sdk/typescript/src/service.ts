@@ -7,7 +7,7 @@ import {
   CancelledError, CircuitOpenError, ConfigError, DeadlineError, HotseatError, StatusError,
   TransportError,
 } from "./errors.js";
-import { Guard } from "./guard.js";
+import { CircuitBreaker } from "./circuit-breaker.js";
 import { away, mayRetry, pause } from "./retry.js";
 import { type Met, type Request, type Transport, over, reason, within } from "./transport.js";
 
@@ -49,7 +49,7 @@ export interface CallOptions {
 export class Service {
   readonly baseUrl: string;
   readonly clock: () => number;
-  readonly guard: Guard;
+  readonly breaker: CircuitBreaker;
   readonly #deadline: number;
   readonly #key: ServiceOptions["apiKey"];
   readonly #transport: Transport;
@@ -60,7 +60,7 @@ export class Service {
   constructor(given: ServiceOptions) {
     this.baseUrl = base(given.baseUrl ?? "http://localhost:8080");
     this.clock = given.clock ?? (() => performance.now() / 1000);
-    this.guard = new Guard(this.clock);
+    this.guard = new CircuitBreaker(this.clock);
     this.#deadline = positive(given.deadline ?? 2);
     this.#key = typeof given.apiKey === "string" ? sendable(given.apiKey) : given.apiKey;
     // late: a page may put another fetch in its place
@@ -79,14 +79,14 @@ export class Service {
     const start = this.clock();
     const allowed = positive(given.deadline ?? this.#deadline);
     const told = { path, tries: 0, seconds: 0, status: 0, error: "" };
-    let unheard = false; // whether the guard waits for a word of this call
+    let unheard = false; // whether the circuit breaker waits for the outcome of this call
     const hear = (answered: boolean) => {
       unheard = false;
-      if (answered) this.guard.succeeded();
-      else this.guard.failed();
+      if (answered) this.breaker.succeeded();
+      else this.breaker.failed();
     };
     try {
-      unheard = this.guard.admit();
+      unheard = this.breaker.admit();
       if (!unheard) {
         throw new CircuitOpenError(`${path}: the service failed often; it is left alone`);
       }
@@ -95,7 +95,7 @@ export class Service {
       return await this.#tries(request, given, start + allowed, told, hear, understand);
     } catch (error) {
       told.error = error instanceof Error ? error.name : "Error";
-      if (unheard) this.guard.gaveUp();
+      if (unheard) this.breaker.gaveUp();
       throw error;
     } finally {
       told.seconds = this.clock() - start;
@@ -127,7 +127,7 @@ export class Service {
         hear(!away(known));
         const wait = pause(told.tries - 1, this.#random(), known);
         const again = mayRetry(known) && this.clock() + wait < end;
-        if (!again || !this.guard.mayRetry()) throw known;
+        if (!again || !this.breaker.mayRetry()) throw known;
         await this.#wait(wait, signal);
       }
     }

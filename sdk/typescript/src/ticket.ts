@@ -6,7 +6,7 @@ import {
 } from "./errors.js";
 
 /** What has to be the same for inputs to go in one request. */
-export interface Question {
+export interface InferenceRequest {
   /** Default: the service's own. */
   model?: string;
   /** A number or an alias; default: live. */
@@ -17,7 +17,7 @@ export interface Question {
   deadline?: number;
 }
 
-export type Ask = (inputs: unknown[], question: Question) => Promise<Prediction[]>;
+export type Ask = (inputs: unknown[], request: InferenceRequest) => Promise<Prediction[]>;
 
 /** The place of an answer that is on its way. No method waits, but `wait`. */
 export class Ticket {
@@ -60,12 +60,12 @@ export class Ticket {
 }
 
 type Item = { input: unknown; ticket: Ticket };
-type Group = { question: Question; items: Item[] };
+type Group = { request: InferenceRequest; items: Item[] };
 
 const SENDERS = 4; // requests under way; what waits meanwhile goes together
 
 /** Collects tickets and has them answered, many in one request. */
-export class Desk {
+export class Batcher {
   readonly #ask: Ask;
   readonly #windowMs: number;
   readonly #batch: number;
@@ -84,7 +84,7 @@ export class Desk {
     this.#batch = batch;
   }
 
-  submit(input: unknown, question: Question): Ticket {
+  submit(input: unknown, request: InferenceRequest): Ticket {
     const ticket = new Ticket();
     if (this.#closed) {
       ticket.settle(null, new CancelledError("the client was closed"));
@@ -93,8 +93,8 @@ export class Desk {
     try {
       // a copy: the game goes on moving stones on the board that it gave
       const item = { input: structuredClone(input), ticket };
-      const key = keyOf(question);
-      const group = this.#groups.get(key) ?? { question: { ...question }, items: [] };
+      const key = keyOf(request);
+      const group = this.#groups.get(key) ?? { request: { ...request }, items: [] };
       group.items.push(item);
       this.#groups.set(key, group);
     } catch (error) {
@@ -121,30 +121,30 @@ export class Desk {
     for (const [key, group] of this.#groups) {
       group.items = group.items.filter(({ ticket }) => !ticket.ready());
       while (group.items.length && this.#sending < SENDERS) {
-        void this.#send(group.items.splice(0, this.#batch), group.question);
+        void this.#send(group.items.splice(0, this.#batch), group.request);
       }
       if (!group.items.length) this.#groups.delete(key);
     }
   }
 
-  async #send(items: Item[], question: Question): Promise<void> {
+  async #send(items: Item[], request: InferenceRequest): Promise<void> {
     this.#sending += 1;
     for (const { ticket } of items) this.#sent.add(ticket);
-    await this.#answer(items, question);
+    await this.#answer(items, request);
     for (const { ticket } of items) this.#sent.delete(ticket);
     this.#sending -= 1;
     if (this.#groups.size && this.#timer === null) this.#flush();
   }
 
-  async #answer(items: Item[], question: Question): Promise<void> {
+  async #answer(items: Item[], request: InferenceRequest): Promise<void> {
     try {
-      const found = await this.#ask(items.map(({ input }) => input), question);
+      const found = await this.#ask(items.map(({ input }) => input), request);
       items.forEach(({ ticket }, at) => ticket.settle(found[at]!, null));
     } catch (error) {
       const pointed = error instanceof StatusError && error.pointer !== null;
       if (items.length > 1 && pointed) {
         // one input is wrong: the others must not suffer for it
-        await Promise.all(items.map((item) => this.#answer([item], question)));
+        await Promise.all(items.map((item) => this.#answer([item], request)));
         return;
       }
       const known = error instanceof HotseatError ? error : new HotseatError(String(error));
@@ -153,9 +153,9 @@ export class Desk {
   }
 }
 
-/** The same text for the same question, in whatever order it names its parts. */
-export function keyOf(question: Question, input?: unknown): string {
-  const { model, version, options = {}, playerId, deadline } = question;
+/** The same text for the same request, in whatever order it names its parts. */
+export function keyOf(request: InferenceRequest, input?: unknown): string {
+  const { model, version, options = {}, playerId, deadline } = request;
   const named = Object.keys(options).sort().map((name) => [name, options[name]]);
   return JSON.stringify([model, version, named, playerId, deadline, input]);
 }

@@ -168,7 +168,7 @@ async function loop({ baseUrl, seconds, ask }) {
     requestAnimationFrame(frame);
   });
   watch.disconnect();
-  told.openings = client.openings;
+  told.openings = client.circuitOpenedCount;
   told.open = tickets.length;
   client.close();
   return told;

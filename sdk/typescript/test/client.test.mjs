@@ -103,7 +103,7 @@ test("a service that is away is left alone, and the default stands in", async ()
     await assert.rejects(client.predict("x"), TransportError);
   }
   await assert.rejects(client.predict("x"), CircuitOpenError);
-  assert.equal(client.openings, 1);
+  assert.equal(client.circuitOpenedCount, 1);
   assert.equal((await client.predict("x", { default: "ok" })).label, "ok");
 });
 

@@ -38,8 +38,8 @@ function cut(store = memory()) {
 
 test("a policy answers on the device as the service does", async () => {
   const { client, state } = cut();
-  const twin = await client.download("connect-four#live");
-  assert.ok(twin.is_current);
+  const local = await client.download("connect-four#live");
+  assert.ok(local.is_current);
   state.away = true;
   for (const asked of [{}, { level: "easy", seed: 7 }, { level: "medium", seed: 2 ** 40 + 1 },
     { level: "hard" },
@@ -136,8 +136,8 @@ test("a version that is kept is opened without a network, and by a second proces
     await cut(folder(path)).client.download("connect-four@1");
     const { client, state } = cut(folder(path));
     state.away = true;
-    const twin = await client.download("connect-four@1");
-    assert.ok(!twin.is_current);
+    const local = await client.download("connect-four@1");
+    assert.ok(!local.is_current);
     const asked = { model: "connect-four", version: 1 };
     assert.ok((await client.choose(OPENING, asked)).source === "offline");
     // of another version the device knows nothing

@@ -50,7 +50,7 @@ namespace Hotseat
 
         public Step Begin()
         {
-            if (core.Guard.Admit()) return Resume();
+            if (core.Breaker.Admit()) return Resume();
             return Over(new CircuitOpenError(
                 $"{path}: the service failed often; it is left alone for a moment"));
         }
@@ -61,7 +61,7 @@ namespace Hotseat
             var left = End - core.Clock();
             if (left <= 0)
             {
-                if (tries == 0) core.Guard.GaveUp(); // nobody was asked: that says nothing
+                if (tries == 0) core.Breaker.GaveUp(); // nobody was asked: that says nothing
                 return Over(Late());
             }
             // the service need not go on working for somebody who has left
@@ -74,7 +74,7 @@ namespace Hotseat
             }
             catch (HotseatError error)
             {
-                core.Guard.GaveUp();
+                core.Breaker.GaveUp();
                 return Over(error);
             }
         }
@@ -89,7 +89,7 @@ namespace Hotseat
                 try
                 {
                     var answer = Answer.Read(met);
-                    core.Guard.Succeeded();
+                    core.Breaker.Succeeded();
                     Tell("");
                     return new Step { Answer = answer };
                 }
@@ -100,7 +100,7 @@ namespace Hotseat
             }
             Count(failed);
             var wait = Wait(failed, core.Random());
-            if (!MayRetry(failed) || core.Clock() + wait >= End || !core.Guard.MayRetry()) return Over(failed);
+            if (!MayRetry(failed) || core.Clock() + wait >= End || !core.Breaker.MayRetry()) return Over(failed);
             return new Step { Pause = true, Seconds = wait };
         }
 
@@ -112,7 +112,7 @@ namespace Hotseat
         /// <summary>Hear that nobody waits for the answer any more.</summary>
         public Step GiveUp(string why)
         {
-            core.Guard.GaveUp();
+            core.Breaker.GaveUp();
             return Over(new CancelledError(why));
         }
 
@@ -152,8 +152,8 @@ namespace Hotseat
         /// <summary>Count what says that the service is away; a no to one request does not.</summary>
         private void Count(HotseatError error)
         {
-            if (error is TransportError || (error is StatusError no && no.Status >= 500)) core.Guard.Failed();
-            else core.Guard.Succeeded();
+            if (error is TransportError || (error is StatusError no && no.Status >= 500)) core.Breaker.Failed();
+            else core.Breaker.Succeeded();
         }
     }
 

@@ -37,7 +37,7 @@ namespace Hotseat
             Sleep = given.Sleep
                 ?? ((seconds, cancel) => Task.Delay(TimeSpan.FromSeconds(seconds), cancel));
             Transport = given.Transport ?? Usual();
-            Guard = new Guard(Clock);
+            Breaker = new CircuitBreaker(Clock);
         }
 
         public string Url { get; }
@@ -45,7 +45,7 @@ namespace Hotseat
         public Func<double> Random { get; }
         public Func<double, System.Threading.CancellationToken, Task> Sleep { get; }
         public ITransport Transport { get; }
-        public Guard Guard { get; }
+        public CircuitBreaker Breaker { get; }
 
         /// <summary>The call that asks a model; throws ConfigError.</summary>
         public Call Asking(

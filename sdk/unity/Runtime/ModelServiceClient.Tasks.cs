@@ -15,72 +15,72 @@ namespace Hotseat
         /// <summary>Ask about one input: a text, named features (a dictionary), a board.</summary>
         public Task<Prediction> PredictAsync(object input, CallOptions options = null)
         {
-            return Answered(Question.Predict(input, options));
+            return Answered(InferenceRequest.Predict(input, options));
         }
 
         /// <summary>Ask about many inputs in one request; answers come in their order.</summary>
         public Task<IReadOnlyList<Prediction>> PredictManyAsync(IEnumerable inputs, CallOptions options = null)
         {
-            return Answered(Question.PredictMany(inputs, options));
+            return Answered(InferenceRequest.PredictMany(inputs, options));
         }
 
         /// <summary>Ask why: the prediction, with Parts and what each of them weighs.</summary>
         public Task<Prediction> ExplainAsync(object input, CallOptions options)
         {
-            return Answered(Question.Explain(input, options));
+            return Answered(InferenceRequest.Explain(input, options));
         }
 
         /// <summary>Ask a policy what to do: Action, and every legal one's probability.</summary>
         public Task<Prediction> ChooseAsync(object board, CallOptions options)
         {
-            return Answered(Question.Choose(board, options));
+            return Answered(InferenceRequest.Choose(board, options));
         }
 
         /// <summary>Ask for a generated Item; the same seed and wishes give the same one.</summary>
         public Task<Prediction> GenerateAsync(IDictionary wishes, CallOptions options)
         {
-            return Answered(Question.Generate(wishes, options));
+            return Answered(InferenceRequest.Generate(wishes, options));
         }
 
         /// <summary>The service's catalogue; `within` is a deadline in seconds.</summary>
         public Task<IReadOnlyList<Model>> ModelsAsync(double? within = null)
         {
-            return Answered(Question.Models(within));
+            return Answered(InferenceRequest.Models(within));
         }
 
         /// <summary>One model with its signature and card.</summary>
         public Task<Model> CardAsync(string model, double? within = null)
         {
-            return Answered(Question.Card(model, within));
+            return Answered(InferenceRequest.Card(model, within));
         }
 
         /// <summary>Whether the service answers and has a model to ask.</summary>
         public Task<bool> IsReadyAsync(double? within = null)
         {
-            return Answered(Question.IsReady(within));
+            return Answered(InferenceRequest.IsReady(within));
         }
 
-        private async Task<T> Answered<T>(Question<T> question)
+        private async Task<T> Answered<T>(InferenceRequest<T> request)
         {
             var start = core.Clock();
             try
             {
-                var answer = await Carry(question.Call(core), question.Options.Cancel)
+                var answer = await Run(request.Call(core), request.Options.Cancel)
                     .ConfigureAwait(false);
-                return question.Read(answer, core.Clock() - start);
+                return request.Read(answer, core.Clock() - start);
             }
-            catch (CancelledError) when (question.Options.Cancel.IsCancellationRequested)
+            catch (CancelledError) when (request.Options.Cancel.IsCancellationRequested)
             {
                 throw; // whoever cancels wants no default
             }
             catch (HotseatError error)
             {
-                return question.Instead(error, core.Clock() - start);
+                return request.Instead(error, core.Clock() - start);
             }
         }
 
         /// <summary>Carry out the steps of a call; throws HotseatError.</summary>
-        private async Task<Dictionary<string, object>> Carry(Call call, CancellationToken cancel)
+        private async Task<Dictionary<string, object>> Run(Call call, CancellationToken cancel)
         {
             if (closed) throw new CancelledError("the client was closed");
             var step = call.Begin();

@@ -9,7 +9,7 @@ namespace Hotseat
     /// <summary>
     /// Asks a model service and never holds up a frame. Safe for several threads.
     ///
-    /// Each question comes in two flavours: Predict returns a ticket at once, for frame
+    /// Each request comes in two flavours: Predict returns a ticket at once, for frame
     /// loops and coroutines (<c>yield return ticket;</c>); PredictAsync returns a Task, for
     /// servers and menus. Tickets go on when somebody looks at one, or at Tick.
     /// </summary>
@@ -18,7 +18,7 @@ namespace Hotseat
         private const double Soon = 0.0005; // many tickets looked at in a row are one look
         private static readonly CallOptions Nothing = new CallOptions();
         private readonly Core core;
-        private readonly Desk desk;
+        private readonly Batcher batcher;
         private readonly object gate = new object();
         private readonly List<Func<bool>> open = new List<Func<bool>>();
         private readonly List<Work> works = new List<Work>();
@@ -29,7 +29,7 @@ namespace Hotseat
         {
             var given = options ?? new ClientOptions();
             core = new Core(given);
-            desk = new Desk(given.Window, given.Batch, core.Clock, AskMany);
+            batcher = new Batcher(given.Window, given.Batch, core.Clock, AskMany);
         }
 
         public ModelServiceClient(string baseUrl) : this(new ClientOptions { BaseUrl = baseUrl }) { }
@@ -37,8 +37,12 @@ namespace Hotseat
         /// <summary>Where the service is.</summary>
         public string BaseUrl => core.Url;
 
-        /// <summary>How often the service was left alone because it failed.</summary>
-        public int Openings => core.Guard.Openings;
+        /// <summary>How often the circuit breaker opened because the service failed.</summary>
+        public int CircuitOpenedCount => core.Breaker.OpenedCount;
+
+        /// <summary>The old name of CircuitOpenedCount, for one release.</summary>
+        [Obsolete("Use CircuitOpenedCount")]
+        public int Openings => CircuitOpenedCount;
 
         /// <summary>Names the service, never the key.</summary>
         public override string ToString()
@@ -49,49 +53,49 @@ namespace Hotseat
         /// <summary>Ask about one input: a text, named features (a dictionary), a board.</summary>
         public Ticket<Prediction> Predict(object input, CallOptions options = null)
         {
-            return Ask(Question.Predict(input, options));
+            return Ask(InferenceRequest.Predict(input, options));
         }
 
         /// <summary>Ask about many inputs in one request; answers come in their order.</summary>
         public Ticket<IReadOnlyList<Prediction>> PredictMany(IEnumerable inputs, CallOptions options = null)
         {
-            return Ask(Question.PredictMany(inputs, options));
+            return Ask(InferenceRequest.PredictMany(inputs, options));
         }
 
         /// <summary>Ask why: the prediction, with Parts and what each of them weighs.</summary>
         public Ticket<Prediction> Explain(object input, CallOptions options)
         {
-            return Ask(Question.Explain(input, options));
+            return Ask(InferenceRequest.Explain(input, options));
         }
 
         /// <summary>Ask a policy what to do: Action, and every legal one's probability.</summary>
         public Ticket<Prediction> Choose(object board, CallOptions options)
         {
-            return Ask(Question.Choose(board, options));
+            return Ask(InferenceRequest.Choose(board, options));
         }
 
         /// <summary>Ask for a generated Item; the same seed and wishes give the same one.</summary>
         public Ticket<Prediction> Generate(IDictionary wishes, CallOptions options)
         {
-            return Ask(Question.Generate(wishes, options));
+            return Ask(InferenceRequest.Generate(wishes, options));
         }
 
         /// <summary>The service's catalogue; `within` is a deadline in seconds.</summary>
         public Ticket<IReadOnlyList<Model>> Models(double? within = null)
         {
-            return Ask(Question.Models(within));
+            return Ask(InferenceRequest.Models(within));
         }
 
         /// <summary>One model with its signature and card.</summary>
         public Ticket<Model> Card(string model, double? within = null)
         {
-            return Ask(Question.Card(model, within));
+            return Ask(InferenceRequest.Card(model, within));
         }
 
         /// <summary>Whether the service answers and has a model to ask.</summary>
         public Ticket<bool> IsReady(double? within = null)
         {
-            return Ask(Question.IsReady(within));
+            return Ask(InferenceRequest.IsReady(within));
         }
 
         /// <summary>
@@ -106,12 +110,12 @@ namespace Hotseat
             {
                 // written now: what is wrong is told at once, and no frame writes a whole batch
                 var text = new Json.Written(Json.Write(input));
-                var question = Json.Write(new[]
+                var request = Json.Write(new[]
                 {
                     chosen.Model, Convert.ToString(chosen.Version), chosen.Chosen(),
                     chosen.PlayerId, (object)chosen.Deadline,
                 });
-                desk.Submit(text, question, chosen, ticket);
+                batcher.Submit(text, request, chosen, ticket);
             }
             catch (HotseatError error)
             {
@@ -130,7 +134,7 @@ namespace Hotseat
             try
             {
                 looked = core.Clock();
-                desk.Poll();
+                batcher.Poll();
                 foreach (var isOver in open.ToArray())
                 {
                     if (isOver()) open.Remove(isOver);
@@ -150,7 +154,7 @@ namespace Hotseat
             lock (gate)
             {
                 closed = true;
-                desk.Close(why);
+                batcher.Close(why);
                 foreach (var work in works) work.Cancel(why);
                 Tick();
             }
@@ -164,35 +168,35 @@ namespace Hotseat
             {
                 lock (gate)
                 {
-                    return works.Select(work => work.WakesAt).Append(desk.WakesAt).Min();
+                    return works.Select(work => work.WakesAt).Append(batcher.WakesAt).Min();
                 }
             }
         }
 
-        private Ticket<T> Ask<T>(Question<T> question)
+        private Ticket<T> Ask<T>(InferenceRequest<T> request)
         {
             var start = core.Clock();
-            var ticket = new Ticket<T>(Glance, value => question.StandIn(value, 0));
+            var ticket = new Ticket<T>(Glance, value => request.StandIn(value, 0));
             try
             {
                 if (closed) throw new CancelledError("the client was closed");
-                var work = new Work(question.Call(core), core.Transport, core.Clock);
+                var work = new Work(request.Call(core), core.Transport, core.Clock);
                 lock (gate)
                 {
                     if (closed) work.Cancel("the client was closed"); // meanwhile
                     works.Add(work);
-                    open.Add(() => IsOver(question, ticket, work, start));
+                    open.Add(() => IsOver(request, ticket, work, start));
                 }
                 Tick();
             }
             catch (HotseatError error)
             {
-                Settle(question, ticket, error, start);
+                Settle(request, ticket, error, start);
             }
             return ticket;
         }
 
-        private bool IsOver<T>(Question<T> question, Ticket<T> ticket, Work work, double start)
+        private bool IsOver<T>(InferenceRequest<T> request, Ticket<T> ticket, Work work, double start)
         {
             if (ticket.IsSettled)
             {
@@ -203,20 +207,20 @@ namespace Hotseat
             try
             {
                 if (work.Error != null) throw work.Error;
-                ticket.Settle(question.Read(work.Answer, core.Clock() - start), null);
+                ticket.Settle(request.Read(work.Answer, core.Clock() - start), null);
             }
             catch (HotseatError error)
             {
-                Settle(question, ticket, error, start);
+                Settle(request, ticket, error, start);
             }
             return true;
         }
 
-        private void Settle<T>(Question<T> question, Ticket<T> ticket, HotseatError error, double start)
+        private void Settle<T>(InferenceRequest<T> request, Ticket<T> ticket, HotseatError error, double start)
         {
             try
             {
-                ticket.Settle(question.Instead(error, core.Clock() - start), null);
+                ticket.Settle(request.Instead(error, core.Clock() - start), null);
             }
             catch (HotseatError final)
             {

@@ -58,7 +58,7 @@ namespace Hotseat.Tests
             {
                 server.Settle(client, client.Predict("x", new CallOptions { Deadline = 0.001 }));
             }
-            Program.Same("openings", client.Openings, 1);
+            Program.Same("openings", client.CircuitOpenedCount, 1);
             var sent = server.Requests.Count;
             Program.Fails("refused", "CircuitOpenError", () => client.Predict("x").Result());
             var standIn = client.PredictAsync("x", new CallOptions { Default = "ok" }).Result;
@@ -73,45 +73,45 @@ namespace Hotseat.Tests
         public static void The_circuit_breaker_by_its_steps()
         {
             var now = 100.0;
-            var guard = new Guard(() => now);
+            var breaker = new CircuitBreaker(() => now);
             var step = 0;
             // what is heard; whether a call is admitted then; how often it opened
             Action<Action, bool, int> after = (heard, admitted, openings) =>
             {
                 heard();
-                Program.Same($"step {++step}", guard.Admit(), admitted);
-                Program.Same($"openings at {step}", guard.Openings, openings);
+                Program.Same($"step {++step}", breaker.Admit(), admitted);
+                Program.Same($"openings at {step}", breaker.OpenedCount, openings);
             };
-            for (var failure = 0; failure < 4; failure++) after(guard.Failed, true, 0);
-            after(guard.Failed, false, 1);
+            for (var failure = 0; failure < 4; failure++) after(breaker.Failed, true, 0);
+            after(breaker.Failed, false, 1);
             after(() => now += 0.9, false, 1);
             after(() => now += 0.2, true, 1);
             after(() => { }, false, 1); // one looks, and no other
-            after(guard.Failed, false, 2);
+            after(breaker.Failed, false, 2);
             after(() => now += 1.9, false, 2);
             after(() => now += 0.2, true, 2);
-            after(guard.GaveUp, true, 2); // nobody heard what the look found: another may
-            after(guard.Failed, false, 3);
-            after(guard.Failed, false, 3); // was under way before
+            after(breaker.GaveUp, true, 2); // nobody heard what the look found: another may
+            after(breaker.Failed, false, 3);
+            after(breaker.Failed, false, 3); // was under way before
             after(() => now += 3.9, false, 3);
             after(() => now -= 1000, true, 3); // a clock that jumps back
-            after(guard.Succeeded, true, 3);
-            for (var failure = 0; failure < 4; failure++) after(guard.Failed, true, 3);
-            after(guard.Failed, false, 4);
+            after(breaker.Succeeded, true, 3);
+            for (var failure = 0; failure < 4; failure++) after(breaker.Failed, true, 3);
+            after(breaker.Failed, false, 4);
             after(() => now += 1.1, true, 4); // closing it made the pause short again
             for (var look = 0; look < 10; look++)
             {
-                after(guard.Failed, false, 5 + look);
+                after(breaker.Failed, false, 5 + look);
                 after(() => now += 30.1, true, 5 + look); // the longest pause
             }
         }
 
         public static void A_success_gives_a_tenth_of_a_retry_back()
         {
-            var guard = new Guard(() => 0);
-            for (var token = 0; token < 11; token++) Program.Same("token", guard.MayRetry(), token < 10);
-            for (var success = 0; success < 10; success++) guard.Succeeded();
-            Program.Check("one more", guard.MayRetry() && !guard.MayRetry());
+            var breaker = new CircuitBreaker(() => 0);
+            for (var token = 0; token < 11; token++) Program.Same("token", breaker.MayRetry(), token < 10);
+            for (var success = 0; success < 10; success++) breaker.Succeeded();
+            Program.Check("one more", breaker.MayRetry() && !breaker.MayRetry());
         }
 
         public static void A_retry_after_of_0_becomes_no_storm()

@@ -52,7 +52,7 @@ func run(tests):
 	ticket = _client.predict("x", {"model": "nobody"})
 	yield(ticket, "done")
 	_same("no model", ticket.error().type, "NotFoundError")
-	_client.desk.batch = 10 # as many rows as the model takes
+	_client.batcher.batch = 10 # as many rows as the model takes
 	yield(_frames(), "completed")
 	yield(_example(), "completed")
 	_client.base_url = "http://127.0.0.1:9"

@@ -2,7 +2,7 @@ extends Reference
 # What tickets do, and what keeps a service that is down from being hammered.
 
 const Fakes = preload("fakes.gd")
-const Guard = preload("res://addons/hotseat/guard.gd")
+const CircuitBreaker = preload("res://addons/hotseat/circuit_breaker.gd")
 
 var _tests
 
@@ -18,7 +18,7 @@ func test_the_circuit_opens_and_one_call_looks():
 	var server = Fakes.new([])
 	for _call in range(5):
 		server.settle(server.client.predict("x", {"deadline": 0.001}))
-	_tests.same("openings", server.client.openings(), 1)
+	_tests.same("openings", server.client.circuit_opened_count(), 1)
 	var sent = server.requests.size()
 	var refused = server.client.predict("x", {"default": "ok"})
 	_tests.check("refused at once", refused.ready() and refused.result().is_default)
@@ -33,7 +33,7 @@ func test_the_circuit_opens_and_one_call_looks():
 
 func test_the_circuit_breaker_by_its_steps():
 	var world = Fakes.new([])
-	var guard = Guard.new(world)
+	var breaker = CircuitBreaker.new(world)
 	# what is heard, or seconds that pass; whether a call is admitted then; openings
 	var steps = [["failed", true, 0], ["failed", true, 0], ["failed", true, 0],
 			["failed", true, 0], ["failed", false, 1], [0.9, false, 1], [0.2, true, 1],
@@ -47,26 +47,26 @@ func test_the_circuit_breaker_by_its_steps():
 			[1.1, true, 4]] # closing it made the pause short again
 	for step in steps:
 		if step[0] is String:
-			guard.call(step[0])
+			breaker.call(step[0])
 		else:
 			world.at += step[0]
-		_tests.same("after %s" % [step], [guard.admit(), guard.openings], [step[1], step[2]])
+		_tests.same("after %s" % [step], [breaker.admit(), breaker.opened_count], [step[1], step[2]])
 	for _look in range(10):
-		guard.failed()
-		_tests.check("left alone", not guard.admit())
+		breaker.failed()
+		_tests.check("left alone", not breaker.admit())
 		world.at += 30.1 # the longest pause
-		_tests.check("looked at again", guard.admit())
+		_tests.check("looked at again", breaker.admit())
 	world.client.free()
 
 
 func test_a_success_gives_a_tenth_of_a_retry_back():
 	var world = Fakes.new([])
-	var guard = Guard.new(world)
+	var breaker = CircuitBreaker.new(world)
 	for at in range(11):
-		_tests.same("token %d" % at, guard.may_retry(), at < 10)
+		_tests.same("token %d" % at, breaker.may_retry(), at < 10)
 	for _success in range(10):
-		guard.succeeded()
-	_tests.check("one more", guard.may_retry() and not guard.may_retry())
+		breaker.succeeded()
+	_tests.check("one more", breaker.may_retry() and not breaker.may_retry())
 	world.client.free()
 
 
@@ -75,7 +75,7 @@ func test_a_request_holds_no_more_than_a_batch_and_four_go_at_a_time():
 	for _request in range(6):
 		server.answers.append({"status": 200, "takes": 0.1,
 				"body": {"predictions": [{"label": "a"}, {"label": "b"}]}})
-	server.client.desk.batch = 2
+	server.client.batcher.batch = 2
 	server.slow = true
 	var tickets = []
 	for _at in range(12):

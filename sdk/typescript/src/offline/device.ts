@@ -1,7 +1,7 @@
 /** A version on this device: opened, held against its golden rows, and asked. */
 
 import { type Prediction, ofRow, prediction } from "../answer.js";
-import type { Offline, Twin } from "../client.js";
+import type { Offline, OfflineModel } from "../client.js";
 import { ConfigError, HotseatError, TransportError } from "../errors.js";
 import type { CallOptions, Service } from "../service.js";
 import { reason } from "../transport.js";
@@ -47,7 +47,7 @@ export class Device implements Offline {
   }
 
   /** See `ModelServiceClient.download`. */
-  async download(service: Service, reference: string, given: CallOptions): Promise<Twin> {
+  async download(service: Service, reference: string, given: CallOptions): Promise<OfflineModel> {
     const found = await fetched(service, this.#store, reference, given);
     const { manifest } = found.bundle;
     const what = `${manifest.model}@${manifest.version}`;
@@ -60,16 +60,16 @@ export class Device implements Offline {
   }
 
   /** Open a version and hold it against its golden rows. */
-  async #held(service: Service, found: Fetched, alias: string, what: string): Promise<Twin> {
+  async #held(service: Service, found: Fetched, alias: string, what: string): Promise<OfflineModel> {
     const { manifest, variant } = found.bundle;
     const missing = KINDS[manifest.kind] ? foreign(manifest.signature) : `the kind ${manifest.kind}`;
     if (missing) {
       throw new ConfigError(`${what} needs ${missing}, which this device cannot: ask the service`);
     }
     const run = await this.#open(found, what);
-    const twin = new Local(manifest, variant, alias, found.current, run, service.clock);
-    await held(twin, found, what);
-    return twin;
+    const local = new Local(manifest, variant, alias, found.current, run, service.clock);
+    await held(local, found, what);
+    return local;
   }
 
   async #open({ bundle, files }: Fetched, what: string): Promise<Run> {
@@ -108,7 +108,7 @@ export class Device implements Offline {
   }
 }
 
-class Local implements Twin {
+class Local implements OfflineModel {
   readonly model: string;
   readonly version: number;
 
@@ -151,12 +151,12 @@ class Local implements Twin {
 }
 
 /** Hold a version against its golden rows; throws HotseatError where it answers otherwise. */
-async function held(twin: Twin, { bundle, files }: Fetched, what: string): Promise<void> {
+async function held(local: OfflineModel, { bundle, files }: Fetched, what: string): Promise<void> {
   const { golden } = bundle.manifest;
   if (!golden) return;
   const { rows, tolerance } = JSON.parse(new TextDecoder().decode(files[golden]));
   for (const [at, { input, options = {}, expected }] of rows.entries()) {
-    const [found] = await twin.predict([input], options ?? {});
+    const [found] = await local.predict([input], options ?? {});
     const far = distance(found, expected);
     if (!(far <= (tolerance[bundle.variant] ?? 0))) {
       throw new HotseatError(`${what}: golden row ${at} is ${far} off on this device: it is not used`);

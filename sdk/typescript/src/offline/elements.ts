@@ -2,7 +2,7 @@
 
 import type { BadInputError } from "../errors.js";
 import { bad } from "./fault.js";
-import { expected, place } from "./words.js";
+import { expected, place } from "./wording.js";
 
 export type Data =
   | Float32Array | Float64Array | Int32Array | Int8Array | Uint8Array | BigInt64Array | string[];

@@ -3,7 +3,7 @@
 import { bad } from "./fault.js";
 import type { Field } from "./manifest.js";
 import { type Warnings, hint } from "./warnings.js";
-import { expected, inside, listed, place, quoted, span, within } from "./words.js";
+import { expected, inside, listed, place, quoted, span, within } from "./wording.js";
 
 /** A field's value in an object; throws BadInputError. */
 export function fieldOf(

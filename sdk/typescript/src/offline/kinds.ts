@@ -9,7 +9,7 @@ import { games } from "./rules.js";
 import { search } from "./search.js";
 import { type Plain, checkRows, encode, states } from "./tensors.js";
 import type { Warnings } from "./warnings.js";
-import { expected, jsonType, listed, quoted } from "./words.js";
+import { expected, jsonType, listed, quoted } from "./wording.js";
 
 type Json = Record<string, unknown>;
 /** Tensors in, numbers by output's name out. */

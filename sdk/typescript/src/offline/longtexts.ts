@@ -8,7 +8,7 @@ import { checkUnicode } from "./elements.js";
 import { tooLarge } from "./fault.js";
 import type { Input, Signature } from "./manifest.js";
 import type { Warnings } from "./warnings.js";
-import { inside, isObject, place } from "./words.js";
+import { inside, isObject, place } from "./wording.js";
 
 const MOST_PARTS = 16; // of one text; a longer one is refused
 

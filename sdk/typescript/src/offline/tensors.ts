@@ -8,7 +8,7 @@ import { type Game, games } from "./rules.js";
 import { Warnings, absent } from "./warnings.js";
 import {
   expected, inside, isObject, jsonType, listed, place, span, within,
-} from "./words.js";
+} from "./wording.js";
 
 export type { Data } from "./elements.js";
 

@@ -3,7 +3,7 @@
 import type { InputWarning } from "../answer.js";
 import type { BadInputError } from "../errors.js";
 import { bad } from "./fault.js";
-import { NAME_LENGTH, inside, listed, quoted } from "./words.js";
+import { NAME_LENGTH, inside, listed, quoted } from "./wording.js";
 
 const MOST = 20; // warnings in one answer; one more says how many others there are
 const COMPARISONS = 4000; // names that are compared for the suggestions of one answer

@@ -20,23 +20,23 @@ var _request
 var _key
 var _allowed
 var _world
-var _guard
+var _breaker
 
 
 # A request that may take `allowed` seconds in all, from `start` on.
-func _init(request, key, of_path, start, allowed, world, guard):
+func _init(request, key, of_path, start, allowed, world, breaker):
 	_request = request
 	_key = key
 	path = of_path
 	_allowed = allowed
 	_world = world
-	_guard = guard
+	_breaker = breaker
 	end = start + allowed
 
 
 # What to do first: {send, timeout}, or {error}.
 func begin():
-	if not _guard.admit():
+	if not _breaker.admit():
 		return {"error": Failure.new("CircuitOpenError",
 				"%s: the service failed often; it is left alone for a moment" % path)}
 	return resume()
@@ -47,7 +47,7 @@ func resume():
 	var left = end - _world.now()
 	if left <= 0.0:
 		if tries == 0: # nobody was asked: that says nothing of the service
-			_guard.gave_up()
+			_breaker.gave_up()
 		return {"error": Failure.new("DeadlineError",
 				"%s: no answer within %s s" % [path, _allowed])}
 	var sent = _request.duplicate()
@@ -57,7 +57,7 @@ func resume():
 	sent.headers["deadline-ms"] = str(whole if whole > 1 else 1)
 	var wrong = Request.add_key(sent.headers, _key)
 	if wrong != null:
-		_guard.gave_up()
+		_breaker.gave_up()
 		return {"error": wrong}
 	return {"send": sent, "timeout": left}
 
@@ -70,18 +70,18 @@ func after(met):
 		status = met.status
 		read = Answer.read(met)
 	if not read is Failure:
-		_guard.succeeded()
+		_breaker.succeeded()
 		return {"answer": read}
 	_tell(read)
 	var wait = _pause(read, _world.draw())
-	if not _may_retry(read) or _world.now() + wait >= end or not _guard.may_retry():
+	if not _may_retry(read) or _world.now() + wait >= end or not _breaker.may_retry():
 		return {"error": read}
 	return {"pause": wait}
 
 
 # Hear that nobody waits for the answer any more.
 func give_up():
-	_guard.gave_up()
+	_breaker.gave_up()
 
 
 func _pause(error, drawn):
@@ -102,6 +102,6 @@ func _may_retry(error):
 # Count what says that the service is away; a no to one request does not.
 func _tell(error):
 	if error.is_a("TransportError") or error.status >= 500:
-		_guard.failed()
+		_breaker.failed()
 	else:
-		_guard.succeeded()
+		_breaker.succeeded()

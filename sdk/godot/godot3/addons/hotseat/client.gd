@@ -14,10 +14,10 @@ signal call_over(path, tries, seconds, status, error)
 const Address = preload("address.gd")
 const Answer = preload("answer.gd")
 const Call = preload("call.gd")
-const Desk = preload("desk.gd")
+const Batcher = preload("batcher.gd")
 const Platform = preload("platform.gd")
 const Failure = preload("error.gd")
-const Guard = preload("guard.gd")
+const CircuitBreaker = preload("circuit_breaker.gd")
 const Request = preload("request.gd")
 const Ticket = preload("ticket.gd")
 const Transport = preload("transport.gd")
@@ -32,8 +32,9 @@ var deadline = 2.0 # seconds a call may take, with connecting and retries
 var api_key = null
 var transport = Transport.new()
 var world = Platform.new() # clock and chance
-var desk
-var _guard
+var batcher
+var desk # the old name of batcher, for one release
+var _breaker
 var _open = [] # calls under way: work, ticket, reader
 var _settled = [] # tickets that have not told it yet
 
@@ -43,8 +44,9 @@ func _init(given_transport = null, given_world = null):
 		transport = given_transport
 	if given_world != null:
 		world = given_world
-	_guard = Guard.new(world)
-	desk = Desk.new(self, world, _settled)
+	_breaker = CircuitBreaker.new(world)
+	batcher = Batcher.new(self, world, _settled)
+	desk = batcher
 
 
 func _process(_delta):
@@ -102,7 +104,7 @@ func submit(input, options = {}):
 		var ticket = Ticket.new(_settled)
 		ticket.settle(wrong)
 		return ticket
-	return desk.submit(input, options)
+	return batcher.submit(input, options)
 
 
 # The service's catalogue: an array of dictionaries; `within` is a deadline in seconds.
@@ -127,7 +129,7 @@ func service_ready(within = null):
 
 # Go on as far as it goes without waiting; `_process` does so in each frame.
 func tick():
-	desk.poll()
+	batcher.poll()
 	var before = _open
 	_open = []
 	for item in before:
@@ -139,7 +141,7 @@ func tick():
 # When there is something to do though nothing arrives, on the world's clock; null where
 # only the network can bring something.
 func wakes_at():
-	var first = desk.wakes_at()
+	var first = batcher.wakes_at()
 	for item in _open:
 		var at = item.work.wakes_at()
 		if at != null and (first == null or at < first):
@@ -148,14 +150,19 @@ func wakes_at():
 
 
 # How often the service was left alone because it failed.
+func circuit_opened_count():
+	return _breaker.opened_count
+
+
+# The old name of circuit_opened_count, for one release.
 func openings():
-	return _guard.openings
+	return circuit_opened_count()
 
 
 # Cancel open tickets and give back connections.
 func close():
 	var why = "the client was closed"
-	desk.close(why)
+	batcher.close(why)
 	for item in _open:
 		item.work.cancel(why)
 		item.ticket.settle(Failure.new("CancelledError", why))
@@ -274,7 +281,7 @@ func _work(method, path, body, given_deadline, start):
 	var allowed = deadline if given_deadline == null else given_deadline
 	if not allowed <= DAY: # NaN too
 		return _wrong("a deadline is at most %d seconds, not %s" % [DAY, allowed])
-	var steps = Call.new(request, api_key, path, start, allowed, world, _guard)
+	var steps = Call.new(request, api_key, path, start, allowed, world, _breaker)
 	var work = Work.new(steps, start, transport, world, self)
 	work.begin()
 	if work.outcome is Failure and work.outcome.type == "ConfigError":

@@ -6,7 +6,7 @@ using System.Linq;
 namespace Hotseat
 {
     /// <summary>What is asked, and how its answer is read: the same for both flavours.</summary>
-    internal sealed class Question<T>
+    internal sealed class InferenceRequest<T>
     {
         public Func<Core, Call> Call;
         public Func<Dictionary<string, object>, double, T> Read;
@@ -24,41 +24,41 @@ namespace Hotseat
         }
     }
 
-    internal static class Question
+    internal static class InferenceRequest
     {
-        public static Question<Prediction> Predict(object input, CallOptions options)
+        public static InferenceRequest<Prediction> Predict(object input, CallOptions options)
         {
             // a named model's one input may have another name than "text"
             var plain = input is string && options?.Model == null;
             return One("predict", plain ? "text" : "input", input, options);
         }
 
-        public static Question<Prediction> Explain(object input, CallOptions options)
+        public static InferenceRequest<Prediction> Explain(object input, CallOptions options)
         {
             return Named(One("explain", "input", input, options));
         }
 
-        public static Question<Prediction> Choose(object board, CallOptions options)
+        public static InferenceRequest<Prediction> Choose(object board, CallOptions options)
         {
             var given = new Dictionary<string, object> { ["board"] = board };
             if (options?.Legal != null) given["legal"] = options.Legal;
-            var question = Named(One("predict", "input", given, options));
-            question.StandIn = (value, latency) =>
+            var request = Named(One("predict", "input", given, options));
+            request.StandIn = (value, latency) =>
                 Answer.StandIn(value is int || value is long ? value.ToString() : value, latency);
-            return question;
+            return request;
         }
 
-        public static Question<Prediction> Generate(IDictionary wishes, CallOptions options)
+        public static InferenceRequest<Prediction> Generate(IDictionary wishes, CallOptions options)
         {
             return Named(One("predict", "input", wishes, options));
         }
 
-        public static Question<IReadOnlyList<Prediction>> PredictMany(
+        public static InferenceRequest<IReadOnlyList<Prediction>> PredictMany(
             IEnumerable inputs, CallOptions options)
         {
             var rows = inputs is string ? null : inputs?.Cast<object>().ToArray();
             var chosen = options ?? new CallOptions();
-            return new Question<IReadOnlyList<Prediction>>
+            return new InferenceRequest<IReadOnlyList<Prediction>>
             {
                 Options = chosen,
                 Call = core => rows == null
@@ -70,30 +70,30 @@ namespace Hotseat
             };
         }
 
-        public static Question<IReadOnlyList<Model>> Models(double? within)
+        public static InferenceRequest<IReadOnlyList<Model>> Models(double? within)
         {
             return Get(_ => "/v1/models", within, Answer.Models);
         }
 
-        public static Question<Model> Card(string model, double? within)
+        public static InferenceRequest<Model> Card(string model, double? within)
         {
             return Get(_ => "/v1/models/" + Address.Part(model), within, Answer.Model);
         }
 
-        public static Question<bool> IsReady(double? within)
+        public static InferenceRequest<bool> IsReady(double? within)
         {
-            var question = Get(
+            var request = Get(
                 _ => "/v2/health/ready", within,
                 answer => answer.TryGetValue("ready", out var word) && word is bool ready && ready);
-            question.Options.Default = false; // no answer is a no
-            return question;
+            request.Options.Default = false; // no answer is a no
+            return request;
         }
 
-        private static Question<Prediction> One(
+        private static InferenceRequest<Prediction> One(
             string verb, string name, object input, CallOptions options)
         {
             var chosen = options ?? new CallOptions();
-            return new Question<Prediction>
+            return new InferenceRequest<Prediction>
             {
                 Options = chosen,
                 Call = core => core.Asking(verb, Body(name, input), chosen, core.Clock()),
@@ -103,18 +103,18 @@ namespace Hotseat
         }
 
         /// <summary>The service has no default model for this.</summary>
-        private static Question<Prediction> Named(Question<Prediction> question)
+        private static InferenceRequest<Prediction> Named(InferenceRequest<Prediction> request)
         {
-            var call = question.Call;
-            question.Call = core => question.Options.Model == null
+            var call = request.Call;
+            request.Call = core => request.Options.Model == null
                 ? throw new ConfigError("name the model that is asked: give Model") : call(core);
-            return question;
+            return request;
         }
 
-        private static Question<T> Get<T>(
+        private static InferenceRequest<T> Get<T>(
             Func<Core, string> path, double? within, Func<Dictionary<string, object>, T> read)
         {
-            return new Question<T>
+            return new InferenceRequest<T>
             {
                 Call = core => core.Calling("GET", path(core), null, within, core.Clock()),
                 Read = (answer, _) => read(answer),

@@ -19,7 +19,7 @@ var _settled
 
 
 func _init(client, world, settled):
-	_client = weakref(client) # which holds this desk
+	_client = weakref(client) # which holds this batcher
 	_world = world
 	_settled = settled
 
@@ -27,17 +27,17 @@ func _init(client, world, settled):
 # Take an input; returns at once.
 func submit(input, options):
 	var ticket = Ticket.new(_settled)
-	var question = Json.write([options.get("model"), options.get("version"),
+	var key = Json.write([options.get("model"), options.get("version"),
 			options.get("options"), options.get("player_id"), options.get("deadline")])
 	# written now: what is wrong is told at once, and no frame has to write a whole batch
 	var text = Json.write(input)
-	if question == null or text == null:
+	if key == null or text == null:
 		ticket.settle(Failure.new("ConfigError", "the input or its options are not JSON"))
 		return ticket
-	var group = _filling.get(question)
+	var group = _filling.get(key)
 	if group == null or group.tickets.size() >= batch:
 		group = _group(options, _world.now())
-		_filling[question] = group
+		_filling[key] = group
 	group.inputs.append(Json.Written.new(text))
 	group.tickets.append(ticket)
 	if _first == null:

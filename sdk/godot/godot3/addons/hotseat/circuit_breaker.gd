@@ -12,7 +12,7 @@ const FAILURES = 5
 const FIRST = 1.0
 const LONGEST = 30.0
 
-var openings = 0 # how often the circuit opened so far
+var opened_count = 0 # how often the circuit opened so far
 var _world
 var _tokens = TOKENS
 var _failures = 0
@@ -63,7 +63,7 @@ func failed():
 	if _probing:
 		_pause = min(2.0 * _pause, LONGEST)
 	_probing = false
-	openings += 1
+	opened_count += 1
 	_until = _world.now() + _pause
 
 

@@ -8,7 +8,7 @@ namespace Hotseat
     /// Collects the tickets of a frame and has them answered, many in one request. Used
     /// under the client's lock, but for Submit.
     /// </summary>
-    internal sealed class Desk
+    internal sealed class Batcher
     {
         private const int Senders = 4; // requests under way at a time
         private readonly object gate = new object();
@@ -24,7 +24,7 @@ namespace Hotseat
         private double? first; // when the oldest that waits came
         private bool closed;
 
-        public Desk(
+        public Batcher(
             double window, int batch, Func<double> clock,
             Func<object[], CallOptions, double, Work> ask)
         {

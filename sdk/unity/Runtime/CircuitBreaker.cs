@@ -9,7 +9,7 @@ namespace Hotseat
     /// calls fail at once for a while, then one call is let through to look (Nygard,
     /// "Release It!"). Rules over a clock in seconds; safe for threads.
     /// </summary>
-    internal sealed class Guard
+    internal sealed class CircuitBreaker
     {
         private const int Most = 100, Token = 10; // in tenths, so that ten of them are one
         private const int Enough = 5;
@@ -20,13 +20,13 @@ namespace Hotseat
         private double until, pause = First;
         private bool probing;
 
-        public Guard(Func<double> clock)
+        public CircuitBreaker(Func<double> clock)
         {
             this.clock = clock;
         }
 
         /// <summary>How often the circuit opened so far.</summary>
-        public int Openings { get; private set; }
+        public int OpenedCount { get; private set; }
 
         /// <summary>Whether a call may be sent now; while the circuit is open, one may look.</summary>
         public bool Admit()
@@ -75,7 +75,7 @@ namespace Hotseat
                 if (failures > Enough && !probing) return; // was under way when it opened
                 if (probing) pause = Math.Min(2 * pause, Longest);
                 probing = false;
-                Openings++;
+                OpenedCount++;
                 until = clock() + pause;
             }
         }

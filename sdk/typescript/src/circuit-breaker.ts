@@ -6,9 +6,9 @@ const FAILURES = 5;
 const FIRST = 1;
 const LONGEST = 30;
 
-export class Guard {
+export class CircuitBreaker {
   /** How often the circuit opened so far. */
-  openings = 0;
+  openedCount = 0;
   private tokens = TOKENS;
   private failures = 0;
   private until = 0;
@@ -49,7 +49,7 @@ export class Guard {
     if (this.failures > FAILURES && !this.probing) return; // was under way already
     if (this.probing) this.pause = Math.min(2 * this.pause, LONGEST);
     this.probing = false;
-    this.openings += 1;
+    this.openedCount += 1;
     this.until = this.clock() + this.pause;
   }
 
