@@ -7,7 +7,7 @@ const FIRST = 1;
 const LONGEST = 30;
 
 export class CircuitBreaker {
-  /** How often the circuit opened so far. */
+  /** How often the circuit has opened. */
   openedCount = 0;
   private tokens = TOKENS;
   private failures = 0;
@@ -17,7 +17,7 @@ export class CircuitBreaker {
 
   constructor(private readonly clock: () => number) {}
 
-  /** Whether a call may be sent now; while the circuit is open, one may look. */
+  /** Whether a call may be sent now; an open circuit admits one probe. */
   admit(): boolean {
     if (this.failures < FAILURES) return true;
     const waits = this.until - this.clock();
@@ -27,14 +27,14 @@ export class CircuitBreaker {
     return true;
   }
 
-  /** Take a token for one more try; whether there was one. */
+  /** Take a token for a retry; returns whether there was one. */
   mayRetry(): boolean {
     if (this.tokens < TOKEN) return false;
     this.tokens -= TOKEN;
     return true;
   }
 
-  /** Hear that the service answered, whatever it said. */
+  /** Record that the service answered, with success or an error of the request. */
   succeeded(): void {
     this.tokens = Math.min(this.tokens + 1, TOKENS);
     this.failures = 0;
@@ -42,7 +42,7 @@ export class CircuitBreaker {
     this.probing = false;
   }
 
-  /** Hear that no answer came, or that the service is away. */
+  /** Record that no answer came, or that the service failed. */
   failed(): void {
     this.failures += 1;
     if (this.failures < FAILURES) return;
@@ -53,7 +53,7 @@ export class CircuitBreaker {
     this.until = this.clock() + this.pause;
   }
 
-  /** Hear that a call ended before it was known how the service is. */
+  /** Record that a call ended without showing the service's state. */
   gaveUp(): void {
     this.probing = false;
   }

@@ -15,16 +15,16 @@ export interface ClientOptions extends ServiceOptions {
   window?: number;
   /** Inputs in one such request; default: 64. */
   batch?: number;
-  /** How long an answer of a classification or regression is taken again; default: 0. */
+  /** Seconds for which answers of classifications and regressions are cached; default: 0. */
   cacheSeconds?: number;
   /** Runs versions on this device: `new Device()` of `hotseat/offline`. */
   offline?: Offline;
 }
 
-/** What is asked, of whom, and what stands in. */
+/** Options of a request: its model, its time limit and its default. */
 export interface AskOptions extends InferenceRequest {
   signal?: AbortSignal;
-  /** Returned where no answer could be had; bad input still throws. */
+  /** Returned if no answer comes; bad input still throws. */
   default?: unknown;
 }
 
@@ -33,9 +33,9 @@ export interface OfflineModel {
   readonly model: string;
   readonly version: number;
   readonly variant: string;
-  /** Whether the service could be asked for it just now; else it is what was kept. */
+  /** Whether the service confirmed it now; else it is the last verified download. */
   readonly is_current: boolean;
-  /** Whether it is what a caller means by that version or alias. */
+  /** Whether it is the requested version or alias. */
   fits(version: number | string | undefined): boolean;
   /** Answer as the service does; throws HotseatError. */
   predict(inputs: unknown[], options: Record<string, unknown>): Promise<Prediction[]>;
@@ -44,12 +44,12 @@ export interface OfflineModel {
 /** @deprecated Use `OfflineModel`; this name goes with the next release. */
 export type Twin = OfflineModel;
 
-/** What runs versions on this device. */
+/** Runs versions on this device. */
 export interface Offline {
   download(service: Service, reference: string, given: CallOptions): Promise<OfflineModel>;
 }
 
-/** Asks a model service. */
+/** A client of a model service. */
 export class ModelServiceClient {
   readonly #service: Service;
   readonly #batcher: Batcher;
@@ -66,7 +66,7 @@ export class ModelServiceClient {
     this.#batcher = new Batcher(ask, given.window, given.batch);
   }
 
-  /** Where the service is. */
+  /** The base URL of the service. */
   get baseUrl(): string {
     return this.#service.baseUrl;
   }

@@ -60,7 +60,7 @@ export class Service {
   constructor(given: ServiceOptions) {
     this.baseUrl = base(given.baseUrl ?? "http://localhost:8080");
     this.clock = given.clock ?? (() => performance.now() / 1000);
-    this.guard = new CircuitBreaker(this.clock);
+    this.breaker = new CircuitBreaker(this.clock);
     this.#deadline = positive(given.deadline ?? 2);
     this.#key = typeof given.apiKey === "string" ? sendable(given.apiKey) : given.apiKey;
     // late: a page may put another fetch in its place

@@ -5,7 +5,7 @@ import {
   CancelledError, ConfigError, HotseatError, NotReadyError, StatusError,
 } from "./errors.js";
 
-/** What has to be the same for inputs to go in one request. */
+/** The parts that inputs of one HTTP request have in common. */
 export interface InferenceRequest {
   /** Default: the service's own. */
   model?: string;
@@ -19,18 +19,18 @@ export interface InferenceRequest {
 
 export type Ask = (inputs: unknown[], request: InferenceRequest) => Promise<Prediction[]>;
 
-/** The place of an answer that is on its way. No method waits, but `wait`. */
+/** A pending answer. Only `wait` waits. */
 export class Ticket {
   #answer: Prediction | null = null;
   #error: HotseatError | null = null;
   #wake: (() => void)[] = [];
 
-  /** Whether the answer, or the error, is there. */
+  /** Whether the answer or the error has arrived. */
   ready(): boolean {
     return this.#answer !== null || this.#error !== null;
   }
 
-  /** The answer; the default, where one is given and none is there; else throws. */
+  /** The answer, or the default without one; throws if there is neither. */
   result(fallback?: { default: unknown }): Prediction {
     if (this.#answer) return this.#answer;
     if (fallback) return standIn(fallback.default);
@@ -43,12 +43,12 @@ export class Ticket {
     return this.result();
   }
 
-  /** Let the answer go; whether it was still open. */
+  /** Cancel the ticket; returns whether it was still open. */
   cancel(): boolean {
     return this.settle(null, new CancelledError("the ticket was cancelled"));
   }
 
-  /** Take the answer or the error, the first that comes; whether it was. @internal */
+  /** Set the answer or the error unless one is set; returns whether it did. @internal */
   settle(answer: Prediction | null, error: HotseatError | null): boolean {
     if (this.ready()) return false;
     this.#answer = answer;
@@ -62,9 +62,9 @@ export class Ticket {
 type Item = { input: unknown; ticket: Ticket };
 type Group = { request: InferenceRequest; items: Item[] };
 
-const SENDERS = 4; // requests under way; what waits meanwhile goes together
+const SENDERS = 4; // requests under way; waiting inputs share the next one
 
-/** Collects tickets and has them answered, many in one request. */
+/** Collects tickets and gets their answers, many in one request. */
 export class Batcher {
   readonly #ask: Ask;
   readonly #windowMs: number;
@@ -91,7 +91,7 @@ export class Batcher {
       return ticket;
     }
     try {
-      // a copy: the game goes on moving stones on the board that it gave
+      // a copy: the game may change its board afterwards
       const item = { input: structuredClone(input), ticket };
       const key = keyOf(request);
       const group = this.#groups.get(key) ?? { request: { ...request }, items: [] };
@@ -105,7 +105,7 @@ export class Batcher {
     return ticket;
   }
 
-  /** Cancel what is open. */
+  /** Cancel open tickets. */
   close(): void {
     this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -143,7 +143,7 @@ export class Batcher {
     } catch (error) {
       const pointed = error instanceof StatusError && error.pointer !== null;
       if (items.length > 1 && pointed) {
-        // one input is wrong: the others must not suffer for it
+        // one input is invalid: ask again for each, so that the others succeed
         await Promise.all(items.map((item) => this.#answer([item], request)));
         return;
       }
@@ -153,7 +153,7 @@ export class Batcher {
   }
 }
 
-/** The same text for the same request, in whatever order it names its parts. */
+/** Return a key for a request that does not depend on the order of its options. */
 export function keyOf(request: InferenceRequest, input?: unknown): string {
   const { model, version, options = {}, playerId, deadline } = request;
   const named = Object.keys(options).sort().map((name) => [name, options[name]]);

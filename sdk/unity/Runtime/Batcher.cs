@@ -5,7 +5,7 @@ using System.Linq;
 namespace Hotseat
 {
     /// <summary>
-    /// Collects the tickets of a frame and has them answered, many in one request. Used
+    /// Collects the tickets of a frame and gets their answers, many in one request. Used
     /// under the client's lock, but for Submit.
     /// </summary>
     internal sealed class Batcher
@@ -18,7 +18,7 @@ namespace Hotseat
         private readonly Func<object[], CallOptions, double, Work> ask;
         private readonly Queue<Group> waiting = new Queue<Group>();
 
-        // the group that takes more, by what has to be the same in it
+        // the open group of inputs, by the options they share
         private readonly Dictionary<string, Group> filling = new Dictionary<string, Group>();
         private readonly List<Group> underWay = new List<Group>();
         private double? first; // when the oldest that waits came
@@ -34,7 +34,7 @@ namespace Hotseat
             this.ask = ask;
         }
 
-        /// <summary>Take an input; returns at once. Throws CancelledError when closed.</summary>
+        /// <summary>Queue an input; returns at once. Throws CancelledError when closed.</summary>
         public void Submit(object input, string question, CallOptions options, Ticket<Prediction> ticket)
         {
             lock (gate)
@@ -51,7 +51,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>When a window or a pause is over; null where there is none.</summary>
+        /// <summary>When the next window or pause ends; null without one.</summary>
         public double? WakesAt
         {
             get
@@ -64,7 +64,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Go on as far as it goes without waiting.</summary>
+        /// <summary>Continue as far as possible without waiting.</summary>
         public void Poll()
         {
             underWay.RemoveAll(IsOver);
@@ -95,13 +95,13 @@ namespace Hotseat
             }
         }
 
-        /// <summary>What goes in one request, when its window is over; else null.</summary>
+        /// <summary>The inputs of the next request when its window is over; else null.</summary>
         private Group Taken()
         {
             lock (gate)
             {
                 if (first == null || clock() - first.Value < window) return null;
-                filling.Clear(); // what comes now belongs to the next window
+                filling.Clear(); // later inputs belong to the next window
                 while (waiting.Count > 0)
                 {
                     var open = waiting.Dequeue().Open();
@@ -155,7 +155,7 @@ namespace Hotseat
             return true;
         }
 
-        /// <summary>One input is wrong: the others must not suffer for it.</summary>
+        /// <summary>One input is invalid: ask again for each, so that the others succeed.</summary>
         private void Part(Group group)
         {
             lock (gate)
@@ -189,7 +189,7 @@ namespace Hotseat
                 Start = start;
             }
 
-            /// <summary>What of it was not cancelled.</summary>
+            /// <summary>The inputs that were not cancelled.</summary>
             public Group Open()
             {
                 var open = new Group(Options, Start);

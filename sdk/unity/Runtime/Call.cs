@@ -61,7 +61,7 @@ namespace Hotseat
             var left = End - core.Clock();
             if (left <= 0)
             {
-                if (tries == 0) core.Breaker.GaveUp(); // nobody was asked: that says nothing
+                if (tries == 0) core.Breaker.GaveUp(); // nothing was sent: the service's state is unknown
                 return Over(Late());
             }
             // the service need not go on working for somebody who has left

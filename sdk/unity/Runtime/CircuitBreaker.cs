@@ -3,8 +3,8 @@ using System;
 namespace Hotseat
 {
     /// <summary>
-    /// What keeps a game from hammering a service that is down, and from waiting for it.
-    /// A retry budget: each retry takes a token, each success gives a tenth of one back (as
+    /// A retry budget and a circuit breaker: protect a failing service, and the game's time.
+    /// A retry budget: each retry takes a token, each success returns a tenth of one (as
     /// gRPC's retry throttling, gRFC A6). A circuit breaker: after some failures in a row
     /// calls fail at once for a while, then one call is let through to look (Nygard,
     /// "Release It!"). Rules over a clock in seconds; safe for threads.
@@ -28,7 +28,7 @@ namespace Hotseat
         /// <summary>How often the circuit opened so far.</summary>
         public int OpenedCount { get; private set; }
 
-        /// <summary>Whether a call may be sent now; while the circuit is open, one may look.</summary>
+        /// <summary>Whether a call may be sent now; an open circuit admits one probe.</summary>
         public bool Admit()
         {
             lock (gate)
@@ -42,7 +42,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Take a token for one more try; whether there was one.</summary>
+        /// <summary>Take a token for a retry; returns whether there was one.</summary>
         public bool MayRetry()
         {
             lock (gate)
@@ -53,7 +53,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Hear that the service answered, whatever it said.</summary>
+        /// <summary>Record that the service answered, with success or an error of the request.</summary>
         public void Succeeded()
         {
             lock (gate)
@@ -65,7 +65,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Hear that no answer came, or that the service is away.</summary>
+        /// <summary>Record that no answer came, or that the service failed.</summary>
         public void Failed()
         {
             lock (gate)
@@ -80,7 +80,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Hear that a call ended before it was known how the service is.</summary>
+        /// <summary>Record that a call ended without showing the service's state.</summary>
         public void GaveUp()
         {
             lock (gate) probing = false;

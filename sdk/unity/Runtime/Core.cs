@@ -6,7 +6,7 @@ using System.Threading.Tasks;
 
 namespace Hotseat
 {
-    /// <summary>One service as a client sees it: where it is, its keys, the rules of a call.</summary>
+    /// <summary>One service as a client sees it: its address, its keys and the rules of a call.</summary>
     internal sealed class Core
     {
         private const string Home = "http://localhost:8080"; // where `hotseat serve` listens
@@ -84,7 +84,7 @@ namespace Hotseat
             }
             catch (Exception error)
             {
-                // without its words: they may hold a secret
+                // without its message, which may hold a secret
                 throw new TokenError($"no token could be had: {error.GetType().Name} in Token");
             }
             if (string.IsNullOrEmpty(token)) throw new TokenError("no token could be had: Token gave none");
@@ -102,7 +102,7 @@ namespace Hotseat
             if (body != null)
             {
                 headers["content-type"] = "application/json";
-                // the same for every try of this call, so that nothing is counted twice
+                // the same for every try of a call, so that the service counts it once
                 headers["idempotency-key"] = Guid.NewGuid().ToString("N");
                 data = Encoding.UTF8.GetBytes(Json.Write(body));
             }

@@ -5,18 +5,18 @@ using System.Linq;
 
 namespace Hotseat
 {
-    /// <summary>What is asked, and how its answer is read: the same for both flavours.</summary>
+    /// <summary>A request and how to read its answer, for tickets and tasks alike.</summary>
     internal sealed class InferenceRequest<T>
     {
         public Func<Core, Call> Call;
         public Func<Dictionary<string, object>, double, T> Read;
 
-        /// <summary>What holds a default.</summary>
+        /// <summary>Returns a prediction with a default.</summary>
         public Func<object, double, T> StandIn;
 
         public CallOptions Options = new CallOptions();
 
-        /// <summary>What stands in for an answer; throws the error where nothing may.</summary>
+        /// <summary>Return the default for a failed call; throws the error without one.</summary>
         public T Instead(HotseatError error, double latency)
         {
             if (!Options.HasDefault || error is ConfigError || error is BadInputError) throw error;
@@ -28,7 +28,7 @@ namespace Hotseat
     {
         public static InferenceRequest<Prediction> Predict(object input, CallOptions options)
         {
-            // a named model's one input may have another name than "text"
+            // the only input of a named model may have another name than "text"
             var plain = input is string && options?.Model == null;
             return One("predict", plain ? "text" : "input", input, options);
         }

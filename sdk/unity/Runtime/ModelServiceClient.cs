@@ -7,15 +7,15 @@ using System.Threading;
 namespace Hotseat
 {
     /// <summary>
-    /// Asks a model service and never holds up a frame. Safe for several threads.
+    /// A client of a model service that never blocks a frame. Safe for several threads.
     ///
-    /// Each request comes in two flavours: Predict returns a ticket at once, for frame
+    /// Each method has two forms: Predict returns a ticket at once, for frame
     /// loops and coroutines (<c>yield return ticket;</c>); PredictAsync returns a Task, for
-    /// servers and menus. Tickets go on when somebody looks at one, or at Tick.
+    /// servers and menus. Reading a ticket or calling Tick continues open calls.
     /// </summary>
     public sealed partial class ModelServiceClient : IDisposable
     {
-        private const double Soon = 0.0005; // many tickets looked at in a row are one look
+        private const double Soon = 0.0005; // reading many tickets in a row polls once
         private static readonly CallOptions Nothing = new CallOptions();
         private readonly Core core;
         private readonly Batcher batcher;
@@ -34,7 +34,7 @@ namespace Hotseat
 
         public ModelServiceClient(string baseUrl) : this(new ClientOptions { BaseUrl = baseUrl }) { }
 
-        /// <summary>Where the service is.</summary>
+        /// <summary>The base URL of the service.</summary>
         public string BaseUrl => core.Url;
 
         /// <summary>How often the circuit breaker opened because the service failed.</summary>
@@ -50,31 +50,31 @@ namespace Hotseat
             return $"ModelServiceClient({BaseUrl})";
         }
 
-        /// <summary>Ask about one input: a text, named features (a dictionary), a board.</summary>
+        /// <summary>Predict one input: a text, named features (a dictionary), a board.</summary>
         public Ticket<Prediction> Predict(object input, CallOptions options = null)
         {
             return Ask(InferenceRequest.Predict(input, options));
         }
 
-        /// <summary>Ask about many inputs in one request; answers come in their order.</summary>
+        /// <summary>Predict many inputs in one request; answers keep their order.</summary>
         public Ticket<IReadOnlyList<Prediction>> PredictMany(IEnumerable inputs, CallOptions options = null)
         {
             return Ask(InferenceRequest.PredictMany(inputs, options));
         }
 
-        /// <summary>Ask why: the prediction, with Parts and what each of them weighs.</summary>
+        /// <summary>Explain a prediction: returns it with Parts and their weights.</summary>
         public Ticket<Prediction> Explain(object input, CallOptions options)
         {
             return Ask(InferenceRequest.Explain(input, options));
         }
 
-        /// <summary>Ask a policy what to do: Action, and every legal one's probability.</summary>
+        /// <summary>Choose a policy's action: Action, and the probability of each legal one.</summary>
         public Ticket<Prediction> Choose(object board, CallOptions options)
         {
             return Ask(InferenceRequest.Choose(board, options));
         }
 
-        /// <summary>Ask for a generated Item; the same seed and wishes give the same one.</summary>
+        /// <summary>Generate an Item; the same seed and wishes repeat it.</summary>
         public Ticket<Prediction> Generate(IDictionary wishes, CallOptions options)
         {
             return Ask(InferenceRequest.Generate(wishes, options));
@@ -92,15 +92,15 @@ namespace Hotseat
             return Ask(InferenceRequest.Card(model, within));
         }
 
-        /// <summary>Whether the service answers and has a model to ask.</summary>
+        /// <summary>Whether the service answers and has a model loaded.</summary>
         public Ticket<bool> IsReady(double? within = null)
         {
             return Ask(InferenceRequest.IsReady(within));
         }
 
         /// <summary>
-        /// Ask from a game loop: what is submitted within a few milliseconds is one request.
-        /// It takes no default: the ticket's Result does.
+        /// Submit from a game loop: inputs submitted within a few milliseconds share a request.
+        /// Pass a default to the ticket's Result, not here.
         /// </summary>
         public Ticket<Prediction> Submit(object input, CallOptions options = null)
         {
@@ -108,7 +108,7 @@ namespace Hotseat
             var chosen = options ?? Nothing;
             try
             {
-                // written now: what is wrong is told at once, and no frame writes a whole batch
+                // written now: errors show at once, and no frame writes a whole batch
                 var text = new Json.Written(Json.Write(input));
                 var request = Json.Write(new[]
                 {
@@ -125,8 +125,8 @@ namespace Hotseat
         }
 
         /// <summary>
-        /// Go on with all tickets as far as it goes without waiting; looking at one does so,
-        /// too. Returns at once where another thread is at it.
+        /// Continue all tickets as far as possible without waiting; reading a ticket does so,
+        /// too. Returns at once while another thread does it.
         /// </summary>
         public void Tick()
         {
@@ -147,7 +147,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Cancel open tickets and give back connections.</summary>
+        /// <summary>Cancel open tickets and close connections.</summary>
         public void Dispose()
         {
             const string why = "the client was closed";
@@ -161,7 +161,7 @@ namespace Hotseat
             core.Transport.Dispose();
         }
 
-        /// <summary>When there is something to do though nothing arrives, on the clock.</summary>
+        /// <summary>When to poll although nothing arrives, on the clock.</summary>
         internal double? WakesAt
         {
             get

@@ -1,4 +1,4 @@
-"""Where a service is, and where on it a model is asked."""
+"""URLs of a service and of its models."""
 
 from urllib.parse import quote, urlsplit
 
@@ -10,7 +10,7 @@ def base(url: str) -> str:
     try:
         parts = urlsplit(url)
         port_is_one = parts.port is None or parts.port > 0
-    except ValueError:  # a port or an IPv6 address that is none
+    except ValueError:  # an invalid port or IPv6 address
         port_is_one = False
         parts = urlsplit("")
     if parts.username is not None or parts.password is not None:
@@ -25,7 +25,7 @@ def base(url: str) -> str:
 
 
 def proxy(url: str | None) -> str | None:
-    """Return a URL; raises `ConfigError` without it, for it may hold a password."""
+    """Return a proxy's URL; raises `ConfigError`, which never shows a password."""
     try:
         parts = urlsplit(url or "http://none")
         port_is_one = parts.port is None or parts.port > 0
@@ -38,7 +38,7 @@ def proxy(url: str | None) -> str | None:
 
 
 def path_of(verb: str, model: str | None, version: int | str | None) -> str:
-    """Return where a model is asked; raises `ConfigError`."""
+    """Return the path of a model's endpoint; raises `ConfigError`."""
     if model is None:
         if version is not None:
             raise ConfigError("a version belongs to a model: give model as well")
@@ -50,7 +50,7 @@ def path_of(verb: str, model: str | None, version: int | str | None) -> str:
 
 
 def part(name: str) -> str:
-    """Quote a part of a path; dots alone would be taken for a folder."""
+    """Quote a segment of a path; raises `ConfigError` for dots alone."""
     if name in {"", ".", ".."}:
         raise ConfigError(f"{name!r} names no model or version")
     return quote(name, safe="")

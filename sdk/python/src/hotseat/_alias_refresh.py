@@ -1,4 +1,4 @@
-"""A thread that follows aliases beside the game, and ends at once with its client."""
+"""A thread that refreshes aliases in the background and ends with its client."""
 
 import logging
 import threading
@@ -10,7 +10,7 @@ log = logging.getLogger("hotseat")
 
 
 class AliasRefresher:
-    """Calls `renew` every so many seconds, once it was asked to."""
+    """Calls `renew` at a fixed interval after `every`."""
 
     def __init__(self, renew: Callable[[], None]) -> None:
         self._renew = renew
@@ -18,7 +18,7 @@ class AliasRefresher:
         self._thread: threading.Thread | None = None
 
     def every(self, seconds: float) -> None:
-        """Begin, unless it has begun or `seconds` is 0; raises `ConfigError`."""
+        """Start, unless it is running or `seconds` is 0; raises `ConfigError`."""
         if not 0 <= seconds <= 86_400:
             raise ConfigError(f"refresh is from 0 to 86400 seconds, not {seconds!r}")
         if seconds and self._thread is None and not self._over.is_set():
@@ -28,7 +28,7 @@ class AliasRefresher:
             self._thread.start()
 
     def stop(self) -> None:
-        """End, within the time that one request may take."""
+        """Stop, within the time limit of one request."""
         self._over.set()
         if self._thread is not None:
             self._thread.join(5)
@@ -37,5 +37,5 @@ class AliasRefresher:
         while not self._over.wait(seconds):
             try:
                 self._renew()
-            except Exception:  # what follows must go on following
+            except Exception:  # a failed refresh must not end the thread
                 log.exception("the versions on this device could not be looked after")

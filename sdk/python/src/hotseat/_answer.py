@@ -1,7 +1,7 @@
-"""From a response to values: pure, and strict, for anything may stand in between.
+"""Parses responses, strictly: they may come from something between client and service.
 
-What is no answer of the service (a captive portal's page, half a catalogue) is a
-`TransportError`: no answer came.
+A response that is not the service's (a captive portal's page, half a catalogue) is a
+`TransportError`.
 """
 
 import json
@@ -13,7 +13,7 @@ from hotseat._transport import Response
 from hotseat._types import InputWarning, Model, Prediction
 from hotseat.errors import TransportError, class_of
 
-# a gateway in between says no more than its status
+# a gateway's response has no `retryable` field, only its status
 _PASSING = {429, 502, 503, 504}
 _REQUEST_IDS = ("x-request-id", "apigw-requestid", "x-amzn-requestid")
 
@@ -30,7 +30,7 @@ def read(response: Response) -> dict[str, Any]:
         return body
     problem = body if isinstance(body, dict) else {}
     headers = response.headers
-    said = problem.get("detail") or problem.get("message")  # API Gateway's own word
+    said = problem.get("detail") or problem.get("message")  # API Gateway's own field
     if not said and 300 <= response.status < 400:
         said = f"it redirects to {headers.get('location')}: give that as base URL"
     retryable = problem.get("retryable")
@@ -49,10 +49,10 @@ def read(response: Response) -> dict[str, Any]:
 
 
 def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
-    """Return the prediction that an answer holds; raises `TransportError`."""
+    """Return the prediction of an answer; raises `TransportError`."""
     warnings, judged = _warnings(answer.get("warnings")), answer.get("judged_part")
     empty = all(answer.get(key) is None for key in ("label", "value", "action", "item"))
-    # a number that is not finite is null in JSON, and the answer says so
+    # a number that is not finite is null in JSON, with a warning
     if empty and not {"not_finite", "more_warnings"} & {one.code for one in warnings}:
         raise _strange("holds no prediction")
     return Prediction(
@@ -78,10 +78,10 @@ def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
 
 
 def stand_in(default: Any, latency: float = 0.0) -> Prediction:
-    """Return a prediction that holds a default, where a game will look for it.
+    """Return a prediction that holds a default.
 
-    A text is label and action, a whole number an action, rows of text are an item,
-    anything is the value; a `Prediction` is taken as it is.
+    A text becomes label and action, a whole number the action, rows of text the item,
+    and every default the value; a `Prediction` is used as it is.
     """
     if isinstance(default, Prediction):
         given = default
@@ -113,7 +113,7 @@ def predictions(
 def warnings_of_row(told: Any, pointer: str) -> dict[str, Any]:
     """Return the warnings of the input at `pointer`, and those of no single input.
 
-    They stand under ``warnings``, where there are any.
+    The result has the key ``warnings`` if there are any.
     """
     found = []
     for one in told if isinstance(told, list) else ():
@@ -125,7 +125,7 @@ def warnings_of_row(told: Any, pointer: str) -> dict[str, Any]:
 
 
 def _warnings(told: Any) -> tuple[InputWarning, ...]:
-    """Return the warnings of an answer; what is none is left out."""
+    """Return the warnings of an answer; malformed ones are left out."""
     return tuple(
         InputWarning(
             code=str(one["code"]),
@@ -170,5 +170,5 @@ def _strange(what: str) -> TransportError:
 
 
 def _seconds(text: str) -> float | None:
-    """Read a Retry-After in seconds; as a date it needs a clock that nobody set."""
+    """Read a Retry-After in seconds; ignores dates, as a device's clock may be off."""
     return float(text) if text.isascii() and text.isdigit() else None

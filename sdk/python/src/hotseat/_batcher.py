@@ -42,10 +42,10 @@ class _Item:
 
 @dataclass(slots=True)
 class Batcher:
-    """Collects tickets and has them answered by `ask`, many in one request.
+    """Collects tickets and gets their answers from `ask`, many in one request.
 
-    A ticket's time counts from when it was submitted; one whose time is over before it
-    is its turn is not sent any more.
+    A ticket's time counts from when it was submitted; one that
+    expires in the queue is not sent.
     """
 
     ask: Ask
@@ -56,19 +56,19 @@ class Batcher:
     _wake: threading.Condition = field(default_factory=threading.Condition)
     _threads: list[threading.Thread] = field(default_factory=list)
     _senders: int = 0
-    """Threads that run or are about to."""
+    """Threads that run or are starting."""
     _idle: int = 0
     _closed: bool = False
 
     def __post_init__(self) -> None:
-        """Check what a game set."""
+        """Check the options."""
         if not 0 <= self.window <= 1:
             raise ConfigError(f"a window is from 0 to 1 second, not {self.window!r}")
         if self.batch < 1:
             raise ConfigError(f"a batch is 1 or more, not {self.batch!r}")
 
     def submit(self, given: bytes, request: InferenceRequest, allowed: float) -> Ticket:
-        """Take an input; returns at once."""
+        """Queue an input; returns at once."""
         ticket, now = Ticket(), self.clock()
         with self._wake:
             if self._closed:
@@ -82,12 +82,12 @@ class Batcher:
             if self._senders:
                 return ticket
             self._senders = 1
-        # a thread's start is waited for until it runs: not here, in a frame
+        # Thread.start waits until the thread runs, which a frame must not
         _thread.start_new_thread(self._start, ())
         return ticket
 
     def close(self) -> None:
-        """Cancel what is open, and end the threads."""
+        """Cancel open tickets and end the threads."""
         with self._wake:
             self._closed = True
             left, self._waiting = self._waiting, {}
@@ -120,18 +120,18 @@ class Batcher:
             self._answer(*self._take())
 
     def _take(self) -> tuple[InferenceRequest, list[_Item]]:
-        """Take what may go in one request with the first that waits."""
+        """Take the oldest waiting input and those that can share its request."""
         with self._wake:
             request = next(iter(self._waiting), InferenceRequest())
             waiting = self._waiting.pop(request, None) or deque()
             taken: list[_Item] = []
             while waiting and len(taken) < self.batch:
                 item = waiting.popleft()
-                if not item.ticket.ready():  # not cancelled meanwhile
+                if not item.ticket.ready():  # else it was cancelled
                     taken.append(item)
             if waiting:
-                self._waiting[request] = waiting  # its turn comes again, at the end
-            # while this one waits for an answer, another looks after the queue
+                self._waiting[request] = waiting  # to the end of the queue
+            # another thread serves the queue while this one waits for an answer
             more = not self._idle and self._senders < _SENDERS and not self._closed
             self._senders += more
             if self._waiting:
@@ -141,7 +141,7 @@ class Batcher:
         return request, taken
 
     def _answer(self, request: InferenceRequest, taken: list[_Item]) -> None:
-        """Have tickets answered: those still in time together, and the late ones."""
+        """Answer tickets: those in time together, then the late ones."""
         now = self.clock()
         for late in (False, True):
             self._ask(request, [i for i in taken if (i.until <= now) is late])
@@ -153,13 +153,13 @@ class Batcher:
             found = self.ask([item.given for item in items], request, items[0].since)
         except HotseatError as error:
             if len(items) > 1 and getattr(error, "pointer", None) is not None:
-                # one input is wrong: the others must not suffer for it
+                # one input is invalid: ask again for each, so that the others succeed
                 for item in items:
                     self._ask(request, [item])
                 return
             for item in items:
                 item.ticket.settle(None, error)
-        except Exception as error:  # a fault of ours must not leave tickets open
+        except Exception as error:  # an error in the SDK must not leave tickets open
             log.exception("tickets could not be answered")
             why = TransportError(f"the SDK failed: {type(error).__name__}")
             for item in items:

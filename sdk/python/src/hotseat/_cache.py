@@ -1,7 +1,7 @@
-"""Answers that are still good: of pure models, for a time, and not too many.
+"""A response cache for deterministic models, limited in time and size.
 
-Pure are classification and regression without a temperature or a seed: the same version
-says the same again. An alias that moved takes the answers of its old version along.
+Deterministic are classification and regression without a temperature or a seed. When
+an alias moves, the answers of its old version expire.
 """
 
 import threading
@@ -13,14 +13,14 @@ from hotseat._inference_request import InferenceRequest
 from hotseat._types import Prediction
 
 LIMIT = 4096
-"""Answers; the least recently used go first."""
+"""Most answers; the least recently used are removed first."""
 
 _Key = tuple[str | None, int | str | None, bytes, bytes]
 
 
 @dataclass(slots=True)
 class ResponseCache:
-    """Answers by request; `seconds` is how long one is good, 0 keeps none."""
+    """Answers by request, each for `seconds`; 0 turns the cache off."""
 
     seconds: float
     clock: Callable[[], float]
@@ -34,7 +34,7 @@ class ResponseCache:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, request: InferenceRequest, given: bytes) -> Prediction | None:
-        """Return the answer to an input if it is known and still good."""
+        """Return the cached answer to an input unless it has expired."""
         if not self.seconds or request.verb != "predict":
             return None
         key = (request.model, request.version, request.options, given)
@@ -43,7 +43,7 @@ class ResponseCache:
             if found is None:
                 return None
             at, answer = found
-            # a clock that jumped back must not keep an answer for ever
+            # an answer must expire although the clock jumped back
             young = 0 <= self.clock() - at < self.seconds
             if young and answer.version == self._newest.get(key[:2]):
                 self._entries.move_to_end(key)
@@ -52,7 +52,7 @@ class ResponseCache:
             return None
 
     def put(self, request: InferenceRequest, given: bytes, answer: Prediction) -> None:
-        """Keep the service's answer, if the same version would say it again."""
+        """Store the service's answer if the model is deterministic."""
         if not self.seconds or request.verb != "predict":
             return
         drawn = b'"seed"' in request.options or b'"temperature"' in request.options

@@ -1,9 +1,9 @@
-"""What keeps a game from hammering a service that is down, and from waiting for it.
+"""A retry budget and a circuit breaker: protect a failing service, and the game's time.
 
-A retry budget: each retry takes a token, each success gives a tenth of one back, so
-that retries are at most a tenth of the traffic when much fails (as gRPC's retry
-throttling, gRFC A6). A circuit breaker: after some failures in a row calls fail at
-once for a while, then one call is let through to look (Nygard, "Release It!").
+A retry budget: each retry takes a token, each success returns a tenth of one, so
+that retries are at most a tenth of the traffic when many calls fail (as gRPC's retry
+throttling, gRFC A6). A circuit breaker: after five failures in a row calls fail at
+once for a while, then one probe is sent (Nygard, "Release It!").
 Both are rules over a clock that is passed in; a lock makes them safe for threads.
 """
 
@@ -22,7 +22,7 @@ class CircuitBreaker:
 
     clock: Callable[[], float]
     opened_count: int = 0
-    """How often the circuit opened so far."""
+    """How often the circuit has opened."""
     _tokens: int = _TOKENS
     _failures: int = 0
     _closed_at: float = 0.0
@@ -31,7 +31,7 @@ class CircuitBreaker:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def admit(self) -> bool:
-        """Whether a call may be sent now; while the circuit is open, one may look."""
+        """Whether a call may be sent now; an open circuit admits one probe."""
         with self._lock:
             if self._failures < _FAILURES:
                 return True
@@ -43,7 +43,7 @@ class CircuitBreaker:
             return True
 
     def may_retry(self) -> bool:
-        """Take a token for one more try; whether there was one."""
+        """Take a token for a retry; returns whether there was one."""
         with self._lock:
             if self._tokens < _TOKEN:
                 return False
@@ -51,13 +51,13 @@ class CircuitBreaker:
             return True
 
     def succeeded(self) -> None:
-        """Hear that the service answered, whatever it said."""
+        """Record that the service answered, with success or an error of the request."""
         with self._lock:
             self._tokens = min(self._tokens + 1, _TOKENS)
             self._failures, self._pause, self._probing = 0, _FIRST, False
 
     def failed(self) -> None:
-        """Hear that no answer came, or that the service is away."""
+        """Record that no answer came, or that the service failed."""
         with self._lock:
             self._failures += 1
             if self._failures < _FAILURES:
@@ -71,6 +71,6 @@ class CircuitBreaker:
             self._closed_at = self.clock() + self._pause
 
     def gave_up(self) -> None:
-        """Hear that a call ended before it was known how the service is."""
+        """Record that a call ended without showing the service's state."""
         with self._lock:
             self._probing = False

@@ -33,23 +33,24 @@ Input = str | Mapping[str, Any] | Sequence[Any]
 
 
 class ModelServiceClient:
-    """Asks a model service. Safe for several threads.
+    """A client of a model service. Safe for several threads.
 
     `base_url` is by default HOTSEAT_URL, else where `hotseat serve` listens.
-    `deadline` is the seconds a call may take, with connecting and retries.
+    `deadline` is the time limit of a call in seconds, including connecting and
+    retries.
 
     `api_key` (default HOTSEAT_API_KEY) goes as ``x-api-key``; where it is a function,
     it is called for each try and returns a player's short-lived token, which goes as
     ``authorization: Bearer``. `auth` signs requests instead, as `hotseat.sigv4.SigV4`.
 
-    `cache_seconds` is how long the answer of a classification or regression is taken
-    for the same input again; 0 keeps none. `window` (seconds) and `batch` say what is
-    submitted together and goes in one request. `proxy` is a URL, `ca_file` a file with
+    `cache_seconds` is how long answers of classifications and regressions are cached;
+    0 turns the cache off. `window` (seconds) and `batch` (inputs) limit what `submit`
+    collects for one request. `proxy` is a URL, `ca_file` a file with
     certificates to trust in place of the system's, `user_agent` the game's own name.
-    `hook` hears of every call when it is over.
+    `hook` is called after every call.
 
-    A client belongs to the process that made it: it is neither pickled nor used after
-    a fork.
+    A client belongs to the process that created it: it can neither be pickled nor used
+    after a fork.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class ModelServiceClient:
 
     @property
     def base_url(self) -> str:
-        """Where the service is."""
+        """The base URL of the service."""
         return self._core.base_url
 
     @property
@@ -106,11 +107,11 @@ class ModelServiceClient:
         return self.circuit_opened_count
 
     def __reduce__(self) -> Any:
-        """Refuse to be pickled: connections and keys do not travel."""
+        """Raise `TypeError`: connections and keys cannot be pickled."""
         raise TypeError("a ModelServiceClient cannot be pickled: make one a process")
 
     def __repr__(self) -> str:
-        """Name the service, never the key."""
+        """Show the service, never the key."""
         return f"ModelServiceClient({self.base_url!r})"
 
     def predict(
@@ -124,11 +125,11 @@ class ModelServiceClient:
         deadline: float | None = None,
         default: Any = RAISE,
     ) -> Prediction:
-        """Ask about one input: a text, named features, a board.
+        """Predict one input: a text, named features, a board.
 
         `model` is by default the service's own default; `version` is a number or an
-        alias; `options` are temperature, seed and level. With `default`, a prediction
-        holding it is returned where no answer could be had; only bad input and a wrong
+        alias; `options` are temperature, seed and level. With `default`, a
+        prediction with it is returned if no answer comes; only bad input and a wrong
         configuration still raise.
 
         Raises `HotseatError`.
@@ -149,9 +150,9 @@ class ModelServiceClient:
         deadline: float | None = None,
         default: Any = RAISE,
     ) -> list[Prediction]:
-        """Ask about many inputs in one request; answers come in their order.
+        """Predict many inputs in one request; answers keep their order.
 
-        `default` is given for each input, as by `predict`. Raises `HotseatError`.
+        `default` stands for each answer, as in `predict`. Raises `HotseatError`.
         """
         request = inference_request(
             "predict", model, version, options, player_id, deadline
@@ -169,7 +170,7 @@ class ModelServiceClient:
         deadline: float | None = None,
         default: Any = RAISE,
     ) -> Prediction:
-        """Ask why: the prediction, with `parts` and what each of them weighs.
+        """Explain a prediction: returns it with `parts` and their weights.
 
         Raises as `predict` does.
         """
@@ -192,11 +193,11 @@ class ModelServiceClient:
         deadline: float | None = None,
         default: Any = RAISE,
     ) -> Prediction:
-        """Ask a policy what to do: `action`, and every legal one's probability.
+        """Choose a policy's action: `action`, and the probability of each legal one.
 
-        `level` is a strength that the model names; `legal` are the actions that the
-        game allows here. A `default` is the action to take where no answer could be
-        had. Raises as `predict` does.
+        `level` is one of the model's strengths; `legal` lists the actions that the
+        game allows now. A `default` is the action to use if no answer comes. Raises
+        as `predict` does.
         """
         options = {"level": level, "temperature": temperature, "seed": seed}
         request = inference_request(
@@ -217,9 +218,9 @@ class ModelServiceClient:
         deadline: float | None = None,
         default: Any = RAISE,
     ) -> Prediction:
-        """Ask for a generated `item`; the same `seed` and wishes give the same one.
+        """Generate an `item`; the same `seed` and wishes repeat it.
 
-        A `default` is the item to take, as its rows, where none could be had. Raises as
+        A `default` is the item to use, as its rows, if no answer comes. Raises as
         `predict` does.
         """
         options = {"seed": seed}
@@ -240,10 +241,10 @@ class ModelServiceClient:
         player_id: str | None = None,
         deadline: float | None = None,
     ) -> Ticket:
-        """Ask without waiting, from a game loop; look at the ticket in later frames.
+        """Submit an input without waiting; check the ticket in later frames.
 
-        What is submitted within `window` seconds goes in one request. Raises
-        `ConfigError`; what goes wrong later is told by the ticket.
+        Inputs submitted within `window` seconds share one request. Raises
+        `ConfigError`; the ticket raises later errors.
         """
         self._core.check_process()
         request = inference_request(
@@ -265,7 +266,7 @@ class ModelServiceClient:
         return _answer.model(self._driver.call(self._core.get(path, deadline)))
 
     def ready(self, *, deadline: float | None = None) -> bool:
-        """Whether the service answers and has a model to ask."""
+        """Whether the service answers and has a model loaded."""
         try:
             call = self._core.get("/v2/health/ready", deadline)
             return self._driver.call(call).get("ready") is True
@@ -281,19 +282,18 @@ class ModelServiceClient:
         refresh: float = 60.0,
         deadline: float = 60.0,
     ) -> Download:
-        """Bring a version to this device, to answer when the service is away.
+        """Download a version to this device, to answer when the service is unavailable.
 
         `reference` is ``connect-four#live`` or ``connect-four@3``. Call it from a
-        loading screen: it waits, at most `deadline` seconds, until the version is here,
-        checked and warm. Where the service is away it takes what was brought before.
-        Then an alias is followed beside the game, every `refresh` seconds (0: not at
-        all), and the version that answers is replaced by one that is whole, never by
-        half of one.
+        loading screen: it waits, at most `deadline` seconds, until the version is
+        downloaded, verified and warm. If the service is unavailable, it uses the last
+        download. Then an alias is refreshed in the background, every `refresh` seconds
+        (0: never); a new version replaces the old one only when it is complete.
 
-        `folder` is by default one of this system's for caches. With `trust`, files with
-        public keys (PEM), a version counts only if one of them signed it.
+        `folder` is by default in the system's cache folder. With `trust`, files with
+        public keys (PEM), a version must be signed by one of them.
 
-        Raises `HotseatError`: `ConfigError` where the extra is missing
+        Raises `HotseatError`: `ConfigError` if the extra is missing
         (``pip install hotseat[offline]``) or the version cannot run on a device.
         """
         models = self._core.offline()
@@ -302,9 +302,9 @@ class ModelServiceClient:
         return found
 
     def close(self) -> None:
-        """Cancel open tickets, stop following, and give back connections.
+        """Cancel open tickets, stop refreshing aliases, and close connections.
 
-        After a fork it does nothing: what is open is the parent's.
+        In a forked process it does nothing: connections belong to the parent.
         """
         if not self._core.is_ours:
             return
@@ -313,7 +313,7 @@ class ModelServiceClient:
         self._transport.close()
 
     def __enter__(self) -> "ModelServiceClient":  # noqa: PYI034 (Self is 3.11)
-        """Use as a context manager to close at the end."""
+        """Return the client, which closes at the end of the block."""
         return self
 
     def __exit__(
@@ -328,7 +328,7 @@ class ModelServiceClient:
     def _answer_tickets(
         self, inputs: list[bytes], request: InferenceRequest, start: float
     ) -> list[Prediction]:
-        """Ask about the inputs of several tickets at once."""
+        """Answer the inputs of several tickets in one request."""
         return self._driver.call(self._core.answers(request, inputs, start=start))
 
     def _renew(self) -> None:

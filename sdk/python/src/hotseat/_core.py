@@ -1,4 +1,4 @@
-"""What both clients share: where the service is, its keys, and the rules of a call."""
+"""The core of both clients: the service's address, its keys and the rules of a call."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """What a client was made with."""
+    """Options of a client."""
 
     base_url: str | None
     deadline: float
@@ -50,7 +50,7 @@ class ClientOptions:
 
 
 class Core:
-    """One service, as a client in one process sees it."""
+    """One service, as seen by one client in one process."""
 
     def __init__(self, options: ClientOptions) -> None:
         env = os.environ
@@ -84,7 +84,7 @@ class Core:
         self._process = os.getpid()
 
     def allowed(self, request: InferenceRequest) -> float:
-        """Return the seconds that a request may take; raises `ConfigError`."""
+        """Return the time limit of a request in seconds; raises `ConfigError`."""
         given = request.deadline
         return self._deadline if given is None else _finite(given)
 
@@ -107,8 +107,7 @@ class Core:
     ) -> Steps[list[Prediction]]:
         """Return the steps to an answer for each input; raises `HotseatError`.
 
-        From what is cached, else the service, else the version on this device, else the
-        default.
+        Tries the cache, the service, the offline model and the default, in this order.
         """
         start = self.clock() if start is None else start
         cached = [self.cached(request, given) for given in inputs]
@@ -125,12 +124,12 @@ class Core:
         return [found or next(answers) for found in cached]
 
     def cached(self, request: InferenceRequest, given: bytes) -> Prediction | None:
-        """Return an answer that is still good, marked as such."""
+        """Return a cached answer that has not expired, marked with its source."""
         found = self.cache.get(request, given)
         return found and replace(found, source="cache", latency=0.0, cold=False)
 
     def get(self, path: str, deadline: float | None = None) -> Steps[dict[str, Any]]:
-        """Return the steps to what a path holds; raises `HotseatError`."""
+        """Return the steps of a GET of a path; raises `HotseatError`."""
         return self.call("GET", path, None, deadline, _answer.read)
 
     def call(
@@ -149,7 +148,7 @@ class Core:
         sent = {**self._headers, **(headers or {})}
         if body is not None:
             sent["content-type"] = "application/json"
-            # the same for every try of this call, so that nothing is counted twice
+            # the same for every try of a call, so that the service counts it once
             sent["idempotency-key"] = os.urandom(16).hex()
         return steps(
             Request(method, self.base_url + path, sent, body),
@@ -161,10 +160,10 @@ class Core:
         )
 
     def offline(self) -> "OfflineModels":
-        """Return the versions on this device; raises `ConfigError`."""
+        """Return the offline models; raises `ConfigError`."""
         self.check_process()
         if self.offline_models is None:
-            try:  # late: it needs the extra
+            try:  # late: it needs the extra `offline`
                 from hotseat._device.offline_model import OfflineModels
             except ModuleNotFoundError as error:
                 raise ConfigError(
@@ -175,11 +174,11 @@ class Core:
 
     @property
     def is_ours(self) -> bool:
-        """Whether this is the process that made the client."""
+        """Whether the current process created the client."""
         return os.getpid() == self._process
 
     def check_process(self) -> None:
-        """Raise `ConfigError` in another process than the one that made the client."""
+        """Raise `ConfigError` in any process but the one that created the client."""
         if not self.is_ours:
             raise ConfigError(
                 "this client was made before a fork: make one in each process"
@@ -195,9 +194,7 @@ class Core:
     ) -> Steps[list[Prediction]]:
         path = path_of(request.verb, request.model, request.version)
         allowed = self.allowed(request)
-        if (
-            self.offline_models is not None
-        ):  # what stands in needs its own time within it
+        if self.offline_models is not None:  # leave time for the offline model
             allowed -= min(allowed / 2, self.offline_models.seconds(request))
         answer = yield from self.call(
             "POST", path, request.body(inputs, many=many), allowed, _answer.read,
@@ -223,7 +220,7 @@ class Core:
         *,
         many: bool,
     ) -> Steps[list[Prediction]]:
-        """Answer although the service did not; raises `error` where nothing may."""
+        """Answer from the offline model or the default; else raises `error`."""
         if self.offline_models is not None and _is_away(error):
             models = self.offline_models
             found = yield RunJob(lambda: models.answer(request, inputs, many=many))
@@ -243,7 +240,7 @@ class Core:
 
 
 def _is_away(error: HotseatError) -> bool:
-    """Whether no answer could be had, rather than that it was no."""
+    """Whether the service is unavailable, rather than refusing the request."""
     if isinstance(error, StatusError):
         return error.status >= 500 or error.status == 429
     return isinstance(error, TransportError)

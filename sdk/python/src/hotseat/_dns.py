@@ -1,8 +1,8 @@
-"""A service's addresses, without waiting longer than there is time.
+"""DNS look-ups with a deadline.
 
-The system's look-up of a name knows no deadline: with the network gone it may take half
-a minute. So it runs in a thread of its own, one at a time for each name, which goes on
-when nobody waits any more; what it finds is there for the next call.
+The system's look-up has no deadline: without a network it may take half a minute. It
+runs in a thread of its own, one for each name at a time, which continues after its
+caller has given up; the next call uses its result.
 """
 
 import socket
@@ -28,7 +28,7 @@ class _Lookup:
 
 
 class DnsResolver:
-    """Looks names up, at most one thread a name."""
+    """Resolves names, with at most one thread for each."""
 
     def __init__(self, resolve: Resolve = _resolve) -> None:
         self._resolve = resolve
@@ -36,7 +36,7 @@ class DnsResolver:
         self._looking: dict[tuple[str, int], _Lookup] = {}
 
     def addresses(self, host: str, port: int, seconds: float) -> list[Address]:
-        """Return a name's addresses; raises `OSError`, of it `TimeoutError`."""
+        """Return a name's addresses; raises `OSError`, `TimeoutError` among them."""
         if _is_number(host):
             return self._resolve(host, port)
         with self._lock:
@@ -60,7 +60,7 @@ class DnsResolver:
             looking.found = self._resolve(host, port)
         except OSError as error:
             looking.error = error
-        except Exception as error:  # noqa: BLE001 (a name that IDNA cannot write)
+        except Exception as error:  # noqa: BLE001 (a name that IDNA cannot encode)
             looking.error = OSError(f"{host!r} is no name: {error}")
         finally:
             with self._lock:
@@ -69,5 +69,5 @@ class DnsResolver:
 
 
 def _is_number(host: str) -> bool:
-    """Whether a host is an address already, which costs no look-up."""
+    """Whether a host is an IP address, which needs no look-up."""
     return ":" in host or host.replace(".", "").isdigit()

@@ -1,4 +1,4 @@
-"""The asynchronous door to the network, over httpx."""
+"""The asynchronous transport, over httpx."""
 
 import asyncio
 import os
@@ -13,13 +13,13 @@ from hotseat.errors import ConfigError, DeadlineError, TransportError
 
 
 class AsyncTransport(Protocol):
-    """Something that sends requests; `hotseat.testing` has one without a network."""
+    """Sends requests; `hotseat.testing` has a transport without a network."""
 
     async def send(self, request: Request, timeout: float) -> Response:
         """Return the response within `timeout` seconds; raises `TransportError`."""
 
     async def aclose(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
 
 
 class HttpxTransport:
@@ -51,7 +51,7 @@ class HttpxTransport:
     async def send(self, request: Request, timeout: float) -> Response:
         """See `AsyncTransport.send`."""
         try:
-            # httpx's own limits are for each read: this one is for the whole answer
+            # httpx's timeouts are for each read; this one is for the whole response
             answer = await asyncio.wait_for(
                 self._http.request(
                     request.method,

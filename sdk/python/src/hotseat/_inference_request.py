@@ -1,7 +1,7 @@
-"""What is asked, as a value: before anything is sent, and whoever answers.
+"""An inference request as a value, before anything is sent.
 
-Inputs are written as JSON at once, so that a board that the game goes on to change is
-asked as it was.
+Inputs are converted to JSON at once, so that later changes to a board do not reach the
+request.
 """
 
 import json
@@ -12,12 +12,12 @@ from typing import Any
 from hotseat.errors import ConfigError
 
 RAISE: Any = object()
-"""No default was given."""
+"""Marks a missing default: raise the error."""
 
 
 @dataclass(frozen=True, slots=True)
 class InferenceRequest:
-    """What has to be the same for inputs to go in one request."""
+    """The parts that inputs of one HTTP request have in common."""
 
     verb: str = "predict"
     model: str | None = None
@@ -28,11 +28,11 @@ class InferenceRequest:
     deadline: float | None = None
 
     def body(self, inputs: Sequence[bytes], *, many: bool) -> bytes:
-        """Return the request's body about some inputs."""
+        """Return the request's body for some inputs."""
         if many:
             fields = b'"inputs": [' + b", ".join(inputs) + b"]"
         elif self.model is None and inputs[0].startswith(b'"'):
-            # a named model's one input may have another name than "text"
+            # the only input of a named model may have another name than "text"
             fields = b'"text": ' + inputs[0]
         else:
             fields = b'"input": ' + inputs[0]
@@ -59,7 +59,7 @@ def inference_request(
 
 
 def board_input(board: Any, legal: Sequence[str | int] | None) -> dict[str, Any]:
-    """Return what a policy is asked about."""
+    """Return a policy's input."""
     given: dict[str, Any] = {"board": board}
     if legal is not None:
         given["legal"] = list(legal)

@@ -1,7 +1,7 @@
-"""Who asks: the headers of a key, of a player's token, or of a signature.
+"""Authentication headers: an API key, a player's token or a signature.
 
-They are made anew for each try, so that a token or signature that ran out is replaced.
-Nothing here ever shows a secret.
+Each try computes them again, so that an expired token or signature is replaced.
+Nothing here shows a secret.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from hotseat._transport import Request
 from hotseat.errors import ConfigError, HotseatError, TokenError
 
 Auth = Callable[[Request], Mapping[str, str]]
-"""Returns the headers that show who sends a request, such as `hotseat.sigv4.SigV4`."""
+"""Returns the authentication headers of a request, such as `hotseat.sigv4.SigV4`."""
 
 
 def headers(keys: "Keys", request: Request) -> Mapping[str, str]:
@@ -20,7 +20,7 @@ def headers(keys: "Keys", request: Request) -> Mapping[str, str]:
         return keys.of(request)
     except HotseatError:
         raise
-    except Exception as error:  # noqa: BLE001 (the caller's: it may tell a secret)
+    except Exception as error:  # noqa: BLE001 (the caller's error: its text may hold a secret)
         raise TokenError(
             f"no key could be had: {type(error).__name__} in api_key or auth"
         ) from None
@@ -50,7 +50,7 @@ class Keys:
         return {"x-api-key": self._key} if self._key else {}
 
     def __repr__(self) -> str:
-        """Show nothing of what is inside."""
+        """Hide the secrets."""
         return "Keys(...)"
 
 
@@ -64,7 +64,7 @@ def bearer(token: Any) -> Mapping[str, str]:
 
 
 def sendable(key: str, what: str = "the API key") -> str:
-    """Return a text that a header can carry; raises `ConfigError`."""
+    """Return a text that is valid in a header; raises `ConfigError`."""
     if not (key.isascii() and key.isprintable()):
         raise ConfigError(
             f"{what} has a character that no header can carry: is there a line "

@@ -1,9 +1,8 @@
-"""urllib3's pool, with a time limit that holds for a whole request and its answer.
+"""urllib3's connection pool with a deadline for a whole request and its response.
 
-A socket's timeout counts from the last byte: a server that trickles one byte at a
-time is never late. Here it counts from when it was set, which urllib3 does when a
-request begins and again when it has gone out; and a connection is given what is left
-for its name's look-up, each of its addresses, and the TLS handshake.
+A socket's timeout restarts with every byte, so a server that sends one byte at a time
+never exceeds it. Here the timeout counts from when urllib3 sets it: before a request
+and again after sending it. DNS, each address and the TLS handshake share the time left.
 """
 
 import io
@@ -21,12 +20,12 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from hotseat._dns import DnsResolver
 
-THREADS = 64  # more at a time still work, but don't keep their connections
+THREADS = 64  # more requests at a time work, on connections that are not pooled
 _lookup = DnsResolver()
 
 
 def _renew() -> None:
-    """After a fork, look names up without the parent's lock and threads."""
+    """After a fork, replace the resolver, whose lock and threads are the parent's."""
     global _lookup  # noqa: PLW0603 (there is no other way to replace it)
     _lookup = DnsResolver()
 
@@ -36,7 +35,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Socket:
-    """A socket whose timeout is the time left, whatever has arrived."""
+    """A socket whose timeout is the time left until a deadline."""
 
     def __init__(self, inner: Any, end: float | None) -> None:
         self._inner = inner
@@ -57,13 +56,13 @@ class _Socket:
         return io.BufferedReader(_Reader(self, self._inner.makefile(mode, buffering=0)))
 
     def apply_deadline(self) -> None:
-        """Let the next step take no longer than is left; raises TimeoutError."""
+        """Limit the next operation to the time left; raises `TimeoutError`."""
         if self._end is not None:
             self._inner.settimeout(_left(self._end))
 
 
 class _Reader(io.RawIOBase):
-    """What http.client reads an answer from."""
+    """The stream from which http.client reads a response."""
 
     def __init__(self, socket: _Socket, inner: Any) -> None:
         self._socket = socket
@@ -91,7 +90,7 @@ def _left(end: float) -> float:
 
 
 class _DeadlineConnection:
-    """A connection that is made within its time, all steps together."""
+    """A connection with one deadline for all steps of connecting."""
 
     _end: float | None = None
 
@@ -102,7 +101,7 @@ class _DeadlineConnection:
         self.sock: Any = _Socket(self.sock, self._end)
 
     def _new_conn(self) -> socket.socket:
-        """Return a socket to the first address that answers."""
+        """Return a socket connected to the first address that accepts."""
         connection: Any = self
         host, port, end = connection._dns_host, connection.port, self._end  # noqa: SLF001
         why: OSError = OSError("no address")
@@ -153,9 +152,8 @@ def open_pool(
 ) -> PoolManager:
     """Return a pool that neither retries nor follows redirects.
 
-    `proxy` may name user and password. `ca_file` holds the certificates (PEM) of
-    whoever vouches for the service, in place of the system's; raises `OSError` where it
-    holds none.
+    `proxy` may name user and password. `ca_file` holds the trusted
+    certificates (PEM), in place of the system's; raises `OSError` if it has none.
     """
     options: dict[str, Any] = {"maxsize": THREADS, "retries": False}
     if secure:  # read once: it takes longer than a frame

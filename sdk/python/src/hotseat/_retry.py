@@ -1,8 +1,8 @@
-"""When to try again: pure rules, no clock and no network.
+"""Retry rules, without a clock or a network.
 
-The server knows best: what it calls not retryable is never sent twice. Its
-Retry-After is the least to wait; else backoff with full jitter, doubling from 50 ms
-to at most 1 s (Brooker 2015, "Exponential Backoff And Jitter"). Never past the
+The service decides: a request that it calls not retryable is never sent twice. Its
+Retry-After is the shortest wait; without one, backoff with full jitter, doubling from
+50 ms to at most 1 s (Brooker 2015, "Exponential Backoff And Jitter"). Never past the
 deadline.
 """
 
@@ -30,5 +30,5 @@ def pause(attempt: int, random: float, error: HotseatError) -> float:
     """Return the seconds to wait after attempt 0, 1, 2 ...; `random` is in [0, 1)."""
     jittered = random * min(LARGEST, FIRST * 2.0 ** min(attempt, 10))
     if isinstance(error, StatusError) and error.retry_after is not None:
-        return max(error.retry_after, jittered)  # a 0 must not become a storm
+        return max(error.retry_after, jittered)  # a 0 must not cause a retry storm
     return jittered

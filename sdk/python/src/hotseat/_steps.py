@@ -34,14 +34,14 @@ class Call:
     tries: int
     seconds: float
     status: int
-    """Of the last answer; 0 where none came."""
+    """Status of the last response; 0 without any."""
     error: str
-    """The error's class; empty where it succeeded."""
+    """Name of the error's class; empty on success."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallSettings:
-    """What is the same for all calls of a client."""
+    """Settings that all calls of a client share."""
 
     clock: Callable[[], float]
     random: Callable[[], float]
@@ -91,14 +91,14 @@ def steps(
     settings: CallSettings,
     read: Callable[[Response], T],
 ) -> Steps[T]:
-    """Yield what to do until there is an answer, a final error, or no time left.
+    """Run one call until an answer, a final error or the deadline.
 
-    The time allowed counts from `start`; `read` makes the answer of a response.
+    The time limit counts from `start`; `read` parses a response.
     """
     outcome = _Outcome()
     try:
         if not settings.breaker.admit():
-            raise CircuitOpenError(  # noqa: TRY301 (the hook hears of it, too)
+            raise CircuitOpenError(  # noqa: TRY301 (so that the hook is called, too)
                 f"{path}: the service failed often; it is left alone for a moment"
             )
         return (
@@ -115,7 +115,7 @@ def steps(
             call = Call(path, outcome.tries, seconds, outcome.status, outcome.error)
             try:
                 settings.hook(call)
-            except Exception:  # what counts calls must not stop the game
+            except Exception:  # a failing hook must not stop the game
                 log.warning("the hook failed", exc_info=True)
 
 
@@ -132,10 +132,10 @@ def _tries(
     while True:
         left = end - clock()
         if left <= 0:
-            if not outcome.tries:  # nobody was asked: that says nothing of the service
+            if not outcome.tries:  # nothing was sent: the service's state is unknown
                 breaker.gave_up()
             raise DeadlineError(f"{path}: no answer within {allowed:g} s")
-        # the service need not go on working for somebody who has left
+        # lets the service stop when the caller has given up
         headers = {**request.headers, "deadline-ms": str(max(round(left * 1000), 1))}
         got = yield SendRequest(replace(request, headers=headers), left)
         outcome.tries += 1
@@ -162,7 +162,7 @@ def _read(got: Any, outcome: _Outcome, read: Callable[[Response], T]) -> T:
 
 
 def _record(breaker: CircuitBreaker, error: HotseatError) -> None:
-    """Count what says that the service is away; a no to one request does not."""
+    """Record a failed call; a refused request counts as a success of the service."""
     if isinstance(error, TokenError):
         breaker.gave_up()
     elif isinstance(error, TransportError) or (

@@ -1,4 +1,4 @@
-"""Carries out the steps of a call: sends, waits and works, in the caller's thread."""
+"""Runs the effects of a call in the caller's thread."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ class SyncDriver:
         self._sleep = sleep
 
     def call(self, call: Steps[T]) -> T:
-        """Carry out the steps of a call; raises `HotseatError`."""
+        """Run a call to its end; raises `HotseatError`."""
         got: Any = None
         try:
             while True:

@@ -16,11 +16,11 @@ from hotseat.errors import (
     NotReadyError,
 )
 
-_settling = threading.Lock()  # one for all tickets: it is held for an assignment
+_settling = threading.Lock()  # shared by all tickets: it protects one assignment
 
 
 def _renew() -> None:
-    """After a fork, let go of a lock that a thread of the parent may have held."""
+    """After a fork, replace a lock that a thread of the parent may have held."""
     global _settling  # noqa: PLW0603 (there is no other way to replace it)
     _settling = threading.Lock()
 
@@ -30,24 +30,24 @@ if hasattr(os, "register_at_fork"):
 
 
 class Ticket:
-    """The place of an answer that is on its way. No method here waits, but `result`."""
+    """A pending answer. Only `result` waits, and only with `wait`."""
 
     __slots__ = ("_arrived", "_error", "_prediction")
 
     def __init__(self) -> None:
         self._prediction: Prediction | None = None
         self._error: HotseatError | None = None
-        self._arrived: threading.Event | None = None  # made by whoever waits
+        self._arrived: threading.Event | None = None  # created by the first that waits
 
     @classmethod
     def settled(cls, prediction: Prediction) -> "Ticket":
-        """Return the ticket of an answer that is there already."""
+        """Return a ticket that already has its answer."""
         ticket = cls()
         ticket._prediction = prediction
         return ticket
 
     def ready(self) -> bool:
-        """Whether the answer, or the error, is there."""
+        """Whether the answer or the error has arrived."""
         return self._prediction is not None or self._error is not None
 
     def result(self, default: Any = RAISE, *, wait: float = 0.0) -> Prediction:
@@ -66,11 +66,11 @@ class Ticket:
         raise self._error or NotReadyError("the answer is not there yet")
 
     def cancel(self) -> bool:
-        """Let the answer go; whether it was still open."""
+        """Cancel the ticket; returns whether it was still open."""
         return self.settle(None, CancelledError("the ticket was cancelled"))
 
     def settle(self, prediction: Prediction | None, error: HotseatError | None) -> bool:
-        """Take the answer or the error, the first that comes; whether it was."""
+        """Set the answer or the error unless one is set; returns whether it did."""
         with _settling:
             if self.ready():
                 return False

@@ -1,4 +1,4 @@
-"""The one door to the network: a request out, a response or `TransportError` in."""
+"""The synchronous transport: sends a request, returns a response."""
 
 import os
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class Request:
     body: bytes | None = None
 
     def signed(self, headers: Mapping[str, str]) -> "Request":
-        """Return the request with headers that show who asks."""
+        """Return the request with authentication headers."""
         return replace(self, headers={**self.headers, **headers}) if headers else self
 
 
@@ -33,13 +33,13 @@ class Response:
 
 
 class Transport(Protocol):
-    """Something that sends requests; `hotseat.testing` has one without a network."""
+    """Sends requests; `hotseat.testing` has a transport without a network."""
 
     def send(self, request: Request, timeout: float) -> Response:
         """Return the response within `timeout` seconds; raises `TransportError`."""
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
 
 
 class HttpTransport:
@@ -56,7 +56,7 @@ class HttpTransport:
         *,
         secure: bool = True,
     ) -> None:
-        import urllib3  # late: a game that only imports the SDK waits less
+        import urllib3  # late: keeps the import of the SDK fast
 
         from hotseat._pool import open_pool
 
@@ -88,7 +88,7 @@ class HttpTransport:
 
     def close(self) -> None:
         """See `Transport.close`."""
-        # at once: urllib3 waits until nothing refers to a pool, and an error does
+        # close now: urllib3 waits until nothing refers to a pool, and errors do
         for key in self._pool.pools.keys():  # noqa: SIM118 (it cannot be iterated)
             pool = self._pool.pools.get(key)
             if pool is not None:
@@ -100,9 +100,9 @@ class HttpTransport:
     ) -> TransportError:
         exceptions = self._urllib3.exceptions
         late, refused = exceptions.TimeoutError, exceptions.NewConnectionError
-        # while sending, or at a proxy, the time that is over comes inside another error
+        # while sending, or at a proxy, another error wraps the timeout
         for inside in (error, *error.args, error.__cause__):
-            # urllib3 derives its error for a refused connection from that for late ones
+            # urllib3 derives its error for a refused connection from its timeout error
             if isinstance(inside, late | TimeoutError) and not isinstance(
                 inside, refused
             ):

@@ -1,4 +1,4 @@
-"""What the service answers, as values."""
+"""The service's answers as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ Source = Literal["service", "cache", "offline", "default"]
 
 @dataclass(frozen=True, slots=True)
 class InputWarning:
-    """Something in a question that was answered and may still be a mistake."""
+    """A possible mistake in a request that was answered."""
 
     code: str
     """unknown_field, out_of_range, unknown_category, ...; others may follow."""
@@ -18,7 +18,7 @@ class InputWarning:
     pointer: str
     """JSON pointer to it in the request, as ``/input/agee``."""
     suggestion: str | None = None
-    """The name that was probably meant."""
+    """The most similar known name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Prediction:
 
     Which of the fields a model fills depends on its kind: a classification has
     `label`, `probability` and `scores`, a policy `action` and `actions`, a generation
-    `item`. `is_default` says that no model answered: what stands here is the default
-    that the caller gave.
+    `item`. `is_default` means that no model answered: the prediction holds the
+    caller's default.
     """
 
     label: str | None = None
@@ -36,35 +36,35 @@ class Prediction:
     scores: Mapping[str, float] = field(default_factory=dict)
     value: Any = None
     action: str | None = None
-    """What a policy chose."""
+    """The action that a policy chose."""
     actions: Mapping[str, float] = field(default_factory=dict)
     """Every legal action and its probability."""
     item: tuple[str, ...] | None = None
-    """What was generated, as its rows."""
+    """The generated item as rows."""
     seed: int | None = None
-    """Gives the same answer again."""
+    """Repeats the answer."""
     parts: tuple[Mapping[str, Any], ...] = ()
-    """Of an explanation: each part of the input and its weight."""
+    """Parts of the input with their weights, from `explain`."""
     judged_part: Mapping[str, int] | None = None
-    """Of a long text that is judged in parts, the worst, which this answer is about:
-    ``start`` and ``end`` in characters of the text, and ``of`` how many parts."""
+    """The part of a long text that decided the answer: ``start`` and ``end`` in
+    characters, and ``of``, the number of parts."""
     model: str | None = None
     version: int | None = None
     variant: str | None = None
     request_id: str | None = None
     latency: float = 0.0
-    """Seconds from call to answer, retries included."""
+    """Seconds from call to answer, including retries."""
     cold: bool = False
-    """Whether the service's process was just started for it."""
+    """Whether this request caused a cold start."""
     warnings: tuple[InputWarning, ...] = ()
-    """What was answered and may still be a mistake, as a misspelt field; each is
-    logged once, too. ``options={"strict": True}`` makes the first an error."""
+    """Possible mistakes in the input, such as a misspelt field; each is also logged
+    once. ``options={"strict": True}`` turns the first into an error."""
     is_default: bool = False
     source: Source = "service"
-    """Who answered: the service now or before (cache), the version on this device
-    (offline), or nobody (default)."""
+    """Where the answer comes from: the service, the cache, the offline model or the
+    default."""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """The whole answer, with the fields that this SDK does not know."""
+    """The whole answer, including fields unknown to this SDK."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +77,18 @@ class Model:
     versions: tuple[int, ...] = ()
     aliases: Mapping[str, int] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """The whole entry; of `card`, with signature and card."""
+    """The whole entry; from `card`, with signature and card."""
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A version that lies on this device, checked and ready to answer."""
+    """A version on this device, verified and ready to answer."""
 
     model: str
     version: int
     variant: str
     folder: Path
     is_current: bool
-    """Whether the service was asked just now; else it is the last one that was good."""
+    """Whether the service confirmed it now; else it is the last verified download."""
     signed_by: str | None = None
-    """SHA-256 of the trusted public key (PEM) that vouches for it."""
+    """SHA-256 of the trusted public key (PEM) that signed it."""

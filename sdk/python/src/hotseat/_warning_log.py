@@ -1,4 +1,4 @@
-"""The log of warnings: each once, however often a game asks the same."""
+"""Logs each input warning once, however often a game repeats the request."""
 
 import logging
 import re
@@ -10,18 +10,18 @@ from hotseat._types import Prediction
 log = logging.getLogger("hotseat")
 
 LIMIT = 1_000
-"""Different warnings that are logged by one client."""
+"""Most distinct warnings that one client logs."""
 _ROW = re.compile(r"/inputs/\d+|/input(?=/|$)")
 
 
 @dataclass(slots=True)
 class WarningLog:
-    """What was logged, by model, code and the place inside an input."""
+    """The warnings logged so far, by model, code and place inside an input."""
 
     _seen: set[tuple[str | None, str, str]] = field(default_factory=set)
 
     def log(self, predictions: Iterable[Prediction]) -> None:
-        """Log the warnings of answers that were not logged before."""
+        """Log the new warnings of some answers."""
         for prediction in predictions:
             for one in prediction.warnings:
                 key = prediction.model, one.code, _ROW.sub("", one.pointer, count=1)

@@ -5,7 +5,7 @@
     async with AsyncModelServiceClient() as client:
         answers = await asyncio.gather(*(client.predict(line) for line in lines))
 
-There are no tickets: a task is one.
+There are no tickets: use a task instead.
 """
 
 import asyncio
@@ -43,9 +43,9 @@ T = TypeVar("T")
 
 
 class AsyncModelServiceClient:
-    """Asks a model service; see `ModelServiceClient` for what it takes.
+    """Asks a model service; takes the options of `ModelServiceClient`.
 
-    An `api_key` that is a function may be an asynchronous one.
+    An `api_key` function may be asynchronous.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class AsyncModelServiceClient:
 
     @property
     def base_url(self) -> str:
-        """Where the service is."""
+        """The base URL of the service."""
         return self._core.base_url
 
     @property
@@ -98,13 +98,13 @@ class AsyncModelServiceClient:
         return self.circuit_opened_count
 
     def __reduce__(self) -> Any:
-        """Refuse to be pickled: connections and keys do not travel."""
+        """Raise `TypeError`: connections and keys cannot be pickled."""
         raise TypeError(
             "an AsyncModelServiceClient cannot be pickled: make one a process"
         )
 
     def __repr__(self) -> str:
-        """Name the service, never the key."""
+        """Show the service, never the key."""
         return f"AsyncModelServiceClient({self.base_url!r})"
 
     async def predict(
@@ -209,7 +209,7 @@ class AsyncModelServiceClient:
         return _answer.model(await self._call(self._core.get(path, deadline)))
 
     async def ready(self, *, deadline: float | None = None) -> bool:
-        """Whether the service answers and has a model to ask."""
+        """Whether the service answers and has a model loaded."""
         try:
             call = self._core.get("/v2/health/ready", deadline)
             return (await self._call(call)).get("ready") is True
@@ -240,7 +240,7 @@ class AsyncModelServiceClient:
         await self._transport.aclose()
 
     async def __aenter__(self) -> "AsyncModelServiceClient":  # noqa: PYI034
-        """Use as a context manager to close at the end."""
+        """Return the client, which closes at the end of the block."""
         return self
 
     async def __aexit__(self, *_error: object) -> None:
@@ -253,7 +253,7 @@ class AsyncModelServiceClient:
             await self._call(models.renew())
 
     async def _call(self, call: Steps[T]) -> T:
-        """Carry out the steps of a call; raises `HotseatError`."""
+        """Run a call to its end; raises `HotseatError`."""
         got: Any = None
         try:
             while True:

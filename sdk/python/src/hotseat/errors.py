@@ -1,15 +1,15 @@
-"""What a call can raise, as one tree; nothing else leaves the SDK.
+"""The tree of errors that the SDK raises; it raises no others.
 
 HotseatError
-├─ ConfigError            the client was made or called in a way that cannot work
-├─ TransportError         no answer came, or none of the service's
-│  ├─ DeadlineError          (the time allowed was over)
-│  ├─ CircuitOpenError       (the service failed often and is left alone)
-│  ├─ TokenError             (api_key or auth gave nothing to send)
-│  ├─ UntrustedError         (a version came that no trusted key signed)
-│  ├─ NotReadyError          (a ticket's answer is not there yet)
+├─ ConfigError            the client's options or a call's arguments are invalid
+├─ TransportError         no answer came, or not the service's
+│  ├─ DeadlineError          (the deadline passed)
+│  ├─ CircuitOpenError       (the circuit breaker is open)
+│  ├─ TokenError             (api_key or auth failed)
+│  ├─ UntrustedError         (no trusted key signed the version)
+│  ├─ NotReadyError          (a ticket's answer has not arrived)
 │  └─ CancelledError         (the ticket or the client was closed)
-└─ StatusError            an answer came, and it was no
+└─ StatusError            the service refused or failed
    ├─ BadInputError          400, 405, 415, 422
    ├─ AuthError              401, 403
    ├─ NotFoundError          404
@@ -20,46 +20,46 @@ HotseatError
 
 
 class HotseatError(Exception):
-    """Anything that the SDK raises."""
+    """Base class of all errors of the SDK."""
 
 
 class ConfigError(HotseatError):
-    """The client was made or called in a way that cannot work."""
+    """The client's options or a call's arguments are invalid."""
 
 
 class TransportError(HotseatError):
-    """No answer came: no connection, or it broke."""
+    """No answer came: there was no connection, or it broke."""
 
 
 class DeadlineError(TransportError):
-    """The time allowed was over before an answer came."""
+    """The deadline passed before an answer came."""
 
 
 class CircuitOpenError(TransportError):
-    """The service failed often; it is left alone for a moment."""
+    """The service failed often: the circuit breaker is open for a moment."""
 
 
 class TokenError(TransportError):
-    """The function that was given as api_key or auth failed or took too long."""
+    """The function passed as api_key or auth failed or took too long."""
 
 
 class UntrustedError(TransportError):
-    """A version came that no trusted key vouches for."""
+    """No trusted key signed the downloaded version."""
 
 
 class NotReadyError(TransportError):
-    """The answer of a ticket is not there yet."""
+    """The answer of a ticket has not arrived."""
 
 
 class CancelledError(TransportError):
-    """The ticket was cancelled, or its client closed."""
+    """The ticket was cancelled, or its client was closed."""
 
 
 class StatusError(HotseatError):
-    """The service answered no.
+    """The service answered with an error.
 
-    `code` names the problem, `pointer` is the JSON pointer to the fault in the
-    input, `retry_after` is how many seconds to wait, where the service said so.
+    `code` names the problem, `pointer` is the JSON pointer to the invalid part of the
+    input, `retry_after` the seconds to wait if the service named them.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class StatusError(HotseatError):
         pointer: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(detail)  # alone: then the error can be pickled
+        super().__init__(detail)  # no other argument: keeps the error picklable
         self.status = status
         self.code = code
         self.detail = detail
@@ -83,7 +83,7 @@ class StatusError(HotseatError):
         self.retry_after = retry_after
 
     def __str__(self) -> str:
-        """Say status, code, place, reason and request."""
+        """Return status, code, place, reason and request."""
         code = f" {self.code}" if self.code else ""
         where = f" at {self.pointer}" if self.pointer else ""
         asked = f" (request {self.request_id})" if self.request_id else ""
@@ -95,7 +95,7 @@ class BadInputError(StatusError):
 
 
 class AuthError(StatusError):
-    """The key is missing, wrong or not allowed this."""
+    """The key is missing, wrong or lacks permission."""
 
 
 class NotFoundError(StatusError):
@@ -111,7 +111,7 @@ class RateLimitedError(StatusError):
 
 
 class UnavailableError(StatusError):
-    """The service failed or is not there now."""
+    """The service failed or is unavailable."""
 
 
 _BY_STATUS = {
@@ -128,7 +128,7 @@ _BY_STATUS = {
 
 
 def class_of(status: int) -> type[StatusError]:
-    """Return the class that a status is raised as."""
+    """Return the error class of a status."""
     if status >= 500:
         return UnavailableError
     return _BY_STATUS.get(status, StatusError)

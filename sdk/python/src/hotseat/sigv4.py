@@ -1,7 +1,7 @@
 """Requests signed with AWS credentials: ``pip install hotseat[sigv4]``.
 
-For a studio's own servers, whose role may call the API (authorizer IAM); a shipped game
-has no AWS credentials to give.
+For a studio's own servers, whose role may call the API (authorizer IAM). Never ship AWS
+credentials with a game.
 
 ::
 
@@ -27,14 +27,14 @@ __all__ = ["SigV4"]
 logging.getLogger("botocore.auth").setLevel(logging.INFO)
 
 _SIGNED = ("content-type", "idempotency-key")
-"""Beside the host and what the signer adds; what a proxy may change is left out."""
+"""Signed headers, besides the host and the signer's own; a proxy may change others."""
 
 
 class SigV4:
-    """Signs each try anew, so that credentials may be refreshed meanwhile.
+    """Signs each try again, so that refreshed credentials are used.
 
-    `session` is a botocore session, by default one that looks where AWS's tools look.
-    `service` is execute-api for API Gateway, lambda for a function's URL.
+    `session` is a botocore session, by default one with the settings of AWS's tools.
+    `service` is execute-api for API Gateway, lambda for a function URL.
     """
 
     def __init__(
@@ -65,5 +65,5 @@ class SigV4:
         }
 
     def __repr__(self) -> str:
-        """Show no credentials."""
+        """Hide the credentials."""
         return f"SigV4({self._region!r}, service={self._service!r})"

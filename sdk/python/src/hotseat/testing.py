@@ -10,8 +10,8 @@
 
 An answer is a mapping (sent as JSON with status 200), a `Response` with a status of its
 own, a `HotseatError` to raise (`TransportError`: no connection, `DeadlineError`: no
-answer in time), or a function of the request that returns one of these. They are given
-in turn, the last one for ever.
+answer in time), or a function of the request that returns one of these. The
+transport returns them in turn and repeats the last one.
 """
 
 import json
@@ -26,11 +26,11 @@ __all__ = ["Answer", "AsyncFakeTransport", "FakeTransport", "Request", "Response
 
 Canned = Mapping[str, Any] | Response | HotseatError
 Answer = Canned | Callable[[Request], Canned]
-"""What a fake may be told to answer."""
+"""An answer of a fake transport."""
 
 
 class FakeTransport:
-    """Gives canned answers in turn, the last one for ever; keeps what was asked."""
+    """Returns canned answers in turn, repeats the last one, and records requests."""
 
     def __init__(self, *answers: Answer) -> None:
         if not answers:
@@ -55,7 +55,7 @@ class FakeTransport:
         return Response(200, {}, json.dumps(answer).encode())
 
     def close(self) -> None:
-        """Remember that it was closed."""
+        """Record that the transport was closed."""
         self.closed = True
 
 
@@ -67,12 +67,12 @@ class AsyncFakeTransport:
 
     @property
     def requests(self) -> list[Request]:
-        """What was asked."""
+        """The recorded requests."""
         return self._fake.requests
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether the transport was closed."""
         return self._fake.closed
 
     async def send(self, request: Request, timeout: float) -> Response:
@@ -80,5 +80,5 @@ class AsyncFakeTransport:
         return self._fake.send(request, timeout)
 
     async def aclose(self) -> None:
-        """Remember that it was closed."""
+        """Record that the transport was closed."""
         self._fake.close()

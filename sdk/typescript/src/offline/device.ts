@@ -1,4 +1,4 @@
-/** A version on this device: opened, held against its golden rows, and asked. */
+/** A version on this device: opens it, checks its golden rows, and predicts. */
 
 import { type Prediction, ofRow, prediction } from "../answer.js";
 import type { Offline, OfflineModel } from "../client.js";
@@ -12,7 +12,7 @@ import { type Store, store } from "./store.js";
 import { foreign, places } from "./tensors.js";
 import { Warnings } from "./warnings.js";
 
-/** As much of onnxruntime-web as is used: the module itself is one. */
+/** The part of onnxruntime-web in use; the module itself fits. */
 export interface Runtime {
   InferenceSession: {
     create(graph: Uint8Array, options: Record<string, unknown>): Promise<Session>;
@@ -26,15 +26,15 @@ interface Session {
 }
 
 export interface DeviceOptions {
-  /** Where versions are kept; default: the browser's cache, else memory. */
+  /** Where versions are stored; default: the browser's cache, else memory. */
   store?: Store;
   /** Default: onnxruntime-web, loaded when the first version is opened. */
   runtime?: () => Promise<unknown>;
-  /** Of a session: execution providers and the like. */
+  /** Options of a session, such as its execution providers. */
   session?: Record<string, unknown>;
 }
 
-/** Runs versions with onnxruntime-web, which the game brings along. */
+/** Runs versions with onnxruntime-web, which the game installs. */
 export class Device implements Offline {
   readonly #store: Store;
   readonly #load: () => Promise<unknown>;
@@ -59,7 +59,7 @@ export class Device implements Offline {
     }
   }
 
-  /** Open a version and hold it against its golden rows. */
+  /** Open a version and check its golden rows. */
   async #held(service: Service, found: Fetched, alias: string, what: string): Promise<OfflineModel> {
     const { manifest, variant } = found.bundle;
     const missing = KINDS[manifest.kind] ? foreign(manifest.signature) : `the kind ${manifest.kind}`;
@@ -150,7 +150,7 @@ class Local implements OfflineModel {
   }
 }
 
-/** Hold a version against its golden rows; throws HotseatError where it answers otherwise. */
+/** Check a version's golden rows; throws HotseatError if its answers differ. */
 async function held(local: OfflineModel, { bundle, files }: Fetched, what: string): Promise<void> {
   const { golden } = bundle.manifest;
   if (!golden) return;

@@ -1,5 +1,5 @@
 extends Reference
-# Collects the tickets of a frame and has them answered, many in one request.
+# Collects the tickets of a frame and gets their answers, many in one request.
 
 const Answer = preload("answer.gd")
 const Failure = preload("error.gd")
@@ -12,7 +12,7 @@ var batch = 64
 var _client
 var _world
 var _waiting = [] # groups of inputs, each one request
-var _filling = {} # the group that takes more, by what has to be the same in it
+var _filling = {} # the open group of inputs, by the options they share
 var _first = null # when the oldest of them came
 var _under_way = []
 var _settled
@@ -24,12 +24,12 @@ func _init(client, world, settled):
 	_settled = settled
 
 
-# Take an input; returns at once.
+# Queue an input; returns at once.
 func submit(input, options):
 	var ticket = Ticket.new(_settled)
 	var key = Json.write([options.get("model"), options.get("version"),
 			options.get("options"), options.get("player_id"), options.get("deadline")])
-	# written now: what is wrong is told at once, and no frame has to write a whole batch
+	# written now: errors show at once, and no frame has to write a whole batch
 	var text = Json.write(input)
 	if key == null or text == null:
 		ticket.settle(Failure.new("ConfigError", "the input or its options are not JSON"))
@@ -45,7 +45,7 @@ func submit(input, options):
 	return ticket
 
 
-# Go on as far as it goes without waiting.
+# Continue as far as possible without waiting.
 func poll():
 	var before = _under_way
 	_under_way = []
@@ -54,14 +54,14 @@ func poll():
 			_under_way.append(group)
 	if _first == null or _world.now() - _first < window:
 		return
-	_filling = {} # what comes now belongs to the next window
+	_filling = {} # later inputs belong to the next window
 	while _waiting.size() > 0 and _under_way.size() < SENDERS:
 		_send(_waiting.pop_front())
 	if _waiting.size() == 0:
 		_first = null
 
 
-# When a window or a pause is over; null where there is none.
+# When the next window or pause ends; null without one.
 func wakes_at():
 	var first = null
 	if _first != null and _under_way.size() < SENDERS:
@@ -84,8 +84,8 @@ func close(why):
 	_first = null
 
 
-# Inputs that go in one request, with their tickets; last of those that wait. Their time
-# counts from when the first of them was submitted.
+# Add a group of inputs for one request to the queue, with their tickets. Its time limit
+# counts from its first input.
 func _group(options, start):
 	var group = {"options": options, "start": start, "inputs": [], "tickets": []}
 	_waiting.append(group)
@@ -127,7 +127,7 @@ func _arrived(group):
 	elif tickets.size() == 1 or outcome.pointer == null:
 		_settle_all(group, outcome)
 	else:
-		# one input is wrong: the others must not suffer for it
+		# one input is invalid: ask again for each, so that the others succeed
 		for at in range(tickets.size()):
 			var alone = _group(group.options, group.start)
 			alone.inputs.append(group.inputs[at])

@@ -1,8 +1,8 @@
 extends Reference
-# One call, step by step, without a network: what to send, how long to wait.
+# The rules of one call, without a network: what to send and how long to wait.
 #
-# The server knows best: what it calls not retryable is never sent twice. Its Retry-After
-# is the least to wait; else backoff with full jitter, doubling from 50 ms to at most 1 s
+# The service decides: a request that it calls not retryable is never sent twice. Its
+# Retry-After is the shortest wait; without one, backoff with full jitter, doubling from 50 ms to at most 1 s
 # (Brooker 2015, "Exponential Backoff And Jitter"). Never past the deadline.
 
 const Answer = preload("answer.gd")
@@ -14,7 +14,7 @@ const FINAL = ["DeadlineError", "CircuitOpenError", "CancelledError", "TokenErro
 
 var path
 var tries = 0
-var status = 0 # of the last answer; 0 where none came
+var status = 0 # of the last response; 0 without any
 var end
 var _request
 var _key
@@ -23,7 +23,7 @@ var _world
 var _breaker
 
 
-# A request that may take `allowed` seconds in all, from `start` on.
+# `allowed` is the time limit in seconds, counted from `start`.
 func _init(request, key, of_path, start, allowed, world, breaker):
 	_request = request
 	_key = key
@@ -34,7 +34,7 @@ func _init(request, key, of_path, start, allowed, world, breaker):
 	end = start + allowed
 
 
-# What to do first: {send, timeout}, or {error}.
+# Return the first step: {send, timeout} or {error}.
 func begin():
 	if not _breaker.admit():
 		return {"error": Failure.new("CircuitOpenError",
@@ -42,17 +42,17 @@ func begin():
 	return resume()
 
 
-# What to do after a pause.
+# Return the step after a pause.
 func resume():
 	var left = end - _world.now()
 	if left <= 0.0:
-		if tries == 0: # nobody was asked: that says nothing of the service
+		if tries == 0: # nothing was sent: the service's state is unknown
 			_breaker.gave_up()
 		return {"error": Failure.new("DeadlineError",
 				"%s: no answer within %s s" % [path, _allowed])}
 	var sent = _request.duplicate()
 	sent.headers = _request.headers.duplicate()
-	# the service need not go on working for somebody who has left
+	# lets the service stop when the caller has given up
 	var whole = int(round(left * 1000.0))
 	sent.headers["deadline-ms"] = str(whole if whole > 1 else 1)
 	var wrong = Request.add_key(sent.headers, _key)
@@ -62,7 +62,7 @@ func resume():
 	return {"send": sent, "timeout": left}
 
 
-# What to do after a try met a response or an error: {answer}, {pause} or {error}.
+# Return the step after a response or an error: {answer}, {pause} or {error}.
 func after(met):
 	tries += 1
 	var read = met
@@ -72,14 +72,14 @@ func after(met):
 	if not read is Failure:
 		_breaker.succeeded()
 		return {"answer": read}
-	_tell(read)
+	_record(read)
 	var wait = _pause(read, _world.draw())
 	if not _may_retry(read) or _world.now() + wait >= end or not _breaker.may_retry():
 		return {"error": read}
 	return {"pause": wait}
 
 
-# Hear that nobody waits for the answer any more.
+# Record that the caller has given up.
 func give_up():
 	_breaker.gave_up()
 
@@ -90,7 +90,7 @@ func _pause(error, drawn):
 	var jittered = drawn * (longest if longest < LARGEST else LARGEST)
 	if error.retry_after != null and error.retry_after > jittered:
 		return error.retry_after
-	return jittered # also for a Retry-After of 0, which must not become a storm
+	return jittered # also for a Retry-After of 0, which must not cause a retry storm
 
 
 func _may_retry(error):
@@ -99,8 +99,8 @@ func _may_retry(error):
 	return error.is_a("TransportError") and not error.type in FINAL
 
 
-# Count what says that the service is away; a no to one request does not.
-func _tell(error):
+# Record a failed call; a refused request counts as a success of the service.
+func _record(error):
 	if error.is_a("TransportError") or error.status >= 500:
 		_breaker.failed()
 	else:

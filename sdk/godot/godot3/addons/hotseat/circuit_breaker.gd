@@ -1,7 +1,7 @@
 extends Reference
-# What keeps a game from hammering a service that is down, and from waiting for it.
+# A retry budget and a circuit breaker: protect a failing service, and the game's time.
 #
-# A retry budget: each retry takes a token, each success gives a tenth of one back (as
+# A retry budget: each retry takes a token, each success returns a tenth of one (as
 # gRPC's retry throttling, gRFC A6). A circuit breaker: after some failures in a row
 # calls fail at once for a while, then one call is let through to look (Nygard,
 # "Release It!"). Both are rules over a clock that is passed in.
@@ -25,7 +25,7 @@ func _init(world):
 	_world = world
 
 
-# Whether a call may be sent now; while the circuit is open, one may look.
+# Whether a call may be sent now; an open circuit admits one probe.
 func admit():
 	if _failures < FAILURES:
 		return true
@@ -37,7 +37,7 @@ func admit():
 	return true
 
 
-# Take a token for one more try; whether there was one.
+# Take a token for a retry; returns whether there was one.
 func may_retry():
 	if _tokens < TOKEN:
 		return false
@@ -45,7 +45,7 @@ func may_retry():
 	return true
 
 
-# Hear that the service answered, whatever it said.
+# Record that the service answered, with success or an error of the request.
 func succeeded():
 	_tokens = min(_tokens + 1, TOKENS)
 	_failures = 0
@@ -53,7 +53,7 @@ func succeeded():
 	_probing = false
 
 
-# Hear that no answer came, or that the service is away.
+# Record that no answer came, or that the service failed.
 func failed():
 	_failures += 1
 	if _failures < FAILURES:
@@ -67,6 +67,6 @@ func failed():
 	_until = _world.now() + _pause
 
 
-# Hear that a call ended before it was known how the service is.
+# Record that a call ended without showing the service's state.
 func gave_up():
 	_probing = false

@@ -186,7 +186,7 @@ func work_for(verb, body, options, start):
 
 
 # Tell whoever waits for a ticket; held here, or Godot would lose it while it tells.
-func _tell():
+func _record():
 	var settled = _settled.duplicate()
 	_settled.clear()
 	for ticket in settled:
@@ -256,7 +256,7 @@ func _read(answer, reader, latency):
 	return Answer.prediction(answer, latency)
 
 
-# What stands in for an answer; the error where nothing may.
+# Return the default for a failed call, or the error without one.
 func _instead(item, error):
 	var reader = item.reader
 	if reader is String and reader == "ready":
@@ -313,6 +313,6 @@ func _wrong(what):
 	return Failure.new("ConfigError", what)
 
 
-# A call is over: its work says so.
+# Report a finished call.
 func heard(path, tries, seconds, status, error):
 	emit_signal("call_over", path, tries, seconds, status, error)

@@ -1,5 +1,5 @@
 extends Reference
-# Carries out the steps of one call, a little in each frame; nothing here waits.
+# Runs one call, a little in each frame, without waiting.
 
 const Failure = preload("error.gd")
 
@@ -7,7 +7,7 @@ var outcome = null # the answer's JSON object, or an error, when it is over
 var _call
 var _transport
 var _world
-var _listener # hears of the call when it is over
+var _listener # called when the call is over
 var _start
 var _sending = null
 var _until = null
@@ -21,12 +21,12 @@ func _init(of_call, start, transport, world, listener):
 	_start = start
 
 
-# Send the first try, or hear that none may be sent.
+# Send the first try, unless the rules forbid it.
 func begin():
 	_do(_call.begin())
 
 
-# Go on as far as it goes without waiting; whether it is over.
+# Continue as far as possible without waiting; returns whether it is over.
 func poll():
 	while outcome == null:
 		if _until != null:
@@ -44,11 +44,11 @@ func poll():
 		_sending = null
 		_do(_call.after(met))
 		if _until != null:
-			return false # the next look is the soonest to try again
+			return false # the next poll is the earliest time to retry
 	return true
 
 
-# When there is something to do though nothing arrives; null while a try is under way.
+# When to poll although nothing arrives; null while a try is under way.
 func wakes_at():
 	return _until
 

@@ -1,4 +1,4 @@
-"""Boards whose rules say how a network sees them, by the names that signatures use.
+"""Encodings of boards for networks, by the names that signatures use.
 
 The service has the same rules with all that search and self-play need; here is how a
 board becomes planes, and what two plies show of it.

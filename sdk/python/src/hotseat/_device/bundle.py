@@ -1,4 +1,4 @@
-"""What the service tells of a version, read with suspicion: nothing here trusts it.
+"""A version's description from the service, validated as untrusted input.
 
 Manifest and signature formats are the registry's (docs/registry.md).
 """
@@ -22,7 +22,7 @@ KINDS = ("classification", "regression", "policy")
 FORMS = ("text", "features", "board", "tensor")
 _FORMAT = 1
 LARGEST = 8 << 30
-"""Bytes of a version on a device; more than that is no size but a mistake."""
+"""Most bytes of a version on a device; a larger size is an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A version as the service told of it."""
+    """A version, as the service describes it."""
 
     document: Mapping[str, Any]
     requested_as: str
@@ -68,7 +68,7 @@ class Bundle:
     optimized: bool
     golden: str | None
     files: tuple[File, ...]
-    """All that has to be here to run and check it."""
+    """All files needed to run and verify it."""
 
     @classmethod
     def read(cls, document: Mapping[str, Any], requested_as: str) -> "Bundle":
@@ -122,11 +122,11 @@ class Bundle:
 
     @property
     def name(self) -> str:
-        """How it is written, ``model@3``."""
+        """The version's name, ``model@3``."""
         return f"{self.model}@{self.version}"
 
     def content(self) -> bytes:
-        """Return what of the manifest is signed: all but number, when and who."""
+        """Return the signed part of the manifest: all but number, time and author."""
         left_out = {"version", "published_at", "published_by", "seal"}
         kept = {k: v for k, v in self.document["manifest"].items() if k not in left_out}
         text = json.dumps(kept, ensure_ascii=False, indent=1, sort_keys=True)

@@ -1,6 +1,6 @@
-"""JSON values to the elements of a tensor: of the right type, or a fault by its place.
+"""JSON values to elements of a tensor, checked by type; errors name the place.
 
-Nothing is cut off, wraps around or becomes infinite on its way.
+No value is truncated, wraps around or becomes infinite.
 """
 
 from collections.abc import Callable, Sequence

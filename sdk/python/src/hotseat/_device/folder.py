@@ -1,4 +1,4 @@
-"""Where this system keeps what a program can fetch again."""
+"""The system's folder for caches."""
 
 import os
 import sys
@@ -22,6 +22,6 @@ def cache_folder(
     if platform == "darwin":
         return home / "Library" / "Caches" / "hotseat"
     given = env.get("XDG_CACHE_HOME", "")
-    # the specification: a path that is not absolute is passed over
+    # the specification: ignore a path that is not absolute
     root = Path(given) if given.startswith("/") else home / ".cache"
     return root / "hotseat"

@@ -1,6 +1,6 @@
 """A version's ONNX graph, open and checked against its golden rows.
 
-The one module here that knows onnxruntime.
+The only module here that imports onnxruntime.
 """
 
 import json
@@ -34,11 +34,11 @@ class Graph:
     session: Any
     clock: Callable[[], float]
     seconds: float = 0.0
-    """What the last answer took."""
+    """Seconds that the last answer took."""
 
     @classmethod
     def open(cls, bundle: Bundle, folder: Path, clock: Callable[[], float]) -> "Graph":
-        """Open a graph and ask it the golden rows.
+        """Open a graph and check its golden rows.
 
         Raises `TransportError`, and `ConfigError` for a runtime that is too old.
         """
@@ -48,7 +48,7 @@ class Graph:
             options.graph_optimization_level = (
                 onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
             )
-        options.intra_op_num_threads = 1  # the other cores are the game's
+        options.intra_op_num_threads = 1  # leave the other cores to the game
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:

@@ -1,4 +1,4 @@
-"""What a version answers on the device, by its kind: the service's answer, as JSON.
+"""Answers of each kind of model on the device, in the service's JSON form.
 
 A level that searches through the game's rules looks two plies ahead here, and follows
 the network among what is left: the service's `hard`, and the most that a device plays.
@@ -44,7 +44,7 @@ class Request:
     pointers: Sequence[str]
     options: Json
     warnings: Warnings = field(default_factory=Warnings)
-    """Takes what is answered and may still be a mistake."""
+    """Collects possible mistakes in the inputs."""
 
     def tensors(self, signature: Json) -> dict[str, Array]:
         """Return the inputs as tensors; raises `BadInputError`, `TooLargeError`."""
@@ -128,7 +128,7 @@ def _glanced(
         actions, proven = glance(planes)
         looked = np.zeros_like(policy[row])
         looked[actions] = np.maximum(policy[row, actions], 1e-6)
-        if proven is not None:  # then they are alike
+        if proven is not None:  # then all of them have this value
             looked[actions], value[row] = 1.0, proven
         policy[row] = looked
     return {**outputs, "policy": policy, "value": value}

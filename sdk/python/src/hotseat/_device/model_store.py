@@ -1,16 +1,15 @@
-"""Files of versions in a folder: whole ones by their names, others as parts.
+"""A folder with the files of downloaded versions.
 
 ::
 
-    <model>/<number>/<file>         of one version
-    <model>/<number>/<file>.part    of it, what has come so far
-    <model>/<alias or number>.json  the version that is to be used, noted last
+    <model>/<number>/<file>         a complete file of a version
+    <model>/<number>/<file>.part    an incomplete one
+    <model>/<alias or number>.json  the version in use, written last
 
-Folders are made for the user alone: whoever writes the notes says which version
-answers without the service. A note is replaced by a rename, so a process that is killed
-at any moment leaves what was good before. Every use checks the digests: of two
-processes that write the same part one has to begin again, and nothing damaged is
-ever run.
+Only the user can write the folders, because these JSON files decide which version
+answers offline. A rename replaces such a file, so a killed process leaves the last good
+version in use. Every use checks the digests: if two processes write the same part, one
+of them starts again, and a damaged file is never run.
 """
 
 import contextlib
@@ -29,7 +28,7 @@ from hotseat.errors import ConfigError, HotseatError
 
 @dataclass(frozen=True, slots=True)
 class ModelStore:
-    """One folder. Every method raises `ConfigError` where it cannot be written."""
+    """A folder of versions. Methods raise `ConfigError` if it is not writable."""
 
     root: Path
 
@@ -40,17 +39,17 @@ class ModelStore:
             return cls(Path(folder))
         service = hashlib.sha256(base_url.encode()).hexdigest()[:16]
         store = cls(cache_folder() / service)
-        with contextlib.suppress(OSError):  # not there yet, or another's
+        with contextlib.suppress(OSError):  # missing, or owned by another user
             if store.root.stat().st_mode & 0o077:
                 store.root.chmod(0o700)
         return store
 
     def folder_of(self, bundle: Bundle) -> Path:
-        """Return where a version's files lie."""
+        """Return the folder of a version's files."""
         return self.root / bundle.requested_as / str(bundle.version)
 
     def have(self, bundle: Bundle, file: File) -> int:
-        """Return how many of a file's bytes are here."""
+        """Return the number of bytes stored of a file."""
         whole = self.folder_of(bundle) / file.name
         for path in (whole, _part(whole)):
             with contextlib.suppress(OSError):
@@ -59,13 +58,13 @@ class ModelStore:
                     if path != whole and size == file.size:
                         path.replace(whole)
                     return size
-                path.unlink()  # longer than it may be: it is none of it
+                path.unlink()  # longer than the file can be: it is not a part of it
         if file.size == 0:
             self.add(bundle, file, b"")
         return 0
 
     def add(self, bundle: Bundle, file: File, piece: bytes) -> int:
-        """Put a piece at the end of a file's part; return how much is here now."""
+        """Append a piece to a file's part; returns the bytes stored."""
         whole = self.folder_of(bundle) / file.name
         part = _part(whole)
         try:
@@ -81,15 +80,15 @@ class ModelStore:
         return size
 
     def check(self, bundle: Bundle) -> None:
-        """Raise `TransportError` unless all of a version is here and right."""
+        """Raise `TransportError` unless a version is complete and undamaged."""
         for file in bundle.files:
             check_digest(self.folder_of(bundle) / file.name, file)
 
     def note(self, reference: Reference, bundle: Bundle) -> None:
-        """Note the version to use from now on."""
+        """Record the version in use."""
         noted = self.noted(reference)
         if noted and noted.document == bundle.document:
-            return  # a folder that came with the game may be one to read only
+            return  # a folder shipped with the game may be read-only
         path = self._note(reference)
         part = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
         try:
@@ -99,7 +98,7 @@ class ModelStore:
             raise ConfigError(f"{self.root} cannot be written: {error}") from None
 
     def noted(self, reference: Reference) -> Bundle | None:
-        """Return the version that was noted, if there is one."""
+        """Return the version in use, if there is one."""
         try:
             document = json.loads(self._note(reference).read_text("utf-8"))
             return Bundle.read(document, reference.model)
@@ -110,7 +109,7 @@ class ModelStore:
         return self.root / reference.model / f"{reference.version}.json"
 
     def remove_unused(self, model: str) -> None:
-        """Let go of the versions of a model that no note names."""
+        """Remove the versions of a model that are not in use."""
         folder = self.root / model
         named = {
             str(found.version)
@@ -119,7 +118,7 @@ class ModelStore:
         }
         for path in folder.iterdir():
             if path.is_dir() and path.name.isdigit() and path.name not in named:
-                # what Windows still has open stays until the next time
+                # files open on Windows stay until the next time
                 shutil.rmtree(path, ignore_errors=True)
 
 

@@ -1,9 +1,8 @@
-"""Versions on this device that stand in for the service, each of them whole.
+"""Offline models: versions on this device that answer when the service is unavailable.
 
-A version is brought piece by piece into files of its own, checked against its digests
-and its signature, opened and asked its golden rows. Only then is it noted as the one to
-use, by one rename, and takes over from the one before; whatever fails until then
-changes nothing. Written as steps, so that both clients can carry them out.
+A version is downloaded in pieces, checked against its digests and its signature, opened
+and tested with its golden rows. Only then one rename makes it the version in use; a
+failure before that changes nothing. Downloads are steps, which both clients can run.
 """
 
 import json
@@ -41,9 +40,9 @@ T = TypeVar("T")
 log = logging.getLogger("hotseat")
 
 PIECE = 1_000_000
-"""Bytes in one request: what a slow line brings within one deadline."""
+"""Bytes in one request: a slow line loads them within one deadline."""
 _PATIENCE = 300.0
-"""Seconds that looking after a version beside the game may take."""
+"""Time limit in seconds of a refresh in the background."""
 
 
 @dataclass(slots=True)
@@ -60,7 +59,7 @@ class OfflineModel:
 
 @dataclass(slots=True)
 class OfflineModels:
-    """The versions that were brought here, by what they were asked for as."""
+    """The offline models of a client, by requested reference."""
 
     service: ServiceCaller
     _models: dict[Reference, OfflineModel] = field(default_factory=dict)
@@ -74,7 +73,7 @@ class OfflineModels:
         trust: Sequence[str | os.PathLike[str]],
         seconds: float,
     ) -> Steps[Download]:
-        """Return the steps to a version that answers here; raises `HotseatError`."""
+        """Return the steps that download and open a version; raises `HotseatError`."""
         reference = Reference.parse(text)
         store = ModelStore.at(folder, self.service.base_url)
         keys = Trust(trust)
@@ -97,7 +96,7 @@ class OfflineModels:
         )  # fmt: skip
 
     def renew(self) -> Steps[None]:
-        """Return the steps of following what aliases mean now; they never raise."""
+        """Return the steps that refresh all aliases; they never raise."""
         with self._lock:
             followed = [t for r, t in self._models.items() if not r.version.isdigit()]
         for local in followed:
@@ -112,14 +111,14 @@ class OfflineModels:
             yield from self._put(newer)
 
     def seconds(self, request: "InferenceRequest") -> float:
-        """Return what an answer from here would take; 0 where there is none."""
+        """Return the seconds that a local answer takes; 0 without a model."""
         local = self._find(request)
         return local.graph.seconds if local else 0.0
 
     def answer(
         self, request: "InferenceRequest", inputs: Sequence[bytes], *, many: bool
     ) -> list[dict[str, Any]] | None:
-        """Return answers as the service gives them, None where none can be had here.
+        """Return answers in the service's form, or None if no offline model fits.
 
         Raises `BadInputError`, `TooLargeError`.
         """
@@ -134,7 +133,7 @@ class OfflineModels:
             found = local.graph.answer(rows, pointers, options, warnings)
         except StatusError:
             raise
-        except Exception:  # whatever the runtime says, the game has its default
+        except Exception:  # whatever fails in the runtime, the game has its default
             log.exception("%s does not answer on this device", local.bundle.name)
             return None
         bundle = local.bundle
@@ -150,7 +149,7 @@ class OfflineModels:
         ]
 
     def _put(self, local: OfflineModel) -> Steps[None]:
-        """Let a version answer, and then go what answered before."""
+        """Put a version in use and remove unused ones."""
         with self._lock:
             before = self._models.get(local.reference)
             self._models[local.reference] = local
@@ -163,7 +162,7 @@ class OfflineModels:
         wanted = "live" if request.version is None else str(request.version)
         with self._lock:
             local = self._models.get(Reference(request.model, wanted))
-            if local is None and wanted.isdigit():  # an alias may mean that number
+            if local is None and wanted.isdigit():  # an alias may point to that number
                 local = next(
                     (
                         t for t in self._models.values()
@@ -182,7 +181,7 @@ class OfflineModels:
         seconds: float,
         serving: OfflineModel | None = None,
     ) -> Steps[OfflineModel]:
-        """Return the steps to the version that the service has now."""
+        """Return the steps that download the service's current version."""
         end = self.service.clock() + seconds
         path = f"/v1/models/{part(reference.model)}/versions/{part(reference.version)}"
         document = yield from self.service.get(path, _left(self.service.clock, end))
@@ -190,7 +189,7 @@ class OfflineModels:
         if serving and serving.bundle.version == bundle.version:
             return serving
         if self._refused.get(reference) == bundle.version and serving:
-            return serving  # it did not open before; another version may
+            return serving  # it failed to open before; wait for another version
         for file in bundle.files:
             here = yield from _run(partial(store.have, bundle, file))
             while here < file.size:
@@ -219,7 +218,7 @@ class OfflineModels:
 def _open(
     reference: Reference, store: ModelStore, trust: Trust, bundle: Bundle
 ) -> OfflineModel:
-    """Check and open a version that lies here; raises `HotseatError`."""
+    """Verify and open a version on this device; raises `HotseatError`."""
     signed_by = trust.check(bundle)
     store.check(bundle)
     graph = Graph.open(bundle, store.folder_of(bundle), time.perf_counter)
@@ -229,7 +228,7 @@ def _open(
 def _open_cached(
     reference: Reference, store: ModelStore, trust: Trust
 ) -> OfflineModel | None:
-    """Open what was good the last time, if there is any."""
+    """Open the last verified version, if there is one."""
     bundle = store.noted(reference)
     if bundle is None:
         return None
@@ -241,7 +240,7 @@ def _open_cached(
 
 
 def _run(job: Callable[[], T]) -> Steps[T]:
-    """Return the step of some work, as a call that returns or raises."""
+    """Run a job as an effect; raises `HotseatError`."""
     got = yield RunJob(job)
     if isinstance(got, HotseatError):
         raise got
@@ -255,7 +254,7 @@ def _piece(first: int, response: Response) -> bytes:
         place = response.headers.get("content-range", "")
         if response.body and place.startswith(f"bytes {first}-"):
             return response.body
-    elif response.status == 200:  # whoever stands in between knows no ranges
+    elif response.status == 200:  # a proxy between ignores ranges
         if len(response.body) > first:
             return response.body[first:]
     else:
@@ -264,7 +263,7 @@ def _piece(first: int, response: Response) -> bytes:
 
 
 def _is_refusal(error: HotseatError) -> bool:
-    """Whether the service said no, which what was brought before does not undo."""
+    """Whether the service refused, so that an earlier download must not be used."""
     return isinstance(error, StatusError) and error.status < 500 and error.status != 429
 
 

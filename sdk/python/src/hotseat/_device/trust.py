@@ -24,7 +24,7 @@ _UNREADABLE = (
 
 
 class Trust:
-    """The public keys (PEM) that may vouch for a version; any one of them will do.
+    """The public keys (PEM) that may sign a version; one signature is enough.
 
     Raises `ConfigError` for a file that holds none.
     """
@@ -53,7 +53,7 @@ class Trust:
     def check(self, bundle: Bundle) -> str | None:
         """Return the name of a trusted key that signed exactly this version.
 
-        None where no keys are asked for; raises `UntrustedError` where none signed it.
+        None without trusted keys; raises `UntrustedError` if none of them signed it.
         """
         if not self._keys:
             return None

@@ -1,4 +1,4 @@
-"""What an answer says of its question although it is answered, as in the service."""
+"""Warnings about inputs that are answered, as in the service."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The words of a refusal or a warning, as the service has them."""
+"""The wording of errors and warnings, as in the service."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
