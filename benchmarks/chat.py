@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
 from hotseat_registry import Manifest, Variant
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train import run
 from hotseat_train.evaluation.labelled import predict
@@ -52,7 +52,7 @@ def ours(folder, variant, dataset):
         model=TASK.name, kind=TASK.kind, signature=TASK.signature(dataset),
         variants=(Variant(variant, path.name),), default_variant=variant,
     )  # fmt: skip
-    return Loaded(manifest, variant, Session(path))
+    return LoadedModel(manifest, variant, Session(path))
 
 
 def main():

@@ -24,8 +24,8 @@ from bitbully import BitBully, Board
 from hotseat_registry import Manifest, Variant
 from hotseat_serve import rules
 from hotseat_serve.kinds.options import Options
-from hotseat_serve.kinds.request_context import Turn
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.kinds.request_context import RequestContext
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train.tasks import connect_four
 
@@ -46,7 +46,7 @@ def served(path):
         variants=(Variant("fp32", path.name),),
         default_variant="fp32",
     )
-    return Loaded(manifest, "fp32", Session(path))
+    return LoadedModel(manifest, "fp32", Session(path))
 
 
 def positions(count, random):
@@ -91,7 +91,9 @@ def asking(loaded, level, clock, spent=None):
     def choose(state):
         began = clock()
         (answer,) = loaded.predict(
-            [connect_four.board(state)], options=options, turn=Turn(clock=clock)
+            [connect_four.board(state)],
+            options=options,
+            context=RequestContext(clock=clock),
         )
         if spent is not None:
             spent.append((clock() - began) / 1e6)

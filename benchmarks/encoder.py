@@ -19,8 +19,8 @@ from hotseat_registry import Input, Manifest, Output, Reference, Signature, Vari
 from hotseat_registry.registry import Registry
 from hotseat_registry.testing import MemoryStore
 from hotseat_serve.adapters import api_gateway as events
-from hotseat_serve.api.router import Room
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.api.router import Router
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings
 
@@ -55,7 +55,7 @@ def main():
     registry.promote(Reference("encoder", version=1), by="bench")
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(cache=folder, refresh_seconds=1e9)
-        room = Room(Models(registry, settings), settings)
+        router = Router(ModelCache(registry, settings), settings)
         inputs = [
             {"name": name, "shape": [1, TOKENS], "datatype": "INT64",
              "data": array.ravel().tolist()}
@@ -67,8 +67,8 @@ def main():
         event = event.replace(b"/models/net/", b"/models/encoder/")
 
         def ours():
-            answer = room.answer(events.read(orjson.loads(event), "bench"))
-            return orjson.dumps(events.write(answer))
+            answer = router.answer(events.parse_event(orjson.loads(event), "bench"))
+            return orjson.dumps(events.to_response(answer))
 
         assert json.loads(ours())["statusCode"] == 200
         times = median_us({"raw": lambda: session.run(tensors, [last]), "ours": ours})

@@ -13,8 +13,8 @@ from hotseat_registry.cache import describe
 from hotseat_registry.entry import PROMOTE, RETIRE, Entry, follow
 from hotseat_registry.testing import MemoryStore
 from hotseat_serve.api.messages import Request
-from hotseat_serve.api.router import Room
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.api.router import Router
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 AT = "2026-01-01T00:00:00.000+00:00"
@@ -110,11 +110,11 @@ def measure(manifest, files):
     filled(store, manifest, files, 1_000)
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(cache=folder, refresh_seconds=600, log=False)
-        room = Room(Models(Registry(store), settings), settings)
+        router = Router(ModelCache(Registry(store), settings), settings)
         shape = "catalogue, 1,000 models x 20 versions x 200 entries"
 
         def ask():
-            answer = room.answer(Request("GET", "/v1/models", b"", {}, "bench"))
+            answer = router.answer(Request("GET", "/v1/models", b"", {}, "bench"))
             assert answer.status == 200, answer.body
 
         count(store, f"{shape}, cold", "<= 1,100 requests", ask)

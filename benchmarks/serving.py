@@ -37,9 +37,9 @@ from hotseat_registry import (
 from hotseat_registry.testing import MemoryStore
 from hotseat_serve.adapters import api_gateway as events
 from hotseat_serve.api.messages import Request
-from hotseat_serve.api.router import Room
+from hotseat_serve.api.router import Router
 from hotseat_serve.codec import tensors
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings
 from hotseat_train.models.text import char_ngrams
@@ -75,7 +75,7 @@ def network(path):
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
 
 
-def room_of(folder):
+def router_of(folder):
     """Return a room that serves the network as model ``net``."""
     network(folder / "net.onnx")
     registry = Registry(MemoryStore())
@@ -93,7 +93,7 @@ def room_of(folder):
     registry.publish(manifest, {"net.onnx": folder / "net.onnx"}, by="bench")
     registry.promote(Reference("net", version=1), by="bench")
     settings = Settings(cache=str(folder / "cache"), refresh_seconds=1e9)
-    return Room(Models(registry, settings), settings)
+    return Router(ModelCache(registry, settings), settings)
 
 
 def usual(session):
@@ -168,15 +168,15 @@ def median_us(calls, seconds=4.0):
     return {name: statistics.median(times) / 1000 for name, times in spent.items()}
 
 
-def parts(room):
+def parts(router):
     """Print what reading 1,000 rows of JSON costs, each part alone."""
     array = np.random.default_rng(0).normal(size=(1000, WIDTH)).astype(np.float32)
     item = {"name": "features", "shape": [1000, WIDTH], "datatype": "FP32"}
     data = [round(float(x), 6) for x in array.ravel()]
     text = event_of(json.dumps({"inputs": [{**item, "data": data}]}))
-    body = events.read(orjson.loads(text), "bench").body
+    body = events.parse_event(orjson.loads(text), "bench").body
     parser = simdjson.Parser()
-    session = room.models.get(Reference("net", version=1)).session
+    session = router.models.get(Reference("net", version=1)).session
 
     def numbers():
         document = parser.parse(body)
@@ -235,7 +235,7 @@ def texts(folder):
     registry.publish(manifest, {"model.onnx": path}, by="bench")
     registry.promote(Reference(task.name, version=1), by="bench")
     settings = Settings(cache=str(folder / "texts"), log=False)
-    room = Room(Models(registry, settings), settings)
+    router = Router(ModelCache(registry, settings), settings)
     where = f"/v1/models/{task.name}/predict"
 
     def cpu_us(bodies):
@@ -243,7 +243,7 @@ def texts(folder):
         for _ in range(5):
             began = time.process_time()
             for body in bodies:
-                assert room.answer(Request("POST", where, body)).status == 200
+                assert router.answer(Request("POST", where, body)).status == 200
             best = min(best, time.process_time() - began)
         return 1e6 * best / 512
 
@@ -283,20 +283,20 @@ def main():
     """Measure and print a table in Markdown."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        room = room_of(folder)
+        router = router_of(folder)
         session = Session(folder / "net.onnx")
         plain = usual(session)
         print(f"CPU: {cpu.name()}, one thread a prediction\n")
         print("| request | raw | Hotseat | FastAPI + Mangum | target |")
         print("|---|---|---|---|---|")
         for rows in (1, 1000):
-            table(room, session, plain, rows)
-        parts(room)
+            table(router, session, plain, rows)
+        parts(router)
         texts(folder)
         guards(session)
 
 
-def table(room, session, plain, rows):
+def table(router, session, plain, rows):
     """Measure requests of so many rows."""
     random = np.random.default_rng(rows)
     array = random.normal(size=(rows, WIDTH)).astype(np.float32)
@@ -313,8 +313,8 @@ def table(room, session, plain, rows):
     binary = event_of(head + raw, {"Inference-Header-Content-Length": str(len(head))})
 
     def ours(event):
-        answer = room.answer(events.read(orjson.loads(event), "bench"))
-        return orjson.dumps(events.write(answer))
+        answer = router.answer(events.parse_event(orjson.loads(event), "bench"))
+        return orjson.dumps(events.to_response(answer))
 
     assert json.loads(ours(text))["statusCode"] == 200
     assert json.loads(ours(binary))["statusCode"] == 200

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cpu
 import numpy as np
-from serving import WIDTH, room_of
+from serving import WIDTH, router_of
 
 from hotseat_serve.api.messages import Request
 from hotseat_serve.api.telemetry import Telemetry
@@ -50,8 +50,8 @@ def resident():
 def soak(count):
     """Send `count` requests; return memory after a tenth, and at the end, in bytes."""
     with tempfile.TemporaryDirectory() as name:
-        room = room_of(Path(name))
-        room.telemetry = Telemetry({}, write=lambda _line: None)
+        router = router_of(Path(name))
+        router.telemetry = Telemetry({}, write=lambda _line: None)
         made = requests()
         early = 0
         for number in range(count):
@@ -61,7 +61,7 @@ def soak(count):
             request = made[number % len(made)]
             if number % 50 == 0:
                 request = Request("GET", f"/v2/models/m{number}", b"", {}, "r")
-            room.answer(request)
+            router.answer(request)
         return early, resident()
 
 

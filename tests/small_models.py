@@ -19,9 +19,9 @@ from hotseat_registry import (
     Variant,
 )
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve.api.router import Room
+from hotseat_serve.api.router import Router
 from hotseat_serve.api.telemetry import Telemetry
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 F, INT, S = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
@@ -189,7 +189,7 @@ def arrays():
 MODELS = {f.__name__: f for f in (words, table, moves, levels, arrays)}
 
 
-def room(folder: Path, models=MODELS, **more) -> Room:
+def router(folder: Path, models=MODELS, **more) -> Router:
     """Return a room with all models, which samples every request for its log."""
     registry = Registry(MemoryStore())
     for name, make in models.items():
@@ -210,4 +210,4 @@ def room(folder: Path, models=MODELS, **more) -> Room:
     telemetry = Telemetry(
         {}, lambda _line: None, player_key="k", sample=1.0, draw=lambda: 0.0
     )
-    return Room(Models(registry, chosen), chosen, telemetry=telemetry)
+    return Router(ModelCache(registry, chosen), chosen, telemetry=telemetry)

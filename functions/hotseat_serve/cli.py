@@ -123,7 +123,7 @@ def _count(text: str) -> int:
 def _serve(arguments: argparse.Namespace) -> int:
     from hotseat_serve.adapters.asgi import Application
     from hotseat_serve.adapters.bounded_server import Limits, Server
-    from hotseat_serve.api.factory import open_room
+    from hotseat_serve.api.factory import create_router
     from hotseat_serve.log_safety import escape_logs
 
     escape_logs()
@@ -132,15 +132,15 @@ def _serve(arguments: argparse.Namespace) -> int:
     except ValueError as error:  # an environment variable's
         print(f"hotseat: {error}", file=sys.stderr)
         return REFUSED
-    room = open_room(settings)
+    router = create_router(settings)
     limits = Limits(
         connections=arguments.connections,
         receive=arguments.receive,
         grace=arguments.grace,
     )
-    application = Application(room, threads=arguments.parallel)
+    application = Application(router, threads=arguments.parallel)
     server = Server(application, limits)
-    application.crowded = lambda: server.crowded
+    application.is_crowded = lambda: server.is_crowded
     gc.freeze()  # as the handler does
     family = socket.AF_INET6 if ":" in arguments.host else socket.AF_INET
     # named TCP, or asyncio leaves Nagle's algorithm on and each answer waits 40 ms
@@ -158,16 +158,16 @@ def _serve(arguments: argparse.Namespace) -> int:
             )
             return REFUSED
         host, port = listener.getsockname()[:2]
-        base = room.settings.base_path.rstrip("/")
+        base = router.settings.base_path.rstrip("/")
         named = f"[{host}]" if ":" in host else host
         address = f"http://{named}:{port}{base}"
-        print(f"serving {room.settings.registry} on {address}", flush=True)
+        print(f"serving {router.settings.registry} on {address}", flush=True)
         print(f"  try  curl {address}/v1/models", flush=True)
         print(f"  docs {address}/docs   stop: Ctrl-C", flush=True)
-        if not room.settings.default_model:
+        if not router.settings.default_model:
             # beside the start: a bucket that is away must not hold it up
             threading.Thread(
-                target=_print_default_model, args=(room.registry,), daemon=True
+                target=_print_default_model, args=(router.registry,), daemon=True
             ).start()
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(line_buffering=True)  # a pipe's reader sees lines
@@ -193,11 +193,11 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _print_default_model(registry: Registry) -> None:
     """Print the next step where POST /model-service has no model, or several."""
-    from hotseat_serve.runtime.default_model import live_models, which_default
+    from hotseat_serve.runtime.default_model import live_models, why_no_default
 
     try:
         live = live_models(registry)
-        notice = "" if len(live) == 1 else which_default(registry, live)
+        notice = "" if len(live) == 1 else why_no_default(registry, live)
         if not live:
             notice += "; it is served from then on, without a restart"
     except RegistryError as error:

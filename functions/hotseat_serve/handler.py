@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from hotseat_serve.adapters import api_gateway as events
-from hotseat_serve.api.factory import open_room
+from hotseat_serve.adapters import api_gateway
+from hotseat_serve.api.factory import create_router
 from hotseat_serve.api.messages import PAGES, Request
 from hotseat_serve.log_safety import escape_logs
 from hotseat_serve.settings import Settings
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 log = logging.getLogger("hotseat.serve")
 
 escape_logs()
-room = open_room(Settings.from_env(os.environ))
+router = create_router(Settings.from_env(os.environ))
 # modules stay: a full collection need not walk them in the middle of a search
 gc.freeze()
 
 
-def _forget() -> None:
+def _drop_connections() -> None:
     """Drop connections and credentials: every copy of a snapshot would share them."""
-    forget = getattr(room.registry.store, "forget", None)
-    if forget is not None:
-        forget()
+    drop = getattr(router.registry.store, "forget", None)
+    if drop is not None:
+        drop()
 
 
 with suppress(ImportError):  # Lambda's Python base brings it; a laptop need not
     from snapshot_restore_py import register_before_snapshot
 
-    register_before_snapshot(_forget)
+    register_before_snapshot(_drop_connections)
 
 
-_base = room.settings.base_path
+_base_path = router.settings.base_path
 
 
 def handler(event: Any, context: Any) -> Any:
@@ -56,30 +56,32 @@ def handler(event: Any, context: Any) -> Any:
     request_id = str(getattr(context, "aws_request_id", ""))
     try:
         remaining = getattr(context, "get_remaining_time_in_millis", None)
-        left = None if remaining is None else remaining()
-        request = events.read(event, request_id, left, _base)
+        remaining_ms = None if remaining is None else remaining()
+        request = api_gateway.parse_event(event, request_id, remaining_ms, _base_path)
         if request is None:
-            if events.is_ping(event):
-                return {"warm": room.warm()}
-            request = events.direct(event, request_id, left)
-            return orjson.loads(room.answer(request).body)
+            if api_gateway.is_warmup(event):
+                return {"warm": router.warm()}
+            request = api_gateway.parse_direct_invocation(
+                event, request_id, remaining_ms
+            )
+            return orjson.loads(router.answer(request).body)
         if request.path.startswith(PAGES):
             return _page(event, request)
-        return events.write(room.answer(request), event)
+        return api_gateway.to_response(router.answer(request), event)
     except Exception:
         log.exception("request %s failed", request_id)
-        return events.failed(event, request_id)
+        return api_gateway.error_response(event, request_id)
 
 
 def _page(event: dict[str, Any], request: Request) -> dict[str, Any]:
     from hotseat_serve.adapters.pages import render
 
-    outside = events.outside(event, request.path)
-    return events.write(render(_app(), request, outside), event)
+    prefix = api_gateway.path_prefix(event, request.path)
+    return api_gateway.to_response(render(_app(), request, prefix), event)
 
 
 @cache
 def _app() -> "FastAPI":
     from hotseat_serve.adapters.fastapi_app import create_app
 
-    return create_app(room)
+    return create_app(router)

@@ -317,7 +317,7 @@ def test_predict_asks_a_running_service(folder, capsys, monkeypatch):
     import uvicorn
 
     from hotseat_serve.adapters.fastapi_app import create_app
-    from hotseat_serve.api.factory import open_room
+    from hotseat_serve.api.factory import create_router
     from hotseat_serve.settings import Settings
 
     assert _cli.main(["model", "promote", "mood@1"]) == 0
@@ -325,7 +325,7 @@ def test_predict_asks_a_running_service(folder, capsys, monkeypatch):
         registry=folder.store.uri, cache=str(Path(folder.store.root)), log=False
     )
     server = uvicorn.Server(
-        uvicorn.Config(create_app(open_room(settings)), port=0, log_level="error")
+        uvicorn.Config(create_app(create_router(settings)), port=0, log_level="error")
     )
     thread = threading.Thread(target=server.run)
     thread.start()

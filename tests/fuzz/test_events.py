@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from hotseat_registry import Reference
 from hotseat_serve.adapters import api_gateway as events
-from hotseat_serve.api.router import Room
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.api.router import Router
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 BODY = json.dumps({"text": "good"}).encode()
@@ -57,22 +57,22 @@ def changed(draw, value):
 
 
 @pytest.fixture
-def room(registry, publish, tmp_path):
+def router(registry, publish, tmp_path):
     publish()
     registry.promote(Reference("mood", version=1), by="ada")
     chosen = Settings(cache=str(tmp_path / "cache"), refresh_seconds=60)
-    return Room(Models(registry, chosen), chosen)
+    return Router(ModelCache(registry, chosen), chosen)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.sampled_from(SEEDS).flatmap(changed), st.sampled_from(["", "/ml", "//"]))
-def test_any_event_is_read_and_answered(room, event, base):
+def test_any_event_is_read_and_answered(router, event, base):
     """What was read is a request, what is answered a JSON that Lambda can send."""
-    request = events.read(event, "r", None, base)
+    request = events.parse_event(event, "r", None, base)
     if request is None:
-        if events.is_ping(event):
+        if events.is_warmup(event):
             return
-        answer = room.answer(events.direct(event, "r"))
+        answer = router.answer(events.parse_direct_invocation(event, "r"))
         assert isinstance(json.loads(answer.body), dict)
         assert answer.status < 500
         return
@@ -81,7 +81,7 @@ def test_any_event_is_read_and_answered(room, event, base):
     assert all(
         isinstance(text, str) for item in request.headers.items() for text in item
     )
-    written = events.write(room.answer(request), event)
+    written = events.to_response(router.answer(request), event)
     assert type(written["statusCode"]) is int
     assert 200 <= written["statusCode"] < 500
     assert ("headers" in written) != ("multiValueHeaders" in written)
@@ -91,5 +91,5 @@ def test_any_event_is_read_and_answered(room, event, base):
 @given(changed(SEEDS[0]) | odd)
 def test_a_failure_can_be_written_for_any_event(event):
     """The last answer of all must not fail itself."""
-    written = events.failed(event, "r")
+    written = events.error_response(event, "r")
     assert (written.get("statusCode") or written["status"]) == 500

@@ -85,11 +85,11 @@ def packed(array, datatype):
     return b"".join(struct.pack("<I", len(word)) + word for word in words)
 
 
-def asked(room, path, body, tail=b""):
+def asked(router, path, body, tail=b""):
     """Return the answer's JSON; fails unless it is 200."""
     data = json.dumps(body).encode()
     headers = {"inference-header-content-length": str(len(data))} if tail else {}
-    answer = room.answer(Request("POST", path, data + tail, headers, "r-1"))
+    answer = router.answer(Request("POST", path, data + tail, headers, "r-1"))
     assert answer.status == 200, answer.body
     return answer
 
@@ -111,14 +111,14 @@ def test_both_apis_answer_as_the_runtime_does(given_inputs, rows, data):
     names = [item.name for item in signature.outputs]
     expected = dict(zip(names, session.run(names, arrays), strict=True))
     with tempfile.TemporaryDirectory() as folder:
-        room = small_models.room(
+        router = small_models.router(
             Path(folder), {"any": lambda: (kind, signature, model)}, default_model="any"
         )
-        _infer_json(room, signature, arrays, expected)
-        _infer_binary(room, signature, arrays, expected)
+        _infer_json(router, signature, arrays, expected)
+        _infer_binary(router, signature, arrays, expected)
         scalars = any(not item.shape for item in signature.inputs)
         if rows and (rows == 1 or not scalars):
-            _predict(room, arrays, expected, rows)
+            _predict(router, arrays, expected, rows)
 
 
 def _described(signature, arrays):
@@ -128,18 +128,18 @@ def _described(signature, arrays):
     ]
 
 
-def _infer_json(room, signature, arrays, expected):
+def _infer_json(router, signature, arrays, expected):
     items = _described(signature, arrays)
     for item in items:
         item["data"] = arrays[item["name"]].ravel().tolist()
-    answer = json.loads(asked(room, "/v2/models/any/infer", {"inputs": items}).body)
+    answer = json.loads(asked(router, "/v2/models/any/infer", {"inputs": items}).body)
     for output in answer["outputs"]:
         right = expected[output["name"]]
         assert output["shape"] == list(right.shape)
         assert _same(output["data"], right.ravel())
 
 
-def _infer_binary(room, signature, arrays, expected):
+def _infer_binary(router, signature, arrays, expected):
     items = _described(signature, arrays)
     tail = b""
     for item in items:
@@ -149,7 +149,7 @@ def _infer_binary(room, signature, arrays, expected):
     body = {"inputs": items, "parameters": {"binary_data_output": True}}
     if not tail:
         return  # no values, no binary part
-    answer = asked(room, "/v2/models/any/infer", body, tail)
+    answer = asked(router, "/v2/models/any/infer", body, tail)
     length = int(answer.headers["inference-header-content-length"])
     left = answer.body[length:]
     for output in json.loads(answer.body[:length])["outputs"]:
@@ -160,12 +160,14 @@ def _infer_binary(room, signature, arrays, expected):
     assert left == b""
 
 
-def _predict(room, arrays, expected, rows):
+def _predict(router, arrays, expected, rows):
     inputs = [
         {name: _part(array, row) for name, array in arrays.items()}
         for row in range(rows)
     ]
-    answer = json.loads(asked(room, "/v1/models/any/predict", {"inputs": inputs}).body)
+    answer = json.loads(
+        asked(router, "/v1/models/any/predict", {"inputs": inputs}).body
+    )
     for row, found in enumerate(answer["predictions"]):
         for name, right in expected.items():
             part = right[row] if right.ndim else right[()]

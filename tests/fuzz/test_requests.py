@@ -143,12 +143,12 @@ def requests(draw):
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory):
-    return small_models.room(tmp_path_factory.mktemp("models"))
+def router(tmp_path_factory):
+    return small_models.router(tmp_path_factory.mktemp("models"))
 
 
 @pytest.mark.parametrize(("path", "body"), SEEDS)
-def test_what_is_changed_is_right_to_begin_with(room, path, body):
+def test_what_is_changed_is_right_to_begin_with(router, path, body):
     """Each request is answered as it stands, but for what no candidate passes."""
     data, headers = json.dumps(body).encode(), {}
     if "binary_data_size" in json.dumps(body):
@@ -156,7 +156,7 @@ def test_what_is_changed_is_right_to_begin_with(room, path, body):
         data = json.dumps(body).encode()
         headers["inference-header-content-length"] = str(len(data))
         data += bytes(12)
-    answer = room.answer(Request("POST", path, data, headers, "r-1"))
+    answer = router.answer(Request("POST", path, data, headers, "r-1"))
     assert answer.status in {200, 409}, answer.body
 
 
@@ -166,10 +166,10 @@ def test_what_is_changed_is_right_to_begin_with(room, path, body):
     deadline=None,
 )
 @given(requests())
-def test_no_request_makes_the_service_fail(room, request):
+def test_no_request_makes_the_service_fail(router, request):
     """It is answered: with less than 500, but for a deadline that the caller set."""
     begun = time.process_time()
-    answer = room.answer(request)
+    answer = router.answer(request)
     assert time.process_time() - begun < 5
     late = answer.status == 504 and "deadline-ms" in request.headers
     assert answer.status < 500 or late, answer.body
@@ -260,15 +260,15 @@ def _measure(name):
     import resource
     import tempfile
 
-    room = small_models.room(Path(tempfile.mkdtemp()))
+    router = small_models.router(Path(tempfile.mkdtemp()))
     path, make = HOSTILE[name]
     body = gzip.compress(make().encode(), 1)
     model = path.split("/")[3].partition(":")[0] if "/models/" in path else "words"
     request = Request("POST", path, body, {"content-encoding": "gzip"}, "r-1")
-    room.answer(replace(request, path=f"/v1/models/{model}/predict", body=b"{}"))
-    room.answer(replace(request, body=gzip.compress(b"{}")))
+    router.answer(replace(request, path=f"/v1/models/{model}/predict", body=b"{}"))
+    router.answer(replace(request, body=gzip.compress(b"{}")))
     before = resource.getrusage(resource.RUSAGE_SELF)
-    answer = room.answer(request)
+    answer = router.answer(request)
     after = resource.getrusage(resource.RUSAGE_SELF)
     grown = (after.ru_maxrss - before.ru_maxrss) / 1024
     sys.stdout.write(f"{answer.status} {grown} {after.ru_utime - before.ru_utime}\n")

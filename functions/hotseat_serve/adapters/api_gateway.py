@@ -26,21 +26,22 @@ from hotseat_serve.api.answer_size import (
     fits_lambda,
     is_text,
 )
-from hotseat_serve.api.messages import PAGES, Answer, Request, under
+from hotseat_serve.api.messages import PAGES, Answer, Request, strip_base_path
 from hotseat_serve.problems import MEDIA_TYPE, Problem
 
-_OURS = ("/v1/", "/v2", "/model-service", *PAGES)
-_DEPTH = 16  # segments of a path mapping, at most
-_PINGS = ("serverless-plugin-warmup", "aws.events", "aws.scheduler")
+_API_PATHS = ("/v1/", "/v2", "/model-service", *PAGES)
+_MAX_SEGMENTS = 16  # segments of a path mapping, at most
+_WARMUP_SOURCES = ("serverless-plugin-warmup", "aws.events", "aws.scheduler")
 
 
-def read(
-    event: Any, request_id: str, left: float | None = None, base: str = ""
+def parse_event(
+    event: Any, request_id: str, remaining_ms: float | None = None, base_path: str = ""
 ) -> Request | None:
     """Return the request in an event, or None where it is no HTTP event. Never raises.
 
-    `left` are the milliseconds that the platform gives this invocation; `base` is the
-    path under which a front has the API. What cannot be read is the request's `fault`.
+    `remaining_ms` is the time that the platform leaves this invocation, in
+    milliseconds. `base_path` is the path under which the front serves the API. An
+    event that cannot be read becomes a request with a `fault`.
     """
     context = event.get("requestContext") if isinstance(event, dict) else None
     if not isinstance(context, dict):
@@ -49,15 +50,15 @@ def read(
         event = _of_lattice(event)
         context = event["requestContext"]
     fits = fits_balancer if "elb" in context else fits_lambda
-    line = _line(event, context)
-    if line is None:
+    method_and_path = _method_and_path(event, context)
+    if method_and_path is None:
         if "connectionId" not in context:
             return None
         why = Problem("not_found", "WebSocket events are not answered: use HTTP")
-        return Request("", "/", b"", {}, request_id, left, fault=why, fits=fits)
-    method, path = line
-    if base:
-        path = under(path, base)
+        return Request("", "/", b"", {}, request_id, remaining_ms, fault=why, fits=fits)
+    method, path = method_and_path
+    if base_path:
+        path = strip_base_path(path, base_path)
     fault: Problem | None = None
     if not isinstance(method, str) or not method:
         fault = Problem("method_not_allowed", "the event names no HTTP method")
@@ -72,14 +73,16 @@ def read(
         body,
         headers_in(event),
         request_id,
-        left,
+        remaining_ms,
         None,
         fault,
         fits,
     )
 
 
-def _line(event: dict[str, Any], context: dict[str, Any]) -> tuple[Any, str] | None:
+def _method_and_path(
+    event: dict[str, Any], context: dict[str, Any]
+) -> tuple[Any, str] | None:
     """Return the method and the path inside the API, or None where there is neither."""
     if "http" in context:
         http, template = context["http"], event.get("routeKey")
@@ -133,9 +136,9 @@ def _path(
             return inside
     stage = context.get("stage")
     if staged and isinstance(stage, str) and stage != "$default":
-        inside = under(path, stage)
+        inside = strip_base_path(path, stage)
         # a stage may be called v1, and its mapping may take it off already
-        if inside.startswith(_OURS) or not path.startswith(_OURS):
+        if inside.startswith(_API_PATHS) or not path.startswith(_API_PATHS):
             return inside
     return path
 
@@ -157,7 +160,7 @@ def _matched(path: str, template: str, parameters: Any) -> str | None:
     if path == template:
         return path
     template, start = unquote(template).rstrip("/"), 0
-    for _ in range(_DEPTH):
+    for _ in range(_MAX_SEGMENTS):
         if unquote(path[start:]).rstrip("/") == template:
             return path[start:]
         start = path.find("/", start + 1)
@@ -195,7 +198,7 @@ def _json(value: Any) -> bytes:
         raise Problem("invalid_json", f"the body is not JSON: {error}") from None
 
 
-def is_ping(event: Any) -> bool:
+def is_warmup(event: Any) -> bool:
     """Return whether an event only keeps the function warm.
 
     Empty ones, EventBridge's schedules, and serverless-plugin-warmup's and
@@ -208,15 +211,20 @@ def is_ping(event: Any) -> bool:
     inner = event.get("Event")
     sources = [event, inner] if isinstance(inner, dict) else [event]
     if any(
-        given.get("source") == _PINGS[0]
-        or (given.get("source") in _PINGS and "detail-type" in given)
-        for given in sources
+        source_event.get("source") == _WARMUP_SOURCES[0]
+        or (
+            source_event.get("source") in _WARMUP_SOURCES
+            and "detail-type" in source_event
+        )
+        for source_event in sources
     ):
         return True
     return event.get("warmer") is True and "input" not in event
 
 
-def direct(event: Any, request_id: str, left: float | None = None) -> Request:
+def parse_direct_invocation(
+    event: Any, request_id: str, remaining_ms: float | None = None
+) -> Request:
     """Return the request in a direct invocation. Never raises.
 
     The event is what would be the body; ``model`` and ``version`` in it select.
@@ -232,7 +240,9 @@ def direct(event: Any, request_id: str, left: float | None = None) -> Request:
         body = _json(event)
     except Problem as problem:
         body, fault = b"", problem
-    return Request("POST", path, body, {}, request_id, left, None, fault, fits_direct)
+    return Request(
+        "POST", path, body, {}, request_id, remaining_ms, None, fault, fits_direct
+    )
 
 
 def _segment(name: str) -> str:
@@ -240,49 +250,49 @@ def _segment(name: str) -> str:
     return quote(name.encode("utf-8", "replace"), safe="") or "%20"
 
 
-def write(answer: Answer, event: Any = None) -> dict[str, Any]:
+def to_response(answer: Answer, event: Any = None) -> dict[str, Any]:
     """Return an answer as the front that sent `event` takes it."""
-    headers, text = dict(answer.headers), is_text(answer)
-    if text:
+    headers, is_text_body = dict(answer.headers), is_text(answer)
+    if is_text_body:
         try:
             body = answer.body.decode()
         except UnicodeDecodeError:
-            text = False
-    if not text:
+            is_text_body = False
+    if not is_text_body:
         body = pybase64.b64encode(answer.body).decode()
-    written: dict[str, Any] = {
+    response: dict[str, Any] = {
         "statusCode": answer.status,
         "headers": headers,
         "body": body,
-        "isBase64Encoded": not text,
+        "isBase64Encoded": not is_text_body,
     }
     if event is None:
-        return written
+        return response
     context, lists = event.get("requestContext"), event.get("multiValueHeaders")
     balancer = isinstance(context, dict) and "elb" in context
     if lists is not None and (balancer or not event.get("headers")):
         # with multi-value headers on, a load balancer takes nothing else
-        del written["headers"]
-        written["multiValueHeaders"] = {k: [v] for k, v in headers.items()}
+        del response["headers"]
+        response["multiValueHeaders"] = {k: [v] for k, v in headers.items()}
     if balancer:
         from http import HTTPStatus  # late: one front of five wants it
 
         phrase = HTTPStatus(answer.status).phrase
-        written["statusDescription"] = f"{answer.status} {phrase}"
-    return written
+        response["statusDescription"] = f"{answer.status} {phrase}"
+    return response
 
 
-def failed(event: Any, request_id: str) -> dict[str, Any]:
+def error_response(event: Any, request_id: str) -> dict[str, Any]:
     """Return the answer to an event at which the door itself failed."""
     detail = "the service failed; its log says why under this request_id"
     document = Problem("internal", detail).to_json(request_id)
     if not isinstance(event, dict) or "requestContext" not in event:
         return document
     answer = Answer(500, orjson.dumps(document), {"content-type": MEDIA_TYPE})
-    return write(answer, event)
+    return to_response(answer, event)
 
 
-def outside(event: dict[str, Any], path: str) -> str:
+def path_prefix(event: dict[str, Any], path: str) -> str:
     """Return what stands before `path` in the address that the caller used."""
     context = event.get("requestContext") or {}
     http = context.get("http")

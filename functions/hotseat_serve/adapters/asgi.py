@@ -15,8 +15,14 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hotseat_serve.api.messages import PAGES, Answer, Request, too_large, under
-from hotseat_serve.api.router import Room
+from hotseat_serve.api.messages import (
+    PAGES,
+    Answer,
+    Request,
+    strip_base_path,
+    too_large,
+)
+from hotseat_serve.api.router import Router
 from hotseat_serve.problems import Problem
 
 if TYPE_CHECKING:
@@ -28,18 +34,18 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_LIVE = frozenset({"/v2", "/v2/health/live"})
+_LIVENESS_PATHS = frozenset({"/v2", "/v2/health/live"})
 """Answered on the event loop: they touch no model and no registry."""
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}\Z")
 _PROBES = 2  # threads for /ready, which are not those that run models
 _WITHOUT_BODY = frozenset({204, 304})
 
 
-class GoneError(Exception):
+class ClientDisconnectedError(Exception):
     """The client left before its request was whole."""
 
 
-def parallel() -> int:
+def default_threads() -> int:
     """Return how many requests are answered at once by default: one a core, 2 to 8."""
     return max(2, min(8, os.cpu_count() or 1))
 
@@ -65,10 +71,10 @@ def path_of(scope: Scope, base: str = "") -> str:
     path: str = raw.decode("latin-1").partition("?")[0]
     if path[:1] != "/" and "://" in path:  # absolute form, as a proxy sends it
         path = "/" + path.partition("://")[2].partition("/")[2]
-    return under(path, base) if base else path
+    return strip_base_path(path, base) if base else path
 
 
-def id_of(headers: Mapping[str, str]) -> str:
+def request_id_of(headers: Mapping[str, str]) -> str:
     """Return the caller's X-Request-Id where it is harmless, else a new one.
 
     It goes into logs and answers: 1 to 128 of ``A-Z a-z 0-9 . _ -``.
@@ -82,22 +88,22 @@ class Application:
 
     `threads` run models at once; `waiting` is how many requests may be in progress,
     those that wait for a thread included: any more are refused with 503 and
-    Retry-After. `crowded` says that the server itself has too many connections.
+    Retry-After. `is_crowded` says that the server itself has too many connections.
     """
 
     def __init__(
         self,
-        room: Room,
+        router: Router,
         *,
         threads: int = 0,
         waiting: int = 256,
-        crowded: Callable[[], bool] = lambda: False,
+        is_crowded: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.room = room
+        self.router = router
         self._waiting = waiting
-        self.crowded = crowded
+        self.is_crowded = is_crowded
         self._running = 0
-        self._pool = ThreadPoolExecutor(threads or parallel(), "hotseat-answer")
+        self._pool = ThreadPoolExecutor(threads or default_threads(), "hotseat-answer")
         self._probes = ThreadPoolExecutor(_PROBES, "hotseat-probe")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,15 +114,15 @@ class Application:
         if scope["type"] != "http":  # a WebSocket: closing it unopened is a 403
             await send({"type": "websocket.close", "code": 1003})
             return
-        settings = self.room.settings
+        settings = self.router.settings
         path = path_of(scope, settings.base_path)
         if path.startswith(PAGES):
             await self._page(scope, path, receive, send)
             return
-        request = head_of(scope, path, self.room.clock())
+        request = request_head(scope, path, self.router.clock())
         try:
             answer = await self._answer(request, receive)
-        except GoneError:
+        except ClientDisconnectedError:
             return
         except asyncio.CancelledError:  # the server's time to stop is over
             answer = self._refused(request, "the server stops; try again")
@@ -127,26 +133,26 @@ class Application:
         await _send(send, answer)
 
     async def _answer(self, request: Request, receive: Receive) -> Answer:
-        room = self.room
-        if (request.path.rstrip("/") or "/") in _LIVE:
-            return room.answer(request)
-        if self._running >= self._waiting or self.crowded():
+        router = self.router
+        if (request.path.rstrip("/") or "/") in _LIVENESS_PATHS:
+            return router.answer(request)
+        if self._running >= self._waiting or self.is_crowded():
             return self._refused(request, "too many requests at once; try again")
         self._running += 1
         try:
-            request = await with_body(request, receive, room.settings.max_body_bytes)
+            request = await with_body(request, receive, router.settings.max_body_bytes)
             if request.fault is not None:
-                return room.answer(request)
+                return router.answer(request)
             probe = request.path.rstrip("/").endswith("/ready")
             pool = self._probes if probe else self._pool
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(pool, room.answer, request)
+            return await loop.run_in_executor(pool, router.answer, request)
         finally:
             self._running -= 1
 
     def _faulty(self, request: Request, problem: Problem) -> Answer:
         """Return the room's wording of a problem, with the request's log line."""
-        return self.room.answer(replace(request, body=b"", fault=problem))
+        return self.router.answer(replace(request, body=b"", fault=problem))
 
     def _refused(self, request: Request, why: str) -> Answer:
         answer = self._faulty(request, Problem("unavailable", why))
@@ -158,7 +164,7 @@ class Application:
     ) -> None:
         loop = asyncio.get_running_loop()
         app = await loop.run_in_executor(self._probes, lambda: self._app)
-        base = self.room.settings.base_path.rstrip("/")
+        base = self.router.settings.base_path.rstrip("/")
         inside = {**scope, "path": path, "raw_path": path.encode("latin-1")}
         if base and not scope.get("root_path"):
             inside["root_path"] = base
@@ -168,7 +174,7 @@ class Application:
     def _app(self) -> "FastAPI":
         from hotseat_serve.adapters.fastapi_app import create_app
 
-        app = create_app(self.room)
+        app = create_app(self.router)
         app.openapi()  # kept; it takes 100 ms
         return app
 
@@ -184,18 +190,18 @@ class Application:
                 return
 
 
-def head_of(scope: Scope, path: str, received: int | None = None) -> Request:
+def request_head(scope: Scope, path: str, received: int | None = None) -> Request:
     """Return the request that a scope begins, without its body."""
     headers = headers_of(scope)
     return Request(
-        scope["method"], path, b"", headers, id_of(headers), received=received
+        scope["method"], path, b"", headers, request_id_of(headers), received=received
     )
 
 
 async def with_body(request: Request, receive: Receive, limit: int) -> Request:
     """Return the request with its body, or with the fault of one over `limit` bytes.
 
-    Raises `GoneError` when the client leaves before the end.
+    Raises `ClientDisconnectedError` when the client leaves before the end.
     """
     try:
         body = await _body(request, receive, limit)
@@ -218,7 +224,7 @@ async def _body(request: Request, receive: Receive, limit: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise GoneError
+            raise ClientDisconnectedError
         part = message.get("body", b"")
         size += len(part)
         if size > limit:

@@ -22,12 +22,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 log = logging.getLogger("hotseat.serve")
 
-_SPARE = 64
+_SPARE_CONNECTIONS = 64
 """Connections over the limit in which health is answered and all else refused."""
-_LINGER = 2.0
+_LINGER_SECONDS = 2.0
 """Seconds in which what a refused client still sends is read and dropped, so that it
 sees the refusal and no reset connection."""
-_SLOWEST = 1_000
+_MIN_RATE = 1_000
 """Bytes a second of an answer that a client has to read."""
 
 
@@ -59,64 +59,64 @@ class Connection(H11Protocol):
     ) -> None:
         """Wait for the first request."""
         super().connection_made(transport)
-        if len(self.connections) > self._limits.connections + _SPARE:
+        if len(self.connections) > self._limits.connections + _SPARE_CONNECTIONS:
             transport.abort()
             return
-        self._wait(self._limits.receive)
+        self._start_timeout(self._limits.receive)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
-        self._stop_waiting()
-        self._stop_writing()
+        self._cancel_timeout()
+        self._cancel_write_timeout()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and see whether the request is whole."""
         super().data_received(data)
-        self._watch(begun=True)
+        self._update_timeout(begun=True)
 
     def on_response_complete(self) -> None:
         """See whether the next request has begun, or the last has not ended."""
         super().on_response_complete()
-        self._watch(begun=False)
+        self._update_timeout(begun=False)
 
     def pause_writing(self) -> None:
         """See that the client reads what it was sent."""
         super().pause_writing()
-        self._write(self.transport.get_write_buffer_size())
+        self._start_write_timeout(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """Stop watching the client's reading."""
-        self._stop_writing()
+        self._cancel_write_timeout()
         super().resume_writing()
 
-    def _watch(self, *, begun: bool) -> None:
+    def _update_timeout(self, *, begun: bool) -> None:
         cycle = self.cycle
         if cycle is None:
             return  # its head is coming, on the time of the connection
         if cycle.more_body:
             if not cycle.response_complete:
                 if self._receiving is None:
-                    self._wait(self._limits.receive)
+                    self._start_timeout(self._limits.receive)
             elif not self._lingers:
                 self._lingers = True
-                self._wait(_LINGER)
+                self._start_timeout(_LINGER_SECONDS)
         elif begun and cycle.response_complete:
             if self._receiving is None:  # the next request's head has begun
-                self._wait(self._limits.receive)
+                self._start_timeout(self._limits.receive)
         else:
-            self._stop_waiting()
+            self._cancel_timeout()
 
-    def _wait(self, seconds: float) -> None:
-        self._stop_waiting()
-        self._receiving = self.loop.call_later(seconds, self._late)
+    def _start_timeout(self, seconds: float) -> None:
+        self._cancel_timeout()
+        self._receiving = self.loop.call_later(seconds, self._on_timeout)
 
-    def _stop_waiting(self) -> None:
+    def _cancel_timeout(self) -> None:
         if self._receiving is not None:
             self._receiving.cancel()
             self._receiving = None
 
-    def _late(self) -> None:
+    def _on_timeout(self) -> None:
         """Close a connection whose request did not arrive in time."""
         self._receiving = None
         if self.transport.is_closing() or self._lingers:
@@ -135,23 +135,23 @@ class Connection(H11Protocol):
                 self.transport.write(self.conn.send(part) or b"")
         self.transport.close()
 
-    def _write(self, left: int) -> None:
-        self._stop_writing()
+    def _start_write_timeout(self, left: int) -> None:
+        self._cancel_write_timeout()
         seconds = self._limits.receive
-        self._sending = self.loop.call_later(seconds, self._slow, left)
+        self._sending = self.loop.call_later(seconds, self._on_write_timeout, left)
 
-    def _stop_writing(self) -> None:
+    def _cancel_write_timeout(self) -> None:
         if self._sending is not None:
             self._sending.cancel()
             self._sending = None
 
-    def _slow(self, before: int) -> None:
+    def _on_write_timeout(self, before: int) -> None:
         """Close a connection whose client hardly reads its answer."""
         left = self.transport.get_write_buffer_size()
-        if before - left < _SLOWEST * self._limits.receive:
+        if before - left < _MIN_RATE * self._limits.receive:
             self.transport.abort()
         else:
-            self._write(left)
+            self._start_write_timeout(left)
 
 
 class Server(uvicorn.Server):
@@ -178,7 +178,7 @@ class Server(uvicorn.Server):
         )
 
     @property
-    def crowded(self) -> bool:
+    def is_crowded(self) -> bool:
         """Whether there are more connections than allowed."""
         return len(self.server_state.connections) > self._limits.connections
 

@@ -20,18 +20,18 @@ def headers_in(event: dict[str, Any]) -> dict[str, str]:
 
 def _merged(given: Any, lists: Any) -> dict[str, str]:
     """Join what came in several values or under several spellings (RFC 9110, 5.3)."""
-    found: dict[str, list[str]] = {}
+    merged: dict[str, list[str]] = {}
     for name, values in _items(lists):
         listed = values if isinstance(values, list) else [values]
-        found.setdefault(name, []).extend(_texts(listed))
-    spelled: dict[str, list[str]] = {}
+        merged.setdefault(name, []).extend(_texts(listed))
+    single: dict[str, list[str]] = {}
     for name, value in _items(given):
-        if name not in found:
+        if name not in merged:
             listed = value if isinstance(value, list) else [value]
-            spelled.setdefault(name, []).extend(_texts(listed))
+            single.setdefault(name, []).extend(_texts(listed))
     return {
         name: ("; " if name == "cookie" else ", ").join(values)
-        for name, values in {**found, **spelled}.items()
+        for name, values in {**merged, **single}.items()
         if values
     }
 

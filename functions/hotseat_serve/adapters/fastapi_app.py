@@ -12,10 +12,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from hotseat_serve.adapters import schemas
-from hotseat_serve.adapters.asgi import GoneError, head_of, path_of, with_body
+from hotseat_serve.adapters.asgi import (
+    ClientDisconnectedError,
+    path_of,
+    request_head,
+    with_body,
+)
 from hotseat_serve.api import downloads
 from hotseat_serve.api.messages import JSON, Request
-from hotseat_serve.api.router import Room
+from hotseat_serve.api.router import Router
 from hotseat_serve.problems import MEDIA_TYPE
 from hotseat_serve.settings import Settings
 
@@ -48,7 +53,7 @@ _DEADLINE = {
     "description": "Milliseconds after which the caller has given up: 504.",
     "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
 }
-_PIECE = {
+_RANGE_HEADER = {
     "name": "Range",
     "in": "header",
     "required": False,
@@ -96,7 +101,7 @@ _ROUTES: list[tuple[str, str, Any, Any, str]] = [
 ]  # fmt: skip
 
 
-def create_app(room: Room) -> FastAPI:
+def create_app(router: Router) -> FastAPI:
     """Return the application."""
     app = FastAPI(
         title="Hotseat",
@@ -106,10 +111,10 @@ def create_app(room: Room) -> FastAPI:
     )
 
     # `async def`: a plain function would start a thread an invocation
-    async def door(http: HttpRequest) -> Response:
+    async def endpoint(http: HttpRequest) -> Response:
         try:
-            answer = room.answer(await _request(http, room.settings))
-        except GoneError:
+            answer = router.answer(await _request(http, router.settings))
+        except ClientDisconnectedError:
             return Response(status_code=400)  # to nobody
         return Response(answer.body, answer.status, dict(answer.headers))
 
@@ -128,7 +133,7 @@ def create_app(room: Room) -> FastAPI:
         }
         responses = _ERRORS if path.startswith("/v2") else _PROBLEMS
         if answer is bytes:
-            extra["parameters"].append(_PIECE)
+            extra["parameters"].append(_RANGE_HEADER)
             responses = {200: _FILE, 206: _FILE, **responses}
         if body is not None:
             extra["parameters"].append(_DEADLINE)
@@ -139,7 +144,7 @@ def create_app(room: Room) -> FastAPI:
             }
         app.add_api_route(
             path,
-            door,
+            endpoint,
             methods=[method],
             summary=summary,
             operation_id=f"{method.lower()}{path.translate(_PLAIN)}",
@@ -152,10 +157,10 @@ def create_app(room: Room) -> FastAPI:
     @app.exception_handler(HTTPException)
     async def unknown(http: HttpRequest, _error: HTTPException) -> Response:
         """Let the room word what is no route of FastAPI's."""
-        return await door(http)
+        return await endpoint(http)
 
-    written = app.openapi
-    app.openapi = lambda: _with_problems(written())  # type: ignore[method-assign]
+    generate_document = app.openapi
+    app.openapi = lambda: _with_problems(generate_document())  # type: ignore[method-assign]
     return app
 
 
@@ -179,5 +184,5 @@ _PLAIN = str.maketrans({**dict.fromkeys("/{}-", "_"), ":": "_kserve_"})
 
 
 async def _request(http: HttpRequest, settings: Settings) -> Request:
-    head = head_of(http.scope, path_of(http.scope, settings.base_path))
+    head = request_head(http.scope, path_of(http.scope, settings.base_path))
     return await with_body(head, http.receive, settings.max_body_bytes)

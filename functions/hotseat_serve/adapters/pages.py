@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 
-def render(app: "FastAPI", request: Request, outside: str = "") -> Answer:
+def render(app: "FastAPI", request: Request, root_path: str = "") -> Answer:
     """Return the application's answer (ASGI 3.0, asgi.readthedocs.io).
 
-    `outside` is what stands before the path in the address that the browser used: the
+    `root_path` is what stands before the path in the address that the browser used: the
     viewer has to find the document under it.
     """
     status, headers, body = 500, {}, bytearray()
@@ -42,7 +42,7 @@ def render(app: "FastAPI", request: Request, outside: str = "") -> Answer:
         "path": unquote(request.path),
         "raw_path": request.path.encode("utf-8", "replace"),
         "query_string": b"",
-        "root_path": outside,
+        "root_path": root_path,
         "headers": [
             (name.encode("utf-8", "replace"), value.encode("utf-8", "replace"))
             for name, value in request.headers.items()

@@ -15,9 +15,9 @@ from hotseat_serve.settings import LAMBDA_ANSWER
 BALANCER = 1_000_000
 """Of the answer's JSON (docs.aws.amazon.com/elasticloadbalancing, "Use Lambda functions
 as targets": 1 MB)."""
-_ADDED = 1_500
+_ENVELOPE_BYTES = 1_500
 """Bytes for what is not the body: the status and headers, which are the room's own."""
-_WORST = 6
+_MAX_ESCAPED_BYTES = 6
 """Bytes that one byte of text takes at most in JSON: a control character's."""
 
 
@@ -31,19 +31,19 @@ def is_text(answer: Answer) -> bool:
 
 def fits_lambda(answer: Answer) -> None:
     """Raise `Problem` (too_large) for an answer that Lambda cannot send."""
-    if _WORST * len(answer.body) > LAMBDA_ANSWER - _ADDED:
+    if _MAX_ESCAPED_BYTES * len(answer.body) > LAMBDA_ANSWER - _ENVELOPE_BYTES:
         _check(_enveloped(answer), LAMBDA_ANSWER)
 
 
 def fits_balancer(answer: Answer) -> None:
     """Raise `Problem` (too_large) for an answer that a load balancer cannot send."""
-    if _WORST * len(answer.body) > BALANCER - _ADDED:
+    if _MAX_ESCAPED_BYTES * len(answer.body) > BALANCER - _ENVELOPE_BYTES:
         _check(_enveloped(answer), BALANCER)
 
 
 def fits_direct(answer: Answer) -> None:
     """Raise `Problem` (too_large) for a body that Lambda cannot send by itself."""
-    if _WORST * len(answer.body) > LAMBDA_ANSWER:
+    if _MAX_ESCAPED_BYTES * len(answer.body) > LAMBDA_ANSWER:
         # the runtime client writes spaces after commas and colons
         _check(len(json.dumps(orjson.loads(answer.body))), LAMBDA_ANSWER)
 
@@ -55,8 +55,8 @@ def _enveloped(answer: Answer) -> int:
     are counted.
     """
     if is_text(answer):
-        return _ADDED + len(json.dumps(answer.body.decode("utf-8", "replace")))
-    return _ADDED + (len(answer.body) + 2) // 3 * 4
+        return _ENVELOPE_BYTES + len(json.dumps(answer.body.decode("utf-8", "replace")))
+    return _ENVELOPE_BYTES + (len(answer.body) + 2) // 3 * 4
 
 
 def _check(size: int, limit: int) -> None:

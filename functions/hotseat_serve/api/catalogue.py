@@ -19,17 +19,17 @@ from hotseat_registry.errors import (
     RegistryError,
 )
 from hotseat_registry.parallel import at_once
-from hotseat_serve.kinds.request_context import Turn
-from hotseat_serve.runtime.read_cache import Kept, LateError
+from hotseat_serve.kinds.request_context import RequestContext
+from hotseat_serve.runtime.read_cache import ReadCache, WaitTimeoutError
 from hotseat_serve.settings import Settings
 
 log = logging.getLogger("hotseat.serve")
 
 
-class Models(NamedTuple):
+class Listing(NamedTuple):
     """All models in short, and the names of those that cannot be read."""
 
-    found: list[dict[str, Any]]
+    models: list[dict[str, Any]]
     damaged: list[str]
 
 
@@ -45,19 +45,19 @@ class Catalogue:
         self._registry = registry
         self._settings = settings
         seconds = float("inf") if settings.static else settings.refresh_seconds
-        self._all: Kept[Models] = Kept(seconds, clock)
-        self._one: Kept[dict[str, Any]] = Kept(seconds, clock)
+        self._all: ReadCache[Listing] = ReadCache(seconds, clock)
+        self._one: ReadCache[dict[str, Any]] = ReadCache(seconds, clock)
 
-    def all(self, turn: Turn) -> Models:
+    def all(self, context: RequestContext) -> Listing:
         """Return every model in short, by name.
 
         A model whose ledger or manifest is damaged hides no other.
         Raises `Problem` (deadline_exceeded) where the caller gives up meanwhile.
         """
         try:
-            return self._all.get("", lambda: self._read(turn), turn.left)
-        except (TimeoutError, LateError):
-            turn.check()
+            return self._all.get("", lambda: self._read(context), context.remaining)
+        except (TimeoutError, WaitTimeoutError):
+            context.check_deadline()
             raise
 
     def one(self, name: str) -> dict[str, Any]:
@@ -67,21 +67,23 @@ class Catalogue:
         """
         return self._one.get(name, lambda: self._whole(name))
 
-    def _read(self, turn: Turn) -> Models:
-        found: list[dict[str, Any]] = []
+    def _read(self, context: RequestContext) -> Listing:
+        models_found: list[dict[str, Any]] = []
         damaged: list[str] = []
-        names = self._registry.models()
+        model_names = self._registry.models()
         # threads of this one reading; there are none between
         for name, item in zip(
-            names, at_once(self._readable, names, lambda: turn.left), strict=True
+            model_names,
+            at_once(self._readable, model_names, lambda: context.remaining),
+            strict=True,
         ):
-            turn.check()
+            context.check_deadline()
             if isinstance(item, RegistryError):
                 log.warning("%s is not in the catalogue: %s", name, item)
                 damaged.append(name)
             elif item is not None:
-                found.append(item)
-        return Models(found, damaged)
+                models_found.append(item)
+        return Listing(models_found, damaged)
 
     def _readable(self, name: str) -> dict[str, Any] | RegistryError | None:
         try:

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 
 from hotseat_serve.api.messages import Answer, Request
 
-SENT = (
+ALLOWED_HEADERS = (
     "authorization", "content-encoding", "content-type", "deadline-ms",
     "idempotency-key", "inference-header-content-length", "range", "traceparent",
     "x-api-key",
 )  # fmt: skip
 """Headers that a page may send."""
-SHOWN = (
+EXPOSED_HEADERS = (
     "apigw-requestid", "content-range", "etag", "inference-header-content-length",
     "retry-after", "traceparent", "x-amzn-requestid", "x-request-id",
 )  # fmt: skip
@@ -27,20 +27,20 @@ def preflight(request: Request, origins: str) -> Answer | None:
     named = request.headers.get("access-control-request-method")
     if request.method != "OPTIONS" or named is None:
         return None
-    if "access-control-allow-origin" not in shown(request, origins):
+    if "access-control-allow-origin" not in response_headers(request, origins):
         return None
     return Answer(
         204,
         b"",
         {
             "access-control-allow-methods": "GET, POST",
-            "access-control-allow-headers": ", ".join(SENT),
+            "access-control-allow-headers": ", ".join(ALLOWED_HEADERS),
             "access-control-max-age": _DAY,
         },
     )
 
 
-def shown(request: Request, origins: str) -> Mapping[str, str]:
+def response_headers(request: Request, origins: str) -> Mapping[str, str]:
     """Return what lets the asking page read an answer; nothing where it may not.
 
     `origins` are ``https://game.example`` and the like, separated by commas; ``*`` is
@@ -58,6 +58,6 @@ def shown(request: Request, origins: str) -> Mapping[str, str]:
     return {"access-control-allow-origin": asking, "vary": "origin", **_EXPOSED}
 
 
-_EXPOSED = {"access-control-expose-headers": ", ".join(SHOWN)}
+_EXPOSED = {"access-control-expose-headers": ", ".join(EXPOSED_HEADERS)}
 _ANY = {"access-control-allow-origin": "*", **_EXPOSED}
 _VARIES = {"vary": "origin"}

@@ -31,16 +31,16 @@ _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Download:
+class Downloads:
     """Hands out versions. Every method raises `Problem` and nothing else."""
 
     registry: Registry
     settings: Settings
-    check_there: Callable[[str, int], None] = lambda _model, _number: None
+    check_not_retired: Callable[[str, int], None] = lambda _model, _number: None
     """Raises `RetiredError` for a version that gc took."""
-    remembered: Callable[[Reference, Callable[[Reference], Manifest]], Manifest] = (
-        lambda reference, find: find(reference)
-    )
+    with_cached_misses: Callable[
+        [Reference, Callable[[Reference], Manifest]], Manifest
+    ] = lambda reference, find: find(reference)
     """Finds something, or raises at once that it was not there a moment ago."""
 
     def version(self, model: str, version: str) -> dict[str, Any]:
@@ -50,14 +50,16 @@ class Download:
             chosen = self.settings.variant or manifest.default_variant
             signatures = self.registry.signatures(manifest)
             return {
-                "manifest": told(manifest, signed=bool(signatures)),
+                "manifest": device_manifest(manifest, signed=bool(signatures)),
                 "variant": manifest.variant(chosen).name,
                 "signatures": [data.decode() for data in signatures],
             }
         except RegistryError as error:
             raise from_registry(error) from error
 
-    def file(self, model: str, version: str, name: str, wanted: str | None) -> Answer:
+    def file(
+        self, model: str, version: str, name: str, range_header: str | None
+    ) -> Answer:
         """Return a file of a version, or the piece that a header ``Range`` wants.
 
         A whole file that is more than one piece is too_large.
@@ -66,26 +68,26 @@ class Download:
             manifest = self._manifest(model, version)
             if name not in manifest.files:
                 raise Problem("not_found", f"{manifest.reference} has no file {name!r}")
-            described = manifest.files[name]
+            entry = manifest.files[name]
             # hashed once a process, and again by whoever joins the pieces
             cache = self._cache
-            path = cache.find(described, PurePath(name).suffix)
+            path = cache.find(entry, PurePath(name).suffix)
             if path is None:
                 path = self.registry.fetch(manifest, cache, [name])[name]
         except RegistryError as error:
             raise from_registry(error) from error
-        first, last = _asked(wanted, described.size)
-        with path.open("rb") as opened:
-            opened.seek(first)
-            body = opened.read(last - first + 1)
+        first, last = _byte_range(range_header, entry.size)
+        with path.open("rb") as file_:
+            file_.seek(first)
+            body = file_.read(last - first + 1)
         headers = {
             "content-type": BYTES,
             "accept-ranges": "bytes",
-            "etag": f'"{described.sha256}"',
+            "etag": f'"{entry.sha256}"',
         }
-        if wanted is None:
+        if range_header is None:
             return Answer(200, body, headers)
-        place = f"bytes {first}-{last}/{described.size}"
+        place = f"bytes {first}-{last}/{entry.size}"
         return Answer(206, body, {**headers, "content-range": place})
 
     @property
@@ -96,16 +98,16 @@ class Download:
         offered = {name.strip() for name in self.settings.downloads.split(",")}
         if not offered & {model, "*"}:
             raise Problem("not_found", f"{model} is not offered for download")
-        manifest = self.remembered(
+        manifest = self.with_cached_misses(
             Reference.of(model, version),
             lambda reference: self.registry.resolve(reference, self._cache),
         )
-        self.check_there(model, manifest.version)
+        self.check_not_retired(model, manifest.version)
         self.registry.check_trust(manifest)
         return manifest
 
 
-def told(manifest: Manifest, *, signed: bool) -> dict[str, Any]:
+def device_manifest(manifest: Manifest, *, signed: bool) -> dict[str, Any]:
     """Return what a device needs of a manifest: no publisher, time or lineage.
 
     What a signature was made over is needed to verify it: of a version that is
@@ -114,17 +116,17 @@ def told(manifest: Manifest, *, signed: bool) -> dict[str, Any]:
     whole = manifest.to_json()
     if signed:
         return {k: v for k, v in whole.items() if k not in _PUBLISHED}
-    kept = {k: v for k, v in whole.items() if k in _NEEDED}
+    needed = {k: v for k, v in whole.items() if k in _NEEDED}
     variants = [
         {k: v for k, v in item.items() if k in _OF_A_VARIANT}
         for item in whole["variants"]
     ]
-    return {**kept, "variants": variants}
+    return {**needed, "variants": variants}
 
 
-def _asked(wanted: str | None, size: int) -> tuple[int, int]:
+def _byte_range(range_header: str | None, size: int) -> tuple[int, int]:
     """Return the first and the last byte to send; raises `Problem`."""
-    if wanted is None:
+    if range_header is None:
         if size > PIECE:
             raise Problem(
                 "too_large",
@@ -132,11 +134,13 @@ def _asked(wanted: str | None, size: int) -> tuple[int, int]:
                 f"Range: bytes=0-{PIECE - 1} and on",
             )
         return 0, size - 1
-    found = _RANGE.fullmatch(wanted)
-    if not found:
-        raise Problem("invalid_input", f"Range {wanted[:40]!r} is not bytes=first-last")
-    first = int(found[1])
-    last = min(int(found[2] or size), first + PIECE - 1, size - 1)
+    match = _RANGE.fullmatch(range_header)
+    if not match:
+        raise Problem(
+            "invalid_input", f"Range {range_header[:40]!r} is not bytes=first-last"
+        )
+    first = int(match[1])
+    last = min(int(match[2] or size), first + PIECE - 1, size - 1)
     if last < first:
         raise Problem("invalid_input", f"no byte from {first} to {last} of {size}")
     return first, last

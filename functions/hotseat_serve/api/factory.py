@@ -5,19 +5,19 @@ import random
 
 from hotseat_registry import open_registry
 from hotseat_registry.trust import Trust
-from hotseat_serve.api.router import Room
+from hotseat_serve.api.router import Router
 from hotseat_serve.api.telemetry import Telemetry
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 
-def open_room(settings: Settings) -> Room:
+def create_router(settings: Settings) -> Router:
     """Return a room over the registry that the settings name; raises `RegistryError`.
 
     Nothing is fetched until the first request.
     """
     trust = Trust.read(settings.trust) if settings.trust else None
-    models = Models(
+    models = ModelCache(
         open_registry(settings.registry, trust=trust, reading=True), settings
     )
     telemetry = None
@@ -27,6 +27,6 @@ def open_room(settings: Settings) -> Room:
             namespace=settings.namespace,
             sample=settings.sample,
             player_key=settings.player_key,
-            draw=random.SystemRandom().random,
+            random=random.SystemRandom().random,
         )
-    return Room(models, settings, telemetry=telemetry)
+    return Router(models, settings, telemetry=telemetry)

@@ -14,92 +14,102 @@ from hotseat_serve.api.messages import Request
 from hotseat_serve.codec.game_json import check_top, read_inputs
 from hotseat_serve.codec.non_finite import finite
 from hotseat_serve.kinds.options import Options
-from hotseat_serve.kinds.request_context import Turn
+from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.limits import check_body
 from hotseat_serve.problems import Problem, from_registry
-from hotseat_serve.runtime.loader import Loaded
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.wording import expected, invalid
 
 log = logging.getLogger("hotseat.serve")
 
 
-class Service:
+class GameApi:
     """What can be asked. Every method raises `Problem` and nothing else."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: ModelCache) -> None:
         self._models = models
         self.models = Catalogue(models.registry, models.settings, models.clock)
 
     def predict(
-        self, request: Request, turn: Turn, model: str | None, version: str | None
+        self,
+        request: Request,
+        context: RequestContext,
+        model: str | None,
+        version: str | None,
     ) -> dict[str, Any]:
         """Answer a request for `model`, or for the default model.
 
         `version` is a number or an alias; the default is live.
         """
         body = _parsed(request.body)
-        options = self._noted(body, turn)
-        inputs, pointers, many = read_inputs(body, turn.warnings)
-        turn.rows, turn.inputs = len(inputs), inputs
-        loaded = self._loaded(model, version, turn)
-        answers = loaded.predict(inputs, pointers, options, turn)
-        finite(answers, pointers, turn.warnings)
+        options = self._read_options(body, context)
+        inputs, pointers, many = read_inputs(body, context.warnings)
+        context.rows, context.inputs = len(inputs), inputs
+        loaded = self._load(model, version, context)
+        answers = loaded.predict(inputs, pointers, options, context)
+        finite(answers, pointers, context.warnings)
         answer: dict[str, Any] = {"predictions": answers} if many else answers[0]
-        return {**answer, **_source(loaded), **_warned(turn)}
+        return {**answer, **_source(loaded), **_warnings(context)}
 
     def instances(
-        self, request: Request, turn: Turn, model: str, version: str | None = None
+        self,
+        request: Request,
+        context: RequestContext,
+        model: str,
+        version: str | None = None,
     ) -> dict[str, Any]:
         """Answer a request in the shape of KServe's version 1."""
         body = _parsed(request.body)
-        options = self._noted(body, turn)
+        options = self._read_options(body, context)
         inputs = body.get("instances") if isinstance(body, Mapping) else None
         if not isinstance(inputs, list) or not inputs:
             raise expected("a list of one or more inputs", "/instances", inputs)
-        check_top(body, turn.warnings, ("instances", "options", "player_id"))
-        turn.rows, turn.inputs = len(inputs), inputs
-        loaded = self._loaded(model, version, turn)
+        check_top(body, context.warnings, ("instances", "options", "player_id"))
+        context.rows, context.inputs = len(inputs), inputs
+        loaded = self._load(model, version, context)
         pointers = [f"/instances/{row}" for row in range(len(inputs))]
-        answers = loaded.predict(inputs, pointers, options, turn)
-        finite(answers, pointers, turn.warnings)
-        return {"predictions": answers, **_source(loaded), **_warned(turn)}
+        answers = loaded.predict(inputs, pointers, options, context)
+        finite(answers, pointers, context.warnings)
+        return {"predictions": answers, **_source(loaded), **_warnings(context)}
 
     def explain(
-        self, request: Request, turn: Turn, model: str, version: str | None
+        self, request: Request, context: RequestContext, model: str, version: str | None
     ) -> dict[str, Any]:
         """Answer one input, and say what each part of it weighed."""
         body = _parsed(request.body)
-        options = self._noted(body, turn)
-        inputs, pointers, many = read_inputs(body, turn.warnings)
+        options = self._read_options(body, context)
+        inputs, pointers, many = read_inputs(body, context.warnings)
         if many:
             raise invalid("expected one input at /input, got /inputs", "/inputs")
-        turn.rows, turn.inputs = len(inputs), inputs
-        loaded = self._loaded(model, version, turn)
-        answer = loaded.explain(inputs[0], pointers[0], options, turn)
-        turn.warnings.closed = False
-        finite([answer], pointers, turn.warnings)
-        return {**answer, **_source(loaded), **_warned(turn)}
+        context.rows, context.inputs = len(inputs), inputs
+        loaded = self._load(model, version, context)
+        answer = loaded.explain(inputs[0], pointers[0], options, context)
+        context.warnings.closed = False
+        finite([answer], pointers, context.warnings)
+        return {**answer, **_source(loaded), **_warnings(context)}
 
-    def _noted(self, body: Any, turn: Turn) -> Options:
+    def _read_options(self, body: Any, context: RequestContext) -> Options:
         """Return the options, and note for the log whose request it is."""
         player = body.get("player_id") if isinstance(body, Mapping) else None
         if player is not None:
             if not isinstance(player, str):
                 raise expected("a string", "/player_id", player)
-            turn.player = player
-        return Options.read(body, turn.warnings)
+            context.player = player
+        return Options.read(body, context.warnings)
 
-    def _loaded(self, model: str | None, version: str | None, turn: Turn) -> Loaded:
-        turn.mark("read")
+    def _load(
+        self, model: str | None, version: str | None, context: RequestContext
+    ) -> LoadedModel:
+        context.mark("read")
         try:
             name = model or self._default()
-            loaded = self._models.get(Reference.of(name, version), turn.left)
+            loaded = self._models.get(Reference.of(name, version), context.remaining)
         except RegistryError as error:
             raise self._problem(error, version) from error
-        turn.mark("load")
-        turn.model, turn.variant = name, loaded.variant
-        turn.version = loaded.manifest.version
+        context.mark("load")
+        context.model, context.variant = name, loaded.variant
+        context.version = loaded.manifest.version
         return loaded
 
     def _default(self) -> str:
@@ -108,14 +118,14 @@ class Service:
         except NotFoundError as error:  # it says how to name one
             raise Problem("model_not_found", str(error)) from error
 
-    def catalogue(self, turn: Turn | None = None) -> dict[str, Any]:
+    def catalogue(self, context: RequestContext | None = None) -> dict[str, Any]:
         """Return every model in short."""
         try:
-            listed = self.models.all(turn or Turn())
+            listing = self.models.all(context or RequestContext())
         except RegistryError as error:
             raise self._problem(error) from error
-        damaged = {"damaged": listed.damaged} if listed.damaged else {}
-        return {"models": listed.found, **damaged}
+        damaged = {"damaged": listing.damaged} if listing.damaged else {}
+        return {"models": listing.models, **damaged}
 
     def model(self, name: str) -> dict[str, Any]:
         """Return one model whole: card, signature, versions, aliases."""
@@ -142,12 +152,12 @@ class Service:
         return problem
 
 
-def _warned(turn: Turn) -> dict[str, Any]:
+def _warnings(context: RequestContext) -> dict[str, Any]:
     """Return the answer's warnings, where there are any."""
-    return {"warnings": turn.warnings.to_json()} if turn.warnings.count else {}
+    return {"warnings": context.warnings.to_json()} if context.warnings.count else {}
 
 
-def _source(loaded: Loaded) -> dict[str, Any]:
+def _source(loaded: LoadedModel) -> dict[str, Any]:
     manifest = loaded.manifest
     return {
         "model": manifest.model,

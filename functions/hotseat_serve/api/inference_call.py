@@ -11,31 +11,37 @@ import orjson
 import simdjson
 
 from hotseat_serve.api import inference_inputs
-from hotseat_serve.api.inference_inputs import LIST, OBJECT, bad, cut, parameters
+from hotseat_serve.api.inference_inputs import (
+    LIST,
+    OBJECT,
+    invalid_input,
+    parameters,
+    shortened,
+)
 from hotseat_serve.api.messages import Answer, Request
 from hotseat_serve.codec import tensors
 from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.codec.tensors import Array
-from hotseat_serve.kinds.request_context import Turn
+from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.limits import brackets, check_answer, check_body
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 
 BINARY = "application/octet-stream"
 _LENGTH = "inference-header-content-length"
 _SMALL = 4096
-_IDENTITY = 1_000
+_MAX_ID_LENGTH = 1_000
 """Characters of a request's id, which the answer repeats."""
-_FEW = 1_000
+_FEW_ELEMENTS = 1_000
 """Elements of an output that are not counted before they are written."""
-_LEAST = 2
+_MIN_NUMBER_BYTES = 2
 """Bytes that a number takes in JSON, with its comma, at least."""
-_KEPT = 1 << 20
+_MAX_KEPT_BODY = 1 << 20
 """Bytes of a body up to which a thread keeps its parser. It takes about 13 times the
 largest body that it has read."""
 
 
-class Wanted(NamedTuple):
+class RequestedOutput(NamedTuple):
     """One output as the caller wants it."""
 
     name: str
@@ -43,7 +49,9 @@ class Wanted(NamedTuple):
     classes: int = 0
 
 
-def infer(loaded: Loaded, request: Request, turn: Turn, limit: int = 0) -> Answer:
+def infer(
+    loaded: LoadedModel, request: Request, context: RequestContext, limit: int = 0
+) -> Answer:
     """Answer an inference request, with at most `limit` bytes (0: any).
 
     Raises `Problem` (invalid_input, invalid_json, too_large).
@@ -55,26 +63,26 @@ def infer(loaded: Loaded, request: Request, turn: Turn, limit: int = 0) -> Answe
     except ValueError as error:
         raise Problem("invalid_json", f"the request is not JSON: {error}") from None
     if not isinstance(document, OBJECT):
-        raise bad("the request has to be a JSON object")
+        raise invalid_input("the request has to be a JSON object")
     signature = loaded.manifest.signature
     if loaded.slots is None:
         loaded.slots = inference_inputs.slots(signature, loaded.session.inputs)
-    warnings = turn.warnings
-    given, turn.rows = inference_inputs.read(
+    warnings = context.warnings
+    tensors_by_name, context.rows = inference_inputs.read(
         document, rest, loaded.slots, signature, warnings, brackets=brackets(head)
     )
-    wanted = _wanted(document, loaded)
+    requested = _requested_outputs(document, loaded)
     identity = document.get("id")
     if identity is not None and not isinstance(identity, str):
-        raise bad("id has to be a string")
-    if identity is not None and len(identity) > _IDENTITY:
-        raise bad(f"id has more than {_IDENTITY} characters")
-    turn.check()
-    turn.mark("read")
-    names = [item.name for item in wanted]
-    outputs = loaded.run(given, turn, names)
-    turn.mark("run")
-    return _answer(loaded, identity, wanted, outputs, warnings, limit)
+        raise invalid_input("id has to be a string")
+    if identity is not None and len(identity) > _MAX_ID_LENGTH:
+        raise invalid_input(f"id has more than {_MAX_ID_LENGTH} characters")
+    context.check_deadline()
+    context.mark("read")
+    names = [item.name for item in requested]
+    outputs = loaded.run(tensors_by_name, context, names)
+    context.mark("run")
+    return _answer(loaded, identity, requested, outputs, warnings, limit)
 
 
 _thread = threading.local()
@@ -89,13 +97,13 @@ def _parsed(head: bytes) -> Any:
     """
     if len(head) >= _SMALL:
         with contextlib.suppress(ValueError):
-            return _viewed(head)
+            return _parsed_lazily(head)
     return orjson.loads(head)
 
 
-def _viewed(head: bytes) -> Any:
+def _parsed_lazily(head: bytes) -> Any:
     """Parse with the thread's own parser, whose memory is there already."""
-    if len(head) > _KEPT:
+    if len(head) > _MAX_KEPT_BODY:
         return simdjson.Parser().parse(head)
     parser = getattr(_thread, "parser", None)
     if parser is not None:
@@ -113,63 +121,70 @@ def _split(request: Request) -> tuple[bytes, memoryview]:
         return request.body, memoryview(b"")
     whole = length.isascii() and length.isdigit() and len(length) < 12
     if not whole or int(length) > len(request.body):
-        raise bad(
-            f"Inference-Header-Content-Length {cut(length)} is not within the body"
+        raise invalid_input(
+            f"Inference-Header-Content-Length {shortened(length)} is not within the "
+            "body"
         )
     size = int(length)
     return request.body[:size], memoryview(request.body)[size:]
 
 
-def _wanted(document: Any, loaded: Loaded) -> list[Wanted]:
+def _requested_outputs(document: Any, loaded: LoadedModel) -> list[RequestedOutput]:
     names = list(loaded.session.output_types)
-    everything = _switch(parameters(document), "binary_data_output", default=False)
+    all_binary = _switch(parameters(document), "binary_data_output", default=False)
     items: Any = document.get("outputs")
     if items is None or (isinstance(items, LIST) and not len(items)):
-        return [Wanted(name, everything) for name in names]
+        return [RequestedOutput(name, all_binary) for name in names]
     if not isinstance(items, LIST):
-        raise bad("outputs has to be a list")
-    wanted: list[Wanted] = []
+        raise invalid_input("outputs has to be a list")
+    requested: list[RequestedOutput] = []
     for item in items:
         name = item.get("name") if isinstance(item, OBJECT) else None
         if name not in names:
-            raise bad(f"unknown output {cut(name)}; the model has {', '.join(names)}")
-        if any(other.name == name for other in wanted):
-            raise bad(f"output {name!r} is named twice")
+            raise invalid_input(
+                f"unknown output {shortened(name)}; the model has {', '.join(names)}"
+            )
+        if any(other.name == name for other in requested):
+            raise invalid_input(f"output {name!r} is named twice")
         own = parameters(item)
         classes = own.get("classification", 0)
         if type(classes) is not int or classes < 0:
-            raise bad(f"output {name!r}: classification has to be a whole number")
-        binary = _switch(own, "binary_data", default=everything)
-        wanted.append(Wanted(name, binary, classes))
-    return wanted
+            raise invalid_input(
+                f"output {name!r}: classification has to be a whole number"
+            )
+        binary = _switch(own, "binary_data", default=all_binary)
+        requested.append(RequestedOutput(name, binary, classes))
+    return requested
 
 
-def _switch(given: Mapping[str, Any], name: str, *, default: bool) -> bool:
+def _switch(tensors_by_name: Mapping[str, Any], name: str, *, default: bool) -> bool:
     """Return a parameter that is true or false; raises `Problem` for another."""
-    value = given.get(name, default)
+    value = tensors_by_name.get(name, default)
     if not isinstance(value, bool):
-        raise bad(f"{name} has to be true or false, not {cut(value)}")
+        raise invalid_input(f"{name} has to be true or false, not {shortened(value)}")
     return value
 
 
 def _answer(
-    loaded: Loaded,
+    loaded: LoadedModel,
     identity: str | None,
-    wanted: Sequence[Wanted],
+    requested: Sequence[RequestedOutput],
     outputs: Mapping[str, Array],
     warnings: Warnings,
     limit: int,
 ) -> Answer:
     nulls = bool(loaded.manifest.signature.non_finite)
     described, binary, size = [], [], 0
-    for item in wanted:
+    for item in requested:
         array = outputs[item.name]
-        if array.size > _FEW:
+        if array.size > _FEW_ELEMENTS:
             size += _size(array, item)
             check_answer(size, limit)
         if item.classes:
             if array.dtype.kind == "O":
-                raise bad(f"output {item.name!r} is BYTES, which have no highest")
+                raise invalid_input(
+                    f"output {item.name!r} is BYTES, which have no highest"
+                )
             array = _classes(array, item.classes, loaded.manifest.signature.labels)
         tensor: dict[str, Any] = {
             "name": item.name,
@@ -185,7 +200,7 @@ def _answer(
     answer: dict[str, Any] = {
         "model_name": loaded.manifest.model,
         "model_version": str(loaded.manifest.version),
-        "parameters": {"variant": loaded.variant, **_warned(warnings)},
+        "parameters": {"variant": loaded.variant, **_warning_parameter(warnings)},
         "outputs": described,
     }
     if identity is not None:
@@ -197,21 +212,21 @@ def _answer(
     return Answer(200, b"".join((head, *binary)), headers)
 
 
-def _size(array: Array, wanted: Wanted) -> int:
+def _size(array: Array, requested: RequestedOutput) -> int:
     """Return how many bytes an output takes in the answer at least.
 
     The whole answer is counted at its end; this keeps what is far over the limit from
     being made.
     """
-    if wanted.classes:
+    if requested.classes:
         rows = int(array.shape[0]) if array.ndim > 1 else 1
-        each = min(wanted.classes, int(array.size) // max(rows, 1))
+        each = min(requested.classes, int(array.size) // max(rows, 1))
         return len('"0.000000:0",') * rows * each
     if array.dtype.kind == "O":
-        return int(sum(len(item) + _LEAST for item in array.flat))
-    if wanted.binary:
+        return int(sum(len(item) + _MIN_NUMBER_BYTES for item in array.flat))
+    if requested.binary:
         return int(array.nbytes)
-    return int(array.size) * _LEAST
+    return int(array.size) * _MIN_NUMBER_BYTES
 
 
 def _json(array: Array, name: str, *, nulls: bool) -> Any:
@@ -220,7 +235,7 @@ def _json(array: Array, name: str, *, nulls: bool) -> Any:
         return [str(item) for item in array.flat]
     if array.dtype.kind == "f":
         if not nulls and not tensors.finite(array):
-            raise bad(
+            raise invalid_input(
                 f"output {name!r} has a number to these inputs that JSON cannot write; "
                 "ask for it with binary_data"
             )
@@ -239,15 +254,15 @@ def _classes(array: Array, count: int, labels: Sequence[str]) -> Array:
     # of whole numbers the lowest, and all unsigned ones, have no negative
     order = -rows if array.dtype.kind == "f" else np.invert(rows)
     best = np.argsort(order, axis=1, kind="stable")[:, :count]
-    named = np.empty(best.shape, object)
+    formatted = np.empty(best.shape, object)
     for row, columns in enumerate(best):
         for place, column in enumerate(columns):
             label = f":{labels[column]}" if column < len(labels) else ""
-            named[row, place] = f"{rows[row, column]:f}:{column}{label}"
-    return named if array.ndim > 1 else named[0]
+            formatted[row, place] = f"{rows[row, column]:f}:{column}{label}"
+    return formatted if array.ndim > 1 else formatted[0]
 
 
-def _warned(warnings: Warnings) -> dict[str, str]:
+def _warning_parameter(warnings: Warnings) -> dict[str, str]:
     """Return warnings as a parameter, which the protocol has as a string."""
     if not warnings.count:
         return {}

@@ -17,8 +17,8 @@ from hotseat_serve.wording import NAME_LENGTH
 OBJECT = (dict, simdjson.Object)
 LIST = (list, simdjson.Array)
 _QUOTES = "'"
-_LONGEST = 1 << 40
-_DIMENSIONS = 64
+_MAX_LENGTH = 1 << 40
+_MAX_DIMENSIONS = 64
 """More than any tensor of the runtime has."""
 
 
@@ -28,7 +28,7 @@ class Slot(NamedTuple):
     name: str
     datatype: str
     dims: tuple[int, ...]
-    said: Input | None
+    declared: Input | None
     """What the signature says of it."""
     hard: bool
     """Whether the signature has bounds that refuse."""
@@ -43,7 +43,7 @@ def slots(
     signature: Signature, inputs: Mapping[str, tuple[str, tuple[int, ...]]]
 ) -> dict[str, Slot]:
     """Return a slot for each input of the graph."""
-    said = {item.name: item for item in signature.inputs}
+    declared = {item.name: item for item in signature.inputs}
     return {
         name: Slot(
             name,
@@ -57,7 +57,7 @@ def slots(
             and (len(dims) > 1 or datatype == "BYTES" or bool(signature.max_rows)),
         )
         for name, (datatype, dims) in inputs.items()
-        for item in [said.get(name)]
+        for item in [declared.get(name)]
     }
 
 
@@ -82,7 +82,7 @@ def _is_observed(item: Input | None) -> bool:
 def read(
     document: Any,
     rest: memoryview,
-    places: Mapping[str, Slot],
+    slots_by_name: Mapping[str, Slot],
     signature: Signature,
     warnings: Warnings,
     *,
@@ -94,25 +94,25 @@ def read(
     """
     items: Any = document.get("inputs")
     if not isinstance(items, LIST) or not len(items):
-        raise bad("inputs has to be a list with one or more tensors")
-    given: dict[str, Array] = {}
+        raise invalid_input("inputs has to be a list with one or more tensors")
+    tensors_by_name: dict[str, Array] = {}
     rows = 1
     # of a short body the elements are looked at one by one
     even = isinstance(items, simdjson.Array) and brackets == _lists(document, items)
     for item in items:
-        slot, array, rest = _input(item, places, rest, signature, even=even)
-        if slot.name in given:
-            raise bad(f"input {slot.name!r} is given twice")
+        slot, array, rest = _input(item, slots_by_name, rest, signature, even=even)
+        if slot.name in tensors_by_name:
+            raise invalid_input(f"input {slot.name!r} is given twice")
         if slot.has_rows:
-            rows = max(rows, array.shape[0]) if given else array.shape[0]
+            rows = max(rows, array.shape[0]) if tensors_by_name else array.shape[0]
         _check(slot, array, signature, warnings)
-        given[slot.name] = array
-    for name in places:
-        if name not in given:
-            raise bad(f"input {name!r} is missing")
+        tensors_by_name[slot.name] = array
+    for name in slots_by_name:
+        if name not in tensors_by_name:
+            raise invalid_input(f"input {name!r} is missing")
     if len(rest):
-        raise bad(f"{len(rest)} bytes of binary data belong to no input")
-    return given, rows
+        raise invalid_input(f"{len(rest)} bytes of binary data belong to no input")
+    return tensors_by_name, rows
 
 
 def _lists(document: Any, items: Any) -> int:
@@ -123,7 +123,7 @@ def _lists(document: Any, items: Any) -> int:
     count = 1 + isinstance(document.get("outputs"), LIST)
     for item in items:
         shape = item.get("shape") if isinstance(item, OBJECT) else None
-        if not isinstance(shape, LIST) or len(shape) > _DIMENSIONS:
+        if not isinstance(shape, LIST) or len(shape) > _MAX_DIMENSIONS:
             return -1
         lengths = list(shape)
         if not all(type(length) is int for length in lengths):
@@ -134,22 +134,25 @@ def _lists(document: Any, items: Any) -> int:
 
 def _input(
     item: Any,
-    places: Mapping[str, Slot],
+    slots_by_name: Mapping[str, Slot],
     rest: memoryview,
     signature: Signature,
     *,
     even: bool,
 ) -> tuple[Slot, Array, memoryview]:
     if not isinstance(item, OBJECT):
-        raise bad("an input has to be an object")
+        raise invalid_input("an input has to be an object")
     name: Any = item.get("name")
-    slot = places.get(name) if isinstance(name, str) else None
+    slot = slots_by_name.get(name) if isinstance(name, str) else None
     if slot is None:
-        raise bad(f"unknown input {cut(name)}; the model has {_names(places)}")
+        raise invalid_input(
+            f"unknown input {shortened(name)}; the model has {_names(slots_by_name)}"
+        )
     datatype = item.get("datatype")
     if datatype != slot.datatype:
-        raise bad(
-            f"input {name!r} is {slot.datatype}, not {cut(datatype).strip(_QUOTES)}"
+        raise invalid_input(
+            f"input {name!r} is {slot.datatype}, not "
+            f"{shortened(datatype).strip(_QUOTES)}"
         )
     shape = _shape(item.get("shape"), slot)
     if slot.has_rows:
@@ -162,36 +165,42 @@ def _input(
                 item.get("data"), datatype, shape, nulls=nulls, even=even
             )
         else:
-            here, rest = _cut(rest, size)
+            here, rest = _split_binary(rest, size)
             array = tensors.from_bytes(here, datatype, shape)
     except TensorError as error:
-        raise bad(f"input {name!r}: {error}") from None
+        raise invalid_input(f"input {name!r}: {error}") from None
     return slot, array, rest
 
 
-def _shape(given: Any, slot: Slot) -> list[int]:
-    shape: Any = given.as_list() if isinstance(given, simdjson.Array) else given
+def _shape(tensors_by_name: Any, slot: Slot) -> list[int]:
+    shape: Any = (
+        tensors_by_name.as_list()
+        if isinstance(tensors_by_name, simdjson.Array)
+        else tensors_by_name
+    )
     dims = slot.dims
     if type(shape) is list and len(shape) == len(dims):
         for length, dim in zip(shape, dims, strict=True):
-            if type(length) is not int or not 0 <= length < _LONGEST:
+            if type(length) is not int or not 0 <= length < _MAX_LENGTH:
                 break
             if dim not in {-1, length}:
                 break
         else:
             return shape
     if not isinstance(shape, list) or not all(
-        type(length) is int and 0 <= length < _LONGEST for length in shape
+        type(length) is int and 0 <= length < _MAX_LENGTH for length in shape
     ):
-        raise bad(f"input {slot.name!r} needs a shape, a list of whole numbers")
-    raise bad(
+        raise invalid_input(
+            f"input {slot.name!r} needs a shape, a list of whole numbers"
+        )
+    raise invalid_input(
         f"input {slot.name!r} has shape {shape[:16]}, the model takes {list(dims)}"
     )
 
 
-def _cut(rest: memoryview, size: Any) -> tuple[memoryview, memoryview]:
+def _split_binary(rest: memoryview, size: Any) -> tuple[memoryview, memoryview]:
     if type(size) is not int or not 0 <= size <= len(rest):
-        raise TensorError(f"binary_data_size {cut(size)} is not within the body")
+        raise TensorError(f"binary_data_size {shortened(size)} is not within the body")
     return rest[:size], rest[size:]
 
 
@@ -203,20 +212,20 @@ def _check(slot: Slot, array: Array, signature: Signature, warnings: Warnings) -
     kind = array.dtype.kind
     if kind == "f":
         if not signature.non_finite and not tensors.finite(array):
-            raise bad(f"input {slot.name!r} has a number that is not finite")
+            raise invalid_input(f"input {slot.name!r} has a number that is not finite")
     elif kind == "O":
         _check_texts(slot, array)
-    if slot.said is None:
+    if slot.declared is None:
         return
-    if slot.hard and (found := ranges.refused(slot.said, array, 1)):
-        ((row, column),) = found
+    if slot.hard and (outside_bounds := ranges.refused(slot.declared, array, 1)):
+        ((row, column),) = outside_bounds
         value = np.atleast_1d(array)[row].reshape(-1)[column]
-        raise bad(
-            f"input {slot.name!r} has {cut(value)} in row {row}, column {column}, "
-            "which its signature does not allow"
+        raise invalid_input(
+            f"input {slot.name!r} has {shortened(value)} in row {row}, column "
+            f"{column}, which its signature does not allow"
         )
     if slot.observed:
-        for row, column in ranges.outside(slot.said, array, 20):
+        for row, column in ranges.outside(slot.declared, array, 20):
             warnings.add(
                 "out_of_range",
                 f"input {slot.name!r}, row {row}, column {column}: training did not "
@@ -227,13 +236,13 @@ def _check(slot: Slot, array: Array, signature: Signature, warnings: Warnings) -
 
 def _check_texts(slot: Slot, array: Array) -> None:
     """Hold texts against the signature's form and limit; a NUL becomes a space."""
-    said = slot.said
-    limit = said.max_bytes if said else None
-    text = said is not None and said.form == "text"
+    declared = slot.declared
+    limit = declared.max_bytes if declared else None
+    text = declared is not None and declared.form == "text"
     flat = array.reshape(-1)
     for at, value in enumerate(flat):
         if text and not value.strip():
-            raise bad(f"input {slot.name!r} has an empty text at {at}")
+            raise invalid_input(f"input {slot.name!r} has an empty text at {at}")
         if limit is not None and len(value) * 4 > limit:
             size = len(value.encode("utf-8", "surrogatepass"))
             if size > limit:
@@ -245,7 +254,7 @@ def _check_texts(slot: Slot, array: Array) -> None:
         if text and "\0" in value:
             flat[at] = value.replace("\0", " ")  # NUL pads strings inside the graph
     if any(not _is_unicode(value) for value in flat):
-        raise bad(f"input {slot.name!r} has a text that is no valid Unicode")
+        raise invalid_input(f"input {slot.name!r} has a text that is no valid Unicode")
 
 
 def _is_unicode(value: str) -> bool:
@@ -260,18 +269,18 @@ def _is_unicode(value: str) -> bool:
 
 def parameters(item: Any) -> dict[str, Any]:
     """Return the ``parameters`` of an object; none where they are no object."""
-    found = item.get("parameters")
-    if isinstance(found, simdjson.Object):
-        return dict(found.as_dict())
-    return found if isinstance(found, dict) else {}
+    outside_bounds = item.get("parameters")
+    if isinstance(outside_bounds, simdjson.Object):
+        return dict(outside_bounds.as_dict())
+    return outside_bounds if isinstance(outside_bounds, dict) else {}
 
 
-def bad(detail: str) -> Problem:
+def invalid_input(detail: str) -> Problem:
     """Return the problem of a request that does not fit the model."""
     return Problem("invalid_input", detail)
 
 
-def cut(value: Any) -> str:
+def shortened(value: Any) -> str:
     """Return what a caller sent, for an error: not more than a name's length of it."""
     if isinstance(value, OBJECT):
         return "an object"
@@ -283,5 +292,5 @@ def cut(value: Any) -> str:
     return text if len(text) <= NAME_LENGTH else f"{text[:NAME_LENGTH]}..."
 
 
-def _names(places: Mapping[str, Slot] | Sequence[str]) -> str:
-    return ", ".join(places)
+def _names(slots_by_name: Mapping[str, Slot] | Sequence[str]) -> str:
+    return ", ".join(slots_by_name)

@@ -10,9 +10,9 @@ from hotseat_serve.problems import Problem
 JSON = "application/json"
 PAGES = ("/docs", "/redoc", "/openapi.json")
 """What FastAPI writes; both doors import it when one of these is requested."""
-_PACKET = 1_400  # bytes under which compression saves no packet
+_MIN_COMPRESSED = 1_400  # bytes under which compression saves no packet
 _BOM = b"\xef\xbb\xbf"
-_PACKINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
+_CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,17 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": JSON})
 
 
-def plain(request: Request, limit: int) -> Request:
+def decompress(request: Request, limit: int) -> Request:
     """Return the request with its body unpacked and without a byte order mark.
 
     Raises `Problem` for an unknown packing, damaged bytes, or more than `limit` bytes.
     """
     if len(request.body) > limit:
         raise too_large(len(request.body), limit)
-    given = request.headers.get("content-encoding")
-    packing = _packing(given) if given else ""
-    if packing:
-        request = replace(request, body=_unpacked(request.body, packing, limit))
+    header = request.headers.get("content-encoding")
+    coding = _content_coding(header) if header else ""
+    if coding:
+        request = replace(request, body=_decompressed(request.body, coding, limit))
     # where a header counts the JSON's bytes, the mark is one of them
     if request.body[:3] == _BOM and (
         "inference-header-content-length" not in request.headers
@@ -62,61 +62,61 @@ def plain(request: Request, limit: int) -> Request:
     return request
 
 
-def _packing(given: object) -> str:
+def _content_coding(header: object) -> str:
     """Return gzip, deflate or nothing; raises `Problem` for any other packing."""
-    names = [name.strip() for name in str(given).lower().split(",")]
+    names = [name.strip() for name in str(header).lower().split(",")]
     names = [name for name in names if name not in {"identity", ""}]
     if not names:
         return ""
-    if len(names) > 1 or names[0] not in _PACKINGS:
+    if len(names) > 1 or names[0] not in _CODINGS:
         raise Problem(
             "unsupported_media_type",
-            f"content-encoding {str(given)[:80]!r}: the body may be packed once, "
+            f"content-encoding {str(header)[:80]!r}: the body may be packed once, "
             "by gzip or deflate",
         )
-    return _PACKINGS[names[0]]
+    return _CODINGS[names[0]]
 
 
-def _unpacked(data: bytes, packing: str, limit: int) -> bytes:
-    unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)  # the header says which
+def _decompressed(data: bytes, coding: str, limit: int) -> bytes:
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)  # the header says which
     try:
-        body = unpack.decompress(data, limit + 1)
+        body = decompressor.decompress(data, limit + 1)
     except zlib.error as error:
-        if packing == "gzip":
-            raise _damaged(packing, error) from None
+        if coding == "gzip":
+            raise _damaged(coding, error) from None
         # RFC 9110 says zlib's format; .NET and old browsers send the bare stream
-        unpack = zlib.decompressobj(-zlib.MAX_WBITS)
+        decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
-            body = unpack.decompress(data, limit + 1)
+            body = decompressor.decompress(data, limit + 1)
         except zlib.error:
-            raise _damaged(packing, error) from None
+            raise _damaged(coding, error) from None
     if len(body) > limit:  # a small body that unpacks without end stops here
         raise too_large(len(body), limit)
-    if not unpack.eof:
-        raise Problem("invalid_json", f"the {packing} body ends in the middle")
+    if not decompressor.eof:
+        raise Problem("invalid_json", f"the {coding} body ends in the middle")
     return body
 
 
-def _damaged(packing: str, error: zlib.error) -> Problem:
-    return Problem("invalid_json", f"the body is not {packing}: {error}")
+def _damaged(coding: str, error: zlib.error) -> Problem:
+    return Problem("invalid_json", f"the body is not {coding}: {error}")
 
 
-def packed(answer: Answer, request: Request) -> Answer:
+def compress(answer: Answer, request: Request) -> Answer:
     """Return the answer packed as the caller prefers, where that saves a packet."""
-    if len(answer.body) < _PACKET or "accept-ranges" in answer.headers:
+    if len(answer.body) < _MIN_COMPRESSED or "accept-ranges" in answer.headers:
         return answer  # a piece is counted in the file's own bytes
-    packing = preferred(request.headers.get("accept-encoding"))
+    coding = preferred_coding(request.headers.get("accept-encoding"))
     varies = {**answer.headers, "vary": "accept-encoding"}
-    if packing == "gzip":
+    if coding == "gzip":
         body = gzip.compress(answer.body, 1, mtime=0)
-    elif packing == "deflate":
+    elif coding == "deflate":
         body = zlib.compress(answer.body, 1)
     else:
         return Answer(answer.status, answer.body, varies)
-    return Answer(answer.status, body, {**varies, "content-encoding": packing})
+    return Answer(answer.status, body, {**varies, "content-encoding": coding})
 
 
-def preferred(accepted: str | None) -> str:
+def preferred_coding(accepted: str | None) -> str:
     """Return gzip, deflate or identity: what Accept-Encoding weighs most.
 
     Weights are RFC 9110's (section 12.4.2): 0 refuses, no weight is 1, ``*`` is what is
@@ -128,7 +128,7 @@ def preferred(accepted: str | None) -> str:
     weights: dict[str, float] = {}
     for part in str(accepted).lower().split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
-        weights[_PACKINGS.get(name, name)] = _weight(parameters)
+        weights[_CODINGS.get(name, name)] = _weight(parameters)
     rest = weights.get("*", 0.0)
     gzipped, deflated = weights.get("gzip", rest), weights.get("deflate", rest)
     best = max(gzipped, deflated)
@@ -149,7 +149,7 @@ def _weight(parameters: list[str]) -> float:
     return 1.0
 
 
-def under(path: str, base: str) -> str:
+def strip_base_path(path: str, base: str) -> str:
     """Return a path without the prefix `base` under which the API stands.
 
     Only whole segments are taken off: ``/ml`` is no prefix of ``/mlx``.

@@ -12,10 +12,10 @@ from hotseat_registry import LIVE, Reference
 from hotseat_registry.errors import RegistryError
 from hotseat_serve.api.catalogue import Catalogue
 from hotseat_serve.api.messages import Answer
-from hotseat_serve.kinds.request_context import Turn
+from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.problems import Problem, from_registry
-from hotseat_serve.runtime.loader import Loaded
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.model_cache import ModelCache
 
 EXTENSIONS = [
     "binary_tensor_data", "classification", "model_configuration", "model_repository",
@@ -29,16 +29,21 @@ def server() -> dict[str, Any]:
 
 
 def get(
-    models: Models, model: str, version: str | None, turn: Turn | None = None
-) -> Loaded:
+    models: ModelCache,
+    model: str,
+    version: str | None,
+    context: RequestContext | None = None,
+) -> LoadedModel:
     """Return the version that is asked; raises `Problem`."""
     try:
-        return models.get(Reference.of(model, version), turn.left if turn else None)
+        return models.get(
+            Reference.of(model, version), context.remaining if context else None
+        )
     except RegistryError as error:
         raise from_registry(error, version) from error
 
 
-def metadata(catalogue: Catalogue, loaded: Loaded) -> dict[str, Any]:
+def metadata(catalogue: Catalogue, loaded: LoadedModel) -> dict[str, Any]:
     """Return a model's metadata: tensors as the graph has them."""
     name = loaded.manifest.model
     session = loaded.session
@@ -59,7 +64,7 @@ def _tensor(name: str, kind: tuple[str, tuple[int, ...]]) -> dict[str, Any]:
     return {"name": name, "datatype": kind[0], "shape": list(kind[1])}
 
 
-def config(loaded: Loaded) -> dict[str, Any]:
+def config(loaded: LoadedModel) -> dict[str, Any]:
     """Return Triton's model configuration, as far as it means anything here."""
 
     def tensor(name: str, kind: tuple[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -76,16 +81,16 @@ def config(loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def index(catalogue: Catalogue, turn: Turn) -> list[dict[str, Any]]:
+def index(catalogue: Catalogue, context: RequestContext) -> list[dict[str, Any]]:
     """Return all models with the version that is live; raises `Problem`."""
     try:
-        models = catalogue.all(turn)
+        listing = catalogue.all(context)
     except RegistryError as error:
         raise from_registry(error) from error
-    found = []
-    for item in models.found:
+    index_entries = []
+    for item in listing.models:
         live = item["aliases"].get(LIVE)
-        found.append(
+        index_entries.append(
             {
                 "name": item["name"],
                 "version": str(live or item["version"]),
@@ -93,16 +98,16 @@ def index(catalogue: Catalogue, turn: Turn) -> list[dict[str, Any]]:
                 "reason": "" if live else "no version is live",
             }
         )
-    found += [
+    index_entries += [
         {
             "name": name,
             "version": "",
             "state": "UNAVAILABLE",
             "reason": "its ledger or manifest cannot be read",
         }
-        for name in models.damaged
+        for name in listing.damaged
     ]
-    return sorted(found, key=lambda item: item["name"])
+    return sorted(index_entries, key=lambda item: item["name"])
 
 
 def error(problem: Problem) -> Answer:

@@ -15,24 +15,24 @@ import orjson
 
 from hotseat_registry import Registry
 from hotseat_serve.api import cors, open_inference
-from hotseat_serve.api.game_api import Service
+from hotseat_serve.api.game_api import GameApi
 from hotseat_serve.api.inference_call import infer
-from hotseat_serve.api.messages import JSON, Answer, Request, packed, plain
+from hotseat_serve.api.messages import JSON, Answer, Request, compress, decompress
 from hotseat_serve.api.statistics import Statistics
 from hotseat_serve.api.telemetry import Telemetry, trace_of
-from hotseat_serve.kinds.request_context import Turn
+from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.limits import check_answer
 from hotseat_serve.problems import MEDIA_TYPE, Problem
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 from hotseat_serve.wording import quoted
 
 if TYPE_CHECKING:
-    from hotseat_serve.api.downloads import Download
+    from hotseat_serve.api.downloads import Downloads
 
 log = logging.getLogger("hotseat.serve")
 
-Act = Callable[[Request, Turn], Answer]
+Action = Callable[[Request, RequestContext], Answer]
 
 _MARGIN_MS = 50
 """Left of the platform's time to write an answer in."""
@@ -40,23 +40,23 @@ _ROUTES = 256  # kept; a stranger's made-up paths fill no memory
 
 
 @dataclass(slots=True)
-class Room:
+class Router:
     """Answers every route of the API."""
 
-    models: Models
+    models: ModelCache
     settings: Settings
-    service: Service = field(init=False)
+    game_api: GameApi = field(init=False)
     telemetry: Telemetry | None = None
     clock: Callable[[], int] = time.perf_counter_ns
     statistics: Statistics = field(default_factory=Statistics)
-    _first: bool = True
-    _routes: dict[str, dict[str, Act]] = field(default_factory=dict)
+    _is_first: bool = True
+    _routes: dict[str, dict[str, Action]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make what the routes share."""
-        self.service = Service(self.models)
+        self.game_api = GameApi(self.models)
         if self.telemetry is not None:
-            self.models.notice = self.telemetry.event
+            self.models.notify = self.telemetry.event
 
     @property
     def registry(self) -> Registry:
@@ -65,44 +65,44 @@ class Room:
 
     def answer(self, request: Request) -> Answer:
         """Answer a request; never raises."""
-        turn = Turn(
+        context = RequestContext(
             clock=self.clock,
-            cold=self._first,
-            generating=self.settings.generate_seconds or None,
+            cold=self._is_first,
+            generation_seconds=self.settings.generate_seconds or None,
         )
-        self._first = False
+        self._is_first = False
         if request.received is not None:
-            turn.started = request.received  # the caller has waited since then
+            context.started = request.received  # the caller has waited since then
         if not (request.path.isascii() and request.method.isascii()):
-            request = _sayable(request)
+            request = _encodable(request)
         try:
-            answer = packed(self._act(request, turn), request)
+            answer = compress(self._dispatch(request, context), request)
             check_answer(len(answer.body), self.settings.max_answer_bytes)
             if request.fits is not None:
                 request.fits(answer)
         except Problem as problem:
-            answer = self._problem(request, turn, problem)
+            answer = self._problem(request, context, problem)
         except Exception:
             log.exception("request %s failed", request.request_id)
             detail = "the service failed; its log says why under this request_id"
-            answer = self._problem(request, turn, Problem("internal", detail))
-        turn.mark("write")
-        answer = self._headed(request, answer)
+            answer = self._problem(request, context, Problem("internal", detail))
+        context.mark("write")
+        answer = self._with_headers(request, answer)
         if self.telemetry is not None:
-            self.telemetry.request(request, turn, answer)
+            self.telemetry.request(request, context, answer)
         return answer
 
-    def _headed(self, request: Request, answer: Answer) -> Answer:
+    def _with_headers(self, request: Request, answer: Answer) -> Answer:
         """Return an answer with the headers that every answer has."""
         headers = {**answer.headers, "x-request-id": request.request_id}
         trace = trace_of(request.headers)
         if trace is not None:
             headers["traceparent"] = trace
-        shown = cors.shown(request, self.settings.origins)
-        if shown:
-            headers.update(shown)
-            if "vary" in shown and "vary" in answer.headers:
-                headers["vary"] = f"{answer.headers['vary']}, {shown['vary']}"
+        cors_headers = cors.response_headers(request, self.settings.origins)
+        if cors_headers:
+            headers.update(cors_headers)
+            if "vary" in cors_headers and "vary" in answer.headers:
+                headers["vary"] = f"{answer.headers['vary']}, {cors_headers['vary']}"
         body = answer.body
         if request.method == "HEAD":  # what GET answers, without its body
             headers["content-length"], body = str(len(body)), b""
@@ -110,75 +110,79 @@ class Room:
 
     def warm(self) -> bool:
         """Open the default model ahead of a request; return whether it answers."""
-        self._first = False
+        self._is_first = False
         try:
-            return self.service.ready()
+            return self.game_api.ready()
         except Exception:
             log.exception("the default model did not open")
             return False
 
-    def _act(self, request: Request, turn: Turn) -> Answer:
+    def _dispatch(self, request: Request, context: RequestContext) -> Answer:
         asked = cors.preflight(request, self.settings.origins)
         if asked is not None:
-            turn.route = request.path
+            context.route = request.path
             return asked
         if request.fault is not None:
             raise request.fault
-        turn.until = self._until(request, turn)
-        acts = self._route(request.path)
-        if not acts:
+        context.deadline = self._deadline(request, context)
+        actions = self._route(request.path)
+        if not actions:
             raise Problem("not_found", f"no route {quoted(request.path)}")
-        turn.route = request.path
-        act = acts.get("GET" if request.method == "HEAD" else request.method)
-        if act is None:
-            also = {"OPTIONS", "HEAD"} if "GET" in acts else {"OPTIONS"}
-            allowed = ", ".join(sorted({*acts, *also}))
+        context.route = request.path
+        action = actions.get("GET" if request.method == "HEAD" else request.method)
+        if action is None:
+            also = {"OPTIONS", "HEAD"} if "GET" in actions else {"OPTIONS"}
+            allowed = ", ".join(sorted({*actions, *also}))
             if request.method == "OPTIONS":
                 return Answer(204, b"", {"allow": allowed})
             detail = (
                 f"{quoted(request.path)} takes {allowed}, not {quoted(request.method)}"
             )
-            answer = self._problem(request, turn, Problem("method_not_allowed", detail))
+            answer = self._problem(
+                request, context, Problem("method_not_allowed", detail)
+            )
             return replace(answer, headers={**answer.headers, "allow": allowed})
-        turn.check()
+        context.check_deadline()
         if request.body and request.method == "POST":  # no other body means anything
-            request = plain(request, self.settings.max_body_bytes)
-        return act(request, turn)
+            request = decompress(request, self.settings.max_body_bytes)
+        return action(request, context)
 
-    def _until(self, request: Request, turn: Turn) -> int | None:
+    def _deadline(self, request: Request, context: RequestContext) -> int | None:
         """Return when to give up: the caller's, the platform's or our own limit."""
         limits: list[float] = []
-        given = request.headers.get("deadline-ms")
-        if given is not None:
-            if not (given.isascii() and given.isdigit() and len(given) < 10):
+        header = request.headers.get("deadline-ms")
+        if header is not None:
+            if not (header.isascii() and header.isdigit() and len(header) < 10):
                 raise Problem(
                     "invalid_input",
-                    f"Deadline-Ms {quoted(given)} is no whole number",
+                    f"Deadline-Ms {quoted(header)} is no whole number",
                 )
-            limits.append(int(given))
+            limits.append(int(header))
         if request.remaining_ms is not None:
             limits.append(request.remaining_ms - _MARGIN_MS)
         if self.settings.max_ms:
             limits.append(self.settings.max_ms)
         if not limits:
             return None
-        return turn.started + int(min(limits) * 1e6)
+        return context.started + int(min(limits) * 1e6)
 
-    def _problem(self, request: Request, turn: Turn, problem: Problem) -> Answer:
-        turn.code = problem.code
+    def _problem(
+        self, request: Request, context: RequestContext, problem: Problem
+    ) -> Answer:
+        context.problem_code = problem.code
         if request.path.lstrip("/").startswith("v2"):
             return open_inference.error(problem)
         body = orjson.dumps(problem.to_json(request.request_id))
         return Answer(problem.status, body, {"content-type": MEDIA_TYPE})
 
-    def _route(self, path: str) -> dict[str, Act]:
+    def _route(self, path: str) -> dict[str, Action]:
         """Find a route, and keep it: games ask the same few again and again."""
-        acts = self._routes.get(path)
-        if acts is None:
-            acts = self._find(self._parts(path))
-            if acts and len(self._routes) < _ROUTES:
-                self._routes[path] = acts
-        return acts
+        actions = self._routes.get(path)
+        if actions is None:
+            actions = self._find(self._parts(path))
+            if actions and len(self._routes) < _ROUTES:
+                self._routes[path] = actions
+        return actions
 
     def _parts(self, path: str) -> list[str]:
         """Return a path's parts, with a route's other name as its model's own."""
@@ -193,17 +197,19 @@ class Room:
 
     def _find(  # noqa: C901, PLR0911 (one case a route)
         self, parts: Sequence[str]
-    ) -> dict[str, Act]:
+    ) -> dict[str, Action]:
         """Return what the methods of a route do; nothing where there is no route."""
         match parts:
             case ["model-service"]:
                 return {"POST": self._predict(None, None)}
             case ["v1", "models"]:
-                return {"GET": lambda _, turn: _json(self.service.catalogue(turn))}
+                return {
+                    "GET": lambda _, context: _json(self.game_api.catalogue(context))
+                }
             case ["v1", "models", name] if name.endswith(":predict"):
                 return {"POST": self._instances(name.removesuffix(":predict"))}
             case ["v1", "models", name]:
-                return {"GET": lambda *_: _json(self.service.model(name))}
+                return {"GET": lambda *_: _json(self.game_api.model(name))}
             case ["v1", "models", name, "predict"]:
                 return {"POST": self._predict(name, None)}
             case ["v1", "models", name, "explain"]:
@@ -213,7 +219,7 @@ class Room:
             ):  # TensorFlow Serving's, by number or label
                 return {"POST": self._instances(name, version.removesuffix(":predict"))}
             case ["v1", "models", name, "metadata"]:
-                return {"GET": lambda *_: _json(self.service.model(name))}
+                return {"GET": lambda *_: _json(self.game_api.model(name))}
             case ["v1", "models", name, "versions", version, *rest]:
                 return self._find_version(name, version, rest)
             case ["v2", *rest]:
@@ -222,32 +228,37 @@ class Room:
 
     def _find_version(
         self, name: str, version: str, parts: Sequence[str]
-    ) -> dict[str, Act]:
+    ) -> dict[str, Action]:
         match parts:
             case ["predict"]:
                 return {"POST": self._predict(name, version)}
             case ["explain"]:
                 return {"POST": self._explain(name, version)}
             case []:
-                return {"GET": lambda *_: _json(self._download.version(name, version))}
+                return {"GET": lambda *_: _json(self._downloads.version(name, version))}
             case ["files", file]:
                 return {
-                    "GET": lambda request, _: self._download.file(
+                    "GET": lambda request, _: self._downloads.file(
                         name, version, file, request.headers.get("range")
                     )
                 }
         return {}
 
     @property
-    def _download(self) -> "Download":
-        from hotseat_serve.api.downloads import Download  # late: few functions offer it
+    def _downloads(self) -> "Downloads":
+        from hotseat_serve.api.downloads import (
+            Downloads,
+        )  # late: few functions offer it
 
         models = self.models
-        return Download(
-            models.registry, self.settings, models.check_there, models.remembered
+        return Downloads(
+            models.registry,
+            self.settings,
+            models.check_not_retired,
+            models.with_cached_misses,
         )
 
-    def _find_v2(self, parts: Sequence[str]) -> dict[str, Act]:  # noqa: PLR0911
+    def _find_v2(self, parts: Sequence[str]) -> dict[str, Action]:  # noqa: PLR0911
         match parts:
             case []:
                 return {"GET": lambda *_: _json(open_inference.server())}
@@ -257,8 +268,8 @@ class Room:
                 return {"GET": lambda *_: self._ready()}
             case ["repository", "index"]:
                 return {
-                    "POST": lambda _, turn: _json(
-                        open_inference.index(self.service.models, turn)
+                    "POST": lambda _, context: _json(
+                        open_inference.index(self.game_api.models, context)
                     )
                 }
             case ["models", "stats"]:
@@ -269,65 +280,65 @@ class Room:
                 return self._model(name, None, verb[0] if verb else "")
         return {}
 
-    def _model(self, name: str, version: str | None, verb: str) -> dict[str, Act]:
-        def loaded() -> Any:
+    def _model(self, name: str, version: str | None, verb: str) -> dict[str, Action]:
+        def load_model() -> Any:
             return open_inference.get(self.models, name, version)
 
-        acts: dict[str, dict[str, Act]] = {
+        actions: dict[str, dict[str, Action]] = {
             "": {
                 "GET": lambda *_: _json(
-                    open_inference.metadata(self.service.models, loaded())
+                    open_inference.metadata(self.game_api.models, load_model())
                 )
             },
-            "ready": {"GET": lambda *_: _json(_is_ready(loaded().manifest.model))},
-            "config": {"GET": lambda *_: _json(open_inference.config(loaded()))},
+            "ready": {"GET": lambda *_: _json(_is_ready(load_model().manifest.model))},
+            "config": {"GET": lambda *_: _json(open_inference.config(load_model()))},
             "stats": {"GET": lambda *_: _json(self._stats(name, version))},
             "infer": {"POST": self._infer(name, version)},
         }
-        return acts.get(verb, {})
+        return actions.get(verb, {})
 
-    def _infer(self, name: str, version: str | None) -> Act:
-        def act(request: Request, turn: Turn) -> Answer:
-            loaded = open_inference.get(self.models, name, version, turn)
-            turn.model, turn.variant = name, loaded.variant
-            turn.version = loaded.manifest.version
-            turn.mark("load")
-            good = False
+    def _infer(self, name: str, version: str | None) -> Action:
+        def action(request: Request, context: RequestContext) -> Answer:
+            load_model = open_inference.get(self.models, name, version, context)
+            context.model, context.variant = name, load_model.variant
+            context.version = load_model.manifest.version
+            context.mark("load")
+            succeeded = False
             try:
                 limit = self.settings.max_answer_bytes
-                answer = infer(loaded, request, turn, limit)
-                good = True
+                answer = infer(load_model, request, context, limit)
+                succeeded = True
                 return answer
             finally:
-                self.statistics.add(name, turn, good=good)
+                self.statistics.add(name, context, succeeded=succeeded)
 
-        return act
+        return action
 
-    def _predict(self, name: str | None, version: str | None) -> Act:
-        def act(request: Request, turn: Turn) -> Answer:
-            answer = self.service.predict(request, turn, name, version)
-            return _told(answer, request, turn)
+    def _predict(self, name: str | None, version: str | None) -> Action:
+        def action(request: Request, context: RequestContext) -> Answer:
+            answer = self.game_api.predict(request, context, name, version)
+            return _with_source(answer, request, context)
 
-        return act
+        return action
 
-    def _explain(self, name: str, version: str | None) -> Act:
-        def act(request: Request, turn: Turn) -> Answer:
-            answer = self.service.explain(request, turn, name, version)
-            return _told(answer, request, turn)
+    def _explain(self, name: str, version: str | None) -> Action:
+        def action(request: Request, context: RequestContext) -> Answer:
+            answer = self.game_api.explain(request, context, name, version)
+            return _with_source(answer, request, context)
 
-        return act
+        return action
 
-    def _instances(self, name: str, version: str | None = None) -> Act:
+    def _instances(self, name: str, version: str | None = None) -> Action:
         """KServe's version 1: ``instances`` in, ``predictions`` out."""
 
-        def act(request: Request, turn: Turn) -> Answer:
-            answer = self.service.instances(request, turn, name, version)
-            return _told(answer, request, turn)
+        def action(request: Request, context: RequestContext) -> Answer:
+            answer = self.game_api.instances(request, context, name, version)
+            return _with_source(answer, request, context)
 
-        return act
+        return action
 
     def _ready(self) -> Answer:
-        ready = self.service.ready()
+        ready = self.game_api.ready()
         return _json({"ready": ready, "live": True}, 200 if ready else 503)
 
     def _stats(self, name: str, version: str | None) -> dict[str, Any]:
@@ -335,7 +346,7 @@ class Room:
         return self.statistics.of(name, number)
 
 
-def _sayable(request: Request) -> Request:
+def _encodable(request: Request) -> Request:
     """Return a request whose path and method can be written: no half of a surrogate."""
     path, method = (
         text.encode("utf-8", "replace").decode()
@@ -348,9 +359,11 @@ def _is_ready(name: str) -> dict[str, Any]:
     return {"name": name, "ready": True}
 
 
-def _told(answer: dict[str, Any], request: Request, turn: Turn) -> Answer:
+def _with_source(
+    answer: dict[str, Any], request: Request, context: RequestContext
+) -> Answer:
     """Return an answer as the caller gets it, who may want to know why it was slow."""
-    cold = {"cold": True} if turn.cold else {}
+    cold = {"cold": True} if context.cold else {}
     return _json({**answer, "request_id": request.request_id, **cold})
 
 

@@ -5,78 +5,80 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from hotseat_serve.kinds.request_context import Turn
+from hotseat_serve.kinds.request_context import RequestContext
 
 _STAGES = {"read": "compute_input", "run": "compute_infer"}
 
 
 @dataclass(slots=True)
-class Count:
+class VersionStatistics:
     """What a version was asked so far; times in nanoseconds."""
 
-    good: int = 0
+    succeeded: int = 0
     failed: int = 0
     rows: int = 0
     last_ms: int = 0
     """Milliseconds since 1970 of the last request."""
-    spent: dict[str, int] = field(default_factory=dict)
+    nanoseconds: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Statistics:
     """Counts by model and version; safe for several threads."""
 
-    _counts: dict[tuple[str, int], Count] = field(default_factory=dict)
+    _counts: dict[tuple[str, int], VersionStatistics] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, name: str, turn: Turn, *, good: bool) -> None:
+    def add(self, name: str, context: RequestContext, *, succeeded: bool) -> None:
         """Count a request that has ended."""
-        now = turn.clock()
+        now = context.clock()
         with self._lock:
-            key = name, turn.version
+            key = name, context.version
             count = self._counts.get(key)
             if count is None:
-                count = self._counts[key] = Count()
-            count.good += good
-            count.failed += not good
-            count.rows += turn.rows if good else 0
+                count = self._counts[key] = VersionStatistics()
+            count.succeeded += succeeded
+            count.failed += not succeeded
+            count.rows += context.rows if succeeded else 0
             count.last_ms = time.time_ns() // 1_000_000
-            spent = count.spent
-            whole = "success" if good else "fail"
-            spent[whole] = spent.get(whole, 0) + now - turn.started
-            for stage, title in _STAGES.items() if good else ():
-                spent[title] = spent.get(title, 0) + turn.stages.get(stage, 0)
+            nanoseconds = count.nanoseconds
+            outcome = "success" if succeeded else "fail"
+            nanoseconds[outcome] = nanoseconds.get(outcome, 0) + now - context.started
+            for stage, title in _STAGES.items() if succeeded else ():
+                nanoseconds[title] = nanoseconds.get(title, 0) + context.stages.get(
+                    stage, 0
+                )
 
     def of(self, name: str, version: int) -> dict[str, Any]:
         """Return the statistics of one version."""
         with self._lock:
-            count = self._counts.get((name, version), Count())
-            return {"model_stats": [_described(name, version, count)]}
+            count = self._counts.get((name, version), VersionStatistics())
+            return {"model_stats": [_to_json(name, version, count)]}
 
     def all(self) -> dict[str, Any]:
         """Return the statistics of all versions that were asked."""
         with self._lock:
-            found = [_described(*key, item) for key, item in self._counts.items()]
-        return {"model_stats": found}
+            statistics = [_to_json(*key, item) for key, item in self._counts.items()]
+        return {"model_stats": statistics}
 
 
-def _described(name: str, version: int, count: Count) -> dict[str, Any]:
-    def spent(title: str, times: int) -> dict[str, int]:
-        return {"count": times, "ns": count.spent.get(title, 0)}
+def _to_json(name: str, version: int, count: VersionStatistics) -> dict[str, Any]:
+    def nanoseconds(title: str, times: int) -> dict[str, int]:
+        return {"count": times, "ns": count.nanoseconds.get(title, 0)}
 
     return {
         "name": name,
         "version": str(version),
         "last_inference": count.last_ms,
         "inference_count": count.rows,
-        "execution_count": count.good,
+        "execution_count": count.succeeded,
         "inference_stats": {
-            "success": spent("success", count.good),
-            "fail": spent("fail", count.failed),
-            "queue": spent("queue", count.good),
-            "compute_input": spent("compute_input", count.good),
-            "compute_infer": spent("compute_infer", count.good),
-            "compute_output": spent("compute_output", count.good),
+            "success": nanoseconds("success", count.succeeded),
+            "fail": nanoseconds("fail", count.failed),
+            "queue": nanoseconds("queue", count.succeeded),
+            "compute_input": nanoseconds("compute_input", count.succeeded),
+            "compute_infer": nanoseconds("compute_infer", count.succeeded),
+            "compute_output": nanoseconds("compute_output", count.succeeded),
         },
         "batch_stats": [],
     }

@@ -18,17 +18,17 @@ from typing import Any
 import orjson
 
 from hotseat_serve.api.messages import Answer, Request
-from hotseat_serve.kinds.request_context import Turn
+from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.limits import extent
 
 NAMESPACE = "Hotseat"
 # version-format, trace-id, parent-id, flags: www.w3.org/TR/trace-context
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 _CONTROL = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
-_SAMPLED = 32_000
+_MAX_SAMPLED = 32_000
 """Characters and elements of the inputs that are logged; CloudWatch takes 256 kB a
 line."""
-_SHOWN = 200
+_ROUTE_LENGTH = 200
 """Characters of a route in the log."""
 _MILLISECONDS = {"Unit": "Milliseconds"}
 _COUNT = {"Unit": "Count"}
@@ -44,8 +44,8 @@ _REQUEST = {
 
 def trace_of(headers: Mapping[str, str]) -> str | None:
     """Return the caller's traceparent where it is a valid one."""
-    given = headers.get("traceparent")
-    return given if given and _TRACEPARENT.match(given) else None
+    traceparent = headers.get("traceparent")
+    return traceparent if traceparent and _TRACEPARENT.match(traceparent) else None
 
 
 def to_stdout(line: bytes) -> None:
@@ -65,54 +65,60 @@ class Telemetry:
     namespace: str = NAMESPACE
     sample: float = 0.0
     player_key: str = ""
-    draw: Callable[[], float] = lambda: 1.0
+    random: Callable[[], float] = lambda: 1.0
     now: Callable[[], float] = time.time
 
-    def request(self, request: Request, turn: Turn, answer: Answer) -> None:
+    def request(
+        self, request: Request, context: RequestContext, answer: Answer
+    ) -> None:
         """Write the line of a request."""
-        stages = turn.stages
+        stages = context.stages
         # whoever sets a deadline can make it pass: no caller rings an alarm
-        ours = answer.status >= 500 and turn.code != "deadline_exceeded"
+        is_service_fault = (
+            answer.status >= 500 and context.problem_code != "deadline_exceeded"
+        )
         line: dict[str, Any] = {
             "_aws": {
                 "Timestamp": int(self.now() * 1000),
                 "CloudWatchMetrics": [{"Namespace": self.namespace, **_REQUEST}],
             },
-            "level": "ERROR" if ours else "INFO",
+            "level": "ERROR" if is_service_fault else "INFO",
             "message": "request",
             "request_id": request.request_id,
             "method": _short(request.method),
-            "route": _short(turn.route),
+            "route": _short(context.route),
             "status": answer.status,
-            "model": turn.model or "-",
-            "version": str(turn.version or "-"),
-            "variant": turn.variant or "-",
-            "rows": turn.rows,
-            "latency": (turn.clock() - turn.started) / 1e6,
+            "model": context.model or "-",
+            "version": str(context.version or "-"),
+            "variant": context.variant or "-",
+            "rows": context.rows,
+            "latency": (context.clock() - context.started) / 1e6,
             "requests": 1,
-            "errors": int(ours),
-            "cold": int(turn.cold),
+            "errors": int(is_service_fault),
+            "cold": int(context.cold),
         }
         for stage in ("load", "read", "run", "write"):
             if stage in stages:
                 line[stage] = stages[stage] / 1e6
-        if turn.code:
-            line["code"] = turn.code
-        if turn.warnings.count:
-            line["warnings"] = turn.warnings.count
+        if context.problem_code:
+            line["code"] = context.problem_code
+        if context.warnings.count:
+            line["warnings"] = context.warnings.count
         trace = trace_of(request.headers)
         if trace is not None:
             line["trace_id"] = trace[3:35]
         xray = self.env.get("_X_AMZN_TRACE_ID")
         if xray:
             line["xray_trace_id"] = xray
-        if turn.player and self.player_key:
+        if context.player and self.player_key:
             line["player"] = hmac.new(
-                self.player_key.encode(), turn.player.encode(), hashlib.sha256
+                self.player_key.encode(), context.player.encode(), hashlib.sha256
             ).hexdigest()[:16]
-        if self.sample and turn.inputs is not None and self.draw() < self.sample:
-            few = extent(turn.inputs, _SAMPLED) <= _SAMPLED
-            line["inputs"] = masked(turn.inputs) if few else "too large to be logged"
+        if self.sample and context.inputs is not None and self.random() < self.sample:
+            is_small = extent(context.inputs, _MAX_SAMPLED) <= _MAX_SAMPLED
+            line["inputs"] = (
+                masked(context.inputs) if is_small else "too large to be logged"
+            )
         self.write(orjson.dumps(line))
 
     def event(self, name: str, fields: Mapping[str, Any]) -> None:
@@ -137,7 +143,7 @@ class Telemetry:
 
 def _short(text: str) -> str:
     """Return what a caller sent as a line can hold it: short, without surrogates."""
-    return text[:_SHOWN].encode("utf-8", "replace").decode()
+    return text[:_ROUTE_LENGTH].encode("utf-8", "replace").decode()
 
 
 def masked(value: Any) -> Any:

@@ -8,16 +8,16 @@ from hotseat_registry.manifest import Manifest
 from hotseat_serve import rules
 from hotseat_serve.codec import game_json
 from hotseat_serve.codec.tensors import Array
-from hotseat_serve.kinds.inference_request import Ask
+from hotseat_serve.kinds.inference_request import InferenceRequest
 from hotseat_serve.problems import Problem
 
-Kind = Callable[[Ask], list[dict[str, Any]]]
+Kind = Callable[[InferenceRequest], list[dict[str, Any]]]
 
 
-def classification(ask: Ask) -> list[dict[str, Any]]:
+def classification(request: InferenceRequest) -> list[dict[str, Any]]:
     """``scores`` [rows, labels] are the labels' probabilities."""
-    labels, answers = ask.signature.labels, []
-    scores = each_row(ask.run(ask.tensors())["scores"], ask)
+    labels, answers = request.signature.labels, []
+    scores = each_row(request.run(request.tensors())["scores"], request)
     for row in scores.tolist():
         best = max(range(len(row)), key=row.__getitem__)
         answers.append(
@@ -30,21 +30,21 @@ def classification(ask: Ask) -> list[dict[str, Any]]:
     return answers
 
 
-def regression(ask: Ask) -> list[dict[str, Any]]:
+def regression(request: InferenceRequest) -> list[dict[str, Any]]:
     """``value`` [rows, ...] is the answer: a number, or a list where it is several."""
-    values = each_row(ask.run(ask.tensors())["value"], ask)
+    values = each_row(request.run(request.tensors())["value"], request)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     return [{"value": value} for value in values.tolist()]
 
 
-def tensor(ask: Ask) -> list[dict[str, Any]]:
+def tensor(request: InferenceRequest) -> list[dict[str, Any]]:
     """Every output as it is: of each row its part, as nested lists by name."""
-    outputs = ask.run(ask.tensors())
-    rows = len(ask.inputs)
+    outputs = request.run(request.tensors())
+    rows = len(request.inputs)
     parts = {
         name: array.tolist() if rows == 1 and array.shape[:1] != (1,)
-        else each_row(array, ask).tolist()
+        else each_row(array, request).tolist()
         for name, array in outputs.items()
     }  # fmt: skip
     if rows == 1:
@@ -62,12 +62,12 @@ def tensor(ask: Ask) -> list[dict[str, Any]]:
     ]
 
 
-def each_row(array: Array, ask: Ask) -> Array:
+def each_row(array: Array, request: InferenceRequest) -> Array:
     """Return an output that has an answer for each input; raises `Problem`.
 
     A graph without rows answers one input at a time.
     """
-    rows = len(ask.inputs)
+    rows = len(request.inputs)
     if array.ndim == 0 and rows == 1:
         return array.reshape(1)
     if array.ndim == 0 or array.shape[0] != rows:
@@ -79,18 +79,18 @@ def each_row(array: Array, ask: Ask) -> Array:
     return array
 
 
-def policy(ask: Ask) -> list[dict[str, Any]]:
+def policy(request: InferenceRequest) -> list[dict[str, Any]]:
     """See `hotseat_serve.kinds.policy`, which a function without one never imports."""
     from hotseat_serve.kinds import policy as kind
 
-    return kind.policy(ask)
+    return kind.policy(request)
 
 
-def generation(ask: Ask) -> list[dict[str, Any]]:
+def generation(request: InferenceRequest) -> list[dict[str, Any]]:
     """See `kinds.generation`, which a function without a generator never imports."""
     from hotseat_serve.kinds import generation as kind
 
-    return kind.generation(ask)
+    return kind.generation(request)
 
 
 KINDS: Mapping[str, Kind] = {

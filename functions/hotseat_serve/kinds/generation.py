@@ -12,7 +12,7 @@ from hotseat_registry.signature import Generation, Signature
 from hotseat_serve import rules
 from hotseat_serve.codec import game_json
 from hotseat_serve.codec.tensors import Array
-from hotseat_serve.kinds.inference_request import Ask
+from hotseat_serve.kinds.inference_request import InferenceRequest
 from hotseat_serve.kinds.options import MAX_SEED
 from hotseat_serve.problems import Problem
 from hotseat_serve.wording import place
@@ -25,7 +25,7 @@ _COLD = 1e-6
 """The temperature under which the best is taken, as at 0."""
 
 
-def generation(ask: Ask) -> list[dict[str, Any]]:
+def generation(request: InferenceRequest) -> list[dict[str, Any]]:
     """Generate one item for each row.
 
     Candidates are sampled side by side with the step model, `Generation.batch` at a
@@ -36,88 +36,96 @@ def generation(ask: Ask) -> list[dict[str, Any]]:
     same item wherever the logits agree to about one part in a million; golden rows
     with a seed show whether they do.
 
-    Each row may take its part of `Turn.generating`, which the rows share. When that is
-    over the nearest item so far is the answer, with a warning, as the same seed may
-    then give another one.
+    The rows share `RequestContext.generation_seconds`. When a row's part is over, its
+    nearest item so far is the answer, with a warning, because the same seed may then
+    give another item.
 
     Raises `Problem`: not_generated when no candidate passes, deadline_exceeded when
     the caller's time is over before.
     """
-    plan = ask.signature.generation
+    plan = request.signature.generation
     assert plan is not None
-    seed = ask.options.seed
+    seed = request.options.seed
     if seed is None:
         seed = secrets.randbelow(MAX_SEED)
     answers = []
-    clock, seconds = ask.turn.clock, ask.turn.generating
+    clock, seconds = request.context.clock, request.context.generation_seconds
     end = math.inf if seconds is None else clock() + seconds * 1e9
-    for row in range(len(ask.inputs)):
+    for row in range(len(request.inputs)):
         now = clock()
-        part = now + (end - now) / (len(ask.inputs) - row)
-        answers.append(_item(ask, plan, row, candidates(ask, row, seed), part))
+        part = now + (end - now) / (len(request.inputs) - row)
+        answers.append(
+            _generate_item(request, plan, row, candidates(request, row, seed), part)
+        )
         answers[-1]["seed"] = seed
     return answers
 
 
-def candidates(ask: Ask, row: int, seed: int) -> Iterator[tuple[str, ...]]:
+def candidates(
+    request: InferenceRequest, row: int, seed: int
+) -> Iterator[tuple[str, ...]]:
     """Yield what is sampled for a row, each as its rows, whatever the rules say of it.
 
     Raises `Problem`.
     """
-    plan = ask.signature.generation
+    plan = request.signature.generation
     assert plan is not None
-    given, pointer = ask.inputs[row], ask.pointers[row]
+    row_input, pointer = request.inputs[row], request.pointers[row]
     wish = game_json.encode(
-        _wishes(ask.signature), [given], [pointer], ask.turn.warnings
+        _wishes(request.signature), [row_input], [pointer], request.context.warnings
     )
-    draws = np.random.Philox(key=(seed << 64) | row)
+    generator = np.random.Philox(key=(seed << 64) | row)
     for _ in range(plan.batches):
-        yield from _sampled(ask, plan, wish, draws)
+        yield from _candidate_batch(request, plan, wish, generator)
 
 
 def _wishes(signature: Signature) -> Signature:
     """Return the signature of what a caller gives: all but the grid."""
     plan = signature.generation
     assert plan is not None
-    asked = tuple(item for item in signature.inputs if item.name != plan.grid)
-    return Signature(asked, signature.outputs, generation=plan)
+    inputs = tuple(item for item in signature.inputs if item.name != plan.grid)
+    return Signature(inputs, signature.outputs, generation=plan)
 
 
-def _item(
-    ask: Ask,
+def _generate_item(
+    request: InferenceRequest,
     plan: Generation,
     row: int,
-    sampled: Iterator[tuple[str, ...]],
-    until: float,
+    samples: Iterator[tuple[str, ...]],
+    end_time: float,
 ) -> dict[str, Any]:
-    wishes = _named(ask.signature, ask.inputs[row])
+    wishes = _wished_fields(request.signature, request.inputs[row])
     tried, passed, best, nearest = 0, 0, None, math.inf
-    over = False
-    for rows in sampled:
+    timed_out = False
+    for rows in samples:
         tried += 1
-        ask.turn.check()
-        found = _accepted(ask, rows, wishes)
-        if found is not None:
+        request.context.check_deadline()
+        properties = _accepted(request, rows, wishes)
+        if properties is not None:
             passed += 1
-            far = _far(found, wishes)
-            if far < nearest:
-                best, nearest = {"item": list(rows), **found}, far
+            item_distance = _distance(properties, wishes)
+            if item_distance < nearest:
+                best, nearest = {"item": list(rows), **properties}, item_distance
             if passed == plan.choices or nearest <= plan.near:
                 break
-        over = ask.turn.clock() >= until
-        if over:
+        timed_out = request.context.clock() >= end_time
+        if timed_out:
             break
-    pointer = ask.pointers[row]
+    pointer = request.pointers[row]
     if best is None:
-        within = f" within {ask.turn.generating:g} seconds" if over else ""
+        within = (
+            f" within {request.context.generation_seconds:g} seconds"
+            if timed_out
+            else ""
+        )
         raise Problem(
             "not_generated",
             f"none of {tried} candidates passed the check{within}; ask with another "
             "seed, or wish for something easier",
             pointer,
         )
-    if over:
-        ask.turn.warnings.add(
+    if timed_out:
+        request.context.warnings.add(
             "time_over",
             f"the time for the item{place(pointer)} was over after {tried} candidates: "
             "it is the nearest of them, and the same seed may give another",
@@ -126,38 +134,47 @@ def _item(
     return {**best, "tried": tried}
 
 
-def _named(signature: Signature, given: Any) -> dict[str, Any]:
+def _wished_fields(signature: Signature, row_input: Any) -> dict[str, Any]:
     """Return what a caller wishes for: the fields that are given and not null.
 
     Any other name has its warning and counts for nothing.
     """
-    if not isinstance(given, Mapping):
+    if not isinstance(row_input, Mapping):
         return {}
     fields = [field for item in signature.inputs for field in item.fields or ()]
     return {
-        field.name: given[field.name]
+        field.name: row_input[field.name]
         for field in fields
-        if given.get(field.name) is not None
+        if row_input.get(field.name) is not None
     }
 
 
-def _far(found: Mapping[str, Any], wishes: Mapping[str, Any]) -> float:
+def _distance(properties: Mapping[str, Any], wishes: Mapping[str, Any]) -> float:
     """Return how far the numbers of an item are from those that were wished."""
     return float(
-        sum(abs(found[name] - wishes[name]) for name in wishes if name in found)
+        sum(
+            abs(properties[name] - wishes[name])
+            for name in wishes
+            if name in properties
+        )
     )
 
 
 def _accepted(
-    ask: Ask, rows: tuple[str, ...], wishes: Mapping[str, Any]
+    request: InferenceRequest, rows: tuple[str, ...], wishes: Mapping[str, Any]
 ) -> Mapping[str, Any] | None:
-    if ask.signature.rules is None:
+    if request.signature.rules is None:
         return {}
-    return rules.check(ask.signature.rules)(rows, wishes, lambda: ask.turn.late)
+    return rules.check(request.signature.rules)(
+        rows, wishes, lambda: request.context.expired
+    )
 
 
-def _sampled(
-    ask: Ask, plan: Generation, wish: Mapping[str, Array], draws: "np.random.Philox"
+def _candidate_batch(
+    request: InferenceRequest,
+    plan: Generation,
+    wish: Mapping[str, Array],
+    generator: "np.random.Philox",
 ) -> list[tuple[str, ...]]:
     """Return `plan.batch` candidates, each as its rows."""
     batch, cells = plan.batch, plan.height * plan.width
@@ -167,31 +184,33 @@ def _sampled(
     if plan.by == "columns":
         order = order.reshape(plan.height, plan.width).T.reshape(-1)
     # one block of raw bits a batch: [cells, batch] numbers in [0, 1)
-    chance = (draws.random_raw(cells * batch) >> np.uint64(11)) * 2.0**-53
-    chance = chance.reshape(cells, batch)
+    uniform = (generator.random_raw(cells * batch) >> np.uint64(11)) * 2.0**-53
+    uniform = uniform.reshape(cells, batch)
     wishes = {name: np.repeat(array, batch, 0) for name, array in wish.items()}
-    heat = ask.options.temperature
-    heat = plan.temperature if heat is None else heat
-    output = ask.signature.outputs[0].name
+    temperature = request.options.temperature
+    temperature = plan.temperature if temperature is None else temperature
+    output = request.signature.outputs[0].name
     for step, cell in enumerate(order):
-        logits = ask.run({plan.grid: grid, **wishes})[output]
-        filled[:, cell] = _drawn(logits, heat, chance[step])
+        logits = request.run({plan.grid: grid, **wishes})[output]
+        filled[:, cell] = _sample_cells(logits, temperature, uniform[step])
     alphabet = np.array(plan.alphabet)
     return [tuple("".join(line) for line in alphabet[item]) for item in grid]
 
 
-def _drawn(logits: Array, heat: float, chance: Array) -> Array:
+def _sample_cells(logits: Array, temperature: float, uniform: Array) -> Array:
     """Return a cell for each row, drawn by whole-number weights [rows, cells]."""
-    if heat < _COLD:
+    if temperature < _COLD:
         return np.asarray(logits.argmax(1))
     with np.errstate(invalid="ignore"):
-        steps = np.rint(logits.astype(np.float64) * (_FINE / heat))
+        steps = np.rint(logits.astype(np.float64) * (_FINE / temperature))
         highest = np.fmax.reduce(steps, 1, keepdims=True)
         below = np.fmin(highest - steps, _STEPS).astype(np.int64)  # NaN has no weight
     sums = _weights()[below].cumsum(1)
-    aim = np.floor(chance * sums[:, -1])
-    drawn = (sums <= aim[:, None]).sum(1)
-    return np.asarray(np.minimum(drawn, logits.shape[1] - 1))  # where none has weight
+    aim = np.floor(uniform * sums[:, -1])
+    cells_index = (sums <= aim[:, None]).sum(1)
+    return np.asarray(
+        np.minimum(cells_index, logits.shape[1] - 1)
+    )  # where none has weight
 
 
 @cache

@@ -8,13 +8,13 @@ from hotseat_registry.signature import Signature
 from hotseat_serve.codec import game_json
 from hotseat_serve.codec.tensors import Array
 from hotseat_serve.kinds.options import Options
-from hotseat_serve.kinds.request_context import Turn
+from hotseat_serve.kinds.request_context import RequestContext
 
 Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class InferenceRequest:
     """One request for a version, as the kinds see it."""
 
     signature: Signature
@@ -22,17 +22,17 @@ class Ask:
     inputs: Sequence[Any]
     pointers: Sequence[str]
     options: Options = field(default_factory=Options)
-    turn: Turn = field(default_factory=Turn)
+    context: RequestContext = field(default_factory=RequestContext)
 
     def tensors(self) -> dict[str, Array]:
         """Return the inputs as tensors; raises `Problem`."""
-        warnings = self.turn.warnings
+        warnings = self.context.warnings
         return game_json.encode(self.signature, self.inputs, self.pointers, warnings)
 
     def run(self, tensors: Mapping[str, Array]) -> Mapping[str, Array]:
         """Run the graph, unless the caller has given up; raises `Problem`."""
-        self.turn.check()
-        self.turn.mark("read")
+        self.context.check_deadline()
+        self.context.mark("read")
         outputs = self.graph(tensors)
-        self.turn.mark("run")
+        self.context.mark("run")
         return outputs

@@ -36,31 +36,33 @@ class Options:
         newer client, and is strict where the options say so; without it an unknown
         option is refused.
         """
-        given = body.get("options") if isinstance(body, Mapping) else None
-        if given is None:
+        options = body.get("options") if isinstance(body, Mapping) else None
+        if options is None:
             return cls()
-        if not isinstance(given, Mapping):
-            raise expected("an object", "/options", given)
-        strict = given.get("strict")
+        if not isinstance(options, Mapping):
+            raise expected("an object", "/options", options)
+        strict = options.get("strict")
         if strict is not None and not isinstance(strict, bool):
             raise expected("true or false", "/options/strict", strict)
         warnings = Warnings(strict=True) if warnings is None else warnings
         warnings.strict = warnings.strict or bool(strict)
-        if unknown := given.keys() - set(cls.__slots__):
+        if unknown := options.keys() - set(cls.__slots__):
             warnings.unknown(unknown, cls.__slots__, "/options")
-        heat, seed = given.get("temperature"), given.get("seed")
-        if heat is not None and not (is_number(heat) and 0 <= heat <= MAX_TEMPERATURE):
+        temperature, seed = options.get("temperature"), options.get("seed")
+        if temperature is not None and not (
+            is_number(temperature) and 0 <= temperature <= MAX_TEMPERATURE
+        ):
             most = f"a number from 0 to {MAX_TEMPERATURE:g}"
-            raise _unfit(most, "temperature", heat)
+            raise _invalid_number(most, "temperature", temperature)
         if seed is not None and not (type(seed) is int and 0 <= seed <= MAX_SEED):
-            raise _unfit(f"a whole number from 0 to {MAX_SEED}", "seed", seed)
-        level = given.get("level")
+            raise _invalid_number(f"a whole number from 0 to {MAX_SEED}", "seed", seed)
+        level = options.get("level")
         if level is not None and not isinstance(level, str):
             raise expected("a string", "/options/level", level)
-        return cls(heat, seed, level, bool(strict))
+        return cls(temperature, seed, level, bool(strict))
 
 
-def _unfit(what: str, name: str, value: Any) -> Problem:
+def _invalid_number(what: str, name: str, value: Any) -> Problem:
     """Return the problem of an option that is no number, or not one of these."""
     got = number(value) if is_number(value) else json_type(value)
     pointer = f"/options/{name}"

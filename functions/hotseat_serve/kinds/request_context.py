@@ -12,21 +12,21 @@ Nanoseconds = Callable[[], int]
 
 
 @dataclass(slots=True)
-class Turn:
+class RequestContext:
     """What is known of a request beyond its answer; the log line is made of it.
 
-    `until` is when the caller gives up, on `clock`. `stages` are nanoseconds: load
+    `deadline` is when the caller gives up, on `clock`. `stages` are nanoseconds: load
     (a version was opened), read (bytes to tensors), run, write (outputs to bytes).
     """
 
     clock: Nanoseconds = time.perf_counter_ns
-    until: int | None = None
+    deadline: int | None = None
     route: str = ""
     model: str = ""
     version: int = 0
     variant: str = ""
     rows: int = 0
-    code: str = ""
+    problem_code: str = ""
     """Of the problem, where the answer is one."""
     cold: bool = False
     """Whether it is the first of its process."""
@@ -36,8 +36,8 @@ class Turn:
     warnings: Warnings = field(default_factory=Warnings)
     """What the answer says of its request."""
     stages: dict[str, int] = field(default_factory=dict)
-    generating: float | None = None
-    """Seconds in which items have to be generated; None: no limit but `until`."""
+    generation_seconds: float | None = None
+    """Seconds in which items have to be generated; None: no limit but `deadline`."""
     started: int = 0
     _marked: int = 0
 
@@ -52,17 +52,17 @@ class Turn:
         self._marked = now
 
     @property
-    def left(self) -> float | None:
+    def remaining(self) -> float | None:
         """Seconds until the caller gives up; None where it never does."""
-        return None if self.until is None else (self.until - self.clock()) / 1e9
+        return None if self.deadline is None else (self.deadline - self.clock()) / 1e9
 
     @property
-    def late(self) -> bool:
+    def expired(self) -> bool:
         """Whether the caller has given up by now."""
-        return self.until is not None and self.clock() >= self.until
+        return self.deadline is not None and self.clock() >= self.deadline
 
-    def check(self) -> None:
+    def check_deadline(self) -> None:
         """Raise `Problem` (deadline_exceeded) when the caller has given up."""
-        if self.until is not None and self.late:
-            allowed = (self.until - self.started) / 1e6
+        if self.deadline is not None and self.expired:
+            allowed = (self.deadline - self.started) / 1e6
             raise Problem("deadline_exceeded", f"the {allowed:.0f} ms allowed are over")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hotseat_serve.rules.game import Glance
+from hotseat_serve.rules.game import Shortcut
 
 WIDTH, HEIGHT = 7, 6
 _COLUMN = HEIGHT + 1
@@ -56,8 +56,8 @@ class ConnectFour:
             return -1.0
         return 0.0 if stones == _FULL else None
 
-    def glance(self, state: State) -> Glance:
-        """See `Game.glance`; the same as `two_plies`, by bits."""
+    def tactical_shortcut(self, state: State) -> Shortcut:
+        """See `Game.tactical_shortcut`; the same as `two_ply_search`, by bits."""
         own, stones = state
         landing = (stones + _FLOOR) & _FULL
         if wins := _winning(own, stones) & landing:

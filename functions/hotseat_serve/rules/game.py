@@ -12,7 +12,7 @@ import numpy as np
 State = TypeVar("State", bound=Hashable)
 
 
-Glance = tuple[tuple[int, ...], float | None]
+Shortcut = tuple[tuple[int, ...], float | None]
 """Actions worth a look, and what the position is worth where that is certain."""
 
 
@@ -43,8 +43,8 @@ class Game(Protocol[State]):
         None: the game goes on.
         """
 
-    def glance(self, state: State) -> Glance:
-        """Return what two plies show; `two_plies` does it for any game."""
+    def tactical_shortcut(self, state: State) -> Shortcut:
+        """Return what two plies show; `two_ply_search` does it for any game."""
 
     def encode(self, state: State) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Return the position as whoever is to move sees it, of `shape`."""
@@ -53,7 +53,7 @@ class Game(Protocol[State]):
         """Return the position of a board as JSON has it; raises `ValueError`."""
 
 
-def two_plies(game: Game[State], state: State) -> Glance:
+def two_ply_search(game: Game[State], state: State) -> Shortcut:
     """Return the actions that win at once, else those that do not lose at once.
 
     The value is 1 where one wins, -1 where all lose (then all of them are returned),

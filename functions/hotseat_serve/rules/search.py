@@ -216,7 +216,7 @@ class Search:
             node = (
                 _Node((), over)
                 if over is not None
-                else _Node(*self._game.glance(state))
+                else _Node(*self._game.tactical_shortcut(state))
             )
             self._known[state] = node
         return node

@@ -4,14 +4,14 @@ import threading
 from dataclasses import dataclass, field
 
 from hotseat_registry import Head
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 
 
-class Look:
+class Refresh:
     """One look at a head, in the background; requests may wait for its end."""
 
-    def __init__(self, since: float) -> None:
-        self.since = since
+    def __init__(self, started_at: float) -> None:
+        self.started_at = started_at
         self._ended = threading.Event()
 
     def end(self) -> None:
@@ -24,24 +24,24 @@ class Look:
 
 
 @dataclass(slots=True)
-class Followed:
+class TrackedAlias:
     """An alias, and the version that serves for it."""
 
     head: Head
-    loaded: Loaded
-    until: float
-    look: Look | None = None
+    loaded: LoadedModel
+    refresh_at: float
+    refresh: Refresh | None = None
     """Of another thread at the head."""
-    refused: int = 0
+    refused_version: int = 0
     """A version that did not open, when to try again, and after how long then."""
-    again: float = 0.0
-    wait: float = 0.0
+    retry_at: float = 0.0
+    retry_wait: float = 0.0
 
 
 @dataclass(slots=True)
-class Known:
+class CachedHead:
     """A model's head, for versions that are asked by number."""
 
     head: Head | None
-    until: float
+    refresh_at: float
     lock: threading.Lock = field(default_factory=threading.Lock)

@@ -24,16 +24,16 @@ Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 def batches(lengths: Sequence[int]) -> list[Array]:
     """Return the rows of each batch, shortest texts first."""
     order = np.argsort(lengths, kind="stable")
-    found, start, padding = [], 0, 0
+    batch_rows, start, padding = [], 0, 0
     for at in range(1, len(order)):
         longest, before = lengths[order[at]], lengths[order[at - 1]]
         rows = at - start
         padding += rows * (longest - before)
         if (rows + 1) * longest > CELLS or padding > PADDING:
-            found.append(order[start:at])
+            batch_rows.append(order[start:at])
             start, padding = at, 0
-    found.append(order[start:])
-    return found
+    batch_rows.append(order[start:])
+    return batch_rows
 
 
 def run(name: str, tensors: Mapping[str, Array], one: Run) -> Mapping[str, Array]:
@@ -47,9 +47,9 @@ def run(name: str, tensors: Mapping[str, Array], one: Run) -> Mapping[str, Array
         return one(tensors)
     outputs = [one({name: texts[rows]}) for rows in parts]
     order = np.concatenate(parts)
-    found = {}
+    joined_outputs = {}
     for key in outputs[0]:
-        joined = np.concatenate([output[key] for output in outputs])
-        found[key] = np.empty_like(joined)
-        found[key][order] = joined
-    return found
+        values = np.concatenate([output[key] for output in outputs])
+        joined_outputs[key] = np.empty_like(values)
+        joined_outputs[key][order] = values
+    return joined_outputs

@@ -6,18 +6,18 @@ from hotseat_registry import LIVE, Registry
 from hotseat_registry.parallel import at_once
 
 
-class Live(NamedTuple):
+class LiveModels(NamedTuple):
     """The models of which a version is live."""
 
     names: list[str]
-    choice: str
+    reason: str
     """Why none of them is the default, and the way out; empty where there is one."""
 
 
-def read_live(registry: Registry) -> Live:
+def read_live(registry: Registry) -> LiveModels:
     """Read every model's aliases; raises `RegistryError`."""
     names = live_models(registry)
-    return Live(names, "" if len(names) == 1 else which_default(registry, names))
+    return LiveModels(names, "" if len(names) == 1 else why_no_default(registry, names))
 
 
 def live_models(registry: Registry) -> list[str]:
@@ -27,7 +27,7 @@ def live_models(registry: Registry) -> list[str]:
     return [name for name, aliases in found if LIVE in aliases]
 
 
-def which_default(registry: Registry, live: list[str]) -> str:
+def why_no_default(registry: Registry, live: list[str]) -> str:
     """Say why there is no default model, and the way out."""
     if live:
         named = ", ".join(live[:10]) + (" ..." if len(live) > 10 else "")

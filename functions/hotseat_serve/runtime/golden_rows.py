@@ -38,12 +38,15 @@ def check(data: bytes, variant: str, predict: Predict, run: Run, what: str) -> N
         golden = json.loads(data)
         tolerance = golden["tolerance"].get(variant, 0.0)
         rows = [r for r in golden["rows"] if variant in r.get("variants", [variant])]
-        wanted = [row["expected"] for row in rows]
-        got = answers(rows, predict)
+        expected_answers = [row["expected"] for row in rows]
+        actual_answers = predict_rows(rows, predict)
         for call in golden.get("graph", ()):
-            wanted.append(listed(call["outputs"]))
-            got.append(listed(run(tensors(call["inputs"]))))
-        apart = [distance(*pair) for pair in zip(got, wanted, strict=True)]
+            expected_answers.append(numbered(call["outputs"]))
+            actual_answers.append(numbered(run(tensors(call["inputs"]))))
+        distances = [
+            distance(*pair)
+            for pair in zip(actual_answers, expected_answers, strict=True)
+        ]
         tolerance = float(tolerance)
     except Problem as problem:
         raise IntegrityError(f"{what}: golden rows: {problem}") from None
@@ -51,26 +54,26 @@ def check(data: bytes, variant: str, predict: Predict, run: Run, what: str) -> N
         raise IntegrityError(
             f"{what}: golden rows cannot be read: {type(error).__name__}: {error}"
         ) from None
-    for number, off in enumerate(apart):
-        if not off <= tolerance:
+    for number, difference in enumerate(distances):
+        if not difference <= tolerance:
             raise IntegrityError(
-                f"{what}: golden row {number} is {off:.3g} off "
+                f"{what}: golden row {number} is {difference:.3g} off "
                 f"what was measured (at most {tolerance:.3g})"
             )
 
 
-def answers(
+def predict_rows(
     rows: Sequence[Mapping[str, Any]], predict: Predict
 ) -> list[Mapping[str, Any]]:
     """Return what is answered to rows; those with the same options are asked at once.
 
     Raises `Problem`.
     """
-    found: list[Mapping[str, Any]] = []
+    collected: list[Mapping[str, Any]] = []
     for options, group in groupby(rows, lambda row: row.get("options")):
         inputs = [row["input"] for row in group]
-        found += predict(inputs, Options.read({"options": options}))
-    return found
+        collected += predict(inputs, Options.read({"options": options}))
+    return collected
 
 
 def tensors(inputs: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
@@ -81,7 +84,7 @@ def tensors(inputs: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
     }
 
 
-def listed(outputs: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def numbered(outputs: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """Return arrays, or lists of numbers, with a name for each number in them."""
     return {
         name: {str(at): float(x) for at, x in enumerate(np.ravel(array))}
@@ -99,14 +102,14 @@ def distance(got: Mapping[str, Any], want: Mapping[str, Any]) -> float:
         if isinstance(value, Mapping):
             # of all that is legal, what has no chance at all is not listed
             there = got[key]
-            off = distance({name: there.get(name, 0.0) for name in value}, value)
+            difference = distance({name: there.get(name, 0.0) for name in value}, value)
         elif isinstance(value, list):
-            off = 0.0 if got[key] == value else inf
+            difference = 0.0 if got[key] == value else inf
         elif isinstance(value, int | float):
-            off = abs(float(got[key]) - value)
+            difference = abs(float(got[key]) - value)
         else:
             continue
-        if isnan(off):  # `max` would let it pass
+        if isnan(difference):  # `max` would let it pass
             return inf
-        largest = max(largest, off)
+        largest = max(largest, difference)
     return largest

@@ -23,27 +23,27 @@ from hotseat_registry.errors import (
     RetiredError,
     StoreError,
 )
-from hotseat_serve.runtime.alias_state import Followed, Known, Look
-from hotseat_serve.runtime.default_model import Live, read_live
-from hotseat_serve.runtime.loader import Loaded, load
-from hotseat_serve.runtime.read_cache import Kept, again
+from hotseat_serve.runtime.alias_state import CachedHead, Refresh, TrackedAlias
+from hotseat_serve.runtime.default_model import LiveModels, read_live
+from hotseat_serve.runtime.loader import LoadedModel, load
+from hotseat_serve.runtime.read_cache import ReadCache, copy_of
 from hotseat_serve.settings import Settings
 
 log = logging.getLogger("hotseat.serve")
 
-_KEPT = 8
+_MAX_VERSIONS = 8
 """Versions in memory where no budget is set."""
-_PATIENCE = 10.0
+_MAX_WAIT = 10.0
 """Seconds after which a look or an opening that has not ended is not waited for."""
-_LONGEST = 60.0
+_MAX_RETRY_WAIT = 60.0
 """Seconds between two tries to open a version that does not open."""
-_CHILD = 150 << 20
+_SUBPROCESS_BYTES = 150 << 20
 """Bytes that the interpreter and the runtime take in a process of their own."""
-_UNKNOWN = 1_000
+_MAX_NAMES = 1_000
 """Names that were asked for in vain and are remembered for the refresh time."""
 
-Notice = Callable[[str, dict[str, Any]], None]
-T = TypeVar("T")
+Notify = Callable[[str, dict[str, Any]], None]
+Value = TypeVar("Value")
 
 
 _system = random.SystemRandom()
@@ -53,20 +53,20 @@ class MemoryBudgetError(RegistryError):
     """A version needs more memory than there is for versions."""
 
 
-def _beside(job: Callable[[], None]) -> None:
+def _start_thread(job: Callable[[], None]) -> None:
     threading.Thread(target=job, name="hotseat-refresh", daemon=True).start()
 
 
-def _silent(_name: str, _fields: dict[str, Any]) -> None:
+def _ignore(_name: str, _fields: dict[str, Any]) -> None:
     """Tell nobody."""
 
 
-class Models:
+class ModelCache:
     """The versions that this process serves. Safe for several threads.
 
     `draw` gives numbers in [0, 1) for the jitter: from the system, because what is
-    seeded before a snapshot is the same in every copy of it. `beside` runs a job
-    without waiting for it. `notice` hears of what an operator wants to know.
+    seeded before a snapshot is the same in every copy of it. `in_background` runs a job
+    without waiting for it. `notify` hears of what an operator wants to know.
     """
 
     def __init__(
@@ -76,26 +76,26 @@ class Models:
         clock: Callable[[], float] = time.monotonic,
         *,
         draw: Callable[[], float] = _system.random,
-        beside: Callable[[Callable[[], None]], None] = _beside,
-        notice: Notice = _silent,
+        in_background: Callable[[Callable[[], None]], None] = _start_thread,
+        notify: Notify = _ignore,
     ) -> None:
         self.registry = registry
-        self.notice = notice
+        self.notify = notify
         self.settings = self._settings = settings
         self.clock = clock
         self._draw = draw
-        self._beside = beside
+        self._in_background = in_background
         self._default = settings.default_model
         self._lock = threading.RLock()
-        self._followed: dict[Reference, Followed] = {}
-        self._loaded: dict[str, Loaded] = {}
-        self._opening: dict[str, threading.Lock] = {}
-        self._known: dict[str, Known] = {}
+        self._tracked: dict[Reference, TrackedAlias] = {}
+        self._loaded: dict[str, LoadedModel] = {}
+        self._opening_locks: dict[str, threading.Lock] = {}
+        self._heads: dict[str, CachedHead] = {}
         seconds = float("inf") if settings.static else settings.refresh_seconds
-        self._live: Kept[Live] = Kept(seconds, clock)
-        self._unknown: dict[Reference, tuple[NotFoundError, float]] = {}
+        self._live: ReadCache[LiveModels] = ReadCache(seconds, clock)
+        self._misses: dict[Reference, tuple[NotFoundError, float]] = {}
 
-    def get(self, reference: Reference, wait: float | None = None) -> Loaded:
+    def get(self, reference: Reference, wait: float | None = None) -> LoadedModel:
         """Return the version that `reference` means now.
 
         `wait` are the seconds that the request may wait for a look at the registry;
@@ -103,30 +103,30 @@ class Models:
         cannot be loaded and none served before.
         """
         now = self.clock()
-        patience = _PATIENCE if wait is None else max(0.0, min(wait, _PATIENCE))
-        followed = self._followed.get(reference)
-        if followed is not None:
-            if now >= followed.until:
-                self._refresh(reference, followed, now, patience)
-            loaded = followed.loaded
+        max_wait = _MAX_WAIT if wait is None else max(0.0, min(wait, _MAX_WAIT))
+        tracked = self._tracked.get(reference)
+        if tracked is not None:
+            if now >= tracked.refresh_at:
+                self._refresh(reference, tracked, now, max_wait)
+            loaded = tracked.loaded
         elif reference.version is not None:
-            loaded = self._numbered(reference, patience)
+            loaded = self._by_number(reference, max_wait)
         else:
-            loaded = self.remembered(reference, self._first).loaded
-        loaded.used = now
+            loaded = self.with_cached_misses(reference, self._track).loaded
+        loaded.last_used = now
         return loaded
 
-    def _numbered(self, reference: Reference, patience: float) -> Loaded:
+    def _by_number(self, reference: Reference, max_wait: float) -> LoadedModel:
         """Return a version by its number, unless gc took it."""
         model, number = reference.model, reference.version
         assert number is not None
-        self.check_there(model, number)
+        self.check_not_retired(model, number)
         found = self._loaded.get(str(reference))
-        return found or self.remembered(
-            reference, lambda _: self._load(model, number, patience)
+        return found or self.with_cached_misses(
+            reference, lambda _: self._load(model, number, max_wait)
         )
 
-    def check_there(self, model: str, number: int) -> None:
+    def check_not_retired(self, model: str, number: int) -> None:
         """Raise `RetiredError` for a version that gc took; looks once a refresh time.
 
         A store that is away says nothing against a version.
@@ -134,33 +134,35 @@ class Models:
         if self._settings.static:
             return
         now = self.clock()
-        if len(self._known) >= _UNKNOWN and model not in self._known:
-            self._known.clear()  # made-up names fill no memory
-        known = self._known.setdefault(model, Known(None, 0.0))
-        if now >= known.until and known.lock.acquire(blocking=False):
+        if len(self._heads) >= _MAX_NAMES and model not in self._heads:
+            self._heads.clear()  # made-up names fill no memory
+        cached = self._heads.setdefault(model, CachedHead(None, 0.0))
+        if now >= cached.refresh_at and cached.lock.acquire(blocking=False):
             try:
-                known.head = self.registry.ledger.newest(model, unless=known.head)
+                cached.head = self.registry.ledger.newest(model, unless=cached.head)
             except RegistryError as error:
                 log.warning("%s@%s: %s", model, number, error)
             finally:
-                known.until = self._next()
-                known.lock.release()
-        if known.head and known.head.entry.is_retired(number):
+                cached.refresh_at = self._next_refresh()
+                cached.lock.release()
+        if cached.head and cached.head.entry.is_retired(number):
             self._loaded.pop(f"{model}@{number}", None)
             raise RetiredError(f"{model}@{number} was retired by gc")
 
-    def remembered(self, reference: Reference, find: Callable[[Reference], T]) -> T:
+    def with_cached_misses(
+        self, reference: Reference, find: Callable[[Reference], Value]
+    ) -> Value:
         """Find something, or say at once that it was not there a moment ago."""
-        missed = self._unknown.get(reference)
-        if missed and self.clock() < missed[1]:
-            raise again(missed[0])
+        miss = self._misses.get(reference)
+        if miss and self.clock() < miss[1]:
+            raise copy_of(miss[0])
         try:
             return find(reference)
         except NotFoundError as error:
             with self._lock:
-                if len(self._unknown) >= _UNKNOWN:
-                    self._unknown.clear()
-                self._unknown[reference] = again(error), self._next()
+                if len(self._misses) >= _MAX_NAMES:
+                    self._misses.clear()
+                self._misses[reference] = copy_of(error), self._next_refresh()
             raise
 
     def default(self) -> str:
@@ -173,7 +175,7 @@ class Models:
         if not self._default:
             live = self._live.get("", lambda: read_live(self.registry))
             if len(live.names) != 1:
-                raise NotFoundError(live.choice)
+                raise NotFoundError(live.reason)
             self._default = live.names[0]
         return self._default
 
@@ -183,7 +185,7 @@ class Models:
             return [self._default]
         return self._live.get("", lambda: read_live(self.registry)).names
 
-    def _first(self, reference: Reference) -> Followed:
+    def _track(self, reference: Reference) -> TrackedAlias:
         head = self.registry.ledger.newest(reference.model)
         if head is None or str(reference.alias) not in head.entry.aliases:
             aliases = head.entry.aliases if head else {}
@@ -192,83 +194,92 @@ class Models:
         loaded = self._load(reference.model, number)
         with self._lock:
             # whichever thread was here first
-            made = Followed(head, loaded, self._next())
-            return self._followed.setdefault(reference, made)
+            tracked = TrackedAlias(head, loaded, self._next_refresh())
+            return self._tracked.setdefault(reference, tracked)
 
-    def _next(self) -> float:
+    def _next_refresh(self) -> float:
         if self._settings.static:
             return float("inf")
         seconds = self._settings.refresh_seconds
         return self.clock() + seconds * (1 - self._draw() / 10)
 
     def _refresh(
-        self, reference: Reference, followed: Followed, now: float, patience: float
+        self, reference: Reference, tracked: TrackedAlias, now: float, max_wait: float
     ) -> None:
         """Look again in the background; wait for it where nobody looked for long."""
         with self._lock:
-            look = followed.look
-            if look is None or now - look.since >= _PATIENCE:
-                if now < followed.until:
+            refresh = tracked.refresh
+            if refresh is None or now - refresh.started_at >= _MAX_WAIT:
+                if now < tracked.refresh_at:
                     return
-                look = followed.look = Look(now)
-                begun = True
+                refresh = tracked.refresh = Refresh(now)
+                is_new = True
             else:
-                begun = False
-        if begun:
-            job = look
+                is_new = False
+        if is_new:
+            job = refresh
 
             def run() -> None:
-                self._look(reference, followed, job)
+                self._run_refresh(reference, tracked, job)
 
-            self._beside(run)
-        if now >= followed.until + self._settings.refresh_seconds:
-            look.wait(patience)
+            self._in_background(run)
+        if now >= tracked.refresh_at + self._settings.refresh_seconds:
+            refresh.wait(max_wait)
 
-    def _look(self, reference: Reference, followed: Followed, look: Look) -> None:
+    def _run_refresh(
+        self, reference: Reference, tracked: TrackedAlias, refresh: Refresh
+    ) -> None:
         """Read the head and open what the alias means; never raises."""
         try:
-            self._follow(reference, followed, look)
+            self._update_alias(reference, tracked, refresh)
         except RegistryError as error:
-            serving = followed.loaded.manifest.reference
+            serving = tracked.loaded.manifest.reference
             log.warning("%s stays on %s: %s", reference, serving, error)
-            what = "unreachable" if isinstance(error, StoreError) else "refused"
-            self.notice(
-                f"registry_{what}",
+            outcome = "unreachable" if isinstance(error, StoreError) else "refused"
+            self.notify(
+                f"registry_{outcome}",
                 {"model": reference.model, "serving": serving, "why": str(error)},
             )
         except Exception:
             log.exception("%s: the look at the registry failed", reference)
         finally:
-            followed.until = self._next()
-            if followed.look is look:
-                followed.look = None
-            look.end()
+            tracked.refresh_at = self._next_refresh()
+            if tracked.refresh is refresh:
+                tracked.refresh = None
+            refresh.end()
 
-    def _follow(self, reference: Reference, followed: Followed, look: Look) -> None:
-        head = self.registry.ledger.head(reference.model, unless=followed.head)
+    def _update_alias(
+        self, reference: Reference, tracked: TrackedAlias, refresh: Refresh
+    ) -> None:
+        head = self.registry.ledger.head(reference.model, unless=tracked.head)
         number = head.entry.aliases.get(str(reference.alias))
         if number is None:
             raise NotFoundError(f"{reference} is gone")
-        serving = followed.loaded.manifest.version
+        serving = tracked.loaded.manifest.version
         if number == serving:
-            followed.head = head
+            tracked.head = head
             return
-        if number == followed.refused and self.clock() < followed.again:
+        if number == tracked.refused_version and self.clock() < tracked.retry_at:
             return
         try:
-            patience = self._settings.open_seconds  # no thread waits for ever
-            loaded = self._load(reference.model, number, patience, apart=True)
+            max_wait = self._settings.open_seconds  # no thread waits for ever
+            loaded = self._load(reference.model, number, max_wait, in_subprocess=True)
         except Exception:
-            same = number == followed.refused
-            followed.wait = min(2 * followed.wait, _LONGEST) if same else 1.0
-            followed.refused, followed.again = number, self.clock() + followed.wait
+            same = number == tracked.refused_version
+            tracked.retry_wait = (
+                min(2 * tracked.retry_wait, _MAX_RETRY_WAIT) if same else 1.0
+            )
+            tracked.refused_version, tracked.retry_at = (
+                number,
+                self.clock() + tracked.retry_wait,
+            )
             raise
         with self._lock:
-            if followed.look is not look:
+            if tracked.refresh is not refresh:
                 return  # it took long, and a later look knows better
-            followed.head, followed.loaded, followed.refused = head, loaded, 0
+            tracked.head, tracked.loaded, tracked.refused_version = head, loaded, 0
         log.info("%s is %s", reference, loaded.manifest.reference)
-        self.notice(
+        self.notify(
             "version_changed",
             {"model": reference.model, "version": number, "before": serving},
         )
@@ -277,34 +288,42 @@ class Models:
         self,
         model: str,
         number: int,
-        patience: float | None = None,
+        max_wait: float | None = None,
         *,
-        apart: bool = False,
-    ) -> Loaded:
+        in_subprocess: bool = False,
+    ) -> LoadedModel:
         reference = Reference(model, version=number)
         name = str(reference)
         # one thread opens it; who wants another version does not wait for it
-        lock = self._opening.setdefault(name, threading.Lock())
-        if not lock.acquire(timeout=-1 if patience is None else patience):
+        lock = self._opening_locks.setdefault(name, threading.Lock())
+        if not lock.acquire(timeout=-1 if max_wait is None else max_wait):
             raise StoreError(f"{name} is still being opened")
         try:
-            return self._loaded.get(name) or self._open(name, reference, apart=apart)
+            return self._loaded.get(name) or self._open(
+                name, reference, in_subprocess=in_subprocess
+            )
         finally:
-            self._opening.pop(name, None)
+            self._opening_locks.pop(name, None)
             lock.release()
 
-    def _open(self, name: str, reference: Reference, *, apart: bool) -> Loaded:
+    def _open(
+        self, name: str, reference: Reference, *, in_subprocess: bool
+    ) -> LoadedModel:
         found = load(
-            self.registry, reference, self._settings, self._make_room, apart=apart
+            self.registry,
+            reference,
+            self._settings,
+            self._free_memory,
+            in_subprocess=in_subprocess,
         )
-        found.used = self.clock()
+        found.last_used = self.clock()
         with self._lock:
             self._loaded[name] = found
             if not self._settings.memory_bytes:
-                self._keep(lambda: len(self._loaded) <= _KEPT, reference.model)
+                self._evict(lambda: len(self._loaded) <= _MAX_VERSIONS, reference.model)
         return found
 
-    def _make_room(self, model: str, size: int) -> bool:
+    def _free_memory(self, model: str, size: int) -> bool:
         """Let other versions go until `size` bytes fit; raises `MemoryBudgetError`.
 
         Returns whether there is room for a process that opens the version first.
@@ -313,35 +332,37 @@ class Models:
         if not limit:
             return True
         with self._lock:
-            self._keep(lambda: self._bytes() + size <= limit, model)
-            if self._bytes() + size > limit:
+            self._evict(lambda: self._used_bytes() + size <= limit, model)
+            if self._used_bytes() + size > limit:
                 raise MemoryBudgetError(
                     f"a version of {model} takes about {size:,} bytes of memory; of "
-                    f"{limit:,} there are {limit - self._bytes():,} left "
+                    f"{limit:,} there are {limit - self._used_bytes():,} left "
                     "(HOTSEAT_MEMORY_BYTES, or more memory for the function)"
                 )
-            return self._bytes() + 2 * size + _CHILD <= limit
+            return self._used_bytes() + 2 * size + _SUBPROCESS_BYTES <= limit
 
-    def _bytes(self) -> int:
+    def _used_bytes(self) -> int:
         return sum(loaded.bytes for loaded in self._loaded.values())
 
-    def _keep(self, enough: Callable[[], bool], model: str) -> None:
+    def _evict(self, enough: Callable[[], bool], model: str) -> None:
         """Let the least recently used go until it is enough.
 
         What serves an alias of `model` stays: its successor is just being opened.
         """
         serving = {
-            id(followed.loaded)
-            for reference, followed in self._followed.items()
+            id(tracked.loaded)
+            for reference, tracked in self._tracked.items()
             if reference.model == model
         }
-        for name, loaded in sorted(self._loaded.items(), key=lambda item: item[1].used):
+        for name, loaded in sorted(
+            self._loaded.items(), key=lambda item: item[1].last_used
+        ):
             if enough():
                 return
             if id(loaded) in serving:
                 continue
             del self._loaded[name]
-            for reference, followed in list(self._followed.items()):
-                if followed.loaded is loaded:
-                    del self._followed[reference]
+            for reference, tracked in list(self._tracked.items()):
+                if tracked.loaded is loaded:
+                    del self._tracked[reference]
             log.info("%s left memory", name)

@@ -31,7 +31,7 @@ def check(manifest: Manifest, run: Run) -> None:
     `run` takes tensors by name and returns outputs by name, or raises `Problem`.
     """
     for rows in (1, 2):
-        tensors = made(manifest, rows)
+        tensors = probe_tensors(manifest, rows)
         if tensors is None:
             return
         try:
@@ -42,10 +42,10 @@ def check(manifest: Manifest, run: Run) -> None:
                     f"{manifest.reference}: one row took longer than an opening may"
                 ) from None
             return  # made rows may be none that the model takes
-        shape(manifest, outputs, rows)
+        check_shape(manifest, outputs, rows)
 
 
-def made(manifest: Manifest, rows: int) -> dict[str, Array] | None:
+def probe_tensors(manifest: Manifest, rows: int) -> dict[str, Array] | None:
     """Return tensors of so many rows; None where a batch has a fixed size."""
     inputs = manifest.signature.inputs
     if not any(item.shape[:1] == (-1,) for item in inputs):
@@ -65,7 +65,7 @@ def _rows(item: Input, rows: int) -> Array:
     return np.zeros(dims, dtype)
 
 
-def shape(manifest: Manifest, outputs: Mapping[str, Array], rows: int) -> None:
+def check_shape(manifest: Manifest, outputs: Mapping[str, Array], rows: int) -> None:
     """Hold outputs against the kind: as many answers as rows; probabilities.
 
     Raises `IntegrityError`.
@@ -104,7 +104,9 @@ def _probabilities(manifest: Manifest, scores: Array) -> None:
         )
 
 
-def answers(manifest: Manifest, found: Sequence[Mapping[str, Any]], rows: int) -> None:
+def check_answers(
+    manifest: Manifest, found: Sequence[Mapping[str, Any]], rows: int
+) -> None:
     """Hold the answers to golden rows against the kind; raises `IntegrityError`."""
     if len(found) != rows:
         raise IntegrityError(

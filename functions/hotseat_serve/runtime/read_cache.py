@@ -10,11 +10,11 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 
-class LateError(Exception):
+class WaitTimeoutError(Exception):
     """Another reads it, and the time to wait for that is over."""
 
 
-class Kept(Generic[T]):
+class ReadCache(Generic[T]):
     """Values by name, each read at most once within `seconds`. For several threads.
 
     What is not there is kept as well. Of each kind there are at most `size`, and apart,
@@ -34,15 +34,16 @@ class Kept(Generic[T]):
     def get(self, name: str, read: Callable[[], T], wait: float | None = None) -> T:
         """Return what is kept under a name, or read it.
 
-        `wait` are the seconds for another's reading; None: until it ends. Raises
-        `LateError`, and what `read` raises: `NotFoundError` again while it is kept.
+        `wait` is how many seconds to wait for another thread's read; None: until it
+        ends. Raises `WaitTimeoutError`, and what `read` raises: a cached
+        `NotFoundError` is raised again.
         """
-        kept = self._values.get(name)
-        if kept and self._clock() < kept[1]:
-            return kept[0]
-        missed = self._misses.get(name)
-        if missed and self._clock() < missed[1]:
-            raise again(missed[0])
+        cached = self._values.get(name)
+        if cached and self._clock() < cached[1]:
+            return cached[0]
+        miss = self._misses.get(name)
+        if miss and self._clock() < miss[1]:
+            raise copy_of(miss[0])
         lock = self._reading.setdefault(name, threading.Lock())
         if lock.acquire(blocking=False):
             try:
@@ -51,7 +52,7 @@ class Kept(Generic[T]):
                 self._reading.pop(name, None)
                 lock.release()
         if not lock.acquire(timeout=-1 if wait is None else max(0.0, wait)):
-            raise LateError(name)
+            raise WaitTimeoutError(name)
         lock.release()
         return self.get(name, read, wait)
 
@@ -60,19 +61,19 @@ class Kept(Generic[T]):
             value = read()
         except NotFoundError as error:
             self._values.pop(name, None)
-            self._put(self._misses, name, again(error))
+            self._put(self._misses, name, copy_of(error))
             raise
         self._put(self._values, name, value)
         return value
 
-    def _put(self, into: dict[str, tuple[V, float]], name: str, value: V) -> None:
-        if name not in into and len(into) >= self._size:
+    def _put(self, entries: dict[str, tuple[V, float]], name: str, value: V) -> None:
+        if name not in entries and len(entries) >= self._size:
             # the oldest goes; another thread may have taken it already
-            into.pop(next(iter(into.copy()), ""), None)
-        into.pop(name, None)
-        into[name] = value, self._clock() + self._seconds
+            entries.pop(next(iter(entries.copy()), ""), None)
+        entries.pop(name, None)
+        entries[name] = value, self._clock() + self._seconds
 
 
-def again(error: NotFoundError) -> NotFoundError:
+def copy_of(error: NotFoundError) -> NotFoundError:
     """Return an error to keep or to raise once more, without the frames it came by."""
     return type(error)(*error.args)

@@ -35,7 +35,7 @@ def run(
     `paths` are ``graph`` and, where there are any, ``golden`` rows; `memory` is in
     bytes, beyond what the process takes without the version.
     """
-    given = {
+    trial_input = {
         "manifest": manifest.to_json(),
         "variant": variant,
         "paths": {name: str(path) for name, path in paths.items()},
@@ -47,7 +47,7 @@ def run(
     try:
         done = subprocess.run(
             [sys.executable, "-m", "hotseat_serve.runtime.trial"],
-            input=json.dumps(given).encode(),
+            input=json.dumps(trial_input).encode(),
             capture_output=True,
             timeout=seconds,
             env={**os.environ, "PYTHONPATH": path},
@@ -59,21 +59,27 @@ def run(
         ) from None
     if done.returncode == 0:
         return
-    said = done.stdout.decode(errors="replace").strip()
-    why = said or f"its process ended with {done.returncode}"
+    output = done.stdout.decode(errors="replace").strip()
+    why = output or f"its process ended with {done.returncode}"
     raise IntegrityError(f"{manifest.reference} does not open: {why[:500]}")
 
 
 def main() -> int:
     """Open the version that standard input describes."""
-    from hotseat_serve.runtime.loader import opened
+    from hotseat_serve.runtime.loader import open_variant
 
-    given: dict[str, Any] = json.load(sys.stdin)
-    manifest = Manifest.from_json(given["manifest"])
-    paths = {name: Path(path) for name, path in given["paths"].items()}
-    _limit(given["memory"], given["seconds"])
+    trial_input: dict[str, Any] = json.load(sys.stdin)
+    manifest = Manifest.from_json(trial_input["manifest"])
+    paths = {name: Path(path) for name, path in trial_input["paths"].items()}
+    _limit(trial_input["memory"], trial_input["seconds"])
     try:
-        opened(manifest, given["variant"], paths, given["threads"], given["seconds"])
+        open_variant(
+            manifest,
+            trial_input["variant"],
+            paths,
+            trial_input["threads"],
+            trial_input["seconds"],
+        )
     except (IntegrityError, MemoryError) as error:
         print(error or "it needs more memory than there is")  # noqa: T201 (to read)
         return 1

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_FORGOTTEN = 1_000
+_MAX_DROPPED = 1_000
 """Ended watches that may lie in the heap before it is built anew."""
 
 
@@ -50,7 +50,7 @@ class Watchdog:
         """Forget a watch whose run has ended."""
         watch.end = None
         self._dropped += 1
-        if self._dropped > _FORGOTTEN:
+        if self._dropped > _MAX_DROPPED:
             with self._changed:
                 self._dropped = 0
                 self._heap = [item for item in self._heap if item.end is not None]
@@ -63,10 +63,10 @@ class Watchdog:
             self._process = os.getpid()
             self._heap = []
         threading.Thread(
-            target=self._look, name="hotseat-watchdog", daemon=True
+            target=self._wait_for_deadlines, name="hotseat-watchdog", daemon=True
         ).start()
 
-    def _look(self) -> None:
+    def _wait_for_deadlines(self) -> None:
         while True:
             with self._changed:
                 now = self._clock()

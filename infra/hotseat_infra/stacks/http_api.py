@@ -43,8 +43,8 @@ class HttpApi(Construct):
             cors_preflight=http.CorsPreflightOptions(
                 allow_origins=list(stage.api.origins),
                 allow_methods=[http.CorsHttpMethod.GET, http.CorsHttpMethod.POST],
-                allow_headers=list(cors.SENT),
-                expose_headers=list(cors.SHOWN),
+                allow_headers=list(cors.ALLOWED_HEADERS),
+                expose_headers=list(cors.EXPOSED_HEADERS),
                 max_age=Duration.days(1),
             )
             if stage.api.origins

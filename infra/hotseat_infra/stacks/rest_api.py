@@ -44,7 +44,7 @@ class RestApi(Construct):
             default_cors_preflight_options=rest.CorsOptions(
                 allow_origins=list(api.origins),
                 allow_methods=["GET", "POST"],
-                allow_headers=list(cors.SENT),
+                allow_headers=list(cors.ALLOWED_HEADERS),
                 max_age=Duration.days(1),
             )
             if api.origins

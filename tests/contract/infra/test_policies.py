@@ -12,8 +12,8 @@ from hotseat_registry import Reference, Registry
 from hotseat_registry.errors import StoreError
 from hotseat_registry.testing import MemoryStore
 from hotseat_serve.api.messages import Request
-from hotseat_serve.api.router import Room
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.api.router import Router
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 READ = {"s3:GetObject": {"/hotseat/*"}, "s3:ListBucket": {""}, "kms:Decrypt": {""}}
@@ -88,7 +88,7 @@ def test_a_functions_permissions_are_enough(registry, publish, tmp_path):
     settings = Settings(
         cache=str(tmp_path / "cache"), default_model="mood", route="feelings"
     )
-    router = Room(Models(Registry(store), settings), settings)
+    router = Router(ModelCache(Registry(store), settings), settings)
     body = b'{"text": "good"}'
     for method, path, item in (
         ("POST", "/model-service", body),

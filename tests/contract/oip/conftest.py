@@ -24,7 +24,7 @@ from hotseat_registry import (
 )
 from hotseat_serve.adapters.asgi import Application
 from hotseat_serve.adapters.bounded_server import Limits, Server
-from hotseat_serve.api.factory import open_room
+from hotseat_serve.api.factory import create_router
 from hotseat_serve.settings import Settings
 
 
@@ -72,7 +72,7 @@ def oip(tmp_path, publish):
         default_model="mood",
         log=False,
     )
-    server = Server(Application(open_room(settings)), Limits())
+    server = Server(Application(create_router(settings)), Limits())
     server.config.port = 0
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -7,7 +7,7 @@ from hotseat_registry.audit import audit
 from hotseat_registry.bake import bake
 from hotseat_registry.errors import ExistsError, IntegrityError, UntrustedError
 from hotseat_registry.trust import Trust
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 
@@ -18,7 +18,7 @@ def test_the_image_serves_the_version_under_its_own_number(registry, publish, tm
     image = open_registry(str(tmp_path / "b"))
     assert audit(image).damage == ()
     assert image.versions("mood") == [2]
-    models = Models(image, Settings(static=True, cache=str(tmp_path / "cache")))
+    models = ModelCache(image, Settings(static=True, cache=str(tmp_path / "cache")))
     loaded = models.get(Reference("mood", alias="live"))
     assert loaded.manifest == made
     assert loaded.predict(["good"])[0]["probability"] == pytest.approx(0.8)

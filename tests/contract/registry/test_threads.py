@@ -25,8 +25,8 @@ from hotseat_registry.stores.s3 import S3Store
 from hotseat_registry.stores.signed import SignedStore
 from hotseat_registry.testing import MemoryStore
 from hotseat_serve.api.messages import Request
-from hotseat_serve.api.router import Room
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.api.router import Router
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 THREADS = 8
@@ -346,19 +346,19 @@ def test_a_service_over_one_bucket_answers_eight_threads(publish, tmp_path):
     with serving(store, dropping=61) as bucket:
         registry = Registry(bucket.reader())
 
-        def room(number):
+        def router(number):
             settings = Settings(
                 cache=str(tmp_path / f"cache{number}"),
                 default_model="mood",
                 refresh_seconds=0.05,
                 log=False,
             )
-            return Room(Models(registry, settings), settings)
+            return Router(ModelCache(registry, settings), settings)
 
-        shared = room("shared")
+        shared = router("shared")
 
         def act(number):
-            asked = room(number) if number % 100 == 50 else shared
+            asked = router(number) if number % 100 == 50 else shared
             model = ("mood", "other")[number // 5 % 2]
             match number % 5:
                 case 0:

@@ -16,7 +16,7 @@ from hotseat_registry.cache import Cache
 from hotseat_registry.errors import RegistryError, UntrustedError
 from hotseat_registry.kms import KmsKey
 from hotseat_registry.trust import LocalKey, Trust
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 
@@ -76,7 +76,7 @@ def test_only_what_is_signed_is_promoted_and_served(
     manifest = publish()
     strict = Registry(registry.store, registry.clock, trust=Trust.read(str(public)))
     one = Reference("mood", version=1)
-    models = Models(strict, Settings(cache=str(tmp_path / "c")))
+    models = ModelCache(strict, Settings(cache=str(tmp_path / "c")))
     for act in (lambda: strict.promote(one, by="ada"), lambda: models.get(one)):
         with pytest.raises(UntrustedError, match="it has no signature"):
             act()

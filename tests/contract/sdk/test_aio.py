@@ -13,8 +13,8 @@ from hotseat import BadInputError, DeadlineError, TransportError
 from hotseat.aio import AsyncModelServiceClient, HttpxTransport
 from hotseat_registry import Reference
 from hotseat_serve.adapters.fastapi_app import create_app
-from hotseat_serve.api.router import Room
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.api.router import Router
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 
@@ -24,7 +24,7 @@ def url(registry, publish, tmp_path):
     publish()
     registry.promote(Reference("mood", version=1), by="ada")
     chosen = Settings(cache=str(tmp_path / "cache"))
-    app = create_app(Room(Models(registry, chosen), chosen))
+    app = create_app(Router(ModelCache(registry, chosen), chosen))
     config = uvicorn.Config(app, port=0, log_level="error", access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

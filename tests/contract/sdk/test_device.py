@@ -23,7 +23,7 @@ from hotseat_registry.testing import MemoryStore
 from hotseat_serve.api.downloads import Download
 from hotseat_serve.codec.non_finite import finite
 from hotseat_serve.kinds.options import Options
-from hotseat_serve.kinds.request_context import Turn
+from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.problems import Problem
 from hotseat_serve.rules.connect_four import GAME
 from hotseat_serve.runtime.loader import load
@@ -262,12 +262,12 @@ def both(pair, inputs, options=None):
     service, device = pair
     inputs = json.loads(_inference_request.to_json(inputs))
     places = [f"/inputs/{n}" for n in range(len(inputs))]
-    turn, warnings = Turn(), Warnings()
+    context, warnings = RequestContext(), Warnings()
     try:
-        asked = Options.read({"options": options} if options else {}, turn.warnings)
-        told = service.predict(inputs, places, asked, turn)
-        finite(told, places, turn.warnings)
-        told = [*told, turn.warnings.to_json()]
+        asked = Options.read({"options": options} if options else {}, context.warnings)
+        told = service.predict(inputs, places, asked, context)
+        finite(told, places, context.warnings)
+        told = [*told, context.warnings.to_json()]
     except Problem as problem:
         told = problem.code, problem.pointer, problem.detail
     try:
@@ -403,7 +403,7 @@ def test_a_level_that_searches_plays_the_services_hard(pairs):
     certain = [
         (here["value"], there["value"])
         for board, here, there in zip(boards, found, told, strict=True)
-        if GAME.glance(GAME.read(board))[1] is not None
+        if GAME.tactical_shortcut(GAME.read(board))[1] is not None
     ]
     assert certain
     assert all(here == there for here, there in certain)
@@ -452,7 +452,7 @@ def test_any_game_is_read_alike(moves):
         planes = connect_four(board)
         assert np.array_equal(planes, GAME.encode(GAME.read(board)))
         actions, proven = connect_four_glance(planes)
-        assert (tuple(actions), proven) == GAME.glance(state)
+        assert (tuple(actions), proven) == GAME.tactical_shortcut(state)
     else:
         with pytest.raises(ValueError, match="over"):
             connect_four(board)

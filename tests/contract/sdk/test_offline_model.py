@@ -23,8 +23,8 @@ from hotseat.aio import AsyncModelServiceClient
 from hotseat.testing import Response
 from hotseat_registry import Reference, archive, trust
 from hotseat_serve.api.messages import Request
-from hotseat_serve.api.router import Room
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.api.router import Router
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 
@@ -35,7 +35,7 @@ class Service:
         self.settings = Settings(
             cache=str(folder / "cache"), downloads="*", refresh_seconds=0
         )
-        self.room = Room(Models(registry, self.settings), self.settings)
+        self.router = Router(ModelCache(registry, self.settings), self.settings)
         self.away, self.only, self.status = False, None, None
         self.asked, self.change = [], None
 
@@ -45,7 +45,7 @@ class Service:
         self.asked.append((path, headers.get("range")))
         if self.away or (self.only is not None and len(self.asked) > self.only):
             raise TransportError("cable pulled")
-        answer = self.room.answer(
+        answer = self.router.answer(
             Request(request.method, path, request.body or b"", headers)
         )
         body = self.change(path, answer.body) if self.change else answer.body
@@ -434,7 +434,7 @@ def test_a_model_that_is_not_offered_is_told(service, client, bring):
     """A no is a no, even where an older version lies here."""
     bring(client())
     service.settings = Settings(cache=service.settings.cache)
-    service.room = Room(Models(service.room.registry, service.settings),
+    service.router = Router(ModelCache(service.router.registry, service.settings),
                         service.settings)  # fmt: skip
     with pytest.raises(NotFoundError, match="not offered"):
         bring(client())
@@ -507,7 +507,7 @@ def test_a_folder_to_read_only_is_good_enough(service, client, bring, monkeypatc
     monkeypatch.setattr("pathlib.Path.replace", read_only)
     monkeypatch.setattr("pathlib.Path.write_text", read_only)
     assert bring(client()).is_current
-    promote(service.room.registry, 2)
+    promote(service.router.registry, 2)
     brought = bring(client())
     assert (brought.version, brought.is_current) == (1, False)
 
@@ -532,7 +532,7 @@ def test_a_route_with_another_name_is_brought_by_that(service, client, bring):
     service.settings = Settings(
         cache=service.settings.cache, downloads="*", route="chat", default_model="mood"
     )
-    service.room = Room(Models(service.room.registry, service.settings),
+    service.router = Router(ModelCache(service.router.registry, service.settings),
                         service.settings)  # fmt: skip
     asker = client()
     assert bring(asker, "chat#live").model == "mood"

@@ -8,8 +8,8 @@ from hotseat.testing import Response
 from hotseat_registry import Reference, Registry
 from hotseat_registry.stores.folder import FolderStore
 from hotseat_serve.api.messages import Request
-from hotseat_serve.api.router import Room
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.api.router import Router
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 NAMES = ["Chat.v2_x", "9", "2048.predict", "A", "x" * 64, "a..b", "v1", "predict"]
@@ -23,12 +23,12 @@ def named(request, tmp_path, clock, bundle):
     for alias in ("live", "Beta_2.x"):
         registry.promote(Reference(request.param, version=1), alias, by="ada")
     settings = Settings(cache=str(tmp_path / "cache"), downloads=request.param)
-    return request.param, Room(Models(registry, settings), settings)
+    return request.param, Router(ModelCache(registry, settings), settings)
 
 
 def test_every_route_takes_any_name(named):
     """By name, number and alias; catalogue, both protocols, downloads."""
-    name, room = named
+    name, router = named
     ask = orjson.dumps({"input": "good"})
     rows = orjson.dumps({"instances": ["good"]})
     tensors = orjson.dumps({"inputs": [
@@ -48,23 +48,23 @@ def test_every_route_takes_any_name(named):
         (f"/v1/models/{name}/versions/1/files/model.onnx", None),
         (f"/v2/models/{name}", None),
     ):
-        answer = room.answer(Request("POST" if body else "GET", path, body or b""))
+        answer = router.answer(Request("POST" if body else "GET", path, body or b""))
         assert answer.status == 200, (path, answer.body)
         if body == ask:
             assert orjson.loads(answer.body)["model"] == name
-    catalogue = orjson.loads(room.answer(Request("GET", "/v1/models")).body)
+    catalogue = orjson.loads(router.answer(Request("GET", "/v1/models")).body)
     assert name in str(catalogue)
 
 
 def test_the_sdk_and_the_device_take_any_name(named, tmp_path):
     """Asked for, and brought under its name into a folder."""
-    name, room = named
+    name, router = named
 
     class Inside:
         def send(self, request, _timeout):
             path = request.url.partition("localhost:8080")[2]
             headers = {key.lower(): value for key, value in request.headers.items()}
-            answer = room.answer(
+            answer = router.answer(
                 Request(request.method, path, request.body or b"", headers)
             )
             return Response(answer.status, answer.headers, answer.body)

@@ -19,10 +19,10 @@ from hotseat_registry import (
 )
 from hotseat_serve import problems
 from hotseat_serve.adapters.fastapi_app import create_app
-from hotseat_serve.api.factory import open_room
-from hotseat_serve.api.router import Room
+from hotseat_serve.api.factory import create_router
+from hotseat_serve.api.router import Router
 from hotseat_serve.kinds.options import MAX_SEED
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 SPEC = Path(__file__).parents[3] / "sdk/spec"
@@ -37,7 +37,7 @@ def settings(tmp_path):
 @pytest.fixture
 async def client(registry, settings):
     """A client of the application over an empty registry."""
-    app = create_app(Room(Models(registry, settings), settings))
+    app = create_app(Router(ModelCache(registry, settings), settings))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://game") as client:
         yield client
@@ -356,7 +356,7 @@ async def test_a_damaged_version_is_not_served(client, registry, publish):
 @pytest.mark.usefixtures("live")
 async def test_a_bug_is_a_problem_without_its_traceback(client, monkeypatch):
     """What nobody foresaw is answered as internal, with the request's id."""
-    monkeypatch.setattr(Models, "get", lambda *_: 1 / 0)
+    monkeypatch.setattr(ModelCache, "get", lambda *_: 1 / 0)
     response = await client.post("/model-service", json={"text": "good"})
     assert (response.status_code, response.json()["code"]) == (500, "internal")
     assert "ZeroDivision" not in response.text
@@ -373,4 +373,4 @@ def test_the_table_of_problems_is_the_sdks_too():
 def test_the_committed_openapi_document_is_the_applications(settings):
     """openapi.json is what the application writes: `make spec` brings it up to date."""
     document = json.loads((SPEC / "openapi.json").read_text())
-    assert document == create_app(open_room(settings)).openapi()
+    assert document == create_app(create_router(settings)).openapi()

@@ -16,8 +16,8 @@ from hotseat_serve.adapters import api_gateway as events
 from hotseat_serve.adapters.asgi import Application
 from hotseat_serve.adapters.fastapi_app import create_app
 from hotseat_serve.api.messages import Request
-from hotseat_serve.api.router import Room
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.api.router import Router
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 GOOD = {"inputs": [{"name": "text", "shape": [2], "datatype": "BYTES",
@@ -94,7 +94,7 @@ headers = st.sampled_from(
 
 
 @pytest.fixture
-def room(registry, publish, tmp_path):
+def router(registry, publish, tmp_path):
     """A room with two versions of mood."""
     publish(), publish(positive=0.8)
     registry.promote(Reference("mood", version=1), by="ada")
@@ -103,20 +103,20 @@ def room(registry, publish, tmp_path):
         max_body_bytes=5000,
         origins="https://game.example, https://other.example",
     )
-    return Room(Models(registry, chosen), chosen)
+    return Router(ModelCache(registry, chosen), chosen)
 
 
 @pytest.fixture
-def doors(room):
+def doors(router):
     """The doors of one's own server."""
-    return Application(room, threads=1), create_app(room)
+    return Application(router, threads=1), create_app(router)
 
 
-def through_handler(room, front, method, path, body, given):
+def through_handler(router, front, method, path, body, given):
     """Ask as a front of AWS does, and unpack what it would send on."""
     event = front(method, path, body, given)
-    request = events.read(event, "r-1")
-    return unpacked(events.write(room.answer(request), event))
+    request = events.parse_event(event, "r-1")
+    return unpacked(events.to_response(router.answer(request), event))
 
 
 async def through_asgi(app, method, path, body, given):
@@ -146,10 +146,10 @@ async def through_asgi(app, method, path, body, given):
 @example(FRONTS[0], "HEAD", "/v1/models", b"", {})
 @example(FRONTS[0], "HEAD", "/v2/models/nobody", b"", {"accept-encoding": "gzip"})
 @example(FRONTS[0], "OPTIONS", "/v2/health/live", b"", {})
-def test_all_doors_answer_alike(room, doors, front, method, path, body, given):
+def test_all_doors_answer_alike(router, doors, front, method, path, body, given):
     """Status, body and headers are equal for any request, and never a 5xx for bad."""
     path = quote(path, safe="/:%")
-    status, data, back = through_handler(room, front, method, path, body, given)
+    status, data, back = through_handler(router, front, method, path, body, given)
     for app in doors:
         code, other, shown = asyncio.run(through_asgi(app, method, path, body, given))
         assert (code, other) == (status, data)
@@ -166,10 +166,10 @@ def test_all_doors_answer_alike(room, doors, front, method, path, body, given):
     "path", ["/v2/health/live", "/v2/health/ready", "/v1/models", "/v1/models/mood",
              "/v2", "/v2/models/mood", "/v2/models/mood/config"]
 )  # fmt: skip
-def test_head_answers_what_get_does_without_a_body(room, path):
+def test_head_answers_what_get_does_without_a_body(router, path):
     """Monitors ask so: equal status and headers, the length of what is not sent."""
     request = Request("GET", path, request_id="r-1")
-    got, head = room.answer(request), room.answer(replace(request, method="HEAD"))
+    got, head = router.answer(request), router.answer(replace(request, method="HEAD"))
     assert (head.status, head.body) == (got.status, b"")
     assert head.headers == {**got.headers, "content-length": str(len(got.body))}
 
@@ -179,21 +179,21 @@ def test_head_answers_what_get_does_without_a_body(room, path):
     [("/v1/models", "GET, HEAD, OPTIONS"), ("/model-service", "OPTIONS, POST"),
      ("/v2/models/mood/infer", "OPTIONS, POST")],
 )  # fmt: skip
-def test_options_and_a_wrong_method_name_the_right_ones(room, path, allow):
+def test_options_and_a_wrong_method_name_the_right_ones(router, path, allow):
     """A plain OPTIONS is answered, which a browser's preflight of no one is too."""
-    asked = room.answer(Request("OPTIONS", path))
+    asked = router.answer(Request("OPTIONS", path))
     assert (asked.status, asked.body, asked.headers["allow"]) == (204, b"", allow)
-    refused = room.answer(Request("DELETE", path))
+    refused = router.answer(Request("DELETE", path))
     assert (refused.status, refused.headers["allow"]) == (405, allow)
-    assert room.answer(Request("OPTIONS", "/nothing")).status == 404
+    assert router.answer(Request("OPTIONS", "/nothing")).status == 404
 
 
 @pytest.mark.parametrize(
     "path", ["/v1/models/", "//v1/models", "/v1//models", "/v1/models//"]
 )
-def test_slashes_too_many_change_nothing(room, path):
+def test_slashes_too_many_change_nothing(router, path):
     """A base URL that ends in a slash, and a path that does."""
-    assert room.answer(Request("GET", path)).status == 200
+    assert router.answer(Request("GET", path)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -201,35 +201,35 @@ def test_slashes_too_many_change_nothing(room, path):
     [("GET", "/\ud800"), ("GET", "/v2/\ud800"), ("\ud800", "/v1/models"),
      ("GET", "/v1/models/\ud800"), ("GET", "/v1/models/%ed%a0%80")],
 )  # fmt: skip
-def test_a_path_that_is_no_unicode_is_unknown(room, method, path):
+def test_a_path_that_is_no_unicode_is_unknown(router, method, path):
     """Half of a surrogate pair cannot be written into any answer."""
-    answer = room.answer(Request(method, path))
+    answer = router.answer(Request(method, path))
     assert answer.status in {404, 405}
     json.loads(answer.body)
 
 
 @pytest.mark.parametrize("path", ["/model-service", "/v2/models/mood/infer"])
-def test_a_byte_order_mark_is_skipped(room, path):
+def test_a_byte_order_mark_is_skipped(router, path):
     """Windows' editors and .NET write one before JSON."""
     body = {"text": "good"} if path == "/model-service" else GOOD
     data = b"\xef\xbb\xbf" + json.dumps(body).encode()
-    assert room.answer(Request("POST", path, data)).status == 200
+    assert router.answer(Request("POST", path, data)).status == 200
 
 
-def test_listed_origins_and_packing_are_both_named_in_vary(room):
+def test_listed_origins_and_packing_are_both_named_in_vary(router):
     """A cache looks at both."""
     request = Request("POST", "/model-service", b'{"text": "good"}', {}, "a" * 1500)
-    answer = room.answer(request)
+    answer = router.answer(request)
     assert answer.headers["vary"] == "accept-encoding, origin"
-    small = room.answer(Request("GET", "/v2/health/live"))
+    small = router.answer(Request("GET", "/v2/health/live"))
     assert small.headers["vary"] == "origin"
 
 
-def test_the_application_documents_every_route_of_the_room(room):
+def test_the_application_documents_every_route_of_the_room(router):
     """A route that is documented is answered, and one that is not is unknown."""
-    document = create_app(room).openapi()
+    document = create_app(router).openapi()
     for path, methods in document["paths"].items():
         parts = path.strip("/").replace("{model}", "mood").replace("{version}", "1")
-        acts = room._find(parts.split("/"))
+        acts = router._find(parts.split("/"))
         assert {method.upper() for method in methods} == set(acts), path
     assert len(document["paths"]) == 24

@@ -11,8 +11,8 @@ from hotseat_registry.testing import MemoryStore
 from hotseat_serve.adapters import api_gateway
 from hotseat_serve.api import downloads
 from hotseat_serve.api.messages import Request
-from hotseat_serve.api.router import Room
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.api.router import Router
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 VERSION = "/v1/models/mood/versions/live"
@@ -27,8 +27,8 @@ def ask(registry, publish, tmp_path):
 
     def make(path, downloads="mood, other", **headers):
         chosen = Settings(cache=str(tmp_path / "cache"), downloads=downloads)
-        room = Room(Models(registry, chosen), chosen)
-        return room.answer(Request("GET", path, b"", headers))
+        router = Router(ModelCache(registry, chosen), chosen)
+        return router.answer(Request("GET", path, b"", headers))
 
     return make
 
@@ -65,9 +65,9 @@ def test_downloads_obey_trust_and_retirement(ask, registry, keys, publish, tmp_p
     """What is not answered is not handed out either."""
     strict = Settings(cache=str(tmp_path / "c"), downloads="*", trust=str(keys[1]))
     trusting = Registry(registry.store, trust=trust.Trust.read(strict.trust))
-    room = Room(Models(trusting, strict), strict)
+    router = Router(ModelCache(trusting, strict), strict)
     for path in (VERSION, GRAPH):
-        assert room.answer(Request("GET", path)).status == 503
+        assert router.answer(Request("GET", path)).status == 503
     publish(positive=0.8)
     registry.promote(Reference("mood", version=2), by="ada")
     head = registry.ledger.head("mood")
@@ -158,7 +158,7 @@ def test_a_piece_is_never_packed_and_leaves_as_base64(ask):
     """Its numbers count the file's own bytes, and API Gateway is told it is binary."""
     answer = ask(GRAPH, **{"accept-encoding": "gzip", "range": "bytes=0-1999"})
     assert "content-encoding" not in answer.headers
-    assert api_gateway.write(answer)["isBase64Encoded"]
+    assert api_gateway.to_response(answer)["isBase64Encoded"]
 
 
 def test_a_damaged_file_is_not_handed_out(tmp_path, bundle, clock):
@@ -171,6 +171,6 @@ def test_a_damaged_file_is_not_handed_out(tmp_path, bundle, clock):
         b"x" * made.files["model.onnx"].size
     )
     chosen = Settings(cache=str(tmp_path / "cache"), downloads="*")
-    room = Room(Models(damaged, chosen), chosen)
+    router = Router(ModelCache(damaged, chosen), chosen)
     path = "/v1/models/mood/versions/1/files/model.onnx"
-    assert room.answer(Request("GET", path)).status == 503
+    assert router.answer(Request("GET", path)).status == 503

@@ -82,7 +82,7 @@ def test_a_snapshot_holds_no_connection_and_no_credentials(monkeypatch):
 
     module = importlib.import_module("hotseat_serve.handler")
     forgotten = []
-    store = type(module.room.registry.store)
+    store = type(module.router.registry.store)
     monkeypatch.setattr(store, "forget", lambda _: forgotten.append(1), raising=False)
     for call, arguments, options in snapshot_restore_py.get_before_snapshot():
         call(*arguments, **options)
@@ -138,7 +138,7 @@ def test_a_ping_opens_the_model_and_is_no_error(handler, ping, capsys):
 def test_a_ping_without_a_model_is_no_error_either(handler, monkeypatch):
     """Nothing that a timer sends rings an alarm."""
     module = importlib.import_module("hotseat_serve.handler")
-    monkeypatch.setattr(module.room.service, "ready", lambda: 1 / 0)
+    monkeypatch.setattr(module.router.game_api, "ready", lambda: 1 / 0)
     assert handler({}, CONTEXT) == {"warm": False}
 
 
@@ -169,7 +169,7 @@ def test_a_websocket_is_refused(handler):
 def test_the_handlers_own_failure_is_an_answer(handler, event, monkeypatch):
     """Not the platform's bare 502: a 500 with the request's id, and a log line."""
     module = importlib.import_module("hotseat_serve.handler")
-    monkeypatch.setattr(module.events, "read", lambda *_: 1 / 0)
+    monkeypatch.setattr(module.api_gateway, "parse_event", lambda *_: 1 / 0)
     answer = handler(event, CONTEXT)
     if event and "requestContext" in event:
         assert answer["statusCode"] == 500
@@ -180,7 +180,7 @@ def test_the_handlers_own_failure_is_an_answer(handler, event, monkeypatch):
 @pytest.fixture
 def grow(handler):
     """A model that answers one number with very many; returns the handler."""
-    registry = importlib.import_module("hotseat_serve.handler").room.registry
+    registry = importlib.import_module("hotseat_serve.handler").router.registry
     folder = registry.store.root.parent
     path = folder / "grow.onnx"
     shape = helper.make_tensor("s", TensorProto.INT64, [2], [1, 800_000])

@@ -15,9 +15,9 @@ from onnx import TensorProto, helper
 
 from hotseat_registry import Input, Manifest, Output, Reference, Signature, Variant
 from hotseat_serve.api.messages import Request
-from hotseat_serve.api.router import Room
+from hotseat_serve.api.router import Router
 from hotseat_serve.codec import tensors
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 TYPES = {
@@ -63,17 +63,17 @@ def rooms(tmp_path_factory):
         made = registry.publish(manifest, {"m.onnx": path}, by="ada")
         registry.promote(Reference(made.model, version=1), by="ada")
     chosen = Settings(cache=str(folder / "cache"))
-    return Room(Models(registry, chosen), chosen)
+    return Router(ModelCache(registry, chosen), chosen)
 
 
-def infer(room, model, body, headers=None, *, tail=b""):
+def infer(router, model, body, headers=None, *, tail=b""):
     """Ask and return status, JSON part, binary part and headers."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = dict(headers or {})
     if tail:
         headers["inference-header-content-length"] = str(len(data))
     request = Request("POST", f"/v2/models/{model}/infer", data + tail, headers, "r")
-    answer = room.answer(request)
+    answer = router.answer(request)
     size = int(answer.headers.get("inference-header-content-length", len(answer.body)))
     return (
         answer.status, json.loads(answer.body[:size]), answer.body[size:],
@@ -312,9 +312,9 @@ def test_statistics_count(rooms):
     assert failed[1] == failed[0] + 1
 
 
-def stats(room):
+def stats(router):
     """The statistics of echo-fp16."""
-    answer = room.answer(Request("GET", "/v2/models/echo-fp16/stats"))
+    answer = router.answer(Request("GET", "/v2/models/echo-fp16/stats"))
     return json.loads(answer.body)["model_stats"][0]
 
 

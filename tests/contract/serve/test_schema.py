@@ -11,8 +11,8 @@ from schemathesis.specs.openapi.checks import (
 
 from hotseat_registry import Reference
 from hotseat_serve.adapters.fastapi_app import create_app
-from hotseat_serve.api.router import Room
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.api.router import Router
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 
@@ -21,7 +21,7 @@ def test_the_service_keeps_to_its_document(registry, publish, tmp_path):
     publish()
     registry.promote(Reference("mood", version=1), by="ada")
     chosen = Settings(cache=str(tmp_path / "cache"), downloads="*")
-    app = create_app(Room(Models(registry, chosen), chosen))
+    app = create_app(Router(ModelCache(registry, chosen), chosen))
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)
     seen = []
     for found in schema.get_all_operations():

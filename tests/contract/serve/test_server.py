@@ -18,15 +18,15 @@ from hotseat_registry import Reference, open_registry
 from hotseat_serve.adapters.asgi import Application
 from hotseat_serve.adapters.bounded_server import Limits, Server
 from hotseat_serve.api.messages import Answer, Request
-from hotseat_serve.api.router import Room
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.api.router import Router
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 LIMIT = 50_000
 SLOW = "/v1/models/slow/predict"
 
 
-class Slow(Room):
+class Slow(Router):
     """A room in which one route takes until it is let go, and one answers much."""
 
     def __init__(self, *arguments):
@@ -40,25 +40,25 @@ class Slow(Room):
             self.running -= 1
         if request.path == "/much":
             return Answer(200, bytes(20_000_000))
-        return Room.answer(self, request)
+        return Router.answer(self, request)
 
 
 @pytest.fixture
-def room(registry, publish, tmp_path):
+def router(registry, publish, tmp_path):
     publish()
     registry.promote(Reference("mood", version=1), by="ada")
     chosen = Settings(cache=str(tmp_path / "cache"), max_body_bytes=LIMIT)
-    made = Slow(Models(registry, chosen), chosen)
+    made = Slow(ModelCache(registry, chosen), chosen)
     yield made
     made.go.set()
 
 
 @contextlib.contextmanager
-def serving(room, limits, **more):
+def serving(router, limits, **more):
     """Serve on a free port of loopback; yields the port."""
-    application = Application(room, **more)
+    application = Application(router, **more)
     server = Server(application, limits)
-    application.crowded = lambda: server.crowded
+    application.crowded = lambda: server.is_crowded
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(100)
@@ -67,7 +67,7 @@ def serving(room, limits, **more):
         try:
             yield listener.getsockname()[1]
         finally:
-            room.go.set()
+            router.go.set()
             server.should_exit = True
             thread.join()
 
@@ -103,27 +103,27 @@ def until(true, seconds=5):
         time.sleep(0.01)
 
 
-def test_health_is_answered_while_every_thread_runs_a_model(room):
+def test_health_is_answered_while_every_thread_runs_a_model(router):
     """Liveness needs no thread, readiness has its own; others wait for theirs."""
-    with serving(room, Limits(), threads=2) as port:
+    with serving(router, Limits(), threads=2) as port:
         busy = [
             threading.Thread(target=ask, args=(port, "POST", SLOW, b"{}", (), 30))
             for _ in range(3)
         ]
         for thread in busy:
             thread.start()
-        until(lambda: room.running == 2)
+        until(lambda: router.running == 2)
         for path in ("/v2/health/live", "/v2/health/ready", "/v2"):
             assert ask(port, "GET", path, timeout=2)[0] == 200
         with pytest.raises(TimeoutError):
             ask(port, "POST", "/model-service", b'{"text": "good"}', timeout=0.3)
-        room.go.set()
+        router.go.set()
         for thread in busy:
             thread.join()
         assert ask(port, "POST", "/model-service", b'{"text": "good"}')[0] == 200
 
 
-def test_requests_at_the_same_time_get_their_own_answers(room):
+def test_requests_at_the_same_time_get_their_own_answers(router):
     """Threads share the model and nothing of a request."""
     wrong = []
 
@@ -150,7 +150,7 @@ def test_requests_at_the_same_time_get_their_own_answers(room):
                 wrong.append((name, shown))
         connection.close()
 
-    with serving(room, Limits(), threads=4) as port:
+    with serving(router, Limits(), threads=4) as port:
         games = [threading.Thread(target=game, args=(n,)) for n in range(6)]
         for thread in games:
             thread.start()
@@ -159,13 +159,13 @@ def test_requests_at_the_same_time_get_their_own_answers(room):
     assert wrong == []
 
 
-def test_the_time_in_which_a_request_waited_counts(room):
+def test_the_time_in_which_a_request_waited_counts(router):
     """A deadline is the caller's, who does not know of threads."""
-    with serving(room, Limits(), threads=1) as port:
+    with serving(router, Limits(), threads=1) as port:
         first = threading.Thread(target=ask, args=(port, "POST", SLOW, b"{}", (), 30))
         first.start()
-        until(lambda: room.running)
-        threading.Timer(0.3, room.go.set).start()
+        until(lambda: router.running)
+        threading.Timer(0.3, router.go.set).start()
         status, body, _ = ask(
             port, "POST", "/model-service", b'{"text": "good"}', {"Deadline-Ms": "100"}
         )
@@ -173,9 +173,9 @@ def test_the_time_in_which_a_request_waited_counts(room):
         first.join()
 
 
-def test_a_length_over_the_limit_is_refused_before_the_body(room):
+def test_a_length_over_the_limit_is_refused_before_the_body(router):
     """The answer comes though nothing of the body does, under both APIs."""
-    with serving(room, Limits()) as port:
+    with serving(router, Limits()) as port:
         for path, key in (("/model-service", "detail"), ("/v2/x", "error")):
             with connect(port) as client:
                 client.sendall(
@@ -189,9 +189,9 @@ def test_a_length_over_the_limit_is_refused_before_the_body(room):
                 assert str(LIMIT) in json.loads(answer.read())[key]
 
 
-def test_a_body_without_length_is_refused_at_the_limit(room):
+def test_a_body_without_length_is_refused_at_the_limit(router):
     """Chunk by chunk: no more than the limit is kept, and the client sees why."""
-    with serving(room, Limits()) as port, connect(port) as client:
+    with serving(router, Limits()) as port, connect(port) as client:
         client.sendall(
             b"POST /model-service HTTP/1.1\r\nhost: x\r\n"
             b"transfer-encoding: chunked\r\n\r\n"
@@ -210,9 +210,9 @@ def test_a_body_without_length_is_refused_at_the_limit(room):
         assert time.monotonic() - start < 5
 
 
-def test_a_refused_client_that_sends_all_the_same_keeps_its_connection(room):
+def test_a_refused_client_that_sends_all_the_same_keeps_its_connection(router):
     """A body a little over the limit is read and dropped, the next one answered."""
-    with serving(room, Limits()) as port:
+    with serving(router, Limits()) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         for body, status in ((b" " * (LIMIT + 1), 413), (b'{"text": "good"}', 200)):
             connection.request("POST", "/model-service", body)
@@ -222,10 +222,10 @@ def test_a_refused_client_that_sends_all_the_same_keeps_its_connection(room):
         connection.close()
 
 
-def test_expect_continue_is_answered(room):
+def test_expect_continue_is_answered(router):
     """As curl does, which waits for it before a large body."""
     body = b'{"text": "good"}'
-    with serving(room, Limits()) as port, connect(port) as client:
+    with serving(router, Limits()) as port, connect(port) as client:
         client.sendall(
             b"POST /model-service HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
             b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
@@ -245,9 +245,9 @@ def test_expect_continue_is_answered(room):
         (b"GET /v2 HTTP/1.1\r\nhost: x\r\n\r\nGET /v2 HTTP/1.1\r\nx: ", True),
     ],
 )  # fmt: skip
-def test_a_request_that_comes_byte_by_byte_ends(room, sent, answered):
+def test_a_request_that_comes_byte_by_byte_ends(router, sent, answered):
     """Head or body, first request or next: it has to be whole in time."""
-    with serving(room, Limits(receive=0.5, idle=1)) as port, connect(port) as client:
+    with serving(router, Limits(receive=0.5, idle=1)) as port, connect(port) as client:
         start = time.monotonic()
         client.sendall(sent)
         with contextlib.suppress(OSError):
@@ -268,26 +268,26 @@ def test_a_request_that_comes_byte_by_byte_ends(room, sent, answered):
         assert (b" 408 " in data) is answered
 
 
-def test_an_idle_connection_is_closed(room):
+def test_an_idle_connection_is_closed(router):
     """Kept alive for a while, not for ever."""
-    with serving(room, Limits(idle=1)) as port, connect(port) as client:
+    with serving(router, Limits(idle=1)) as port, connect(port) as client:
         client.sendall(b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n")
         start = time.monotonic()
         assert b" 200 OK" in read(client)
         assert time.monotonic() - start < 4
 
 
-def test_a_client_that_does_not_read_loses_its_connection(room):
+def test_a_client_that_does_not_read_loses_its_connection(router):
     """An answer that nobody takes does not stay in memory."""
-    with serving(room, Limits(receive=0.5)) as port, connect(port) as client:
+    with serving(router, Limits(receive=0.5)) as port, connect(port) as client:
         client.sendall(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n")
         time.sleep(2)
         assert len(read(client)) < 20_000_000
 
 
-def test_requests_in_order_on_one_connection(room):
+def test_requests_in_order_on_one_connection(router):
     """Two that are sent at once are answered one after the other."""
-    with serving(room, Limits()) as port, connect(port) as client:
+    with serving(router, Limits()) as port, connect(port) as client:
         client.sendall(
             b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n"
             b"GET /v2 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
@@ -298,23 +298,23 @@ def test_requests_in_order_on_one_connection(room):
 
 
 @pytest.mark.parametrize("path", [SLOW, "/v2/models/mood/infer"])
-def test_too_many_requests_are_told_when_to_come_again(room, path):
+def test_too_many_requests_are_told_when_to_come_again(router, path):
     """503 with Retry-After, in the API's shape; health stays."""
-    with serving(room, Limits(), threads=1, waiting=1) as port:
+    with serving(router, Limits(), threads=1, waiting=1) as port:
         busy = threading.Thread(target=ask, args=(port, "POST", SLOW, b"{}", (), 30))
         busy.start()
-        until(lambda: room.running)
+        until(lambda: router.running)
         status, body, headers = ask(port, "POST", path, b"{}")
         assert (status, headers["retry-after"]) == (503, "1")
         assert "too many requests" in body.decode()
         assert ask(port, "GET", "/v2/health/live")[0] == 200
-        room.go.set()
+        router.go.set()
         busy.join()
 
 
-def test_too_many_connections_are_refused_and_health_answered(room):
+def test_too_many_connections_are_refused_and_health_answered(router):
     """Over the limit one is answered 503; far over it, none is taken."""
-    with serving(room, Limits(connections=2)) as port:
+    with serving(router, Limits(connections=2)) as port:
         held = [connect(port) for _ in range(2)]
         until(lambda: ask(port, "GET", "/v1/models")[0] == 503)
         assert ask(port, "GET", "/v2/health/live")[0] == 200
@@ -338,9 +338,9 @@ def _status(port):
     [("r-1.A_b", True), ("a" * 128, True), ("a" * 129, False), ("", False),
      ("a b", False), ("a\x1b[31m", False), ("ä", False), ("{}", False)],
 )  # fmt: skip
-def test_a_callers_request_id_is_kept_where_it_is_harmless(room, given, kept):
+def test_a_callers_request_id_is_kept_where_it_is_harmless(router, given, kept):
     """It goes into logs: nothing that steers a terminal, nothing without end."""
-    with serving(room, Limits()) as port, connect(port) as client:
+    with serving(router, Limits()) as port, connect(port) as client:
         client.sendall(
             b"GET /nothing HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-request-id: "
             + given.encode("latin-1") + b"\r\n\r\n"
@@ -351,29 +351,29 @@ def test_a_callers_request_id_is_kept_where_it_is_harmless(room, given, kept):
         assert body["request_id"].isprintable()
 
 
-def test_the_pages_come_from_fastapi_under_a_base_path(room):
+def test_the_pages_come_from_fastapi_under_a_base_path(router):
     """The document, and a viewer that finds it where a proxy has the API."""
-    room.settings = replace(room.settings, base_path="/ml")
-    with serving(room, Limits()) as port:
+    router.settings = replace(router.settings, base_path="/ml")
+    with serving(router, Limits()) as port:
         assert json.loads(ask(port, "GET", "/ml/openapi.json")[1])["paths"]
         assert b"/ml/openapi.json" in ask(port, "GET", "/ml/docs")[1]
         assert ask(port, "GET", "/ml/v2/health/live")[0] == 200
         assert ask(port, "GET", "/docs/nothing")[0] == 404
 
 
-class Broken(Room):
+class Broken(Router):
     """A room that breaks its promise never to raise, but for problems."""
 
     def answer(self, request: Request) -> Answer:
         if request.fault is None:
             raise RuntimeError("broken")
-        return Room.answer(self, request)
+        return Router.answer(self, request)
 
 
 def test_a_failure_is_a_500_that_names_the_request(registry, tmp_path, caplog):
     """The log says why under the same id."""
     chosen = Settings(cache=str(tmp_path / "cache"))
-    broken = Broken(Models(registry, chosen), chosen)
+    broken = Broken(ModelCache(registry, chosen), chosen)
     broken.go = threading.Event()
     with serving(broken, Limits()) as port:
         status, body, _ = ask(port, "GET", "/v1/models", None, {"X-Request-Id": "r-7"})
@@ -444,10 +444,10 @@ def test_lines_of_the_log_reach_a_pipe_before_the_stop(command):
     assert json.loads(lines[-1])["status"] == 200
 
 
-def test_a_process_ends_though_a_model_runs(room):
+def test_a_process_ends_though_a_model_runs(router):
     """A thread cannot be stopped, so the process is, a second after the grace time."""
     ended = []
-    server = Server(Application(room), Limits(grace=0), end=ended.append)
+    server = Server(Application(router), Limits(grace=0), end=ended.append)
     server.handle_exit(signal.SIGTERM, None)
     until(lambda: ended == [128 + signal.SIGTERM])
 

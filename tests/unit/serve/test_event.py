@@ -78,23 +78,26 @@ def proxy(path):
 )  # fmt: skip
 def test_the_path_is_the_apis_own(event):
     """Neither a domain's mapping nor a stage is part of the path."""
-    assert events.read(event, "r").path.rstrip("/") == PREDICT
+    assert events.parse_event(event, "r").path.rstrip("/") == PREDICT
 
 
 @pytest.mark.parametrize("path", ["/prod/v1/models", "/v1/models"])
 def test_a_rest_path_that_begins_like_the_stage_is_left_alone(path):
     """A REST API's path never has its stage; only a route could say otherwise."""
-    assert events.read(rest(path), "r").path == path
+    assert events.parse_event(rest(path), "r").path == path
 
 
 def test_a_load_balancers_rule_is_taken_off_by_the_setting():
     """Where the event does not say where the API begins, the base path does."""
     event = {**rest(f"/ml{PREDICT}"), "requestContext": ELB}
     del event["resource"]
-    assert events.read(event, "r").path == f"/ml{PREDICT}"
-    assert events.read(event, "r", base="/ml").path == PREDICT
-    assert events.read(event, "r", base="ml/").path == PREDICT
-    assert events.read({**event, "path": "/mlx"}, "r", base="/ml").path == "/mlx"
+    assert events.parse_event(event, "r").path == f"/ml{PREDICT}"
+    assert events.parse_event(event, "r", base_path="/ml").path == PREDICT
+    assert events.parse_event(event, "r", base_path="ml/").path == PREDICT
+    assert (
+        events.parse_event({**event, "path": "/mlx"}, "r", base_path="/ml").path
+        == "/mlx"
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,7 @@ def test_a_load_balancers_rule_is_taken_off_by_the_setting():
 )  # fmt: skip
 def test_headers_come_in_every_shape(event, headers):
     """One value or many, missing, null or a number: nothing is lost, nothing raises."""
-    assert events.read(event, "r").headers == headers
+    assert events.parse_event(event, "r").headers == headers
 
 
 @pytest.mark.parametrize(
@@ -142,14 +145,14 @@ def test_headers_come_in_every_shape(event, headers):
 )
 def test_a_body_is_bytes_whatever_it_came_as(body, encoded, data):
     """Text, base64 with line breaks, nothing, or JSON that nobody quoted."""
-    request = events.read(rest("/", body=body, isBase64Encoded=encoded), "r")
+    request = events.parse_event(rest("/", body=body, isBase64Encoded=encoded), "r")
     assert (request.body, request.fault) == (data, None)
 
 
 @pytest.mark.parametrize("body", ["!!!", "e30", "a===", "é", "e30=="])
 def test_damaged_base64_is_the_callers_fault(body):
     """It is a 400 with the reason, for the room to word."""
-    fault = events.read(rest("/", body=body, isBase64Encoded=True), "r").fault
+    fault = events.parse_event(rest("/", body=body, isBase64Encoded=True), "r").fault
     assert (fault.status, fault.code) == (400, "invalid_json")
     assert "isBase64Encoded" in fault.detail
 
@@ -168,7 +171,7 @@ def test_damaged_base64_is_the_callers_fault(body):
 )  # fmt: skip
 def test_a_damaged_event_is_a_fault_and_no_crash(event, code):
     """Without a method, or of a WebSocket: an answer says what is wrong."""
-    assert events.read(event, "r").fault.code == code
+    assert events.parse_event(event, "r").fault.code == code
 
 
 @pytest.mark.parametrize(
@@ -176,7 +179,7 @@ def test_a_damaged_event_is_a_fault_and_no_crash(event, code):
 )
 def test_what_comes_from_no_front_is_no_http_request(event):
     """It is a direct invocation, or a ping."""
-    assert events.read(event, "r") is None
+    assert events.parse_event(event, "r") is None
 
 
 @pytest.mark.parametrize(
@@ -199,7 +202,7 @@ def test_what_comes_from_no_front_is_no_http_request(event):
 )
 def test_what_keeps_a_function_warm_is_told_from_what_asks(event, ping):
     """A model's own field may be named source; only what the pings send is one."""
-    assert events.is_ping(event) is ping
+    assert events.is_warmup(event) is ping
 
 
 @pytest.mark.parametrize(
@@ -218,14 +221,17 @@ def test_what_keeps_a_function_warm_is_told_from_what_asks(event, ping):
 )  # fmt: skip
 def test_a_direct_call_selects_with_its_own_fields(event, path, body):
     """No name leads to another route."""
-    request = events.direct(event, "r")
+    request = events.parse_direct_invocation(event, "r")
     assert (request.method, request.path) == ("POST", path)
     assert json.loads(request.body) == body
 
 
 def test_a_direct_call_that_is_no_json_is_a_fault():
     """A number of more than 64 bits is one that JSON's readers disagree on."""
-    assert events.direct({"input": 1 << 70}, "r").fault.code == "invalid_json"
+    assert (
+        events.parse_direct_invocation({"input": 1 << 70}, "r").fault.code
+        == "invalid_json"
+    )
 
 
 GOOD = Answer(200, '{"a":"ä"}'.encode(), {"content-type": JSON, "vary": "origin"})
@@ -234,7 +240,7 @@ GOOD = Answer(200, '{"a":"ä"}'.encode(), {"content-type": JSON, "vary": "origin
 def test_apis_and_function_urls_take_headers_with_one_value():
     """Payload 1.0 and 2.0 alike."""
     for event in (rest("/"), http("/"), None):
-        assert events.write(GOOD, event) == {
+        assert events.to_response(GOOD, event) == {
             "statusCode": 200,
             "headers": {"content-type": JSON, "vary": "origin"},
             "body": '{"a":"ä"}',
@@ -247,7 +253,7 @@ def test_a_load_balancer_is_answered_as_it_asked(many):
     """With multi-value headers on it takes no others; it wants a status line."""
     headers = {"multiValueHeaders": {}} if many else {"headers": {}}
     event = {"requestContext": ELB, "httpMethod": "GET", "path": "/", **headers}
-    written = events.write(Answer(404, b"", {"content-type": JSON}), event)
+    written = events.to_response(Answer(404, b"", {"content-type": JSON}), event)
     assert written["statusDescription"] == "404 Not Found"
     if many:
         assert written["multiValueHeaders"] == {"content-type": [JSON]}
@@ -270,7 +276,7 @@ def test_a_load_balancer_is_answered_as_it_asked(many):
 )
 def test_bytes_go_out_as_base64_and_text_as_text(body, headers, encoded):
     """What is no text cannot stand in JSON."""
-    written = events.write(Answer(200, body, headers))
+    written = events.to_response(Answer(200, body, headers))
     assert written["isBase64Encoded"] is encoded
     data = written["body"]
     assert (base64.b64decode(data) if encoded else data.encode()) == body
@@ -279,7 +285,7 @@ def test_bytes_go_out_as_base64_and_text_as_text(body, headers, encoded):
 def fits(answer, event):
     """Whether the front's own limit lets the answer pass."""
     try:
-        events.read(event, "r").fits(answer)
+        events.parse_event(event, "r").fits(answer)
     except Problem:
         return False
     return True
@@ -298,7 +304,7 @@ def test_what_passes_is_never_over_the_fronts_limit(letter, near, kind, front):
     data = letter.encode()
     each = len(json.dumps(letter)) - 2 if kind == JSON else len(data) * 4 / 3
     answer = Answer(200, data * int((limit + near) / each), {"content-type": kind})
-    size = len(json.dumps(events.write(answer, event)))
+    size = len(json.dumps(events.to_response(answer, event)))
     if fits(answer, event):
         assert size <= limit
     else:
@@ -307,7 +313,7 @@ def test_what_passes_is_never_over_the_fronts_limit(letter, near, kind, front):
 
 def test_a_direct_answer_is_measured_as_lambda_sends_it():
     """The runtime client writes a space after every comma."""
-    request = events.direct({"input": 1}, "r")
+    request = events.parse_direct_invocation({"input": 1}, "r")
     request.fits(Answer(200, b"[" + b"1," * 2_000_000 + b"1]"))
     with pytest.raises(Problem, match="6,291,556"):
         request.fits(Answer(200, b"[" + b"1," * 2_200_000 + b"1]"))
@@ -315,7 +321,7 @@ def test_a_direct_answer_is_measured_as_lambda_sends_it():
 
 def test_a_page_knows_what_stands_before_it():
     """The viewer's links have to lead under the stage and the mapping."""
-    assert events.outside(rest("/docs"), "/docs") == "/prod"
-    assert events.outside(http("/dev/docs", "dev"), "/docs") == "/dev"
-    assert events.outside(http("/docs"), "/docs") == ""
-    assert events.outside({"requestContext": ELB}, "/docs") == ""
+    assert events.path_prefix(rest("/docs"), "/docs") == "/prod"
+    assert events.path_prefix(http("/dev/docs", "dev"), "/docs") == "/dev"
+    assert events.path_prefix(http("/docs"), "/docs") == ""
+    assert events.path_prefix({"requestContext": ELB}, "/docs") == ""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotseat_registry.errors import ModelNotFoundError, NotFoundError, StoreError
-from hotseat_serve.runtime.read_cache import Kept, LateError
+from hotseat_serve.runtime.read_cache import ReadCache, WaitTimeoutError
 
 
 @given(
@@ -22,7 +22,7 @@ from hotseat_serve.runtime.read_cache import Kept, LateError
 def test_nothing_is_read_twice_within_its_time(steps, size):
     """Nor is anything older than that believed, and no more than `size` are kept."""
     now = [0]
-    kept = Kept(5, lambda: now[0], size)
+    kept = ReadCache(5, lambda: now[0], size)
     last = {}  # name -> (when it was read, whether it was there)
     for name, there, passed in steps:
         now[0] += passed
@@ -61,7 +61,7 @@ def test_one_reads_and_the_others_wait():
         time.sleep(0.05)
         return "value"
 
-    kept = Kept(60, time.monotonic)
+    kept = ReadCache(60, time.monotonic)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: kept.get("name", read), range(40)))
     assert (set(found), len(reads)) == ({"value"}, 1)
@@ -70,7 +70,11 @@ def test_one_reads_and_the_others_wait():
 
 def test_who_has_no_time_does_not_wait():
     """The wait for another's reading ends with the caller's patience."""
-    kept, begun, go = Kept(60, time.monotonic), threading.Event(), threading.Event()
+    kept, begun, go = (
+        ReadCache(60, time.monotonic),
+        threading.Event(),
+        threading.Event(),
+    )
 
     def read():
         begun.set()
@@ -80,7 +84,7 @@ def test_who_has_no_time_does_not_wait():
     reader = threading.Thread(target=kept.get, args=("name", read))
     reader.start()
     begun.wait(10)
-    with pytest.raises(LateError):
+    with pytest.raises(WaitTimeoutError):
         kept.get("name", read, 0.01)
     go.set()
     reader.join()
@@ -89,7 +93,7 @@ def test_who_has_no_time_does_not_wait():
 
 def test_made_up_names_push_nothing_out():
     """A thousand misses leave what is there where it is; a failure is not kept."""
-    kept = Kept(60, time.monotonic, size=10)
+    kept = ReadCache(60, time.monotonic, size=10)
     kept.get("mood", lambda: 1)
 
     def missing():
@@ -111,7 +115,7 @@ def test_made_up_names_push_nothing_out():
 
 def test_a_kept_miss_holds_no_frames():
     """Raised again and again, it does not grow."""
-    kept = Kept(60, time.monotonic)
+    kept = ReadCache(60, time.monotonic)
 
     def missing():
         raise ModelNotFoundError("no model")

@@ -20,9 +20,9 @@ from hotseat_registry import (
 )
 from hotseat_serve import rules
 from hotseat_serve.kinds import dispatch
-from hotseat_serve.kinds.inference_request import Ask
+from hotseat_serve.kinds.inference_request import InferenceRequest
 from hotseat_serve.kinds.options import Options
-from hotseat_serve.kinds.request_context import Turn
+from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.problems import Problem
 
 NUMBER = Signature(
@@ -45,15 +45,15 @@ LEVELS = Signature(
 )
 
 
-def asked(signature, outputs, inputs, turn=None, **options):
+def asked(signature, outputs, inputs, context=None, **options):
     """Ask a graph that always answers `outputs`, or what they say as a function."""
-    return Ask(
+    return InferenceRequest(
         signature,
         outputs if callable(outputs) else lambda _tensors: outputs,
         inputs,
         [f"/{row}" for row in range(len(inputs))],
         Options(**options),
-        turn or Turn(),
+        context or RequestContext(),
     )
 
 
@@ -221,11 +221,11 @@ def test_only_the_fields_of_the_signature_are_wishes(row, wishes, monkeypatch):
         return {"hard": 1.0, "steps": 3}
 
     monkeypatch.setattr(rules, "check", lambda _name: check)
-    turn = Turn()
-    ask = asked(replace(LEVELS, rules="sokoban"), stepwise, [row], turn, seed=1)
+    context = RequestContext()
+    ask = asked(replace(LEVELS, rules="sokoban"), stepwise, [row], context, seed=1)
     (answer,) = dispatch.generation(ask)
     assert (answer["hard"], answer["steps"], seen[0]) == (1.0, 3, wishes)
-    unknown = [one["pointer"] for one in turn.warnings.to_json()]
+    unknown = [one["pointer"] for one in context.warnings.to_json()]
     assert unknown == [f"/0/{name}" for name in row if name != "hard"]
 
 
@@ -252,9 +252,9 @@ def test_items_take_no_longer_than_their_time(rows):
     signature = replace(
         LEVELS, rules="sokoban", generation=replace(LEVELS.generation, batches=10_000)
     )
-    turn = Turn(clock=Steps(1_000_000), generating=0.1)
+    context = RequestContext(clock=Steps(1_000_000), generation_seconds=0.1)
     with pytest.raises(Problem, match=r"within 0\.1 seconds") as caught:
-        dispatch.generation(asked(signature, never, [{}] * rows, turn, seed=1))
+        dispatch.generation(asked(signature, never, [{}] * rows, context, seed=1))
     assert (caught.value.code, caught.value.status) == ("not_generated", 409)
     assert len(calls) < 120 / rows
 
@@ -265,12 +265,12 @@ def test_the_nearest_item_by_then_is_answered_with_a_warning(monkeypatch):
     plan = replace(LEVELS.generation, batches=10_000, choices=10_000)
     signature = replace(LEVELS, rules="sokoban", generation=plan)
     outputs = {"logits": np.zeros((4, 2), np.float32)}
-    turn = Turn(clock=Steps(1_000_000), generating=0.05)
+    context = RequestContext(clock=Steps(1_000_000), generation_seconds=0.05)
     (answer,) = dispatch.generation(
-        asked(signature, outputs, [{"hard": 0}], turn, seed=1)
+        asked(signature, outputs, [{"hard": 0}], context, seed=1)
     )
     assert 0 < answer["tried"] < 100
-    (warning,) = turn.warnings.to_json()
+    (warning,) = context.warnings.to_json()
     assert (warning["code"], warning["pointer"]) == ("time_over", "/0")
 
 
@@ -320,9 +320,9 @@ def test_generation_stops_when_time_is_over():
         now[0] += 1_000_000
         return stepwise(tensors)
 
-    turn = Turn(clock=lambda: now[0], until=3_000_000)
+    context = RequestContext(clock=lambda: now[0], deadline=3_000_000)
     with pytest.raises(Problem, match="the 3 ms allowed are over"):
-        dispatch.generation(asked(LEVELS, slow, [{}], turn, seed=1))
+        dispatch.generation(asked(LEVELS, slow, [{}], context, seed=1))
     assert now[0] == 3_000_000
 
 

@@ -20,7 +20,7 @@ def test_a_file_that_changes_between_hash_and_opening_is_not_served(
     assert loader.load(registry, reference, settings)
     suffix = name.rpartition(".")[2]
     (path,) = (tmp_path / "cache").glob(f"??/*.{suffix}")
-    good, opened = path.read_bytes(), loader.opened
+    good, opened = path.read_bytes(), loader.open_variant
 
     def swapped(*asked):
         path.write_bytes(evil[name].read_bytes())
@@ -30,10 +30,10 @@ def test_a_file_that_changes_between_hash_and_opening_is_not_served(
             path.write_bytes(b"x" * len(good))
             raise
 
-    monkeypatch.setattr(loader, "opened", swapped)
+    monkeypatch.setattr(loader, "open_variant", swapped)
     with pytest.raises(IntegrityError):
         loader.load(registry, reference, settings)
-    monkeypatch.setattr(loader, "opened", opened)
+    monkeypatch.setattr(loader, "open_variant", opened)
     assert loader.load(registry, reference, settings).predict(["good"])
 
 
@@ -43,13 +43,13 @@ def test_a_swap_that_answers_as_well_is_noticed(
     """Golden rows may come out right: the digest decides."""
     publish()
     settings = Settings(cache=str(tmp_path / "cache"))
-    opened = loader.opened
+    opened = loader.open_variant
 
     def swapped(manifest, variant, paths, *rest):
         made = opened(manifest, variant, paths, *rest)
         paths["graph"].write_bytes(paths["graph"].read_bytes() + b"\0")
         return made
 
-    monkeypatch.setattr(loader, "opened", swapped)
+    monkeypatch.setattr(loader, "open_variant", swapped)
     with pytest.raises(IntegrityError, match="changed while it was opened"):
         loader.load(registry, Reference("mood", version=1), settings)

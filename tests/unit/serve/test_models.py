@@ -18,7 +18,7 @@ from hotseat_registry.errors import (
 )
 from hotseat_registry.stores.folder import FolderStore
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 LIVE = Reference("mood", alias="live")
@@ -49,12 +49,12 @@ def models(registry, seconds, tmp_path):
 def made(registry, seconds, tmp_path, jobs=None, **options):
     """Models without chance; looks are made at once, or put into `jobs`."""
     chosen = {"refresh_seconds": 10, "cache": str(tmp_path / "cache"), **options}
-    return Models(
+    return ModelCache(
         registry,
         Settings(**chosen),
         seconds,
         draw=lambda: 0.0,
-        beside=(lambda job: job()) if jobs is None else jobs.append,
+        in_background=(lambda job: job()) if jobs is None else jobs.append,
     )
 
 
@@ -184,10 +184,10 @@ def test_the_default_is_the_only_live_model(
     assert models.default() == "mood"
     registry.promote(Reference("other", version=1), by="ada")
     assert models.default() == "mood"
-    later = Models(registry, Settings(cache=str(tmp_path)))
+    later = ModelCache(registry, Settings(cache=str(tmp_path)))
     with pytest.raises(RegistryError, match=r"\(mood, other\).*HOTSEAT_DEFAULT_MODEL"):
         later.default()
-    empty = Models(Registry(MemoryStore()), Settings(cache=str(tmp_path)))
+    empty = ModelCache(Registry(MemoryStore()), Settings(cache=str(tmp_path)))
     with pytest.raises(RegistryError, match="holds no model: hotseat publish"):
         empty.default()
 
@@ -239,7 +239,7 @@ def test_after_a_long_pause_the_request_waits_for_the_look(
 ):
     """An alias that nobody asked for is looked up first, so no answer is hours old."""
     models, jobs = moved(registry, publish, seconds, tmp_path)
-    models._beside = in_a_thread
+    models._in_background = in_a_thread
     seconds.now = 20
     assert models.get(LIVE).manifest.version == 2
     assert not jobs
@@ -325,7 +325,7 @@ def test_a_look_that_hangs_is_not_waited_for(registry, publish, seconds, tmp_pat
     seconds.now = 19.9
     assert models.get(LIVE).manifest.version == 1
     seconds.now = 25
-    models._beside = in_a_thread
+    models._in_background = in_a_thread
     assert models.get(LIVE).manifest.version == 2
     assert len(jobs) == 1
 
@@ -378,7 +378,7 @@ def test_a_version_that_does_not_open_is_tried_again_less_and_less_often(
     registry.publish(manifest, files, by="ada")
     promote(registry, 1)
     models = made(registry, seconds, tmp_path, refresh_seconds=1)
-    models.notice = lambda name, fields: fetched.append((seconds.now, name, fields))
+    models.notify = lambda name, fields: fetched.append((seconds.now, name, fields))
     models.get(LIVE)
     promote(registry, 2)
     for now in range(1, 40):
@@ -421,7 +421,7 @@ def test_a_version_that_needs_too_much_memory_never_takes_over(
     registry.publish(replace(manifest, variants=(heavy,)), files, by="ada")
     models = made(registry, seconds, tmp_path, memory_bytes=10**6)
     told = []
-    models.notice = lambda name, fields: told.append((name, fields["model"]))
+    models.notify = lambda name, fields: told.append((name, fields["model"]))
     assert models.get(LIVE).manifest.version == 1
     promote(registry, 2)
     seconds.now = 10

@@ -17,7 +17,7 @@ def asked(origin, method="POST", **more):
 def test_a_page_that_is_not_listed_is_shown_nothing(allowed):
     """Off by default, and no origin passes for being the start of another."""
     varies = {"vary": "origin"} if allowed else {}
-    assert cors.shown(asked(GAME), allowed) == varies
+    assert cors.response_headers(asked(GAME), allowed) == varies
     ask = {"access-control-request-method": "POST"}
     assert cors.preflight(asked(GAME, "OPTIONS", **ask), allowed) is None
 
@@ -25,7 +25,7 @@ def test_a_page_that_is_not_listed_is_shown_nothing(allowed):
 @pytest.mark.parametrize("allowed", [GAME, f"{STRANGER}, {GAME}"])
 def test_a_listed_page_is_named_alone(allowed):
     """The answer names the asking page, and says that it differs by page."""
-    shown = cors.shown(asked(GAME), allowed)
+    shown = cors.response_headers(asked(GAME), allowed)
     assert shown["access-control-allow-origin"] == GAME
     assert shown["vary"] == "origin"
     assert "access-control-allow-credentials" not in shown
@@ -33,7 +33,7 @@ def test_a_listed_page_is_named_alone(allowed):
 
 def test_any_page_may_be_allowed():
     """The star is for public services."""
-    shown = cors.shown(asked(GAME), "*")
+    shown = cors.response_headers(asked(GAME), "*")
     assert shown["access-control-allow-origin"] == "*"
 
 
@@ -52,11 +52,11 @@ def test_a_preflight_is_answered_and_a_plain_options_is_not():
 
 def test_a_caller_without_origin_gets_what_it_always_got():
     """Games outside of browsers notice nothing."""
-    assert cors.shown(Request("POST", "/model-service"), "*") == {}
-    assert cors.shown(Request("POST", "/model-service"), "") == {}
+    assert cors.response_headers(Request("POST", "/model-service"), "*") == {}
+    assert cors.response_headers(Request("POST", "/model-service"), "") == {}
 
 
 def test_where_pages_are_listed_every_answer_varies_by_them():
     """Else a cache gives a page what another caller received, without its name."""
-    shown = cors.shown(Request("POST", "/model-service"), GAME)
+    shown = cors.response_headers(Request("POST", "/model-service"), GAME)
     assert shown == {"vary": "origin"}

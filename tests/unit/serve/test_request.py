@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotseat_serve.api.messages import Answer, Request, packed, plain, preferred, under
+from hotseat_serve.api.messages import (
+    Answer,
+    Request,
+    compress,
+    decompress,
+    preferred_coding,
+    strip_base_path,
+)
 from hotseat_serve.problems import Problem
 
 BODY = b'{"text": "good"}'
@@ -32,7 +39,7 @@ def post(body, encoding=None, **more):
 )  # fmt: skip
 def test_a_body_is_unpacked_and_loses_its_mark(body, encoding):
     """Each name that a client gives gzip, both deflates, and a byte order mark."""
-    assert plain(post(body, encoding), 1000).body == BODY
+    assert decompress(post(body, encoding), 1000).body == BODY
 
 
 @pytest.mark.parametrize(
@@ -50,7 +57,7 @@ def test_a_body_is_unpacked_and_loses_its_mark(body, encoding):
 def test_what_cannot_be_unpacked_says_why(body, encoding, status):
     """Packed twice, by an unknown packing, damaged, cut off, or too much."""
     with pytest.raises(Problem) as refused:
-        plain(post(body, encoding), 1000)
+        decompress(post(body, encoding), 1000)
     assert refused.value.status == status
 
 
@@ -58,7 +65,7 @@ def test_a_mark_that_a_header_counts_stays():
     """A binary body may begin with the same three bytes."""
     body = b"\xef\xbb\xbf" + BODY
     named = {"inference-header-content-length": str(len(body))}
-    assert plain(post(body, **named), 1000).body == body
+    assert decompress(post(body, **named), 1000).body == body
 
 
 @pytest.mark.parametrize(
@@ -76,24 +83,28 @@ def test_a_mark_that_a_header_counts_stays():
 )  # fmt: skip
 def test_accept_encoding_is_weighed(accepted, packing):
     """RFC 9110, 12.5.3: the heaviest wins, 0 refuses, the star is what is not named."""
-    assert preferred(accepted) == packing
+    assert preferred_coding(accepted) == packing
 
 
 @given(st.text(st.sampled_from("gzip deflate;,=q01.*xnai"), max_size=40))
 def test_any_accept_encoding_gives_a_packing(accepted):
     """Nothing that a client sends raises."""
-    assert preferred(accepted) in {"gzip", "deflate", "identity"}
+    assert preferred_coding(accepted) in {"gzip", "deflate", "identity"}
 
 
 def test_an_answer_that_may_be_packed_says_that_it_varies():
     """A cache must not give the packed one to a client that cannot unpack it."""
     large = Answer(200, b"[" + b"1," * 2000 + b"1]")
     for accepted in ("gzip", "identity"):
-        answer = packed(large, Request("GET", "/", b"", {"accept-encoding": accepted}))
+        answer = compress(
+            large, Request("GET", "/", b"", {"accept-encoding": accepted})
+        )
         assert answer.headers["vary"] == "accept-encoding"
         assert ("content-encoding" in answer.headers) == (accepted == "gzip")
     small = Answer(200, b"{}")
-    assert packed(small, Request("GET", "/", b"", {"accept-encoding": "gzip"})) is small
+    assert (
+        compress(small, Request("GET", "/", b"", {"accept-encoding": "gzip"})) is small
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,4 +117,4 @@ def test_an_answer_that_may_be_packed_says_that_it_varies():
 )  # fmt: skip
 def test_a_base_path_is_whole_segments(path, base, inside):
     """The start of a name is no base path."""
-    assert under(path, base) == inside
+    assert strip_base_path(path, base) == inside

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hotseat_registry.errors import IntegrityError
 from hotseat_serve import rules
 from hotseat_serve.rules import platformer, sokoban
-from hotseat_serve.rules.game import two_plies
+from hotseat_serve.rules.game import two_ply_search
 from hotseat_serve.rules.search import Search, search
 
 FOUR = rules.game("connect-four")
@@ -89,8 +89,8 @@ def test_bits_see_two_plies_as_trying_them_does(columns):
     """Wins at once, and what does not lose at once, are the same both ways."""
     state = played(columns)
     if FOUR.outcome(state) is None:
-        actions, value = FOUR.glance(state)
-        tried, certain = two_plies(FOUR, state)
+        actions, value = FOUR.tactical_shortcut(state)
+        tried, certain = two_ply_search(FOUR, state)
         assert value == certain
         if value == -1.0:  # of what all loses, some is the more stubborn
             assert set(actions) <= set(tried)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from hotseat_registry import Reference
 from hotseat_serve.api.messages import Request
-from hotseat_serve.api.router import Room
+from hotseat_serve.api.router import Router
 from hotseat_serve.api.telemetry import Telemetry, masked
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -24,7 +24,7 @@ def written():
 
 
 @pytest.fixture
-def room(registry, publish, tmp_path, written):
+def router(registry, publish, tmp_path, written):
     """A room with one model that logs."""
     publish()
     registry.promote(Reference("mood", version=1), by="ada")
@@ -34,14 +34,14 @@ def room(registry, publish, tmp_path, written):
         lambda line: written.append(json.loads(line)),
         now=lambda: 1e9,
     )
-    return Room(Models(registry, settings), settings, telemetry=telemetry)
+    return Router(ModelCache(registry, settings), settings, telemetry=telemetry)
 
 
-def ask(room, body, path="/v1/models/mood/predict", **headers):
+def ask(router, body, path="/v1/models/mood/predict", **headers):
     """Send a request."""
     data = json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return room.answer(Request("POST", path, data, named, "r-1"))
+    return router.answer(Request("POST", path, data, named, "r-1"))
 
 
 def test_metrics_are_in_the_namespace_of_the_deployment(registry, publish, written):
@@ -52,17 +52,17 @@ def test_metrics_are_in_the_namespace_of_the_deployment(registry, publish, writt
     )
     telemetry.event("version_changed", {"model": "mood"})
     settings = Settings(default_model="mood")
-    room = Room(Models(registry, settings), settings, telemetry=telemetry)
-    ask(room, {"text": "good"})
+    router = Router(ModelCache(registry, settings), settings, telemetry=telemetry)
+    ask(router, {"text": "good"})
     blocks = [line["_aws"]["CloudWatchMetrics"] for line in written]
     assert len(blocks) == 2
     assert all(block["Namespace"] == "Hotseat/prod" for (block,) in blocks)
 
 
-def test_a_request_is_one_line_that_is_its_metrics_too(room, written):
+def test_a_request_is_one_line_that_is_its_metrics_too(router, written):
     """Model, version, variant, stages, cold, and CloudWatch's own block around them."""
-    ask(room, {"inputs": ["good", "bad"]})
-    ask(room, {"text": "good"})
+    ask(router, {"inputs": ["good", "bad"]})
+    ask(router, {"text": "good"})
     first, second = written
     assert (first["model"], first["version"], first["variant"]) == ("mood", "1", "fp32")
     assert (first["rows"], first["status"], first["cold"]) == (2, 200, 1)
@@ -79,38 +79,38 @@ def test_a_request_is_one_line_that_is_its_metrics_too(room, written):
     assert stages <= first["latency"] * 1.01
 
 
-def test_a_refusal_names_its_code(room, written):
+def test_a_refusal_names_its_code(router, written):
     """What went wrong can be counted, and only a 5xx is an error."""
-    assert ask(room, {}).status == 422
-    assert ask(room, {}, path="/v1/models/nobody/predict").status == 404
+    assert ask(router, {}).status == 422
+    assert ask(router, {}, path="/v1/models/nobody/predict").status == 404
     assert [line["code"] for line in written] == ["invalid_input", "model_not_found"]
     assert [line["errors"] for line in written] == [0, 0]
 
 
-def test_nothing_that_a_player_said_or_is_stands_in_the_log(room, written):
+def test_nothing_that_a_player_said_or_is_stands_in_the_log(router, written):
     """Neither inputs nor player_id, however the request ends."""
     for body in ({"text": "my secret"}, {"text": 7}, {"inputs": ["my secret"]}):
-        ask(room, {**body, "player_id": "ada-lovelace"})
+        ask(router, {**body, "player_id": "ada-lovelace"})
     assert "secret" not in json.dumps(written)
     assert "lovelace" not in json.dumps(written)
 
 
-def test_a_player_is_a_keyed_hash(room, written):
+def test_a_player_is_a_keyed_hash(router, written):
     """The same player has the same hash under one key, and another under another."""
     for key in ("one", "one", "two"):
-        room.telemetry = replace(room.telemetry, player_key=key)
-        ask(room, {"text": "good", "player_id": "ada"})
+        router.telemetry = replace(router.telemetry, player_key=key)
+        ask(router, {"text": "good", "player_id": "ada"})
     first, again, other = (line["player"] for line in written)
     assert first == again != other
     assert len(first) == 16
 
 
-def test_sampled_inputs_are_masked(room, written):
+def test_sampled_inputs_are_masked(router, written):
     """Where sampling is on, a share of requests shows the form of its inputs alone."""
     draws = iter([0.05, 0.5])
-    room.telemetry = replace(room.telemetry, sample=0.1, draw=lambda: next(draws))
+    router.telemetry = replace(router.telemetry, sample=0.1, random=lambda: next(draws))
     for _ in range(2):
-        ask(room, {"inputs": ["Meet me at 5!"]})
+        ask(router, {"inputs": ["Meet me at 5!"]})
     assert written[0]["inputs"] == ["xxxx xx xx 0!"]
     assert "inputs" not in written[1]
 
@@ -121,33 +121,33 @@ def test_a_mask_lets_no_letter_and_no_digit_through(text):
     assert all(c in "x0" or not c.isalnum() for c in masked(text))
 
 
-def test_a_trace_is_passed_on(room, written):
+def test_a_trace_is_passed_on(router, written):
     """A valid traceparent comes back and its id is logged; another is ignored."""
-    answer = ask(room, {"text": "good"}, traceparent=TRACE)
+    answer = ask(router, {"text": "good"}, traceparent=TRACE)
     assert answer.headers["traceparent"] == TRACE
     assert written[0]["trace_id"] == "a" * 32
-    answer = ask(room, {"text": "good"}, traceparent="nonsense")
+    answer = ask(router, {"text": "good"}, traceparent="nonsense")
     assert "traceparent" not in answer.headers
     assert "trace_id" not in written[1]
 
 
-def test_a_caller_who_has_left_is_not_worked_for(room):
+def test_a_caller_who_has_left_is_not_worked_for(router):
     """Deadline-Ms, the platform's remaining time and our own limit: 504, retryable."""
-    late = ask(room, {"text": "good"}, deadline_ms="0")
+    late = ask(router, {"text": "good"}, deadline_ms="0")
     assert late.status == 504
     assert json.loads(late.body)["retryable"] is True
     request = Request("POST", "/model-service", b'{"text": "good"}', {}, "r", 40.0)
-    assert room.answer(request).status == 504
-    assert room.answer(replace(request, remaining_ms=30_000.0)).status == 200
-    assert ask(room, {"text": "good"}, deadline_ms="soon").status == 422
-    assert ask(room, {"text": "good"}, deadline_ms="60000").status == 200
+    assert router.answer(request).status == 504
+    assert router.answer(replace(request, remaining_ms=30_000.0)).status == 200
+    assert ask(router, {"text": "good"}, deadline_ms="soon").status == 422
+    assert ask(router, {"text": "good"}, deadline_ms="60000").status == 200
     v2 = Request("GET", "/v2", b"", {"deadline-ms": "0"}, "r")
-    assert json.loads(room.answer(v2).body).keys() == {"error"}
+    assert json.loads(router.answer(v2).body).keys() == {"error"}
 
 
-def test_what_happens_to_versions_is_a_metric(room, written):
+def test_what_happens_to_versions_is_a_metric(router, written):
     """A version that does not open is one line with the metric and the reason."""
-    room.models.notice("registry_refused", {"model": "mood", "why": "a flipped byte"})
+    router.models.notify("registry_refused", {"model": "mood", "why": "a flipped byte"})
     (line,) = written
     (block,) = line["_aws"]["CloudWatchMetrics"]
     assert block["Metrics"] == [{"Name": "registry_refused", "Unit": "Count"}]
@@ -156,7 +156,7 @@ def test_what_happens_to_versions_is_a_metric(room, written):
 
 
 @pytest.mark.parametrize("limit", ["deadline", "platform", "own"])
-def test_no_caller_makes_a_line_an_error(room, written, limit):
+def test_no_caller_makes_a_line_an_error(router, written, limit):
     """A time that is over is a 504 and no error of ours: a caller can make it pass."""
     request = Request("POST", "/model-service", b'{"text": "good"}', {}, "r")
     if limit == "deadline":
@@ -164,31 +164,34 @@ def test_no_caller_makes_a_line_an_error(room, written, limit):
     elif limit == "platform":
         request = replace(request, remaining_ms=10.0)
     else:
-        settings = replace(room.settings, max_ms=1)
+        settings = replace(router.settings, max_ms=1)
         ticks = iter(range(0, 10**12, 10**7))
-        room = Room(
-            room.models, settings, telemetry=room.telemetry, clock=lambda: next(ticks)
+        router = Router(
+            router.models,
+            settings,
+            telemetry=router.telemetry,
+            clock=lambda: next(ticks),
         )
-    assert room.answer(request).status == 504
+    assert router.answer(request).status == 504
     (line,) = written
     assert (line["errors"], line["level"]) == (0, "INFO")
     assert line["code"] == "deadline_exceeded"
 
 
-def test_a_failure_of_ours_is_an_error(room, written, monkeypatch):
+def test_a_failure_of_ours_is_an_error(router, written, monkeypatch):
     """What the service answers with a 500 counts, and its line has the level ERROR."""
-    monkeypatch.setattr(room.models, "get", lambda *_: 1 / 0)
-    assert ask(room, {"text": "good"}).status == 500
+    monkeypatch.setattr(router.models, "get", lambda *_: 1 / 0)
+    assert ask(router, {"text": "good"}).status == 500
     assert (written[0]["errors"], written[0]["level"]) == (1, "ERROR")
 
 
-def test_a_line_stays_short(room, written):
+def test_a_line_stays_short(router, written):
     """Neither a large input nor a long path is repeated whole, whatever it is."""
-    room.telemetry = replace(room.telemetry, sample=1.0, draw=lambda: 0.0)
-    ask(room, {"inputs": ["word " * 100] * 300})
+    router.telemetry = replace(router.telemetry, sample=1.0, random=lambda: 0.0)
+    ask(router, {"inputs": ["word " * 100] * 300})
     assert written[-1]["inputs"] == "too large to be logged"
     preflight = {"origin": "https://a.example", "access-control-request-method": "POST"}
     path = "/v1/\ud800" + "x" * 9_000
     for method in ("OPTIONS", "GET", "X" * 9_000):
-        room.answer(Request(method, path, b"", preflight, "r"))
+        router.answer(Request(method, path, b"", preflight, "r"))
         assert len(json.dumps(written[-1])) < 2_500

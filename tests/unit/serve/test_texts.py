@@ -24,14 +24,14 @@ from hotseat_registry import (
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.testing import MemoryStore
 from hotseat_serve.api.messages import Request
-from hotseat_serve.api.router import Room
+from hotseat_serve.api.router import Router
 from hotseat_serve.codec import long_texts
 from hotseat_serve.codec.input_warnings import Warnings
-from hotseat_serve.kinds.request_context import Turn
+from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime import batching
-from hotseat_serve.runtime.loader import Loaded
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings
 from hotseat_train.pipeline.train import PRETRAINED
@@ -103,7 +103,7 @@ def published(whole):
 
 def loaded(graph, rule=None, **more):
     """Return the graph as the service has it."""
-    return Loaded(published(signature(rule, **more)), "fp32", Session(graph))
+    return LoadedModel(published(signature(rule, **more)), "fp32", Session(graph))
 
 
 def opened(graph, folder, rule):
@@ -112,7 +112,7 @@ def opened(graph, folder, rule):
     registry.publish(published(signature(rule)), {"model.onnx": graph}, by="ada")
     registry.promote(Reference("marks", version=1), by="ada")
     chosen = Settings(cache=str(folder), log=False)
-    return Room(Models(registry, chosen), chosen)
+    return Router(ModelCache(registry, chosen), chosen)
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=300))
@@ -150,10 +150,12 @@ def test_answers_keep_their_order_and_are_those_of_one_alone(graph, given_):
 def test_a_deadline_ends_between_two_batches(graph):
     """The rest of the texts is not read for a caller who has given up."""
     ticks = iter(range(0, 10**9, 10_000_000))
-    turn = Turn(clock=lambda: next(ticks))
-    turn.until = turn.started + 60_000_000
+    context = RequestContext(clock=lambda: next(ticks))
+    context.deadline = context.started + 60_000_000
     with pytest.raises(Problem) as caught:
-        loaded(graph).predict(["x" * (1 + n % LIMIT) for n in range(900)], turn=turn)
+        loaded(graph).predict(
+            ["x" * (1 + n % LIMIT) for n in range(900)], context=context
+        )
     assert caught.value.code == "deadline_exceeded"
 
 
@@ -167,12 +169,12 @@ def test_a_long_text_is_refused_without_a_rule(graph):
 
 def test_a_long_text_is_cut_with_a_warning(graph):
     """What is over the limit is not read, and the answer says so."""
-    model, turn = loaded(graph, "cut"), Turn()
+    model, context = loaded(graph, "cut"), RequestContext()
     long = "雪" * 7 + "!!!"  # 24 bytes: six characters are 18
-    cut, whole = model.predict([long, "!"], ["/inputs/0", "/inputs/1"], turn=turn)
+    cut, whole = model.predict([long, "!"], ["/inputs/0", "/inputs/1"], context=context)
     assert cut["label"] == "ok"
     assert whole["label"] == "bad"
-    (warning,) = turn.warnings.to_json()
+    (warning,) = context.warnings.to_json()
     assert (warning["code"], warning["pointer"]) == ("text_cut", "/inputs/0")
 
 
@@ -235,13 +237,13 @@ def test_a_long_text_is_explained_by_its_worst_part(graph):
 @pytest.mark.parametrize("rule", ["cut", "parts"])
 def test_the_inference_protocol_refuses_long_texts(graph, rule, tmp_path):
     """It answers the tensors that were sent, row by row: nothing is cut unseen."""
-    room = opened(graph, tmp_path, rule)
+    router = opened(graph, tmp_path, rule)
     item = {"name": "text", "shape": [2], "datatype": "BYTES"}
     where = "/v2/models/marks/infer"
 
     def ask(texts):
         body = json.dumps({"inputs": [{**item, "data": texts}]}).encode()
-        answer = room.answer(Request("POST", where, body))
+        answer = router.answer(Request("POST", where, body))
         return answer.status, json.loads(answer.body)
 
     assert ask(["!", "!!"])[0] == 200
@@ -254,19 +256,19 @@ def test_the_inference_protocol_refuses_long_texts(graph, rule, tmp_path):
 @given(st.lists(st.text("a!雪", min_size=1, max_size=LIMIT // 3), min_size=1))
 def test_both_apis_answer_many_texts_as_one_run(graph, tmp_path_factory, texts):
     """Rows of all lengths, in their order; the protocol's numbers are the runtime's."""
-    room = opened(graph, tmp_path_factory.mktemp("room"), None)
+    router = opened(graph, tmp_path_factory.mktemp("room"), None)
     whole = np.empty(len(texts), object)
     whole[:] = texts
     (wanted,) = onnxruntime.InferenceSession(graph).run(None, {"text": whole})
     body = {"inputs": [{"name": "text", "shape": [len(texts)], "datatype": "BYTES",
                         "data": texts}]}  # fmt: skip
-    answer = room.answer(
+    answer = router.answer(
         Request("POST", "/v2/models/marks/infer", json.dumps(body).encode())
     )
     (output,) = json.loads(answer.body)["outputs"]
     np.testing.assert_allclose(np.reshape(output["data"], (-1, 2)), wanted, atol=1e-6)
     body = json.dumps({"inputs": texts}).encode()
-    answer = room.answer(Request("POST", "/v1/models/marks/predict", body))
+    answer = router.answer(Request("POST", "/v1/models/marks/predict", body))
     told = [one["scores"] for one in json.loads(answer.body)["predictions"]]
     found = [[one["ok"], one["bad"]] for one in told]
     np.testing.assert_allclose(found, wanted, atol=1e-6)
@@ -279,7 +281,7 @@ def test_the_chat_model_answers_512_lines_as_one_by_one():
     whole = replace(manifest.signature, max_rows=512)
     (variant,) = manifest.variants
     session = Session(folder / variant.file)
-    model = Loaded(replace(manifest, signature=whole), variant.name, session)
+    model = LoadedModel(replace(manifest, signature=whole), variant.name, session)
     random = np.random.default_rng(2)
     words = ["gg", "wp", "noob", "go", "mid", "你好", "report", "easy", "team"]
     lines = [

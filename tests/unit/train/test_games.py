@@ -11,9 +11,9 @@ import torch
 from hotseat_registry import Reference
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.kinds.policy import SEARCH_SECONDS
-from hotseat_serve.kinds.request_context import Turn
-from hotseat_serve.rules.game import two_plies
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.kinds.request_context import RequestContext
+from hotseat_serve.rules.game import two_ply_search
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings
 from hotseat_train import tasks
@@ -165,8 +165,8 @@ def test_a_game_that_knows_no_glance_of_its_own_plays_as_well():
     """The rules that any studio writes are enough: two plies are tried out."""
 
     class Plain(type(GAME)):
-        def glance(self, state):
-            return two_plies(self, state)
+        def tactical_shortcut(self, state):
+            return two_ply_search(self, state)
 
     random = np.random.default_rng(0)
 
@@ -214,20 +214,20 @@ def test_many_boards_share_one_requests_time(loaded):
     """Twenty searches take no longer than one may."""
     random = np.random.default_rng(0)
     boards = [connect_four._somewhere(random) for _ in range(20)]
-    turn = Turn(clock=time.process_time_ns)
-    answers = loaded.predict(boards, options=Options(level="best"), turn=turn)
+    context = RequestContext(clock=time.process_time_ns)
+    answers = loaded.predict(boards, options=Options(level="best"), context=context)
     assert len(answers) == 20
-    assert time.process_time_ns() - turn.started < 2e9 * SEARCH_SECONDS
+    assert time.process_time_ns() - context.started < 2e9 * SEARCH_SECONDS
 
 
 def test_a_search_ends_before_its_caller_gives_up(loaded):
     """Of a deadline that is nearer than the search's own time, half is searched."""
     empty = [[0] * 7 for _ in range(6)]
     now = time.process_time_ns()
-    turn = Turn(clock=time.process_time_ns, until=now + 20_000_000)
-    (answer,) = loaded.predict([empty], options=Options(level="best"), turn=turn)
+    context = RequestContext(clock=time.process_time_ns, deadline=now + 20_000_000)
+    (answer,) = loaded.predict([empty], options=Options(level="best"), context=context)
     assert answer["action"] == "3"
-    assert not turn.late
+    assert not context.expired
 
 
 def test_connect_four_is_published_with_its_evidence(tmp_path, registry, monkeypatch):
@@ -242,6 +242,6 @@ def test_connect_four_is_published_with_its_evidence(tmp_path, registry, monkeyp
     assert json.loads(run.record.read_text())["task"] == "connect-four"
     publish(run, registry, by="ada")
     settings = Settings(cache=str(tmp_path / "cache"))
-    loaded = Models(registry, settings).get(Reference("connect-four", version=1))
+    loaded = ModelCache(registry, settings).get(Reference("connect-four", version=1))
     empty = [[0] * 7 for _ in range(6)]
     assert loaded.predict([{"board": empty}])[0]["action"] == "3"

@@ -7,7 +7,7 @@ import torch
 from hotseat_registry import Reference
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.rules import platformer, sokoban
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings
 from hotseat_train import tasks
@@ -185,7 +185,7 @@ def test_maps_are_learned_published_and_served(tmp_path, registry, monkeypatch):
     assert metrics["gaps_follow_wish"] > 0.5
     publish(run, registry, by="ada")
     settings = Settings(cache=str(tmp_path / "cache"))
-    loaded = Models(registry, settings).get(Reference("mario-levels", version=1))
+    loaded = ModelCache(registry, settings).get(Reference("mario-levels", version=1))
     wish = {"enemies": 3, "gaps": 2}
     (answer,) = loaded.predict([wish], options=Options(seed=5))
     assert platformer.check(answer["item"], {}, lambda: False) is not None

@@ -9,7 +9,7 @@ import pytest
 from onnx import numpy_helper
 
 from hotseat_registry import Reference
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 from hotseat_train import tasks
 from hotseat_train.cli import quantize as command
@@ -88,7 +88,9 @@ def test_published_variants_serve_and_are_compared(run, registry, tmp_path):
     assert manifest.variant(manifest.default_variant).metrics["speed"] > 0.6
     for variant in manifest.variants:
         settings = Settings(cache=str(tmp_path / "cache"), variant=variant.name)
-        loaded = Models(registry, settings).get(Reference(manifest.model, version=1))
+        loaded = ModelCache(registry, settings).get(
+            Reference(manifest.model, version=1)
+        )
         assert loaded.variant == variant.name
     found = comparison.candidates(registry, manifest.model)
     assert [item.quality for item in found] == [

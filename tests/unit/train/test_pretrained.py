@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hotseat_registry import Reference
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 from hotseat_train import tasks
 from hotseat_train.data.download import Source
@@ -44,7 +44,7 @@ def test_a_pretrained_graph_needs_no_data(name, tmp_path, registry):
     assert "HOTSEAT_DATA" in note
     assert manifest.card.startswith(f"# {name}")
     made = publish(run, registry, by="ada", max_loss=100)
-    models = Models(registry, Settings(cache=str(tmp_path / "cache")))
+    models = ModelCache(registry, Settings(cache=str(tmp_path / "cache")))
     assert models.get(Reference(name, version=made.version)).manifest == made
 
 

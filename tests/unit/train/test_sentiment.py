@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hotseat_registry.cache import Cache
 from hotseat_registry.errors import IntegrityError
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train import run, tasks
 from hotseat_train.cli import quantize as command
@@ -166,7 +166,7 @@ def test_publishing_serves_what_was_measured(trained, registry, tmp_path):
     paths = registry.fetch(manifest, Cache(tmp_path))
     golden = json.loads(paths["golden.json"].read_bytes())
     for variant in manifest.variants:
-        model = Loaded(manifest, variant.name, Session(paths[variant.file]))
+        model = LoadedModel(manifest, variant.name, Session(paths[variant.file]))
         answers = model.predict([row["input"] for row in golden["rows"]])
         for answer, row in zip(answers, golden["rows"], strict=True):
             off = answer["scores"]["positive"] - row["expected"]["scores"]["positive"]

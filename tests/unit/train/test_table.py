@@ -7,7 +7,7 @@ import pytest
 from hotseat_registry import Reference
 from hotseat_serve.kinds.explain import explain
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 from hotseat_train import tasks
 from hotseat_train.errors import DatasetError
@@ -64,7 +64,7 @@ def test_all_families_are_served_by_one_function(family, tmp_path, registry):
     assert str(tmp_path) not in json.dumps(manifest.to_json())
     publish(run, registry, by="ada")
     settings = Settings(cache=str(tmp_path / "cache"))
-    loaded = Models(registry, settings).get(Reference("players", version=1))
+    loaded = ModelCache(registry, settings).get(Reference("players", version=1))
     asked = [
         {"hours": 1, "level": 9, "country": "de", "vip": True},
         {"hours": 60, "level": 9, "country": "de", "vip": True},

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotseat_registry import Field, Manifest, Variant
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train.compression.quantize import dynamic
 from hotseat_train.data.dataset import Split
@@ -124,7 +124,7 @@ def test_every_family_learns_exports_and_serves(family, tmp_path):
         model="churn", kind="classification", signature=signature,
         variants=(Variant("fp32", "model.onnx"),), default_variant="fp32",
     )  # fmt: skip
-    loaded = Loaded(manifest, "fp32", Session(path))
+    loaded = LoadedModel(manifest, "fp32", Session(path))
     answers = loaded.predict(list(TEST.inputs))
     right = [
         (answer["label"] == "leaves") == bool(target)

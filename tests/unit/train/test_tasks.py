@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hotseat_registry import Reference
-from hotseat_serve.runtime.model_cache import Models
+from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 from hotseat_train import tasks
 from hotseat_train.compression import prune_distill, variants
@@ -91,7 +91,7 @@ def test_churn_is_trained_measured_published_and_served(family, tmp_path, regist
     assert said in manifest.card
     publish(run, registry, by="ada")
     settings = Settings(cache=str(tmp_path / "cache"))
-    loaded = Models(registry, settings).get(Reference("player-churn", version=1))
+    loaded = ModelCache(registry, settings).get(Reference("player-churn", version=1))
     quiet = {"jul": 1, "aug": 0, "sep": 0, "race": "Gnome", "charclass": "Mage"}
     busy = {**quiet, "jul": 900, "aug": 900, "sep": 900}
     leaving = [answer["scores"]["leaves"] for answer in loaded.predict([quiet, busy])]

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hotseat_registry import Signature
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.data.dataset import Asked
 
 Tensors = Mapping[str, np.ndarray[Any, Any]]
@@ -23,7 +23,7 @@ class Evaluator(Protocol):
     """Inputs of the version's golden rows."""
 
     def measure(
-        self, models: Mapping[str, Loaded]
+        self, models: Mapping[str, LoadedModel]
     ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
         """Return the metrics of every variant, and curves by variant, if any.
 

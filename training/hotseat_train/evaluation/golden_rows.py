@@ -8,7 +8,7 @@ from typing import Any
 from hotseat_serve.codec.tensors import datatype_of
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.runtime import golden_rows
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.data.dataset import Asked
 from hotseat_train.evaluation.graph_calls import record_calls
 
@@ -27,7 +27,7 @@ def write(path: Path, document: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
-def of(asked: Asked, models: Mapping[str, Loaded]) -> dict[str, Any]:
+def of(asked: Asked, models: Mapping[str, LoadedModel]) -> dict[str, Any]:
     """Return inputs with the answers that every variant must give.
 
     A variant's tolerance is twice the most that it differs here from what the first
@@ -59,15 +59,15 @@ def of(asked: Asked, models: Mapping[str, Loaded]) -> dict[str, Any]:
 
 
 def _answers(
-    model: Loaded, rows: Sequence[Mapping[str, Any]]
+    model: LoadedModel, rows: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
     def predict(inputs: list[Any], options: Options) -> list[dict[str, Any]]:
         return model.predict(inputs, options=options)
 
-    return golden_rows.answers(rows, predict)
+    return golden_rows.predict_rows(rows, predict)
 
 
-def _calls(first: Loaded, asked: Asked) -> list[dict[str, Any]]:
+def _calls(first: LoadedModel, asked: Asked) -> list[dict[str, Any]]:
     """Return what a generator's graph is asked for these wishes, and says to it."""
     if first.manifest.signature.generation is None:
         return []
@@ -88,7 +88,7 @@ def _calls(first: Loaded, asked: Asked) -> list[dict[str, Any]]:
 
 
 def _off(
-    model: Loaded,
+    model: LoadedModel,
     rows: Sequence[Mapping[str, Any]],
     calls: Sequence[Mapping[str, Any]],
 ) -> float:
@@ -99,7 +99,9 @@ def _off(
              *zip(alone, wanted, strict=True)]  # fmt: skip
     for call in calls:
         said = model.session.run(golden_rows.tensors(call["inputs"]))
-        pairs.append((golden_rows.listed(said), golden_rows.listed(call["outputs"])))
+        pairs.append(
+            (golden_rows.numbered(said), golden_rows.numbered(call["outputs"]))
+        )
     off = max((golden_rows.distance(*pair) for pair in pairs), default=0.0)
     least = _SATURATING if "int8" in model.variant else _ROUNDING
     return round(max(least, 2 * off), 6)

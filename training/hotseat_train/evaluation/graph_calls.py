@@ -3,14 +3,16 @@
 from dataclasses import replace
 
 from hotseat_serve.kinds import dispatch
-from hotseat_serve.kinds.inference_request import Ask
+from hotseat_serve.kinds.inference_request import InferenceRequest
 from hotseat_serve.kinds.options import Options
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.data.dataset import Asked
 from hotseat_train.evaluation.evaluator import Tensors
 
 
-def record_calls(loaded: Loaded, asked: Asked, calls: int, rows: int) -> list[Tensors]:
+def record_calls(
+    loaded: LoadedModel, asked: Asked, calls: int, rows: int
+) -> list[Tensors]:
     """Return at most `calls` calls of the graph, spread over the inputs.
 
     Of each call the first `rows` rows are kept. A generator's items are not checked,
@@ -28,5 +30,5 @@ def record_calls(loaded: Loaded, asked: Asked, calls: int, rows: int) -> list[Te
         signature = replace(signature, rules=None)
     answer = dispatch.KINDS[loaded.manifest.kind]
     for given, options in asked:
-        answer(Ask(signature, run, [given], ["/0"], Options(**options)))
+        answer(InferenceRequest(signature, run, [given], ["/0"], Options(**options)))
     return found[:: -(-len(found) // calls)]

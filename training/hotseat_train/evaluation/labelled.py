@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hotseat_registry import Signature
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.data.dataset import Asked, Dataset, Split
 from hotseat_train.errors import ParityError
 from hotseat_train.evaluation import calibration_error, robustness
@@ -56,7 +56,7 @@ class SupervisedEvaluator:
         self.golden: Asked = [(given, {}) for given in spread]
 
     def measure(
-        self, models: Mapping[str, Loaded]
+        self, models: Mapping[str, LoadedModel]
     ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
         """Return each variant's metrics, and the curves that `compare` draws.
 
@@ -99,7 +99,7 @@ class SupervisedEvaluator:
             }
         }
 
-    def _on_obfuscated(self, model: Loaded) -> dict[str, Any]:
+    def _on_obfuscated(self, model: LoadedModel) -> dict[str, Any]:
         """Return accuracy and macro F1 where words are obfuscated on purpose."""
         if self._obfuscated is None:
             return {}
@@ -120,7 +120,7 @@ class SupervisedEvaluator:
         }
 
 
-def predict(model: Loaded, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+def predict(model: LoadedModel, inputs: Sequence[Any]) -> list[dict[str, Any]]:
     """Answer all inputs, a batch at a time, those of like length together."""
     order = sorted(range(len(inputs)), key=lambda i: len(str(inputs[i])))
     answers: list[dict[str, Any]] = [{}] * len(inputs)
@@ -168,7 +168,7 @@ def quality(
     }
 
 
-def _spoiled(model: Loaded, dataset: Dataset) -> dict[str, Any]:
+def _spoiled(model: LoadedModel, dataset: Dataset) -> dict[str, Any]:
     """Return the quality on rows with gaps and with numbers that are off."""
     test = dataset.test
     ways = robustness.spoiled(model.manifest.signature, test.inputs)
@@ -244,7 +244,9 @@ def _f1(said: Sequence[str], true: Sequence[str], label: str) -> float:
     return 2 * hits / named if named else 0.0
 
 
-def _check_parity(model: Loaded, validation: Split, best: Mapping[str, Any]) -> None:
+def _check_parity(
+    model: LoadedModel, validation: Split, best: Mapping[str, Any]
+) -> None:
     """Hold the served graph against what the descent measured of its module."""
     answers = predict(model, validation.inputs)
     labels = model.manifest.signature.labels

@@ -11,7 +11,7 @@ from pathlib import Path
 from hotseat_registry import Manifest
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.data.dataset import Asked
 
 _ASKED = """
@@ -44,7 +44,7 @@ print(told("VmHWM") - before)
 _MEMORY_ROWS = 50
 
 
-def latency(models: Mapping[str, Loaded], asked: Asked) -> dict[str, float]:
+def latency(models: Mapping[str, LoadedModel], asked: Asked) -> dict[str, float]:
     """Return each variant's median milliseconds for one input, codec included.
 
     The variants take turns, so that their ratio holds when the machine's speed drifts.

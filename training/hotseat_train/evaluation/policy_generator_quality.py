@@ -23,16 +23,16 @@ import numpy as np
 from hotseat_serve import rules
 from hotseat_serve.codec import game_json
 from hotseat_serve.kinds.generation import candidates
-from hotseat_serve.kinds.inference_request import Ask
+from hotseat_serve.kinds.inference_request import InferenceRequest
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.rules.search import search
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.data.dataset import Asked
 from hotseat_train.errors import RunError
 from hotseat_train.models.games.self_play import session_evaluate
 
 Array = np.ndarray[Any, Any]
-Models = Mapping[str, Loaded]
+Models = Mapping[str, LoadedModel]
 SAYS = {
     "policy": "the points of 1 that a search by the first graph expects after the move",
     "generation": "the share of samples that pass the rules, before any is thrown away",
@@ -103,7 +103,7 @@ def _passed(models: Models, asked: Asked) -> dict[str, Array]:
         wish = given if isinstance(given, Mapping) else {}
         for name, model in models.items():
             chosen = Options(**options)
-            ask = Ask(signature, model.session.run, [given], [""], chosen)
+            ask = InferenceRequest(signature, model.session.run, [given], [""], chosen)
             for rows in islice(candidates(ask, 0, chosen.seed or 0), plan.batch):
                 found[name].append(check(rows, wish, lambda: False) is not None)
     return {name: np.array(items, float) for name, items in found.items()}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hotseat_registry import Manifest, Signature, Variant
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train.data.dataset import Asked
 from hotseat_train.evaluation import policy_generator_quality
@@ -29,7 +29,7 @@ class UnlabelledEvaluator:
         kind: str,
         signature: Signature,
         inputs: Asked,
-        measure_more: Callable[[Loaded], Mapping[str, Any]],
+        measure_more: Callable[[LoadedModel], Mapping[str, Any]],
     ) -> None:
         self.signature = signature
         self._inputs, self._measure_more = inputs, measure_more
@@ -37,7 +37,7 @@ class UnlabelledEvaluator:
         self.golden: Asked = inputs[: _GOLDEN[kind]]
 
     def measure(
-        self, models: Mapping[str, Loaded]
+        self, models: Mapping[str, LoadedModel]
     ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
         """Return each variant's metrics; there are no curves."""
         scores = policy_generator_quality.of(models, self._inputs)
@@ -56,7 +56,7 @@ class UnlabelledEvaluator:
         }, {}
 
 
-def loaded(name: str, kind: str, signature: Signature, graph: Path) -> Loaded:
+def loaded(name: str, kind: str, signature: Signature, graph: Path) -> LoadedModel:
     """Return a graph as the service has it, unmeasured."""
     manifest = Manifest(
         model=name,
@@ -65,4 +65,4 @@ def loaded(name: str, kind: str, signature: Signature, graph: Path) -> Loaded:
         variants=(Variant(FP32, graph.name),),
         default_variant=FP32,
     )
-    return Loaded(manifest, FP32, Session(graph))
+    return LoadedModel(manifest, FP32, Session(graph))

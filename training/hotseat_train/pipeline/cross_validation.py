@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from hotseat_registry import Manifest, Variant
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train.data.dataset import Dataset, Split
 from hotseat_train.errors import DatasetError, TrainError
@@ -108,7 +108,7 @@ def _fold(
         part = replace(dataset, train=train)
         manifest = Manifest(task.name, task.kind, task.signature(part), (variant,),
                             "fp32")  # fmt: skip
-        model = Loaded(manifest, "fp32", Session(path))
+        model = LoadedModel(manifest, "fp32", Session(path))
         answers = predict(model, asked.inputs)
         times = latency_memory.latency(
             {"fp32": model}, [(given, {}) for given in asked.inputs[:_TIMED]]

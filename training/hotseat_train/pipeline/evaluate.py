@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hotseat_registry import Manifest, Variant
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train import run, tasks
 from hotseat_train.compression import graph_optimization
@@ -65,7 +65,7 @@ def evaluate(source: Run) -> Evaluation:
         },
     )
     loaded = {
-        item.name: Loaded(
+        item.name: LoadedModel(
             manifest,
             item.name,
             Session(source.folder / item.file, optimized=bool(item.optimized)),

@@ -15,7 +15,7 @@ import torch
 from hotseat_registry import Input, Level, Output, Signature
 from hotseat_serve import rules
 from hotseat_serve.kinds.options import Options
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.models.games.alphazero import Round, learn, plan
 from hotseat_train.models.games.board_net import BoardNet, export
 from hotseat_train.models.games.self_play import Experience, SelfPlayPlan
@@ -94,7 +94,7 @@ class ConnectFour(SelfTrainedTask):
         random = np.random.default_rng(11)
         return [_somewhere(random) for _ in range(_POSITIONS)]
 
-    def measure(self, loaded: Loaded) -> dict[str, Any]:
+    def measure(self, loaded: LoadedModel) -> dict[str, Any]:
         """Return wins against chance by level, and milliseconds of a request."""
         random = np.random.default_rng(3)
         won = {
@@ -144,7 +144,7 @@ def _somewhere(random: np.random.Generator) -> list[list[int]]:
             return board(state)
 
 
-def _won(loaded: Loaded, level: str, random: np.random.Generator) -> float:
+def _won(loaded: LoadedModel, level: str, random: np.random.Generator) -> float:
     """Return the share of games won against moves at random."""
     won = 0
     for number in range(_GAMES):
@@ -161,7 +161,7 @@ def _won(loaded: Loaded, level: str, random: np.random.Generator) -> float:
     return won / _GAMES
 
 
-def _milliseconds(loaded: Loaded, level: str, boards: Sequence[Any]) -> float:
+def _milliseconds(loaded: LoadedModel, level: str, boards: Sequence[Any]) -> float:
     spent = []
     for given in boards:
         began = time.perf_counter()

@@ -16,7 +16,7 @@ import numpy as np
 
 from hotseat_registry import Field, Generation, Input, Output, Signature
 from hotseat_serve.rules import platformer
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.data.download import Source
 from hotseat_train.models.levels import autoregressive, sample_metrics
 from hotseat_train.tasks.self_trained import SelfTrainedTask
@@ -126,7 +126,7 @@ class MarioLevels(SelfTrainedTask):
         """Return wishes for enemies and gaps."""
         return [{"enemies": at % 6, "gaps": (at // 6) % 5 * 2} for at in range(_ASKED)]
 
-    def measure(self, loaded: Loaded) -> dict[str, Any]:
+    def measure(self, loaded: LoadedModel) -> dict[str, Any]:
         """Return playable share, novelty, diversity, wishes kept, milliseconds."""
         maps = texts()
         asked = self.inputs()[:_MEASURED]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hotseat_registry import Signature
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.data.dataset import Asked
 from hotseat_train.errors import TrainError
 from hotseat_train.evaluation import policy_generator_quality, unlabelled
@@ -56,7 +56,7 @@ class SelfTrainedTask(OneFamily, ABC):
     def inputs(self) -> Sequence[Any]:
         """Return inputs as a game sends them, the same each time, hundreds or more."""
 
-    def measure(self, loaded: Loaded) -> Mapping[str, Any]:
+    def measure(self, loaded: LoadedModel) -> Mapping[str, Any]:
         """Return what else the card shows of a variant."""
         del loaded
         return {}
@@ -123,7 +123,7 @@ class SelfTrainedTask(OneFamily, ABC):
         """See `Task.says`."""
         return policy_generator_quality.SAYS[self.kind]
 
-    def loaded(self, graph: Path) -> Loaded:
+    def loaded(self, graph: Path) -> LoadedModel:
         """Return a graph of the task as the service has it, unmeasured."""
         return unlabelled.loaded(self.name, self.kind, self.signature(), graph)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from hotseat_registry import Field, Generation, Input, Output, Signature
 from hotseat_serve.rules import sokoban
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.data.download import Source
 from hotseat_train.models.levels import autoregressive, sample_metrics
 from hotseat_train.tasks.self_trained import SelfTrainedTask
@@ -154,7 +154,7 @@ class SokobanLevels(SelfTrainedTask):
             {"boxes": 1 + at % 4, "difficulty": (at // 4) % 10} for at in range(_ASKED)
         ]
 
-    def measure(self, loaded: Loaded) -> dict[str, Any]:
+    def measure(self, loaded: LoadedModel) -> dict[str, Any]:
         """Return solvable share, novelty, diversity, wishes kept, milliseconds."""
         known = {"".join(rows) for rows in texts()}
         walls = {_walls(text) for text in known}

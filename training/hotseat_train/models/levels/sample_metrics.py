@@ -8,14 +8,14 @@ import numpy as np
 
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 
 Item = tuple[Mapping[str, Any], Mapping[str, Any]]
 """A wish and its answer."""
 
 
 def generate(
-    loaded: Loaded, wishes: Sequence[Mapping[str, Any]]
+    loaded: LoadedModel, wishes: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Item], list[float]]:
     """Return the answer to each wish, and the CPU milliseconds of every request.
 
