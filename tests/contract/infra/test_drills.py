@@ -185,7 +185,9 @@ def test_drill_07_rotate_a_key(operator, everything, synthesize, tmp_path, pair,
     operator.versions(2)
     for name, path in zip(("new.pem", "new.pub"), pair("new"), strict=True):
         (operator.folder / name).write_bytes(path.read_bytes())
-    verify = next(x for x in commands(DRILLS[7]) if x.startswith("hotseat model verify"))
+    verify = next(
+        x for x in commands(DRILLS[7]) if x.startswith("hotseat model verify")
+    )
     assert operator.run(verify, status=1)
     operator.drill(7)
 
