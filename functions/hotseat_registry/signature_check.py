@@ -105,46 +105,72 @@ def _outputs(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
     return faults
 
 
+def _role(
+    manifest: Manifest, outputs: Mapping[str, Tensor], role: str, what: str
+) -> tuple[Tensor | None, list[str]]:
+    """Return the tensor that a kind reads as `role`, or what is wrong with it."""
+    output = manifest.signature.output(role)
+    found = outputs.get(output.name if output is not None else role)
+    if found is not None:
+        return found, []
+    maps = any("map" in tensor.datatype for tensor in outputs.values())
+    way = f" ({_ZIPMAP})" if maps else ""
+    return None, [f"{what}; it has {_listed(outputs)}{way}"]
+
+
 def _classification(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
     labels = len(manifest.signature.labels)
     if not labels:
-        return ["a classification needs labels"]
-    found = outputs.get("scores")
+        return [f"a {manifest.kind} needs labels"]
+    what = f"a {manifest.kind} answers 'scores' [rows, labels]"
+    found, faults = _role(manifest, outputs, "scores", what)
     if found is None:
-        maps = any("map" in tensor.datatype for tensor in outputs.values())
-        way = f" ({_ZIPMAP})" if maps else ""
-        there = _listed(outputs)
-        return [
-            f"a classification answers 'scores' [rows, labels]; it has {there}{way}"
-        ]
+        return faults
     if found.datatype not in _FLOATS:
-        return [f"'scores' has to be a float, and is {found.datatype}"]
-    if found.shape is None:
-        return []
-    if len(found.shape) != 2 or found.shape[1] not in {-1, labels}:
-        hint = ""
-        if labels == 2 and found.shape[1:] in {(), (1,)}:
-            hint = ": one column for two labels; answer both, 1 - p and p"
-        shape = list(found.shape)
-        return [f"'scores' has the shape {shape}, and there are {labels} labels{hint}"]
-    return []
+        faults.append(f"'scores' has to be a float, and is {found.datatype}")
+    output = manifest.signature.output("scores")
+    if output is not None and output.activation not in {None, "softmax", "sigmoid"}:
+        faults.append(
+            f"activation {output.activation!r} is neither softmax nor sigmoid"
+        )
+    shape = found.shape
+    if shape is None or (labels == 2 and _is_column(shape)):
+        return faults
+    if len(shape) != 2 or shape[1] not in {-1, labels}:
+        faults.append(f"'scores' has the shape {list(shape)}, for {labels} labels")
+    return faults
+
+
+def _is_column(shape: tuple[int, ...]) -> bool:
+    """Tell whether there is one number a row: the second label's."""
+    return len(shape) == 1 or shape[1:] == (1,)
 
 
 def _regression(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
-    del manifest
-    found = outputs.get("value")
-    if found is None:
-        return [f"a regression answers 'value' [rows]; it has {_listed(outputs)}"]
+    return _role(manifest, outputs, "value", "a regression answers 'value' [rows]")[1]
+
+
+def _embedding(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
+    what = "an embedding answers 'embedding' [rows, size]"
+    found, faults = _role(manifest, outputs, "embedding", what)
+    output = manifest.signature.output("embedding")
+    if found is None or found.shape is None or output is None:
+        return faults
+    if output.pooling not in {None, "mean", "first"}:
+        return [f"pooling {output.pooling!r} is neither mean nor first"]
+    shape = found.shape
+    if output.pooling is not None and len(shape) != 3:
+        return [f"pooling takes [rows, tokens, size], not the shape {list(shape)}"]
     return []
 
 
 def _policy(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
     labels = len(manifest.signature.labels)
-    found = outputs.get("policy")
-    if found is None:
-        return [f"a policy answers 'policy' [rows, actions]; it has {_listed(outputs)}"]
-    if found.shape is None:
-        return []
+    found, faults = _role(
+        manifest, outputs, "policy", "a policy answers 'policy' [rows, actions]"
+    )
+    if found is None or found.shape is None:
+        return faults
     if len(found.shape) != 2 or (labels and found.shape[1] not in {-1, labels}):
         return [f"'policy' has the shape {list(found.shape)}, for {labels} actions"]
     return []
@@ -174,7 +200,9 @@ def _tensor(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
 
 _KINDS = {
     "classification": _classification,
+    "multilabel": _classification,
     "regression": _regression,
+    "embedding": _embedding,
     "policy": _policy,
     "generation": _generation,
     "tensor": _tensor,

@@ -49,7 +49,9 @@ class Prediction(BaseModel):
 
     label: str | None = Field(None, description="classification")
     probability: float | None = Field(None, description="classification, policy")
-    scores: dict[str, float | None] | None = Field(None, description="classification")
+    scores: dict[str, float | None] | None = Field(
+        None, description="classification, multilabel"
+    )
     value: float | None = Field(
         None, description="regression, policy; null where it is not finite"
     )
@@ -58,6 +60,11 @@ class Prediction(BaseModel):
         None, description="policy: each legal action and its probability"
     )
     item: list[str] | None = Field(None, description="generation: the item's rows")
+    labels: list[str] | None = Field(None, description="multilabel: those that hold")
+    embedding: list[float | None] | None = Field(None, description="embedding")
+    outputs: dict[str, Any] | None = Field(
+        None, description="tensor: each output by its name, as nested lists"
+    )
     seed: int | None = Field(None, description="policy, generation: repeats the answer")
     judged_part: JudgedPart | None = Field(
         None,

@@ -10,14 +10,14 @@ import numpy as np
 
 from hotseat_registry.signature import Input, Signature
 from hotseat_serve import rules
-from hotseat_serve.codec.elements import Array, size
+from hotseat_serve.codec.elements import Array
 from hotseat_serve.codec.features import columns
 from hotseat_serve.codec.input_warnings import Warnings
-from hotseat_serve.codec.nested import one, tensor
+from hotseat_serve.codec.nested import array, one, tensor
 from hotseat_serve.codec.rows import TOP, Rows
+from hotseat_serve.codec.texts import text
 from hotseat_serve.limits import check_rows
-from hotseat_serve.problems import Problem
-from hotseat_serve.wording import expected, invalid, place
+from hotseat_serve.wording import expected, invalid
 
 
 def read_inputs(
@@ -62,8 +62,11 @@ def encode(
     inputs: Sequence[Any],
     pointers: Sequence[str] | None = None,
     warnings: Warnings | None = None,
+    files: Mapping[str, Any] | None = None,
 ) -> dict[str, Array]:
     """Return the tensors of `inputs`; the first dimension is ``len(inputs)``.
+
+    `files` are the opened ones that the signature names (tokenizers).
 
     `warnings` takes what is answered and may still be a mistake: unknown fields, and
     values that training did not see.
@@ -73,7 +76,35 @@ def encode(
     rows = Rows(signature, inputs, pointers, warnings)
     _check_batch(rows)
     rows.check_names()
-    return {item.name: FORMS[item.form](item, rows) for item in signature.inputs}
+    tensors = {
+        item.name: FORMS[item.form](item, rows)
+        for item in signature.inputs
+        if item.form != "tokens"
+    }
+    if len(tensors) < len(signature.inputs):
+        tensors |= _tokens(rows, files or {})
+    return tensors
+
+
+def _tokens(rows: Rows, files: Mapping[str, Any]) -> dict[str, Array]:
+    """Fill the tensors of tokens, once for all that have the same text."""
+    from hotseat_serve.codec import tokens  # late: most versions have no tokenizer
+
+    groups: dict[str, list[Input]] = {}
+    for item in rows.signature.inputs:
+        if item.form == "tokens":
+            groups.setdefault(item.key, []).append(item)
+    found: dict[str, Array] = {}
+    for items in groups.values():
+        found |= tokens.encode(items, rows, files)
+    return found
+
+
+def _images(item: Input, rows: Rows) -> Array:
+    """Fill ``[rows, ...]`` pixels from encoded images."""
+    from hotseat_serve.codec import images  # late: most versions see none
+
+    return images.images(item, rows)
 
 
 def _check_batch(rows: Rows) -> None:
@@ -81,7 +112,7 @@ def _check_batch(rows: Rows) -> None:
     count = len(rows.inputs)
     check_rows(rows.signature, count)
     for item in rows.signature.inputs:
-        batch = item.shape[0] if item.shape else -1
+        batch = item.shape[0] if item.shape and item.form != "array" else -1
         if batch not in {-1, count}:
             raise invalid(
                 f"the graph takes {batch} inputs in one request, neither more nor "
@@ -93,30 +124,13 @@ def _check_batch(rows: Rows) -> None:
 def _text(item: Input, rows: Rows) -> Array:
     """Fill ``[rows]`` strings from strings, or from objects with the input's name."""
     values = rows.values(item)
-    array = np.array([_checked(text, item, at) for text, at in values], object)
+    array = np.array([text(value, item, at) for value, at in values], object)
     if len(item.shape) == 1:
         return array
     if not item.shape:
         return one(item, array, values)
     # some graphs want each text in a list of its own
     return array.reshape(len(values), *(1 for _ in item.shape[1:]))
-
-
-def _checked(text: Any, item: Input, pointer: str) -> str:
-    if not isinstance(text, str):
-        raise expected("a string", pointer, text)
-    if not text.strip():
-        got = "an empty one" if not text else "one of spaces"
-        raise invalid(f"expected a text{place(pointer)}, got {got}", pointer)
-    count = size(text, pointer)
-    if item.max_bytes is not None and count > item.max_bytes:
-        raise Problem(
-            "too_large",
-            f"the text{place(pointer)} has {count} bytes; the limit is "
-            f"{item.max_bytes}",
-            pointer,
-        )
-    return text.replace("\0", " ")  # NUL pads strings inside the graph
 
 
 def states(
@@ -157,4 +171,8 @@ FORMS: Mapping[str, Callable[[Input, Rows], Array]] = {
     "features": columns,
     "board": _board,
     "tensor": tensor,
+    "array": array,
+    "tokens": tensor,
+    "image": _images,
 }
+"""Those of tokens are filled together; see `encode`."""

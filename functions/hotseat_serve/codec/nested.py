@@ -10,6 +10,7 @@ from hotseat_registry.signature import Input
 from hotseat_serve.codec import ranges
 from hotseat_serve.codec.elements import Array, elements
 from hotseat_serve.codec.rows import Rows
+from hotseat_serve.codec.tensors import DTYPES
 from hotseat_serve.problems import Problem
 from hotseat_serve.wording import expected, invalid, json_type, place
 
@@ -43,6 +44,28 @@ def tensor(item: Input, rows: Rows) -> Array:
     if not item.shape:
         return one(item, array, values)
     return array.reshape(len(values), *shape)
+
+
+def array(item: Input, rows: Rows) -> Array:
+    """Return a whole tensor, all its dimensions as the nested list of one row has them.
+
+    Where the row leaves it out, it is filled with the signature's default; a dimension
+    of any length is then 1. Raises `Problem` (invalid_input).
+    """
+    ((value, pointer),) = rows.values(item)
+    if value is None and item.default is not None:
+        lengths = [1 if length == -1 else length for length in item.shape]
+        return np.full(lengths, item.default, DTYPES[item.datatype])
+    shape = _shape(value, item.shape)
+    flat: list[Any] = []
+    _flatten(value, shape, [length == -1 for length in item.shape], pointer, flat)
+
+    def where(at: int) -> str:
+        indices = np.unravel_index(at, shape) if shape else ()
+        return "".join([pointer, *(f"/{index}" for index in indices)])
+
+    non_finite = bool(rows.signature.non_finite)
+    return elements(flat, item.datatype, where, non_finite=non_finite).reshape(shape)
 
 
 def _shape(value: Any, dimensions: Sequence[int]) -> tuple[int, ...]:

@@ -33,16 +33,19 @@ class Rows(NamedTuple):
         ]
 
     def _value(self, item: Input, given: Any, pointer: str) -> tuple[Any, str]:
+        name = item.key
         if is_object(given):
-            if item.name not in given:
+            if name not in given:
+                if item.default is not None:
+                    return None, inside(pointer, name)
                 got = sorted(given.keys() - (_BESIDE if pointer == "" else set()))
                 raise invalid(
-                    f"expected {item.name!r}{place(pointer)}, "
+                    f"expected {name!r}{place(pointer)}, "
                     f"got {listed(got) if got else 'no field'}",
-                    inside(pointer, item.name),
+                    inside(pointer, name),
                 )
-            return given[item.name], inside(pointer, item.name)
-        if len(self.signature.inputs) > 1:
+            return given[name], inside(pointer, name)
+        if len({other.key for other in self.signature.inputs}) > 1:
             raise expected("an object", pointer, given)
         return given, pointer
 
@@ -101,8 +104,8 @@ def _names(signature: Signature) -> dict[str, None]:
         if item.form == "features":
             names.update((field.name, None) for field in item.fields or ())
         else:
-            names[item.name] = None
-    if any(output.name == "policy" for output in signature.outputs):
+            names[item.key] = None
+    if signature.output("policy") is not None:
         names["legal"] = None
     if len(_NAMES) >= _KEPT:
         _NAMES.clear()

@@ -15,10 +15,9 @@ Kind = Callable[[InferenceRequest], list[dict[str, Any]]]
 
 
 def classification(request: InferenceRequest) -> list[dict[str, Any]]:
-    """``scores`` [rows, labels] are the labels' probabilities."""
+    """``scores`` [rows, labels] are the labels' probabilities, or become them."""
     labels, answers = request.signature.labels, []
-    scores = each_row(request.run(request.tensors())["scores"], request)
-    for row in scores.tolist():
+    for row in _scores(request).tolist():
         best = max(range(len(row)), key=row.__getitem__)
         answers.append(
             {
@@ -28,6 +27,35 @@ def classification(request: InferenceRequest) -> list[dict[str, Any]]:
             }
         )
     return answers
+
+
+def _scores(request: InferenceRequest) -> Array:
+    """Return the probabilities [rows, labels]."""
+    output = request.signature.output("scores")
+    assert output is not None
+    scores = each_row(request.run(request.tensors())["scores"], request)
+    if output.activation is None and scores.ndim == 2 and scores.shape[1] != 1:
+        return scores
+    from hotseat_serve.kinds.scores import probabilities  # late: few versions need it
+
+    return probabilities(scores, output, len(request.signature.labels))
+
+
+def multilabel(request: InferenceRequest) -> list[dict[str, Any]]:
+    """``scores`` [rows, labels], each label by itself."""
+    from hotseat_serve.kinds import scores
+
+    return scores.multilabel(_scores(request), request.signature)
+
+
+def embedding(request: InferenceRequest) -> list[dict[str, Any]]:
+    """``embedding`` [rows, size], or [rows, tokens, size] to be pooled."""
+    from hotseat_serve.kinds.embedding import embeddings
+
+    output, given = request.signature.output("embedding"), request.tensors()
+    assert output is not None
+    found = each_row(request.run(given)["embedding"], request)
+    return embeddings(found, output, request.signature, given)
 
 
 def regression(request: InferenceRequest) -> list[dict[str, Any]]:
@@ -42,6 +70,9 @@ def tensor(request: InferenceRequest) -> list[dict[str, Any]]:
     """Every output as it is: of each row its part, as nested lists by name."""
     outputs = request.run(request.tensors())
     rows = len(request.inputs)
+    if any(item.form == "array" for item in request.signature.inputs):
+        # one call, whose tensors are whole
+        return [{"outputs": {name: x.tolist() for name, x in outputs.items()}}]
     parts = {
         name: array.tolist() if rows == 1 and array.shape[:1] != (1,)
         else each_row(array, request).tolist()
@@ -95,7 +126,9 @@ def generation(request: InferenceRequest) -> list[dict[str, Any]]:
 
 KINDS: Mapping[str, Kind] = {
     "classification": classification,
+    "multilabel": multilabel,
     "regression": regression,
+    "embedding": embedding,
     "policy": policy,
     "generation": generation,
     "tensor": tensor,

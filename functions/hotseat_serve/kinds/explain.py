@@ -106,7 +106,7 @@ def _score(answer: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], float]:
 def _of(item: Input, given: Any) -> tuple[Any, Callable[[Any], Any]]:
     """Return an input's value, and how to put another in its place."""
     if isinstance(given, Mapping):
-        return given.get(item.name), lambda value: {**given, item.name: value}
+        return given.get(item.key), lambda value: {**given, item.key: value}
     return given, lambda value: value
 
 
@@ -170,9 +170,23 @@ def _put(value: Any, place: Sequence[int]) -> Any:
     return [*value[:first], _put(value[first], rest), *value[first + 1 :]]
 
 
+def _token_words(item: Input, given: Any, gaps: bool) -> Iterator[Part]:
+    """Leave words out of a text that a tokenizer reads, once for all its tensors."""
+    if item.tokens is not None and item.tokens.part == "ids":
+        yield from _words(item, given, gaps)
+
+
+def _nothing(_item: Input, _given: Any, _gaps: bool) -> Iterator[Part]:
+    """Leave nothing out: a part of an image is not one of its bytes."""
+    yield from ()
+
+
 _PARTS: Mapping[str, Callable[[Input, Any, bool], Iterator[Part]]] = {
     "text": _words,
     "features": _fields,
     "board": _cells,
     "tensor": _cells,
+    "array": _cells,
+    "tokens": _token_words,
+    "image": _nothing,
 }

@@ -23,16 +23,26 @@ class InferenceRequest:
     pointers: Sequence[str]
     options: Options = field(default_factory=Options)
     context: RequestContext = field(default_factory=RequestContext)
+    files: Mapping[str, Any] = field(default_factory=dict)
+    """The opened files that the signature names, as tokenizers."""
 
     def tensors(self) -> dict[str, Array]:
         """Return the inputs as tensors; raises `Problem`."""
         warnings = self.context.warnings
-        return game_json.encode(self.signature, self.inputs, self.pointers, warnings)
+        return game_json.encode(
+            self.signature, self.inputs, self.pointers, warnings, self.files
+        )
 
     def run(self, tensors: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Run the graph, unless the caller has given up; raises `Problem`."""
+        """Run the graph, unless the caller has given up; raises `Problem`.
+
+        An output that has a role is there under that name as well.
+        """
         self.context.check_deadline()
         self.context.mark("read")
         outputs = self.graph(tensors)
+        for output in self.signature.outputs:
+            if output.role is not None:
+                outputs = {**outputs, output.role: outputs[output.name]}
         self.context.mark("run")
         return outputs

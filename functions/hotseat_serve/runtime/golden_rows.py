@@ -26,8 +26,9 @@ def check(data: bytes, variant: str, predict: Predict, run: Run, what: str) -> N
     """Ask what the golden rows ask and compare; raises `IntegrityError`.
 
     `data` is ``{"rows": [{"input", "expected"}], "tolerance": {variant: number}}``, and
-    a row may have ``options``; numbers may differ by the variant's tolerance, lists (a
-    generated item) not at all, and a label or an action only follows from numbers.
+    a row may have ``options``; numbers may differ by the variant's tolerance, lists of
+    anything else (a generated item) not at all, and a label or an action only follows
+    from numbers.
 
     A row with ``variants`` is asked of those alone: what is drawn cell by cell is an
     item of its own in int8, and on CPUs that add 8-bit products otherwise. For that
@@ -104,7 +105,7 @@ def distance(got: Mapping[str, Any], want: Mapping[str, Any]) -> float:
             there = got[key]
             difference = distance({name: there.get(name, 0.0) for name in value}, value)
         elif isinstance(value, list):
-            difference = 0.0 if got[key] == value else inf
+            difference = _apart(got[key], value)
         elif isinstance(value, int | float):
             difference = abs(float(got[key]) - value)
         else:
@@ -113,3 +114,14 @@ def distance(got: Mapping[str, Any], want: Mapping[str, Any]) -> float:
             return inf
         largest = max(largest, difference)
     return largest
+
+
+def _apart(got: Any, want: Any) -> float:
+    """Return the largest difference of numbers in nested lists; others are equal."""
+    if isinstance(want, list):
+        if not isinstance(got, list) or len(got) != len(want):
+            return inf
+        return max(map(_apart, got, want), default=0.0)
+    if isinstance(want, int | float) and isinstance(got, int | float):
+        return abs(got - want)
+    return 0.0 if got == want else inf

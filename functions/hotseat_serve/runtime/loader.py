@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from hotseat_registry import Manifest, Reference, Registry, graph, signature_che
 from hotseat_registry.cache import Cache
 from hotseat_registry.graph_types import Tensor
 from hotseat_registry.manifest import Variant
+from hotseat_registry.signature import Signature
 from hotseat_serve.codec import long_texts
 from hotseat_serve.codec.tensors import Array
 from hotseat_serve.kinds import dispatch
@@ -35,6 +36,8 @@ class LoadedModel:
     """What it is thought to take of memory."""
     slots: Any = None
     """What each input takes, as `infer_inputs.slots` makes it at the first request."""
+    files: Mapping[str, Any] = field(default_factory=dict)
+    """The opened files that the signature names, as tokenizers."""
     texts: str | None = None
     """The name of its one input of texts, found at the first request."""
     last_used: float = 0.0
@@ -76,15 +79,18 @@ class LoadedModel:
         def run(tensors: Mapping[str, Array]) -> Mapping[str, Array]:
             return self.run(tensors, context)
 
-        request = InferenceRequest(
-            self.manifest.signature,
-            run,
-            inputs,
-            pointers,
-            options or Options(),
-            context,
+        signature, answer = self.manifest.signature, dispatch.KINDS[self.manifest.kind]
+        calls = (
+            [([given], [at]) for given, at in zip(inputs, pointers, strict=True)]
+            if len(inputs) > 1 and one_by_one(signature)
+            else [(inputs, pointers)]
         )
-        return dispatch.KINDS[self.manifest.kind](request)
+        options = options or Options()
+        requests = (
+            InferenceRequest(signature, run, some, places, options, context, self.files)
+            for some, places in calls
+        )
+        return [one for request in requests for one in answer(request)]
 
     def run(
         self,
@@ -138,6 +144,13 @@ class LoadedModel:
         return explain(self.manifest.signature, row_input, predict)
 
 
+def one_by_one(signature: Signature) -> bool:
+    """Tell whether a graph takes one input at a time: its batch is fixed at 1."""
+    return any(
+        item.form == "array" or item.shape[:1] == (1,) for item in signature.inputs
+    )
+
+
 def load(
     registry: Registry,
     reference: Reference,
@@ -159,7 +172,11 @@ def load(
     size = memory_estimate(manifest, variant)
     has_spare_memory = reserve_memory(manifest.model, size)
     registry.check_trust(manifest)
-    names = [*variant.files, *([manifest.golden] if manifest.golden else [])]
+    names = [
+        *variant.files,
+        *([manifest.golden] if manifest.golden else []),
+        *manifest.signature.files,
+    ]
     paths = registry.fetch(manifest, cache, names)
     for name in names:
         if name.endswith((".onnx", ".ort")):
@@ -167,6 +184,7 @@ def load(
     paths_to_open = {"graph": _link_weights(variant, paths, cache.folder)}
     if manifest.golden:
         paths_to_open["golden"] = paths[manifest.golden]
+    paths_to_open |= {name: paths[name] for name in manifest.signature.files}
     seconds = settings.open_seconds
     if in_subprocess and has_spare_memory:
         from hotseat_serve.runtime import (
@@ -199,15 +217,18 @@ def open_variant(
 ) -> LoadedModel:
     """Open a variant and hold it against signature and golden rows.
 
-    `paths` are ``graph`` and, where there are any, ``golden`` rows. Raises
-    `IntegrityError`, also where an answer takes longer than `seconds`.
+    `paths` are ``graph``, ``golden`` rows where there are any, and by their own names
+    the files that the signature names. Raises `IntegrityError`, also where an answer
+    takes longer than `seconds`.
     """
     variant = manifest.variant(name)
     session = Session(paths["graph"], threads, optimized=bool(variant.optimized))
     signature_check.check(
         manifest, _tensors(session.inputs), _tensors(session.output_types)
     )
-    loaded = LoadedModel(manifest, variant.name, session)
+    loaded = LoadedModel(
+        manifest, variant.name, session, files=open_files(manifest.signature, paths)
+    )
     context = RequestContext()
     context.deadline = context.started + int(seconds * 1e9)
 
@@ -225,6 +246,23 @@ def open_variant(
     else:
         probe.check(manifest, run)
     return loaded
+
+
+def open_files(signature: Signature, paths: Mapping[str, Path]) -> dict[str, Any]:
+    """Open what reading a request takes: tokenizers; raises `IntegrityError`."""
+    if any(item.form == "image" for item in signature.inputs):
+        from hotseat_serve.codec.images import check_decoder
+
+        check_decoder()
+    if not signature.files:
+        return {}
+    from hotseat_serve.codec.tokens import open_tokenizer
+
+    return {
+        item.tokens.file: open_tokenizer(paths[item.tokens.file], item)
+        for item in signature.inputs
+        if item.tokens is not None
+    }
 
 
 def _tensors(items: Mapping[str, tuple[str, tuple[int, ...]]]) -> dict[str, Tensor]:

@@ -15,10 +15,16 @@ from hotseat_registry.errors import IntegrityError
 from hotseat_registry.manifest import Manifest
 from hotseat_registry.signature import Input
 from hotseat_serve.codec.tensors import DTYPES, Array
+from hotseat_serve.kinds.scores import probabilities
 from hotseat_serve.problems import Problem
 
 _SUM = 0.02
 """How far from 1 a row of probabilities may be: int8 and half floats round."""
+ROLES = {
+    "classification": "scores", "multilabel": "scores", "regression": "value",
+    "embedding": "embedding", "policy": "policy",
+}  # fmt: skip
+"""The output that each kind reads, one answer a row."""
 _ANY = 1
 """What a dimension of any length is, when rows are made."""
 
@@ -48,6 +54,8 @@ def check(manifest: Manifest, run: Run) -> None:
 def probe_tensors(manifest: Manifest, rows: int) -> dict[str, Array] | None:
     """Return tensors of so many rows; None where a batch has a fixed size."""
     inputs = manifest.signature.inputs
+    if any(item.form == "array" for item in inputs):
+        return None  # a whole tensor's first dimension need not be rows
     if not any(item.shape[:1] == (-1,) for item in inputs):
         return None
     return {item.name: _rows(item, rows) for item in inputs}
@@ -70,12 +78,11 @@ def check_shape(manifest: Manifest, outputs: Mapping[str, Array], rows: int) -> 
 
     Raises `IntegrityError`.
     """
-    name = {"classification": "scores", "regression": "value", "policy": "policy"}.get(
-        manifest.kind
-    )
-    found = outputs.get(name) if name else None
-    if found is None:
+    role = ROLES.get(manifest.kind)
+    output = manifest.signature.output(role) if role else None
+    if output is None:
         return
+    name, found = output.name, outputs[output.name]
     if found.ndim == 0 and manifest.kind == "regression":
         return  # it answers one input at a time; see `kinds.regression`
     if found.ndim == 0 or found.shape[0] != rows:
@@ -83,8 +90,9 @@ def check_shape(manifest: Manifest, outputs: Mapping[str, Array], rows: int) -> 
             f"{manifest.reference}: {rows} rows were asked, and {name!r} has the shape "
             f"{list(found.shape)}: it has to have a row for each"
         )
-    if name == "scores":
-        _probabilities(manifest, found)
+    if manifest.kind == "classification":
+        labels = len(manifest.signature.labels)
+        _probabilities(manifest, probabilities(found, output, labels))
 
 
 def _probabilities(manifest: Manifest, scores: Array) -> None:
@@ -115,7 +123,7 @@ def check_answers(
         )
     for answer in found:
         scores = answer.get("scores")
-        if not isinstance(scores, Mapping):
+        if manifest.kind != "classification" or not isinstance(scores, Mapping):
             continue
         if abs(sum(scores.values()) - 1) > _SUM or min(scores.values()) < -_SUM:
             raise IntegrityError(

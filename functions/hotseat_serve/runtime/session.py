@@ -50,7 +50,7 @@ class Session:
         # left unset, onnxruntime counts the host's cores and not the function's
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what fails is said by the answer
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]

@@ -31,6 +31,12 @@ export interface Prediction {
   actions: Record<string, number>;
   /** What was generated, as its rows. */
   item: string[] | null;
+  /** Of labels that do not exclude each other, those that hold. */
+  labels: string[] | null;
+  /** The vector of a text or an image. */
+  embedding: number[] | null;
+  /** Of a model of the kind tensor: each output by its name, as nested lists. */
+  outputs: Record<string, unknown>;
   /** Gives the same answer again. */
   seed: number | null;
   /** Of an explanation: each part of the input and its weight. */
@@ -78,11 +84,13 @@ export type Json = Record<string, unknown>;
 
 const EMPTY: Prediction = {
   label: null, probability: null, scores: {}, value: null, action: null, actions: {},
-  item: null, seed: null, parts: [], judged_part: null, model: null, version: null, variant: null,
-  request_id: null, warnings: [], cold: false, latency: 0, is_default: false, source: "service",
+  item: null, labels: null, embedding: null, outputs: {}, seed: null, parts: [],
+  judged_part: null, model: null, version: null, variant: null, request_id: null, warnings: [], cold: false, latency: 0, is_default: false, source: "service",
 };
 // a gateway in between says no more than its status
 const PASSING = new Set([429, 502, 503, 504]);
+/** What an answer is, by the model's kind. */
+const ANSWERS = ["label", "labels", "value", "embedding", "action", "item", "outputs"];
 const REQUEST_IDS = ["x-request-id", "apigw-requestid", "x-amzn-requestid"];
 
 /** The answer's JSON object; throws StatusError or TransportError. */
@@ -119,7 +127,7 @@ export function refuse(met: Met, problem: Json): never {
 /** The prediction that an answer holds; throws TransportError. */
 export function prediction(answer: Json, latency: number): Prediction {
   const warnings = warningsOf(answer["warnings"]);
-  const said = ["label", "value", "action", "item"].some((name) => answer[name] != null) ||
+  const said = ANSWERS.some((name) => answer[name] != null) ||
     // a number that is not finite is null in JSON, and the answer says so
     warnings.some(({ code }) => code === "not_finite" || code === "more_warnings");
   if (!said) throw strange("holds no prediction");

@@ -17,6 +17,11 @@ namespace Hotseat
         private static readonly int[] Passing = { 429, 502, 503, 504 };
         private static readonly string[] RequestIds =
             { "x-request-id", "apigw-requestid", "x-amzn-requestid" };
+        /// <summary>What an answer is, by the model's kind.</summary>
+        private static readonly string[] Answers =
+        {
+            "label", "labels", "value", "embedding", "action", "item", "outputs"
+        };
         private static readonly UTF8Encoding Utf8 = new UTF8Encoding(false, true);
 
         /// <summary>The answer's JSON object; throws StatusError, TransportError.</summary>
@@ -30,7 +35,7 @@ namespace Hotseat
         /// <summary>The prediction that an answer holds; throws TransportError.</summary>
         public static Prediction Prediction(Dictionary<string, object> answer, double latency)
         {
-            if (new[] { "label", "value", "action", "item" }.All(name => Of(answer, name) == null))
+            if (Answers.All(name => Of(answer, name) == null))
             {
                 throw Strange("holds no prediction");
             }
@@ -47,6 +52,12 @@ namespace Hotseat
                     Actions = Shares(Of(answer, "actions")),
                     Item = Of(answer, "item") == null
                         ? null : ((List<object>)answer["item"]).Select(Text).ToArray(),
+                    Labels = Of(answer, "labels") == null
+                        ? null : ((List<object>)answer["labels"]).Select(Text).ToArray(),
+                    Embedding = Of(answer, "embedding") == null
+                        ? null : ((List<object>)answer["embedding"]).Select(Number).ToArray(),
+                    Outputs = (Dictionary<string, object>)Of(answer, "outputs")
+                        ?? new Dictionary<string, object>(),
                     Seed = (long?)Of(answer, "seed"),
                     Parts = ((List<object>)Of(answer, "parts") ?? new List<object>())
                         .Cast<Dictionary<string, object>>().ToArray(),

@@ -23,6 +23,15 @@ namespace Hotseat
         /// <summary>What was generated, as its rows.</summary>
         public IReadOnlyList<string> Item { get; internal set; }
 
+        /// <summary>Of labels that do not exclude each other, those that hold.</summary>
+        public IReadOnlyList<string> Labels { get; internal set; }
+
+        /// <summary>The vector of a text or an image.</summary>
+        public IReadOnlyList<double> Embedding { get; internal set; }
+
+        /// <summary>Of a model of the kind tensor: each output by its name.</summary>
+        public IReadOnlyDictionary<string, object> Outputs { get; internal set; }
+
         /// <summary>Gives the same answer again.</summary>
         public long? Seed { get; internal set; }
 

@@ -1,6 +1,7 @@
 """The verb `publish`."""
 
 import argparse
+from pathlib import Path
 
 from hotseat_registry.cli.common import (
     DONE,
@@ -12,20 +13,43 @@ from hotseat_registry.cli.common import (
     watched,
 )
 from hotseat_train.cli.arguments import add_max_quality_drop, add_run
+from hotseat_train.cli.external import add_description, publish_file
 from hotseat_train.errors import TrainError
+from hotseat_train.external.source import is_source
 
 # torch, onnx and matplotlib take seconds to import: only a verb that runs imports them
 
 
 def publish(parser: argparse.ArgumentParser) -> Run:
-    """Publish an evaluated run as the next version of its model."""
+    """Publish a run or an ONNX file as the next version of its model."""
     parser.description = (
-        "Publish a run as the next version of its model. A variant whose quality may "
-        "have dropped by more than the gate allows is refused."
+        "Publish an evaluated run as the next version of its model; a variant whose "
+        "quality may have dropped by more than the gate allows is refused. Or publish "
+        "a model that was trained elsewhere: an ONNX file, or a folder with one (of "
+        "Hugging Face, Triton or MLflow). Its signature is read from the graph, it is "
+        "run and measured, and the result is printed."
     )
-    parser.epilog = "example: hotseat publish sentiment --max-quality-drop 0.5%"
+    parser.epilog = (
+        "examples: hotseat publish sentiment --max-quality-drop 0.5%; "
+        "hotseat publish mood.onnx --labels calm,angry"
+    )
     add_run(parser)
     add_registry(parser)
+    files = parser.add_argument_group("of an ONNX file or a folder with one")
+    files.add_argument(
+        "--model", metavar="NAME", help="the model's name (default: the file's)"
+    )
+    files.add_argument(
+        "--example",
+        metavar="FILE",
+        type=Path,
+        help="inputs for measurements and golden rows: .json, .jsonl, .csv, .npz, .txt "
+        "or an image (default: random ones)",
+    )
+    files.add_argument(
+        "--dry-run", action="store_true", help="do everything except publishing"
+    )
+    add_description(parser)
     add_max_quality_drop(
         parser,
         0.5,
@@ -43,6 +67,8 @@ def publish(parser: argparse.ArgumentParser) -> Run:
 
 @answering(TrainError)
 def _publish(arguments: argparse.Namespace) -> int:
+    if is_source(arguments.run):
+        return publish_file(arguments)
     from hotseat_train import run
     from hotseat_train.pipeline.publish import publish as publish_run
 

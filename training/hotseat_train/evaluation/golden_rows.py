@@ -16,7 +16,7 @@ _ROUNDING = 1e-3
 """More than another CPU's rounding of floats."""
 _SATURATING = 2e-2
 """Without VNNI, products of 8-bit integers are added in pairs that may saturate."""
-_KEPT = ("label", "scores", "value", "actions", "item")
+_KEPT = ("label", "scores", "value", "actions", "item", "embedding", "outputs")
 """Of an answer: what follows from numbers alone, whatever was drawn; an item."""
 _CALLS, _ROWS = 4, 2
 """Of a generator's graph, that variants with other items are held to."""

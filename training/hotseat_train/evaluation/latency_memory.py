@@ -14,32 +14,35 @@ from hotseat_serve.problems import Problem
 from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.data.dataset import Asked
 
-_ASKED = """
-import json, sys
+_FRESH = """
+import json, sys, time
 from contextlib import suppress
 from pathlib import Path
 from hotseat_registry import Manifest
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import open_variant
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.session import Session
 
-def told(name):
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(status.partition(name + ":")[2].split()[0])
+def memory(name):
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 0
+    return 1024 * int(status.read_text().partition(name + ":")[2].split()[0])
 
 given = json.load(sys.stdin)
 manifest = Manifest.from_json(given["manifest"])
-variant = manifest.variant(given["variant"])
-before = told("VmRSS")
-Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-path = Path(given["folder"], variant.file)
-session = Session(path, optimized=bool(variant.optimized))
-model = Loaded(manifest, variant.name, session)
-for value, options in given["asked"]:
+before = memory("VmRSS")
+with suppress(OSError):
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+start = time.perf_counter()
+paths = {name: Path(path) for name, path in given["paths"].items()}
+model = open_variant(manifest, given["variant"], paths, 1, 600)
+for number, (value, options) in enumerate(given["asked"]):
     with suppress(Problem):
         model.predict([value], options=Options(**options))
-print(told("VmHWM") - before)
+    if not number:
+        first = time.perf_counter() - start
+print(json.dumps({"memory_bytes": memory("VmHWM") - before, "start_ms": 1000 * first}))
 """
 _MEMORY_ROWS = 50
 
@@ -64,27 +67,34 @@ def latency(models: Mapping[str, LoadedModel], asked: Asked) -> dict[str, float]
     return {name: 1000 * statistics.median(t) for name, t in times.items()}
 
 
-def memory(
+def fresh_process(
     manifest: Manifest, variant: str, folder: Path, asked: Asked
-) -> dict[str, int]:
-    """Return the bytes that a fresh process needs at most to open and ask a variant.
+) -> dict[str, float]:
+    """Return what a fresh process needs to open a variant and answer.
 
-    Counted from where the runtime is imported and nothing is open yet. Only Linux
-    tells; elsewhere nothing is returned.
+    ``memory_bytes`` at most, counted from where the runtime is imported and nothing is
+    open yet (on Linux alone), and ``start_ms`` to the first answer from there. `folder`
+    has the variant's files, and those that the signature names.
     """
-    if not Path("/proc/self/clear_refs").exists():
-        return {}
+    names = manifest.signature.files
     given = {
         "manifest": manifest.to_json(),
         "variant": variant,
-        "folder": str(folder),
+        "paths": {
+            "graph": str(folder / manifest.variant(variant).file),
+            **{name: str(folder / name) for name in names},
+        },
         "asked": list(asked[:_MEMORY_ROWS]),
     }
     done = subprocess.run(  # noqa: S603 (our own code)
-        [sys.executable, "-c", _ASKED],
+        [sys.executable, "-c", _FRESH],
         input=json.dumps(given),
         check=True,
         capture_output=True,
         text=True,
     )
-    return {"memory_bytes": int(done.stdout)}
+    found: dict[str, float] = json.loads(done.stdout)
+    if found["memory_bytes"] <= 0:
+        del found["memory_bytes"]
+    return {name: round(value) if name == "memory_bytes" else round(value, 1)
+            for name, value in found.items()}  # fmt: skip

@@ -84,7 +84,7 @@ def evaluate(source: Run) -> Evaluation:
                 ),
                 "milliseconds": round(times[variant.name], 4),
                 "speed": round(times[first] / times[variant.name], 2),
-                **latency_memory.memory(
+                **latency_memory.fresh_process(
                     manifest, variant.name, source.folder, evaluator.timed
                 ),
                 "cpu": cpu(),

@@ -15,6 +15,8 @@ from hotseat.errors import TransportError, class_of
 
 # a gateway's response has no `retryable` field, only its status
 _PASSING = {429, 502, 503, 504}
+_ANSWERS = ("label", "labels", "value", "embedding", "action", "item", "outputs")
+"""What an answer is, by the model's kind."""
 _REQUEST_IDS = ("x-request-id", "apigw-requestid", "x-amzn-requestid")
 
 
@@ -51,7 +53,7 @@ def read(response: Response) -> dict[str, Any]:
 def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
     """Return the prediction of an answer; raises `TransportError`."""
     warnings, judged = _warnings(answer.get("warnings")), answer.get("judged_part")
-    empty = all(answer.get(key) is None for key in ("label", "value", "action", "item"))
+    empty = all(answer.get(key) is None for key in _ANSWERS)
     # a number that is not finite is null in JSON, with a warning
     if empty and not {"not_finite", "more_warnings"} & {one.code for one in warnings}:
         raise _strange("holds no prediction")
@@ -63,6 +65,11 @@ def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
         action=answer.get("action"),
         actions=answer.get("actions") or {},
         item=None if answer.get("item") is None else tuple(answer["item"]),
+        labels=None if answer.get("labels") is None else tuple(answer["labels"]),
+        embedding=(
+            None if answer.get("embedding") is None else tuple(answer["embedding"])
+        ),
+        outputs=answer.get("outputs") or {},
         seed=answer.get("seed"),
         parts=tuple(answer.get("parts") or ()),
         judged_part=judged if isinstance(judged, Mapping) else None,

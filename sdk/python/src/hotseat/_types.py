@@ -41,6 +41,12 @@ class Prediction:
     """Every legal action and its probability."""
     item: tuple[str, ...] | None = None
     """The generated item as rows."""
+    labels: tuple[str, ...] | None = None
+    """Of labels that do not exclude each other, those that hold."""
+    embedding: tuple[float, ...] | None = None
+    """The vector of a text or an image."""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    """Of a model of the kind tensor: each output by its name, as nested lists."""
     seed: int | None = None
     """Repeats the answer."""
     parts: tuple[Mapping[str, Any], ...] = ()

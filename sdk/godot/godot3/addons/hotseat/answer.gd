@@ -9,7 +9,7 @@ const Failure = preload("error.gd")
 const Prediction = preload("prediction.gd")
 const PASSING = [429, 502, 503, 504] # a gateway in between says no more than its status
 const REQUEST_IDS = ["x-request-id", "apigw-requestid", "x-amzn-requestid"]
-const FIELDS = ["label", "value", "action", "item"]
+const FIELDS = ["label", "labels", "value", "embedding", "action", "item", "outputs"]
 
 
 # The JSON object of a response {status, headers, body}.
@@ -27,10 +27,10 @@ static func prediction(answer, latency):
 		said = said or answer.get(field) != null
 	if not said:
 		return _strange("holds no prediction")
-	for field in ["scores", "actions"]:
+	for field in ["scores", "actions", "outputs"]:
 		if answer.get(field) != null and not answer[field] is Dictionary:
 			return _strange("holds strange %s" % field)
-	for field in ["item", "parts"]:
+	for field in ["item", "labels", "embedding", "parts"]:
 		if answer.get(field) != null and not answer[field] is Array:
 			return _strange("holds a strange %s" % field)
 	var found = Prediction.new()
@@ -41,6 +41,9 @@ static func prediction(answer, latency):
 	found.action = answer.get("action")
 	found.actions = _or(answer.get("actions"), {})
 	found.item = answer.get("item")
+	found.labels = answer.get("labels")
+	found.embedding = answer.get("embedding")
+	found.outputs = _or(answer.get("outputs"), {})
 	found.seed_used = _whole(answer.get("seed"))
 	found.parts = _or(answer.get("parts"), [])
 	found.model = answer.get("model")

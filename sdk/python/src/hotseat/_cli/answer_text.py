@@ -20,8 +20,25 @@ def show(answer: Prediction, *, as_json: bool) -> None:
 def _text(answer: Prediction) -> str:
     if answer.action is not None:
         return _move(answer)
+    if answer.labels is not None:
+        held = ", ".join(answer.labels) or "no label"
+        return f"{held} of {len(answer.scores)}"
+    if answer.embedding is not None:
+        numbers = ", ".join(f"{x:.4f}" for x in answer.embedding[:4])
+        return f"vector of {len(answer.embedding)}: {numbers}, ..."
+    if answer.outputs:
+        shapes = (f"{name} {_shape(value)}" for name, value in answer.outputs.items())
+        return f"tensors {', '.join(shapes)} (--json prints them)"
     text = str(answer.value if answer.label is None else answer.label)
     return text if answer.probability is None else f"{text} {answer.probability:.1%}"
+
+
+def _shape(value: object) -> str:
+    lengths = []
+    while isinstance(value, list):
+        lengths.append(str(len(value)))
+        value = value[0] if value else None
+    return f"[{', '.join(lengths)}]"
 
 
 def _move(answer: Prediction) -> str:

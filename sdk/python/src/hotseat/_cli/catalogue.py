@@ -13,7 +13,8 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "compare": "train",
         "quantize": "train",
         "optimize": "train",
-        "publish": "train",
+        "publish": "publish",
+        "inspect": "publish",
     },
     "models": {
         "model versions": "ops",

@@ -1,0 +1,163 @@
+"""Encoded images (PNG, JPEG, WebP) to the tensors of an image model.
+
+Pillow decodes; it is imported when a version with images is opened. The order of
+steps is that of torchvision's and Keras's usual pipelines: upright, on white, resized,
+cropped in the middle, scaled, normalised.
+"""
+
+import base64
+import binascii
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+
+from hotseat_registry.errors import IntegrityError
+from hotseat_registry.signature import Image, Input
+from hotseat_serve.codec.rows import Rows
+from hotseat_serve.codec.tensors import DTYPES, Array
+from hotseat_serve.problems import Problem
+from hotseat_serve.wording import expected, invalid, place
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+MAX_BYTES = 4_500_000
+"""Of one encoded image, where the signature has no limit: what fits through Lambda."""
+
+
+def check_decoder() -> None:
+    """Raise `IntegrityError` where images cannot be decoded."""
+    try:
+        import PIL.Image  # noqa: F401
+    except ImportError:
+        raise IntegrityError("this version reads images: pip install pillow") from None
+
+
+def images(item: Input, rows: Rows) -> Array:
+    """Return the tensor [rows, channels, height, width], or NHWC, of encoded images.
+
+    Values are base64 strings; ``data:image/png;base64,`` may stand before. Raises
+    `Problem` (invalid_input, too_large) with a pointer to the first fault.
+    """
+    assert item.image is not None
+    return np.stack(
+        [_tensor(_bytes(value, item, at), item.image, item.datatype, at)
+         for value, at in rows.values(item)]
+    )  # fmt: skip
+
+
+def _bytes(value: Any, item: Input, pointer: str) -> bytes:
+    if not isinstance(value, str):
+        raise expected("an image in base64", pointer, value)
+    limit = item.max_bytes or MAX_BYTES
+    if len(value) > limit * 4 // 3 + 100:
+        raise Problem(
+            "too_large",
+            f"the image{place(pointer)} has more than {limit:,} bytes, which is the "
+            "limit",
+            pointer,
+        )
+    if value.startswith("data:"):
+        value = value.partition(",")[2]
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid(
+            f"expected an image in base64{place(pointer)}, got other characters",
+            pointer,
+        ) from None
+
+
+def _tensor(data: bytes, image: Image, datatype: str, pointer: str) -> Array:
+    import PIL.Image
+    import PIL.ImageOps
+
+    try:
+        # Pillow warns of bombs at its own limit; the signature's is smaller
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+            with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+                width, height = opened.size
+                if width * height > image.max_pixels:
+                    raise Problem(
+                        "too_large",
+                        f"the image{place(pointer)} has {width} x {height} pixels; "
+                        f"the limit is {image.max_pixels:,}",
+                        pointer,
+                    )
+                picture = PIL.ImageOps.exif_transpose(opened)
+                picture = _flat(picture, image.channels)
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        PIL.Image.DecompressionBombError,
+    ) as error:
+        raise invalid(
+            f"expected a PNG, JPEG or WebP image{place(pointer)}: {str(error)[:80]}",
+            pointer,
+        ) from None
+    picture = _resized(picture, image)
+    if image.jpeg is not None:
+        picture = _recompressed(picture, image.jpeg)
+    picture = _crop(picture, image)
+    pixels: Array = np.asarray(picture, np.float32)
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, None]
+    if image.channels == "BGR":
+        pixels = pixels[:, :, ::-1]
+    pixels = pixels * np.float32(image.scale)
+    if image.mean:
+        pixels = pixels - np.array(image.mean, np.float32)
+    if image.deviation:
+        pixels = pixels / np.array(image.deviation, np.float32)
+    if image.layout == "NCHW":
+        pixels = pixels.transpose(2, 0, 1)
+    dtype = DTYPES[datatype]
+    if dtype.kind in "iu":
+        pixels = np.rint(pixels)
+    return np.ascontiguousarray(pixels, dtype)
+
+
+def _flat(picture: Any, channels: str) -> Any:
+    """Return a picture without transparency, grey or in colour."""
+    import PIL.Image
+
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = PIL.Image.new("RGBA", picture.size, "white")
+        picture = PIL.Image.alpha_composite(white, picture)
+    return picture.convert("L" if channels == "L" else "RGB")
+
+
+def _resized(picture: Any, image: Image) -> Any:
+    import PIL.Image
+
+    method = PIL.Image.Resampling[image.filter.upper()]
+    size: tuple[int, ...]
+    if len(image.resize) == 1:
+        width, height = picture.size
+        short = min(width, height)
+        size = (
+            max(1, int(width * image.resize[0] / short)),
+            max(1, int(height * image.resize[0] / short)),
+        )
+    else:
+        size = image.resize or (image.width, image.height)
+    return picture.resize(size, method)
+
+
+def _recompressed(picture: Any, quality: int) -> Any:
+    import PIL.Image
+
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality)
+    return PIL.Image.open(buffer).convert(picture.mode)
+
+
+def _crop(picture: Any, image: Image) -> Any:
+    width, height = picture.size
+    if (width, height) == (image.width, image.height):
+        return picture
+    left, top = round((width - image.width) / 2), round((height - image.height) / 2)
+    return picture.crop((left, top, left + image.width, top + image.height))

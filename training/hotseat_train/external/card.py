@@ -1,0 +1,65 @@
+"""The model card of a model that was trained elsewhere."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from hotseat_registry import Manifest
+from hotseat_registry.signature import Input, Output
+
+
+def of(manifest: Manifest, name: str, notes: Sequence[str], *, random: bool) -> str:
+    """Return the card, in Markdown."""
+    metrics = manifest.variants[0].metrics
+    which = (
+        "random inputs, which say nothing of its quality" if random
+        else "the examples given at publishing"
+    )  # fmt: skip
+    lines = [
+        f"# {manifest.model}",
+        "",
+        f"A {manifest.kind} model that was trained elsewhere, published from `{name}`.",
+        "Its quality was not measured here.",
+        *_table(("input", "type", "shape", "form"),
+                map(input_row, manifest.signature.inputs)),
+        *_table(("output", "type", "shape", "use"),
+                map(output_row, manifest.signature.outputs)),
+        "",
+        f"Golden rows are {which}. One answer takes {metrics['milliseconds']:.2f} ms.",
+        f"A start takes {metrics['start_ms']:.0f} ms.",
+        f"The files have {metrics['bytes']:,} bytes.",
+        *(["", *(f"- {note}" for note in notes)] if notes else []),
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield from ("", f"| {' | '.join(head)} |", "|---" * len(head) + "|")
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+
+
+def input_row(item: Input) -> tuple[str, str, str, str]:
+    """Return name, type, shape and form, to be read by people."""
+    form = item.form
+    if item.tokens is not None:
+        form = f"{item.tokens.part} of the text {item.key!r}, by {item.tokens.file}"
+    elif item.image is not None:
+        image = item.image
+        form = f"image {image.width} x {image.height} {image.channels} {image.layout}"
+    elif item.fields is not None:
+        names = [field.name for field in item.fields]
+        form = "features " + ", ".join(names[:6]) + (" ..." if len(names) > 6 else "")
+    if item.default is not None:
+        form += f", {item.default:g} if left out"
+    return item.name, item.datatype, _dims(item.shape), form
+
+
+def output_row(item: Output) -> tuple[str, str, str, str]:
+    """Return name, type, shape and use, to be read by people."""
+    steps = [item.role, item.pooling and f"pooled: {item.pooling}", item.activation,
+             "normalised" if item.normalize else None]  # fmt: skip
+    return item.name, item.datatype, _dims(item.shape), ", ".join(filter(None, steps))
+
+
+def _dims(shape: tuple[int, ...]) -> str:
+    return (
+        "x".join("n" if length == -1 else str(length) for length in shape) or "scalar"
+    )

@@ -1,0 +1,257 @@
+"""What a graph takes and answers, as a signature; what it does not say, flags do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hotseat_registry.signature import Output, Signature
+from hotseat_serve.runtime.probe import ROLES
+from hotseat_serve.runtime.session import Session
+from hotseat_train.external.errors import UnclearError
+from hotseat_train.external.inputs import inputs_of
+from hotseat_train.external.source import Source
+from hotseat_train.external.wishes import Wishes
+
+_VECTORS = {
+    "sentence_embedding", "embedding", "embeddings", "pooler_output", "text_embeds",
+    "image_embeds", "last_hidden_state",
+}  # fmt: skip
+"""Outputs that are vectors, by the exporters' names."""
+_FLOATS = {"FP16", "FP32", "FP64"}
+_LABELLED = {"classification", "multilabel"}
+_BEYOND = 1e-3
+"""How far outside 0..1 a probability may be: sums of a forest's floats round."""
+_SUM = 0.02
+"""How far from 1 a row of probabilities may be: half floats round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A kind, a signature, and why each is so."""
+
+    kind: str
+    signature: Signature
+    notes: tuple[str, ...] = ()
+    """What was concluded and a reader may want to correct."""
+
+
+def describe(
+    session: Session,
+    source: Source,
+    wishes: Wishes,
+    maps: Mapping[str, tuple[str, ...]],
+) -> Description:
+    """Return what the graph is; `maps` are the labels of outputs that were maps.
+
+    Whether scores are probabilities is decided later, on answers (`with_activation`).
+    Raises `UnclearError` that names the flag to say it with.
+    """
+    _check_names(session, wishes)
+    notes: list[str] = []
+    inputs = inputs_of(session, source, wishes, notes)
+    labels = _labels(source, wishes, maps)
+    kind = _kind(session, source, wishes, labels)
+    role = ROLES.get(kind)
+    chosen = wishes.roles.get(role) or _chosen(role, session, maps) if role else None
+    if kind in _LABELLED:
+        labels = _checked_labels(session, str(chosen), labels, kind)
+    outputs = tuple(
+        _output(session, name, role if name == chosen else None, source, wishes, notes)
+        for name in session.output_types
+    )
+    if wishes.kind is None:
+        read = f"read from the output {chosen!r}" if chosen else "named tensors"
+        notes.append(f"kind {kind}: {read}; --kind says otherwise")
+    signature = Signature(
+        inputs=inputs,
+        outputs=outputs,
+        labels=labels if kind in {*_LABELLED, "policy"} else (),
+        threshold=wishes.threshold if kind == "multilabel" else None,
+    )
+    return Description(kind, signature, tuple(notes))
+
+
+def _output(
+    session: Session,
+    name: str,
+    role: str | None,
+    source: Source,
+    wishes: Wishes,
+    notes: list[str],
+) -> Output:
+    """Return an output with what its role takes: of vectors, how they are pooled."""
+    datatype, shape = session.output_types[name]
+    if role is None:
+        role = next((r for r, named in wishes.roles.items() if named == name), None)
+    output = Output(name, datatype, shape, role=None if role == name else role)
+    if role != "embedding":
+        return output
+    pooling = wishes.pooling
+    if pooling is None and len(shape) == 3:
+        first = source.pooling.get("pooling_mode_cls_token")
+        pooling = "first" if first else "mean"
+        notes.append(
+            f"vectors of tokens are pooled: {pooling}; --pooling says otherwise"
+        )
+    return replace(output, pooling=pooling, normalize=wishes.normalize)
+
+
+def with_activation(
+    description: Description, scores: Sequence[np.ndarray], activation: str | None
+) -> Description:
+    """Return the description with what makes probabilities of `scores`.
+
+    `scores` are outputs [rows, labels] to a few inputs; `activation` is the flag's
+    softmax, sigmoid or none, or None to decide by them: rows in 0..1 that sum to 1 (for
+    a multilabel: all in 0..1) are probabilities, others are logits.
+    """
+    output = description.signature.output("scores")
+    if output is None or description.kind not in {"classification", "multilabel"}:
+        return description
+    notes = description.notes
+    if activation is None:
+        alone = description.kind == "multilabel" or _one_column(scores)
+        if _are_probabilities(scores, alone=alone):
+            return description
+        activation = "sigmoid" if alone else "softmax"
+        note = (
+            f"{output.name!r} has no probabilities: they are taken for logits, and "
+            f"{activation} makes probabilities of them; --activation says otherwise"
+        )
+        notes = (*notes, note)
+    if activation == "none":
+        return description
+    outputs = tuple(
+        replace(one, activation=activation) if one is output else one
+        for one in description.signature.outputs
+    )
+    return replace(
+        description,
+        signature=replace(description.signature, outputs=outputs),
+        notes=notes,
+    )
+
+
+def _one_column(scores: Sequence[np.ndarray]) -> bool:
+    return all(one.ndim == 1 or one.shape[-1] == 1 for one in scores)
+
+
+def _are_probabilities(scores: Sequence[np.ndarray], *, alone: bool) -> bool:
+    for one in scores:
+        values = one.astype(np.float64)
+        if not np.isfinite(values).all():
+            return False
+        if values.min() < -_BEYOND or values.max() > 1 + _BEYOND:
+            return False
+        if not alone and (abs(values.reshape(len(values), -1).sum(1) - 1) > _SUM).any():
+            return False
+    return True
+
+
+def _check_names(session: Session, wishes: Wishes) -> None:
+    """Refuse flags that name what the graph does not have."""
+    for flag, names, there in (
+        ("--output", wishes.roles.values(), session.output_types),
+        ("--input", wishes.forms, session.inputs),
+        ("--default", wishes.defaults, session.inputs),
+    ):
+        for name in names:
+            if name not in there:
+                raise UnclearError(
+                    f"{flag} names {name!r}; the graph has {', '.join(there)}"
+                )
+
+
+def _labels(
+    source: Source, wishes: Wishes, maps: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    if wishes.labels:
+        return wishes.labels
+    named = source.config.get("id2label")
+    if isinstance(named, Mapping) and named:
+        return tuple(str(named[key]) for key in sorted(named, key=int))
+    return next((labels for labels in maps.values() if labels), ())
+
+
+def _checked_labels(
+    session: Session, name: str, labels: tuple[str, ...], kind: str
+) -> tuple[str, ...]:
+    """Return labels that fit the scores; raises `UnclearError`."""
+    _, shape = session.output_types[name]
+    columns = shape[1] if len(shape) == 2 else 1 if len(shape) == 1 else -1
+    wanted = 2 if columns == 1 and kind == "classification" else columns
+    if not labels:
+        count = f"{wanted} labels" if wanted > 0 else "labels"
+        raise UnclearError(
+            f"a {kind} needs the names of its labels, which the graph does not have: "
+            f"--labels a,b,... ({count}) or --labels FILE, one a line"
+        )
+    if wanted > 0 and len(labels) != wanted:
+        raise UnclearError(
+            f"there are {len(labels)} labels, and the output {name!r} has the shape "
+            f"{list(shape)}: it takes {wanted}"
+        )
+    return labels
+
+
+def _kind(
+    session: Session, source: Source, wishes: Wishes, labels: tuple[str, ...]
+) -> str:
+    """Return the kind: as flags say it, by what lies beside the graph, by outputs."""
+    if wishes.kind is not None:
+        return wishes.kind
+    for kind in ("classification", "regression", "embedding", "policy"):
+        if ROLES[kind] in wishes.roles:
+            return kind
+    if any(shape[:1] not in {(-1,), (1,)} for _, shape in session.inputs.values()):
+        return "tensor"
+    if source.config.get("problem_type") == "multi_label_classification":
+        return "multilabel"
+    return "classification" if labels else _by_outputs(session, source)
+
+
+def _by_outputs(session: Session, source: Source) -> str:
+    """Return the kind by names and shapes of outputs; raises `UnclearError`."""
+    if source.pooling or _VECTORS & set(session.output_types):
+        return "embedding"
+    if len(session.output_types) > 1:
+        return "tensor"
+    ((name, (datatype, shape)),) = session.output_types.items()
+    if datatype not in _FLOATS or len(shape) not in {1, 2}:
+        return "tensor"
+    if len(shape) == 1 or shape[1] == 1:
+        return "regression"
+    raise UnclearError(
+        f"its output {name!r} has the shape {list(shape)}, which may be scores of "
+        "labels, several numbers or a vector: say --kind classification with --labels, "
+        "--kind regression, --kind embedding or --kind tensor"
+    )
+
+
+def _chosen(role: str, session: Session, maps: Mapping[str, tuple[str, ...]]) -> str:
+    """Return the output that a role most likely is; raises `UnclearError`."""
+    if role in session.output_types:
+        return role
+    if maps:
+        return next(iter(maps))
+    floats = [
+        name for name, (kind, shape) in session.output_types.items()
+        if kind in _FLOATS and shape
+    ]  # fmt: skip
+    for name in _preferred(role):
+        if name in floats:
+            return name
+    if len(floats) == 1:
+        return floats[0]
+    there = ", ".join(session.output_types)
+    raise UnclearError(f"which output has the {role}? --output {role}=NAME ({there})")
+
+
+def _preferred(role: str) -> tuple[str, ...]:
+    return {
+        "scores": ("logits", "probabilities", "probs", "output_probability"),
+        "value": ("variable", "output", "logits"),
+        "embedding": ("sentence_embedding", "embeddings", "pooler_output",
+                      "last_hidden_state"),
+    }.get(role, ())  # fmt: skip

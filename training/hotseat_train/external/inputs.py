@@ -1,0 +1,156 @@
+"""How a request fills each input of a graph: its form, as far as it shows."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hotseat_registry.signature import Field, Image, Input, Tokens
+from hotseat_serve.runtime.session import Session
+from hotseat_train.external.errors import UnclearError
+from hotseat_train.external.source import Source
+from hotseat_train.external.wishes import Wishes
+
+TOKENS = {
+    "input_ids": "ids", "attention_mask": "mask", "token_type_ids": "types",
+}  # fmt: skip
+"""Inputs of text models, by Hugging Face's names."""
+_MAX_TEXT = 20_000
+"""Bytes of one text for a tokenizer."""
+
+
+def inputs_of(
+    session: Session, source: Source, wishes: Wishes, notes: list[str]
+) -> tuple[Input, ...]:
+    """Return the graph's inputs; adds to `notes` what was concluded.
+
+    Raises `UnclearError` where a flag does not fit.
+    """
+    names = list(session.inputs)
+    tokenized = source.tokenizer is not None and "input_ids" in names
+    whole = _are_whole(session, wishes)
+    if whole and not wishes.forms:
+        notes.append(
+            "its inputs have no common first dimension: a request has one input, whose "
+            "tensors are whole (form array)"
+        )
+    found = []
+    for name, (datatype, shape) in session.inputs.items():
+        form = wishes.forms.get(name)
+        if form is None and tokenized and name in TOKENS:
+            form = "tokens"
+        if form is None and _is_image(shape, source, wishes):
+            form = "image"
+        if form is None and whole:
+            form = "array"
+        if form is None:
+            form = _form(datatype, shape, wishes, alone=len(names) == 1)
+        found.append(_input(name, datatype, shape, form, source, wishes))
+    if "input_ids" in names and not tokenized:
+        notes.append(
+            "it takes token ids and there is no tokenizer.json beside it: callers send "
+            "ids; publish the folder with its tokenizer to let them send texts"
+        )
+    return tuple(found)
+
+
+def _are_whole(session: Session, wishes: Wishes) -> bool:
+    """Tell whether some input has no rows in its first dimension."""
+    batches = {shape[0] if shape else None for _, shape in session.inputs.values()}
+    return (
+        bool(batches - {-1, 1}) or len(batches) > 1 or "array" in wishes.forms.values()
+    )
+
+
+def _is_image(shape: tuple[int, ...], source: Source, wishes: Wishes) -> bool:
+    if wishes.image is None and not source.preprocessor:
+        return False
+    return len(shape) == 4 and (shape[1] in {1, 3} or shape[3] in {1, 3})
+
+
+def _form(datatype: str, shape: tuple[int, ...], wishes: Wishes, *, alone: bool) -> str:
+    if datatype == "BYTES" and alone and len(shape) in {1, 2} and not wishes.features:
+        return "text"
+    if len(shape) == 2 and (shape[1] == 1 and not alone):
+        return "features"  # one named column
+    if len(shape) == 2 and wishes.features and alone:
+        return "features"
+    return "tensor"
+
+
+def _input(
+    name: str,
+    datatype: str,
+    shape: tuple[int, ...],
+    form: str,
+    source: Source,
+    wishes: Wishes,
+) -> Input:
+    item = Input(name, datatype, shape, form, default=wishes.defaults.get(name))
+    if form == "tokens":
+        assert source.tokenizer is not None
+        tokens = Tokens(
+            source.tokenizer.name, TOKENS[name], max_tokens=source.max_tokens
+        )
+        return replace(item, tokens=tokens, max_bytes=_MAX_TEXT)
+    if form == "image":
+        image = wishes.image or _image(shape, source.preprocessor)
+        return replace(item, image=_laid_out(image, name, shape))
+    if form == "features":
+        kind = "category" if datatype == "BYTES" else "number"
+        names = wishes.features if len(wishes.features) else (name,)
+        if shape[1] not in {-1, len(names)}:
+            raise UnclearError(
+                f"--features names {len(names)} columns; {name!r} has {shape[1]}"
+            )
+        return replace(item, fields=tuple(Field(one, kind) for one in names))
+    if form == "text":
+        return replace(item, max_bytes=_MAX_TEXT)
+    return item
+
+
+def _laid_out(image: Image, name: str, shape: tuple[int, ...]) -> Image:
+    """Return the image in the graph's own layout; raises `UnclearError` by its size."""
+    first = shape[1] in {1, 3}
+    height, width = shape[2:] if first else shape[1:3]
+    for there, said in ((height, image.height), (width, image.width)):
+        if there not in {-1, said}:
+            raise UnclearError(
+                f"--image has {image.width} x {image.height} pixels; {name!r} takes "
+                f"{width} x {height}"
+            )
+    return replace(image, layout="NCHW" if first else "NHWC")
+
+
+def _image(shape: tuple[int, ...], config: Mapping[str, object]) -> Image:
+    """Read Hugging Face's preprocessor_config.json."""
+    first = shape[1] in {1, 3}
+    height, width = shape[2:] if first else shape[1:3]
+    size, crop = config.get("size"), config.get("crop_size")
+
+    def pixels(value: object) -> tuple[int, ...]:
+        if isinstance(value, Mapping):
+            if "shortest_edge" in value:
+                return (int(value["shortest_edge"]),)
+            return int(value["width"]), int(value["height"])
+        return (value, value) if isinstance(value, int) else ()
+
+    resize = pixels(size) if config.get("do_resize", True) else ()
+    cut = pixels(crop) if config.get("do_center_crop") else ()
+    width = width if width > 0 else (cut or resize or (224,))[0]
+    height = height if height > 0 else (cut or resize or (224,))[-1]
+    normal = bool(config.get("do_normalize", True))
+    mean, deviation = config.get("image_mean"), config.get("image_std")
+    scale = config.get("rescale_factor", 1 / 255)
+    filters = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
+    resample = config.get("resample", 2)
+    return Image(
+        width=width,
+        height=height,
+        resize=resize,
+        filter=filters.get(resample, "bilinear")
+        if isinstance(resample, int)
+        else "bilinear",
+        layout="NCHW" if first else "NHWC",
+        scale=float(scale) if isinstance(scale, int | float) else 1 / 255,
+        mean=tuple(mean) if normal and isinstance(mean, list) else (),
+        deviation=tuple(deviation) if normal and isinstance(deviation, list) else (),
+    )
