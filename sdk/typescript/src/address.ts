@@ -1,4 +1,4 @@
-/** Where a service is, and where on it a model is asked. */
+/** URLs of a service and of its models. */
 
 import { ConfigError } from "./errors.js";
 
@@ -11,7 +11,7 @@ export function base(url: string): string {
   return plain;
 }
 
-/** Where a model is asked; throws ConfigError. */
+/** The path of a model's endpoint; throws ConfigError. */
 export function pathOf(verb: string, model?: string, version?: number | string): string {
   if (model === undefined) {
     if (version === undefined) return "/model-service";
@@ -21,7 +21,7 @@ export function pathOf(verb: string, model?: string, version?: number | string):
   return `/v1/models/${part(model)}${at}/${verb}`;
 }
 
-/** Quote a part of a path; dots alone would be taken for a folder. */
+/** Quote a segment of a path; throws ConfigError for dots alone. */
 export function part(name: string): string {
   if (name === "" || name === "." || name === "..") {
     throw new ConfigError(`"${name}" names no model or version`);

@@ -1,35 +1,35 @@
 /**
- * From an answer to values: strict, for anything may stand in between.
+ * Parses responses, strictly: they may come from something between client and service.
  *
- * What is no answer of the service (a captive portal's page, half a catalogue) is a
- * TransportError: no answer came.
+ * A response that is not the service's (a captive portal's page, half a catalogue) is a
+ * TransportError.
  */
 
 import { TransportError, classOf } from "./errors.js";
 import type { Met } from "./transport.js";
 
-/** Something in a question that was answered and may still be a mistake. */
+/** A possible mistake in a request that was answered. */
 export interface InputWarning {
   /** unknown_field, out_of_range, unknown_category, ...; others may follow. */
   code: string;
   detail: string;
   /** JSON pointer to it in the request, as `/input/agee`. */
   pointer: string;
-  /** The name that was probably meant. */
+  /** The most similar known name. */
   suggestion: string | null;
 }
 
-/** The answer to one input; which fields there are follows from the model's kind. */
+/** The answer to one input; its fields depend on the model's kind. */
 export interface Prediction {
   label: string | null;
   probability: number | null;
   scores: Record<string, number>;
   value: unknown;
-  /** What a policy chose. */
+  /** The action that a policy chose. */
   action: string | null;
   /** Every legal action and its probability. */
   actions: Record<string, number>;
-  /** What was generated, as its rows. */
+  /** The generated item as rows. */
   item: string[] | null;
   /** Of labels that do not exclude each other, those that hold. */
   labels: string[] | null;
@@ -37,9 +37,9 @@ export interface Prediction {
   embedding: number[] | null;
   /** Of a model of the kind tensor: each output by its name, as nested lists. */
   outputs: Record<string, unknown>;
-  /** Gives the same answer again. */
+  /** Repeats the answer. */
   seed: number | null;
-  /** Of an explanation: each part of the input and its weight. */
+  /** Parts of the input with their weights, from `explain`. */
   parts: { part: string; at?: number[]; weight: number }[];
   /**
    * Of a long text that is judged in parts, the worst, which this answer is about: where
@@ -55,11 +55,11 @@ export interface Prediction {
    * `options: { strict: true }` makes the first an error.
    */
   warnings: InputWarning[];
-  /** The process that answered was just started. */
+  /** Whether this request caused a cold start. */
   cold: boolean;
-  /** Seconds from call to answer, retries included. */
+  /** Seconds from call to answer, including retries. */
   latency: number;
-  /** No model answered: what stands here is the default that the caller gave. */
+  /** Whether no model answered: the prediction holds the caller's default. */
   is_default: boolean;
   /**
    * Who answered: the service now or before (cache), the version on this device
@@ -75,7 +75,7 @@ export interface Model {
   version: number;
   versions: number[];
   aliases: Record<string, number>;
-  /** Of `card`: what it eats and answers, and its card as Markdown. */
+  /** From `card`: its inputs and outputs, and its card as Markdown. */
   signature?: unknown;
   card?: string;
 }
@@ -85,9 +85,10 @@ export type Json = Record<string, unknown>;
 const EMPTY: Prediction = {
   label: null, probability: null, scores: {}, value: null, action: null, actions: {},
   item: null, labels: null, embedding: null, outputs: {}, seed: null, parts: [],
-  judged_part: null, model: null, version: null, variant: null, request_id: null, warnings: [], cold: false, latency: 0, is_default: false, source: "service",
+  judged_part: null, model: null, version: null, variant: null, request_id: null,
+  warnings: [], cold: false, latency: 0, is_default: false, source: "service",
 };
-// a gateway in between says no more than its status
+// a gateway's response has no `retryable` field, only its status
 const PASSING = new Set([429, 502, 503, 504]);
 /** What an answer is, by the model's kind. */
 const ANSWERS = ["label", "labels", "value", "embedding", "action", "item", "outputs"];
@@ -103,12 +104,12 @@ export function read(met: Met): Json {
   refuse(met, body ?? {});
 }
 
-/** Throw what a refusal says of itself. */
+/** Throw the error that a response describes. */
 export function refuse(met: Met, problem: Json): never {
   const { status, headers } = met;
   const after = headers["retry-after"] ?? "";
   const traced = REQUEST_IDS.find((name) => name in headers);
-  const moved = status < 400; // a browser tells no more of a redirect than a 0
+  const moved = status < 400; // a browser shows a redirect as status 0
   const silent = moved
     ? `it redirects to ${headers["location"] ?? "elsewhere"}: give that as baseUrl`
     : "the service gave no reason";
@@ -124,11 +125,11 @@ export function refuse(met: Met, problem: Json): never {
   });
 }
 
-/** The prediction that an answer holds; throws TransportError. */
+/** The prediction of an answer; throws TransportError. */
 export function prediction(answer: Json, latency: number): Prediction {
   const warnings = warningsOf(answer["warnings"]);
   const said = ANSWERS.some((name) => answer[name] != null) ||
-    // a number that is not finite is null in JSON, and the answer says so
+    // a number that is not finite is null in JSON, with a warning
     warnings.some(({ code }) => code === "not_finite" || code === "more_warnings");
   if (!said) throw strange("holds no prediction");
   return {
@@ -182,7 +183,7 @@ export function model(item: Json): Model {
   return { versions: [], aliases: {}, ...item } as unknown as Model;
 }
 
-/** What stands in for an answer, whatever the model's kind. */
+/** Return a prediction with a default, for any kind of model. */
 export function standIn(value: unknown, latency = 0): Prediction {
   const word = typeof value === "string" || Number.isInteger(value);
   return {

@@ -1,14 +1,14 @@
 /**
- * Answers that are still good: of pure models, for a time, and not too many.
+ * A response cache for deterministic models, limited in time and size.
  *
- * Pure are classification and regression without a temperature or a seed: the same version
- * says the same again. An alias that moved takes the answers of its old version along.
+ * Deterministic are classification and regression without a temperature or a seed. When
+ * an alias moves, the answers of its old version expire.
  */
 
 import type { Prediction } from "./answer.js";
 import { type InferenceRequest, keyOf } from "./ticket.js";
 
-const LIMIT = 4096; // answers; the least recently used go first
+const LIMIT = 4096; // answers; the least recently used are removed first
 
 export class Cache {
   readonly #seconds: number;
@@ -16,13 +16,13 @@ export class Cache {
   readonly #kept = new Map<string, { found: Prediction; at: number }>();
   readonly #newest = new Map<string, number | null>();
 
-  /** `seconds` is how long an answer is good; 0 keeps none. */
+  /** `seconds` is how long an answer is cached; 0 turns the cache off. */
   constructor(seconds: number, clock: () => number) {
     this.#seconds = seconds;
     this.#clock = clock;
   }
 
-  /** The answer to an input, if it is known and still good. */
+  /** The cached answer to an input unless it has expired. */
   get(asked: InferenceRequest, input: unknown): Prediction | null {
     if (!this.#seconds) return null;
     const key = keyOf(asked, input);
@@ -30,14 +30,14 @@ export class Cache {
     if (!entry) return null;
     this.#kept.delete(key);
     const age = this.#clock() - entry.at;
-    // a clock that jumped back must not keep an answer for ever
+    // an answer must expire although the clock jumped back
     const young = age >= 0 && age < this.#seconds;
     if (!young || entry.found.version !== this.#newest.get(keyOf(asked))) return null;
     this.#kept.set(key, entry);
     return { ...entry.found, latency: 0, source: "cache" };
   }
 
-  /** Keep the service's answer, if the same version would say it again. */
+  /** Store the service's answer if the model is deterministic. */
   put(asked: InferenceRequest, input: unknown, found: Prediction): void {
     const { seed, temperature } = asked.options ?? {};
     const drawn = seed !== undefined || temperature !== undefined;

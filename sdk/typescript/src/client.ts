@@ -87,7 +87,7 @@ export class ModelServiceClient {
     return this.#one("predict", plain ? { text: input } : { input }, input, given);
   }
 
-  /** Ask about many inputs in one request; answers come in their order. */
+  /** Predict many inputs in one request; answers keep their order. */
   async predictMany(inputs: unknown[], given: AskOptions = {}): Promise<Prediction[]> {
     if (!Array.isArray(inputs)) throw new ConfigError("inputs is a list: use predict for one");
     return this.#answers("predict", inputs, given, (open) => ({ inputs: open }));
@@ -143,7 +143,7 @@ export class ModelServiceClient {
     return answers.model(await this.#service.call("GET", path, null, given));
   }
 
-  /** Whether the service answers and has a model to ask. */
+  /** Whether the service answers and has a model loaded. */
   async ready(given: CallOptions = {}): Promise<boolean> {
     try {
       const answer = await this.#service.call("GET", "/v2/health/ready", null, given);

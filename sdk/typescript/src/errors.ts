@@ -1,53 +1,53 @@
-/** What a call can fail with; nothing else leaves the SDK. See sdk/spec/errors.json. */
+/** The errors that the SDK throws; it throws no others. See sdk/spec/errors.json. */
 
 export class HotseatError extends Error {
   override name = "HotseatError";
 }
 
-/** The client was made or called in a way that cannot work. */
+/** The client's options or a call's arguments are invalid. */
 export class ConfigError extends HotseatError {
   override name = "ConfigError";
 }
 
-/** No answer came, or none of the service's. */
+/** No answer came, or not the service's. */
 export class TransportError extends HotseatError {
   override name = "TransportError";
 }
 
-/** The time allowed was over before an answer came. */
+/** The deadline passed before an answer came. */
 export class DeadlineError extends TransportError {
   override name = "DeadlineError";
 }
 
-/** The service failed often; it is left alone for a moment. */
+/** The service failed often: the circuit breaker is open for a moment. */
 export class CircuitOpenError extends TransportError {
   override name = "CircuitOpenError";
 }
 
-/** The answer of a ticket is not there yet. */
+/** The answer of a ticket has not arrived. */
 export class NotReadyError extends TransportError {
   override name = "NotReadyError";
 }
 
-/** The ticket or the call was cancelled, or its client closed. */
+/** The ticket or the call was cancelled, or its client was closed. */
 export class CancelledError extends TransportError {
   override name = "CancelledError";
 }
 
-/** What a refusal says of itself. */
+/** Details of an error response. */
 export interface Refusal {
   status: number;
   code: string;
   detail: string;
   retryable: boolean;
   request_id: string;
-  /** JSON pointer to the fault in the input. */
+  /** JSON pointer to the invalid part of the input. */
   pointer: string | null;
-  /** Seconds to wait, where the service said so. */
+  /** Seconds to wait, if the service named them. */
   retry_after: number | null;
 }
 
-/** An answer came, and it was no. */
+/** The service refused or failed. */
 export class StatusError extends HotseatError implements Refusal {
   override name = "StatusError";
   status = 0;
@@ -97,7 +97,7 @@ const BY_STATUS: Record<number, typeof StatusError> = {
   429: RateLimitedError,
 };
 
-/** The class that a status is raised as. */
+/** Return the error class of a status. */
 export function classOf(status: number): typeof StatusError {
   return status >= 500 ? UnavailableError : (BY_STATUS[status] ?? StatusError);
 }

@@ -1,4 +1,4 @@
-/** When to try again: pure rules, no clock and no network. */
+/** Retry rules, without a clock or a network. */
 
 import { StatusError, TransportError, type HotseatError } from "./errors.js";
 
@@ -16,10 +16,10 @@ export function mayRetry(error: HotseatError): boolean {
 export function pause(attempt: number, random: number, error: HotseatError): number {
   const jittered = random * Math.min(LARGEST, FIRST * 2 ** attempt);
   const asked = error instanceof StatusError ? (error.retry_after ?? 0) : 0;
-  return Math.max(asked, jittered); // a 0 must not become a storm
+  return Math.max(asked, jittered); // a 0 must not cause a retry storm
 }
 
-/** Whether an error says that the service is away; a no to one request does not. */
+/** Whether an error shows that the service is unavailable, rather than refusing a request. */
 export function away(error: HotseatError): boolean {
   return error instanceof StatusError ? error.status >= 500 : true;
 }

@@ -1,4 +1,4 @@
-/** One service as a client sees it: where it is, its keys, and the rules of a call. */
+/** One service as a client sees it: its address, its keys and the rules of a call. */
 
 import type { Json } from "./answer.js";
 import { read } from "./answer.js";
@@ -11,25 +11,25 @@ import { CircuitBreaker } from "./circuit-breaker.js";
 import { away, mayRetry, pause } from "./retry.js";
 import { type Met, type Request, type Transport, over, reason, within } from "./transport.js";
 
-/** What a hook hears of each call when it is over. */
+/** Describes a finished call to a hook. */
 export interface Call {
   path: string;
   tries: number;
   seconds: number;
-  /** Of the last answer; 0 where none came. */
+  /** Status of the last response; 0 without any. */
   status: number;
-  /** The error's name; empty where it succeeded. */
+  /** Name of the error; empty on success. */
   error: string;
 }
 
 export interface ServiceOptions {
   /** Default: where `hotseat serve` listens. */
   baseUrl?: string;
-  /** Seconds a call may take, with connecting and retries; default: 2. */
+  /** Time limit of a call in seconds, including connecting and retries; default: 2. */
   deadline?: number;
   /** A key, or a function that returns a player's short-lived token for each call. */
   apiKey?: string | (() => string | Promise<string>);
-  /** Instead of the platform's own: Electron's, or one with a proxy. */
+  /** Replaces the platform's fetch, for example with Electron's. */
   fetch?: typeof fetch;
   transport?: Transport;
   hook?: (call: Call) => void;
@@ -39,9 +39,9 @@ export interface ServiceOptions {
   random?: () => number;
 }
 
-/** What one call may be given. */
+/** Options of one call. */
 export interface CallOptions {
-  /** Seconds, with connecting and retries. */
+  /** Time limit in seconds, including connecting and retries. */
   deadline?: number | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -63,7 +63,7 @@ export class Service {
     this.breaker = new CircuitBreaker(this.clock);
     this.#deadline = positive(given.deadline ?? 2);
     this.#key = typeof given.apiKey === "string" ? sendable(given.apiKey) : given.apiKey;
-    // late: a page may put another fetch in its place
+    // late: a page may replace fetch
     this.#transport = given.transport ?? over(given.fetch ?? ((...asked) => fetch(...asked)));
     this.#hook = given.hook;
     this.#sleep =
@@ -71,7 +71,7 @@ export class Service {
     this.#random = given.random ?? Math.random;
   }
 
-  /** Send until there is an answer, a final error, or no time left. */
+  /** Send until an answer, a final error or the deadline. */
   async call<T = Json>(
     method: string, path: string, body: Json | null, given: CallOptions,
     headers: Record<string, string> = {}, understand: (met: Met) => T = read as (met: Met) => T,
@@ -111,7 +111,7 @@ export class Service {
       const left = end - this.clock();
       if (left <= 0) throw new DeadlineError(`${told.path}: the time allowed is over`);
       if (signal?.aborted) throw new CancelledError(`${told.path}: it was cancelled`);
-      // the service need not go on working for somebody who has left
+      // lets the service stop when the caller has given up
       request.headers["deadline-ms"] = String(Math.max(Math.round(1000 * left), 1));
       told.tries += 1;
       try {
@@ -121,7 +121,7 @@ export class Service {
         hear(true);
         return answer;
       } catch (error) {
-        // what a transport of one's own throws is no reason to stop a game
+        // an error of a custom transport must not stop the game
         const known = error instanceof HotseatError ? error : new TransportError(reason(error));
         if (known instanceof CancelledError) throw known;
         hear(!away(known));
@@ -150,7 +150,7 @@ export class Service {
     const url = this.baseUrl + path;
     if (body === null) return { method, url, headers, body: null };
     headers["content-type"] = "application/json";
-    // the same for every try of this call, so that nothing is counted twice
+    // the same for every try of a call, so that the service counts it once
     headers["idempotency-key"] = fresh();
     try {
       return { method, url, headers, body: JSON.stringify(body) };
@@ -159,7 +159,7 @@ export class Service {
     }
   }
 
-  /** Put the key, or the player's token, on a request. */
+  /** Add the key or the player's token to a request. */
   async #sign(
     request: Request, seconds: number, signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -180,7 +180,7 @@ export class Service {
   }
 }
 
-/** An id that nobody else has; randomUUID is there on secure pages only. */
+/** Return a unique id; randomUUID exists on secure pages only. */
 function fresh(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

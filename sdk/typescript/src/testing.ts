@@ -5,11 +5,11 @@ import type { Met, Request, Transport } from "./transport.js";
 
 export type { Met, Request, Transport } from "./transport.js";
 
-/** An object is sent as JSON with status 200, a Met as it is; an error is thrown. */
+/** An object is sent as JSON with status 200, a Met unchanged; an error is thrown. */
 export type Canned = Record<string, unknown> | Met | HotseatError;
 
 /**
- * Gives canned answers in turn, the last one for ever; `requests` keeps what was asked.
+ * Returns canned answers in turn and repeats the last one; `requests` records requests.
  *
  *     const transport = fakeTransport({ label: "ok" }, new TransportError("cable pulled"));
  *     const client = new ModelServiceClient({ transport });

@@ -1,4 +1,4 @@
-/** The one door to the network: a request out, what it met or a TransportError in. */
+/** The transport: sends a request, returns a response or throws TransportError. */
 
 import { CancelledError, DeadlineError, HotseatError, TransportError } from "./errors.js";
 
@@ -10,17 +10,17 @@ export interface Request {
   body: string | null;
 }
 
-/** What one try met. */
+/** The outcome of one try. */
 export interface Met {
   status: number;
   /** Header names in lower case. */
   headers: Record<string, string>;
   body: string;
-  /** The same as it came, for files. */
+  /** The raw bytes, for files. */
   bytes?: ArrayBuffer;
 }
 
-/** Sends a request within so many seconds; throws TransportError. */
+/** Sends a request within a time limit in seconds; throws TransportError. */
 export type Transport = (
   request: Request, seconds: number, signal?: AbortSignal,
 ) => Promise<Met>;
@@ -47,9 +47,9 @@ export const over = (fetching: typeof fetch): Transport => (request, seconds, si
   });
 
 /**
- * Do something for at most so many seconds, and tell it to stop when they are over.
+ * Run something with a time limit in seconds, and abort it afterwards.
  *
- * Throws DeadlineError then, CancelledError where `signal` came first.
+ * Throws DeadlineError then, CancelledError if `signal` came first.
  */
 export function within<T>(
   seconds: number, signal: AbortSignal | undefined, act: (stop: AbortSignal) => Promise<T>,
@@ -76,7 +76,7 @@ export function within<T>(
   });
 }
 
-/** What an error says, and what lies behind it: fetch's own word is often hidden there. */
+/** Return an error's message with its cause, where fetch often hides the reason. */
 export function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;

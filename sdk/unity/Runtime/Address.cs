@@ -2,7 +2,7 @@ using System;
 
 namespace Hotseat
 {
-    /// <summary>Where a service is, and where on it a model is asked.</summary>
+    /// <summary>URLs of a service and of its models.</summary>
     internal static class Address
     {
         /// <summary>A base URL without its last slash; throws ConfigError.</summary>
@@ -25,7 +25,7 @@ namespace Hotseat
             return url.TrimEnd('/');
         }
 
-        /// <summary>Where a model is asked; throws ConfigError.</summary>
+        /// <summary>The path of a model's endpoint; throws ConfigError.</summary>
         public static string Path(string verb, string model, object version)
         {
             if (model == null)
@@ -37,7 +37,7 @@ namespace Hotseat
             return $"/v1/models/{Part(model)}{numbered}/{verb}";
         }
 
-        /// <summary>Quote a part of a path; dots alone would be taken for a folder.</summary>
+        /// <summary>Quote a segment of a path; throws ConfigError for dots alone.</summary>
         public static string Part(string name)
         {
             if (name == "" || name == "." || name == "..")

@@ -32,7 +32,7 @@ namespace Hotseat
             return body ?? throw Strange("is no JSON object");
         }
 
-        /// <summary>The prediction that an answer holds; throws TransportError.</summary>
+        /// <summary>The prediction of an answer; throws TransportError.</summary>
         public static Prediction Prediction(Dictionary<string, object> answer, double latency)
         {
             if (Answers.All(name => Of(answer, name) == null))

@@ -64,7 +64,7 @@ namespace Hotseat
                 if (tries == 0) core.Breaker.GaveUp(); // nothing was sent: the service's state is unknown
                 return Over(Late());
             }
-            // the service need not go on working for somebody who has left
+            // lets the service stop when the caller has given up
             var whole = Math.Max(Math.Round(left * 1000), 1);
             var text = whole.ToString(CultureInfo.InvariantCulture);
             try
@@ -138,7 +138,7 @@ namespace Hotseat
         {
             var jittered = drawn * Math.Min(Largest, First * Math.Pow(2, Math.Min(tries - 1, 10)));
             var asked = (error as StatusError)?.RetryAfter ?? 0;
-            return Math.Max(asked, jittered); // a 0 must not become a storm
+            return Math.Max(asked, jittered); // a 0 must not cause a retry storm
         }
 
         private static bool MayRetry(HotseatError error)
@@ -157,7 +157,7 @@ namespace Hotseat
         }
     }
 
-    /// <summary>What a hook hears of each call when it is over.</summary>
+    /// <summary>Describes a finished call to a hook.</summary>
     public sealed class CallOver
     {
         internal CallOver(string path, int tries, double seconds, int status, string error)
@@ -173,10 +173,10 @@ namespace Hotseat
         public int Tries { get; }
         public double Seconds { get; }
 
-        /// <summary>Of the last answer; 0 where none came.</summary>
+        /// <summary>Status of the last response; 0 without any.</summary>
         public int Status { get; }
 
-        /// <summary>The error's class; empty where it succeeded.</summary>
+        /// <summary>Name of the error's class; empty on success.</summary>
         public string Error { get; }
     }
 }

@@ -1,17 +1,17 @@
 using System;
 
-// What a call can fail with, as one tree; nothing else leaves the SDK. The names are those
-// that every language has, and sdk/spec/errors.json tells them apart.
+// The tree of errors that the SDK throws; it throws no others. All languages share the
+// names; see sdk/spec/errors.json.
 //
 // HotseatError
-// ├─ ConfigError            the client was made or called in a way that cannot work
-// ├─ TransportError         no answer came, or none of the service's
-// │  ├─ DeadlineError          (the time allowed was over)
-// │  ├─ CircuitOpenError       (the service failed often and is left alone)
+// ├─ ConfigError            the client's options or a call's arguments are invalid
+// ├─ TransportError         no answer came, or not the service's
+// │  ├─ DeadlineError          (the deadline passed)
+// │  ├─ CircuitOpenError       (the circuit breaker is open)
 // │  ├─ TokenError             (the function given as Token gave none)
-// │  ├─ NotReadyError          (a ticket's answer is not there yet)
+// │  ├─ NotReadyError          (a ticket's answer has not arrived)
 // │  └─ CancelledError         (the ticket or the client was closed)
-// └─ StatusError            an answer came, and it was no
+// └─ StatusError            the service refused or failed
 //    ├─ BadInputError          400, 405, 415, 422
 //    ├─ AuthError              401, 403
 //    ├─ NotFoundError          404
@@ -20,55 +20,55 @@ using System;
 //    └─ UnavailableError       5xx
 namespace Hotseat
 {
-    /// <summary>Anything that the SDK throws.</summary>
+    /// <summary>Base class of all errors of the SDK.</summary>
     public class HotseatError : Exception
     {
         public HotseatError(string detail) : base(detail) { }
     }
 
-    /// <summary>The client was made or called in a way that cannot work.</summary>
+    /// <summary>The client's options or a call's arguments are invalid.</summary>
     public class ConfigError : HotseatError
     {
         public ConfigError(string detail) : base(detail) { }
     }
 
-    /// <summary>No answer came: no connection, or it broke, or it was none of the service's.</summary>
+    /// <summary>No answer came: no connection, a broken one, or not the service's answer.</summary>
     public class TransportError : HotseatError
     {
         public TransportError(string detail) : base(detail) { }
     }
 
-    /// <summary>The time allowed was over before an answer came.</summary>
+    /// <summary>The deadline passed before an answer came.</summary>
     public class DeadlineError : TransportError
     {
         public DeadlineError(string detail) : base(detail) { }
     }
 
-    /// <summary>The service failed often; it is left alone for a moment.</summary>
+    /// <summary>The service failed often: the circuit breaker is open for a moment.</summary>
     public class CircuitOpenError : TransportError
     {
         public CircuitOpenError(string detail) : base(detail) { }
     }
 
-    /// <summary>The function that was given as Token failed, or gave none.</summary>
+    /// <summary>The function in Token failed or returned none.</summary>
     public class TokenError : TransportError
     {
         public TokenError(string detail) : base(detail) { }
     }
 
-    /// <summary>The answer of a ticket is not there yet.</summary>
+    /// <summary>The answer of a ticket has not arrived.</summary>
     public class NotReadyError : TransportError
     {
         public NotReadyError(string detail) : base(detail) { }
     }
 
-    /// <summary>The ticket or the call was cancelled, or its client closed.</summary>
+    /// <summary>The ticket or the call was cancelled, or its client was closed.</summary>
     public class CancelledError : TransportError
     {
         public CancelledError(string detail) : base(detail) { }
     }
 
-    /// <summary>The service answered no.</summary>
+    /// <summary>The service answered with an error.</summary>
     public class StatusError : HotseatError
     {
         public StatusError(string detail) : base(detail)
@@ -79,16 +79,16 @@ namespace Hotseat
         public string Detail { get; }
         public int Status { get; internal set; }
 
-        /// <summary>Names the problem; empty where a gateway answered.</summary>
+        /// <summary>Names the problem; empty if a gateway answered.</summary>
         public string Code { get; internal set; } = "";
 
         public bool Retryable { get; internal set; }
         public string RequestId { get; internal set; } = "";
 
-        /// <summary>JSON pointer to the fault in the input; null where there is none.</summary>
+        /// <summary>JSON pointer to the invalid part of the input, or null.</summary>
         public string Pointer { get; internal set; }
 
-        /// <summary>Seconds to wait, where the service said so.</summary>
+        /// <summary>Seconds to wait, if the service named them.</summary>
         public double? RetryAfter { get; internal set; }
 
         /// <summary>Status, code, place, reason and request.</summary>
@@ -103,7 +103,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>The error that a status is told as.</summary>
+        /// <summary>Return the error of a status.</summary>
         internal static StatusError Of(int status, string detail)
         {
             if (status >= 500) return new UnavailableError(detail);
@@ -129,7 +129,7 @@ namespace Hotseat
         public BadInputError(string detail) : base(detail) { }
     }
 
-    /// <summary>The key is missing, wrong or not allowed this.</summary>
+    /// <summary>The key is missing, wrong or lacks permission.</summary>
     public class AuthError : StatusError
     {
         public AuthError(string detail) : base(detail) { }
@@ -153,7 +153,7 @@ namespace Hotseat
         public RateLimitedError(string detail) : base(detail) { }
     }
 
-    /// <summary>The service failed or is not there now.</summary>
+    /// <summary>The service failed or is unavailable.</summary>
     public class UnavailableError : StatusError
     {
         public UnavailableError(string detail) : base(detail) { }

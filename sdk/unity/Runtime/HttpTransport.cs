@@ -21,19 +21,19 @@ namespace Hotseat
         {
             http = new HttpClient(handler ?? new HttpClientHandler
             {
-                AllowAutoRedirect = false, // or the key would go along
+                AllowAutoRedirect = false, // a redirect would carry the key along
                 UseCookies = false,
                 MaxConnectionsPerServer = Connections,
             })
             {
-                Timeout = Timeout.InfiniteTimeSpan, // each call has its own
+                Timeout = Timeout.InfiniteTimeSpan, // each call has its own time limit
                 MaxResponseContentBufferSize = Largest,
             };
         }
 
         public Task<Response> Send(Request request, double seconds, CancellationToken cancel)
         {
-            // HttpClient may look names up, or wait for a connection, before it returns
+            // HttpClient may resolve names or wait for a connection before it returns
             return Task.Run(() => Talk(request, seconds, cancel));
         }
 
@@ -74,7 +74,7 @@ namespace Hotseat
         private static HttpRequestMessage Message(Request request)
         {
             var message = new HttpRequestMessage(new HttpMethod(request.Method), request.Url);
-            message.Headers.ExpectContinue = false; // a round trip for nothing
+            message.Headers.ExpectContinue = false; // it costs a round trip
             if (request.Body != null) message.Content = new ByteArrayContent(request.Body);
             foreach (var header in request.Headers)
             {
@@ -95,7 +95,7 @@ namespace Hotseat
             {
                 headers[header.Key.ToLowerInvariant()] = string.Join(", ", header.Value);
             }
-            // Mono hands over what came of an answer that broke off
+            // Mono returns a truncated response when the connection breaks
             var length = answer.Content.Headers.ContentLength;
             if (length.HasValue && length.Value != body.Length)
             {

@@ -6,7 +6,7 @@ using System.Text;
 namespace Hotseat
 {
     /// <summary>
-    /// JSON out and in, for netstandard2.0 has none. Objects are
+    /// Reads and writes JSON, which netstandard2.0 lacks. Objects are
     /// <c>Dictionary&lt;string, object&gt;</c>, arrays <c>List&lt;object&gt;</c>, numbers
     /// <c>long</c> where they are whole and fit, else <c>double</c>.
     /// </summary>
@@ -15,7 +15,7 @@ namespace Hotseat
         private const int Deepest = 128;
         private static readonly CultureInfo Plain = CultureInfo.InvariantCulture;
 
-        /// <summary>The text of a value; throws ConfigError where JSON has none.</summary>
+        /// <summary>The JSON text of a value; throws ConfigError if it has none.</summary>
         public static string Write(object value)
         {
             var text = new StringBuilder();
@@ -45,7 +45,7 @@ namespace Hotseat
             else throw Wrong($"a {value.GetType().Name} is none of its values");
         }
 
-        /// <summary>A value whose text is known already.</summary>
+        /// <summary>A value already written as JSON.</summary>
         public sealed class Written
         {
             public readonly string Text;

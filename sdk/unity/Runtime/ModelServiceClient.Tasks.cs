@@ -7,36 +7,36 @@ using System.Threading.Tasks;
 namespace Hotseat
 {
     /// <summary>
-    /// The Task flavour: awaits an answer, never longer than the deadline. For servers and
-    /// menus; in a browser (WebGL), which has no threads, take tickets.
+    /// The methods that return a Task and await an answer until the deadline. For servers and
+    /// menus; in a browser (WebGL), which has no threads, use tickets.
     /// </summary>
     public sealed partial class ModelServiceClient
     {
-        /// <summary>Ask about one input: a text, named features (a dictionary), a board.</summary>
+        /// <summary>Predict one input: a text, named features (a dictionary), a board.</summary>
         public Task<Prediction> PredictAsync(object input, CallOptions options = null)
         {
             return Answered(InferenceRequest.Predict(input, options));
         }
 
-        /// <summary>Ask about many inputs in one request; answers come in their order.</summary>
+        /// <summary>Predict many inputs in one request; answers keep their order.</summary>
         public Task<IReadOnlyList<Prediction>> PredictManyAsync(IEnumerable inputs, CallOptions options = null)
         {
             return Answered(InferenceRequest.PredictMany(inputs, options));
         }
 
-        /// <summary>Ask why: the prediction, with Parts and what each of them weighs.</summary>
+        /// <summary>Explain a prediction: returns it with Parts and their weights.</summary>
         public Task<Prediction> ExplainAsync(object input, CallOptions options)
         {
             return Answered(InferenceRequest.Explain(input, options));
         }
 
-        /// <summary>Ask a policy what to do: Action, and every legal one's probability.</summary>
+        /// <summary>Choose a policy's action: Action, and the probability of each legal one.</summary>
         public Task<Prediction> ChooseAsync(object board, CallOptions options)
         {
             return Answered(InferenceRequest.Choose(board, options));
         }
 
-        /// <summary>Ask for a generated Item; the same seed and wishes give the same one.</summary>
+        /// <summary>Generate an Item; the same seed and wishes repeat it.</summary>
         public Task<Prediction> GenerateAsync(IDictionary wishes, CallOptions options)
         {
             return Answered(InferenceRequest.Generate(wishes, options));
@@ -54,7 +54,7 @@ namespace Hotseat
             return Answered(InferenceRequest.Card(model, within));
         }
 
-        /// <summary>Whether the service answers and has a model to ask.</summary>
+        /// <summary>Whether the service answers and has a model loaded.</summary>
         public Task<bool> IsReadyAsync(double? within = null)
         {
             return Answered(InferenceRequest.IsReady(within));
@@ -71,7 +71,7 @@ namespace Hotseat
             }
             catch (CancelledError) when (request.Options.Cancel.IsCancellationRequested)
             {
-                throw; // whoever cancels wants no default
+                throw; // a cancelled call has no default
             }
             catch (HotseatError error)
             {
@@ -79,7 +79,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Carry out the steps of a call; throws HotseatError.</summary>
+        /// <summary>Run a call to its end; throws HotseatError.</summary>
         private async Task<Dictionary<string, object>> Run(Call call, CancellationToken cancel)
         {
             if (closed) throw new CancelledError("the client was closed");
@@ -106,7 +106,7 @@ namespace Hotseat
             return step.Answer;
         }
 
-        /// <summary>Send, and come back in time whatever the transport does.</summary>
+        /// <summary>Send, and return in time whatever the transport does.</summary>
         private async Task<Task<Response>> Sent(Step step, CancellationToken cancel)
         {
             var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);

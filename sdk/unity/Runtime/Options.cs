@@ -5,21 +5,21 @@ using System.Threading.Tasks;
 
 namespace Hotseat
 {
-    /// <summary>How a client is made; all of it may be left out.</summary>
+    /// <summary>Options of a client; all are optional.</summary>
     public sealed class ClientOptions
     {
         /// <summary>Else HOTSEAT_URL, else where `hotseat serve` listens.</summary>
         public string BaseUrl { get; set; }
 
-        /// <summary>Seconds a call may take, with connecting and retries.</summary>
+        /// <summary>Time limit of a call in seconds, including connecting and retries.</summary>
         public double Deadline { get; set; } = 2;
 
         /// <summary>For servers; else HOTSEAT_API_KEY. Goes as x-api-key.</summary>
         public string ApiKey { get; set; }
 
         /// <summary>
-        /// Returns a player's short-lived token; asked for each call and so must not block:
-        /// hand out one that is kept. Goes as a bearer token.
+        /// Returns a player's short-lived token, sent as a bearer token. It is called for each
+        /// try and must not block: return a stored token.
         /// </summary>
         public Func<string> Token { get; set; }
 
@@ -31,7 +31,7 @@ namespace Hotseat
 
         public ITransport Transport { get; set; }
 
-        /// <summary>Hears of every call when it is over.</summary>
+        /// <summary>Called after every call.</summary>
         public Action<CallOver> Hook { get; set; }
 
         /// <summary>Seconds; monotonic.</summary>
@@ -40,16 +40,16 @@ namespace Hotseat
         /// <summary>A draw in [0, 1).</summary>
         public Func<double> Random { get; set; }
 
-        /// <summary>Waits between the tries of the Task flavour.</summary>
+        /// <summary>Waits between the tries of methods that return a Task.</summary>
         public Func<double, CancellationToken, Task> Sleep { get; set; }
     }
 
-    /// <summary>What a call may be given; all of it may be left out.</summary>
+    /// <summary>Options of a call; all are optional.</summary>
     public sealed class CallOptions
     {
         private object standIn;
 
-        /// <summary>Else the service's own default.</summary>
+        /// <summary>The service's default model if null.</summary>
         public string Model { get; set; }
 
         /// <summary>A number or an alias.</summary>
@@ -64,8 +64,8 @@ namespace Hotseat
         public double? Deadline { get; set; }
 
         /// <summary>
-        /// Stands in where no answer could be had; only bad input and a wrong configuration
-        /// still throw. Of Choose an action, of Generate the item's rows.
+        /// Used if no answer comes; only bad input and a wrong configuration still throw. For
+        /// Choose an action, for Generate the item's rows.
         /// </summary>
         public object Default
         {
@@ -77,19 +77,19 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Of Choose: the actions that the game allows here.</summary>
+        /// <summary>For Choose: the actions that the game allows now.</summary>
         public IEnumerable<object> Legal { get; set; }
 
-        /// <summary>Of Choose: a strength that the model names.</summary>
+        /// <summary>For Choose: one of the model's strengths.</summary>
         public string Level { get; set; }
 
-        /// <summary>Of Choose.</summary>
+        /// <summary>For Choose.</summary>
         public double? Temperature { get; set; }
 
-        /// <summary>Of Choose and Generate: gives the same answer again.</summary>
+        /// <summary>For Choose and Generate: repeats the answer.</summary>
         public long? Seed { get; set; }
 
-        /// <summary>Of the Task flavour: ends the call with CancelledError.</summary>
+        /// <summary>For methods that return a Task: ends the call with CancelledError.</summary>
         public CancellationToken Cancel { get; set; }
 
         internal bool HasDefault { get; private set; }

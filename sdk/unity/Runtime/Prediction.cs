@@ -14,13 +14,13 @@ namespace Hotseat
         public IReadOnlyDictionary<string, double> Scores { get; internal set; } = None;
         public object Value { get; internal set; }
 
-        /// <summary>What a policy chose.</summary>
+        /// <summary>The action that a policy chose.</summary>
         public string Action { get; internal set; }
 
         /// <summary>Every legal action and its probability.</summary>
         public IReadOnlyDictionary<string, double> Actions { get; internal set; } = None;
 
-        /// <summary>What was generated, as its rows.</summary>
+        /// <summary>The generated item as rows.</summary>
         public IReadOnlyList<string> Item { get; internal set; }
 
         /// <summary>Of labels that do not exclude each other, those that hold.</summary>
@@ -32,10 +32,10 @@ namespace Hotseat
         /// <summary>Of a model of the kind tensor: each output by its name.</summary>
         public IReadOnlyDictionary<string, object> Outputs { get; internal set; }
 
-        /// <summary>Gives the same answer again.</summary>
+        /// <summary>Repeats the answer.</summary>
         public long? Seed { get; internal set; }
 
-        /// <summary>Of an explanation: each part of the input and its weight.</summary>
+        /// <summary>Parts of the input with their weights, from `explain`.</summary>
         public IReadOnlyList<IReadOnlyDictionary<string, object>> Parts { get; internal set; } =
             new IReadOnlyDictionary<string, object>[0];
 
@@ -44,19 +44,19 @@ namespace Hotseat
         public string Variant { get; internal set; }
         public string RequestId { get; internal set; }
 
-        /// <summary>Seconds from call to answer, retries included.</summary>
+        /// <summary>Seconds from call to answer, including retries.</summary>
         public double Latency { get; internal set; }
 
-        /// <summary>The service's process was just started for it.</summary>
+        /// <summary>Whether this request caused a cold start.</summary>
         public bool Cold { get; internal set; }
 
-        /// <summary>No model answered: here stands the default that the caller gave.</summary>
+        /// <summary>Whether no model answered: the prediction holds the caller's default.</summary>
         public bool IsDefault { get; internal set; }
 
-        /// <summary>Who answered: "service", or "default" where nobody did.</summary>
+        /// <summary>Where the answer comes from: "service" or "default".</summary>
         public string Source { get; internal set; } = "service";
 
-        /// <summary>The whole answer, with the fields that this SDK does not know.</summary>
+        /// <summary>The whole answer, including fields unknown to this SDK.</summary>
         public IReadOnlyDictionary<string, object> Raw { get; internal set; } =
             new Dictionary<string, object>();
 
@@ -82,7 +82,7 @@ namespace Hotseat
         public IReadOnlyList<int> Versions { get; internal set; }
         public IReadOnlyDictionary<string, int> Aliases { get; internal set; }
 
-        /// <summary>The whole entry; of Card, with signature and card.</summary>
+        /// <summary>The whole entry; from Card, with signature and card.</summary>
         public IReadOnlyDictionary<string, object> Raw { get; internal set; }
     }
 }

@@ -4,7 +4,7 @@ using System.Collections;
 namespace Hotseat
 {
     /// <summary>
-    /// The place of an answer that is on its way. No member waits. In a coroutine,
+    /// A pending answer. No member waits. In a coroutine,
     /// <c>yield return ticket;</c> goes on when it is ready.
     /// </summary>
     public sealed class Ticket<T> : IEnumerator
@@ -22,7 +22,7 @@ namespace Hotseat
             this.standIn = standIn;
         }
 
-        /// <summary>Whether the answer, or the error, is there.</summary>
+        /// <summary>Whether the answer or the error has arrived.</summary>
         public bool Ready
         {
             get
@@ -32,23 +32,23 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Why there is no answer; null where there is one.</summary>
+        /// <summary>Why there is no answer, or null.</summary>
         public HotseatError Error =>
             settled ? error : new NotReadyError("the answer is not there yet");
 
-        /// <summary>The answer; throws what the call failed with, and NotReadyError.</summary>
+        /// <summary>The answer; throws the call's error, or NotReadyError.</summary>
         public T Result()
         {
             return Error == null ? answer : throw Error;
         }
 
-        /// <summary>The answer, or where there is none: what holds the default.</summary>
+        /// <summary>The answer, or a prediction with the default.</summary>
         public T Result(object orElse)
         {
             return Error == null ? answer : standIn(orElse);
         }
 
-        /// <summary>Let the answer go; whether it was still open.</summary>
+        /// <summary>Cancel the ticket; returns whether it was still open.</summary>
         public bool Cancel()
         {
             return Settle(default(T), new CancelledError("the ticket was cancelled"));
@@ -68,7 +68,7 @@ namespace Hotseat
 
         internal bool IsSettled => settled;
 
-        /// <summary>Take the answer or the error, the first that comes; whether it was.</summary>
+        /// <summary>Set the answer or the error unless one is set; returns whether it did.</summary>
         internal bool Settle(T found, HotseatError failed)
         {
             lock (gate)

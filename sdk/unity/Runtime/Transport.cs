@@ -19,7 +19,7 @@ namespace Hotseat
         public string Method { get; }
         public string Url { get; }
 
-        /// <summary>Names in lower case; a key stands here, so log none of it.</summary>
+        /// <summary>Names in lower case. They include the key: do not log them.</summary>
         public IReadOnlyDictionary<string, string> Headers { get; }
 
         /// <summary>JSON in UTF-8; null of a GET.</summary>
@@ -52,7 +52,7 @@ namespace Hotseat
         public byte[] Body { get; }
     }
 
-    /// <summary>The one door to the network: plug in another where HttpClient cannot go.</summary>
+    /// <summary>The transport interface: implement it where HttpClient does not work.</summary>
     public interface ITransport : IDisposable
     {
         /// <summary>

@@ -8,8 +8,8 @@ using UnityEngine.Networking;
 namespace Hotseat
 {
     /// <summary>
-    /// Requests by UnityWebRequest: in a browser (WebGL) the only way out, and there the
-    /// default. Make it on the main thread; it may be used from others.
+    /// Requests by UnityWebRequest: the only transport in a browser (WebGL), and the
+    /// default there. Create it on the main thread; other threads may use it.
     /// </summary>
     public sealed class UnityWebTransport : ITransport
     {
@@ -33,13 +33,13 @@ namespace Hotseat
             var web = new UnityWebRequest(request.Url, request.Method)
             {
                 downloadHandler = new DownloadHandlerBuffer(),
-                redirectLimit = 0, // or the key would go along
+                redirectLimit = 0, // a redirect would carry the key along
                 timeout = (int)Math.Ceiling(seconds), // whole seconds: the client keeps the rest
             };
             if (request.Body != null) web.uploadHandler = new UploadHandlerRaw(request.Body);
             foreach (var header in request.Headers)
             {
-                // a browser says itself who it is
+                // a browser sets its own user agent
                 if (header.Key != "user-agent") web.SetRequestHeader(header.Key, header.Value);
             }
             var over = false;
@@ -67,7 +67,7 @@ namespace Hotseat
             }
             var failed = web.result == UnityWebRequest.Result.ConnectionError
                 || web.result == UnityWebRequest.Result.DataProcessingError;
-            // with no redirect allowed, Unity calls a 3xx a broken connection
+            // without redirects, Unity reports a 3xx as a broken connection
             if (failed && web.responseCode < 300)
             {
                 done.TrySetException(new TransportError($"{request.Url}: {web.error}"));

@@ -5,7 +5,7 @@ using System.Threading.Tasks;
 
 namespace Hotseat
 {
-    /// <summary>Carries out one call, a little in each look; nothing here waits.</summary>
+    /// <summary>Runs one call, a little in each poll, without waiting.</summary>
     internal sealed class Work
     {
         private readonly Call call;
@@ -26,10 +26,10 @@ namespace Hotseat
         public HotseatError Error { get; private set; }
         public bool IsOver => Answer != null || Error != null;
 
-        /// <summary>When a pause is over; null while a try is under way.</summary>
+        /// <summary>When a pause ends; null while a try is under way.</summary>
         public double? WakesAt { get; private set; }
 
-        /// <summary>Go on as far as it goes without waiting; whether it is over.</summary>
+        /// <summary>Continue as far as possible without waiting; returns whether it is over.</summary>
         public bool Poll()
         {
             while (!IsOver)
@@ -47,7 +47,7 @@ namespace Hotseat
                 var error = late ? call.Late() : met == null ? Failure.Of(sending) : null;
                 Release();
                 Do(call.After(met, error));
-                if (WakesAt.HasValue) return false; // the next look is the soonest to try again
+                if (WakesAt.HasValue) return false; // the next poll is the earliest time to retry
             }
             return true;
         }
@@ -79,7 +79,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Stop what is under way, and look at how it ends, or it would be reported.</summary>
+        /// <summary>Stop the request under way and observe its error, or .NET would report it.</summary>
         private void Release()
         {
             if (sending == null) return;
@@ -89,7 +89,7 @@ namespace Hotseat
         }
     }
 
-    /// <summary>Foreign errors become the SDK's own here.</summary>
+    /// <summary>Converts foreign errors to the SDK's.</summary>
     internal static class Failure
     {
         /// <summary>Send; a transport that throws at once is treated as one that fails.</summary>
@@ -107,7 +107,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>What a task that brought no response failed with.</summary>
+        /// <summary>The error of a task without a response.</summary>
         public static HotseatError Of(Task<Response> sending)
         {
             if (sending.IsCanceled) return new TransportError("the request was cancelled");

@@ -1,4 +1,4 @@
-/** JSON values to the elements of a tensor: of the right type, or a fault by its place. */
+/** JSON values to elements of a tensor, checked by type; errors name the place. */
 
 import type { BadInputError } from "../errors.js";
 import { bad } from "./fault.js";

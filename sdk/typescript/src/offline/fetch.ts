@@ -1,4 +1,4 @@
-/** A version's bytes: from the service piece by piece, checked, and kept on the device. */
+/** Downloads a version in pieces, verifies it and stores it on the device. */
 
 import { refuse } from "../answer.js";
 import { part } from "../address.js";
@@ -13,7 +13,7 @@ const PIECE = 4_000_000; // what the service sends at once
 export interface Fetched {
   bundle: Bundle;
   files: Record<string, Uint8Array>;
-  /** Whether the service said so just now; else it is what was kept. */
+  /** Whether the service confirmed it now; else it is the last verified download. */
   current: boolean;
 }
 
@@ -24,7 +24,7 @@ export function named(reference: string): { model: string; version: string } {
   return { model: found[1]!, version: found[2] ?? "live" };
 }
 
-/** Fetch what a reference names now, or open what was kept; throws HotseatError. */
+/** Download the version of a reference, or open the stored one; throws HotseatError. */
 export async function fetched(
   service: Service, store: Store, reference: string, given: CallOptions,
 ): Promise<Fetched> {
@@ -40,7 +40,7 @@ export async function fetched(
     if (!kept || !away) throw error;
     return { bundle: kept, files: await opened(store, key, kept), current: false };
   }
-  // by number: the alias may move while the pieces come
+  // by number: the alias may move during the download
   const whole = `/v1/models/${part(model)}/versions/${bundle.manifest.version}/files`;
   const files: Record<string, Uint8Array> = {};
   for (const name of needed(bundle)) {
@@ -54,7 +54,7 @@ export async function fetched(
     if (!good) await store.put(`${key}/${sha256}`, bytes);
     files[name] = bytes;
   }
-  // last, so that what it names is there
+  // last, so that its files exist
   await store.put(key, new TextEncoder().encode(JSON.stringify(bundle)));
   const digests = (one: Bundle) => needed(one).map((name) => one.manifest.files[name]!.sha256);
   const current = new Set(digests(bundle));
@@ -69,7 +69,7 @@ async function bundleOf(store: Store, key: string): Promise<Bundle | null> {
   try {
     return bytes && checked(JSON.parse(new TextDecoder().decode(bytes)), key);
   } catch {
-    return null; // damaged: it is fetched again
+    return null; // damaged: download it again
   }
 }
 
@@ -110,7 +110,7 @@ function bytesOf(met: Met): ArrayBuffer {
     try {
       problem = JSON.parse(met.body);
     } catch {
-      // a gateway's page: its status says enough
+      // a gateway's page: its status is enough
     }
     refuse(met, problem);
   }

@@ -12,13 +12,13 @@ export function folder(path: string): Store {
       try {
         return new Uint8Array(await readFile(at(key)));
       } catch {
-        return null; // not there, or not to be read: it is fetched again
+        return null; // missing or unreadable: download it again
       }
     },
     async put(key, bytes) {
-      // the user's alone: what is written here says which version answers offline
+      // only the user may write here: the files decide which version answers offline
       await mkdir(path, { recursive: true, mode: 0o700 });
-      const part = `${at(key)}.${process.pid}.part`; // a crash leaves no half file
+      const part = `${at(key)}.${process.pid}.part`; // a crash leaves no incomplete file
       await writeFile(part, bytes);
       await rename(part, at(key));
     },

@@ -1,5 +1,5 @@
 /**
- * The same version on the device, for when the service is away.
+ * Runs a version on the device when the service is unavailable.
  *
  *     const client = new ModelServiceClient({ baseUrl, offline: new Device() });
  *     await client.download("connect-four#live"); // verified, and kept for the next start

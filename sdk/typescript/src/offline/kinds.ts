@@ -1,4 +1,4 @@
-/** What an answer looks like, by the model's kind: as the service words it. */
+/** Answers of each kind of model, in the service's form. */
 
 import { HotseatError } from "../errors.js";
 import { bad } from "./fault.js";
@@ -23,13 +23,13 @@ export interface Asked {
   pointers: string[];
   options: Json;
   clock: () => number;
-  /** Takes what is answered and may still be a mistake. */
+  /** Collects possible mistakes in the inputs. */
   warnings: Warnings;
 }
 type Kind = (asked: Asked) => Promise<Json[]>;
 
 const SEARCH_SECONDS = 0.045; // of one board; the service shares them among a request's
-const SLICE = 0.004; // a quarter of a frame: then the game goes on for a moment
+const SLICE = 0.004; // a quarter of a frame: then it yields to the game
 
 export const KINDS: Record<string, Kind> = { classification, regression, policy };
 const MAX_TEMPERATURE = 100;
@@ -224,7 +224,7 @@ function legalOf(chances: number[], given: unknown, names: string[], pointer: st
       const got = typeof name === "string" ? quoted(name) : jsonType(name);
       throw bad(`expected one of the actions at ${where}, got ${got}`, where);
     });
-    // the caller knows the game: what the model finds hopeless may still be legal
+    // the caller knows the game: an action may be legal at probability 0
     mask = names.map((name) => asked.map(String).includes(name));
   }
   const total = (numbers: number[]) => numbers.reduce((sum, n) => sum + n, 0);

@@ -31,7 +31,7 @@ export function rule({ inputs }: Signature): Input | null {
 }
 
 /**
- * The inputs as they are asked; null where no text is too long. Throws BadInputError, and
+ * The inputs to run; null if no text is too long. Throws BadInputError, and
  * TooLargeError for a text of too many parts.
  */
 export function expand(

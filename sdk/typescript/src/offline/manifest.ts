@@ -1,4 +1,4 @@
-/** What a version is, as the service hands it to a device. */
+/** A version's manifest, as the service sends it to a device. */
 
 import { ConfigError, TransportError } from "../errors.js";
 
@@ -28,7 +28,7 @@ export interface Input {
   /** text, features, board or tensor. */
   form: string;
   max_bytes?: number;
-  /** What becomes of a longer text: refuse, cut or parts. */
+  /** How to treat a longer text: refuse, cut or parts. */
   too_long?: string;
   fields?: Field[];
   minimum?: number;
@@ -44,7 +44,7 @@ export interface Signature {
   inputs: Input[];
   outputs: { name: string }[];
   labels?: string[];
-  /** The label of what needs no action. */
+  /** The label that needs no action. */
   neutral_label?: string;
   max_rows?: number;
   /** Whether numbers may be NaN, as where NaN means missing. */

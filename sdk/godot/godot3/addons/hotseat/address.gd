@@ -1,5 +1,5 @@
 extends Reference
-# Where a service is, and where on it a model is asked. Each returns a value or an error.
+# URLs of a service and of its models. Each returns a value or an error.
 
 const Platform = preload("platform.gd")
 const Failure = preload("error.gd")
@@ -25,7 +25,7 @@ static func parts_of(url):
 		if str(port) != digits or port < 1 or port > 65535:
 			return _no_base(url)
 	if host.begins_with("[") and host.ends_with("]"):
-		host = host.substr(1, host.length() - 2) # an address of IPv6
+		host = host.substr(1, host.length() - 2) # an IPv6 address
 	elif host.find(":") >= 0:
 		return _no_base(url)
 	for letter in ["?", "#", "@", " ", "[", "]"]:
@@ -38,7 +38,7 @@ static func parts_of(url):
 	return {"host": host, "port": port, "tls": tls, "path": path}
 
 
-# Where a model is asked.
+# The path of a model's endpoint.
 static func path_of(verb, model, version):
 	if model == null:
 		if version != null:
@@ -55,7 +55,7 @@ static func path_of(verb, model, version):
 	return "/v1/models/%s/versions/%s/%s" % [named, numbered, verb]
 
 
-# A part of a path, quoted; dots alone would be taken for a folder.
+# A quoted segment of a path; dots alone are an error.
 static func part(name):
 	var text = str(name)
 	if text in ["", ".", ".."]:
@@ -68,7 +68,7 @@ static func part(name):
 
 
 static func _no_base(url):
-	# without the URL where it may hold a password
+	# hides a URL that may hold a password
 	var shown = "what was given" if url.find("@") >= 0 else "\"%s\"" % url
 	return _wrong("%s is no base URL, such as https://models.example/prod" % shown)
 

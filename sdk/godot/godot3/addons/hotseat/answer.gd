@@ -1,13 +1,14 @@
 extends Reference
-# From a response to values: pure, and strict, for anything may stand in between.
+# Parses responses, strictly: they may come from something between client and service.
 #
-# What is no answer of the service (a captive portal's page, half a catalogue) is a
-# TransportError: no answer came. Each function returns its value or an error.
+# A response that is not the service's (a captive portal's page, half a catalogue) is a
+# TransportError. Each function returns its value or an error.
 
 const Json = preload("json.gd")
 const Failure = preload("error.gd")
 const Prediction = preload("prediction.gd")
-const PASSING = [429, 502, 503, 504] # a gateway in between says no more than its status
+# a gateway's response has no `retryable` field, only its status
+const PASSING = [429, 502, 503, 504]
 const REQUEST_IDS = ["x-request-id", "apigw-requestid", "x-amzn-requestid"]
 const FIELDS = ["label", "labels", "value", "embedding", "action", "item", "outputs"]
 
@@ -20,7 +21,7 @@ static func read(response):
 	return _refusal(response, body if body is Dictionary else {})
 
 
-# The prediction that an answer holds.
+# The prediction of an answer.
 static func prediction(answer, latency):
 	var said = false
 	for field in FIELDS:
@@ -90,7 +91,7 @@ static func models(answer):
 	return found
 
 
-# One model: name, kind, version, versions, aliases, and what else the service says.
+# One model: name, kind, version, versions, aliases, and the service's other fields.
 static func model(item):
 	for field in ["name", "kind", "version"]:
 		if item.get(field) == null:
@@ -101,8 +102,8 @@ static func model(item):
 	return found
 
 
-# What stands in for an answer: a text is label and action, an array of texts an item,
-# anything the value.
+# A prediction with a default: a text becomes label and action, an array of texts the
+# item, and every default the value.
 static func stand_in(default, latency):
 	var found = Prediction.new()
 	found.label = default if default is String else null
@@ -118,7 +119,7 @@ static func stand_in(default, latency):
 static func _refusal(response, problem):
 	var status = response.status
 	var headers = response.headers
-	var said = _or(problem.get("detail"), problem.get("message")) # a gateway's own word
+	var said = _or(problem.get("detail"), problem.get("message")) # a gateway's own field
 	if said == null and status >= 300 and status < 400:
 		said = "it redirects to %s: give that as base_url" % headers.get("location")
 	var reason = "the service gave no reason" if said == null else str(said)
@@ -157,12 +158,12 @@ static func _or(value, instead):
 	return instead if value == null else value
 
 
-# JSON's numbers all arrive as floats.
+# All JSON numbers arrive as floats.
 static func _whole(value):
 	return int(value) if value is float else value
 
 
-# A Retry-After in seconds; as a date it would need a clock that nobody set.
+# A Retry-After in seconds; ignores dates, as a device's clock may be off.
 static func _seconds(text):
 	if text.length() == 0 or text.length() > 9:
 		return null

@@ -1,14 +1,14 @@
 extends Node
-# Asks a Hotseat model service and never holds up a frame.
+# A client of a Hotseat model service that never blocks a frame.
 #
 # Add it to the tree: it works a little in each frame. Each method returns a ticket at
-# once; look at it in later frames, or wait for its signal `done`.
+# once; check it in later frames, or wait for its signal `done`.
 #
 # `options` of a call, all optional: model, version (a number or an alias), options
-# (temperature, seed, level), player_id, deadline (seconds), and default: what stands in
-# where no answer could be had; only bad input and a wrong configuration are still errors.
+# (temperature, seed, level), player_id, deadline (seconds), and default, which is
+# used if no answer comes; only bad input and a wrong configuration are still errors.
 
-# What is heard of each call when it is over; `status` 0 and `error` "" where none was.
+# Emitted after each call; without a response `status` is 0, without an error `error` "".
 signal call_over(path, tries, seconds, status, error)
 
 const Address = preload("address.gd")
@@ -26,17 +26,17 @@ const DAY = 86400.0
 const KNOWN = ["model", "version", "options", "player_id", "deadline", "default"]
 
 var base_url = "" # else HOTSEAT_URL, else where `hotseat serve` listens
-var deadline = 2.0 # seconds a call may take, with connecting and retries
-# A key, or a function that returns a player's short-lived token and is asked for each
+var deadline = 2.0 # time limit of a call in seconds, including connecting and retries
+# A key, or a function that returns a player's short-lived token and is called for each
 # try; it must not wait. Else HOTSEAT_API_KEY.
 var api_key = null
 var transport = Transport.new()
-var world = Platform.new() # clock and chance
+var world = Platform.new() # clock and random numbers
 var batcher
 var desk # the old name of batcher, for one release
 var _breaker
 var _open = [] # calls under way: work, ticket, reader
-var _settled = [] # tickets that have not told it yet
+var _settled = [] # settled tickets whose signal is still to come
 
 
 func _init(given_transport = null, given_world = null):
@@ -57,13 +57,13 @@ func _exit_tree():
 	close()
 
 
-# Ask about one input: a text, named features, a board.
+# Predict one input: a text, named features, a board.
 func predict(input, options = {}):
 	var plain = input is String and options.get("model") == null
 	return _one("predict", {"text": input} if plain else {"input": input}, options)
 
 
-# Ask about many inputs in one request; the result is an array in their order.
+# Predict many inputs in one request; the result is an array in their order.
 func predict_many(inputs, options = {}):
 	var ticket = Ticket.new(_settled)
 	if not Platform.is_list(inputs):
@@ -72,13 +72,13 @@ func predict_many(inputs, options = {}):
 	return _start(ticket, "predict", {"inputs": inputs}, options, inputs.size())
 
 
-# Ask why: the prediction, with `parts` and what each of them weighs.
+# Explain a prediction: returns it with `parts` and their weights.
 func explain(input, options):
 	return _one("explain", {"input": input}, options, true)
 
 
-# Ask a policy what to do: `action`, and every legal one's probability. `options` may
-# also hold level, temperature, seed, and legal: the actions the game allows here.
+# Choose a policy's action: `action`, and the probability of each legal one. `options`
+# may also hold level, temperature, seed, and legal: the actions that the game allows now.
 func choose(board, options):
 	var given = {"board": board}
 	if options.get("legal") != null:
@@ -89,13 +89,13 @@ func choose(board, options):
 	return _one("predict", {"input": given}, rest, true)
 
 
-# Ask for a generated `item`; the same `seed` and wishes give the same one.
+# Generate an `item`; the same `seed` and wishes repeat it.
 func generate(wishes, options):
 	return _one("predict", {"input": wishes}, _with_options(options, ["seed"], []), true)
 
 
-# Ask from a game loop: what is submitted within a few milliseconds is one request. It
-# takes no default: `result` of the ticket does.
+# Submit from a game loop: inputs submitted within a few milliseconds share a request.
+# Pass a default to `result` of the ticket, not here.
 func submit(input, options = {}):
 	var wrong = _unknown(options)
 	if wrong == null and options.has("default"):
@@ -122,12 +122,12 @@ func card(model, within = null):
 	return _fetch("/v1/models/%s" % named, "model", within)
 
 
-# Whether the service answers and has a model to ask: true or false.
+# Whether the service answers and has a model loaded: true or false.
 func service_ready(within = null):
 	return _fetch("/v2/health/ready", "ready", within)
 
 
-# Go on as far as it goes without waiting; `_process` does so in each frame.
+# Continue as far as possible without waiting; `_process` does so in each frame.
 func tick():
 	batcher.poll()
 	var before = _open
@@ -138,8 +138,8 @@ func tick():
 	_tell()
 
 
-# When there is something to do though nothing arrives, on the world's clock; null where
-# only the network can bring something.
+# When to poll although nothing arrives, on the world's clock; null while only the
+# network can change something.
 func wakes_at():
 	var first = batcher.wakes_at()
 	for item in _open:
@@ -149,7 +149,7 @@ func wakes_at():
 	return first
 
 
-# How often the service was left alone because it failed.
+# How often the circuit breaker opened because the service failed.
 func circuit_opened_count():
 	return _breaker.opened_count
 
@@ -159,7 +159,7 @@ func openings():
 	return circuit_opened_count()
 
 
-# Cancel open tickets and give back connections.
+# Cancel open tickets and close connections.
 func close():
 	var why = "the client was closed"
 	batcher.close(why)
@@ -171,7 +171,7 @@ func close():
 	_tell()
 
 
-# The work of asking a model, begun, or an error.
+# Start a call to a model; returns its work or an error.
 func work_for(verb, body, options, start):
 	var path = Address.path_of(verb, options.get("model"), options.get("version"))
 	if path is Failure:
@@ -185,7 +185,7 @@ func work_for(verb, body, options, start):
 	return _work("POST", path, whole, options.get("deadline"), start)
 
 
-# Tell whoever waits for a ticket; held here, or Godot would lose it while it tells.
+# Emit the signals of settled tickets; holds each, or Godot would free it meanwhile.
 func _record():
 	var settled = _settled.duplicate()
 	_settled.clear()
@@ -285,7 +285,7 @@ func _work(method, path, body, given_deadline, start):
 	var work = Work.new(steps, start, transport, world, self)
 	work.begin()
 	if work.outcome is Failure and work.outcome.type == "ConfigError":
-		return work.outcome # a key that no header carries
+		return work.outcome # a key that is invalid in a header
 	return work
 
 

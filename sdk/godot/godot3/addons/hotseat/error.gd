@@ -2,14 +2,14 @@ extends Reference
 # Why no answer came, as a value: GDScript has no exceptions.
 #
 # HotseatError
-# ├─ ConfigError            the client was made or called in a way that cannot work
-# ├─ TransportError         no answer came, or none of the service's
-# │  ├─ DeadlineError          (the time allowed was over)
-# │  ├─ CircuitOpenError       (the service failed often and is left alone)
+# ├─ ConfigError            the client's options or a call's arguments are invalid
+# ├─ TransportError         no answer came, or not the service's
+# │  ├─ DeadlineError          (the deadline passed)
+# │  ├─ CircuitOpenError       (the circuit breaker is open)
 # │  ├─ TokenError             (the function given as api_key gave no token)
-# │  ├─ NotReadyError          (a ticket's answer is not there yet)
+# │  ├─ NotReadyError          (a ticket's answer has not arrived)
 # │  └─ CancelledError         (the ticket or the client was closed)
-# └─ StatusError            an answer came, and it was no
+# └─ StatusError            the service refused or failed
 #    ├─ BadInputError          400, 405, 415, 422
 #    ├─ AuthError              401, 403
 #    ├─ NotFoundError          404
@@ -47,8 +47,8 @@ const BY_STATUS = {
 
 var type = "HotseatError"
 var detail = ""
-# of a StatusError: `code` names the problem, `pointer` is the JSON pointer to the fault
-# in the input, `retry_after` the seconds to wait, where the service said so
+# of a StatusError: `code` names the problem, `pointer` is the JSON pointer to the
+# invalid part of the input, `retry_after` the seconds to wait if the service named them
 var status = 0
 var code = ""
 var retryable = false
@@ -82,7 +82,7 @@ func text():
 	return "%s %d%s%s: %s%s" % [type, status, named, where, detail, asked]
 
 
-# The type that a status is told as.
+# The type of a status.
 static func type_of(of_status):
 	if of_status >= 500:
 		return "UnavailableError"

@@ -1,14 +1,14 @@
 extends Reference
-# JSON out and in. Godot's own writer rounds to six decimals, lets NaN through and
-# leaves control characters as they are; its reader recurses as deep as it is told.
+# Reads and writes JSON. Godot's own writer rounds to six decimals, accepts NaN and
+# does not escape control characters; its reader has no limit of depth.
 
 const Platform = preload("platform.gd")
 const DEEPEST = 64
-const SHORT = 16384 # bytes: too few to nest so deep that the reader overflows
-const WHOLE = 9007199254740992.0 # 2^53: up to here a float counts
+const SHORT = 16384 # bytes: too few for a depth that overflows the reader
+const WHOLE = 9007199254740992.0 # 2^53: the largest exact range of a float
 
 
-# A value whose text is known already.
+# A value already written as JSON.
 class Written extends Reference:
 	var text
 
@@ -16,7 +16,7 @@ class Written extends Reference:
 		text = given
 
 
-# The text of a value, or null where JSON has none: NaN, an object, too deep a nest.
+# The JSON text of a value, or null if it has none: NaN, an object, too deep nesting.
 static func write(value, depth = 0):
 	if depth > DEEPEST:
 		return null
@@ -37,7 +37,7 @@ static func write(value, depth = 0):
 	return value.text if value is Written else null
 
 
-# The value of a text in UTF-8, or null where it is not JSON.
+# The value of a text in UTF-8, or null if it is not JSON.
 static func read(bytes):
 	if bytes.size() > SHORT and _is_deep(bytes):
 		return null

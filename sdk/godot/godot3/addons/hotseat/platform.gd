@@ -1,8 +1,8 @@
 extends Reference
-# All that Godot 3 and Godot 4 do differently. The other files are the same in both.
+# All differences between Godot 3 and Godot 4. The other files are the same in both.
 
 
-var _chance = RandomNumberGenerator.new() # the game's own draws stay as they were
+var _chance = RandomNumberGenerator.new() # leaves the game's own random numbers alone
 
 
 func _init():
@@ -53,7 +53,7 @@ static func text_of(bytes):
 # The value of a text, or null.
 static func read_json(text):
 	if validate_json(text) != "":
-		return null # the reader itself would print an error at the player
+		return null # the reader would print an error in the player's console
 	return JSON.parse(text).result
 
 

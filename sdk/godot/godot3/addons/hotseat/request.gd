@@ -1,5 +1,5 @@
 extends Reference
-# One HTTP request, made of where a service is, its key and what is asked.
+# One HTTP request, built from the service's URL, its key and the body.
 
 const Address = preload("address.gd")
 const Failure = preload("error.gd")
@@ -7,8 +7,8 @@ const Json = preload("json.gd")
 const Platform = preload("platform.gd")
 
 
-# {method, tls, host, port, path, headers, body}, or an error. `url` may be missing: then
-# HOTSEAT_URL holds, where it is set.
+# {method, tls, host, port, path, headers, body}, or an error. Without `url`,
+# HOTSEAT_URL is used if it is set.
 static func made(url, method, path, body):
 	for other in [OS.get_environment("HOTSEAT_URL"), Address.HOME]:
 		url = other if url == "" else url
@@ -19,7 +19,7 @@ static func made(url, method, path, body):
 	var data = null
 	if body != null:
 		headers["content-type"] = "application/json"
-		# the same for every try of this call, so that nothing is counted twice
+		# the same for every try of a call, so that the service counts it once
 		headers["idempotency-key"] = Platform.token()
 		var written = Json.write(body)
 		if written == null:
@@ -29,9 +29,9 @@ static func made(url, method, path, body):
 			"path": base.path + path, "headers": headers, "body": data}
 
 
-# Add who asks, or return why it cannot be said. A function is asked anew for each try,
-# so that a token that ran out is replaced; a key may be missing: then HOTSEAT_API_KEY
-# holds, where it is set.
+# Add the authentication header, or return an error. A function is called for each try,
+# so that an expired token is replaced. Without a key, HOTSEAT_API_KEY is used if it is
+# set.
 static func add_key(headers, key):
 	if Platform.is_function(key):
 		key = Platform.called(key)

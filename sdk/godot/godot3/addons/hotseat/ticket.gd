@@ -1,34 +1,34 @@
 extends Reference
-# The place of an answer that is on its way. No method here waits.
+# A pending answer. No method here waits.
 
-signal done # told by the client when the frame's work is done, never at once
+signal done # emitted by the client at the end of the frame's work, never at once
 
 const Answer = preload("answer.gd")
 const Failure = preload("error.gd")
 
 var _answer = null
 var _error = null
-var _settled # the client's: it tells them in its next look, and holds them meanwhile
+var _settled # the client's list: it emits their signals in its next poll and holds them until then
 
 
 func _init(settled):
 	_settled = settled
 
 
-# Whether the answer, or the error, is there.
+# Whether the answer or the error has arrived.
 func ready():
 	return _answer != null or _error != null
 
 
-# The answer. Where there is none yet, or none could be had: a prediction that holds the
-# default, or null without one; `error` then says why.
+# The answer. Without one yet, or after an error: a prediction with the default, or null
+# if there is none; `error` has the reason.
 func result(default = null):
 	if _answer != null:
 		return _answer
 	return null if default == null else Answer.stand_in(default, 0.0)
 
 
-# Why there is no answer; null where there is one.
+# Why there is no answer, or null.
 func error():
 	if _answer != null:
 		return null
@@ -37,12 +37,12 @@ func error():
 	return Failure.new("NotReadyError", "the answer is not there yet")
 
 
-# Let the answer go; whether it was still open.
+# Cancel the ticket; returns whether it was still open.
 func cancel():
 	return settle(Failure.new("CancelledError", "the ticket was cancelled"))
 
 
-# Take the answer or the error, the first that comes; whether it was.
+# Set the answer or the error unless one is set; returns whether it did.
 func settle(what):
 	if ready():
 		return false
@@ -51,5 +51,5 @@ func settle(what):
 	else:
 		_answer = what
 	_settled.append(self)
-	_settled = null # or each would hold the other for ever
+	_settled = null # breaks the reference cycle
 	return true

@@ -1,14 +1,14 @@
 extends Reference
-# The one door to the network: Godot's HTTPClient, looked at once a frame.
+# The transport: Godot's HTTPClient, polled once a frame.
 #
-# Any object with `send(request, timeout)` may stand here; what it returns has `poll`
+# Any object with `send(request, timeout)` can replace it; the returned object has `poll`
 # (null, a response {status, headers, body}, or an error) and `cancel`.
 
 const Platform = preload("platform.gd")
 const Failure = preload("error.gd")
-const CHUNKS = 64 # read at most so many in one look, so that no frame waits for a flood
+const CHUNKS = 64 # most chunks read in one poll, so that a large response does not block a frame
 
-var _idle = [] # connections to use again
+var _idle = [] # connections to reuse
 
 
 func send(request, _timeout):
@@ -22,7 +22,7 @@ func close():
 	_idle = []
 
 
-# Take back a connection that can be used again.
+# Keep a connection for reuse.
 func give_back(http, origin):
 	_idle.append({"http": http, "origin": origin})
 
@@ -33,7 +33,7 @@ func _connection(origin):
 	for idle in _idle:
 		idle.http.poll()
 		if idle.http.get_status() != HTTPClient.STATUS_CONNECTED:
-			continue # the service hung up
+			continue # the service closed it
 		if found == null and idle.origin == origin:
 			found = idle.http
 		else:
@@ -42,7 +42,7 @@ func _connection(origin):
 	return found
 
 
-# One request on its way.
+# One request under way.
 class Sending extends Reference:
 	var _http
 	var _request
@@ -64,7 +64,7 @@ class Sending extends Reference:
 			_http = HTTPClient.new()
 			Platform.connect_http(_http, request.host, request.port, request.tls)
 
-	# A response, an error, or null while neither is there.
+	# A response, an error, or null before either has arrived.
 	func poll():
 		var found = null
 		for _step in range(CHUNKS):
@@ -76,7 +76,7 @@ class Sending extends Reference:
 	func cancel():
 		_http.close()
 
-	# One look at the connection; `_moved` says whether another may find more.
+	# Poll the connection once; `_moved` is whether another poll may find more.
 	func _look():
 		var before = _http.get_status()
 		_moved = true

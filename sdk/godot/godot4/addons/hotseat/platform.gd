@@ -1,5 +1,5 @@
 extends RefCounted
-# All that Godot 3 and Godot 4 do differently. The other files are the same in both.
+# All differences between Godot 3 and Godot 4. The other files are the same in both.
 
 const LISTS = [
 	TYPE_ARRAY,
@@ -11,7 +11,7 @@ const LISTS = [
 	TYPE_PACKED_STRING_ARRAY,
 ]
 
-var _chance = RandomNumberGenerator.new() # the game's own draws stay as they were
+var _chance = RandomNumberGenerator.new() # leaves the game's own random numbers alone
 
 
 func _init():
