@@ -241,7 +241,7 @@ def baked(tmp_path, write):
 def test_a_static_deployment_needs_its_own_baked_version(baked, registry, publish):
     """Every deploy checks the folder of the image, without a registry."""
     with pytest.raises(
-        DeploymentError, match=r"holds nothing, not mood@1: .*hotseat ba"
+        DeploymentError, match=r"holds nothing, not mood@1: .*hotseat deploy ba"
     ):
         baked.check()
     publish(), publish(positive=0.8)
