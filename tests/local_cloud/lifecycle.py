@@ -145,11 +145,11 @@ class Lifecycle(Commands):
         self.say("\n5. Promote and roll back without a deploy")
         with self.client() as game:
             first = game.predict(TEXT)
-            for words, number, variant in (
-                (("promote", "sentiment@2", "--because", "smaller"), 2, "int8-dynamic"),
-                (("rollback", "sentiment", "--because", "the drill"), 1, "fp32"),
+            for verb, words, number, variant in (
+                ("promote", ("sentiment@2", "--because", "smaller"), 2, "int8-dynamic"),
+                ("rollback", ("sentiment", "--because", "the drill"), 1, "fp32"),
             ):
-                self.hotseat(*words)
+                self.hotseat("model", verb, *words)
                 answer = _wait_for_version(lambda: game.predict(TEXT), number)
                 assert answer.variant == variant
                 self.report("the same function", answer)
