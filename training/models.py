@@ -5,9 +5,9 @@ its card is written to docs/models. With --pages nothing is trained: for each pu
 model a page that compares its variants is written to docs/models/pages. A task
 whose run is there already is not trained again, nor made small twice, so an interrupted
 `make models` goes on where it was; minutes.json beside the runs tells how long each
-took, without what an interruption lost. With --pretrained the two games and the chat take
-the graphs that came along instead of training for an hour; of the maps that are
-somebody's designs none came along, and they are learned in a minute.
+took, without what an interruption lost. With --pretrained the two games and the chat
+take their pretrained graphs instead of training for an hour; mario-levels has none, and
+is trained in a minute.
 """
 
 import argparse
