@@ -218,7 +218,7 @@ class Lifecycle(Commands):
         )
         s3.delete_object(Bucket=bucket, Key=key, VersionId=damaged["VersionId"])
         self.say("$ aws s3api delete-object (that version of it)")
-        self.hotseat("verify")
+        self.hotseat("model", "verify")
         self.say("  no damage")
 
     def _destroy(self, before: inventory.Inventory) -> None:
@@ -252,7 +252,7 @@ class Lifecycle(Commands):
         gone = inventory.added(before, now)
         assert set(gone) == {"roles"}, gone
         self.say("  its roles are deleted; both buckets and the key are kept")
-        output = self.hotseat("versions", "sentiment")
+        output = self.hotseat("model", "versions", "sentiment")
         assert "sentiment@2" in output, output
         self.say("  the registry still lists sentiment@1, sentiment@2")
 

@@ -122,7 +122,7 @@ def date(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone()
 
 
-def way(entry: Entry) -> str:
+def move_text(entry: Entry) -> str:
     """Describe the move of an alias, or another action of the ledger."""
     if entry.alias:
         return f"{entry.before or 'nowhere'} -> {entry.after}"

@@ -8,11 +8,11 @@ from hotseat_registry.cli.common import (
     Run,
     answering,
     date,
+    move_text,
     print_json,
     print_table,
     querying,
     registry,
-    way,
 )
 from hotseat_registry.errors import ModelNotFoundError
 
@@ -49,10 +49,10 @@ def history(parser: argparse.ArgumentParser) -> Run:
 def _history(arguments: argparse.Namespace) -> int:
     source = registry(arguments)
     if arguments.at:
-        stood = source.ledger.as_of(arguments.model, arguments.at)
+        aliases = source.ledger.as_of(arguments.model, arguments.at)
         if arguments.json:
-            return print_json(stood)
-        print_table(("alias", "version"), sorted(stood.items()))
+            return print_json(aliases)
+        print_table(("alias", "version"), sorted(aliases.items()))
         return DONE
     last = None if arguments.all else arguments.last
     entries = source.ledger.history(arguments.model, last)
@@ -71,7 +71,7 @@ def _history(arguments: argparse.Namespace) -> int:
                 e.by,
                 e.action,
                 e.alias or "",
-                way(e),
+                move_text(e),
                 e.because or e.override or "",
             )
             for e in entries
