@@ -16,6 +16,7 @@ from typing import IO
 
 from hotseat_registry import layout
 from hotseat_registry.cache import Cache, describe
+from hotseat_registry.checksummed_json import parse_json
 from hotseat_registry.errors import (
     ConflictError,
     ExistsError,
@@ -24,10 +25,9 @@ from hotseat_registry.errors import (
 )
 from hotseat_registry.manifest import Manifest
 from hotseat_registry.names import Reference
-from hotseat_registry.registry import Registry, Watch, unwatched
-from hotseat_registry.seal import parsed
-from hotseat_registry.signatures import MOST
-from hotseat_registry.stores.store import LARGEST
+from hotseat_registry.registry import Registry, StartProgress, no_progress
+from hotseat_registry.signatures import MAX_SIGNATURES
+from hotseat_registry.stores.store import MAX_OBJECT_BYTES
 
 _MANIFEST, _FILES, _SIGNATURES = "manifest.json", "files/", "signatures/"
 _SIGNATURE = re.compile(r"signatures/[A-Za-z0-9]{1,128}\.json")
@@ -40,26 +40,29 @@ def copy(
     target: Registry,
     *,
     by: str,
-    watch: Watch = unwatched,
+    progress: StartProgress = no_progress,
 ) -> Manifest:
     """Publish a version of `source` in `target`, with its signatures.
 
     Raises `ExistsError` when the target's newest version is the same already.
     """
     with tempfile.TemporaryDirectory() as folder:
-        paths = source.fetch(manifest, Cache(Path(folder)), watch=watch)
+        paths = source.fetch(manifest, Cache(Path(folder)), progress=progress)
         signatures = source.signatures(manifest)
-        return _publish(manifest, paths, signatures, target, by, watch)
+        return _publish(manifest, paths, signatures, target, by, progress)
 
 
 def write(
-    manifest: Manifest, source: Registry, path: Path, watch: Watch = unwatched
+    manifest: Manifest,
+    source: Registry,
+    path: Path,
+    progress: StartProgress = no_progress,
 ) -> None:
     """Write a version into one file; the file is there whole or not at all."""
     part = path.with_name(f"{path.name}.part")
     try:
         with tempfile.TemporaryDirectory() as folder, tarfile.open(part, "w") as tar:
-            paths = source.fetch(manifest, Cache(Path(folder)), watch=watch)
+            paths = source.fetch(manifest, Cache(Path(folder)), progress=progress)
             _add(tar, _MANIFEST, manifest.to_bytes())
             for name, file in sorted(paths.items()):
                 tar.add(file, _FILES + name, filter=_plain)
@@ -75,7 +78,7 @@ def write(
 
 
 def read(
-    path: Path, target: Registry, *, by: str, watch: Watch = unwatched
+    path: Path, target: Registry, *, by: str, progress: StartProgress = no_progress
 ) -> Manifest:
     """Publish the version in a file that `write` made.
 
@@ -96,7 +99,7 @@ def read(
                 raise IntegrityError(f"{path}: {item} is missing")
             if describe(paths[item]).sha256 != file.sha256:
                 raise IntegrityError(f"{path}: {item} does not match its digest")
-        return _publish(manifest, paths, signatures, target, by, watch)
+        return _publish(manifest, paths, signatures, target, by, progress)
 
 
 def _unpacked(
@@ -126,7 +129,7 @@ def _unpacked(
             paths[item] = folder / f"{len(paths)}{PurePosixPath(item).suffix}"
             with paths[item].open("wb") as file:
                 _copy(_opened(tar, member, what), file)
-        elif _SIGNATURE.fullmatch(member.name) and len(signatures) < MOST:
+        elif _SIGNATURE.fullmatch(member.name) and len(signatures) < MAX_SIGNATURES:
             signatures[member.name] = _bytes(tar, member, what)
         else:
             raise IntegrityError(
@@ -144,9 +147,9 @@ def _opened(tar: tarfile.TarFile, member: tarfile.TarInfo, what: str) -> IO[byte
 
 
 def _bytes(tar: tarfile.TarFile, member: tarfile.TarInfo, what: str) -> bytes:
-    if member.size > LARGEST:
+    if member.size > MAX_OBJECT_BYTES:
         raise IntegrityError(f"{what}: {member.name} has {member.size:,} bytes")
-    return _opened(tar, member, what).read(LARGEST)
+    return _opened(tar, member, what).read(MAX_OBJECT_BYTES)
 
 
 def _copy(source: IO[bytes], target: IO[bytes]) -> None:
@@ -169,7 +172,7 @@ def _publish(
     signatures: Iterable[bytes],
     target: Registry,
     by: str,
-    watch: Watch,
+    progress: StartProgress,
 ) -> Manifest:
     signatures = list(signatures)
     for signature in signatures:
@@ -179,14 +182,14 @@ def _publish(
         there = target.resolve(Reference(manifest.model, version=newest))
         if there.content() == manifest.content():
             raise ExistsError(f"{there.reference} in {target.store.uri} is the same")
-    published = target.publish(manifest, paths, by=by, watch=watch)
+    published = target.publish(manifest, paths, by=by, progress=progress)
     for signature in signatures:
         add_signature(target, published, signature)
     return published
 
 
 def _hint(signature: bytes) -> str:
-    bundle = parsed(signature, "a signature")
+    bundle = parse_json(signature, "a signature")
     try:
         found = str(bundle["verificationMaterial"]["publicKey"]["hint"])
     except (KeyError, TypeError) as error:

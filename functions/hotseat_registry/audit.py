@@ -13,8 +13,8 @@ from hotseat_registry.errors import NotFoundError, RegistryError, StoreError
 from hotseat_registry.graph import Interface
 from hotseat_registry.manifest import GRAPHS, Manifest
 from hotseat_registry.names import Reference
-from hotseat_registry.parallel import each
-from hotseat_registry.registry import Registry, Watch, unwatched
+from hotseat_registry.parallel import map_with_progress
+from hotseat_registry.registry import Registry, StartProgress, no_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +30,31 @@ def audit(
     registry: Registry,
     reference: Reference | None = None,
     *,
-    watch: Watch = unwatched,
+    progress: StartProgress = no_progress,
 ) -> Audit:
     """Check every byte of one version, or of all versions and ledgers.
 
-    Damage is collected, not raised. `watch` is called with each stage and the number of
-    its steps. Raises `StoreError` when the store is away, and `NotFoundError` for a
-    `reference` that is not there.
+    Damage is collected, not raised. `progress` is called with the name of each stage
+    and its number of steps. Raises `StoreError` when the store cannot be reached, and
+    `NotFoundError` when `reference` does not exist.
     """
     damage: list[str] = []
     if reference is not None:
         places = [reference]
     else:
         models = registry.models()
-        ledgers = each(models, lambda model: list(_ledger(registry, model)),
-                       watch("ledgers", len(models)))  # fmt: skip
+        ledgers = map_with_progress(
+            models,
+            lambda model: list(_ledger(registry, model)),
+            progress("ledgers", len(models)),
+        )
         damage += chain.from_iterable(ledgers)
         places = list(_all(registry))
     manifests: list[Manifest] = []
-    for found in each(
+    for found in map_with_progress(
         places,
         lambda place: _manifest(registry, place, strict=reference is not None),
-        watch("manifests", len(places)),
+        progress("manifests", len(places)),
     ):
         if isinstance(found, str):
             damage.append(found)
@@ -81,7 +84,9 @@ def audit(
                 return [str(error)]
             return []
 
-        checked = each(files.values(), check, watch("files", len(files)))
+        checked = map_with_progress(
+            files.values(), check, progress("files", len(files))
+        )
         damage += chain.from_iterable(checked)
     for manifest in manifests:
         damage += _signatures(registry, manifest)

@@ -8,7 +8,7 @@ from hotseat_registry.cache import Cache
 from hotseat_registry.errors import ExistsError
 from hotseat_registry.manifest import Manifest
 from hotseat_registry.names import Reference
-from hotseat_registry.registry import Registry, Watch, unwatched
+from hotseat_registry.registry import Registry, StartProgress, no_progress
 from hotseat_registry.stores.folder import FolderStore
 
 
@@ -18,7 +18,7 @@ def bake(
     folder: Path,
     *,
     by: str,
-    watch: Watch = unwatched,
+    progress: StartProgress = no_progress,
 ) -> Manifest:
     """Write a version, its signatures and the alias live as a registry in `folder`.
 
@@ -31,7 +31,7 @@ def bake(
     registry.check_trust(manifest)
     store = FolderStore(folder)
     with tempfile.TemporaryDirectory() as name:
-        paths = registry.fetch(manifest, Cache(Path(name)), watch=watch)
+        paths = registry.fetch(manifest, Cache(Path(name)), progress=progress)
         for item, path in paths.items():
             store.upload(layout.blob(manifest.files[item].sha256), path)
     store.write(layout.manifest(manifest.model, manifest.version), manifest.to_bytes())

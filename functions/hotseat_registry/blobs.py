@@ -15,72 +15,74 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from hotseat_registry import layout
+from hotseat_registry.checksummed_json import parse_json, to_bytes
 from hotseat_registry.errors import ConflictError, IntegrityError, NotFoundError
+from hotseat_registry.json_dataclass import parse_time
 from hotseat_registry.manifest import File
-from hotseat_registry.record import time_of
-from hotseat_registry.seal import parsed, to_bytes
-from hotseat_registry.stores import Moved, Store, nobody
+from hotseat_registry.stores import OnBytes, Store, ignore_bytes
 
 _STUCK = timedelta(hours=1)
 
 
-def store(place: Store, file: File, path: Path, moved: Moved = nobody) -> bool:
+def store(
+    place: Store, file: File, path: Path, on_bytes: OnBytes = ignore_bytes
+) -> bool:
     """Store a file under its digest; return whether its bytes were sent.
 
     Raises `ConflictError` when gc is just removing the same bytes.
     """
-    sent = place.upload(layout.blob(file.sha256), path, moved)
-    _keep(place, file.sha256)
+    sent = place.upload(layout.blob(file.sha256), path, on_bytes)
+    _remove_tombstone(place, file.sha256)
     # gc may have removed what was there before, up to the moment that no note was left
-    return place.upload(layout.blob(file.sha256), path, moved) or sent
+    return place.upload(layout.blob(file.sha256), path, on_bytes) or sent
 
 
-def _keep(place: Store, sha256: str) -> None:
+def _remove_tombstone(place: Store, sha256: str) -> None:
     key = layout.garbage(sha256)
     while True:
         try:
-            note = place.read(key)
+            tombstone = place.read(key)
         except NotFoundError:
             return
-        assert note is not None
-        if _read(note.data, key)[1]:
+        assert tombstone is not None
+        if _read(tombstone.data, key)[1]:
             raise ConflictError(
                 f"blob {sha256[:12]}... is just being removed: try again in a minute, "
                 "or run hotseat registry gc if that was interrupted"
             )
         try:
-            place.delete(key, replacing=note.tag)
+            place.delete(key, replacing=tombstone.tag)
         except ConflictError:
             continue  # gc was here: look again
 
 
 def mark(place: Store, sha256: str, now: datetime) -> None:
     """Note that nothing names the blob, unless that was noted before."""
-    note = to_bytes({"since": now.isoformat(), "deleting": False})
+    tombstone = to_bytes({"since": now.isoformat(), "deleting": False})
     with suppress(ConflictError):
-        place.write(layout.garbage(sha256), note)
+        place.write(layout.garbage(sha256), tombstone)
 
 
 def unmark(place: Store, sha256: str) -> None:
     """Take the note away where the blob is named again."""
     with suppress(ConflictError):  # it is being removed; whoever named it was told
-        _keep(place, sha256)
+        _remove_tombstone(place, sha256)
 
 
 def remove(place: Store, sha256: str, now: datetime, grace: timedelta) -> bool:
     """Remove the blob if its note is old enough; return whether it went."""
     key = layout.garbage(sha256)
     try:
-        note = place.read(key)
+        tombstone = place.read(key)
     except NotFoundError:
         return False
-    assert note is not None
-    since, deleting = _read(note.data, key)
+    assert tombstone is not None
+    since, deleting = _read(tombstone.data, key)
     if now - since < (_STUCK if deleting else grace):
         return False
     final = to_bytes({"since": now.isoformat(), "deleting": True})
     try:
-        tag = place.write(key, final, replacing=note.tag)
+        tag = place.write(key, final, replacing=tombstone.tag)
     except ConflictError:
         return False  # a publisher wants it, or another gc has it
     place.delete(layout.blob(sha256))
@@ -89,9 +91,9 @@ def remove(place: Store, sha256: str, now: datetime, grace: timedelta) -> bool:
 
 
 def _read(data: bytes, key: str) -> tuple[datetime, bool]:
-    note = parsed(data, key)
+    tombstone = parse_json(data, key)
     try:
-        since, deleting = time_of(note["since"]), note["deleting"]
+        since, deleting = parse_time(tombstone["since"]), tombstone["deleting"]
     except (KeyError, TypeError, IntegrityError) as error:
         raise IntegrityError(f"{key} cannot be read: {error}") from None
     if not isinstance(deleting, bool):

@@ -53,7 +53,7 @@ class Cache:
         try:
             return cls(_private(folder), limit)
         except OSError as error:
-            fresh = _fresh()
+            fresh = _temporary_folder()
             log.warning("%s is no cache (%s): using %s", folder, error, fresh)
             return cls(fresh, limit)
 
@@ -182,11 +182,11 @@ def describe(path: Path) -> File:
 _State = tuple[int, int, int, int, int]
 _VERIFIED: dict[Path, tuple[str, _State]] = {}
 """The files' digests, and what they were, when this process hashed them."""
-_MOST = 10_000
+_MAX_VERIFIED = 10_000
 
 
 def _remember(path: Path, sha256: str, state: _State) -> None:
-    if len(_VERIFIED) >= _MOST:
+    if len(_VERIFIED) >= _MAX_VERIFIED:
         _VERIFIED.clear()  # whoever asks is answered by hashing again
     _VERIFIED[path] = sha256, state
 
@@ -224,6 +224,6 @@ def _private(folder: Path) -> Path:
 
 
 @functools.cache
-def _fresh() -> Path:
+def _temporary_folder() -> Path:
     """Return one temporary folder a process."""
     return Path(tempfile.mkdtemp(prefix="hotseat-cache-"))

@@ -20,12 +20,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hotseat_registry.checksummed_json import read_checksummed, write_checksummed
 from hotseat_registry.errors import IntegrityError
+from hotseat_registry.json_dataclass import JsonDataclass, parse_time, set_frozen_field
 from hotseat_registry.names import LIVE
-from hotseat_registry.positions import ROLLBACK, Positions, known, moved, stood
+from hotseat_registry.positions import (
+    ROLLBACK,
+    Positions,
+    positions_after,
+    positions_of,
+    previous_position,
+)
 from hotseat_registry.ranges import Ranges
-from hotseat_registry.record import Record, put, time_of
-from hotseat_registry.seal import opened, sealed
 
 __all__ = ["GATE", "NO_ENTRY", "PROMOTE", "RETIRE", "ROLLBACK", "Entry", "before",
            "check", "follow"]  # fmt: skip
@@ -37,7 +43,7 @@ _MOST_RETIRED = 1_000_000  # whoever lists them counts them out
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Record):
+class Entry(JsonDataclass):
     """One change: who, when, what and why, and all that holds after it."""
 
     model: str
@@ -80,15 +86,19 @@ class Entry(Record):
     def __post_init__(self) -> None:
         """Take JSON's lists; raises `IntegrityError` for what is no entry."""
         if not isinstance(self.retired, Ranges):
-            put(self, "retired", tuple(self.retired))
+            set_frozen_field(self, "retired", tuple(self.retired))
         if self.retired_ranges is not None:
-            put(self, "retired_ranges", tuple(map(tuple, self.retired_ranges)))
+            set_frozen_field(
+                self, "retired_ranges", tuple(map(tuple, self.retired_ranges))
+            )
         if self.positions is not None:
             ways = {name: tuple(way) for name, way in self.positions.items()}
-            put(self, "positions", ways)
+            set_frozen_field(self, "positions", ways)
         _check(self)
         if self.retired_ranges is not None:
-            put(self, "retired", Ranges.of(Ranges(self.retired_ranges), self.retired))
+            set_frozen_field(
+                self, "retired", Ranges.of(Ranges(self.retired_ranges), self.retired)
+            )
 
     def is_retired(self, version: int) -> bool:
         """Whether gc took the version."""
@@ -96,17 +106,17 @@ class Entry(Record):
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads, retired versions as ranges alone."""
-        value = Record.to_json(self)
+        value = JsonDataclass.to_json(self)
         return value if self.retired_ranges is None else {**value, "retired": []}
 
     def to_bytes(self) -> bytes:
         """Return the bytes that are stored and hashed."""
-        return sealed(self.to_json())
+        return write_checksummed(self.to_json())
 
     @classmethod
     def from_bytes(cls, data: bytes, what: str) -> "Entry":
         """Read an entry called `what`; raises `IntegrityError`."""
-        value = opened(data, what)
+        value = read_checksummed(data, what)
         try:
             return cls.from_json(value)
         except IntegrityError as error:
@@ -135,7 +145,7 @@ def follow(head: Entry | None, change: Entry) -> Entry:
         aliases=aliases,
         retired=(),
         retired_ranges=gone.pairs or None,
-        positions=moved(known(head) if head else {}, change),
+        positions=positions_after(positions_of(head) if head else {}, change),
         kind=change.kind if live or not head else head.kind,
         gate=change.gate if change.action == GATE or not head else head.gate,
         sequence=head.sequence + 1 if head else 1,
@@ -145,11 +155,11 @@ def follow(head: Entry | None, change: Entry) -> Entry:
 
 
 def before(entries: Iterable[Entry], alias: str, steps: int = 1) -> int:
-    """Return the version on which `alias` stood `steps` moves ago; see `stood`.
+    """Return the version to which `alias` pointed `steps` moves ago.
 
-    `entries` come oldest first.
+    `entries` come oldest first; see `previous_position`.
     """
-    return stood(reversed(list(entries)), alias, steps)
+    return previous_position(reversed(list(entries)), alias, steps)
 
 
 def check(entries: Iterable[Entry], first: int = 1) -> None:
@@ -191,4 +201,4 @@ def _check(entry: Entry) -> None:
         end = last
     if sum(last - first + 1 for first, last in ranges) > _MOST_RETIRED:
         raise IntegrityError(f"more than {_MOST_RETIRED:,} versions are retired")
-    time_of(entry.at)  # times are compared with others
+    parse_time(entry.at)  # times are compared with others

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, fields
 
 from hotseat_registry.errors import GateError
+from hotseat_registry.json_dataclass import JsonDataclass
 from hotseat_registry.manifest import Manifest, Variant
-from hotseat_registry.record import Record
 from hotseat_registry.signature import Input
 
 
 @dataclass(frozen=True, slots=True)
-class Gate(Record):
+class Gate(JsonDataclass):
     """Limits on a version's evidence; what is None is not looked at.
 
     Quality is `metric` of the variant that serves, with its 95 % interval.

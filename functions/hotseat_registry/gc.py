@@ -14,17 +14,17 @@ from itertools import chain
 from hotseat_registry import blobs, layout
 from hotseat_registry.entry import RETIRE, Entry
 from hotseat_registry.errors import AliasMovedError, AliasNotFoundError
+from hotseat_registry.json_dataclass import parse_time
 from hotseat_registry.names import Reference
-from hotseat_registry.parallel import at_once, each
-from hotseat_registry.record import time_of
-from hotseat_registry.registry import Registry, Watch, unwatched
+from hotseat_registry.parallel import map_parallel, map_with_progress
+from hotseat_registry.registry import Registry, StartProgress, no_progress
 
 KEEP = timedelta(days=30)
 GRACE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class GarbageReport:
     """What went, or would go."""
 
     retired: tuple[str, ...]
@@ -37,18 +37,18 @@ class Swept:
     """Blobs that are gone."""
 
 
-def sweep(
+def collect_garbage(
     registry: Registry,
     *,
     by: str,
     keep: timedelta = KEEP,
     grace: timedelta = GRACE,
     dry_run: bool = False,
-    watch: Watch = unwatched,
-) -> Swept:
+    progress: StartProgress = no_progress,
+) -> GarbageReport:
     """Retire versions and remove blobs; with `dry_run`, only say which.
 
-    `watch` is called with each of its stages and the number of its steps.
+    `progress` is called with each of its stages and the number of its steps.
 
     Raises `IntegrityError` before anything goes, when a manifest or ledger cannot be
     read: what is not understood is not swept.
@@ -57,19 +57,19 @@ def sweep(
     models = registry.models()
 
     since = now - keep
-    found = each(
+    candidates = map_with_progress(
         models,
-        lambda model: _unpointed(registry, model, since),
-        watch("ledgers", len(models)),
+        lambda model: _unused(registry, model, since),
+        progress("ledgers", len(models)),
     )
-    unpointed = list(chain.from_iterable(found))
-    old = each(
-        unpointed,
+    unused = list(chain.from_iterable(candidates))
+    old = map_with_progress(
+        unused,
         lambda place: _is_old(registry, place, since),
-        watch("versions", len(unpointed)),
+        progress("versions", len(unused)),
     )
     plans: dict[str, list[int]] = {}
-    for place, is_old in zip(unpointed, old, strict=True):
+    for place, is_old in zip(unused, old, strict=True):
         if is_old and place.version is not None:
             plans.setdefault(place.model, []).append(place.version)
 
@@ -77,33 +77,39 @@ def sweep(
         return dry_run or _retire(registry, model, tuple(plans[model]), by)
 
     retired, skipped = [], []
-    done = each(plans, retire, watch("retiring", len(plans)))
-    for model, went in zip(plans, done, strict=True):
-        if went:
+    done = map_with_progress(plans, retire, progress("retiring", len(plans)))
+    for model, was_retired in zip(plans, done, strict=True):
+        if was_retired:
             retired += [f"{model}@{number}" for number in plans[model]]
         else:
             skipped.append(model)
-    named = _named(registry, set(retired) if dry_run else set(), watch)
-    there = set(layout.digests(registry.store.list(layout.BLOBS)))
-    noted = set(layout.digests(registry.store.list(layout.GARBAGE)))
-    unnamed = sorted(there - named)
+    named = _named(registry, set(retired) if dry_run else set(), progress)
+    stored_blobs = set(layout.digests(registry.store.list(layout.BLOBS)))
+    with_tombstone = set(layout.digests(registry.store.list(layout.GARBAGE)))
+    unnamed = sorted(stored_blobs - named)
     removed = []
     if not dry_run:
 
-        def take(sha256: str) -> bool:
-            if sha256 in there:
+        def remove_blob(sha256: str) -> bool:
+            if sha256 in stored_blobs:
                 blobs.mark(registry.store, sha256, now)
             return blobs.remove(registry.store, sha256, now, grace)
 
-        free = sorted({*unnamed, *(noted - named)})
-        list(at_once(lambda sha256: blobs.unmark(registry.store, sha256),
-                     sorted(noted & named)))  # fmt: skip
-        taken = each(free, take, watch("free blobs", len(free)))
-        removed = [sha256 for sha256, gone_ in zip(free, taken, strict=True) if gone_]
-    return Swept(tuple(retired), tuple(skipped), tuple(unnamed), tuple(removed))
+        removable = sorted({*unnamed, *(with_tombstone - named)})
+        list(map_parallel(lambda sha256: blobs.unmark(registry.store, sha256),
+                     sorted(with_tombstone & named)))  # fmt: skip
+        removals = map_with_progress(
+            removable, remove_blob, progress("free blobs", len(removable))
+        )
+        removed = [
+            sha256
+            for sha256, was_removed in zip(removable, removals, strict=True)
+            if was_removed
+        ]
+    return GarbageReport(tuple(retired), tuple(skipped), tuple(unnamed), tuple(removed))
 
 
-def _unpointed(registry: Registry, model: str, since: datetime) -> list[Reference]:
+def _unused(registry: Registry, model: str, since: datetime) -> list[Reference]:
     """Return the versions to which no alias has pointed since then."""
     head = registry.ledger.newest(model)
     needed = _pointed(registry.ledger.back(head), since) if head else set()
@@ -123,13 +129,13 @@ def _pointed(entries: Iterable[Entry], since: datetime) -> set[int]:
     needed: set[int] = set()
     for entry in entries:
         needed |= set(entry.aliases.values())
-        if time_of(entry.at) < since:
+        if parse_time(entry.at) < since:
             break  # this held when the time began
     return needed
 
 
 def _is_old(registry: Registry, reference: Reference, since: datetime) -> bool:
-    return time_of(registry.resolve(reference).published_at) < since
+    return parse_time(registry.resolve(reference).published_at) < since
 
 
 def _retire(registry: Registry, model: str, numbers: tuple[int, ...], by: str) -> bool:
@@ -148,7 +154,7 @@ def _retire(registry: Registry, model: str, numbers: tuple[int, ...], by: str) -
     return True
 
 
-def _named(registry: Registry, gone: set[str], watch: Watch) -> set[str]:
+def _named(registry: Registry, gone: set[str], progress: StartProgress) -> set[str]:
     """Return the digests that a version names which is not retired."""
     models = registry.models()
 
@@ -160,9 +166,13 @@ def _named(registry: Registry, gone: set[str], watch: Watch) -> set[str]:
             if number not in retired and f"{model}@{number}" not in gone
         ]
 
-    stays = list(chain.from_iterable(at_once(kept, models)))
+    kept_versions = list(chain.from_iterable(map_parallel(kept, models)))
 
     def named(reference: Reference) -> set[str]:
         return {file.sha256 for file in registry.resolve(reference).files.values()}
 
-    return set().union(*each(stays, named, watch("named blobs", len(stays))))
+    return set().union(
+        *map_with_progress(
+            kept_versions, named, progress("named blobs", len(kept_versions))
+        )
+    )

@@ -22,7 +22,7 @@ class KmsKey:
         """Return the signature; raises `StoreError` when KMS refuses."""
         # KMS takes 4,096 bytes itself, and of more than that the digest
         raw = len(data) <= _LARGEST
-        with s3.narrowed(self._id):
+        with s3.translated_errors(self._id):
             answer = self._kms.sign(
                 KeyId=self._id,
                 Message=data if raw else hashlib.sha256(data).digest(),
@@ -33,7 +33,7 @@ class KmsKey:
 
     def public(self) -> bytes:
         """Return the public key, PEM; raises `StoreError`."""
-        with s3.narrowed(self._id):
+        with s3.translated_errors(self._id):
             answer = self._kms.get_public_key(KeyId=self._id)
         key = serialization.load_der_public_key(answer["PublicKey"])
         if not isinstance(key, ec.EllipticCurvePublicKey) or key.key_size != 256:

@@ -16,8 +16,8 @@ from hotseat_registry.errors import (
     NotFoundError,
 )
 from hotseat_registry.names import check_name
-from hotseat_registry.parallel import at_once
-from hotseat_registry.positions import stood
+from hotseat_registry.parallel import map_parallel
+from hotseat_registry.positions import previous_position
 from hotseat_registry.ranges import Ranges
 from hotseat_registry.stores import Store
 
@@ -81,7 +81,7 @@ class Ledger:
             return []
         first = 1 if last is None else max(1, head.entry.sequence - last + 1)
         numbers = range(first, head.entry.sequence)
-        chain = [*at_once(lambda n: self._entry(model, n), numbers), head.entry]
+        chain = [*map_parallel(lambda n: self._entry(model, n), numbers), head.entry]
         check(chain, first)
         return chain
 
@@ -95,20 +95,22 @@ class Ledger:
         size = 2
         while newer.sequence > 1:
             numbers = range(newer.sequence - 1, max(0, newer.sequence - 1 - size), -1)
-            for entry in at_once(lambda n: self._entry(head.entry.model, n), numbers):
+            for entry in map_parallel(
+                lambda n: self._entry(head.entry.model, n), numbers
+            ):
                 check((entry, newer), entry.sequence)
                 newer = entry
                 yield entry
             size = min(2 * size, _MOST)
 
-    def stood(self, head: Head, alias: str, steps: int) -> int:
+    def previous_position(self, head: Head, alias: str, steps: int) -> int:
         """Return the version on which `alias` stood `steps` moves ago.
 
         The newest entry knows it; but for more than `POSITIONS` steps, or where it is
         of the first releases, the entries before are read until one does. Raises
         `AliasNotFoundError`, `RefusedError` (not moved that often), `IntegrityError`.
         """
-        return stood(self.back(head), alias, steps)
+        return previous_position(self.back(head), alias, steps)
 
     def as_of(self, model: str, time: datetime) -> dict[str, int]:
         """Return where each alias of `model` stood at `time`.

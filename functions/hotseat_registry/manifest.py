@@ -6,9 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from hotseat_registry.checksummed_json import (
+    read_checksummed,
+    to_bytes,
+    write_checksummed,
+)
 from hotseat_registry.errors import IntegrityError
-from hotseat_registry.record import Record, put, records, time_of
-from hotseat_registry.seal import opened, sealed, to_bytes
+from hotseat_registry.json_dataclass import (
+    JsonDataclass,
+    from_json_list,
+    parse_time,
+    set_frozen_field,
+)
 from hotseat_registry.signature import Signature
 
 FORMAT = 2
@@ -25,7 +34,7 @@ KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class File(Record):
+class File(JsonDataclass):
     """One file of a version."""
 
     sha256: str
@@ -41,7 +50,7 @@ class File(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Variant(Record):
+class Variant(JsonDataclass):
     """One ONNX file of a version, with what was measured of it."""
 
     name: str
@@ -55,7 +64,7 @@ class Variant(Record):
     def __post_init__(self) -> None:
         """Take JSON's list for the names; raises `IntegrityError`."""
         if self.data is not None:
-            put(self, "data", tuple(self.data))
+            set_frozen_field(self, "data", tuple(self.data))
         for name in (self.name, *self.files):
             check_file_name(name)
         if PurePosixPath(self.file).suffix not in GRAPHS:
@@ -71,7 +80,7 @@ class Variant(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest(Record):
+class Manifest(JsonDataclass):
     """One version. `version` is 0 and `files` is empty until it is published."""
 
     model: str
@@ -100,14 +109,14 @@ class Manifest(Record):
         if self.kind not in KINDS:
             raise IntegrityError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
         if isinstance(self.signature, Mapping):
-            put(self, "signature", Signature.from_json(self.signature))
-        put(self, "format", max(self.format, self.signature.format))
-        put(self, "variants", records(Variant, self.variants))
+            set_frozen_field(self, "signature", Signature.from_json(self.signature))
+        set_frozen_field(self, "format", max(self.format, self.signature.format))
+        set_frozen_field(self, "variants", from_json_list(Variant, self.variants))
         files = {
             name: File.from_json(item) if isinstance(item, Mapping) else item
             for name, item in self.files.items()
         }
-        put(self, "files", files)
+        set_frozen_field(self, "files", files)
         self.variant(self.default_variant)
         _check(self)
 
@@ -126,7 +135,7 @@ class Manifest(Record):
     @classmethod
     def from_bytes(cls, data: bytes, what: str) -> "Manifest":
         """Read a manifest object called `what`; raises `IntegrityError`."""
-        value = opened(data, what)
+        value = read_checksummed(data, what)
         try:
             return cls.from_json(value)
         except IntegrityError as error:
@@ -134,7 +143,7 @@ class Manifest(Record):
 
     def to_bytes(self) -> bytes:
         """Return the bytes that are stored."""
-        return sealed(self.to_json())
+        return write_checksummed(self.to_json())
 
     def content(self) -> bytes:
         """Return what is the same in every registry: all but number, when and who."""
@@ -175,7 +184,7 @@ def _check(manifest: Manifest) -> None:
     if manifest.golden is not None:
         check_file_name(manifest.golden)
     if manifest.published_at is not None:
-        time_of(manifest.published_at)
+        parse_time(manifest.published_at)
     if manifest.version:
         check_files(manifest, manifest.files)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
-from hotseat_registry.stores import Moved, nobody
+from hotseat_registry.stores import OnBytes, ignore_bytes
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -13,23 +13,23 @@ THREADS = 8
 """Requests under way; 1: one after the other."""
 
 
-def at_once(
-    act: Callable[[T], R],
+def map_parallel(
+    function: Callable[[T], R],
     items: Iterable[T],
-    left: Callable[[], float | None] = lambda: None,
+    seconds_left: Callable[[], float | None] = lambda: None,
 ) -> Iterator[R]:
-    """Yield what `act` returns for each item, in their order, some at a time.
+    """Yield the results of `function` in the order of the items, a few at a time.
 
-    One item needs no thread. What `act` raises is raised here, and `TimeoutError` when
-    of the seconds that are `left` none is; None: there is no limit.
+    A single item runs without a thread. Raises what `function` raises, and
+    `TimeoutError` when `seconds_left` returns 0; None: no limit.
     """
-    todo = iter(items)
+    remaining = iter(items)
     if THREADS == 1:
-        yield from map(act, todo)
+        yield from map(function, remaining)
         return
-    few = list(islice(todo, 2))
-    if len(few) < 2:
-        yield from map(act, few)
+    first_items = list(islice(remaining, 2))
+    if len(first_items) < 2:
+        yield from map(function, first_items)
         return
     # late: a function that answers requests reads one thing at a time
     from concurrent.futures import ThreadPoolExecutor
@@ -37,19 +37,22 @@ def at_once(
     pool = ThreadPoolExecutor(THREADS, "hotseat-registry")
     try:
         # no more than a few are under way, however many there are
-        waiting = [pool.submit(act, item) for item in (*few, *islice(todo, THREADS))]
+        waiting = [
+            pool.submit(function, item)
+            for item in (*first_items, *islice(remaining, THREADS))
+        ]
         while waiting:
-            yield waiting.pop(0).result(left())
-            waiting += [pool.submit(act, item) for item in islice(todo, 1)]
+            yield waiting.pop(0).result(seconds_left())
+            waiting += [pool.submit(function, item) for item in islice(remaining, 1)]
     finally:
         # who gives up in the middle does not wait for those that are under way
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def each(
-    items: Iterable[T], act: Callable[[T], R], moved: Moved = nobody
+def map_with_progress(
+    items: Iterable[T], function: Callable[[T], R], on_step: OnBytes = ignore_bytes
 ) -> Iterator[R]:
-    """Yield what `at_once` does, and report each step."""
-    for result in at_once(act, items):
-        moved(1)
+    """Yield what `map_parallel` yields, and report each step."""
+    for result in map_parallel(function, items):
+        on_step(1)
         yield result

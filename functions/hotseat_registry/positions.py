@@ -52,26 +52,26 @@ class Move(Protocol):
         """What this entry keeps; None in entries of the first releases."""
 
 
-def known(entry: Move) -> Positions:
+def positions_of(entry: Move) -> Positions:
     """Return what an entry says of the positions; at least where each alias stands."""
     if entry.positions is not None:
         return entry.positions
     return {alias: (_MORE, version) for alias, version in entry.aliases.items()}
 
 
-def moved(before: Positions, change: Move) -> Positions:
+def positions_after(before: Positions, change: Move) -> Positions:
     """Return the positions after `change`."""
     if not change.alias or change.after is None:
         return before
-    way = list(before.get(change.alias, ()))
-    more = way[:1] == [_MORE]
-    way = _step(way[more:], change)
-    more = more or len(way) > POSITIONS
-    last = (*([_MORE] if more else []), *way[-POSITIONS:])
+    stack = list(before.get(change.alias, ()))
+    is_truncated = stack[:1] == [_MORE]
+    stack = _step(stack[is_truncated:], change)
+    is_truncated = is_truncated or len(stack) > POSITIONS
+    last = (*([_MORE] if is_truncated else []), *stack[-POSITIONS:])
     return {**before, change.alias: last}
 
 
-def stood(entries: Iterable[Move], alias: str, steps: int) -> int:
+def previous_position(entries: Iterable[Move], alias: str, steps: int) -> int:
     """Return the version on which `alias` stood `steps` moves ago.
 
     `entries` come newest first, and no more of them are read than it takes. A roll
@@ -81,50 +81,50 @@ def stood(entries: Iterable[Move], alias: str, steps: int) -> int:
     Raises `AliasNotFoundError` and `RefusedError` (not moved that often).
     """
     depth = steps  # in the stack after the entry that is looked at
-    standing = 0
+    current = 0
     for entry in entries:
         if alias not in entry.aliases:
             break
-        standing = standing or entry.aliases[alias]
-        way = known(entry)[alias]
-        more = way[:1] == (_MORE,)
-        if depth < len(way) - more:
-            return way[-1 - depth]
-        if not more:
-            depth -= len(way) - 1
+        current = current or entry.aliases[alias]
+        stack = positions_of(entry)[alias]
+        is_truncated = stack[:1] == (_MORE,)
+        if depth < len(stack) - is_truncated:
+            return stack[-1 - depth]
+        if not is_truncated:
+            depth -= len(stack) - 1
             break
         if entry.alias == alias:
             if entry.before is None:
                 break
-            depth += _pushed(entry)
-    if not standing:
+            depth += _depth_change(entry)
+    if not current:
         raise AliasNotFoundError(f"no alias {alias!r} to roll back")
     raise RefusedError(
-        f"{alias!r} cannot go {steps} back from version {standing}: "
+        f"{alias!r} cannot go {steps} back from version {current}: "
         f"it has moved {steps - depth} times"
     )
 
 
 def positions(entries: Iterable[Move], alias: str) -> list[int]:
     """Return the whole stack of `alias`, oldest first; `entries` come oldest first."""
-    way: list[int] = []
+    stack: list[int] = []
     for entry in entries:
         if entry.alias == alias and entry.after is not None:
-            way = _step(way, entry)
-    return way
+            stack = _step(stack, entry)
+    return stack
 
 
-def _step(way: Sequence[int], move: Move) -> list[int]:
+def _step(stack: Sequence[int], move: Move) -> list[int]:
     """Return the stack after a move."""
-    way, after = list(way), move.after
+    stack, after = list(stack), move.after
     assert after is not None
     if move.action == ROLLBACK:
-        del way[-(move.steps or 1) :]
+        del stack[-(move.steps or 1) :]
     # after a roll back it is there, but where it went further back than is kept
-    return way if way and way[-1] == after else [*way, after]
+    return stack if stack and stack[-1] == after else [*stack, after]
 
 
-def _pushed(entry: Move) -> int:
+def _depth_change(entry: Move) -> int:
     """Return how much deeper what lies under the top lay before an entry."""
     if entry.action == ROLLBACK:
         return entry.steps or 1

@@ -7,7 +7,7 @@ from hotseat_registry import graph, signature_check
 from hotseat_registry import manifest as manifests
 from hotseat_registry.errors import BadNameError, IntegrityError
 from hotseat_registry.manifest import GRAPHS, Manifest, check_file_name
-from hotseat_registry.stores.store import LARGEST
+from hotseat_registry.stores.store import MAX_OBJECT_BYTES
 
 
 def check_free(given: str, names: Iterable[str], what: str = "model") -> None:
@@ -47,9 +47,9 @@ def check_readable(version: Manifest) -> None:
         raise IntegrityError(
             f"the manifest of {version.reference} is no JSON: {error}"
         ) from None
-    if len(data) > LARGEST:
+    if len(data) > MAX_OBJECT_BYTES:
         raise IntegrityError(
             f"the manifest of {version.reference} has {len(data):,} bytes, and "
-            f"{LARGEST:,} is the most: shorten its card or lineage"
+            f"{MAX_OBJECT_BYTES:,} is the most: shorten its card or lineage"
         )
     Manifest.from_bytes(data, f"the manifest of {version.reference}")

@@ -22,16 +22,16 @@ from hotseat_registry.ledger import Head, Ledger
 from hotseat_registry.manifest import Manifest
 from hotseat_registry.names import LIVE, Reference, check_name, is_name
 from hotseat_registry.publish_check import check_files, check_free, check_readable
-from hotseat_registry.stores import Moved, Store, nobody, open_store
+from hotseat_registry.stores import OnBytes, Store, ignore_bytes, open_store
 from hotseat_registry.trust import Trust
 
-Watch = Callable[[str, int], Moved]
+StartProgress = Callable[[str, int], OnBytes]
 """Hears of each file's name and size before it moves, and gives what to tell."""
 
 
-def unwatched(_name: str, _size: int) -> Moved:
+def no_progress(_name: str, _size: int) -> OnBytes:
     """Watch nothing."""
-    return nobody
+    return ignore_bytes
 
 
 def _now() -> datetime:
@@ -65,7 +65,7 @@ class Registry:
         files: Mapping[str, Path],
         *,
         by: str,
-        watch: Watch = unwatched,
+        progress: StartProgress = no_progress,
     ) -> Manifest:
         """Make a version of `files` and return its manifest, numbered.
 
@@ -86,7 +86,7 @@ class Registry:
             replace(manifest, version=1, published_at=self.time(), published_by=by)
         )
         for name, file in described.items():
-            blobs.store(self.store, file, files[name], watch(name, file.size))
+            blobs.store(self.store, file, files[name], progress(name, file.size))
         number = max(self.versions(manifest.model), default=0)
         while True:
             number += 1
@@ -171,7 +171,7 @@ class Registry:
         manifest: Manifest,
         cache: Cache,
         names: Iterable[str] | None = None,
-        watch: Watch = unwatched,
+        progress: StartProgress = no_progress,
     ) -> dict[str, Path]:
         """Bring files of a version into the cache and return their paths.
 
@@ -184,7 +184,7 @@ class Registry:
             file = manifest.files[name]
             suffix = PurePath(name).suffix
             paths[name] = cache.get(file, suffix) or self._download(
-                manifest, name, cache, watch(name, file.size)
+                manifest, name, cache, progress(name, file.size)
             )
         return paths
 
@@ -217,7 +217,7 @@ class Registry:
         `UntrustedError`, and `AliasMovedError` when somebody changed the model
         meanwhile.
         """
-        head, manifest = self._admitted(reference, alias, override)
+        head, manifest = self._promotable(reference, alias, override)
         change = Entry(
             reference.model,
             PROMOTE,
@@ -238,7 +238,7 @@ class Registry:
 
         Raises what `promote` would.
         """
-        head, manifest = self._admitted(reference, alias, override)
+        head, manifest = self._promotable(reference, alias, override)
         before = head.entry.aliases.get(alias) if head else None
         return before, manifest.version
 
@@ -258,7 +258,7 @@ class Registry:
         """
         head, after = self._back(model, alias, steps)
         manifest = self.resolve(Reference(model, version=after))
-        self._check_there(head, manifest)
+        self._check_not_retired(head, manifest)
         self.check_trust(manifest)
         change = Entry(
             model,
@@ -296,9 +296,9 @@ class Registry:
         head = self.ledger.newest(model)
         if head is None or alias not in head.entry.aliases:
             raise AliasNotFoundError(f"{model} has no alias {alias!r} to roll back")
-        return head, self.ledger.stood(head, alias, steps)
+        return head, self.ledger.previous_position(head, alias, steps)
 
-    def _admitted(
+    def _promotable(
         self, reference: Reference, alias: str, override: str | None
     ) -> tuple[Head | None, Manifest]:
         """Return a version that may be promoted, and the head it was held against."""
@@ -306,13 +306,13 @@ class Registry:
         head = self.ledger.newest(reference.model)
         check_free(alias, head.entry.aliases if head else (), "alias")
         manifest = self.resolve(reference)
-        self._check_there(head, manifest)
+        self._check_not_retired(head, manifest)
         self.check_trust(manifest)
         if alias == LIVE and override is None:
             self._check_gate(head, manifest)
         return head, manifest
 
-    def _check_there(self, head: Head | None, manifest: Manifest) -> None:
+    def _check_not_retired(self, head: Head | None, manifest: Manifest) -> None:
         if head and head.entry.is_retired(manifest.version):
             raise RetiredError(
                 f"{manifest.reference} was retired by gc and its files are gone or "
@@ -344,7 +344,7 @@ class Registry:
         return stored.data
 
     def _download(
-        self, manifest: Manifest, name: str, cache: Cache, moved: Moved
+        self, manifest: Manifest, name: str, cache: Cache, on_bytes: OnBytes
     ) -> Path:
         file = manifest.files[name]
         what = f"{manifest.reference}, {name}"
@@ -353,7 +353,7 @@ class Registry:
             return cache.put(
                 file,
                 PurePath(name).suffix,
-                lambda into: self.store.download(key, into, moved),
+                lambda into: self.store.download(key, into, on_bytes),
             )
         except NotFoundError:
             if manifest.version in self.ledger.retired(manifest.model):

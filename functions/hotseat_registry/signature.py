@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from hotseat_registry.errors import IntegrityError
-from hotseat_registry.record import Record, put, records
+from hotseat_registry.json_dataclass import (
+    JsonDataclass,
+    from_json_list,
+    set_frozen_field,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Field(Record):
+class Field(JsonDataclass):
     """One named feature: a column of an input of form ``features``."""
 
     name: str
@@ -34,7 +38,7 @@ class Field(Record):
         """Take JSON's lists for tuples; raises `IntegrityError` for what is none."""
         for name in ("categories", "observed", "known"):
             if getattr(self, name) is not None:
-                put(self, name, tuple(getattr(self, name)))
+                set_frozen_field(self, name, tuple(getattr(self, name)))
         for name, words in (("categories", self.categories), ("known", self.known)):
             if not all(isinstance(word, str) for word in words or ()):
                 raise IntegrityError(f"field {self.name!r}: {name} are strings")
@@ -60,7 +64,7 @@ def _is_bound(value: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens(Record):
+class Tokens(JsonDataclass):
     """How a tokenizer of the `tokenizers` package fills one tensor of a text model."""
 
     file: str
@@ -74,7 +78,7 @@ class Tokens(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Image(Record):
+class Image(JsonDataclass):
     """How an encoded image (PNG, JPEG, WebP) fills a tensor.
 
     It is turned upright, put on white where it is transparent, scaled to `resize`,
@@ -107,7 +111,7 @@ class Image(Record):
     def __post_init__(self) -> None:
         """Take JSON's lists for tuples; raises `IntegrityError`."""
         for name in ("resize", "mean", "deviation"):
-            put(self, name, tuple(getattr(self, name)))
+            set_frozen_field(self, name, tuple(getattr(self, name)))
         count = len(self.channels)
         for name, known in (
             ("channels", ("RGB", "BGR", "L")),
@@ -132,7 +136,7 @@ class Image(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Input(Record):
+class Input(JsonDataclass):
     """One tensor that the model eats, and how game-shaped JSON fills it."""
 
     name: str
@@ -166,13 +170,13 @@ class Input(Record):
 
     def __post_init__(self) -> None:
         """Take JSON's list for the shape, and read the nested records."""
-        put(self, "shape", tuple(self.shape))
+        set_frozen_field(self, "shape", tuple(self.shape))
         if self.fields is not None:
-            put(self, "fields", records(Field, self.fields))
+            set_frozen_field(self, "fields", from_json_list(Field, self.fields))
         if isinstance(self.tokens, Mapping):
-            put(self, "tokens", Tokens.from_json(self.tokens))
+            set_frozen_field(self, "tokens", Tokens.from_json(self.tokens))
         if isinstance(self.image, Mapping):
-            put(self, "image", Image.from_json(self.image))
+            set_frozen_field(self, "image", Image.from_json(self.image))
 
     @property
     def key(self) -> str:
@@ -181,7 +185,7 @@ class Input(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Output(Record):
+class Output(JsonDataclass):
     """One tensor that the model answers."""
 
     name: str
@@ -201,11 +205,11 @@ class Output(Record):
 
     def __post_init__(self) -> None:
         """Take JSON's list for the shape."""
-        put(self, "shape", tuple(self.shape))
+        set_frozen_field(self, "shape", tuple(self.shape))
 
 
 @dataclass(frozen=True, slots=True)
-class Level(Record):
+class Level(JsonDataclass):
     """One strength of a policy."""
 
     temperature: float = 0.0
@@ -215,7 +219,7 @@ class Level(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Generation(Record):
+class Generation(JsonDataclass):
     """How a step model is asked for one item, cell by cell.
 
     The model's input `grid` is INT64 [rows, height, width] with -1 where nothing
@@ -242,11 +246,11 @@ class Generation(Record):
 
     def __post_init__(self) -> None:
         """Take JSON's list for the alphabet."""
-        put(self, "alphabet", tuple(self.alphabet))
+        set_frozen_field(self, "alphabet", tuple(self.alphabet))
 
 
 @dataclass(frozen=True, slots=True)
-class Signature(Record):
+class Signature(JsonDataclass):
     """What a model eats and answers: all that serving knows of it."""
 
     inputs: tuple[Input, ...]
@@ -269,17 +273,17 @@ class Signature(Record):
 
     def __post_init__(self) -> None:
         """Read the nested records."""
-        put(self, "inputs", records(Input, self.inputs))
-        put(self, "outputs", records(Output, self.outputs))
-        put(self, "labels", tuple(self.labels))
+        set_frozen_field(self, "inputs", from_json_list(Input, self.inputs))
+        set_frozen_field(self, "outputs", from_json_list(Output, self.outputs))
+        set_frozen_field(self, "labels", tuple(self.labels))
         if self.levels is not None:
             levels = {
                 name: Level.from_json(item) if not isinstance(item, Level) else item
                 for name, item in self.levels.items()
             }
-            put(self, "levels", levels)
+            set_frozen_field(self, "levels", levels)
         if isinstance(self.generation, Mapping):
-            put(self, "generation", Generation.from_json(self.generation))
+            set_frozen_field(self, "generation", Generation.from_json(self.generation))
 
     def output(self, role: str) -> Output | None:
         """Return the output that the kind reads as `role`, if there is one."""

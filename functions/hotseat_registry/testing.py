@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from hotseat_registry.errors import ConflictError, NotFoundError
-from hotseat_registry.stores.store import Moved, Stored, nobody
+from hotseat_registry.stores.store import OnBytes, Stored, ignore_bytes
 
 Listener = Callable[[str, str], None]
 
@@ -68,7 +68,7 @@ class MemoryStore:
         rest = (key[len(prefix) :] for key in keys)
         yield from {name.partition("/")[0] for name in rest if "/" in name}
 
-    def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
+    def upload(self, key: str, path: Path, on_bytes: OnBytes = ignore_bytes) -> bool:
         """See `Store.upload`."""
         self.before("upload", key)
         data = path.read_bytes()
@@ -76,14 +76,16 @@ class MemoryStore:
             if key in self.objects:
                 return False
             self.objects[key] = data
-        moved(len(data))
+        on_bytes(len(data))
         self.after("upload", key)
         return True
 
-    def download(self, key: str, file: IO[bytes], moved: Moved = nobody) -> None:
+    def download(
+        self, key: str, file: IO[bytes], on_bytes: OnBytes = ignore_bytes
+    ) -> None:
         """See `Store.download`."""
         self.before("download", key)
-        moved(file.write(self._get(key)))
+        on_bytes(file.write(self._get(key)))
 
     def _get(self, key: str) -> bytes:
         try:

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from hotseat_registry import Reference, Registry, archive, layout, trust
 from hotseat_registry.audit import audit
 from hotseat_registry.cache import Cache
+from hotseat_registry.checksummed_json import to_bytes, write_checksummed
 from hotseat_registry.entry import Entry, follow
 from hotseat_registry.errors import IntegrityError, RegistryError, UntrustedError
 from hotseat_registry.gate import Gate
-from hotseat_registry.gc import sweep
+from hotseat_registry.gc import collect_garbage
 from hotseat_registry.manifest import GRAPHS, Manifest
-from hotseat_registry.seal import sealed, to_bytes
 from hotseat_registry.testing import MemoryStore
 from hotseat_serve.runtime import golden_rows
 
@@ -64,7 +64,7 @@ def document(registry, key):
 def resealed(given_document):
     """Seal a document; what cannot be sealed has a seal that is wrong."""
     try:
-        return sealed(given_document)
+        return write_checksummed(given_document)
     except (UnicodeEncodeError, TypeError, ValueError):
         return json.dumps(given_document).encode()
 
@@ -138,8 +138,8 @@ def ask_all(registry, folder):
         lambda: registry.plan_rollback("mood", "live", 1),
         lambda: registry.rollback("mood", by="bob", steps=2),
         lambda: registry.promote(Reference("mood", version=1), by="bob"),
-        lambda: sweep(registry, by="bob", dry_run=True),
-        lambda: sweep(registry, by="bob"),
+        lambda: collect_garbage(registry, by="bob", dry_run=True),
+        lambda: collect_garbage(registry, by="bob"),
         lambda: audit(registry),
     ]
     for act in acts:
@@ -330,5 +330,5 @@ def test_a_note_of_anything_stops_gc_and_nothing_else(full, value):
     key = layout.garbage("0" * 64)
     full.store.objects[key] = json.dumps(value).encode()
     with contextlib.suppress(RegistryError):
-        sweep(full, by="bob")
+        collect_garbage(full, by="bob")
     assert full.resolve(FIRST)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hotseat_registry.seal import to_bytes
+from hotseat_registry.checksummed_json import to_bytes
 from hotseat_train.errors import RunError
 
 RUNS = Path(".hotseat/runs")

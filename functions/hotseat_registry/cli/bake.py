@@ -39,9 +39,9 @@ def bake(parser: argparse.ArgumentParser) -> Run:
 def _bake(arguments: argparse.Namespace) -> int:
     reference = Reference.parse(arguments.reference)
     folder = arguments.into or Path("functions/baked", reference.model)
-    with watched() as watch:
+    with watched() as progress:
         manifest = baking.bake(
-            registry(arguments), reference, folder, by=author(), watch=watch
+            registry(arguments), reference, folder, by=author(), progress=progress
         )
     print(f"baked {manifest.reference} into {folder}")
     for name, file in manifest.files.items():

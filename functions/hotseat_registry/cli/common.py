@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from hotseat_registry.entry import RETIRE, Entry
 from hotseat_registry.errors import RegistryError
-from hotseat_registry.registry import Registry, Watch, open_registry, unwatched
-from hotseat_registry.stores import Moved
+from hotseat_registry.registry import (
+    Registry,
+    StartProgress,
+    no_progress,
+    open_registry,
+)
+from hotseat_registry.stores import OnBytes
 from hotseat_registry.trust import Trust
 
 if TYPE_CHECKING:
@@ -154,7 +159,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 
 
 @contextmanager
-def watched() -> Iterator[Watch]:
+def watched() -> Iterator[StartProgress]:
     """Show a progress bar for each file transfer, on a terminal."""
     from rich import progress
 
@@ -164,7 +169,7 @@ def watched() -> Iterator[Watch]:
 
 
 @contextmanager
-def counted() -> Iterator[Watch]:
+def counted() -> Iterator[StartProgress]:
     """Show a progress bar for each stage of a long task, on a terminal."""
     from rich import progress
 
@@ -173,9 +178,9 @@ def counted() -> Iterator[Watch]:
 
 
 @contextmanager
-def _bars(*more: "ProgressColumn") -> Iterator[Watch]:
+def _bars(*more: "ProgressColumn") -> Iterator[StartProgress]:
     if not sys.stderr.isatty():
-        yield unwatched
+        yield no_progress
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
@@ -183,7 +188,7 @@ def _bars(*more: "ProgressColumn") -> Iterator[Watch]:
     columns = (TextColumn("{task.description}"), BarColumn(), *more)
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
 
-        def watch(name: str, size: int) -> Moved:
+        def watch(name: str, size: int) -> OnBytes:
             bar = progress.add_task(name, total=size)
             return lambda moved: progress.advance(bar, moved)
 

@@ -51,6 +51,6 @@ def _copy(arguments: argparse.Namespace) -> int:
               f"{source.store.uri} -> {target.store.uri}")  # fmt: skip
         return DONE
     with watched() as watch:
-        made = archive.copy(manifest, source, target, by=author(), watch=watch)
+        made = archive.copy(manifest, source, target, by=author(), progress=watch)
     print(f"{manifest.reference} -> {made.reference} in {target.store.uri}")
     return DONE

@@ -56,6 +56,6 @@ def import_(parser: argparse.ArgumentParser) -> Run:
 def _import(arguments: argparse.Namespace) -> int:
     target = registry(arguments)
     with watched() as watch:
-        made = archive.read(arguments.file, target, by=author(), watch=watch)
+        made = archive.read(arguments.file, target, by=author(), progress=watch)
     print(f"{arguments.file} -> {made.reference} in {target.store.uri}")
     return DONE

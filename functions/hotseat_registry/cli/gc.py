@@ -14,7 +14,7 @@ from hotseat_registry.cli.common import (
     print_json,
     registry,
 )
-from hotseat_registry.gc import sweep
+from hotseat_registry.gc import collect_garbage
 
 
 def gc(parser: argparse.ArgumentParser) -> Run:
@@ -41,13 +41,13 @@ def gc(parser: argparse.ArgumentParser) -> Run:
 @answering()
 def _gc(arguments: argparse.Namespace) -> int:
     with counted() as watch:
-        swept = sweep(
+        swept = collect_garbage(
             registry(arguments),
             by=author(),
             keep=timedelta(days=arguments.keep),
             grace=timedelta(hours=arguments.grace),
             dry_run=arguments.dry_run,
-            watch=watch,
+            progress=watch,
         )
     if arguments.json:
         return print_json(asdict(swept))

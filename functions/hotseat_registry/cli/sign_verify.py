@@ -71,7 +71,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     text = arguments.reference
     with counted() as watch:
         found = audit(
-            registry(arguments), Reference.parse(text) if text else None, watch=watch
+            registry(arguments), Reference.parse(text) if text else None, progress=watch
         )
     if arguments.json:
         print_json(asdict(found))

@@ -14,7 +14,7 @@ from hotseat_registry.cli.common import (
 )
 from hotseat_registry.errors import ModelNotFoundError
 from hotseat_registry.names import Reference
-from hotseat_registry.parallel import at_once
+from hotseat_registry.parallel import map_parallel
 
 _REFERENCE = "a version: sentiment@3, sentiment#live or sentiment (its live version)"
 
@@ -41,7 +41,7 @@ def _versions(arguments: argparse.Namespace) -> int:
         aliases = head.entry.aliases if head else {}
         retired = head.entry.retired if head else ()
         places = [Reference(name, version=number) for number in numbers]
-        for manifest in at_once(source.resolve, places):
+        for manifest in map_parallel(source.resolve, places):
             number = manifest.version
             found.append(
                 {

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 from hotseat_registry.errors import StoreError
-from hotseat_registry.stores.store import Moved, Store, Stored, nobody
+from hotseat_registry.stores.store import OnBytes, Store, Stored, ignore_bytes
 
-__all__ = ["Moved", "Store", "Stored", "nobody", "open_store"]
+__all__ = ["OnBytes", "Store", "Stored", "ignore_bytes", "open_store"]
 
 
 def open_store(uri: str, *, reading: bool = False) -> Store:

@@ -29,7 +29,7 @@ class Connections:
         self._idle: list[Connection] = []
         self._generation = 0
 
-    def take(self) -> tuple[Connection, bool]:
+    def acquire(self) -> tuple[Connection, bool]:
         """Return a connection, and whether it was used before and may be stale."""
         with self._lock:
             if self._idle:
@@ -39,7 +39,9 @@ class Connections:
             connection.generation = self._generation
             return connection, False
 
-    def give(self, connection: Connection, response: http.client.HTTPResponse) -> None:
+    def release(
+        self, connection: Connection, response: http.client.HTTPResponse
+    ) -> None:
         """Keep a connection whose answer was read to its end; close any other."""
         with self._lock:
             if (

@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from hotseat_registry.errors import ConflictError, NotFoundError, StoreError
-from hotseat_registry.stores.store import LARGEST, TOO_LARGE, Moved, Stored, nobody
+from hotseat_registry.stores.store import (
+    MAX_OBJECT_BYTES,
+    OBJECT_TOO_LARGE,
+    OnBytes,
+    Stored,
+    ignore_bytes,
+)
 
 _TEMPORARY = ".tmp-"
 _PIECE = 1 << 20
@@ -34,14 +40,14 @@ class FolderStore:
 
     def read(self, key: str, *, unless: str | None = None) -> Stored | None:
         """See `Store.read`."""
-        with self._door(key):
+        with self._translated_errors(key):
             data = _small(self._path(key))
         tag = hashlib.sha256(data).hexdigest()
         return None if tag == unless else Stored(data, tag)
 
     def write(self, key: str, data: bytes, *, replacing: str | None = None) -> str:
         """See `Store.write`."""
-        with self._door(key), self._locked():
+        with self._translated_errors(key), self._locked():
             try:
                 current = hashlib.sha256((self._path(key)).read_bytes()).hexdigest()
             except FileNotFoundError:
@@ -54,7 +60,7 @@ class FolderStore:
 
     def delete(self, key: str, *, replacing: str | None = None) -> None:
         """See `Store.delete`."""
-        with self._door(key), self._locked():
+        with self._translated_errors(key), self._locked():
             path = self._path(key)
             if replacing is not None and path.exists():
                 current = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -64,7 +70,7 @@ class FolderStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`."""
-        with self._door(prefix):
+        with self._translated_errors(prefix):
             folder = self._path(prefix)
             for path, _, names in os.walk(folder, onerror=_unless_missing):
                 for name in names:
@@ -73,24 +79,26 @@ class FolderStore:
 
     def folders(self, prefix: str) -> Iterator[str]:
         """See `Store.folders`."""
-        with self._door(prefix), suppress(FileNotFoundError):
+        with self._translated_errors(prefix), suppress(FileNotFoundError):
             for path in (self._path(prefix)).iterdir():
                 if path.is_dir():
                     yield path.name
 
-    def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
+    def upload(self, key: str, path: Path, on_bytes: OnBytes = ignore_bytes) -> bool:
         """See `Store.upload`."""
-        with self._door(key):
+        with self._translated_errors(key):
             if (self._path(key)).exists():
                 return False
             with path.open("rb") as source, self._renamed(key) as file:
-                _copy(source, file, moved)
+                _copy(source, file, on_bytes)
         return True
 
-    def download(self, key: str, file: IO[bytes], moved: Moved = nobody) -> None:
+    def download(
+        self, key: str, file: IO[bytes], on_bytes: OnBytes = ignore_bytes
+    ) -> None:
         """See `Store.download`."""
-        with self._door(key), (self._path(key)).open("rb") as source:
-            _copy(source, file, moved)
+        with self._translated_errors(key), (self._path(key)).open("rb") as source:
+            _copy(source, file, on_bytes)
 
     def _path(self, key: str) -> Path:
         """Return where a key lies; raises `ValueError` for one outside the root.
@@ -129,7 +137,7 @@ class FolderStore:
             yield  # closing the file gives the lock back
 
     @contextmanager
-    def _door(self, key: str) -> Iterator[None]:
+    def _translated_errors(self, key: str) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError as error:
@@ -141,9 +149,9 @@ class FolderStore:
 
 def _small(path: Path) -> bytes:
     with path.open("rb") as file:
-        data = file.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise OSError(TOO_LARGE)
+        data = file.read(MAX_OBJECT_BYTES + 1)
+    if len(data) > MAX_OBJECT_BYTES:
+        raise OSError(OBJECT_TOO_LARGE)
     return data
 
 
@@ -153,10 +161,10 @@ def _unless_missing(error: OSError) -> None:
         raise error
 
 
-def _copy(source: IO[bytes], target: IO[bytes], moved: Moved) -> None:
+def _copy(source: IO[bytes], target: IO[bytes], on_bytes: OnBytes) -> None:
     while piece := source.read(_PIECE):
         target.write(piece)
-        moved(len(piece))
+        on_bytes(len(piece))
 
 
 if sys.platform == "win32":

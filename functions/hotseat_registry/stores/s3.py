@@ -25,7 +25,13 @@ from hotseat_registry.errors import (
     RegistryError,
     StoreError,
 )
-from hotseat_registry.stores.store import LARGEST, TOO_LARGE, Moved, Stored, nobody
+from hotseat_registry.stores.store import (
+    MAX_OBJECT_BYTES,
+    OBJECT_TOO_LARGE,
+    OnBytes,
+    Stored,
+    ignore_bytes,
+)
 
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _LOST = {"PreconditionFailed", "412"}
@@ -64,16 +70,16 @@ class S3Store:
     def read(self, key: str, *, unless: str | None = None) -> Stored | None:
         """See `Store.read`."""
         condition = {"IfNoneMatch": unless} if unless else {}
-        with self._door(key):
+        with self._translated_errors(key):
             try:
                 got = self._s3.get_object(**self._at(key), **condition)
             except ClientError as error:
                 if _code(error) in _UNCHANGED:
                     return None
                 raise
-            data = got["Body"].read(LARGEST + 1)
-            if len(data) > LARGEST:
-                raise StoreError(f"{self.uri}, {key}: {TOO_LARGE}")
+            data = got["Body"].read(MAX_OBJECT_BYTES + 1)
+            if len(data) > MAX_OBJECT_BYTES:
+                raise StoreError(f"{self.uri}, {key}: {OBJECT_TOO_LARGE}")
             return Stored(data, got["ETag"])
 
     def write(self, key: str, data: bytes, *, replacing: str | None = None) -> str:
@@ -91,9 +97,9 @@ class S3Store:
             )
             return str(written["ETag"])
 
-        with self._door(key):
+        with self._translated_errors(key):
             try:
-                return _again(put)
+                return _retry_race(put)
             except ClientError as error:
                 if replacing and _code(error) in _MISSING:  # no object, no match
                     raise ConflictError(f"{key} was removed meanwhile") from error
@@ -102,7 +108,7 @@ class S3Store:
     def delete(self, key: str, *, replacing: str | None = None) -> None:
         """See `Store.delete`."""
         condition = {"IfMatch": replacing} if replacing else {}
-        with self._door(key):
+        with self._translated_errors(key):
             try:
                 self._s3.delete_object(**self._at(key), **condition)
             except ClientError as error:
@@ -112,7 +118,7 @@ class S3Store:
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`."""
         pages = self._s3.get_paginator("list_objects_v2")
-        with self._door(prefix):
+        with self._translated_errors(prefix):
             for page in pages.paginate(
                 Bucket=self._bucket, Prefix=self._prefix + prefix
             ):
@@ -123,16 +129,16 @@ class S3Store:
         """See `Store.folders`."""
         pages = self._s3.get_paginator("list_objects_v2")
         place = self._prefix + prefix
-        with self._door(prefix):
+        with self._translated_errors(prefix):
             for page in pages.paginate(
                 Bucket=self._bucket, Prefix=place, Delimiter="/"
             ):
                 for item in page.get("CommonPrefixes", []):
                     yield item["Prefix"].removeprefix(place).rstrip("/")
 
-    def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
+    def upload(self, key: str, path: Path, on_bytes: OnBytes = ignore_bytes) -> bool:
         """See `Store.upload`."""
-        with self._door(key):
+        with self._translated_errors(key):
             try:
                 self._s3.head_object(**self._at(key))
             except ClientError as error:
@@ -145,25 +151,31 @@ class S3Store:
                 self._bucket,
                 self._prefix + key,
                 ExtraArgs={"ChecksumAlgorithm": "SHA256", **self._encryption},
-                Callback=moved,
+                Callback=on_bytes,
                 Config=_TRANSFER,
             )
         return True
 
-    def download(self, key: str, file: IO[bytes], moved: Moved = nobody) -> None:
+    def download(
+        self, key: str, file: IO[bytes], on_bytes: OnBytes = ignore_bytes
+    ) -> None:
         """See `Store.download`."""
-        with self._door(key):
+        with self._translated_errors(key):
             self._s3.download_fileobj(
-                self._bucket, self._prefix + key, file, Callback=moved, Config=_TRANSFER
+                self._bucket,
+                self._prefix + key,
+                file,
+                Callback=on_bytes,
+                Config=_TRANSFER,
             )
 
     def _at(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + key}
 
     @contextmanager
-    def _door(self, key: str) -> Iterator[None]:
+    def _translated_errors(self, key: str) -> Iterator[None]:
         """Narrow what boto3 raises to the registry's own errors."""
-        with narrowed(f"{self.uri}, {key}"):
+        with translated_errors(f"{self.uri}, {key}"):
             try:
                 yield
             except ClientError as error:
@@ -193,7 +205,7 @@ def client(service: str = "s3") -> Any:
 
 
 @contextmanager
-def narrowed(what: str) -> Iterator[None]:
+def translated_errors(what: str) -> Iterator[None]:
     """Narrow what boto3 raises to `StoreError`."""
     try:
         yield
@@ -206,7 +218,7 @@ def narrowed(what: str) -> Iterator[None]:
         raise StoreError(f"{what}: {error or type(error).__name__}") from error
 
 
-def _again(put: Callable[[], str]) -> str:
+def _retry_race(put: Callable[[], str]) -> str:
     """Repeat a write that S3 gave up because another was under way (409)."""
     for left in reversed(range(_TRIES)):
         try:

@@ -27,11 +27,11 @@ from xml.etree import ElementTree as ET
 from hotseat_registry.errors import IntegrityError, NotFoundError, StoreError
 from hotseat_registry.stores.connections import SECONDS, Connection, Connections
 from hotseat_registry.stores.store import (
-    LARGEST,
-    TOO_LARGE,
-    Moved,
+    MAX_OBJECT_BYTES,
+    OBJECT_TOO_LARGE,
+    OnBytes,
     Stored,
-    nobody,
+    ignore_bytes,
 )
 
 _TRIES = 4
@@ -79,15 +79,15 @@ class SignedStore:
         self._now = now
         self._sleep = sleep
         self._region = _region(env)
-        given = env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL")
-        if given:  # a bucket in the path, as every S3-shaped server takes it
-            end = urlsplit(given)
-            self._base = f"{end.path.rstrip('/')}/{bucket}"
+        endpoint = env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL")
+        if endpoint:  # a bucket in the path, as every S3-shaped server takes it
+            url = urlsplit(endpoint)
+            self._base = f"{url.path.rstrip('/')}/{bucket}"
         else:
-            end = urlsplit(f"https://{bucket}.s3.{self._region}.amazonaws.com")
+            url = urlsplit(f"https://{bucket}.s3.{self._region}.amazonaws.com")
             self._base = ""
-        self._host = end.netloc
-        self._connections = Connections(end.netloc, secure=end.scheme == "https")
+        self._host = url.netloc
+        self._connections = Connections(url.netloc, secure=url.scheme == "https")
         self._credentials: Credentials | None = None
         self._renewing = threading.Lock()
 
@@ -116,12 +116,14 @@ class SignedStore:
                 found = item.findtext(f"{space}Prefix") or ""
                 yield found.removeprefix(place).rstrip("/")
 
-    def download(self, key: str, file: IO[bytes], moved: Moved = nobody) -> None:
+    def download(
+        self, key: str, file: IO[bytes], on_bytes: OnBytes = ignore_bytes
+    ) -> None:
         """See `Store.download`."""
         with self._response(key, {}, {}) as response:
             while piece := response.read(_PIECE):
                 file.write(piece)
-                moved(len(piece))
+                on_bytes(len(piece))
             if response.length:
                 raise StoreError("the answer ended in the middle")
 
@@ -135,9 +137,9 @@ class SignedStore:
         del key, replacing
         raise StoreError(_READ_ONLY.format(uri=self.uri))
 
-    def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
+    def upload(self, key: str, path: Path, on_bytes: OnBytes = ignore_bytes) -> bool:
         """Refuse."""
-        del key, path, moved
+        del key, path, on_bytes
         raise StoreError(_READ_ONLY.format(uri=self.uri))
 
     def forget(self) -> None:
@@ -173,11 +175,11 @@ class SignedStore:
             try:
                 self._check(response, key)
             except NotFoundError:  # an answer like any other, read to its end
-                self._connections.give(connection, response)
+                self._connections.release(connection, response)
                 connection = None
                 raise
             yield response
-            self._connections.give(connection, response)
+            self._connections.release(connection, response)
             connection = None
         except (NotFoundError, IntegrityError):
             raise
@@ -191,7 +193,7 @@ class SignedStore:
     def _check(self, response: http.client.HTTPResponse, key: str) -> None:
         if response.status in {200, 304}:
             return
-        code = _code(response.read(LARGEST))
+        code = _code(response.read(MAX_OBJECT_BYTES))
         if response.status == 404 and code != "NoSuchBucket":
             raise NotFoundError(f"{self.uri} has no {key}")
         raise StoreError(f"{response.status} {code}")
@@ -228,13 +230,13 @@ class SignedStore:
         )
         target = f"{path}?{query}" if query else path
         while True:
-            connection, kept = self._connections.take()
+            connection, cached = self._connections.acquire()
             try:
                 connection.request("GET", target, headers=signed)
                 return connection, connection.getresponse()
             except (OSError, http.client.HTTPException):
                 connection.close()
-                if not kept:
+                if not cached:
                     raise
                 # the server closed it while it was idle: try another at once
             except BaseException:
@@ -251,23 +253,26 @@ class SignedStore:
                 env.get("AWS_SESSION_TOKEN"),
             )
         with self._renewing:  # one thread renews them, the others wait for it
-            kept = self._credentials
-            if kept is None or self._now() > kept.until - 60:
-                kept = self._credentials = self._from_agent()
-            return kept
+            cached = self._credentials
+            if cached is None or self._now() > cached.until - 60:
+                cached = self._credentials = self._from_agent()
+            return cached
 
     def _from_agent(self) -> Credentials:
         """Ask the container's agent, as functions restored from a snapshot must."""
-        end = urlsplit(self._env["AWS_CONTAINER_CREDENTIALS_FULL_URI"])
+        url = urlsplit(self._env["AWS_CONTAINER_CREDENTIALS_FULL_URI"])
         token = self._env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
-        agent = http.client.HTTPConnection(end.netloc, timeout=SECONDS)
+        agent = http.client.HTTPConnection(url.netloc, timeout=SECONDS)
         try:
-            agent.request("GET", end.path or "/", headers={"Authorization": token})
+            agent.request("GET", url.path or "/", headers={"Authorization": token})
             answer = agent.getresponse()
-            given: Any = json.loads(answer.read(LARGEST))
-            until = datetime.fromisoformat(given["Expiration"]).timestamp()
+            endpoint: Any = json.loads(answer.read(MAX_OBJECT_BYTES))
+            until = datetime.fromisoformat(endpoint["Expiration"]).timestamp()
             return Credentials(
-                given["AccessKeyId"], given["SecretAccessKey"], given["Token"], until
+                endpoint["AccessKeyId"],
+                endpoint["SecretAccessKey"],
+                endpoint["Token"],
+                until,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(
@@ -318,9 +323,9 @@ def _region(env: Mapping[str, str]) -> str:
 
 def _whole(response: http.client.HTTPResponse) -> bytes:
     """Return a small answer; raises `StoreError` for a large or a broken one."""
-    data = response.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise StoreError(TOO_LARGE)
+    data = response.read(MAX_OBJECT_BYTES + 1)
+    if len(data) > MAX_OBJECT_BYTES:
+        raise StoreError(OBJECT_TOO_LARGE)
     if response.length:
         raise StoreError("the answer ended in the middle")
     return data

@@ -18,15 +18,17 @@ class Stored:
     tag: str
 
 
-LARGEST = 4 << 20
+MAX_OBJECT_BYTES = 4 << 20
 """Bytes of an object that is read whole: a manifest with its card, an entry, a page of
 a listing. Blobs are downloaded piece by piece."""
-TOO_LARGE = f"it has more than {LARGEST:,} bytes, and no manifest or ledger entry has"
+OBJECT_TOO_LARGE = (
+    f"it has more than {MAX_OBJECT_BYTES:,} bytes, and no manifest or ledger entry has"
+)
 
-Moved = Callable[[int], None]
+OnBytes = Callable[[int], None]
 
 
-def nobody(_size: int) -> None:
+def ignore_bytes(_size: int) -> None:
     """Watch nothing."""
 
 
@@ -41,7 +43,7 @@ class Store(Protocol):
     def read(self, key: str, *, unless: str | None = None) -> Stored | None:
         """Return the object, or None if its tag is still `unless`.
 
-        Raises `NotFoundError`, and `StoreError` for more than `LARGEST` bytes.
+        Raises `NotFoundError`, and `StoreError` for more than `MAX_OBJECT_BYTES` bytes.
         """
 
     def write(self, key: str, data: bytes, *, replacing: str | None = None) -> str:
@@ -66,11 +68,13 @@ class Store(Protocol):
         It takes a request for each thousand names, however many keys lie below them.
         """
 
-    def upload(self, key: str, path: Path, moved: Moved = nobody) -> bool:
+    def upload(self, key: str, path: Path, on_bytes: OnBytes = ignore_bytes) -> bool:
         """Store the file unless the key exists; return whether it was sent.
 
-        `moved` hears of every piece, in bytes.
+        `on_bytes` hears of every piece, in bytes.
         """
 
-    def download(self, key: str, file: IO[bytes], moved: Moved = nobody) -> None:
+    def download(
+        self, key: str, file: IO[bytes], on_bytes: OnBytes = ignore_bytes
+    ) -> None:
         """Append the object to `file`, a piece at a time; raises `NotFoundError`."""

@@ -18,7 +18,7 @@ from hotseat_registry.errors import (
     NotFoundError,
     RegistryError,
 )
-from hotseat_registry.parallel import at_once
+from hotseat_registry.parallel import map_parallel
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.runtime.read_cache import ReadCache, WaitTimeoutError
 from hotseat_serve.settings import Settings
@@ -74,7 +74,7 @@ class Catalogue:
         # threads of this one reading; there are none between
         for name, item in zip(
             model_names,
-            at_once(self._readable, model_names, lambda: context.remaining),
+            map_parallel(self._readable, model_names, lambda: context.remaining),
             strict=True,
         ):
             context.check_deadline()

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from hotseat_registry import LIVE, Registry
-from hotseat_registry.parallel import at_once
+from hotseat_registry.parallel import map_parallel
 
 
 class LiveModels(NamedTuple):
@@ -23,7 +23,7 @@ def read_live(registry: Registry) -> LiveModels:
 def live_models(registry: Registry) -> list[str]:
     """Return the models of which a version is live; a request a model, some at once."""
     names = registry.models()
-    found = zip(names, at_once(registry.aliases, names), strict=True)
+    found = zip(names, map_parallel(registry.aliases, names), strict=True)
     return [name for name, aliases in found if LIVE in aliases]
 
 

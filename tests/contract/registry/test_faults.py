@@ -20,8 +20,8 @@ from hotseat_registry import Reference, Registry, layout, open_registry
 from hotseat_registry import entry as entries
 from hotseat_registry.audit import audit
 from hotseat_registry.cache import Cache
+from hotseat_registry.checksummed_json import read_checksummed, write_checksummed
 from hotseat_registry.errors import IntegrityError, StoreError
-from hotseat_registry.seal import opened, sealed
 from hotseat_registry.stores import s3
 from hotseat_registry.stores.s3 import S3Store
 
@@ -251,8 +251,8 @@ def test_a_truncated_blob_and_a_newer_manifest_are_named(tmp_path, publish):
     with pytest.raises(IntegrityError, match=r"mood@1, model\.onnx"):
         registry.fetch(manifest, Cache(tmp_path / "cache"))
     path = root / layout.manifest("mood", 1)
-    document = opened(path.read_bytes(), "manifest")
-    path.write_bytes(sealed({**document, "format": 2}))
+    document = read_checksummed(path.read_bytes(), "manifest")
+    path.write_bytes(write_checksummed({**document, "format": 2}))
     with pytest.raises(IntegrityError, match=r"mood@1 has manifest format 2.*update"):
         registry.resolve(Reference("mood", version=1))
 

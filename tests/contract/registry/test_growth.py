@@ -10,7 +10,7 @@ from growth import AT, grown
 from hotseat_registry import Reference, Registry, layout
 from hotseat_registry.entry import PROMOTE, RETIRE, Entry, follow
 from hotseat_registry.errors import IntegrityError
-from hotseat_registry.gc import sweep
+from hotseat_registry.gc import collect_garbage
 from hotseat_registry.testing import MemoryStore
 
 
@@ -96,8 +96,8 @@ def test_gc_reads_of_the_ledger_what_is_within_the_days_to_keep(
     clock.now = datetime(2026, 12, 1, tzinfo=UTC)
     registry.promote(Reference("mood", version=3), by="ada")
     clock.now += timedelta(days=31)
-    assert sent(counts, lambda: sweep(registry, by="gc", dry_run=True)) < 30
-    assert sweep(registry, by="gc").retired == ("mood@1", "mood@2")
+    assert sent(counts, lambda: collect_garbage(registry, by="gc", dry_run=True)) < 30
+    assert collect_garbage(registry, by="gc").retired == ("mood@1", "mood@2")
 
 
 def test_names_and_versions_are_listed_by_folder(registry, publish, counts):

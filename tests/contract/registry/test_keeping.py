@@ -19,6 +19,7 @@ from hotseat_registry import (
 )
 from hotseat_registry.audit import audit
 from hotseat_registry.cache import Cache
+from hotseat_registry.checksummed_json import read_checksummed, write_checksummed
 from hotseat_registry.diff import diff
 from hotseat_registry.entry import RETIRE, Entry
 from hotseat_registry.errors import (
@@ -29,8 +30,7 @@ from hotseat_registry.errors import (
     RetiredError,
     StoreError,
 )
-from hotseat_registry.gc import sweep
-from hotseat_registry.seal import opened, sealed
+from hotseat_registry.gc import collect_garbage
 from hotseat_registry.testing import MemoryStore
 
 DAYS = 24 * 3600
@@ -51,14 +51,14 @@ def swept(registry, publish, clock):
 
 def test_gc_takes_what_nothing_needs(swept, clock):
     """Aliases, their recent past and the newest stay; blobs wait for the grace time."""
-    plan = sweep(swept, by="gc", dry_run=True)
+    plan = collect_garbage(swept, by="gc", dry_run=True)
     assert plan.retired == ("mood@2", "mood@4", "mood@5")
     assert swept.ledger.retired("mood") == ()
-    done = sweep(swept, by="gc")
+    done = collect_garbage(swept, by="gc")
     assert (done.retired, done.removed) == (plan.retired, ())
     assert set(plan.unnamed) == set(done.unnamed)
     clock.sleep(2 * DAYS)
-    done = sweep(swept, by="gc")
+    done = collect_garbage(swept, by="gc")
     assert (done.retired, len(done.removed)) == ((), 6)
     assert list(swept.store.list(layout.GARBAGE)) == []
     assert audit(swept).damage == ()
@@ -102,10 +102,10 @@ def test_gc_keeps_what_an_alias_pointed_to_lately(registry, publish, clock):
     for number in (1, 2):
         registry.promote(Reference("mood", version=number), by="ada")
     clock.sleep(29 * DAYS)
-    assert sweep(registry, by="gc").retired == ()
+    assert collect_garbage(registry, by="gc").retired == ()
     registry.rollback("mood", by="ada")
     clock.sleep(31 * DAYS)
-    assert sweep(registry, by="gc").retired == ("mood@2",)
+    assert collect_garbage(registry, by="gc").retired == ("mood@2",)
 
 
 def test_gc_leaves_shared_blobs(registry, publish, clock):
@@ -113,18 +113,18 @@ def test_gc_leaves_shared_blobs(registry, publish, clock):
     publish(), publish()
     registry.promote(Reference("mood", version=2), by="ada")
     clock.sleep(40 * DAYS)
-    assert sweep(registry, by="gc").retired == ("mood@1",)
+    assert collect_garbage(registry, by="gc").retired == ("mood@1",)
     clock.sleep(2 * DAYS)
-    assert sweep(registry, by="gc").removed == ()
+    assert collect_garbage(registry, by="gc").removed == ()
     assert audit(registry).damage == ()
 
 
 def test_a_publisher_takes_a_blob_back(swept, publish, clock):
     """Publishing the bytes of a retired version again keeps them from going."""
-    sweep(swept, by="gc")
+    collect_garbage(swept, by="gc")
     clock.sleep(2 * DAYS)
     again = publish(positive=0.5 + 2 / 20)
-    assert len(sweep(swept, by="gc").removed) == 4
+    assert len(collect_garbage(swept, by="gc").removed) == 4
     assert audit(swept, Reference("mood", version=again.version)).damage == ()
 
 
@@ -133,7 +133,7 @@ def test_an_interrupted_removal_is_told_and_finished(
 ):
     """Bytes that gc was just removing cannot be published until it is done."""
     monkeypatch.setattr(parallel, "THREADS", 1)  # so that one blob is in the middle
-    sweep(swept, by="gc")
+    collect_garbage(swept, by="gc")
     clock.sleep(2 * DAYS)
 
     def die(operation, key):
@@ -142,7 +142,7 @@ def test_an_interrupted_removal_is_told_and_finished(
 
     swept.store.before = die
     with pytest.raises(StoreError):
-        sweep(swept, by="gc")
+        collect_garbage(swept, by="gc")
     swept.store.before = lambda *_: None
     dying = next(
         n for n in (2, 4, 5)
@@ -153,7 +153,7 @@ def test_an_interrupted_removal_is_told_and_finished(
         publish(positive=0.5 + dying / 20)
     clock.sleep(3601)
     # of the version's two files the publisher had taken one back
-    assert len(sweep(swept, by="gc").removed) == 5
+    assert len(collect_garbage(swept, by="gc").removed) == 5
     publish(positive=0.5 + dying / 20)
     assert audit(swept).damage == ()
 
@@ -164,7 +164,7 @@ def test_gc_does_nothing_when_it_does_not_understand(swept):
     swept.store.objects[key] = b"{"
     before = dict(swept.store.objects)
     with pytest.raises(IntegrityError):
-        sweep(swept, by="gc")
+        collect_garbage(swept, by="gc")
     assert swept.store.objects == before
 
 
@@ -222,7 +222,7 @@ def test_a_stranger_s_file_is_not_trusted(registry, publish, tmp_path):
     with tarfile.open(tmp_path / "good.tar") as file:
         good = {m.name: file.extractfile(m).read() for m in file.getmembers()}
     golden = "files/golden.json"
-    escaping = opened(good["manifest.json"], "manifest")
+    escaping = read_checksummed(good["manifest.json"], "manifest")
     escaping["files"]["../x.json"] = escaping["files"]["golden.json"]
     bad = {
         "flipped": ({**good, golden: good[golden][:-1] + b"!"}, "digest"),
@@ -231,7 +231,7 @@ def test_a_stranger_s_file_is_not_trusted(registry, publish, tmp_path):
         "escaping": ({**good, "../../x": b"x"}, "does not name"),
         "no manifest": ({golden: b"x"}, "does not begin with manifest.json"),
         "named outside": (
-            {**good, "manifest.json": sealed(escaping)}, "no plain file"
+            {**good, "manifest.json": write_checksummed(escaping)}, "no plain file"
         ),
         "more than it should": ({**good, "files/evil.json": b"x"}, "does not name"),
         "a signature elsewhere": ({**good, "signatures/../x.json": b"x"}, "not name"),
@@ -327,7 +327,7 @@ def test_strange_files_stop_nobody_and_are_reported(registry, publish):
     assert registry.versions("mood") == [1, 2]
     assert registry.models() == ["mood"]
     assert publish(positive=0.7).version == 3
-    sweep(registry, by="ada")
+    collect_garbage(registry, by="ada")
     damage = audit(registry).damage
     assert [line.partition(" is no manifest")[0] for line in damage] == [
         "models/mood/ledger/x.json", "models/mood/versions/.DS_Store",
@@ -346,7 +346,9 @@ def test_the_audit_reports_all_damage(registry, publish):
     del objects[layout.blob(files["golden.json"].sha256)]
     objects[layout.manifest("mood", 2)] = b"{"
     first = layout.entry("mood", 1)
-    objects[first] = sealed({**opened(objects[first], first), "by": "eve"})
+    objects[first] = write_checksummed(
+        {**read_checksummed(objects[first], first), "by": "eve"}
+    )
     damage = audit(registry).damage
     for says in (
         "mood@1, model.onnx: its bytes do not",

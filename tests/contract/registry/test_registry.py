@@ -14,6 +14,7 @@ from moto import mock_aws
 from hotseat_registry import Reference, Registry, layout
 from hotseat_registry.audit import audit
 from hotseat_registry.cache import Cache
+from hotseat_registry.checksummed_json import read_checksummed, write_checksummed
 from hotseat_registry.errors import (
     AliasMovedError,
     AliasNotFoundError,
@@ -26,7 +27,6 @@ from hotseat_registry.errors import (
     StoreError,
     VersionNotFoundError,
 )
-from hotseat_registry.seal import opened, sealed
 from hotseat_registry.stores import open_store, s3
 from hotseat_registry.stores.folder import FolderStore
 from hotseat_registry.stores.s3 import S3Store
@@ -266,8 +266,8 @@ def test_an_edited_ledger_is_detected(registry, publish):
         registry.promote(Reference("mood", version=version), by="ada")
     key = layout.entry("mood", 1)
     stored = registry.store.read(key)
-    document = {**opened(stored.data, key), "by": "eve"}
-    registry.store.write(key, sealed(document), replacing=stored.tag)
+    document = {**read_checksummed(stored.data, key), "by": "eve"}
+    registry.store.write(key, write_checksummed(document), replacing=stored.tag)
     with pytest.raises(IntegrityError, match="does not follow"):
         registry.ledger.history("mood")
 

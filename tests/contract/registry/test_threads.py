@@ -322,14 +322,14 @@ def test_an_idle_connection_is_kept_only_if_its_answer_was_read():
         pool = Connections(f"127.0.0.1:{bucket.server_port}", secure=False)
         bucket.store.objects["a"] = b"abc"
         for read in (True, False):
-            connection, used = pool.take()
+            connection, used = pool.acquire()
             assert not used
             connection.request("GET", "/bucket/prefix/a")
             response = connection.getresponse()
             if read:
                 assert response.read() == b"abc"
-            pool.give(connection, response)
-            again, used = pool.take()
+            pool.release(connection, response)
+            again, used = pool.acquire()
             assert used is read
             again.close()
 

@@ -137,7 +137,7 @@ def test_a_private_cache_is_the_users_alone(tmp_path, caplog):
 def test_anothers_folder_is_not_used(tmp_path, caplog, monkeypatch, how):
     """A fresh temporary folder takes its place, and the log says so."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    cache._fresh.cache_clear()
+    cache._temporary_folder.cache_clear()
     folder = tmp_path / "cache"
     if how == "owner":
         folder.mkdir()
@@ -154,7 +154,7 @@ def test_anothers_folder_is_not_used(tmp_path, caplog, monkeypatch, how):
     assert used.stat().st_mode & 0o777 == 0o700
     assert Cache.private(folder).folder == used
     assert f"{folder} is no cache" in caplog.text
-    cache._fresh.cache_clear()
+    cache._temporary_folder.cache_clear()
 
 
 def test_bytes_that_changed_since_they_were_hashed_are_noticed(tmp_path):

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotseat_registry import entry as ledger
+from hotseat_registry.checksummed_json import write_checksummed
 from hotseat_registry.entry import Entry
 from hotseat_registry.errors import (
     AliasNotFoundError,
     IntegrityError,
     RefusedError,
 )
-from hotseat_registry.seal import sealed
 
 NOON = "2026-11-23T12:00:00+00:00"
 
@@ -96,7 +96,7 @@ def test_the_chain_shows_what_was_done_to_it(versions, data):
 
 def test_an_entry_is_read_as_it_is_written():
     """Bytes to entry to bytes changes nothing, unknown fields included."""
-    data = sealed({**chain(1, 2)[1].to_json(), "later": 1})
+    data = write_checksummed({**chain(1, 2)[1].to_json(), "later": 1})
     entry = Entry.from_bytes(data, "head")
     assert entry.extra == {"later": 1}
     assert Entry.from_bytes(entry.to_bytes(), "head") == entry

@@ -36,7 +36,7 @@ from hotseat_registry.errors import (
     RegistryError,
     RetiredError,
 )
-from hotseat_registry.gc import sweep
+from hotseat_registry.gc import collect_garbage
 from hotseat_registry.positions import positions
 from hotseat_registry.testing import MemoryStore
 
@@ -177,7 +177,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def gc(self, crash, dry_run):
         before = dict(self.store.objects)
         self.act(
-            lambda: sweep(
+            lambda: collect_garbage(
                 self.registry, by="gc", keep=KEEP, grace=GRACE, dry_run=dry_run
             ),
             crash,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hotseat_registry.checksummed_json import write_checksummed
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.manifest import Manifest
-from hotseat_registry.seal import sealed
 from hotseat_registry.signature import Field
 
 json_values = st.recursive(
@@ -82,7 +82,7 @@ def test_unknown_fields_survive(manifest_json, unknown):
 )
 def test_a_manifest_that_cannot_be_served_says_why(manifest_json, change, says):
     """A newer format, an unknown kind or a missing variant is refused by name."""
-    data = sealed(manifest_json | change)
+    data = write_checksummed(manifest_json | change)
     with pytest.raises(IntegrityError, match=says):
         Manifest.from_bytes(data, "models/mood/versions/3.json")
 
@@ -103,7 +103,7 @@ def test_a_file_that_may_not_be_in_a_version_is_refused_when_it_is_read(
     """Not only when it is published: anybody may have written the manifest."""
     files = {**manifest_json["files"], name: {"sha256": "cd" * 32, "size": 1}}
     with pytest.raises(IntegrityError, match=says):
-        Manifest.from_bytes(sealed(manifest_json | {"files": files}), "it")
+        Manifest.from_bytes(write_checksummed(manifest_json | {"files": files}), "it")
 
 
 def test_weights_have_any_suffix_where_a_variant_names_them(manifest_json):
@@ -111,7 +111,7 @@ def test_weights_have_any_suffix_where_a_variant_names_them(manifest_json):
     files = {**manifest_json["files"], "w.bin": {"sha256": "cd" * 32, "size": 1}}
     variant = {"name": "fp32", "file": "model.onnx", "data": ["w.bin"]}
     change = {"files": files, "variants": [variant]}
-    read = Manifest.from_bytes(sealed(manifest_json | change), "it")
+    read = Manifest.from_bytes(write_checksummed(manifest_json | change), "it")
     assert read.variants[0].files == ("model.onnx", "w.bin")
 
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotseat_registry import entry as ledger
+from hotseat_registry.checksummed_json import read_checksummed, write_checksummed
 from hotseat_registry.entry import Entry
 from hotseat_registry.errors import IntegrityError, RefusedError
-from hotseat_registry.positions import POSITIONS, positions, stood
+from hotseat_registry.positions import POSITIONS, positions, previous_position
 from hotseat_registry.ranges import Ranges
-from hotseat_registry.seal import opened, sealed
 
 NOON = "2026-11-23T12:00:00+00:00"
 NUMBERS = st.sets(st.integers(1, 40))
@@ -52,10 +52,10 @@ def test_the_way_back_is_that_of_the_whole_ledger(entries, alias):
     ledger.check(entries)
     way = positions(entries, alias)
     for steps in range(1, len(way)):
-        assert stood(reversed(entries), alias, steps) == way[-1 - steps]
+        assert previous_position(reversed(entries), alias, steps) == way[-1 - steps]
     if way:
         with pytest.raises(RefusedError, match=f"moved {len(way) - 1} times"):
-            stood(reversed(entries), alias, len(way))
+            previous_position(reversed(entries), alias, len(way))
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=80))
@@ -69,10 +69,10 @@ def test_a_new_ledger_s_newest_entry_is_enough(versions):
         [Entry("mood", "promote", "ada", NOON, alias="live", after=v)
          for v in versions], "live")  # fmt: skip
     for steps in range(1, min(len(way), POSITIONS)):
-        assert stood([entry], "live", steps) == way[-1 - steps]
+        assert previous_position([entry], "live", steps) == way[-1 - steps]
     if len(way) <= POSITIONS:
         with pytest.raises(RefusedError, match=f"moved {len(way) - 1} times"):
-            stood([entry], "live", len(way))
+            previous_position([entry], "live", len(way))
 
 
 @given(NUMBERS, NUMBERS)
@@ -100,9 +100,9 @@ def test_entries_of_both_forms_are_read_and_written_as_they_were():
     new = ledger.follow(None, change)
     old = first_release(new)
     assert new.retired == old.retired == (1, 2, 3, 7)
-    assert opened(old.to_bytes(), "x")["retired"] == [1, 2, 3, 7]
-    assert "retired_ranges" not in opened(old.to_bytes(), "x")
-    assert opened(new.to_bytes(), "x")["retired_ranges"] == [[1, 3], [7, 7]]
+    assert read_checksummed(old.to_bytes(), "x")["retired"] == [1, 2, 3, 7]
+    assert "retired_ranges" not in read_checksummed(old.to_bytes(), "x")
+    assert read_checksummed(new.to_bytes(), "x")["retired_ranges"] == [[1, 3], [7, 7]]
     for entry in (old, new):
         again = Entry.from_bytes(entry.to_bytes(), "head")
         assert again == entry
@@ -136,4 +136,4 @@ def test_an_entry_that_contradicts_itself_is_refused(wrong):
     change = Entry("mood", "promote", "ada", NOON, alias="live", after=1)
     value = ledger.follow(None, change).to_json()
     with pytest.raises(IntegrityError):
-        Entry.from_bytes(sealed({**value, **wrong}), "head")
+        Entry.from_bytes(write_checksummed({**value, **wrong}), "head")

@@ -115,8 +115,8 @@ def publish_file(arguments: argparse.Namespace) -> int:
             print("nothing is published (--dry-run)")
             return DONE
         target = registry(arguments)
-        with watched() as watch:
-            manifest = publish.publish(prepared, target, by=author(), watch=watch)
+        with watched() as progress:
+            manifest = publish.publish(prepared, target, by=author(), progress=progress)
     print(f"published {manifest.reference} to {target.store.uri}")
     print(f"  next: hotseat model promote {manifest.reference}")
     return DONE

@@ -14,7 +14,7 @@ import numpy as np
 from hotseat_registry import LIVE, Manifest, Registry, Variant, graph
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.names import check_name
-from hotseat_registry.registry import Watch, unwatched
+from hotseat_registry.registry import StartProgress, no_progress
 from hotseat_registry.signature import Signature
 from hotseat_serve.codec import game_json
 from hotseat_serve.problems import Problem
@@ -116,14 +116,14 @@ def prepare(
 
 
 def publish(
-    prepared: Prepared, registry: Registry, *, by: str, watch: Watch = unwatched
+    prepared: Prepared, registry: Registry, *, by: str, progress: StartProgress = no_progress
 ) -> Manifest:
     """Publish what was prepared as the model's next version."""
     live = registry.aliases(prepared.manifest.model).get(LIVE)
     parent = f"{prepared.manifest.model}@{live}" if live else None
     lineage = {**prepared.manifest.lineage, "parent": parent}
     manifest = replace(prepared.manifest, lineage=lineage)
-    return registry.publish(manifest, prepared.files, by=by, watch=watch)
+    return registry.publish(manifest, prepared.files, by=by, progress=progress)
 
 
 def _opened(found: source.Source, folder: Path) -> tuple[zipmap.Cut, Session]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 
 from hotseat_registry import LIVE, Manifest, Registry, Variant
-from hotseat_registry.registry import Watch, unwatched
+from hotseat_registry.registry import StartProgress, no_progress
 from hotseat_train.errors import GateError, ParityError
 from hotseat_train.evaluation.paired_bootstrap import quality
 from hotseat_train.run import Run
@@ -25,7 +25,7 @@ def publish(
     by: str,
     max_loss: float = MAX_LOSS,
     variants: tuple[str, ...] = (),
-    watch: Watch = unwatched,
+    watch: StartProgress = no_progress,
 ) -> Manifest:
     """Publish a run's `variants` (all, if none are named) and return the manifest.
 
@@ -61,7 +61,7 @@ def publish(
         ),
         files,
         by=by,
-        watch=watch,
+        progress=watch,
     )
 
 

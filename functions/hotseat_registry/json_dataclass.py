@@ -16,7 +16,7 @@ from hotseat_registry.errors import IntegrityError
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class JsonDataclass:
     """A JSON object with known fields, which keeps the ones it does not know."""
 
     extra: Mapping[str, Any] = field(default_factory=dict, kw_only=True, repr=False)
@@ -33,12 +33,12 @@ class Record:
         known = {key: value[key] for key in value if key in kinds}
         rest = {key: value[key] for key in value if key not in kinds}
         try:
-            made = cls(**known, extra=rest)
+            instance = cls(**known, extra=rest)
         except (TypeError, AttributeError, ValueError, KeyError) as error:
             _check(cls, known)
             raise IntegrityError(f"{_name(cls)}: {error}") from None
         _check(cls, known)
-        return made
+        return instance
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads; a field that is None is left out."""
@@ -50,25 +50,25 @@ class Record:
         return {**self.extra, **known}
 
 
-def _name(cls: type[Record]) -> str:
+def _name(cls: type[JsonDataclass]) -> str:
     return cls.__name__.lower()
 
 
-_KINDS: dict[type[Record], Mapping[str, json_types.Kind]] = {}
+_KINDS: dict[type[JsonDataclass], Mapping[str, json_types.Kind]] = {}
 
 
-def _kinds(cls: type[Record]) -> Mapping[str, json_types.Kind]:
+def _kinds(cls: type[JsonDataclass]) -> Mapping[str, json_types.Kind]:
     """Return what each field of a record takes, worked out once a class."""
     if cls not in _KINDS:
         _KINDS[cls] = {
-            f.name: json_types.kind(f.type, Record)
+            f.name: json_types.kind(f.type, JsonDataclass)
             for f in dataclasses.fields(cls)
             if f.name != "extra"
         }
     return _KINDS[cls]
 
 
-def _check(cls: type[Record], known: Mapping[str, Any]) -> None:
+def _check(cls: type[JsonDataclass], known: Mapping[str, Any]) -> None:
     kinds = _kinds(cls)
     for name, value in known.items():
         if not kinds[name].takes(value):
@@ -83,7 +83,7 @@ def _cut(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Record):
+    if isinstance(value, JsonDataclass):
         return value.to_json()
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
@@ -92,22 +92,22 @@ def _plain(value: Any) -> Any:
     return value
 
 
-R = TypeVar("R", bound="Record")
+R = TypeVar("R", bound="JsonDataclass")
 
 
-def put(record: Record, name: str, value: Any) -> None:
+def set_frozen_field(record: JsonDataclass, name: str, value: Any) -> None:
     """Set a field of a frozen record while it is being made."""
     object.__setattr__(record, name, value)
 
 
-def records(kind: type[R], values: Any) -> tuple[R, ...]:
+def from_json_list(kind: type[R], values: Any) -> tuple[R, ...]:
     """Read a list of records; those that are read already stay as they are."""
     return tuple(
         item if isinstance(item, kind) else kind.from_json(item) for item in values
     )
 
 
-def time_of(text: Any) -> datetime:
+def parse_time(text: Any) -> datetime:
     """Read a time as manifests, entries and notes have it: ISO 8601 with its zone.
 
     Raises `IntegrityError`; times without a zone cannot be compared with others.

@@ -7,8 +7,8 @@ from typing import Any
 
 from hotseat_registry.errors import IntegrityError
 
-_SEAL = "seal"
-DEEPEST = 64
+_CHECKSUM_FIELD = "seal"
+MAX_DEPTH = 64
 """Of objects and lists inside each other; what is written here has ten at most."""
 
 
@@ -18,30 +18,32 @@ def to_bytes(value: Any) -> bytes:
     return text.encode() + b"\n"
 
 
-def sealed(value: Mapping[str, Any]) -> bytes:
+def write_checksummed(value: Mapping[str, Any]) -> bytes:
     """Return an object as it is stored: with the SHA-256 of the rest of it inside."""
-    return to_bytes({**value, _SEAL: hashlib.sha256(to_bytes(value)).hexdigest()})
+    return to_bytes(
+        {**value, _CHECKSUM_FIELD: hashlib.sha256(to_bytes(value)).hexdigest()}
+    )
 
 
-def opened(data: bytes, what: str) -> dict[str, Any]:
-    """Read what `sealed` wrote, without the seal.
+def read_checksummed(data: bytes, what: str) -> dict[str, Any]:
+    """Read what `write_checksummed` wrote, without the seal.
 
     Raises `IntegrityError` naming `what` when it is broken or missing.
     """
-    value = parsed(data, what)
+    value = parse_json(data, what)
     if not isinstance(value, dict):
         raise IntegrityError(f"{what} cannot be read: it is no object")
-    seal = value.pop(_SEAL, None)
+    stored = value.pop(_CHECKSUM_FIELD, None)
     try:
-        found = hashlib.sha256(to_bytes(value)).hexdigest()
+        actual = hashlib.sha256(to_bytes(value)).hexdigest()
     except ValueError as error:  # half a surrogate pair is no text
         raise IntegrityError(f"{what} cannot be read: {error}") from None
-    if seal != found:
+    if stored != actual:
         raise IntegrityError(f"{what} was damaged or changed: its seal is broken")
     return value
 
 
-def parsed(data: bytes, what: str) -> Any:
+def parse_json(data: bytes, what: str) -> Any:
     """Read JSON that a store sent; raises `IntegrityError` naming `what`.
 
     What is nested deeper than anything that is written here is refused, because
@@ -52,11 +54,11 @@ def parsed(data: bytes, what: str) -> Any:
     except (ValueError, RecursionError) as error:
         raise IntegrityError(f"{what} cannot be read: {error}") from None
     level = [value]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         level = [inner for item in level for inner in _inside(item)]
         if not level:
             return value
-    raise IntegrityError(f"{what} is nested more than {DEEPEST} deep")
+    raise IntegrityError(f"{what} is nested more than {MAX_DEPTH} deep")
 
 
 def _inside(value: Any) -> list[Any]:
