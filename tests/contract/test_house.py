@@ -51,6 +51,31 @@ def test_the_house_keeps_its_contracts(house):
         ),
         ("functions/hotseat_registry/names.py", "import hotseat_serve", "the house"),
         (
+            "functions/hotseat_serve/codec/game_json.py",
+            "from hotseat_serve.api import messages",
+            "the service: from the handler",
+        ),
+        (
+            "functions/hotseat_serve/runtime/model_cache.py",
+            "from hotseat_serve.adapters import event_headers",
+            "the service: from the handler",
+        ),
+        (
+            "functions/hotseat_serve/settings.py",
+            "from hotseat_serve import limits",
+            "the service: from the handler",
+        ),
+        (
+            "functions/hotseat_registry/stores/folder.py",
+            "from hotseat_registry import registry",
+            "the registry: from its commands",
+        ),
+        (
+            "functions/hotseat_registry/ledger.py",
+            "from hotseat_registry import manifest",
+            "the registry: from its commands",
+        ),
+        (
             "infra/hotseat_infra/deployment/schema.py",
             "from hotseat_infra.deployment import rules",
             "infra's deployment file",
