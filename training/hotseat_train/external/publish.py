@@ -116,7 +116,11 @@ def prepare(
 
 
 def publish(
-    prepared: Prepared, registry: Registry, *, by: str, progress: StartProgress = no_progress
+    prepared: Prepared,
+    registry: Registry,
+    *,
+    by: str,
+    progress: StartProgress = no_progress,
 ) -> Manifest:
     """Publish what was prepared as the model's next version."""
     live = registry.aliases(prepared.manifest.model).get(LIVE)
