@@ -15,11 +15,11 @@ namespace Hotseat
     }
 
     /// <summary>
-    /// One call, step by step, without a network. Written once; coroutines, tickets and
-    /// tasks only carry the steps out.
+    /// The rules of one call, without a network. Coroutines, tickets and tasks run its
+    /// steps.
     ///
-    /// The server knows best: what it calls not retryable is never sent twice. Its
-    /// Retry-After is the least to wait; else backoff with full jitter, doubling from 50 ms
+    /// The service decides: a request that it calls not retryable is never sent twice. Its
+    /// Retry-After is the shortest wait; else backoff with full jitter, doubling from 50 ms
     /// to at most 1 s (Brooker 2015, "Exponential Backoff And Jitter"). Never past the
     /// deadline.
     /// </summary>
@@ -109,7 +109,7 @@ namespace Hotseat
             return new DeadlineError($"{path}: no answer within {allowed:0.###} s");
         }
 
-        /// <summary>Hear that nobody waits for the answer any more.</summary>
+        /// <summary>Record that the caller has given up.</summary>
         public Step GiveUp(string why)
         {
             core.Breaker.GaveUp();
@@ -130,7 +130,7 @@ namespace Hotseat
             }
             catch (Exception)
             {
-                // what counts calls must not stop the game
+                // a failing hook must not stop the game
             }
         }
 
@@ -149,7 +149,7 @@ namespace Hotseat
                 && !(error is TokenError);
         }
 
-        /// <summary>Count what says that the service is away; a no to one request does not.</summary>
+        /// <summary>Record a failed call; a refused request counts as a success of the service.</summary>
         private void Count(HotseatError error)
         {
             if (error is TransportError || (error is StatusError no && no.Status >= 500)) core.Breaker.Failed();

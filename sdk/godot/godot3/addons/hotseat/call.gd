@@ -2,8 +2,9 @@ extends Reference
 # The rules of one call, without a network: what to send and how long to wait.
 #
 # The service decides: a request that it calls not retryable is never sent twice. Its
-# Retry-After is the shortest wait; without one, backoff with full jitter, doubling from 50 ms to at most 1 s
-# (Brooker 2015, "Exponential Backoff And Jitter"). Never past the deadline.
+# Retry-After is the shortest wait; without one, backoff with full jitter, doubling from
+# 50 ms to at most 1 s (Brooker 2015, "Exponential Backoff And Jitter"). Never past the
+# deadline.
 
 const Answer = preload("answer.gd")
 const Failure = preload("error.gd")
