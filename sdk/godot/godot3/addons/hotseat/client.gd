@@ -186,7 +186,7 @@ func work_for(verb, body, options, start):
 
 
 # Emit the signals of settled tickets; holds each, or Godot would free it meanwhile.
-func _record():
+func _tell():
 	var settled = _settled.duplicate()
 	_settled.clear()
 	for ticket in settled:
