@@ -129,7 +129,6 @@ export function refuse(met: Met, problem: Json): never {
 export function prediction(answer: Json, latency: number): Prediction {
   const warnings = warningsOf(answer["warnings"]);
   const said = ANSWERS.some((name) => answer[name] != null) ||
-  const said = ["label", "value", "action", "item"].some((name) => answer[name] != null) ||
     // a number that is not finite is null in JSON, with a warning
     warnings.some(({ code }) => code === "not_finite" || code === "more_warnings");
   if (!said) throw strange("holds no prediction");
