@@ -30,8 +30,8 @@ def publish(parser: argparse.ArgumentParser) -> Run:
         "run and measured, and the result is printed."
     )
     parser.epilog = (
-        "examples: hotseat publish sentiment --max-quality-drop 0.5%; "
-        "hotseat publish mood.onnx --labels calm,angry"
+        "example: hotseat publish sentiment --max-quality-drop 0.5%\n"
+        "example: hotseat publish mood.onnx --labels calm,angry"
     )
     add_run(parser)
     add_registry(parser)
