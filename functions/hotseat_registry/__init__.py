@@ -1,4 +1,4 @@
-"""What a version is, where it lies, what an alias points to."""
+"""Versions of models, their storage, and the aliases that point to them."""
 
 from hotseat_registry.entry import Entry
 from hotseat_registry.ledger import Head

@@ -1,4 +1,4 @@
-"""A version on its way from one registry to another: copied, or in one file.
+"""Copy a version to another registry, directly or through one file.
 
 The file is a plain tar: ``manifest.json`` first, then ``files/NAME`` and
 ``signatures/KEY.json``. Digests and signatures stay what they are; the number is the

@@ -19,7 +19,7 @@ from hotseat_registry.registry import Registry, StartProgress, no_progress
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What was looked at, and what is wrong with it."""
+    """How much was checked, and the damage."""
 
     versions: int
     files: int
@@ -112,7 +112,7 @@ def _manifest(registry: Registry, place: Reference, *, strict: bool) -> Manifest
 def _interfaces(
     manifest: Manifest, interfaces: Mapping[str, Interface | None]
 ) -> Iterator[str]:
-    """Hold the signature against the graphs that could be read."""
+    """Check the signature against the readable graphs."""
     for variant in manifest.variants:
         found = interfaces.get(manifest.files[variant.file].sha256)
         try:

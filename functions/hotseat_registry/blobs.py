@@ -1,13 +1,13 @@
-"""Blobs: stored once, and removed when nothing has named them for a while.
+"""Blobs: stored once, removed when no version has named them for a while.
 
-gc first leaves a note that nothing names a blob. Only a note that is older than the
-grace time lets the blob go, and only after the note was changed to *deleting* by a
-compare-and-swap. A publisher who finds his bytes there already takes the note away by
-the same means, so that one of the two is told to stand back: either the note is gone
-and the blob stays, or it says *deleting* and the publisher has to come again.
+gc first writes a tombstone for an unnamed blob. It removes the blob once the tombstone
+is older than the grace time, after a compare-and-swap has changed it to *deleting*. A
+publisher who finds the bytes already stored removes the tombstone by compare-and-swap
+as well, so only one of the two succeeds: either the tombstone is gone and the blob
+stays, or it is *deleting* and the publisher has to try again.
 
-What is assumed: a publisher who looked before the note was written is done within the
-grace time, and gc does not sleep for an hour between its swap and its removal.
+Assumptions: a publisher who read before the tombstone was written finishes within the
+grace time, and gc never pauses for an hour between its swap and its removal.
 """
 
 from contextlib import suppress
@@ -33,7 +33,7 @@ def store(
     """
     sent = place.upload(layout.blob(file.sha256), path, on_bytes)
     _remove_tombstone(place, file.sha256)
-    # gc may have removed what was there before, up to the moment that no note was left
+    # gc may have removed what was there before, until the tombstone was removed
     return place.upload(layout.blob(file.sha256), path, on_bytes) or sent
 
 
@@ -53,24 +53,24 @@ def _remove_tombstone(place: Store, sha256: str) -> None:
         try:
             place.delete(key, replacing=tombstone.tag)
         except ConflictError:
-            continue  # gc was here: look again
+            continue  # gc changed it: read again
 
 
 def mark(place: Store, sha256: str, now: datetime) -> None:
-    """Note that nothing names the blob, unless that was noted before."""
+    """Write the tombstone of a blob, unless there is one."""
     tombstone = to_bytes({"since": now.isoformat(), "deleting": False})
     with suppress(ConflictError):
         place.write(layout.garbage(sha256), tombstone)
 
 
 def unmark(place: Store, sha256: str) -> None:
-    """Take the note away where the blob is named again."""
-    with suppress(ConflictError):  # it is being removed; whoever named it was told
+    """Remove the tombstone of a blob that is named again."""
+    with suppress(ConflictError):  # it is being removed; its publisher got an error
         _remove_tombstone(place, sha256)
 
 
 def remove(place: Store, sha256: str, now: datetime, grace: timedelta) -> bool:
-    """Remove the blob if its note is old enough; return whether it went."""
+    """Remove the blob if its tombstone is old enough; return whether it did."""
     key = layout.garbage(sha256)
     try:
         tombstone = place.read(key)

@@ -1,4 +1,4 @@
-"""How the registry writes JSON, and how it tells that nobody changed it."""
+"""Write and read the registry's JSON with a checksum inside."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ def write_checksummed(value: Mapping[str, Any]) -> bytes:
 
 
 def read_checksummed(data: bytes, what: str) -> dict[str, Any]:
-    """Read what `write_checksummed` wrote, without the seal.
+    """Read what `write_checksummed` wrote, without the checksum.
 
     Raises `IntegrityError` naming `what` when it is broken or missing.
     """
@@ -39,7 +39,9 @@ def read_checksummed(data: bytes, what: str) -> dict[str, Any]:
     except ValueError as error:  # half a surrogate pair is no text
         raise IntegrityError(f"{what} cannot be read: {error}") from None
     if stored != actual:
-        raise IntegrityError(f"{what} was damaged or changed: its seal is broken")
+        raise IntegrityError(
+            f"{what} was damaged or changed: its checksum does not match"
+        )
     return value
 
 

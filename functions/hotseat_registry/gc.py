@@ -1,4 +1,4 @@
-"""House-keeping: retire versions that nothing needs, remove blobs that nothing names.
+"""Garbage collection: retire unused versions, remove unnamed blobs.
 
 A version stays while an alias points to it or pointed to it within `keep`, while it is
 younger than that, and while it is its model's newest. The rest are retired by one
@@ -25,12 +25,12 @@ GRACE = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class GarbageReport:
-    """What went, or would go."""
+    """What was retired and removed, or would be."""
 
     retired: tuple[str, ...]
     """Versions that no alias needs."""
     skipped: tuple[str, ...]
-    """Models that somebody changed meanwhile: the next sweep looks again."""
+    """Models that somebody changed meanwhile: the next run checks them again."""
     unnamed: tuple[str, ...]
     """Blobs that nothing names; they wait for the grace time."""
     removed: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""JSON objects as values.
+"""Frozen dataclasses that are read from JSON objects.
 
 Readers keep the fields that they do not know (`extra`), so that a newer publisher
 never breaks an older reader or loses anything by way of it. Fields that they know have
@@ -96,12 +96,12 @@ R = TypeVar("R", bound="JsonDataclass")
 
 
 def set_frozen_field(record: JsonDataclass, name: str, value: Any) -> None:
-    """Set a field of a frozen record while it is being made."""
+    """Set a field of a frozen dataclass in its ``__post_init__``."""
     object.__setattr__(record, name, value)
 
 
 def from_json_list(kind: type[R], values: Any) -> tuple[R, ...]:
-    """Read a list of records; those that are read already stay as they are."""
+    """Read a list of objects; instances of `kind` stay as they are."""
     return tuple(
         item if isinstance(item, kind) else kind.from_json(item) for item in values
     )

@@ -1,4 +1,4 @@
-"""Where things lie in a store; the only module that knows keys.
+"""The keys of a store; the only module that knows them.
 
 ::
 
@@ -76,12 +76,12 @@ def signature(model: str, version: int, key: str) -> str:
 
 
 def garbage(sha256: str) -> str:
-    """Key of the note that nothing names a blob any more."""
+    """Key of the tombstone of a blob."""
     return f"{GARBAGE}{sha256}.json"
 
 
 def digests(keys: Iterable[str]) -> Iterator[str]:
-    """Yield the digests of blobs or notes, and pass over what is neither."""
+    """Yield the digests of blobs or tombstones, and pass over what is neither."""
     for key in keys:
         name = key.rpartition("/")[2].removesuffix(".json")
         if _DIGEST.fullmatch(name):

@@ -1,6 +1,6 @@
-"""Manifests on this machine: they never change, so one that was read is kept.
+"""Cache manifests on disk, because they never change.
 
-They lie under no digest, so each is held against its seal and its name when it is read.
+They lie under no digest, so each is checked by checksum and name when it is read.
 """
 
 import hashlib

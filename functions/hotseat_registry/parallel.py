@@ -1,4 +1,4 @@
-"""Several requests to a store at once."""
+"""Run several requests to a store in parallel."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice

@@ -1,4 +1,4 @@
-"""Where an alias stood before, and where a roll back leads.
+"""Earlier positions of an alias, and the target of a roll back.
 
 The positions of an alias are a stack: a promote to another version puts one on, a roll
 back of n steps takes n off. Every entry keeps the upper part of each stack, so that

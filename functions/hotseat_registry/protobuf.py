@@ -1,4 +1,4 @@
-"""Reading protobuf without its package, for files nobody vouches for.
+"""Read protobuf from untrusted files, without its package.
 
 Encoding: protobuf.dev/programming-guides/encoding. Raises `ValueError` for whatever is
 no protobuf. Values are views of the data, not copies.

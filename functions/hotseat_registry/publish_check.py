@@ -1,4 +1,4 @@
-"""What is refused before anything of a version is stored."""
+"""Checks before a version is stored."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath

@@ -26,11 +26,11 @@ from hotseat_registry.stores import OnBytes, Store, ignore_bytes, open_store
 from hotseat_registry.trust import Trust
 
 StartProgress = Callable[[str, int], OnBytes]
-"""Hears of each file's name and size before it moves, and gives what to tell."""
+"""Called with each file's name and size; returns the callback for its bytes."""
 
 
 def no_progress(_name: str, _size: int) -> OnBytes:
-    """Watch nothing."""
+    """Report no progress."""
     return ignore_bytes
 
 

@@ -1,4 +1,4 @@
-"""What a model eats and answers: all that serving knows of it."""
+"""The signature of a model: its inputs, outputs, labels and options."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -137,7 +137,7 @@ class Image(JsonDataclass):
 
 @dataclass(frozen=True, slots=True)
 class Input(JsonDataclass):
-    """One tensor that the model eats, and how game-shaped JSON fills it."""
+    """One input tensor of the model, and how game-shaped JSON fills it."""
 
     name: str
     datatype: str
@@ -186,7 +186,7 @@ class Input(JsonDataclass):
 
 @dataclass(frozen=True, slots=True)
 class Output(JsonDataclass):
-    """One tensor that the model answers."""
+    """One output tensor of the model."""
 
     name: str
     datatype: str
@@ -251,7 +251,7 @@ class Generation(JsonDataclass):
 
 @dataclass(frozen=True, slots=True)
 class Signature(JsonDataclass):
-    """What a model eats and answers: all that serving knows of it."""
+    """The signature of a model: its inputs, outputs, labels and options."""
 
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]

@@ -1,4 +1,4 @@
-"""Who vouches for a version: signatures in the format of OpenSSF model-signing 1.0.
+"""Sign and verify versions in the format of OpenSSF model-signing 1.0.
 
 A signature is a Sigstore bundle whose DSSE envelope holds an in-toto statement of the
 digests of all files, one of which is ``manifest.json``: the manifest without number,

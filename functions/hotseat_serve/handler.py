@@ -1,7 +1,7 @@
-"""The Lambda function's entry: the fast door.
+"""The entry point of the Lambda function.
 
-It answers the API itself and imports FastAPI (300 ms) only for the pages that FastAPI
-writes: the OpenAPI document and its viewer.
+It answers the API itself. FastAPI, whose import takes 300 ms, is imported only for the
+OpenAPI document and its viewer.
 """
 
 import gc
@@ -26,12 +26,12 @@ log = logging.getLogger("hotseat.serve")
 
 escape_logs()
 router = create_router(Settings.from_env(os.environ))
-# modules stay: a full collection need not walk them in the middle of a search
+# modules live as long as the process: keep full collections from visiting them
 gc.freeze()
 
 
 def _drop_connections() -> None:
-    """Drop connections and credentials: every copy of a snapshot would share them."""
+    """Drop connections and credentials, which copies of a snapshot would share."""
     drop = getattr(router.registry.store, "forget", None)
     if drop is not None:
         drop()
@@ -49,9 +49,9 @@ _base_path = router.settings.base_path
 def handler(event: Any, context: Any) -> Any:
     """Answer one invocation; never raises.
 
-    An event of a front is answered in that front's shape. Any other is a direct
-    invocation: the event is the request's body, the answer the answer's. What only
-    keeps the function warm opens the default model and runs nothing.
+    An HTTP event is answered in the format of its source. Any other event is a direct
+    invocation: the event is the request's body, and the result is the answer's body. A
+    warm-up event opens the default model and runs nothing.
     """
     request_id = str(getattr(context, "aws_request_id", ""))
     try:

@@ -1,4 +1,4 @@
-"""What one request may ask for, checked before any work; both APIs call this."""
+"""Limits of one request, checked by both APIs before any work."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from hotseat_registry.signature import Signature
 from hotseat_serve.problems import Problem
 
 MAX_ROWS = 1_000
-"""Inputs in one request, where the signature says nothing else."""
+"""Inputs in one request, unless the signature sets `max_rows`."""
 MAX_PARTS = 256
 """Parts of an input that are left out in turn, to explain an answer."""
 MAX_BRACKETS = 250_000

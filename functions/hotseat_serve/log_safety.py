@@ -1,7 +1,7 @@
-"""Keep what callers send from steering the terminal that shows a log.
+"""Escape control characters in log lines.
 
-A name, a header or a model's own error text may hold escape sequences, line breaks or
-marks that turn the reading direction; in a log line they are escaped.
+A name, a header or a model's error text may contain escape sequences, line breaks or
+characters that change the reading direction of a terminal.
 """
 
 import logging
@@ -34,6 +34,6 @@ _ESCAPING = Escaping()
 
 
 def escape_logs() -> None:
-    """Escape what our loggers and the local server's write; once is enough."""
+    """Escape the records of our loggers and of the local server; call it once."""
     for name in LOGGERS:
         logging.getLogger(name).addFilter(_ESCAPING)

@@ -1,6 +1,6 @@
-"""What a caller may be told, as one table; RFC 9457 on the wire.
+"""The table of errors that callers receive, as RFC 9457 problem details.
 
-`sdk/spec/errors.json` says the same to every SDK.
+`sdk/spec/errors.json` holds the same table for the SDKs.
 """
 
 from dataclasses import dataclass
@@ -79,10 +79,10 @@ class Problem(Exception):  # noqa: N818 (the name RFC 9457 gives it)
 
 
 def from_registry(error: RegistryError, version: str | None = None) -> Problem:
-    """Say a registry's error to a caller, without the store's own words.
+    """Convert a registry error to a problem, without details of the store.
 
-    A `version` that the caller named and that does not open is not there for the
-    caller: no caller can make a service fail by asking for it.
+    A numbered `version` that cannot be opened counts as not found, so no caller can
+    make the service fail by requesting it.
     """
     if isinstance(error, VersionNotFoundError | AliasNotFoundError):
         return Problem("version_not_found", "the model has no such version or alias")

@@ -1,7 +1,7 @@
 """The function's settings: environment variables as one value.
 
 Infrastructure writes them with `to_env`, the function reads them with `from_env`,
-so a renamed variable is a type error and not a surprise at night.
+so type checks find a renamed variable.
 """
 
 import dataclasses
@@ -18,11 +18,11 @@ class Settings:
     """Each field is the variable ``HOTSEAT_<FIELD>``."""
 
     registry: str = "file://.hotseat/registry"
-    """Where versions lie: s3://bucket/prefix or file://folder."""
+    """The registry's address: s3://bucket/prefix or file://folder."""
     default_model: str = ""
-    """What POST /model-service asks; empty: the registry's only model."""
+    """The model of POST /model-service; empty: the registry's only model."""
     static: bool = False
-    """The registry lies in the image: aliases are read once and never again."""
+    """Whether the registry is in the image: aliases are read only once."""
     route: str = ""
     """Another name under which callers ask for `default_model`; empty: none."""
     base_path: str = ""
@@ -31,17 +31,17 @@ class Settings:
     variant: str = ""
     """Which variant of each version is served; empty: the version's default."""
     refresh_seconds: float = 2.0
-    """How long an alias is believed before it is looked up again."""
+    """How long an alias is cached before it is read again."""
     cache: str = ""
     """Folder for fetched versions; empty: a folder in the temporary one."""
     cache_bytes: int = 400_000_000
     """What fetched versions may take; Lambda's /tmp has 512 MB."""
     trust: str = ""
     """Files with public keys, separated by commas; only what one of them signed is
-    served. Empty: signatures are not asked for."""
+    served. Empty: no signature is required."""
     origins: str = ""
-    """Web pages that may ask, as ``https://game.example``, separated by commas; ``*``:
-    any page. Empty: none, as browsers then refuse; other callers take no notice."""
+    """Origins of web pages that may call the API (``https://game.example``), separated
+    by commas; ``*``: any page. Empty: none. Only browsers apply this."""
     downloads: str = ""
     """Models whose versions a game may fetch to run them itself, separated by commas;
     ``*`` is every model, empty none."""

@@ -1,7 +1,7 @@
-"""The words of a refusal or a warning: where, what was expected, what was given.
+"""Words of errors and warnings: the place, the expected and the actual value.
 
-What a caller sent is repeated in part only: names are cut, values are named by their
-JSON type, and a pointer never grows with a name that the signature does not have.
+Messages never repeat a caller's data in full: names are shortened, values are described
+by their JSON type, and long unknown names are left out of pointers.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Where bytes lie: a folder, a bucket, memory; one behaviour."""
+"""Stores of bytes with one behaviour: a folder, a bucket, memory."""
 
 import os
 from pathlib import Path

@@ -29,7 +29,7 @@ OnBytes = Callable[[int], None]
 
 
 def ignore_bytes(_size: int) -> None:
-    """Watch nothing."""
+    """Ignore the bytes."""
 
 
 class Store(Protocol):

@@ -1,7 +1,8 @@
-"""Lambda's HTTP events to requests, and answers back.
+"""Convert Lambda's HTTP events to requests, and answers to responses.
 
-Six fronts send them: a REST API (payload 1.0), an HTTP API (1.0 or 2.0), a function
-URL (2.0), a load balancer with or without multi-value headers, and VPC Lattice (1, 2).
+Six sources send such events: a REST API (payload 1.0), an HTTP API (1.0 or 2.0), a
+function URL (2.0), a load balancer with or without multi-value headers, and VPC Lattice
+(1, 2).
 
 Shapes: docs.aws.amazon.com/apigateway, "Lambda proxy integrations for REST APIs" and
 "Create AWS Lambda proxy integrations for HTTP APIs"; docs.aws.amazon.com/lambda,
@@ -9,8 +10,8 @@ Shapes: docs.aws.amazon.com/apigateway, "Lambda proxy integrations for REST APIs
 functions as targets of an Application Load Balancer"; docs.aws.amazon.com/vpc-lattice,
 "Lambda functions as targets in VPC Lattice".
 
-An HTTP API decodes the path, the others send it as it came. Names of models, versions
-and files hold no ``%``, so the room may decode either without a second meaning.
+An HTTP API decodes the path, the other sources do not. Names of models, versions and
+files contain no ``%``, so the router can decode both without ambiguity.
 """
 
 from typing import Any
@@ -54,7 +55,7 @@ def parse_event(
     if method_and_path is None:
         if "connectionId" not in context:
             return None
-        why = Problem("not_found", "WebSocket events are not answered: use HTTP")
+        why = Problem("not_found", "WebSocket events are not supported: use HTTP")
         return Request("", "/", b"", {}, request_id, remaining_ms, fault=why, fits=fits)
     method, path = method_and_path
     if base_path:
@@ -105,7 +106,7 @@ def _method_and_path(
 
 
 def _of_lattice(event: dict[str, Any]) -> dict[str, Any]:
-    """Return VPC Lattice's first kind of event as its second."""
+    """Convert a VPC Lattice event of version 1 to version 2."""
     return {
         **event,
         "path": event.get("raw_path"),
@@ -124,9 +125,9 @@ def _path(
 ) -> str:
     """Return the path inside the API, without a domain's path mapping or the stage.
 
-    A custom domain's mapping stands before the path of REST APIs; an HTTP API's path
-    begins with its stage, with some mappings too. The route that matched says where
-    the API's own path begins; without one, the stage's name is taken off.
+    A REST API behind a custom domain sends the mapping before the path; an HTTP API's
+    path begins with its stage, and with some mappings too. The matched route shows
+    where the API's own path begins; without one, the stage name is removed.
     """
     if not isinstance(path, str) or not path:
         return "/"
@@ -137,7 +138,7 @@ def _path(
     stage = context.get("stage")
     if staged and isinstance(stage, str) and stage != "$default":
         inside = strip_base_path(path, stage)
-        # a stage may be called v1, and its mapping may take it off already
+        # a stage may be named v1, and its mapping may already have removed it
         if inside.startswith(_API_PATHS) or not path.startswith(_API_PATHS):
             return inside
     return path
@@ -174,7 +175,7 @@ def _body(event: dict[str, Any]) -> bytes:
     body = event.get("body")
     if body is None:
         return b""
-    if not isinstance(body, str):  # somebody's test event, with the JSON unquoted
+    if not isinstance(body, str):  # a test event whose JSON body is not a string
         return _json(body)
     encoded = event.get("isBase64Encoded")
     if encoded and str(encoded).lower() == "true":
@@ -201,8 +202,8 @@ def _json(value: Any) -> bytes:
 def is_warmup(event: Any) -> bool:
     """Return whether an event only keeps the function warm.
 
-    Empty ones, EventBridge's schedules, and serverless-plugin-warmup's and
-    lambda-warmer's own.
+    These are empty events, EventBridge schedules, and the events of
+    serverless-plugin-warmup and lambda-warmer.
     """
     if event is None or event in ({}, [], ""):
         return True
@@ -227,7 +228,7 @@ def parse_direct_invocation(
 ) -> Request:
     """Return the request in a direct invocation. Never raises.
 
-    The event is what would be the body; ``model`` and ``version`` in it select.
+    The event is the request's body; its ``model`` and ``version`` select the version.
     """
     path, fault = "/model-service", None
     if isinstance(event, dict) and isinstance(event.get("model"), str):
@@ -246,12 +247,12 @@ def parse_direct_invocation(
 
 
 def _segment(name: str) -> str:
-    """Return a name as one segment of a path; an empty one stays one."""
+    """Quote a name as one path segment; an empty name stays a segment."""
     return quote(name.encode("utf-8", "replace"), safe="") or "%20"
 
 
 def to_response(answer: Answer, event: Any = None) -> dict[str, Any]:
-    """Return an answer as the front that sent `event` takes it."""
+    """Return an answer in the format that the source of `event` expects."""
     headers, is_text_body = dict(answer.headers), is_text(answer)
     if is_text_body:
         try:
@@ -271,11 +272,11 @@ def to_response(answer: Answer, event: Any = None) -> dict[str, Any]:
     context, lists = event.get("requestContext"), event.get("multiValueHeaders")
     balancer = isinstance(context, dict) and "elb" in context
     if lists is not None and (balancer or not event.get("headers")):
-        # with multi-value headers on, a load balancer takes nothing else
+        # a load balancer with multi-value headers accepts no others
         del response["headers"]
         response["multiValueHeaders"] = {k: [v] for k, v in headers.items()}
     if balancer:
-        from http import HTTPStatus  # late: one front of five wants it
+        from http import HTTPStatus  # late: only load balancers need it
 
         phrase = HTTPStatus(answer.status).phrase
         response["statusDescription"] = f"{answer.status} {phrase}"
@@ -283,7 +284,7 @@ def to_response(answer: Answer, event: Any = None) -> dict[str, Any]:
 
 
 def error_response(event: Any, request_id: str) -> dict[str, Any]:
-    """Return the answer to an event at which the door itself failed."""
+    """Return the answer to an event that the adapter failed to process."""
     detail = "the service failed; its log says why under this request_id"
     document = Problem("internal", detail).to_json(request_id)
     if not isinstance(event, dict) or "requestContext" not in event:
@@ -293,7 +294,7 @@ def error_response(event: Any, request_id: str) -> dict[str, Any]:
 
 
 def path_prefix(event: dict[str, Any], path: str) -> str:
-    """Return what stands before `path` in the address that the caller used."""
+    """Return the part before `path` in the address that the caller used."""
     context = event.get("requestContext") or {}
     http = context.get("http")
     full = http.get("path") if isinstance(http, dict) else context.get("path")

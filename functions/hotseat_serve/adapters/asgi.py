@@ -1,7 +1,7 @@
-"""The ASGI door: the API on a server of one's own (asgi.readthedocs.io, HTTP).
+"""The ASGI adapter: serves the API on any ASGI server (asgi.readthedocs.io, HTTP).
 
-The event loop only reads, refuses and sends; models run in a pool of threads, so that
-what needs no model is answered while they do. FastAPI is imported for its pages alone.
+The event loop only reads, refuses and sends. Models run in a thread pool, so requests
+that need no model are answered meanwhile. FastAPI is imported only for its pages.
 """
 
 import asyncio
@@ -35,23 +35,23 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _LIVENESS_PATHS = frozenset({"/v2", "/v2/health/live"})
-"""Answered on the event loop: they touch no model and no registry."""
+"""Answered on the event loop, because they use neither model nor registry."""
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}\Z")
 _PROBES = 2  # threads for /ready, which are not those that run models
 _WITHOUT_BODY = frozenset({204, 304})
 
 
 class ClientDisconnectedError(Exception):
-    """The client left before its request was whole."""
+    """The client disconnected before its request was complete."""
 
 
 def default_threads() -> int:
-    """Return how many requests are answered at once by default: one a core, 2 to 8."""
+    """Return the default number of parallel requests: one per core, from 2 to 8."""
     return max(2, min(8, os.cpu_count() or 1))
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
-    """Return the headers, those that came more than once joined (RFC 9110, 5.3)."""
+    """Return the headers; repeated ones are joined (RFC 9110, 5.3)."""
     pairs = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"]]
     headers = dict(pairs)
     if len(headers) < len(pairs):
@@ -66,7 +66,7 @@ def headers_of(scope: Scope) -> dict[str, str]:
 
 
 def path_of(scope: Scope, base: str = "") -> str:
-    """Return the path as it came, percent-encoded, without query and `base`."""
+    """Return the percent-encoded path without query and `base`."""
     raw = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
     path: str = raw.decode("latin-1").partition("?")[0]
     if path[:1] != "/" and "://" in path:  # absolute form, as a proxy sends it
@@ -75,7 +75,7 @@ def path_of(scope: Scope, base: str = "") -> str:
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:
-    """Return the caller's X-Request-Id where it is harmless, else a new one.
+    """Return the caller's X-Request-Id if it is safe, else a new one.
 
     It goes into logs and answers: 1 to 128 of ``A-Z a-z 0-9 . _ -``.
     """
@@ -84,7 +84,7 @@ def request_id_of(headers: Mapping[str, str]) -> str:
 
 
 class Application:
-    """An ASGI 3.0 application over a room.
+    """An ASGI 3.0 application that serves a router.
 
     `threads` run models at once; `waiting` is how many requests may be in progress,
     those that wait for a thread included: any more are refused with 503 and
@@ -125,7 +125,7 @@ class Application:
         except ClientDisconnectedError:
             return
         except asyncio.CancelledError:  # the server's time to stop is over
-            answer = self._refused(request, "the server stops; try again")
+            answer = self._refused(request, "the server is stopping; try again")
         except Exception:
             log.exception("request %s failed", request.request_id)
             detail = "the service failed; its log says why under this request_id"
@@ -151,7 +151,7 @@ class Application:
             self._running -= 1
 
     def _faulty(self, request: Request, problem: Problem) -> Answer:
-        """Return the room's wording of a problem, with the request's log line."""
+        """Return the router's answer for a problem, and log the request."""
         return self.router.answer(replace(request, body=b"", fault=problem))
 
     def _refused(self, request: Request, why: str) -> Answer:
@@ -175,7 +175,7 @@ class Application:
         from hotseat_serve.adapters.fastapi_app import create_app
 
         app = create_app(self.router)
-        app.openapi()  # kept; it takes 100 ms
+        app.openapi()  # cached by FastAPI; takes 100 ms
         return app
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -191,7 +191,7 @@ class Application:
 
 
 def request_head(scope: Scope, path: str, received: int | None = None) -> Request:
-    """Return the request that a scope begins, without its body."""
+    """Return the request of a scope, without its body."""
     headers = headers_of(scope)
     return Request(
         scope["method"], path, b"", headers, request_id_of(headers), received=received
@@ -201,7 +201,7 @@ def request_head(scope: Scope, path: str, received: int | None = None) -> Reques
 async def with_body(request: Request, receive: Receive, limit: int) -> Request:
     """Return the request with its body, or with the fault of one over `limit` bytes.
 
-    Raises `ClientDisconnectedError` when the client leaves before the end.
+    Raises `ClientDisconnectedError`.
     """
     try:
         body = await _body(request, receive, limit)

@@ -1,7 +1,7 @@
-"""The local server's limits: uvicorn, which no client can hold.
+"""Run uvicorn with limits on time and connections.
 
-uvicorn bounds the time between two requests and nothing else: not a request that comes
-byte by byte, not an answer that is not read, not the time that a stop takes.
+uvicorn limits only the time between two requests. This server also limits the time to
+receive a request, to send an answer and to stop.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class Connection(H11Protocol):
     def connection_made(  # type: ignore[override] # as uvicorn narrows it
         self, transport: asyncio.Transport
     ) -> None:
-        """Wait for the first request."""
+        """Start the timeout for the first request."""
         super().connection_made(transport)
         if len(self.connections) > self._limits.connections + _SPARE_CONNECTIONS:
             transport.abort()
@@ -65,28 +65,28 @@ class Connection(H11Protocol):
         self._start_timeout(self._limits.receive)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Cancel the timeouts."""
         self._cancel_timeout()
         self._cancel_write_timeout()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, and see whether the request is whole."""
+        """Pass on bytes and update the timeout."""
         super().data_received(data)
         self._update_timeout(begun=True)
 
     def on_response_complete(self) -> None:
-        """See whether the next request has begun, or the last has not ended."""
+        """Update the timeout for the next request."""
         super().on_response_complete()
         self._update_timeout(begun=False)
 
     def pause_writing(self) -> None:
-        """See that the client reads what it was sent."""
+        """Start the timeout for the client's reading."""
         super().pause_writing()
         self._start_write_timeout(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
-        """Stop watching the client's reading."""
+        """Cancel the timeout for the client's reading."""
         self._cancel_write_timeout()
         super().resume_writing()
 
@@ -146,7 +146,7 @@ class Connection(H11Protocol):
             self._sending = None
 
     def _on_write_timeout(self, before: int) -> None:
-        """Close a connection whose client hardly reads its answer."""
+        """Close a connection whose client reads its answer too slowly."""
         left = self.transport.get_write_buffer_size()
         if before - left < _MIN_RATE * self._limits.receive:
             self.transport.abort()
@@ -155,7 +155,7 @@ class Connection(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """A server that has ended when its grace time is over, whatever runs."""
+    """A server that exits when its grace time is over, even with running requests."""
 
     def __init__(
         self,
@@ -183,9 +183,9 @@ class Server(uvicorn.Server):
         return len(self.server_state.connections) > self._limits.connections
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop, and end the process where that takes too long.
+        """Begin to stop, and exit the process if that takes too long.
 
-        A thread that runs a model cannot be stopped, and Python waits for it.
+        Python waits for threads, and a thread that runs a model cannot be stopped.
         """
         super().handle_exit(sig, frame)
         timer = threading.Timer(self._limits.grace + 1, self._stop, [sig])

@@ -1,10 +1,10 @@
-"""The headers of Lambda's HTTP events, which come in every shape."""
+"""Read the headers of Lambda's HTTP events, single or multi-value."""
 
 from typing import Any
 
 
 def headers_in(event: dict[str, Any]) -> dict[str, str]:
-    """Return the headers, names in lower case, values that came apart joined."""
+    """Return the headers with lower-case names; repeated values are joined."""
     given: Any = event.get("headers")
     lists: Any = event.get("multiValueHeaders")
     try:
@@ -19,7 +19,7 @@ def headers_in(event: dict[str, Any]) -> dict[str, str]:
 
 
 def _merged(given: Any, lists: Any) -> dict[str, str]:
-    """Join what came in several values or under several spellings (RFC 9110, 5.3)."""
+    """Join repeated headers and other spellings of a name (RFC 9110, 5.3)."""
     merged: dict[str, list[str]] = {}
     for name, values in _items(lists):
         listed = values if isinstance(values, list) else [values]
@@ -43,5 +43,5 @@ def _items(given: Any) -> list[tuple[str, Any]]:
 
 
 def _texts(values: list[Any]) -> list[str]:
-    """Return what can be a header's value: texts, and numbers as their text."""
+    """Return the valid header values: strings, and numbers as strings."""
     return [str(value) for value in values if isinstance(value, str | int | float)]

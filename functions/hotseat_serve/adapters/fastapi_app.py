@@ -1,7 +1,7 @@
 """The FastAPI application, which writes the OpenAPI document and its viewer.
 
-Its routes are there for their documentation; what they answer is the room's. It is an
-application of its own for who mounts the API in another; `asgi` is the faster one.
+Its routes exist for their documentation; the router answers them. Mount this
+application inside another one if you need to; `asgi` is faster.
 """
 
 from typing import Any
@@ -115,7 +115,7 @@ def create_app(router: Router) -> FastAPI:
         try:
             answer = router.answer(await _request(http, router.settings))
         except ClientDisconnectedError:
-            return Response(status_code=400)  # to nobody
+            return Response(status_code=400)  # the client is gone
         return Response(answer.body, answer.status, dict(answer.headers))
 
     for path, method, body, answer, summary in _ROUTES:
@@ -156,7 +156,7 @@ def create_app(router: Router) -> FastAPI:
 
     @app.exception_handler(HTTPException)
     async def unknown(http: HttpRequest, _error: HTTPException) -> Response:
-        """Let the room word what is no route of FastAPI's."""
+        """Let the router answer unknown routes."""
         return await endpoint(http)
 
     generate_document = app.openapi
@@ -165,7 +165,7 @@ def create_app(router: Router) -> FastAPI:
 
 
 def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
-    """Name the media type of problem documents, which FastAPI cannot know."""
+    """Set the media type of problem documents, which FastAPI does not know."""
     operations = [
         operation
         for path, methods in document["paths"].items()

@@ -1,4 +1,4 @@
-"""The pages that FastAPI writes, for a door without a server: one request, no loop."""
+"""Render FastAPI's pages without a server, one request at a time."""
 
 import asyncio
 from collections.abc import MutableMapping
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def render(app: "FastAPI", request: Request, root_path: str = "") -> Answer:
     """Return the application's answer (ASGI 3.0, asgi.readthedocs.io).
 
-    `root_path` is what stands before the path in the address that the browser used: the
-    viewer has to find the document under it.
+    `root_path` is the part before the path in the browser's address; the viewer needs
+    it to find the document.
     """
     status, headers, body = 500, {}, bytearray()
 
@@ -51,5 +51,5 @@ def render(app: "FastAPI", request: Request, root_path: str = "") -> Answer:
         "client": None,
     }
     asyncio.run(app(scope, receive, send))
-    headers.pop("content-length", None)  # the front counts itself
+    headers.pop("content-length", None)  # the caller sets the length
     return Answer(status, bytes(body), headers)

@@ -1,4 +1,4 @@
-"""The shapes on the wire, for the OpenAPI document; predictions go by without them."""
+"""The schemas of the OpenAPI document; requests are answered without them."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""What an answer takes on its way out of Lambda, and what is too large for it.
+"""Check that Lambda or a load balancer can send an answer.
 
-Over the limit the platform replaces the answer by an error of its own, without the
-request's id; so it is measured first.
+The platform replaces a larger answer by its own error without the request's id, so the
+size is checked first.
 """
 
 import json
@@ -16,7 +16,7 @@ BALANCER = 1_000_000
 """Of the answer's JSON (docs.aws.amazon.com/elasticloadbalancing, "Use Lambda functions
 as targets": 1 MB)."""
 _ENVELOPE_BYTES = 1_500
-"""Bytes for what is not the body: the status and headers, which are the room's own."""
+"""Bytes for what is not the body: the status and headers, which the service writes."""
 _MAX_ESCAPED_BYTES = 6
 """Bytes that one byte of text takes at most in JSON: a control character's."""
 

@@ -1,7 +1,7 @@
-"""What there is to ask: every model in short, and one model whole.
+"""List all models, or describe one model in full.
 
-A model in short comes from its head alone, so that a catalogue costs one request a
-model, some at once, and nothing while it is kept: for the refresh time.
+The list reads only the head of each model: one request a model, several in parallel.
+It is cached for the refresh time.
 """
 
 import logging
@@ -27,14 +27,14 @@ log = logging.getLogger("hotseat.serve")
 
 
 class Listing(NamedTuple):
-    """All models in short, and the names of those that cannot be read."""
+    """All models in short, and the names of damaged models."""
 
     models: list[dict[str, Any]]
     damaged: list[str]
 
 
 class Catalogue:
-    """Models as the registry has them. Every method may raise `RegistryError`."""
+    """Reads models from the registry. Every method may raise `RegistryError`."""
 
     def __init__(
         self,
@@ -51,8 +51,8 @@ class Catalogue:
     def all(self, context: RequestContext) -> Listing:
         """Return every model in short, by name.
 
-        A model whose ledger or manifest is damaged hides no other.
-        Raises `Problem` (deadline_exceeded) where the caller gives up meanwhile.
+        A damaged ledger or manifest does not affect other models.
+        Raises `Problem` (deadline_exceeded).
         """
         try:
             return self._all.get("", lambda: self._read(context), context.remaining)
@@ -61,9 +61,9 @@ class Catalogue:
             raise
 
     def one(self, name: str) -> dict[str, Any]:
-        """Return one model whole: card, signature, versions, aliases.
+        """Return one model in full: card, signature, versions, aliases.
 
-        `versions` are those that answer: what gc retired is not among them.
+        `versions` leaves out those that gc retired.
         """
         return self._one.get(name, lambda: self._whole(name))
 
@@ -71,7 +71,7 @@ class Catalogue:
         models_found: list[dict[str, Any]] = []
         damaged: list[str] = []
         model_names = self._registry.models()
-        # threads of this one reading; there are none between
+        # the threads live only for this read
         for name, item in zip(
             model_names,
             map_parallel(self._readable, model_names, lambda: context.remaining),
@@ -89,7 +89,7 @@ class Catalogue:
         try:
             return self._short(name)
         except BadNameError:
-            return None  # somebody else's folder
+            return None  # a folder that is no model
         except (IntegrityError, NotFoundError) as error:
             return error  # damaged, or an alias points to nothing
 

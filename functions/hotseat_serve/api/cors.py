@@ -1,7 +1,7 @@
-"""Which web pages may ask: CORS, as the Fetch standard has it (fetch.spec.whatwg.org).
+"""CORS: which web pages may call the API (fetch.spec.whatwg.org).
 
-Off by default. A browser asks before it sends (a preflight), and shows a page no answer
-that does not name the page's origin; every other caller takes no notice.
+Off by default. A browser sends a preflight request first, and gives a page only answers
+that allow the page's origin. Other clients ignore these headers.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _DAY = "86400"
 
 
 def preflight(request: Request, origins: str) -> Answer | None:
-    """Return the answer to a browser that asks whether a page may ask, or None."""
+    """Return the answer to a preflight request, or None for any other request."""
     named = request.headers.get("access-control-request-method")
     if request.method != "OPTIONS" or named is None:
         return None
@@ -41,7 +41,7 @@ def preflight(request: Request, origins: str) -> Answer | None:
 
 
 def response_headers(request: Request, origins: str) -> Mapping[str, str]:
-    """Return what lets the asking page read an answer; nothing where it may not.
+    """Return the headers that let the calling page read an answer, if it may.
 
     `origins` are ``https://game.example`` and the like, separated by commas; ``*`` is
     any. There are no cookies, so no credentials are ever allowed. Where origins are

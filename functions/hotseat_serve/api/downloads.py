@@ -1,7 +1,7 @@
-"""A version on its way to a device: its manifest, and its files piece by piece.
+"""Download a version to a device: its manifest, and its files in pieces.
 
-A piece fits into what Lambda answers, in base64: so no file is too large, and what
-broke off goes on where it stopped. Only models that the settings name are handed out.
+A piece fits into Lambda's answer in base64, so files of any size can be sent, and an
+interrupted download can be resumed. Only models named in the settings are offered.
 """
 
 import re
@@ -32,19 +32,19 @@ _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Downloads:
-    """Hands out versions. Every method raises `Problem` and nothing else."""
+    """Serves versions to devices. Every method raises only `Problem`."""
 
     registry: Registry
     settings: Settings
     check_not_retired: Callable[[str, int], None] = lambda _model, _number: None
-    """Raises `RetiredError` for a version that gc took."""
+    """Raises `RetiredError` for a version that gc retired."""
     with_cached_misses: Callable[
         [Reference, Callable[[Reference], Manifest]], Manifest
     ] = lambda reference, find: find(reference)
-    """Finds something, or raises at once that it was not there a moment ago."""
+    """Calls the function, or raises a cached `NotFoundError`."""
 
     def version(self, model: str, version: str) -> dict[str, Any]:
-        """Return what a device needs to fetch, check and run a version."""
+        """Return the data that a device needs to fetch, check and run a version."""
         try:
             manifest = self._manifest(model, version)
             chosen = self.settings.variant or manifest.default_variant
@@ -69,7 +69,7 @@ class Downloads:
             if name not in manifest.files:
                 raise Problem("not_found", f"{manifest.reference} has no file {name!r}")
             entry = manifest.files[name]
-            # hashed once a process, and again by whoever joins the pieces
+            # hashed once a process; the client hashes the joined pieces
             cache = self._cache
             path = cache.find(entry, PurePath(name).suffix)
             if path is None:

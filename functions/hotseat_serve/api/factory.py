@@ -1,4 +1,4 @@
-"""Open a room from settings."""
+"""Create a router from settings."""
 
 import os
 import random
@@ -12,9 +12,9 @@ from hotseat_serve.settings import Settings
 
 
 def create_router(settings: Settings) -> Router:
-    """Return a room over the registry that the settings name; raises `RegistryError`.
+    """Return a router for the registry in the settings; raises `RegistryError`.
 
-    Nothing is fetched until the first request.
+    The first request fetches the first version.
     """
     trust = Trust.read(settings.trust) if settings.trust else None
     models = ModelCache(

@@ -1,4 +1,4 @@
-"""The game-shaped API: bytes of a request in, an answer or a problem out."""
+"""The game API (/v1): answers requests whose inputs are game-shaped JSON."""
 
 import logging
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ log = logging.getLogger("hotseat.serve")
 
 
 class GameApi:
-    """What can be asked. Every method raises `Problem` and nothing else."""
+    """Answers the routes of /v1. Every method raises only `Problem`."""
 
     def __init__(self, models: ModelCache) -> None:
         self._models = models
@@ -76,7 +76,7 @@ class GameApi:
     def explain(
         self, request: Request, context: RequestContext, model: str, version: str | None
     ) -> dict[str, Any]:
-        """Answer one input, and say what each part of it weighed."""
+        """Answer one input, with the weight of each of its parts."""
         body = _parsed(request.body)
         options = self._read_options(body, context)
         inputs, pointers, many = read_inputs(body, context.warnings)
@@ -90,7 +90,7 @@ class GameApi:
         return {**answer, **_source(loaded), **_warnings(context)}
 
     def _read_options(self, body: Any, context: RequestContext) -> Options:
-        """Return the options, and note for the log whose request it is."""
+        """Return the options, and store the player's id for the log."""
         player = body.get("player_id") if isinstance(body, Mapping) else None
         if player is not None:
             if not isinstance(player, str):

@@ -1,4 +1,4 @@
-"""An inference request of the Open Inference Protocol: bytes in, an answer out."""
+"""Answer an inference request of the Open Inference Protocol."""
 
 import contextlib
 import threading
@@ -91,9 +91,9 @@ _thread = threading.local()
 def _parsed(head: bytes) -> Any:
     """Parse JSON; raises `ValueError`.
 
-    A small request is quickest as Python's own objects. Of a large one simdjson hands
-    on the numbers without an object for each; what it does not read (numbers of more
-    than 64 bits) is left to orjson.
+    orjson is fastest for small requests. simdjson reads the numbers of large ones
+    without a Python object for each; orjson reads what simdjson cannot (numbers of
+    more than 64 bits).
     """
     if len(head) >= _SMALL:
         with contextlib.suppress(ValueError):
@@ -102,12 +102,12 @@ def _parsed(head: bytes) -> Any:
 
 
 def _parsed_lazily(head: bytes) -> Any:
-    """Parse with the thread's own parser, whose memory is there already."""
+    """Parse with the thread's parser, whose memory is reused."""
     if len(head) > _MAX_KEPT_BODY:
         return simdjson.Parser().parse(head)
     parser = getattr(_thread, "parser", None)
     if parser is not None:
-        # RuntimeError: something still looks at its last document, so leave it to that
+        # RuntimeError: its last document is still in use
         with contextlib.suppress(RuntimeError):
             return parser.parse(head)
     _thread.parser = simdjson.Parser()

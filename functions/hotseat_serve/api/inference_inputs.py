@@ -1,4 +1,4 @@
-"""The tensors of an inference request, held against the graph and the signature."""
+"""Read the tensors of an inference request and check them against the signature."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -23,17 +23,17 @@ _MAX_DIMENSIONS = 64
 
 
 class Slot(NamedTuple):
-    """What one input of the graph takes; made once a version."""
+    """One input of the graph; created once a version."""
 
     name: str
     datatype: str
     dims: tuple[int, ...]
     declared: Input | None
-    """What the signature says of it."""
+    """The input in the signature, if it is there."""
     hard: bool
-    """Whether the signature has bounds that refuse."""
+    """Whether the signature has hard bounds."""
     observed: bool
-    """Whether it says what training saw."""
+    """Whether the signature has the ranges that training observed."""
 
     has_rows: bool
     """Whether its first dimension is the rows of the request."""
@@ -205,7 +205,7 @@ def _split_binary(rest: memoryview, size: Any) -> tuple[memoryview, memoryview]:
 
 
 def _check(slot: Slot, array: Array, signature: Signature, warnings: Warnings) -> None:
-    """Hold a tensor against what the signature says; texts without NUL take its place.
+    """Check a tensor against the signature; NUL in texts becomes a space.
 
     Raises `Problem`.
     """
@@ -235,7 +235,7 @@ def _check(slot: Slot, array: Array, signature: Signature, warnings: Warnings) -
 
 
 def _check_texts(slot: Slot, array: Array) -> None:
-    """Hold texts against the signature's form and limit; a NUL becomes a space."""
+    """Check texts against the signature's limit; NUL becomes a space."""
     declared = slot.declared
     limit = declared.max_bytes if declared else None
     text = declared is not None and declared.form == "text"
@@ -281,7 +281,7 @@ def invalid_input(detail: str) -> Problem:
 
 
 def shortened(value: Any) -> str:
-    """Return what a caller sent, for an error: not more than a name's length of it."""
+    """Return a caller's value for an error message, shortened to a name's length."""
     if isinstance(value, OBJECT):
         return "an object"
     if isinstance(value, LIST):

@@ -1,4 +1,4 @@
-"""What comes through a door and what goes back, whichever door it is."""
+"""Requests and answers, independent of the adapter; compression."""
 
 import gzip
 import zlib
@@ -9,7 +9,7 @@ from hotseat_serve.problems import Problem
 
 JSON = "application/json"
 PAGES = ("/docs", "/redoc", "/openapi.json")
-"""What FastAPI writes; both doors import it when one of these is requested."""
+"""Paths of FastAPI's pages; adapters import FastAPI for these alone."""
 _MIN_COMPRESSED = 1_400  # bytes under which compression saves no packet
 _BOM = b"\xef\xbb\xbf"
 _CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
@@ -25,13 +25,13 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     request_id: str = ""
     remaining_ms: float | None = None
-    """What the platform gives this request, where the door knows."""
+    """The time that the platform leaves this request, if the adapter knows it."""
     received: int | None = None
-    """When it came in, on the room's clock, where it then waited for a thread."""
+    """Its arrival on the router's clock, if it waited for a thread."""
     fault: Problem | None = None
-    """Why the door cannot read it; the room answers with this and nothing else."""
+    """Why the adapter cannot read it; the router answers with this problem."""
     fits: "Callable[[Answer], None] | None" = None
-    """Raises `Problem` (too_large) for an answer that the door cannot send."""
+    """Raises `Problem` (too_large) for an answer that the adapter cannot send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Answer:
 
 
 def decompress(request: Request, limit: int) -> Request:
-    """Return the request with its body unpacked and without a byte order mark.
+    """Return the request with its body decompressed, without a byte order mark.
 
     Raises `Problem` for an unknown packing, damaged bytes, or more than `limit` bytes.
     """
@@ -102,7 +102,7 @@ def _damaged(coding: str, error: zlib.error) -> Problem:
 
 
 def compress(answer: Answer, request: Request) -> Answer:
-    """Return the answer packed as the caller prefers, where that saves a packet."""
+    """Compress the answer as the caller prefers, if that saves a packet."""
     if len(answer.body) < _MIN_COMPRESSED or "accept-ranges" in answer.headers:
         return answer  # a piece is counted in the file's own bytes
     coding = preferred_coding(request.headers.get("accept-encoding"))

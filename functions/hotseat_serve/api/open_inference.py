@@ -34,7 +34,7 @@ def get(
     version: str | None,
     context: RequestContext | None = None,
 ) -> LoadedModel:
-    """Return the version that is asked; raises `Problem`."""
+    """Return the requested version; raises `Problem`."""
     try:
         return models.get(
             Reference.of(model, version), context.remaining if context else None
@@ -111,6 +111,6 @@ def index(catalogue: Catalogue, context: RequestContext) -> list[dict[str, Any]]
 
 
 def error(problem: Problem) -> Answer:
-    """Return a problem as the protocol words it."""
+    """Return a problem in the protocol's format."""
     status = {422: 400}.get(problem.status, problem.status)
     return Answer(status, json.dumps({"error": problem.detail}).encode())

@@ -1,7 +1,7 @@
-"""The room behind every door: a request in, an answer out, whatever happens.
+"""The router: finds a request's route and answers it; never raises.
 
-Doors (`handler` for Lambda, `app` for FastAPI) only turn their own requests into
-`Request` and back; which route is meant and how an error is worded is decided here.
+Adapters only convert between their own format and `Request` and `Answer`. Routing and
+the format of errors are decided here.
 """
 
 import logging
@@ -35,8 +35,8 @@ log = logging.getLogger("hotseat.serve")
 Action = Callable[[Request, RequestContext], Answer]
 
 _MARGIN_MS = 50
-"""Left of the platform's time to write an answer in."""
-_ROUTES = 256  # kept; a stranger's made-up paths fill no memory
+"""Reserved from the platform's time, to write the answer."""
+_ROUTES = 256  # cached at most: unknown paths must not fill the memory
 
 
 @dataclass(slots=True)
@@ -53,14 +53,14 @@ class Router:
     _routes: dict[str, dict[str, Action]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Make what the routes share."""
+        """Create the game API, and send events of the model cache to telemetry."""
         self.game_api = GameApi(self.models)
         if self.telemetry is not None:
             self.models.notify = self.telemetry.event
 
     @property
     def registry(self) -> Registry:
-        """Where versions come from."""
+        """The registry of the versions."""
         return self.models.registry
 
     def answer(self, request: Request) -> Answer:
@@ -109,7 +109,7 @@ class Router:
         return Answer(answer.status, body, headers)
 
     def warm(self) -> bool:
-        """Open the default model ahead of a request; return whether it answers."""
+        """Open the default model before a request; return whether it answers."""
         self._is_first = False
         try:
             return self.game_api.ready()
@@ -176,7 +176,7 @@ class Router:
         return Answer(problem.status, body, {"content-type": MEDIA_TYPE})
 
     def _route(self, path: str) -> dict[str, Action]:
-        """Find a route, and keep it: games ask the same few again and again."""
+        """Find a route and cache it, because games call the same few routes."""
         actions = self._routes.get(path)
         if actions is None:
             actions = self._find(self._parts(path))
@@ -198,7 +198,7 @@ class Router:
     def _find(  # noqa: C901, PLR0911 (one case a route)
         self, parts: Sequence[str]
     ) -> dict[str, Action]:
-        """Return what the methods of a route do; nothing where there is no route."""
+        """Return the actions of a route by method; empty if there is no route."""
         match parts:
             case ["model-service"]:
                 return {"POST": self._predict(None, None)}

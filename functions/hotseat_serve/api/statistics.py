@@ -1,4 +1,4 @@
-"""How often each version was asked through the inference protocol, as Triton counts."""
+"""Count inference requests by version, in the format of Triton."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ _STAGES = {"read": "compute_input", "run": "compute_infer"}
 
 @dataclass(slots=True)
 class VersionStatistics:
-    """What a version was asked so far; times in nanoseconds."""
+    """The counts of one version; times in nanoseconds."""
 
     succeeded: int = 0
     failed: int = 0

@@ -1,4 +1,4 @@
-"""What a request writes to the log: one JSON line, which is its metrics too.
+"""Write one JSON line for each request: its log and its metrics.
 
 The line is CloudWatch's embedded metric format (docs.aws.amazon.com, "Specification:
 Embedded metric format"), so CloudWatch makes metrics of it and nothing has to be sent.

@@ -1,8 +1,8 @@
-"""What an answer says of its request although it is answered.
+"""Warnings about a request that is answered all the same.
 
 A misspelt field, or a number that training never saw, must neither break a game nor
-pass without a word: it is answered, with a warning. A caller who would rather have an
-error asks for it: ``options.strict``.
+stay unnoticed: the answer carries a warning. With ``options.strict`` the caller gets an
+error instead.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ COMPARISONS = 4_000
 
 
 class InputWarning(NamedTuple):
-    """One thing that the caller may want to mend."""
+    """One possible mistake in a request."""
 
     code: str
     """unknown_field, ignored_field, all_defaults, out_of_range, unknown_category,

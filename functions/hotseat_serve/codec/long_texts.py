@@ -1,7 +1,7 @@
-"""A text over the signature's limit: refused, cut, or judged in parts.
+"""Handle texts over the signature's limit: refuse, cut, or judge in parts.
 
-In parts the worst one counts: the part that is least likely to be neutral. The SDKs'
-devices do the same, and `tests/contract/sdk` holds them to it.
+Of the parts, the one that is least likely to be neutral counts. Offline models in the
+SDKs do the same; `tests/contract/sdk` compares them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Answers without NaN and infinity, which JSON has no word for."""
+"""Replace NaN and infinity in answers, which JSON cannot write."""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite

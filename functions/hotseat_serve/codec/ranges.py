@@ -1,4 +1,4 @@
-"""Values against what the signature says of them.
+"""Check values against the bounds and categories of the signature.
 
 `minimum`, `maximum` and `categories` are hard: what lies outside is refused. `observed`
 and `known` say what training saw: what lies outside is answered, with a warning.

@@ -1,4 +1,4 @@
-"""The inputs of one request as the codec reads them: objects, names, pointers."""
+"""The inputs of one request for the codec: objects, names, pointers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard

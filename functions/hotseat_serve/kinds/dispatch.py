@@ -1,4 +1,4 @@
-"""What an answer looks like, by the model's kind."""
+"""Choose how tensors become an answer, by the model's kind."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -67,7 +67,7 @@ def regression(request: InferenceRequest) -> list[dict[str, Any]]:
 
 
 def tensor(request: InferenceRequest) -> list[dict[str, Any]]:
-    """Every output as it is: of each row its part, as nested lists by name."""
+    """Return every output unchanged, row by row, as nested lists by name."""
     outputs = request.run(request.tensors())
     rows = len(request.inputs)
     if any(item.form == "array" for item in request.signature.inputs):
@@ -111,14 +111,14 @@ def each_row(array: Array, request: InferenceRequest) -> Array:
 
 
 def policy(request: InferenceRequest) -> list[dict[str, Any]]:
-    """See `hotseat_serve.kinds.policy`, which a function without one never imports."""
+    """See `kinds.policy`, which is imported only when a policy is served."""
     from hotseat_serve.kinds import policy as kind
 
     return kind.policy(request)
 
 
 def generation(request: InferenceRequest) -> list[dict[str, Any]]:
-    """See `kinds.generation`, which a function without a generator never imports."""
+    """See `kinds.generation`, which is imported only when a generator is served."""
     from hotseat_serve.kinds import generation as kind
 
     return kind.generation(request)

@@ -1,8 +1,8 @@
-"""Why: what the answer would have been without each part of the input.
+"""Explain an answer by leaving out each part of the input in turn.
 
-Occlusion (Zeiler and Fergus, ECCV 2014): a part is taken away, and what the answer
-loses by it is the part's weight. It asks nothing of the model but answers, so it
-explains every kind that gives a number.
+Occlusion (Zeiler and Fergus, ECCV 2014): the weight of a part is how much the answer's
+score drops without it. It needs only predictions, so it works for every kind whose
+answer has a score.
 """
 
 import re
@@ -79,7 +79,7 @@ def _parts(signature: Signature, given: Any) -> Iterator[Part]:
 
 
 def _is_position(signature: Signature, given: Any) -> bool:
-    """Whether the rules know the position that is left without a stone."""
+    """Whether the position without this stone is valid by the rules."""
     try:
         game_json.states(signature, [given], [""])
     except Problem:
@@ -88,7 +88,7 @@ def _is_position(signature: Signature, given: Any) -> bool:
 
 
 def _score(answer: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], float]:
-    """Return how much of the first answer another one still holds."""
+    """Return the function that scores an answer for the first answer's result."""
     if "label" in answer:
         return lambda other: float(other["scores"][answer["label"]])
     if "action" in answer:

@@ -1,4 +1,4 @@
-"""What is asked of a version: inputs, options, and the graph to run."""
+"""One inference request: inputs, options, and the graph to run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
 @dataclass(frozen=True, slots=True)
 class InferenceRequest:
-    """One request for a version, as the kinds see it."""
+    """One request for a version, as `kinds` receives it."""
 
     signature: Signature
     graph: Run

@@ -1,4 +1,4 @@
-"""What a caller may wish beyond the inputs: how to choose, and with which seed."""
+"""The options of a request: temperature, seed, level, strict."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from hotseat_serve.rules import search
 from hotseat_serve.wording import expected, invalid, json_type, listed, quoted
 
 SEARCH_SECONDS = 0.045
-"""What the searches of one request may take, whatever their budget."""
+"""Time limit for all searches of one request, whatever their budget."""
 
 
 def policy(request: InferenceRequest) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ def _from_network(request: InferenceRequest) -> tuple[Array, Array | None]:
 
 
 def _level(request: InferenceRequest) -> Level:
-    """Return the strength that is asked; without one the best action is taken."""
+    """Return the requested level; without one, the best action is chosen."""
     levels = request.signature.levels or {}
     name = request.options.level
     if name is None:
@@ -135,7 +135,7 @@ def _legal_mask(allowed: Any, names: Sequence[str], pointer: str) -> Array:
 
 
 def _chosen(legal: Array, temperature: float, seed: int | None, row: int) -> int:
-    """Return the place of the action: the best, or one drawn at `temperature`.
+    """Return the index of the best action, or of one sampled at `temperature`.
 
     Probabilities are raised to 1 / heat, which is a softmax of their logarithms at
     that temperature.
@@ -187,6 +187,6 @@ def _seconds(request: InferenceRequest) -> float:
     context = request.context
     if context.deadline is None:
         return SEARCH_SECONDS
-    # an answer in time is worth more than a few simulations
+    # answer in time rather than with a few more simulations
     left = (context.deadline - context.clock()) / 1e9
     return min(SEARCH_SECONDS, left / 2)

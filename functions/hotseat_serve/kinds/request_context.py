@@ -1,4 +1,4 @@
-"""One request while it is answered: what it may take, and what it took."""
+"""The context of a request: its deadline, its stages, the fields of its log line."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Nanoseconds = Callable[[], int]
 
 @dataclass(slots=True)
 class RequestContext:
-    """What is known of a request beyond its answer; the log line is made of it.
+    """Everything about a request besides its answer; the log line is built from it.
 
     `deadline` is when the caller gives up, on `clock`. `stages` are nanoseconds: load
     (a version was opened), read (bytes to tensors), run, write (outputs to bytes).
@@ -34,7 +34,7 @@ class RequestContext:
     """The caller's player_id; never written in the clear."""
     inputs: Any = None
     warnings: Warnings = field(default_factory=Warnings)
-    """What the answer says of its request."""
+    """The warnings that the answer carries."""
     stages: dict[str, int] = field(default_factory=dict)
     generation_seconds: float | None = None
     """Seconds in which items have to be generated; None: no limit but `deadline`."""

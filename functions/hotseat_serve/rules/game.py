@@ -1,7 +1,7 @@
-"""What a game for two players who move in turn has to say of itself.
+"""The protocol of rules for a two-player game with alternating moves.
 
 A studio writes its own game as one such class; self-play, search and serving need
-nothing else of it.
+nothing else.
 """
 
 from collections.abc import Hashable
@@ -13,7 +13,7 @@ State = TypeVar("State", bound=Hashable)
 
 
 Shortcut = tuple[tuple[int, ...], float | None]
-"""Actions worth a look, and what the position is worth where that is certain."""
+"""Actions to consider, and the value of the position if it is certain."""
 
 
 class Game(Protocol[State]):
@@ -44,7 +44,7 @@ class Game(Protocol[State]):
         """
 
     def tactical_shortcut(self, state: State) -> Shortcut:
-        """Return what two plies show; `two_ply_search` does it for any game."""
+        """Return the shortcut that two plies show; `two_ply_search` fits any game."""
 
     def encode(self, state: State) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Return the position as whoever is to move sees it, of `shape`."""

@@ -241,7 +241,7 @@ class Search:
                 0.0 if there == 1.0 else visit
                 for visit, there in zip(visits, known, strict=True)
             ]
-        elif any(there is not None for there in known):  # else a glance has proven it
+        elif any(there is not None for there in known):  # else the shortcut has
             visits = [
                 visit + 1 if there is not None and -there == root.proven else 0.0
                 for visit, there in zip(visits, known, strict=True)

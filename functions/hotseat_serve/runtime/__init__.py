@@ -1,1 +1,1 @@
-"""Versions in memory: opened, checked, run."""
+"""Load, check, cache and run versions of models."""

@@ -1,4 +1,4 @@
-"""What is known of aliases and heads between two looks at the registry."""
+"""Cached state of aliases and heads between two reads of the registry."""
 
 import threading
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from hotseat_serve.runtime.loader import LoadedModel
 
 
 class Refresh:
-    """One look at a head, in the background; requests may wait for its end."""
+    """One background read of a head; requests may wait for its end."""
 
     def __init__(self, started_at: float) -> None:
         self.started_at = started_at
         self._ended = threading.Event()
 
     def end(self) -> None:
-        """Let go whoever waits."""
+        """Wake all waiting requests."""
         self._ended.set()
 
     def wait(self, seconds: float) -> None:
@@ -25,22 +25,22 @@ class Refresh:
 
 @dataclass(slots=True)
 class TrackedAlias:
-    """An alias, and the version that serves for it."""
+    """An alias and the version that answers for it."""
 
     head: Head
     loaded: LoadedModel
     refresh_at: float
     refresh: Refresh | None = None
-    """Of another thread at the head."""
+    """The refresh in progress, if there is one."""
     refused_version: int = 0
-    """A version that did not open, when to try again, and after how long then."""
+    """A version that did not open, the time of the next try, and the wait after it."""
     retry_at: float = 0.0
     retry_wait: float = 0.0
 
 
 @dataclass(slots=True)
 class CachedHead:
-    """A model's head, for versions that are asked by number."""
+    """A model's head, for versions requested by number."""
 
     head: Head | None
     refresh_at: float

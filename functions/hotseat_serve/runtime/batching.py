@@ -1,4 +1,4 @@
-"""Texts of like length are run together: a batch is padded to its longest.
+"""Batch texts by length, because a batch is padded to its longest text.
 
 A graph that reads texts makes a table of [rows, longest]. What a run costs is about the
 same for each, plus so much for each cell of that table; on large tables a cell costs

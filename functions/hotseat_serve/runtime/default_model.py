@@ -1,4 +1,4 @@
-"""Which model POST /model-service asks, where no setting names one."""
+"""Find the default model when no setting names one."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ class LiveModels(NamedTuple):
 
     names: list[str]
     reason: str
-    """Why none of them is the default, and the way out; empty where there is one."""
+    """Why there is no default model, and what to do; empty if there is one."""
 
 
 def read_live(registry: Registry) -> LiveModels:
@@ -21,14 +21,14 @@ def read_live(registry: Registry) -> LiveModels:
 
 
 def live_models(registry: Registry) -> list[str]:
-    """Return the models of which a version is live; a request a model, some at once."""
+    """Return the models with a live version; one request a model, in parallel."""
     names = registry.models()
     found = zip(names, map_parallel(registry.aliases, names), strict=True)
     return [name for name, aliases in found if LIVE in aliases]
 
 
 def why_no_default(registry: Registry, live: list[str]) -> str:
-    """Say why there is no default model, and the way out."""
+    """Return why there is no default model, and what to do."""
     if live:
         named = ", ".join(live[:10]) + (" ..." if len(live) > 10 else "")
         return (

@@ -1,4 +1,4 @@
-"""Golden rows: what a version must answer, checked before it serves."""
+"""Check a version against its golden rows before it serves."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -19,11 +19,11 @@ Predict = Callable[[list[Any], Options], Sequence[Mapping[str, Any]]]
 _UNREADABLE = (
     ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError
 )  # fmt: skip
-"""What comes of golden rows that are none; whatever the file holds, it is refused."""
+"""Errors of invalid golden rows; whatever the file holds, it is refused."""
 
 
 def check(data: bytes, variant: str, predict: Predict, run: Run, what: str) -> None:
-    """Ask what the golden rows ask and compare; raises `IntegrityError`.
+    """Predict the golden rows and compare the answers; raises `IntegrityError`.
 
     `data` is ``{"rows": [{"input", "expected"}], "tolerance": {variant: number}}``, and
     a row may have ``options``; numbers may differ by the variant's tolerance, lists of
@@ -66,7 +66,7 @@ def check(data: bytes, variant: str, predict: Predict, run: Run, what: str) -> N
 def predict_rows(
     rows: Sequence[Mapping[str, Any]], predict: Predict
 ) -> list[Mapping[str, Any]]:
-    """Return what is answered to rows; those with the same options are asked at once.
+    """Return the predictions of the rows; rows with equal options form one batch.
 
     Raises `Problem`.
     """

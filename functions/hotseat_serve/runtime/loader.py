@@ -1,4 +1,4 @@
-"""Open a version: fetched, checked, warm."""
+"""Fetch, check and open a version."""
 
 import os
 import shutil
@@ -27,21 +27,21 @@ from hotseat_serve.settings import Settings
 
 @dataclass(slots=True, eq=False)
 class LoadedModel:
-    """A version that answers."""
+    """An open version."""
 
     manifest: Manifest
     variant: str
     session: Session
     bytes: int = 0
-    """What it is thought to take of memory."""
+    """Its estimated memory."""
     slots: Any = None
-    """What each input takes, as `infer_inputs.slots` makes it at the first request."""
+    """The inputs, from `inference_inputs.slots` at the first request."""
     files: Mapping[str, Any] = field(default_factory=dict)
     """The opened files that the signature names, as tokenizers."""
     texts: str | None = None
     """The name of its one input of texts, found at the first request."""
     last_used: float = 0.0
-    """When it was asked last, on the clock of `ModelCache`."""
+    """Time of the last request, on the clock of `ModelCache`."""
 
     def predict(
         self,
@@ -50,7 +50,7 @@ class LoadedModel:
         options: Options | None = None,
         context: RequestContext | None = None,
     ) -> list[dict[str, Any]]:
-        """Return one answer an input; raises `Problem` for what does not fit."""
+        """Return one answer for each input; raises `Problem` for a bad input."""
         context, signature = context or RequestContext(), self.manifest.signature
         check_rows(signature, len(inputs))
         pointers = pointers or [f"/{row}" for row in range(len(inputs))]
@@ -110,7 +110,7 @@ class LoadedModel:
         return batching.run(name, tensors, one)
 
     def _texts(self) -> str | None:
-        """Return the one input of a graph that reads texts, each for itself."""
+        """Return the only input, if the graph reads each text independently."""
         if self.texts is None:
             inputs = self.manifest.signature.inputs
             rows = all(
@@ -215,7 +215,7 @@ def open_variant(
     threads: int,
     seconds: float,
 ) -> LoadedModel:
-    """Open a variant and hold it against signature and golden rows.
+    """Open a variant and check it against signature and golden rows.
 
     `paths` are ``graph``, ``golden`` rows where there are any, and by their own names
     the files that the signature names. Raises `IntegrityError`, also where an answer
@@ -270,10 +270,10 @@ def _tensors(items: Mapping[str, tuple[str, tuple[int, ...]]]) -> dict[str, Tens
 
 
 def memory_estimate(manifest: Manifest, variant: Variant) -> int:
-    """Return the bytes of memory that a variant is thought to take.
+    """Return the estimated memory of a variant, in bytes.
 
-    What was measured at training, or twice its files: the weights as the file has them
-    and as the runtime arranges them.
+    This is the value measured in training, or twice the size of its files: the weights
+    in the file and the copy that the runtime makes.
     """
     measured = variant.metrics.get("memory_bytes")
     if isinstance(measured, int):
@@ -282,9 +282,9 @@ def memory_estimate(manifest: Manifest, variant: Variant) -> int:
 
 
 def _link_weights(variant: Variant, paths: Mapping[str, Path], folder: Path) -> Path:
-    """Return the graph's path, with its weights beside it under their own names.
+    """Link graph and weights in one folder under their own names; return the path.
 
-    The cache names files by their digests; the graph asks for its weights by name.
+    The cache names files by digest, but the graph refers to its weights by name.
     """
     graph = paths[variant.file]
     if not variant.data:

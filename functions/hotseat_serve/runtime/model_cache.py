@@ -1,12 +1,11 @@
-"""Which versions are open, and what an alias means now.
+"""Cache open versions, and refresh aliases in the background.
 
-An alias is cached for `refresh_seconds`, a little less by chance, so that many
-functions do not look at once. Then the next request is still answered by what served
-before, and in the background the head is read again: one conditional request. Where
-nobody asked for twice that long, the request waits for the look, so that no answer is
-staler than that; but no longer than its own deadline, after which what serves answers.
-A version takes over only when it was opened apart, is open, checked and warm; whatever
-fails, the version that served goes on serving.
+An alias is cached for `refresh_seconds` with jitter, so that functions do not all read
+it at the same time. After that, the old version still answers the next request, while
+the head is read in the background with one conditional request. A request that comes
+after more than twice that time waits for the refresh, at most until its deadline, so
+that no answer is staler. A new version takes over once it is open, checked and warm; if
+that fails, the old version keeps serving.
 """
 
 import logging
@@ -34,13 +33,13 @@ log = logging.getLogger("hotseat.serve")
 _MAX_VERSIONS = 8
 """Versions in memory where no budget is set."""
 _MAX_WAIT = 10.0
-"""Seconds after which a look or an opening that has not ended is not waited for."""
+"""Seconds to wait for a refresh, or for another thread to open a version."""
 _MAX_RETRY_WAIT = 60.0
 """Seconds between two tries to open a version that does not open."""
 _SUBPROCESS_BYTES = 150 << 20
 """Bytes that the interpreter and the runtime take in a process of their own."""
 _MAX_NAMES = 1_000
-"""Names that were asked for in vain and are remembered for the refresh time."""
+"""Names cached at most: heads, and names that were not found."""
 
 Notify = Callable[[str, dict[str, Any]], None]
 Value = TypeVar("Value")
@@ -58,15 +57,15 @@ def _start_thread(job: Callable[[], None]) -> None:
 
 
 def _ignore(_name: str, _fields: dict[str, Any]) -> None:
-    """Tell nobody."""
+    """Ignore an event."""
 
 
 class ModelCache:
     """The versions that this process serves. Safe for several threads.
 
     `draw` gives numbers in [0, 1) for the jitter: from the system, because what is
-    seeded before a snapshot is the same in every copy of it. `in_background` runs a job
-    without waiting for it. `notify` hears of what an operator wants to know.
+    seeded before a snapshot is the same in every copy. `in_background` runs a job
+    without waiting for it. `notify` receives events for the operator.
     """
 
     def __init__(
@@ -117,7 +116,7 @@ class ModelCache:
         return loaded
 
     def _by_number(self, reference: Reference, max_wait: float) -> LoadedModel:
-        """Return a version by its number, unless gc took it."""
+        """Return a version by its number, unless gc retired it."""
         model, number = reference.model, reference.version
         assert number is not None
         self.check_not_retired(model, number)
@@ -127,9 +126,9 @@ class ModelCache:
         )
 
     def check_not_retired(self, model: str, number: int) -> None:
-        """Raise `RetiredError` for a version that gc took; looks once a refresh time.
+        """Raise `RetiredError` for a version that gc retired, with a cached head.
 
-        A store that is away says nothing against a version.
+        An unreachable store does not make a version retired.
         """
         if self._settings.static:
             return
@@ -152,7 +151,7 @@ class ModelCache:
     def with_cached_misses(
         self, reference: Reference, find: Callable[[Reference], Value]
     ) -> Value:
-        """Find something, or say at once that it was not there a moment ago."""
+        """Call `find`, or raise the cached `NotFoundError` of a moment ago."""
         miss = self._misses.get(reference)
         if miss and self.clock() < miss[1]:
             raise copy_of(miss[0])
@@ -166,7 +165,7 @@ class ModelCache:
             raise
 
     def default(self) -> str:
-        """Return the model that POST /model-service asks.
+        """Return the model of POST /model-service.
 
         Without a setting it is the only live one, found once: another that comes to
         life later changes nothing for whoever asks already.
@@ -206,7 +205,7 @@ class ModelCache:
     def _refresh(
         self, reference: Reference, tracked: TrackedAlias, now: float, max_wait: float
     ) -> None:
-        """Look again in the background; wait for it where nobody looked for long."""
+        """Start a refresh in the background; wait for it if the alias is too old."""
         with self._lock:
             refresh = tracked.refresh
             if refresh is None or now - refresh.started_at >= _MAX_WAIT:
@@ -229,7 +228,7 @@ class ModelCache:
     def _run_refresh(
         self, reference: Reference, tracked: TrackedAlias, refresh: Refresh
     ) -> None:
-        """Read the head and open what the alias means; never raises."""
+        """Read the head and open the alias's version; never raises."""
         try:
             self._update_alias(reference, tracked, refresh)
         except RegistryError as error:
@@ -241,7 +240,7 @@ class ModelCache:
                 {"model": reference.model, "serving": serving, "why": str(error)},
             )
         except Exception:
-            log.exception("%s: the look at the registry failed", reference)
+            log.exception("%s: the refresh failed", reference)
         finally:
             tracked.refresh_at = self._next_refresh()
             if tracked.refresh is refresh:
@@ -324,9 +323,9 @@ class ModelCache:
         return found
 
     def _free_memory(self, model: str, size: int) -> bool:
-        """Let other versions go until `size` bytes fit; raises `MemoryBudgetError`.
+        """Evict versions until `size` bytes fit; raises `MemoryBudgetError`.
 
-        Returns whether there is room for a process that opens the version first.
+        Returns whether a subprocess that opens the version first fits as well.
         """
         limit = self._settings.memory_bytes
         if not limit:
@@ -345,9 +344,9 @@ class ModelCache:
         return sum(loaded.bytes for loaded in self._loaded.values())
 
     def _evict(self, enough: Callable[[], bool], model: str) -> None:
-        """Let the least recently used go until it is enough.
+        """Evict the least recently used versions until `enough` returns true.
 
-        What serves an alias of `model` stays: its successor is just being opened.
+        Versions that serve an alias of `model` stay: a successor is being opened.
         """
         serving = {
             id(tracked.loaded)

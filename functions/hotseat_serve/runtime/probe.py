@@ -1,4 +1,4 @@
-"""Whether an opened version answers: as many answers as rows, and probabilities.
+"""Check that an open version answers once per row, with valid probabilities.
 
 Golden rows say what a version must answer. Where it has none, one and two made rows are
 asked, so that a graph that answers once for all rows does not go live. Whatever a row
@@ -74,7 +74,7 @@ def _rows(item: Input, rows: int) -> Array:
 
 
 def check_shape(manifest: Manifest, outputs: Mapping[str, Array], rows: int) -> None:
-    """Hold outputs against the kind: as many answers as rows; probabilities.
+    """Check the outputs for the kind: one answer per row, valid probabilities.
 
     Raises `IntegrityError`.
     """
@@ -115,7 +115,7 @@ def _probabilities(manifest: Manifest, scores: Array) -> None:
 def check_answers(
     manifest: Manifest, found: Sequence[Mapping[str, Any]], rows: int
 ) -> None:
-    """Hold the answers to golden rows against the kind; raises `IntegrityError`."""
+    """Check the answers to golden rows for the kind; raises `IntegrityError`."""
     if len(found) != rows:
         raise IntegrityError(
             f"{manifest.reference}: {rows} golden rows were asked, and {len(found)} "

@@ -1,4 +1,4 @@
-"""What was read, kept for a while: each thing is read by one, the others wait."""
+"""Cache reads for a while: one thread reads a value, the others wait for it."""
 
 import threading
 from collections.abc import Callable
@@ -11,14 +11,14 @@ V = TypeVar("V")
 
 
 class WaitTimeoutError(Exception):
-    """Another reads it, and the time to wait for that is over."""
+    """Another thread is still reading the value after the time to wait."""
 
 
 class ReadCache(Generic[T]):
     """Values by name, each read at most once within `seconds`. For several threads.
 
-    What is not there is kept as well. Of each kind there are at most `size`, and apart,
-    so that made-up names neither fill memory nor push out what is there.
+    Misses are cached as well. Values and misses have separate limits of `size` entries,
+    so that unknown names neither fill the memory nor evict values.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class ReadCache(Generic[T]):
         self._reading: dict[str, threading.Lock] = {}
 
     def get(self, name: str, read: Callable[[], T], wait: float | None = None) -> T:
-        """Return what is kept under a name, or read it.
+        """Return the cached value of a name, or read it.
 
         `wait` is how many seconds to wait for another thread's read; None: until it
         ends. Raises `WaitTimeoutError`, and what `read` raises: a cached
@@ -75,5 +75,5 @@ class ReadCache(Generic[T]):
 
 
 def copy_of(error: NotFoundError) -> NotFoundError:
-    """Return an error to keep or to raise once more, without the frames it came by."""
+    """Return a copy of an error without its traceback, to cache or raise again."""
     return type(error)(*error.args)

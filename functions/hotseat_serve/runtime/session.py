@@ -1,4 +1,4 @@
-"""One ONNX graph, ready to run; the only module that knows onnxruntime."""
+"""Run one ONNX graph; the only module that imports onnxruntime."""
 
 import functools
 import re

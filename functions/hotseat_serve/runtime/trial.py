@@ -1,4 +1,4 @@
-"""Open a version apart: in a process of its own, with a limit on time and memory.
+"""Open a version in a subprocess with limits on time and memory.
 
 ``python -m hotseat_serve.runtime.trial`` reads one JSON object from standard
 input, opens the graph, runs its golden rows, and writes what is wrong, or nothing. A

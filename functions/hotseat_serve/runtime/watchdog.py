@@ -1,4 +1,4 @@
-"""Ends what runs past its deadline: one thread a process looks at the clock for all."""
+"""End runs at their deadline, with one thread for the whole process."""
 
 import heapq
 import itertools

@@ -433,7 +433,7 @@ def _stop_in_time(process, clients, number):
     assert time.monotonic() - start < 4
     half = read(clients[0])
     assert b" 503 " in half
-    assert b"the server stops" in half
+    assert b"the server is stopping" in half
 
 
 def test_lines_of_the_log_reach_a_pipe_before_the_stop(command):
