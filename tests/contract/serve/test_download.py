@@ -21,7 +21,7 @@ GRAPH = f"{VERSION}/files/model.onnx"
 
 @pytest.fixture
 def ask(registry, publish, tmp_path):
-    """Ask a room whose model `mood` is live and offered."""
+    """Send requests to a router whose model `mood` is live and offered."""
     publish()
     registry.promote(Reference("mood", version=1), by="ada")
 

@@ -1,4 +1,4 @@
-"""Three doors, one room: the handler, the ASGI door and FastAPI answer alike."""
+"""The Lambda handler, the ASGI application and FastAPI give the same answers."""
 
 import asyncio
 import json
@@ -95,7 +95,7 @@ headers = st.sampled_from(
 
 @pytest.fixture
 def router(registry, publish, tmp_path):
-    """A room with two versions of mood."""
+    """A router with two versions of mood."""
     publish(), publish(positive=0.8)
     registry.promote(Reference("mood", version=1), by="ada")
     chosen = Settings(
@@ -107,8 +107,8 @@ def router(registry, publish, tmp_path):
 
 
 @pytest.fixture
-def doors(router):
-    """The doors of one's own server."""
+def applications(router):
+    """The ASGI applications of a local server."""
     return Application(router, threads=1), create_app(router)
 
 
@@ -146,11 +146,11 @@ async def through_asgi(app, method, path, body, given):
 @example(FRONTS[0], "HEAD", "/v1/models", b"", {})
 @example(FRONTS[0], "HEAD", "/v2/models/nobody", b"", {"accept-encoding": "gzip"})
 @example(FRONTS[0], "OPTIONS", "/v2/health/live", b"", {})
-def test_all_doors_answer_alike(router, doors, front, method, path, body, given):
+def test_all_adapters_answer_alike(router, applications, front, method, path, body, given):
     """Status, body and headers are equal for any request, and never a 5xx for bad."""
     path = quote(path, safe="/:%")
     status, data, back = through_handler(router, front, method, path, body, given)
-    for app in doors:
+    for app in applications:
         code, other, shown = asyncio.run(through_asgi(app, method, path, body, given))
         assert (code, other) == (status, data)
         for name in back:
@@ -225,7 +225,7 @@ def test_listed_origins_and_packing_are_both_named_in_vary(router):
     assert small.headers["vary"] == "origin"
 
 
-def test_the_application_documents_every_route_of_the_room(router):
+def test_the_application_documents_every_route_of_the_router(router):
     """A route that is documented is answered, and one that is not is unknown."""
     document = create_app(router).openapi()
     for path, methods in document["paths"].items():
