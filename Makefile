@@ -105,8 +105,8 @@ fix: $(READY) ## format, and apply automatic fixes
 spec: $(READY) ## write sdk/spec/openapi.json from the application
 	@$(BIN)/python -m hotseat_serve.adapters.openapi > sdk/spec/openapi.json
 
-reference: $(READY) ## write docs/deployment.md from the deployment file's types
-	@$(BIN)/python -m hotseat_infra.deployment.reference > docs/deployment.md
+reference: $(READY) ## write docs/reference/deployment.md from the deployment file's types
+	@$(BIN)/python -m hotseat_infra.deployment.reference > docs/reference/deployment.md
 
 godot-addons: $(READY) ## pack the addons for Godot 3 and Godot 4 into dist/godot
 	@$(BIN)/python sdk/godot/package.py

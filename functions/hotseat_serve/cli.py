@@ -25,7 +25,7 @@ example: in a container, with 20 seconds for open requests after SIGTERM
   hotseat serve --host 0.0.0.0 --grace 20 --log
 
 Other settings are environment variables (HOTSEAT_TRUST, HOTSEAT_MAX_BODY_BYTES, ...);
-docs/serving.md lists them.
+docs/reference/service.md lists them.
 """
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from hotseat import _cli
 
-GUIDE = Path(__file__).parents[2] / "docs/training.md"
+GUIDE = Path(__file__).parents[2] / "docs/tutorials/own-table.md"
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
 
@@ -42,7 +42,7 @@ def test_every_command_of_the_guide_runs(tmp_path, monkeypatch, capsys):
 def test_the_tutorial_on_optimizers_runs(tmp_path, monkeypatch, capsys):
     """Each command of the tutorial runs, and draws the picture that it names."""
     monkeypatch.chdir(tmp_path)
-    tutorial = (GUIDE.parent / "tutorials/optimizers.md").read_text("utf-8")
+    tutorial = (GUIDE.parent / "optimizers.md").read_text("utf-8")
     for line in _lines("".join(BLOCK.findall(tutorial))):
         words = shlex.split(line)
         if words[0] == "python":

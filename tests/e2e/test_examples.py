@@ -192,8 +192,8 @@ async def _until(true, bot) -> None:
 
 
 def test_the_quick_start_runs(url):
-    """The Python of docs/games.md plays one move, and is short enough to be read."""
-    text = (ROOT / "docs/games.md").read_text("utf-8")
+    """The Python of docs/how-to/games.md plays one move, and is short enough to be read."""
+    text = (ROOT / "docs/how-to/games.md").read_text("utf-8")
     starts = text[text.index("## Quick starts") :]
     blocks = re.findall(r"```(\w+)\n(.*?)```", starts, re.DOTALL)
     assert len(blocks) >= 4

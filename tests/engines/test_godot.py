@@ -69,7 +69,7 @@ def test_a_live_service_is_asked(godot, service):
     godot("live", HOTSEAT_LIVE=service, HOTSEAT_URL=service)
 
 
-@pytest.mark.parametrize("document", ["sdk/godot/README.md", "docs/games.md"])
+@pytest.mark.parametrize("document", ["sdk/godot/README.md", "docs/how-to/games.md"])
 def test_what_is_shown_is_read(need, tmp_path, document):
     """The quick starts are scripts that Godot reads, of fifteen lines at most."""
     text = (ROOT / document).read_text("utf-8")

@@ -99,7 +99,7 @@ def test_unitys_own_door_and_the_sample_work(mono, tmp_path):
     compiled(tmp_path / "Web.exe", *stub, options=(*unity, "-d:UNITY_WEBGL"))
 
 
-@pytest.mark.parametrize("document", ["sdk/unity/README.md", "docs/games.md"])
+@pytest.mark.parametrize("document", ["sdk/unity/README.md", "docs/how-to/games.md"])
 def test_what_is_shown_compiles(mono, tmp_path, document):
     """The quick starts are programs, of fifteen lines at most."""
     assert mono

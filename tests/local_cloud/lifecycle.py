@@ -1,7 +1,7 @@
-"""A deployment's whole life, as in docs/operators.md: deploy, promote, destroy.
+"""A deployment's whole life, as in docs/how-to/operate.md: deploy, promote, destroy.
 
 The transcript is the same in every run: it has no generated names and no times. So a
-test can compare it with docs/local-cloud.md.
+test can compare it with docs/how-to/local-cloud.md.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""Write docs/deployment.md from the deployment file's own types: `make reference`."""
+"""Write docs/reference/deployment.md from the file's own types: `make reference`."""
 
 import ast
 import dataclasses
@@ -23,7 +23,7 @@ _HEAD = """# The deployment file
 
 Every key of `infra/deployment.toml`. `make reference` writes this page from the types
 that parse the file, and a test compares the two. A mistake in the file is an error with
-its place, before anything is deployed. How to work with it: [drills](operators.md).
+its place, before anything is deployed. How to work with it: [drills](../how-to/operate.md).
 """
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 

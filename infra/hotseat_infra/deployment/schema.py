@@ -1,6 +1,6 @@
 """The tables of the deployment file, as frozen dataclasses.
 
-The description below each field is its line in docs/deployment.md.
+The description below each field is its line in docs/reference/deployment.md.
 """
 
 from collections.abc import Iterable, Mapping

@@ -21,9 +21,9 @@ after(async () => {
   pages?.close();
 });
 
-const GUIDE = readFileSync(new URL("../../../docs/games.md", import.meta.url), "utf8");
+const GUIDE = readFileSync(new URL("../../../docs/how-to/games.md", import.meta.url), "utf8");
 
-/** The program under a heading of docs/games.md, with the service of this test. */
+/** The program under a heading of docs/how-to/games.md, with the service of this test. */
 function program(heading) {
   const [, block] = /```js\n(.*?)```/s.exec(GUIDE.slice(GUIDE.indexOf(`### ${heading}\n`)));
   return block.replace("https://models.example/prod", service.url).replace(/^import.*\n/gm, "");

@@ -1,4 +1,4 @@
-"""docs/operators.md, drill by drill: its commands run, the rest read in templates.
+"""docs/how-to/operate.md, drill by drill: its commands run, the rest read in templates.
 
 The `hotseat` commands of a drill run as they stand, on a bucket of moto's, versioned as
 the stack's own is. What only AWS does (deploying, shifting requests) is read from the
@@ -19,7 +19,7 @@ from hotseat_infra.deployment.reference import document
 from hotseat_registry import Reference, open_registry
 
 ROOT = Path(__file__).parents[3]
-OPERATORS = (ROOT / "docs/operators.md").read_text("utf-8")
+OPERATORS = (ROOT / "docs/how-to/operate.md").read_text("utf-8")
 DRILLS = {
     int(number): text
     for number, text in re.findall(
@@ -162,7 +162,7 @@ def test_drill_05_when_an_alarm_fires(full):
     kinds = {re.sub(r"^[a-z]+|[0-9A-F]{8}$", "", name) for name in operator}
     assert kinds == named
     for alarm in operator.values():
-        assert "docs/operators.md, drill 5" in alarm["Properties"]["AlarmDescription"]
+        assert "docs/how-to/operate.md, drill 5" in alarm["Properties"]["AlarmDescription"]
 
 
 def test_drill_06_static_and_canary(operator):
@@ -252,5 +252,5 @@ def test_drill_10_tear_down(shipped, full):
 
 
 def test_the_reference_is_up_to_date():
-    """docs/deployment.md is what `make reference` writes."""
-    assert (ROOT / "docs/deployment.md").read_text("utf-8") == document()
+    """docs/reference/deployment.md is what `make reference` writes."""
+    assert (ROOT / "docs/reference/deployment.md").read_text("utf-8") == document()

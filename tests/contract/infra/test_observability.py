@@ -10,7 +10,7 @@ from aws_cdk.assertions import Match
 from hotseat_serve.api.telemetry import _REQUEST
 from hotseat_serve.settings import LAMBDA_ANSWER, Settings
 
-SERVING = Path(__file__).parents[3] / "docs/serving.md"
+SERVING = Path(__file__).parents[3] / "docs/reference/service.md"
 EVENTS = {"version_changed", "registry_refused", "registry_unreachable"}
 WRITTEN = {metric["Name"] for metric in _REQUEST["Metrics"]} | EVENTS
 

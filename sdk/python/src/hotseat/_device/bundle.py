@@ -1,6 +1,6 @@
 """A version's description from the service, validated as untrusted input.
 
-Manifest and signature formats are the registry's (docs/registry.md).
+Manifest and signature formats are the registry's (docs/reference/registry.md).
 """
 
 import hashlib
