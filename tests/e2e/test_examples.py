@@ -192,7 +192,7 @@ async def _until(true, bot) -> None:
 
 
 def test_the_quick_start_runs(url):
-    """The Python of docs/how-to/games.md plays one move, and is short enough to be read."""
+    """The Python of docs/how-to/games.md plays one move and is short."""
     text = (ROOT / "docs/how-to/games.md").read_text("utf-8")
     starts = text[text.index("## Quick starts") :]
     blocks = re.findall(r"```(\w+)\n(.*?)```", starts, re.DOTALL)

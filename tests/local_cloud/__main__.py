@@ -12,7 +12,7 @@ from local_cloud.commands import environment
 from local_cloud.lifecycle import Lifecycle
 from local_cloud.processes import ROOT, LocalCloud
 
-PAGE = ROOT / "docs" / "local-cloud.md"
+PAGE = ROOT / "docs/how-to/local-cloud.md"
 TRANSCRIPT = re.compile(r"(?<=```transcript\n).*?(?=\n```)", re.DOTALL)
 
 

@@ -23,7 +23,8 @@ _HEAD = """# The deployment file
 
 Every key of `infra/deployment.toml`. `make reference` writes this page from the types
 that parse the file, and a test compares the two. A mistake in the file is an error with
-its place, before anything is deployed. How to work with it: [drills](../how-to/operate.md).
+its place, before anything is deployed. How to work with it:
+[drills](../how-to/operate.md).
 """
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 

@@ -158,7 +158,7 @@ class ModelFunction(Construct):
         label: str | None = None,
         color: str | None = None,
     ) -> cloudwatch.Metric:
-        """Return one of the service's own metrics of this model (docs/reference/service.md)."""
+        """Return one of the service's own metrics (docs/reference/service.md)."""
         return cloudwatch.Metric(
             namespace=self.namespace,
             metric_name=name,
@@ -231,7 +231,8 @@ class ModelFunction(Construct):
             ),
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=(
-                f"Hotseat: {self.node.id} {description}. docs/how-to/operate.md, drill 5"
+                f"Hotseat: {self.node.id} {description}. "
+                "docs/how-to/operate.md, drill 5"
             ),
         )
 

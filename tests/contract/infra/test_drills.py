@@ -162,7 +162,9 @@ def test_drill_05_when_an_alarm_fires(full):
     kinds = {re.sub(r"^[a-z]+|[0-9A-F]{8}$", "", name) for name in operator}
     assert kinds == named
     for alarm in operator.values():
-        assert "docs/how-to/operate.md, drill 5" in alarm["Properties"]["AlarmDescription"]
+        assert (
+            "docs/how-to/operate.md, drill 5" in alarm["Properties"]["AlarmDescription"]
+        )
 
 
 def test_drill_06_static_and_canary(operator):
