@@ -146,7 +146,9 @@ async def through_asgi(app, method, path, body, given):
 @example(FRONTS[0], "HEAD", "/v1/models", b"", {})
 @example(FRONTS[0], "HEAD", "/v2/models/nobody", b"", {"accept-encoding": "gzip"})
 @example(FRONTS[0], "OPTIONS", "/v2/health/live", b"", {})
-def test_all_adapters_answer_alike(router, applications, front, method, path, body, given):
+def test_all_adapters_answer_alike(
+    router, applications, front, method, path, body, given
+):
     """Status, body and headers are equal for any request, and never a 5xx for bad."""
     path = quote(path, safe="/:%")
     status, data, back = through_handler(router, front, method, path, body, given)
