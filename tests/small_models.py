@@ -208,6 +208,6 @@ def router(folder: Path, models=MODELS, **more) -> Router:
     more = {"default_model": "words", "static": True, **more}
     chosen = Settings(cache=str(folder / "cache"), **more)
     telemetry = Telemetry(
-        {}, lambda _line: None, player_key="k", sample=1.0, draw=lambda: 0.0
+        {}, lambda _line: None, player_key="k", sample=1.0, random=lambda: 0.0
     )
     return Router(ModelCache(registry, chosen), chosen, telemetry=telemetry)

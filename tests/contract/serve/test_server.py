@@ -58,7 +58,7 @@ def serving(router, limits, **more):
     """Serve on a free port of loopback; yields the port."""
     application = Application(router, **more)
     server = Server(application, limits)
-    application.crowded = lambda: server.is_crowded
+    application.is_crowded = lambda: server.is_crowded
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(100)
