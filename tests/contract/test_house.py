@@ -90,6 +90,26 @@ def test_the_house_keeps_its_contracts(house):
             "import hotseat_infra.check",
             "infra: from the command",
         ),
+        (
+            "training/hotseat_train/evaluation/pareto.py",
+            "from hotseat_train import tasks",
+            "training: from the command",
+        ),
+        (
+            "training/hotseat_train/models/tables/ensemble.py",
+            "from hotseat_train.evaluation import pareto",
+            "training: from the command",
+        ),
+        (
+            "training/hotseat_train/compression/quantize.py",
+            "from hotseat_train.reports import charts",
+            "training: from the command",
+        ),
+        (
+            "training/hotseat_train/optim/plan.py",
+            "from hotseat_train.pipeline import train",
+            "training: from the command",
+        ),
         ("training/hotseat_train/run.py", "import boto3", "boto3 enters by one door"),
         (
             "functions/hotseat_serve/adapters/fastapi_app.py",
