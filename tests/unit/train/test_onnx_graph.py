@@ -13,6 +13,7 @@ from hotseat_train.models.games.board_net import BoardNet
 from hotseat_train.models.levels import autoregressive
 from hotseat_train.onnx_graph.builder import FLOAT, IR_VERSION, OPSETS, Graph
 from hotseat_train.onnx_graph.export import to_onnx
+from hotseat_train.onnx_graph.load import load
 from hotseat_train.onnx_graph.merge import chain, mean
 
 
@@ -130,3 +131,30 @@ def test_a_graph_that_is_not_well_formed_is_refused():
     graph.add("Relu", "nothing", name="y")
     with pytest.raises(onnx.checker.ValidationError):
         graph.model("broken", {"x": (FLOAT, [1])}, {"y": (FLOAT, [1])})
+
+
+def test_a_graph_that_imports_a_domain_twice_is_repaired_on_loading(tmp_path):
+    """Table runs of older versions did; the newest operator set is kept."""
+    graph = Graph()
+    graph.add("Relu", "x", name="y")
+    shape = (FLOAT, ["n", 2])
+    model = graph.model("old", {"x": shape}, {"y": shape})
+    model.opset_import.extend([onnx.helper.make_opsetid("", 13)])
+    onnx.save(model, tmp_path / "model.onnx")
+    repaired = load(tmp_path / "model.onnx")
+    assert [(item.domain, item.version) for item in repaired.opset_import] == [
+        ("", OPSETS[""])
+    ]
+    onnx.checker.check_model(repaired)
+    x = np.array([[-1, 2]], np.float32)
+    assert run(repaired, x=x)["y"].tolist() == [[0, 2]]
+
+
+def test_a_graph_with_distinct_domains_is_loaded_as_it_is(tmp_path):
+    """Nothing changes in a file that needs no repair."""
+    graph = Graph()
+    graph.add("Relu", "x", name="y")
+    shape = (FLOAT, ["n", 2])
+    model = graph.model("new", {"x": shape}, {"y": shape})
+    onnx.save(model, tmp_path / "model.onnx")
+    assert load(tmp_path / "model.onnx") == model

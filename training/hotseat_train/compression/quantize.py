@@ -24,6 +24,7 @@ from onnxruntime.quantization import (
 )
 
 from hotseat_train.errors import RunError
+from hotseat_train.onnx_graph.load import load
 
 Tensors = Mapping[str, np.ndarray[Any, Any]]
 CALIBRATIONS = {
@@ -86,7 +87,7 @@ class _Seen(CalibrationDataReader):  # type: ignore[misc]
 
 
 def _check(graph: Path) -> None:
-    kinds = {node.op_type for node in onnx.load(graph).graph.node}
+    kinds = {node.op_type for node in load(graph).graph.node}
     if not kinds & set(_KINDS):
         raise RunError(
             f"{graph} has no weights that int8 could hold (trees and kernel machines "

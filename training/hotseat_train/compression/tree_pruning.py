@@ -15,6 +15,7 @@ import onnx
 from onnx import helper
 
 from hotseat_train.errors import RunError
+from hotseat_train.onnx_graph.load import load
 from hotseat_train.run import Run
 
 FEWER = (100, 50, 20)
@@ -48,7 +49,7 @@ def shrink(
     with that share of the leaves less. Raises `RunError` where there are no trees.
     """
     path = source.needs(source.model, "train")
-    model = onnx.load(path)
+    model = load(path)
     if not has_trees(model):
         raise RunError(f"{path} holds no trees: hotseat quantize has other methods")
     trees = _trees(_ensemble(model))

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import onnx
-
 from hotseat_train import tasks
 from hotseat_train.compression import prune_distill, tree_pruning
 from hotseat_train.compression.quantize import dynamic, static
 from hotseat_train.errors import RunError
+from hotseat_train.onnx_graph.load import load
 from hotseat_train.optim.loop import Epoch
 from hotseat_train.run import Run
 
@@ -37,7 +36,7 @@ def make(
             f"{min(unfit)} is for networks that are fitted to rows, and {task.name} is "
             f"not: --method {' or '.join(task.compressions)}"
         )
-    if tree_pruning.has_trees(onnx.load(model)):
+    if tree_pruning.has_trees(load(model)):
         return tree_pruning.shrink(source)
     found: dict[str, Path] = {}
     bases = {"int8": model}
