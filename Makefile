@@ -17,7 +17,7 @@ $(READY): pyproject.toml sdk/python/pyproject.toml training/constraints.txt
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	@$(BIN)/pip install --quiet -c training/constraints.txt \
-	  -e ./sdk/python -e '.[train,ray,infra]' --group dev
+	  -e ./sdk/python -e '.[train,ray,infra]' --group dev --group docs
 	@touch $@
 
 demo: $(READY) ## one model's whole life: train, publish, serve, call, roll back
@@ -97,10 +97,14 @@ lint: $(READY) ## format, rules, types, import contracts
 	@$(BIN)/mypy tests/typing
 	@$(BIN)/mypy --python-version 3.10 -p hotseat
 	@$(BIN)/lint-imports
+	@$(BIN)/codespell $$(git ls-files '*.md' '*.py' '*.ts' '*.toml' '*.yml')
 
 fix: $(READY) ## format, and apply automatic fixes
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: $(READY) ## build the documentation site into build/site; fails on a warning
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 spec: $(READY) ## write sdk/spec/openapi.json from the application
 	@$(BIN)/python -m hotseat_serve.adapters.openapi > sdk/spec/openapi.json
@@ -178,7 +182,7 @@ bench-encoder: $(READY) ## a six-layer text encoder through the service
 bench-registry: $(READY) ## the registry's figures (2 GB blob; SIZE=MB for another)
 	@$(BIN)/python benchmarks/registry.py --size $(or $(SIZE),2048)
 
-ci: lint test test-without-data test-godot test-unity test-typescript synth demo ## what CI runs
+ci: lint docs test test-without-data test-godot test-unity test-typescript synth demo ## what CI runs
 
 clean: ## remove .venv and all generated files
 	rm -rf .venv .hotseat dist

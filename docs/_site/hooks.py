@@ -22,6 +22,10 @@ from hotseat._cli import catalogue
 from hotseat_serve.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+_CLI_HEAD = (
+    "# The command\n\n`hotseat VERB --help` prints the same text. "
+    "Exit codes: 0 success, 1 refused, 2 wrong usage.\n"
+)
 LINK = re.compile(r"\[([^\]]+)\]\(((?:\.\./)[^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -55,11 +59,7 @@ def on_page_markdown(
 
 def cli_page() -> str:
     """Return the reference of the command: the help of each verb."""
-    parts = [
-        "# The command\n\n"
-        "`hotseat VERB --help` prints the same text. Exit codes: 0 success, 1 refused,\n"
-        "2 wrong usage.\n"
-    ]
+    parts = [_CLI_HEAD]
     os.environ["COLUMNS"] = "88"
     verbs = catalogue.installed()
     for section, names in catalogue.SECTIONS.items():
@@ -67,9 +67,8 @@ def cli_page() -> str:
         for name in names:
             parser = argparse.ArgumentParser(prog=f"hotseat {name}")
             verbs[name].load()(parser)
-            parts.append(
-                f"\n### hotseat {name}\n\n```text\n{parser.format_help().rstrip()}\n```\n"
-            )
+            text = parser.format_help().rstrip()
+            parts.append(f"\n### hotseat {name}\n\n```text\n{text}\n```\n")
     return "".join(parts)
 
 

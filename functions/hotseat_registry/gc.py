@@ -158,7 +158,7 @@ def _named(registry: Registry, gone: set[str], progress: StartProgress) -> set[s
     """Return the digests that a version names which is not retired."""
     models = registry.models()
 
-    def kept(model: str) -> list[Reference]:
+    def references_to_keep(model: str) -> list[Reference]:
         retired = registry.ledger.retired(model)
         return [
             Reference(model, version=number)
@@ -166,7 +166,7 @@ def _named(registry: Registry, gone: set[str], progress: StartProgress) -> set[s
             if number not in retired and f"{model}@{number}" not in gone
         ]
 
-    kept_versions = list(chain.from_iterable(map_parallel(kept, models)))
+    kept_versions = list(chain.from_iterable(map_parallel(references_to_keep, models)))
 
     def named(reference: Reference) -> set[str]:
         return {file.sha256 for file in registry.resolve(reference).files.values()}

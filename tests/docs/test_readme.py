@@ -9,6 +9,7 @@ from hotseat._cli import catalogue
 
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 ROOT = Path(__file__).parents[2]
+GENERATED = {"cli.md", "errors.md", "settings.md"}  # by the site's hooks
 DOCUMENTS = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "*/README.md", "sdk/*/*.md")
@@ -29,7 +30,7 @@ def test_the_two_commands_are_targets():
 def test_links_lead_somewhere(path):
     """Every relative link in a document is a file."""
     for link in re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8")):
-        if not link.startswith("http"):
+        if not link.startswith("http") and Path(link).name not in GENERATED:
             assert (path.parent / link).exists(), link
 
 

@@ -34,10 +34,10 @@ def compare(
         runs[name] = Run(folder / name)
         if not runs[name].record.exists():
 
-            def told(epoch: Epoch, name: str = name) -> None:
+            def report_epoch(epoch: Epoch, name: str = name) -> None:
                 report(name, epoch)
 
-            train(task, plan, folder / name, rows=rows, progress=Progress(told))
+            train(task, plan, folder / name, rows=rows, progress=Progress(report_epoch))
     records = {name: run.read() for name, run in runs.items()}
     _draw(records, f"{task.name}: one loop, {len(runs)} optimizers", picture(folder))
     return runs

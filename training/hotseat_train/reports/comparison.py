@@ -74,7 +74,7 @@ class Limits:
             and (self.min_quality is None or item.quality >= self.min_quality)
         )
 
-    def said(self) -> str:
+    def describe(self) -> str:
         """Return the limits in words; empty without any."""
         given = (
             ("at most ms", self.max_ms),

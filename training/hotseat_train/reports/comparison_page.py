@@ -87,7 +87,7 @@ compute.{
 
 
 def _said(found: Sequence[Candidate], taken: Candidate | None, limits: Limits) -> str:
-    wanted = f" Limits: {html.escape(limits.said())}." if limits.said() else ""
+    wanted = f" Limits: {html.escape(limits.describe())}." if limits.describe() else ""
     if taken is None:
         return f'<p class="said none">None keeps to the limits.{wanted}</p>'
     top = max((i for i in found if limits.fit(i)), key=lambda item: item.quality)

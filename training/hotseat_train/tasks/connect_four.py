@@ -56,7 +56,7 @@ class ConnectFour(SelfTrainedTask):
         torch.manual_seed(training.seed)
         module = BoardNet(GAME.shape, GAME.actions)
 
-        def told(done: Round) -> None:
+        def report_round(done: Round) -> None:
             report(
                 f"round {done.number} of {rounds}: {done.seconds / 60:.1f} min "
                 f"({done.cpu_seconds / 60:.1f} of a core), {done.positions} positions, "
@@ -64,7 +64,7 @@ class ConnectFour(SelfTrainedTask):
             )
 
         done = learn(self.name, module, _export, mirrored, SelfPlayPlan(), training,
-                     folder, told)  # fmt: skip
+                     folder, report_round)  # fmt: skip
         export(module, folder / "model.onnx")
         return [(r.seconds, r.policy_loss + r.value_loss) for r in done]
 
