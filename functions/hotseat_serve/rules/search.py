@@ -105,6 +105,8 @@ class _Node:
             if len(known) == len(self.nexts) and None not in known:
                 self.proven = self.value = max(-v for v in known if v is not None)
                 return
+        if self.proven is not None:
+            return  # other visits that end later change nothing of what is certain
         # where one action is left, the network was not asked: nothing else counts
         total, weight = (self.base, 1) if self.prior else (0.0, 0)
         for count, value in zip(self.counts, self.values, strict=True):

@@ -85,6 +85,7 @@ class Node {
         return;
       }
     }
+    if (this.proven !== null) return; // later visits change nothing of what is certain
     // where one action is left, the network was not asked: nothing else counts
     let [total, weight] = this.prior.length ? [this.base, 1] : [0, 0];
     this.counts.forEach((count, at) => {
