@@ -39,7 +39,7 @@ def test_the_site_builds_without_a_warning(tmp_path):
     assert "WARNING" not in done.stderr
     command_page = (tmp_path / "reference/cli.html").read_text("utf-8")
     assert "hotseat model promote" in command_page
-    assert "rate_limited" in (tmp_path / "reference/errors.html").read_text("utf-8")
+    assert "model_not_found" in (tmp_path / "reference/errors.html").read_text("utf-8")
     assert "HOTSEAT_TRUST" in (tmp_path / "reference/settings.html").read_text("utf-8")
     assert "predict" in (tmp_path / "reference/sdk.html").read_text("utf-8")
 
