@@ -143,8 +143,11 @@ def check(manifest: Manifest) -> None:
         raise _update(manifest, "wants inputs as", min(unknown), game_json.FORMS)
     if manifest.kind not in KINDS:
         raise _update(manifest, "is of kind", manifest.kind, KINDS)
-    if signature.rules is not None and signature.rules not in rules.NAMES:
-        raise _update(manifest, "goes by the rules of", signature.rules, rules.NAMES)
+    if signature.rules is not None:
+        try:
+            rules.find(signature.rules)
+        except IntegrityError as error:
+            raise IntegrityError(f"{manifest.reference}: {error}") from None
     if manifest.kind == "generation" and signature.generation is None:
         raise IntegrityError(
             f"{manifest.reference}: its signature does not say how to generate"

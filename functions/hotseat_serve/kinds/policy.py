@@ -15,6 +15,8 @@ from hotseat_serve.kinds.options import MAX_SEED
 from hotseat_serve.rules import search
 from hotseat_serve.wording import expected, invalid, json_type, listed, quoted
 
+_LEAST = 1e-9
+"""The probability of a legal action, at least: what is 0 counts as illegal."""
 SEARCH_SECONDS = 0.045
 """Time limit for all searches of one request, whatever their budget."""
 
@@ -69,10 +71,25 @@ def _from_network(request: InferenceRequest) -> tuple[Array, Array | None]:
     probabilities = outputs["policy"].astype(np.float64)
     if "legal" in outputs:
         probabilities = np.where(outputs["legal"] > 0, probabilities, 0.0)
+    elif request.signature.rules is not None:
+        probabilities = _by_rules(request, probabilities)
     values = outputs.get("value")
     if values is None:
         return probabilities, None
     return probabilities, values.reshape(-1).astype(np.float64)
+
+
+def _by_rules(request: InferenceRequest, probabilities: Array) -> Array:
+    """Return the probabilities of what the game's rules allow, at least a little."""
+    game = rules.game(str(request.signature.rules))
+    if game.legal_in_graph:
+        return probabilities
+    allowed = np.zeros_like(probabilities)
+    states = game_json.states(request.signature, request.inputs, request.pointers)
+    for row, state in enumerate(states):
+        legal = list(game.legal(state))
+        allowed[row, legal] = np.maximum(probabilities[row, legal], _LEAST)
+    return allowed
 
 
 def _level(request: InferenceRequest) -> Level:

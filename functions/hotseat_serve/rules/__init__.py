@@ -2,43 +2,85 @@
 
 They know no model: they say what is legal, who won, whether a level can be solved.
 Training uses the same modules.
+
+Ours are the modules of this package. A studio's come from its own package, by the entry
+point group ``hotseat.rules``: a `Game`, or a function that checks levels (`Check`).
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from hotseat_registry.errors import IntegrityError
 from hotseat_serve.rules.game import Game
 
+GROUP = "hotseat.rules"
 Check = Callable[
     [Sequence[str], Mapping[str, Any], Callable[[], bool]], Mapping[str, Any] | None
 ]
 """Rows of a level, what was wished, whether time is over: what can be said of the
 level, or None where it is not fit to play."""
-
-_GAMES = {"connect-four": "connect_four"}
-_CHECKS = {"platformer": "platformer", "sokoban": "sokoban"}
-NAMES = frozenset({*_GAMES, *_CHECKS})
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @cache
 def game(name: str) -> Game[Any]:
     """Return the rules of a game for two; raises `IntegrityError`."""
-    found: Game[Any] = _module(name, _GAMES).GAME
-    return found
+    found = find(name)
+    if callable(found):
+        raise IntegrityError(f"the rules {name!r} check levels: they are no game")
+    game: Game[Any] = found
+    return game
 
 
 @cache
 def check(name: str) -> Check:
     """Return what tells playable levels; raises `IntegrityError`."""
-    found: Check = _module(name, _CHECKS).check
-    return found
+    found = find(name)
+    if not callable(found):
+        raise IntegrityError(f"the rules {name!r} are a game: they check no levels")
+    check: Check = found
+    return check
 
 
-def _module(name: str, known: Mapping[str, str]) -> Any:
-    if name not in known:
-        there = ", ".join(sorted(known))
-        raise IntegrityError(f"no rules {name!r} of this sort; there are {there}")
-    return import_module(f"hotseat_serve.rules.{known[name]}")
+@cache
+def find(name: str) -> Any:
+    """Return a game, or what checks levels; raises `IntegrityError`.
+
+    Installed packages are looked through for names that are not ours alone, so that
+    ours cost a cold start nothing.
+    """
+    ours = _of_this_package(name)
+    if ours is not None:
+        return ours
+    from importlib.metadata import entry_points  # late: 10 ms
+
+    found = tuple(entry_points(group=GROUP, name=name))
+    if not found:
+        there = ", ".join(sorted(entry_points(group=GROUP).names)) or "none but ours"
+        raise IntegrityError(
+            f"no installed package has the rules {name!r}: install the one that does "
+            f"(it registers them as an entry point of {GROUP}); there are {there}"
+        )
+    if len({entry.value for entry in found}) > 1:
+        packages = " and ".join(sorted(_package(entry) for entry in found))
+        raise IntegrityError(f"{packages} both have rules {name!r}: remove one")
+    return found[0].load()
+
+
+def _of_this_package(name: str) -> Any:
+    """Return the rules of a module here: its GAME, or its function `check`."""
+    if not _NAME.fullmatch(name):
+        return None
+    place = f"{__name__}.{name.replace('-', '_')}"
+    if find_spec(place) is None:
+        return None
+    module = import_module(place)
+    return getattr(module, "GAME", None) or getattr(module, "check", None)
+
+
+def _package(entry: Any) -> str:
+    return entry.dist.name if entry.dist is not None else str(entry.value)

@@ -34,6 +34,7 @@ class ConnectFour:
 
     actions = WIDTH
     shape = (2, HEIGHT, WIDTH)
+    legal_in_graph = True
 
     def start(self) -> State:
         """See `Game.start`."""

@@ -27,6 +27,9 @@ class Game(Protocol[State]):
     """How many actions there are; each is a number below it."""
     shape: tuple[int, ...]
     """Of one encoded state."""
+    legal_in_graph: bool
+    """Whether its networks give illegal actions no probability; else the service asks
+    `legal` for each position that the network answers without a search."""
 
     def start(self) -> State:
         """Return the first position."""
@@ -35,7 +38,11 @@ class Game(Protocol[State]):
         """Return what may be done; never empty while `outcome` is None."""
 
     def apply(self, state: State, action: int) -> State:
-        """Return the position after a legal action; the other side is to move."""
+        """Return the position after a legal action; the other side is to move.
+
+        Where the same side moves again, as in a jump that goes on, the other side has
+        one action: to pass.
+        """
 
     def outcome(self, state: State) -> float | None:
         """Return what the end is worth to whoever is to move: -1, 0 or 1.

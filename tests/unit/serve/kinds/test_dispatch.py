@@ -345,8 +345,12 @@ def test_what_this_service_cannot_serve_is_refused():
     unknown = manifest("policy", replace(MOVES, rules="go"))
     odd = manifest("policy", MOVES)
     object.__setattr__(odd, "kind", "dreams")
-    for bad in (replace(made, signature=strange), unknown, odd):
-        with pytest.raises(Exception, match="update it"):
+    for bad, words in (
+        (replace(made, signature=strange), "update it"),
+        (unknown, "no installed package has the rules 'go'"),
+        (odd, "update it"),
+    ):
+        with pytest.raises(Exception, match=words):
             dispatch.check(bad)
     with pytest.raises(Exception, match="does not say how to generate"):
         dispatch.check(manifest("generation", NUMBER))

@@ -1,5 +1,7 @@
 """The rules of games: what is legal, who won, what can be solved."""
 
+from importlib.metadata import entry_points
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -276,6 +278,35 @@ def test_a_platform_level_is_walked_to_its_end():
 
 def test_rules_go_by_their_names():
     """A game is no level check, and what is unknown is named with the others."""
-    for ask, name in ((rules.game, "go"), (rules.game, "sokoban"), (rules.check, "x")):
-        with pytest.raises(IntegrityError, match="there are"):
+    for ask, name, words in (
+        (rules.game, "go", "install the one that does.*there are .*connect-four"),
+        (rules.game, "sokoban", "check levels"),
+        (rules.check, "connect-four", "are a game"),
+        (rules.check, "../x", "no installed package"),
+        (rules.game, "search", "no installed package"),
+    ):
+        with pytest.raises(IntegrityError, match=words):
             ask(name)
+
+
+def test_our_rules_are_registered_as_a_studios_are():
+    """What is listed for others to find is what the modules hold."""
+    entries = entry_points(group=rules.GROUP)
+    assert {"connect-four", "platformer", "sokoban"} <= set(entries.names)
+    for entry in entries:
+        if entry.value.startswith("hotseat_serve."):
+            assert entry.load() is rules.find(entry.name)
+
+
+def test_two_packages_with_the_same_rules_are_refused(tmp_path, monkeypatch):
+    """Nobody guesses which of them a version means; both are named."""
+    for package in ("east", "west"):
+        info = tmp_path / f"{package}_games-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Name: {package}-games\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(
+            f"[hotseat.rules]\nhalma = {package}:GAME\n"
+        )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(IntegrityError, match="east-games and west-games both"):
+        rules.find("halma")

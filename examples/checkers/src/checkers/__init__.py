@@ -1,0 +1,1 @@
+"""English draughts for Hotseat: rules, and a task that learns to play."""
