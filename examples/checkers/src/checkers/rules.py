@@ -241,7 +241,13 @@ class Checkers:
         """Return what `read` reads."""
         squares = []
         for square in range(SQUARES):
-            side = 1 if state.black >> square & 1 else 2 if state.white >> square & 1 else 0
+            side = (
+                1
+                if state.black >> square & 1
+                else 2
+                if state.white >> square & 1
+                else 0
+            )
             squares.append(side + 2 * (side > 0 and state.kings >> square & 1))
         found: dict[str, Any] = {"squares": squares, "to_move": state.mover + 1}
         if state.jumping >= 0:

@@ -96,7 +96,9 @@ class Checkers(SelfTrainedTask):
     def measure(self, loaded: Loaded) -> dict[str, Any]:
         """Return points (win 1, draw 1/2) against moves at random, with an interval."""
         rng = np.random.default_rng(3)
-        points = [_points(loaded, "medium", rng, number % 2) for number in range(_GAMES)]
+        points = [
+            _points(loaded, "medium", rng, number % 2) for number in range(_GAMES)
+        ]
         low, high = wilson(float(sum(points)), len(points))
         return {
             "points_against_random": round(sum(points) / len(points), 3),
