@@ -207,28 +207,13 @@ class Checkers:
         black, of white), 3 or 4 (a king). ``jumping`` is the square (1 to 32) whose
         capture goes on, ``quiet`` the moves without a capture or a man's move.
         """
-        if not isinstance(board, dict):
-            raise ValueError('a board is an object: {"squares": [...], "to_move": 1}')
-        squares, player = board.get("squares"), board.get("to_move", 1)
-        if not isinstance(squares, list) or len(squares) != SQUARES:
-            raise ValueError(f"squares is a list of {SQUARES} cells")
-        if any(type(cell) is not int or not 0 <= cell <= 4 for cell in squares):
-            raise ValueError("a cell is 0 (empty), 1, 2 (men), 3 or 4 (kings)")
-        if player not in {1, 2}:
-            raise ValueError("to_move is 1 (black) or 2 (white)")
-        jumping, quiet = board.get("jumping"), board.get("quiet", 0)
-        if type(quiet) is not int or not 0 <= quiet < DRAW_AFTER:
-            raise ValueError(f"quiet is a number of moves below {DRAW_AFTER}")
-        if jumping is not None and (type(jumping) is not int or not 1 <= jumping <= 32):
-            raise ValueError("jumping is a square from 1 to 32")
-        if jumping is not None and not squares[jumping - 1]:
-            raise ValueError(f"jumping is {jumping}, where no piece stands")
+        squares, jumping, quiet = _checked(board)
         bits = [0] * 5
         for square, cell in enumerate(squares):
             bits[cell] |= 1 << square
         state = State(
-            bits[1] | bits[3], bits[2] | bits[4], bits[3] | bits[4], player - 1,
-            -1 if jumping is None else jumping - 1, quiet,
+            bits[1] | bits[3], bits[2] | bits[4], bits[3] | bits[4],
+            board.get("to_move", 1) - 1, jumping, quiet,
         )  # fmt: skip
         for men, far in ((bits[1], _FAR[0]), (bits[2], _FAR[1])):
             if any(men >> square & 1 for square in far):
@@ -255,6 +240,34 @@ class Checkers:
         if state.quiet:
             found["quiet"] = state.quiet
         return found
+
+
+def _checked(board: Any) -> tuple[list[int], int, int]:
+    """Return squares, the square of a capture that goes on, and quiet moves.
+
+    Raises `ValueError`.
+    """
+    if not isinstance(board, dict):
+        raise ValueError(  # noqa: TRY004 (the protocol's error)
+            'a board is an object: {"squares": [...], "to_move": 1}'
+        )
+    squares, quiet = board.get("squares"), board.get("quiet", 0)
+    if not isinstance(squares, list) or len(squares) != SQUARES:
+        raise ValueError(f"squares is a list of {SQUARES} cells")
+    if any(type(cell) is not int or not 0 <= cell <= 4 for cell in squares):
+        raise ValueError("a cell is 0 (empty), 1, 2 (men), 3 or 4 (kings)")
+    if board.get("to_move", 1) not in {1, 2}:
+        raise ValueError("to_move is 1 (black) or 2 (white)")
+    if type(quiet) is not int or not 0 <= quiet < DRAW_AFTER:
+        raise ValueError(f"quiet is a number of moves below {DRAW_AFTER}")
+    jumping = board.get("jumping")
+    if jumping is None:
+        return squares, -1, quiet
+    if type(jumping) is not int or not 1 <= jumping <= SQUARES:
+        raise ValueError(f"jumping is a square from 1 to {SQUARES}")
+    if not squares[jumping - 1]:
+        raise ValueError(f"jumping is {jumping}, where no piece stands")
+    return squares, jumping - 1, quiet
 
 
 GAME = Checkers()

@@ -71,7 +71,7 @@ class Checkers(SelfTrainedTask):
         return [(r.seconds, r.policy_loss + r.value_loss) for r in found]
 
     def signature(self) -> Signature:
-        """The board as `checkers.rules` reads it; an action is a move's name."""
+        """Return a board as `checkers.rules` reads it; an action is a move's name."""
         return Signature(
             inputs=(Input("board", "FP32", (-1, *GAME.shape), "board"),),
             outputs=(
