@@ -1,5 +1,6 @@
 """Compare a stage with its registry and its images, before anything is deployed."""
 
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from hotseat_infra.deployment import DeploymentError, Model, Stage
@@ -30,8 +31,41 @@ def check(stage: Stage, registry: Registry) -> dict[str, Manifest]:
         except RegistryError as error:
             raise DeploymentError(f"{where}: {error}") from error
         check_size(model, manifest, where)
+        _check_rules(name, model, manifest, where)
         served[name] = manifest
     return served
+
+
+def check_packages(stage: Stage, functions: Path) -> None:
+    """Check that the packages of the stage's models are there as wheels.
+
+    `functions` is the folder from which the image is built. Raises `DeploymentError`.
+    """
+    for name, model in stage.models.items():
+        if not model.packages:
+            continue
+        where = f"stages.{stage.name}.models.{name}.packages"
+        folder = functions / "packages" / model.packages
+        if folder.parent != functions / "packages" or not any(folder.glob("*.whl")):
+            raise DeploymentError(
+                f"{where}: {folder} has no wheel: pip wheel --no-deps YOUR_PACKAGE "
+                f"-w {folder}"
+            )
+
+
+def _check_rules(name: str, model: Model, manifest: Manifest, where: str) -> None:
+    """Refuse a version whose rules the image would not have."""
+    rules = manifest.signature.rules
+    ours = {
+        entry.name
+        for entry in entry_points(group="hotseat.rules")
+        if entry.value.startswith("hotseat_serve.")
+    }
+    if rules is not None and rules not in ours and not model.packages:
+        raise DeploymentError(
+            f"{where}: {name} has the rules {rules!r}, which are not Hotseat's own: "
+            "put their wheel into functions/packages/NAME and set packages = NAME"
+        )
 
 
 def check_baked(stage: Stage, functions: Path) -> None:

@@ -79,6 +79,8 @@ class Model:
     """The variant to serve; empty: the version's default."""
     route: str = ""
     """Its path in the API, /v1/models/ROUTE; empty: the model's name."""
+    packages: str = ""
+    """Folder below functions/packages with wheels of your own rules; empty: none."""
     downloads: bool = False
     """Whether games may download its versions, to answer offline."""
     memory_mb: int = 1024

@@ -52,6 +52,7 @@ class ModelFunction(Construct):
         self.namespace = f"Hotseat/{stage.name}"
         static = model.mode == "static"
         baked = name if static else "none"
+        packages = model.packages or "none"
         arm = model.architecture == "arm64"
         log = logs.LogGroup(
             self,
@@ -90,9 +91,14 @@ class ModelFunction(Construct):
             "Function",
             code=lambda_.DockerImageCode.from_image_asset(
                 str(IMAGE),
-                build_args={"BAKED": baked},
-                # another function's baked version does not change this image
-                exclude=["baked/*", f"!baked/{baked}"],
+                build_args={"BAKED": baked, "PACKAGES": packages},
+                # another function's version or packages do not change this image
+                exclude=[
+                    "baked/*",
+                    f"!baked/{baked}",
+                    "packages/*",
+                    f"!packages/{packages}",
+                ],
                 platform=(
                     assets.Platform.LINUX_ARM64 if arm else assets.Platform.LINUX_AMD64
                 ),

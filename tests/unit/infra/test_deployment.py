@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hotseat_infra.check import check, check_baked, check_size
+from hotseat_infra.check import check, check_baked, check_packages, check_size
 from hotseat_infra.deployment import DeploymentError, Model, Schedule, read
 from hotseat_registry import Reference
 from hotseat_registry.bake import bake
@@ -282,3 +282,28 @@ def test_a_schedule_ends_on_the_right_day(arguments, begins, ends, hours):
     assert (schedule.begins, schedule.ends) == (begins, ends)
     assert len(schedule.hours) == hours
     assert max(schedule.hours) < 168
+
+
+def test_a_studios_rules_come_as_a_wheel(write, tmp_path):
+    """Without one the error has the command that makes it."""
+    stage = read(write(GOOD + 'packages = "halma"'), "dev")
+    folder = tmp_path / "functions/packages/halma"
+    with pytest.raises(DeploymentError, match=r"pip wheel --no-deps .* -w .*halma"):
+        check_packages(stage, tmp_path / "functions")
+    folder.mkdir(parents=True)
+    (folder / "halma-1-py3-none-any.whl").touch()
+    check_packages(stage, tmp_path / "functions")
+    away = read(write(GOOD + 'packages = "../halma"'), "dev")
+    with pytest.raises(DeploymentError, match="has no wheel"):
+        check_packages(away, tmp_path / "functions")
+
+
+def test_rules_that_the_image_would_not_have_are_refused(write, registry, bundle):
+    """A version that nothing in the image can play is not deployed."""
+    manifest, files = bundle()
+    signature = replace(manifest.signature, rules="halma")
+    registry.publish(replace(manifest, signature=signature), files, by="ada")
+    registry.promote(Reference("mood", version=1), by="ada")
+    with pytest.raises(DeploymentError, match="'halma', which are not Hotseat's own"):
+        check(read(write(GOOD), "dev"), registry)
+    check(read(write(GOOD + 'packages = "halma"'), "dev"), registry)

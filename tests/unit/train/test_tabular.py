@@ -16,7 +16,7 @@ from hotseat_train.compression.quantize import dynamic
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.models.tables import time_series_features
-from hotseat_train.models.tables.families import FAMILIES, NetworkLearner, learner
+from hotseat_train.models.tables.families import NetworkLearner, learner, names
 from hotseat_train.models.tables.preprocessing import Preprocessor, answers
 from hotseat_train.onnx_graph.builder import FLOAT, Graph
 from hotseat_train.optim.loop import Plan
@@ -110,7 +110,7 @@ def test_what_months_say_is_what_it_is_called(months):
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", names())
 def test_every_family_learns_exports_and_serves(family, tmp_path):
     """What the graph answers through the service is better than chance by far."""
     table = Preprocessor(NUMBERS, WORDS, TRAIN)

@@ -13,7 +13,7 @@ from hotseat_train.data.dataset import Dataset, Split
 from hotseat_train.errors import TrainError
 from hotseat_train.evaluation.evaluator import Evaluator, Tensors
 from hotseat_train.evaluation.labelled import SupervisedEvaluator
-from hotseat_train.models.tables.families import FAMILIES
+from hotseat_train.models.tables import families
 from hotseat_train.optim.loop import Epoch, Plan, State
 from hotseat_train.run import Run, commit
 from hotseat_train.tasks.task import OneFamily, Progress
@@ -165,7 +165,7 @@ class TableTask(SupervisedTask):
     settings: Mapping[str, Any] = field(default_factory=dict)
     """In place of the family's usual ones."""
 
-    families = FAMILIES
+    families = families.names()
     optimizer = "adam"
 
     def choose(

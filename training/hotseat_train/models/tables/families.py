@@ -4,7 +4,9 @@ Each is trained on the columns of a `Preprocessor` and has a graph with the inpu
 [rows, columns] and the output ``scores`` [rows, labels].
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import Any
 
 import onnx
@@ -20,21 +22,37 @@ from hotseat_train.optim.loop import Plan, State
 from hotseat_train.optim.supervised import fit_learner
 
 Settings = Mapping[str, Any]
-USUAL: Mapping[str, Settings] = {
-    "logistic": {},
-    "mlp": {"hidden": 64, "dropout": 0.2},
-    "trees": {
-        "n_estimators": 600, "learning_rate": 0.03, "num_leaves": 15,
-        "min_child_samples": 20, "subsample": 0.8, "colsample_bytree": 0.5,
-        "reg_lambda": 5.0,
-    },
-    "svm-linear": {"C": 0.1},
-    "svm": {"C": 1.0, "gamma": "scale"},
-    "blend": {"members": ("trees", "mlp", "svm-linear")},
-}  # fmt: skip
-"""The usual settings of each family; a search replaces them."""
-FAMILIES = tuple(USUAL)
-_ALONE = tuple(name for name in FAMILIES if name != "blend")
+GROUP = "hotseat.families"
+Make = Callable[[Preprocessor, int, int, Settings], Member]
+"""Makes an untrained model: of a preprocessor, labels, a seed and settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A family of models, as a package registers it under ``hotseat.families``."""
+
+    settings: Settings
+    """The usual settings; a search replaces them."""
+    make: Make
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all families that are installed."""
+    return tuple(dict.fromkeys(entry_points(group=GROUP).names))
+
+
+def find(name: str) -> Family:
+    """Return a family by its name; raises `DatasetError`."""
+    found = tuple(entry_points(group=GROUP, name=name))
+    if not found:
+        raise DatasetError(f"no family {name!r}; there are {', '.join(names())}")
+    if len({entry.value for entry in found}) > 1:
+        packages = sorted(entry.dist.name for entry in found if entry.dist is not None)
+        raise DatasetError(
+            f"{' and '.join(packages)} both have a family {name!r}: remove one"
+        )
+    family: Family = found[0].load()
+    return family
 
 
 def learner(
@@ -49,21 +67,11 @@ def learner(
     Raises `DatasetError` for a setting that the family does not have, and for members
     of an ensemble that are not families.
     """
-    chosen = {**USUAL[family], **(settings or {})}
-    if unknown := set(chosen) - set(USUAL[family]):
+    found = find(family)
+    if unknown := set(settings or {}) - set(found.settings):
         raise DatasetError(f"{family} has no setting {min(unknown)!r}")
-    if family in {"logistic", "mlp"}:
-        return NetworkLearner(preprocessor, labels, seed, **chosen)
-    if family == "trees":
-        return TreesLearner(preprocessor, labels, seed, chosen)
-    if family == "blend":
-        names = chosen["members"]
-        if not names or not set(names) <= set(_ALONE):
-            raise DatasetError(f"the members of a blend are of {', '.join(_ALONE)}")
-        return SoftVotingEnsemble(
-            preprocessor, [learner(n, preprocessor, labels, seed) for n in names]
-        )
-    return SvmLearner(preprocessor, labels, seed, family, chosen)
+    chosen = {**found.settings, **(settings or {})}
+    return found.make(preprocessor, labels, seed, chosen)
 
 
 def plan(optimizer: str) -> Plan:
@@ -131,3 +139,43 @@ class NetworkLearner(Member):
         return to_onnx(
             network, {"x": torch.zeros(2, self.preprocessor.columns)}, ["scores"]
         )
+
+
+def _network(
+    preprocessor: Preprocessor, labels: int, seed: int, settings: Settings
+) -> Member:
+    return NetworkLearner(preprocessor, labels, seed, **settings)
+
+
+def _svm(
+    preprocessor: Preprocessor, labels: int, seed: int, settings: Settings
+) -> Member:
+    family = "svm" if "gamma" in settings else "svm-linear"
+    return SvmLearner(preprocessor, labels, seed, family, settings)
+
+
+def _blend(
+    preprocessor: Preprocessor, labels: int, seed: int, settings: Settings
+) -> Member:
+    members = settings["members"]
+    alone = [name for name in names() if name != "blend"]
+    if not members or not set(members) <= set(alone):
+        raise DatasetError(f"the members of a blend are of {', '.join(alone)}")
+    return SoftVotingEnsemble(
+        preprocessor, [learner(name, preprocessor, labels, seed) for name in members]
+    )
+
+
+LOGISTIC = Family({}, _network)
+MLP = Family({"hidden": 64, "dropout": 0.2}, _network)
+TREES = Family(
+    {
+        "n_estimators": 600, "learning_rate": 0.03, "num_leaves": 15,
+        "min_child_samples": 20, "subsample": 0.8, "colsample_bytree": 0.5,
+        "reg_lambda": 5.0,
+    },
+    TreesLearner,
+)  # fmt: skip
+SVM_LINEAR = Family({"C": 0.1}, _svm)
+SVM = Family({"C": 1.0, "gamma": "scale"}, _svm)
+BLEND = Family({"members": ("trees", "mlp", "svm-linear")}, _blend)
