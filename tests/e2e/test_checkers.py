@@ -1,4 +1,4 @@
-"""A studio's own game, from its package to a move over HTTP, by the tutorial's commands."""
+"""A studio's own game, from its package to a move over HTTP, as the tutorial has it."""
 
 import os
 import re
@@ -74,7 +74,7 @@ def _wait(client):
 
 
 def test_it_beats_moves_at_random(live):
-    """Half a minute of self-play, with an interval that leaves chance out."""
+    """A minute of self-play, with an interval that leaves chance out."""
     _, printed = live
     low, high = map(float, re.search(
         r"points interval: \[([\d.]+), ([\d.]+)\]", printed[0]
@@ -106,7 +106,7 @@ def test_a_game_is_played_over_http(live, studio):
     assert moves > 20
 
 
-def test_without_a_search_moves_are_legal_too(live, studio):
+def test_without_a_search_moves_are_legal_too(live):
     """The graph knows no rules; the service does."""
     client, _ = live
     squares = [1] * 12 + [0] * 8 + [2] * 12
@@ -116,7 +116,8 @@ def test_without_a_search_moves_are_legal_too(live, studio):
     }  # fmt: skip
 
 
-def test_where_the_package_is_missing_the_error_names_the_way(live, studio):
+@pytest.mark.usefixtures("live")
+def test_where_the_package_is_missing_the_error_names_the_way(studio):
     """The registry holds the version; a machine without the rules says so."""
     folder, env = studio
     bare = {**env, "PYTHONPATH": ""}
@@ -126,6 +127,6 @@ def test_where_the_package_is_missing_the_error_names_the_way(live, studio):
         "dispatch.check(open_registry('registry').resolve("
         "Reference('checkers', version=1)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=bare, check=False,
-                          capture_output=True, encoding="utf-8")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=bare,
+                          check=False, capture_output=True, text=True)  # fmt: skip
     assert "no installed package has the rules 'checkers'" in done.stderr

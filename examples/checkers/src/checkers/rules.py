@@ -178,7 +178,7 @@ class Checkers:
             return -1.0
         return 0.0 if state.quiet >= DRAW_AFTER else None
 
-    def glance(self, state: State) -> tuple[tuple[int, ...], float | None]:
+    def tactical_shortcut(self, state: State) -> tuple[tuple[int, ...], float | None]:
         """Return the legal actions: wins at once are rare, and a search sees them."""
         return _legal(state), None
 

@@ -15,7 +15,7 @@ import torch
 from checkers.rules import GAME, LABELS
 from hotseat_registry import Input, Level, Output, Signature
 from hotseat_serve.kinds.options import Options
-from hotseat_serve.runtime.loader import Loaded
+from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.evaluation.paired_bootstrap import wilson
 from hotseat_train.models.games.alphazero import Round, learn, plan
 from hotseat_train.models.games.board_net import BoardNet
@@ -29,9 +29,9 @@ _PLAYING = SelfPlayPlan(
     games=12, positions=500, simulations=24, quick=6, full_share=0.5, random_moves=24,
     memory=60_000, first_memory=20_000, reuse=12.0,
 )  # fmt: skip
-_POSITIONS, _GAMES = 100, 24
+_POSITIONS, _GAMES = 100, 40
 """For the quality of variants, and against moves at random."""
-_MOVES = 150
+_MOVES = 250
 """After so many a game against random moves is a draw."""
 
 
@@ -83,7 +83,7 @@ class Checkers(SelfTrainedTask):
             rules=self.name,
             levels={
                 "easy": Level(temperature=1.0),
-                "medium": Level(simulations=16),
+                "medium": Level(simulations=32),
                 "hard": Level(simulations=200),
             },
         )
@@ -93,7 +93,7 @@ class Checkers(SelfTrainedTask):
         rng = np.random.default_rng(11)
         return [_somewhere(rng) for _ in range(_POSITIONS)]
 
-    def measure(self, loaded: Loaded) -> dict[str, Any]:
+    def measure(self, loaded: LoadedModel) -> dict[str, Any]:
         """Return points (win 1, draw 1/2) against moves at random, with an interval."""
         rng = np.random.default_rng(3)
         points = [
@@ -143,7 +143,9 @@ def _somewhere(rng: np.random.Generator) -> dict[str, Any]:
             return {"board": GAME.board(state)}
 
 
-def _points(loaded: Loaded, level: str, rng: np.random.Generator, side: int) -> float:
+def _points(
+    loaded: LoadedModel, level: str, rng: np.random.Generator, side: int
+) -> float:
     """Return 1, 1/2 or 0 for a game of the model against moves at random."""
     state = GAME.start()
     for _ in range(_MOVES):
