@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted((ROOT / "docs/tutorials").glob("*.md"))
 RUNNERS = {
     "optimizers.md": "tests/docs/test_training.py",
+    "own-game.md": "tests/e2e/test_checkers.py",
     "own-onnx.md": "tests/e2e/test_own_models.py",
     "own-table.md": "tests/docs/test_training.py",
 }
