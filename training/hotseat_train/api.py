@@ -1,0 +1,136 @@
+"""Python functions for notebooks and scripts: publish a model as it lies in memory."""
+
+import getpass
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hotseat_registry import Manifest, open_registry
+from hotseat_train.errors import ParityError
+from hotseat_train.external import publish as external
+from hotseat_train.external.errors import SourceError
+from hotseat_train.external.wishes import Wishes
+
+Array = np.ndarray[Any, Any]
+MOST_MOVED = 0.02
+"""Share of the example's rows that a graph may answer otherwise than the model: trees
+compare in float32 what was learned in float64, so that rows near a threshold move."""
+_RELATIVE = 1e-5
+
+
+def publish(
+    model: Any,
+    *,
+    name: str,
+    example: Any,
+    labels: Sequence[str] = (),
+    registry: str = "file://.hotseat/registry",
+    kind: str | None = None,
+    by: str | None = None,
+) -> Manifest:
+    """Publish a model that lies in memory, and return its manifest.
+
+    `model` is an estimator or pipeline of scikit-learn, or a model of LightGBM or
+    XGBoost. `example` is an array [rows, columns]: on it graph and model are compared,
+    the graph is measured, and its first rows become golden rows of the version, so that
+    none of them may be a player's. `labels` name the classes (default: the model's).
+
+    Raises `SourceError` for a model that cannot be converted, `ParityError` where the
+    graph answers otherwise than the model, and what `external.publish.prepare` raises.
+    """
+    rows = np.asarray(example)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        path = _converted(model, rows, place / f"{name}.onnx")
+        np.save(place / "example.npy", rows.astype(np.float32))
+        work = place / "version"
+        work.mkdir()
+        wishes = Wishes(kind=kind, labels=tuple(labels) or _classes(model))
+        prepared = external.prepare(
+            path, name, wishes, work, example=place / "example.npy"
+        )
+        _check_parity(model, rows, prepared)
+        who = by or getpass.getuser()
+        return external.publish(prepared, open_registry(registry), by=who)
+
+
+def _classes(model: Any) -> tuple[str, ...]:
+    return tuple(map(str, getattr(model, "classes_", ())))
+
+
+def _converted(model: Any, rows: Array, path: Path) -> Path:
+    """Write a model as ONNX; raises `SourceError`."""
+    library = type(model).__module__.partition(".")[0]
+    convert = _CONVERTERS.get(library)
+    if convert is None:
+        raise SourceError(
+            f"no converter for {type(model).__name__} of {library}; there are "
+            f"{', '.join(_CONVERTERS)}. Export it to ONNX and publish the file"
+        )
+    try:
+        graph = convert(model, rows)
+    except Exception as error:
+        raise SourceError(
+            f"{type(model).__name__} was not converted: {str(error)[:300]}"
+        ) from error
+    path.write_bytes(graph.SerializeToString())
+    return path
+
+
+def _scikit_learn(model: Any, rows: Array) -> Any:
+    from skl2onnx import to_onnx
+
+    options = {"zipmap": False} if hasattr(model, "predict_proba") else None
+    return to_onnx(model, rows[:1].astype(np.float32), options=options)
+
+
+def _lightgbm(model: Any, rows: Array) -> Any:
+    import onnxmltools
+    from onnxmltools.convert.common.data_types import FloatTensorType
+
+    inputs = [("x", FloatTensorType([None, rows.shape[1]]))]
+    return onnxmltools.convert_lightgbm(model, initial_types=inputs, zipmap=False)
+
+
+def _xgboost(model: Any, rows: Array) -> Any:
+    import onnxmltools
+    from onnxmltools.convert.common.data_types import FloatTensorType
+
+    inputs = [("x", FloatTensorType([None, rows.shape[1]]))]
+    return onnxmltools.convert_xgboost(model, initial_types=inputs)
+
+
+_CONVERTERS: Mapping[str, Callable[[Any, Array], Any]] = {
+    "sklearn": _scikit_learn,
+    "lightgbm": _lightgbm,
+    "xgboost": _xgboost,
+}
+
+
+def _check_parity(model: Any, rows: Array, prepared: external.Prepared) -> None:
+    """Compare graph and model on the example; raises `ParityError`."""
+    from hotseat_serve.runtime.session import Session
+
+    path = prepared.files["model.onnx"]
+    session = Session(path)
+    (name, (_, _)), *_ = session.inputs.items()
+    outputs = session.run({name: rows.astype(np.float32)})
+    signature = prepared.manifest.signature
+    scores, value = signature.output("scores"), signature.output("value")
+    if scores is not None and hasattr(model, "predict_proba"):
+        wanted, found = model.predict_proba(rows), outputs[scores.name]
+    elif value is not None and hasattr(model, "predict"):
+        wanted = np.asarray(model.predict(rows)).reshape(len(rows), -1)
+        found = outputs[value.name].reshape(len(rows), -1)
+    else:
+        return
+    off = np.abs(found - wanted) > _RELATIVE * np.maximum(1, np.abs(wanted))
+    moved = float(off.any(1).mean())
+    if moved > MOST_MOVED:
+        raise ParityError(
+            f"the graph answers {moved:.1%} of the example's rows otherwise than the "
+            f"model (at most {MOST_MOVED:.0%}): convert it, and publish the file"
+        )
