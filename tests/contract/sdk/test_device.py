@@ -20,7 +20,7 @@ from hotseat_registry import Input, Manifest, Output, Reference, Registry, Signa
 from hotseat_registry.manifest import Variant
 from hotseat_registry.signature import Field, Level
 from hotseat_registry.testing import MemoryStore
-from hotseat_serve.api.downloads import Download
+from hotseat_serve.api.downloads import Downloads
 from hotseat_serve.codec.non_finite import finite
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.kinds.request_context import RequestContext
@@ -244,7 +244,7 @@ def pairs(tmp_path_factory):
             {"model.onnx": path},
             by="ada",
         )
-        told = Download(registry, chosen).version(name, "1")
+        told = Downloads(registry, chosen).version(name, "1")
         bundle = Bundle.read(json.loads(json.dumps(told)), name)
         here = folder / name
         here.mkdir()
