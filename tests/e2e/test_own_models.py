@@ -106,8 +106,8 @@ def test_each_model_of_the_tutorial_answers(live):
     """From a file to an answer by the commands of the page alone."""
     _, _, said = live
     answered = [out for line, out in said if line.startswith("hotseat predict")]
-    assert len(answered) == 6
-    for model in ("wine", "churn", "boss", "similar", "nsfw", "voice"):
+    assert len(answered) == 7
+    for model in ("wine", "churn", "iris", "boss", "similar", "nsfw", "voice"):
         assert any(f"{model}@1" in out or f'"model": "{model}"' in out
                    for out in answered), model  # fmt: skip
 
@@ -197,3 +197,42 @@ def test_a_voices_state_goes_round(live):
         })  # fmt: skip
         np.testing.assert_allclose(answer.outputs["output"], wanted, rtol=1e-5)
         given = {**given, "state": answer.outputs["stateN"]}
+
+
+def _detector_image():
+    return np.random.default_rng(2).normal(size=(1, 3, 64, 96)).astype(np.float32)
+
+
+OTHERS = {
+    "magika": (
+        "magika/models/standard_v3_3/model.onnx", "--kind", "tensor",
+        {"bytes": np.arange(2048, dtype=np.int32)[None] % 256},
+    ),
+    "detector": (
+        "rapidocr/models/PP-OCRv6_det_small.onnx", "--kind", "tensor",
+        {"x": _detector_image()},
+    ),
+    "reader": (
+        "rapidocr/models/PP-OCRv6_rec_small.onnx", "--kind", "tensor",
+        {"x": np.random.default_rng(3).normal(size=(1, 3, 48, 160)).astype("f4")},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_nothing_else_is_named_tensors(live, name):
+    """A classifier of files, a text detector and a reader, as ONNX Runtime has them."""
+    folder, client, _ = live
+    place, *flags, tensors = OTHERS[name]
+    command = [sys.executable, "-m", "hotseat._cli"]
+    registry = f"file://{folder.as_posix()}/registry"
+    env = {**os.environ, "HOTSEAT_REGISTRY": registry}
+    for words in (("publish", MODELS / place, "--model", name, *flags),
+                  ("model", "promote", f"{name}@1")):  # fmt: skip
+        subprocess.run([*command, *words], env=env, check=True, capture_output=True)
+    wanted = onnxruntime.InferenceSession(MODELS / place).run(None, tensors)
+    answer = client.predict(
+        {key: array[0].tolist() for key, array in tensors.items()}, model=name
+    )
+    (found,) = answer.outputs.values()
+    np.testing.assert_allclose(found, wanted[0][0], rtol=1e-4, atol=1e-5)

@@ -1,6 +1,7 @@
 """Python functions for notebooks and scripts: publish a model as it lies in memory."""
 
 import getpass
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ def publish(
     name: str,
     example: Any,
     labels: Sequence[str] = (),
-    registry: str = "file://.hotseat/registry",
+    registry: str | None = None,
     kind: str | None = None,
     by: str | None = None,
 ) -> Manifest:
@@ -37,6 +38,7 @@ def publish(
     XGBoost. `example` is an array [rows, columns]: on it graph and model are compared,
     the graph is measured, and its first rows become golden rows of the version, so that
     none of them may be a player's. `labels` name the classes (default: the model's).
+    `registry` is a URI (default: HOTSEAT_REGISTRY, else ``file://.hotseat/registry``).
 
     Raises `SourceError` for a model that cannot be converted, `ParityError` where the
     graph answers otherwise than the model, and what `external.publish.prepare` raises.
@@ -53,8 +55,9 @@ def publish(
             path, name, wishes, work, example=place / "example.npy"
         )
         _check_parity(model, rows, prepared)
+        uri = registry or os.environ.get("HOTSEAT_REGISTRY", "file://.hotseat/registry")
         who = by or getpass.getuser()
-        return external.publish(prepared, open_registry(registry), by=who)
+        return external.publish(prepared, open_registry(uri), by=who)
 
 
 def _classes(model: Any) -> tuple[str, ...]:
