@@ -311,7 +311,17 @@ class Signature(JsonDataclass):
             (item.role, item.activation, item.pooling, item.normalize) != (None,) * 4
             for item in self.outputs
         )
-        return 2 if newer else 1
+        return 2 if newer or self._has_one_column else 1
+
+    @property
+    def _has_one_column(self) -> bool:
+        """Whether one number is the second of two labels'."""
+        scores = self.output("scores")
+        return (
+            scores is not None
+            and len(self.labels) == 2
+            and (len(scores.shape) == 1 or scores.shape[1:] == (1,))
+        )
 
 
 _FORMAT_2 = {"array", "tokens", "image"}

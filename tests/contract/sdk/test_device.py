@@ -225,7 +225,36 @@ def four(path):
     )
 
 
-MAKERS = {"churn": churn, "price": price, "grid": grid, "ages": ages, "mood": mood,
+def linear(path, width, activation):
+    """A graph of another's: an output of any name, logits in place of probabilities."""
+    weights = np.array([[0.5, -0.5, 1], [-1, 1, 2], [2, 3, -4]], np.float32)[:, :width]
+    graph(
+        path,
+        [helper.make_node("MatMul", ["x", "w"], ["logits"])],
+        [("x", "FP32", (-1, 3))],
+        [("logits", "FP32", (-1, width))],
+        [("w", weights)],
+    )
+    scores = Output("logits", "FP32", (-1, width), role="scores", activation=activation)
+    return "classification", Signature(
+        inputs=(Input("x", "FP32", (-1, 3), "tensor"),),
+        outputs=(scores,),
+        labels=("calm", "angry", "sad")[: max(width, 2)],
+    )
+
+
+def logits(path):
+    """Three logits."""
+    return linear(path, 3, "softmax")
+
+
+def column(path):
+    """One logit of two labels."""
+    return linear(path, 1, "sigmoid")
+
+
+MAKERS = {"logits": logits, "column": column, "churn": churn, "price": price,
+          "grid": grid, "ages": ages, "mood": mood,
           "cut": cut, "parts": parts, "four": four}  # fmt: skip
 
 
@@ -286,7 +315,10 @@ long = st.text(st.sampled_from("a b!雪🎮 \n\0?"), max_size=60) | st.builds(
 )
 cells = st.lists(st.lists(st.integers(-1, 10) | scalars, min_size=1, max_size=3),
                  min_size=1, max_size=3)  # fmt: skip
+triples = st.lists(st.floats(-400, 400, width=32), min_size=3, max_size=3)
 INPUTS = {
+    "logits": triples | scalars,
+    "column": triples | scalars,
     "churn": st.fixed_dictionaries(
         {},
         optional={
@@ -327,6 +359,8 @@ INPUTS = {
 
 
 FITTING = {
+    "logits": triples,
+    "column": triples,
     "churn": st.fixed_dictionaries(
         {"hours": st.integers(0, 24) | st.floats(0, 24)},
         optional={"won": st.booleans() | st.floats(-2, 2), "wons": scalars},

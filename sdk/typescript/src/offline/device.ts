@@ -62,7 +62,7 @@ export class Device implements Offline {
   /** Open a version and check its golden rows. */
   async #held(service: Service, found: Fetched, alias: string, what: string): Promise<OfflineModel> {
     const { manifest, variant } = found.bundle;
-    const missing = KINDS[manifest.kind] ? foreign(manifest.signature) : `the kind ${manifest.kind}`;
+    const missing = missingHere(manifest);
     if (missing) {
       throw new ConfigError(`${what} needs ${missing}, which this device cannot: ask the service`);
     }
@@ -162,6 +162,12 @@ async function held(local: OfflineModel, { bundle, files }: Fetched, what: strin
       throw new HotseatError(`${what}: golden row ${at} is ${far} off on this device: it is not used`);
     }
   }
+}
+
+/** What a version needs that this device lacks; null if it lacks nothing. */
+function missingHere({ kind, format = 1, signature }: Manifest): string | null {
+  if (format > 1) return `manifest format ${format}`;
+  return KINDS[kind] ? foreign(signature) : `the kind ${kind}`;
 }
 
 function distance(found: any, wanted: Record<string, unknown>): number {

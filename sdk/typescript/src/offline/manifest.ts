@@ -66,6 +66,8 @@ export interface Manifest {
   signature: Signature;
   variants: Variant[];
   golden?: string;
+  /** 2 where outputs have roles or inputs a tokenizer, which devices here do not read. */
+  format?: number;
   files: Record<string, { sha256: string; size: number }>;
 }
 

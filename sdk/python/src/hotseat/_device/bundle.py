@@ -20,7 +20,7 @@ _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 KINDS = ("classification", "regression", "policy")
 FORMS = ("text", "features", "board", "tensor")
-_FORMAT = 1
+_FORMAT = 2
 LARGEST = 8 << 30
 """Most bytes of a version on a device; a larger size is an error."""
 
@@ -112,7 +112,7 @@ class Bundle:
         elif self.kind not in KINDS:
             why = f"kind {self.kind!r} is answered by the service alone"
         elif unknown := forms - set(FORMS):
-            why = f"it wants inputs as {min(unknown)!r}: update hotseat"
+            why = f"inputs as {min(unknown)!r} are read by the service alone"
         elif rules is not None and str(rules) not in boards.GAMES:
             why = f"it goes by the rules of {rules!r}, which are not known here"
         elif size > LARGEST:

@@ -90,15 +90,45 @@ def _answers(
         tensors = request.tensors(signature)
         outputs = _glanced(signature, tensors, run(tensors), request.options)
         return _policy(signature, outputs, request, heat)
-    outputs = run(request.tensors(signature))
+    outputs = _by_role(signature, run(request.tensors(signature)))
     if kind == "classification":
-        return [
-            _classified(signature["labels"], row) for row in outputs["scores"].tolist()
-        ]
+        scores = _probabilities(signature, outputs["scores"])
+        return [_classified(signature["labels"], row) for row in scores.tolist()]
     values = outputs["value"]
     if values.ndim != 2 or values.shape[1] == 1:
         values = values.reshape(-1)
     return [{"value": value} for value in values.tolist()]
+
+
+def _by_role(signature: Json, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Return the outputs, those with a role under its name as well."""
+    roles = {
+        one["role"]: outputs[one["name"]]
+        for one in signature["outputs"]
+        if one.get("role")
+    }
+    return {**outputs, **roles}
+
+
+def _probabilities(signature: Json, scores: Array) -> Array:
+    """Return [rows, labels] from scores, as the service's kinds/scores does it."""
+    output = next(
+        one for one in signature["outputs"]
+        if (one.get("role") or one["name"]) == "scores"
+    )  # fmt: skip
+    activation, labels = output.get("activation"), signature["labels"]
+    if activation == "softmax" and scores.shape[-1] > 1:
+        wide = scores.astype(np.float64)
+        powers = np.exp(wide - wide.max(1, keepdims=True))
+        scores = powers / powers.sum(1, keepdims=True)
+    elif activation is not None:
+        wide = scores.astype(np.float64)
+        powers = np.exp(-np.abs(wide))
+        scores = np.where(wide >= 0, 1 / (1 + powers), powers / (1 + powers))
+    if len(labels) == 2 and (scores.ndim == 1 or scores.shape[1] == 1):
+        second = scores.reshape(-1)
+        return np.stack([1 - second, second], 1)
+    return scores
 
 
 def _classified(labels: Sequence[str], row: Sequence[float]) -> dict[str, Any]:
