@@ -122,6 +122,42 @@ def publish_file(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def quantize_file(arguments: argparse.Namespace) -> int:
+    """Write smaller variants beside a model's file, and remove those that differ."""
+    from hotseat_train.external.compress import METHODS, compress
+    from hotseat_train.external.errors import UnclearError
+
+    if arguments.calibrate is None:
+        raise UnclearError("--calibrate FILE gives the inputs to compare variants on")
+    methods = [m for m in METHODS if m in (arguments.method or METHODS)]
+    if not methods or "all" in (arguments.method or ()):
+        methods = list(METHODS)
+    with tempfile.TemporaryDirectory() as folder:
+        first, *made = compress(
+            Path(arguments.run), wishes(arguments), Path(folder), arguments.calibrate,
+            methods,
+        )  # fmt: skip
+    print_table(
+        ("variant", "KiB", "ms", "speed", "agreement (95 %)"),
+        (
+            (one.name, f"{one.bytes / 1024:,.0f}", f"{one.milliseconds:.3f}",
+             f"{first.milliseconds / one.milliseconds:.2f}x",
+             f"{one.agreement:.4f} ({one.interval[0]:.4f} to {one.interval[1]:.4f})")
+            for one in (first, *made)
+        ),
+    )  # fmt: skip
+    for one in made:
+        most = 100 * (1 - one.interval[0])
+        if arguments.max_quality_drop is not None and most > arguments.max_quality_drop:
+            one.path.unlink()
+            print(f"  removed {one.path}: on {one.rows} inputs it may differ in "
+                  f"{most:.2f} %; --max-quality-drop allows "
+                  f"{arguments.max_quality_drop:g} %")  # fmt: skip
+        else:
+            print(f"  wrote {one.path}")
+    return DONE
+
+
 def _print(prepared: "Prepared") -> None:
     show(prepared.described)
     metrics = prepared.manifest.variants[0].metrics

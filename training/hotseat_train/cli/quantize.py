@@ -2,11 +2,14 @@
 
 import argparse
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotseat_registry.cli.common import DONE, Run, answering
 from hotseat_train.cli.arguments import add_max_quality_drop, add_run
+from hotseat_train.cli.external import add_description, quantize_file
 from hotseat_train.errors import TrainError
+from hotseat_train.external.source import is_source
 
 if TYPE_CHECKING:
     from hotseat_train.run import Run as RunFolder
@@ -22,16 +25,18 @@ def quantize(parser: argparse.ArgumentParser) -> Run:
         "networks also with fewer hidden units (prune), or a smaller network "
         "distilled from the run's (distill), both in int8 as well. With "
         "--max-quality-drop they are measured at once through the serving code, and "
-        "those that may exceed it are removed."
+        "those that may exceed it are removed. Of an ONNX file, int8 and fp16 variants "
+        "are written beside it and compared with it on --calibrate."
     )
     parser.epilog = (
-        "example: hotseat quantize sentiment --method all --max-quality-drop 0.5%"
+        "examples: hotseat quantize sentiment --method all --max-quality-drop 0.5%; "
+        "hotseat quantize mood.onnx --calibrate rows.npz"
     )
     add_run(parser)
     parser.add_argument(
         "--method",
         action="append",
-        choices=("dynamic", "static", "prune", "distill", "all"),
+        choices=("dynamic", "static", "fp16", "prune", "distill", "all"),
         help="repeat for several (default: dynamic)",
     )
     parser.add_argument(
@@ -51,11 +56,21 @@ def quantize(parser: argparse.ArgumentParser) -> Run:
         None,
         "measure, and keep the variants whose quality drops by at most this",
     )
+    parser.add_argument(
+        "--calibrate",
+        metavar="FILE",
+        type=Path,
+        help="inputs of an ONNX file (.csv, .jsonl, .npz ...): for static ranges, and "
+        "to compare the variants with it",
+    )
+    add_description(parser)
     return _quantize
 
 
 @answering(TrainError)
 def _quantize(arguments: argparse.Namespace) -> int:
+    if is_source(arguments.run):
+        return quantize_file(arguments)
     from hotseat_train import run
     from hotseat_train.cli.progress import epochs
     from hotseat_train.compression import variants

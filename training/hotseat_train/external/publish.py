@@ -60,7 +60,7 @@ class Prepared:
 def inspect(path: Path, wishes: Wishes, folder: Path) -> Description:
     """Return what a model is, without measuring it; raises `TrainError`."""
     found = source.find(path)
-    cut, session = _opened(found, folder)
+    cut, session = open_graph(found, folder)
     return description.describe(session, found, wishes, cut.outputs)
 
 
@@ -80,7 +80,7 @@ def prepare(
     """
     check_name(model)
     found = source.find(path)
-    cut, session = _opened(found, folder)
+    cut, session = open_graph(found, folder)
     described = description.describe(session, found, wishes, cut.outputs)
     files = {"model.onnx": cut.graph, **found.data}
     for name in described.signature.files:
@@ -91,7 +91,7 @@ def prepare(
     if example is None:
         given, scores = _random_examples(session, described.signature, opened, seed)
     else:
-        given = _named(examples.read(example, described.signature), described.signature)
+        given = named(examples.read(example, described.signature), described.signature)
         scores = _scores(session, described.signature, given, opened)
     described = description.with_activation(described, scores, wishes.activation)
     manifest = Manifest(
@@ -130,7 +130,7 @@ def publish(
     return registry.publish(manifest, prepared.files, by=by, progress=progress)
 
 
-def _opened(found: source.Source, folder: Path) -> tuple[zipmap.Cut, Session]:
+def open_graph(found: source.Source, folder: Path) -> tuple[zipmap.Cut, Session]:
     """Check and open the graph; raises `SourceError` with the reason."""
     try:
         described = graph.check(found.graph, found.data)
@@ -161,7 +161,7 @@ def _reason(text: str) -> str:
     return text
 
 
-def _named(given: Sequence[Any], signature: Signature) -> list[Any]:
+def named(given: Sequence[Any], signature: Signature) -> list[Any]:
     """Put the one input's name around examples that are bare."""
     keys = list(dict.fromkeys(item.key for item in signature.inputs))
     if len(keys) != 1 or signature.inputs[0].form == "features":
