@@ -78,8 +78,9 @@ endef
 
 test-without-data: $(READY) ## the tests of data sets, on generated data, as on a machine without them
 	@HOTSEAT_NO_DATA=1 $(BIN)/pytest tests/e2e/test_examples.py \
-	  tests/unit/train/test_pretrained.py tests/unit/train/test_tasks.py \
-	  tests/unit/train/test_levels.py tests/unit/train/test_source.py
+	  tests/training/pipeline/test_pretrained.py tests/unit/train/data \
+	  tests/unit/train/tasks tests/unit/train/models/test_levels.py \
+	  tests/training/tasks/test_tasks.py tests/training/models/test_levels.py
 
 fuzz: $(READY) ## hours of odd events, bodies, manifests, heads and graphs
 	@HOTSEAT_FUZZ=long $(BIN)/pytest tests/fuzz

@@ -113,3 +113,15 @@ def test_a_copy_of_ones_own_is_taken_first(server, tmp_path, monkeypatch):
     (tmp_path / "set/x.bin").write_bytes(DATA)
     assert source(server).path(tmp_path / "cache") == tmp_path / "set/x.bin"
     assert server.asked == []
+
+
+def test_a_file_that_is_not_the_one_is_refused(tmp_path, monkeypatch):
+    """Another digest, and an address that is away, are named with the way out."""
+    monkeypatch.setenv("HOTSEAT_DATA", str(tmp_path))
+    (tmp_path / "x.csv").write_text("changed")
+    source = Source("x.csv", "http://127.0.0.1:9/x.csv", "0" * 64)
+    with pytest.raises(DatasetError, match="is not the file this task was made for"):
+        source.path(tmp_path / "cache")
+    (tmp_path / "x.csv").unlink()
+    with pytest.raises(DatasetError, match="HOTSEAT_DATA"):
+        source.path(tmp_path / "cache")

