@@ -20,7 +20,7 @@ from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train import run
 from hotseat_train.evaluation.labelled import predict
-from hotseat_train.evaluation.paired_bootstrap import losses
+from hotseat_train.evaluation.paired_bootstrap import drops
 from hotseat_train.pipeline.train import take
 from hotseat_train.tasks import chat_moderation
 
@@ -56,7 +56,7 @@ def ours(folder, variant, dataset):
 
 
 def main():
-    """Compare, language by language, plain and disguised."""
+    """Compare, language by language, plain and obfuscated."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, help="a run's folder (default: what came "
                         "along)")  # fmt: skip
@@ -70,13 +70,14 @@ def main():
     for language in ("en", "zh"):
         fitted = baseline(language).fit(*rows(dataset.train, language))
         texts, targets = rows(dataset.test, language)
-        for kind, asked in (("plain", texts), ("disguised", TASK.obfuscated(texts))):
+        for kind, asked in (("plain", texts), ("obfuscated", TASK.obfuscated(texts))):
             plain = fitted.predict(asked)
             said = [labels.index(a["label"]) for a in predict(model, asked)]
-            found = losses(targets, plain, said, len(labels))
+            found = drops(targets, plain, said, len(labels))
             print(f"{language}, {kind}, {len(texts)} rows:")
             for name, key, measure in (
-                ("accuracy", "loss", accuracy), ("macro F1", "loss_macro_f1", macro_f1),
+                ("accuracy", "quality_drop", accuracy),
+                ("macro F1", "quality_drop_macro_f1", macro_f1),
             ):  # fmt: skip
                 low, high = found[f"{key}_interval"]
                 print(

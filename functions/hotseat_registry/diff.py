@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hotseat_registry import metric_names
 from hotseat_registry.manifest import Manifest
 
 
@@ -20,6 +21,9 @@ def _plain(manifest: Manifest) -> dict[str, Any]:
     for name in ("inputs", "outputs"):
         signature[name] = {item["name"]: item for item in signature[name]}
     plain["variants"] = {item["name"]: item for item in plain["variants"]}
+    for item in plain["variants"].values():
+        if "metrics" in item:
+            item["metrics"] = metric_names.current(item["metrics"])
     plain["card"] = dict(_sections(plain.get("card", "")))
     return plain
 

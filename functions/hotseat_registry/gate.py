@@ -108,7 +108,9 @@ class Gate(JsonDataclass):
 
 def _measured(variant: Variant, metric: str) -> float | None:
     """Return what was measured of a variant; what is no number was not."""
-    found = variant.metrics.get(metric)
+    from hotseat_registry import metric_names
+
+    found = metric_names.find(variant.metrics, metric)
     return found if type(found) in {int, float} else None
 
 

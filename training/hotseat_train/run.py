@@ -10,7 +10,7 @@
     refused.json        variants that lost too much, as they were measured
     variants.png        what each variant loses and gains
     curve.png           the loss, epoch by epoch
-    report.json         curves that `compare` draws: confusion, reliability, ROC
+    report.json         curves that `compare` draws: confusion, calibration, ROC
     golden.json         what the version must answer
     manifest.json       what will be published, with everything measured
 """
@@ -18,10 +18,11 @@
 import json
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hotseat_registry import Manifest, metric_names
 from hotseat_registry.checksummed_json import to_bytes
 from hotseat_train.errors import RunError
 
@@ -93,7 +94,11 @@ class Run:
             return []
         found: list[dict[str, Any]] = json.loads(self.refused.read_bytes())
         there = self.graphs()
-        return [variant for variant in found if variant["name"] not in there]
+        return [
+            {**variant, "metrics": metric_names.current(variant["metrics"])}
+            for variant in found
+            if variant["name"] not in there
+        ]
 
     @property
     def golden(self) -> Path:
@@ -109,6 +114,15 @@ class Run:
     def manifest(self) -> Path:
         """What will be published."""
         return self.folder / "manifest.json"
+
+    def measured(self) -> Manifest:
+        """Return the manifest that evaluation wrote, metrics by their present names."""
+        manifest = Manifest.from_json(json.loads(self.manifest.read_bytes()))
+        variants = (
+            replace(variant, metrics=metric_names.current(variant.metrics))
+            for variant in manifest.variants
+        )
+        return replace(manifest, variants=tuple(variants))
 
     @property
     def record(self) -> Path:

@@ -73,12 +73,12 @@ def test_every_variant_is_measured_on_the_same_items(run):
         assert f"| {variant['name']} |" in manifest["card"]
     for variant in others:
         metrics = variant["metrics"]
-        low, high = metrics["loss_interval"]
-        assert low <= metrics["loss"] <= high
+        low, high = metrics["quality_drop_interval"]
+        assert low <= metrics["quality_drop"] <= high
         want = 1 - metrics["quality"] / first["metrics"]["quality"]
-        assert metrics["loss"] == pytest.approx(want, abs=5e-4)
+        assert metrics["quality_drop"] == pytest.approx(want, abs=5e-4)
         assert metrics["bytes"] * 2.5 < first["metrics"]["bytes"]
-    assert "loss" not in first["metrics"]
+    assert "quality_drop" not in first["metrics"]
     assert "| told | 7 | 7 | 7 |" in manifest["card"]
 
 

@@ -23,7 +23,7 @@ def test_fewer_and_shorter_trees_are_variants(family, tmp_path):
     assert by["trees-20"]["bytes"] < 0.7 * by["fp32"]["bytes"]
     assert by["trees-pruned"]["bytes"] < 0.8 * by["fp32"]["bytes"]
     assert by["trees-pruned"]["roc_auc"] > by["fp32"]["roc_auc"] - 0.05
-    assert "loss_interval" in by["trees-20"]
+    assert "quality_drop_interval" in by["trees-20"]
     whole = tree_pruning.shrink(run, fewer=(), share=0.0)["trees-pruned"]
     assert _leaves(whole) == _leaves(run.model)
     other, _ = table(tmp_path, rows(), family="svm-linear")

@@ -20,14 +20,14 @@ from hotseat_train.testing import players as rows
 
 @pytest.mark.parametrize("family", ["trees", "svm-linear", "mlp", "blend"])
 def test_all_families_are_served_by_one_function(family, tmp_path, registry):
-    """Trees, an SVM and a network go one way, and answer gaps and strangers."""
+    """Trees, an SVM and a network go one way, and answer gaps and unseen categories."""
     task, _ = table(tmp_path, rows(), family=family)
     run = train(task, task.plan("adam"), tmp_path / "run")
     manifest = write(run, evaluate(run))
     metrics = manifest.variants[0].metrics
     assert metrics["roc_auc"] > 0.75
     assert 0 <= metrics["calibration_error"] < 0.5
-    assert set(metrics["spoiled"]) == {"gaps", "noise", "strangers"}
+    assert set(metrics["corrupted"]) == {"gaps", "noise", "unseen_categories"}
     assert "| hours | number | told apart | any | from " in manifest.card
     assert "; ROC AUC 0." in manifest.card
     assert str(tmp_path) not in json.dumps(manifest.to_json())

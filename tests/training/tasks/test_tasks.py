@@ -70,12 +70,12 @@ def small_chat(tmp_path_factory, data_files):
 
 @needs_data
 def test_chat_is_trained_and_measured_by_language(small_chat):
-    """A small run is better than calling every line harmless, disguised or not."""
+    """A small run is better than calling every line harmless, obfuscated or not."""
     metrics = write(small_chat, evaluate(small_chat)).variants[0].metrics
     assert metrics["by"]["en"]["accuracy"] > 0.78
     assert metrics["by"]["zh"]["accuracy"] > 0.6
     assert set(metrics["by"]["zh"]["f1"]) == {"ok", "toxic"}
-    assert metrics["disguised"]["by"]["en"]["accuracy"] > 0.75
+    assert metrics["obfuscated"]["by"]["en"]["accuracy"] > 0.75
     assert 0 < metrics["by"]["en"]["recall_at_1_percent"]["toxic"] < 1
 
 
@@ -115,7 +115,7 @@ def test_the_pretrained_chat_is_measured_and_published(tmp_path, registry):
     (variant,) = manifest.variants
     assert variant.name == manifest.default_variant == "int8-dynamic"
     assert variant.metrics["bytes"] < 10e6
-    hidden = variant.metrics["disguised"]["by"]
+    hidden = variant.metrics["obfuscated"]["by"]
     for language, part in variant.metrics["by"].items():
         assert part["accuracy"] > 0.88, language
         assert part["accuracy"] - hidden[language]["accuracy"] < 0.05, language

@@ -48,8 +48,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def show(manifest: "Manifest") -> None:
     """Print the variants with their measurements."""
-    from hotseat_train.evaluation.paired_bootstrap import lost, quality
+    from hotseat_train.evaluation.paired_bootstrap import quality
     from hotseat_train.evaluation.pareto import front
+    from hotseat_train.reports import cells
 
     best = front(manifest.variants)
     what = quality(manifest.variants[0].metrics)
@@ -61,7 +62,7 @@ def show(manifest: "Manifest") -> None:
                 variant.name,
                 "{:.3f} ({:.3f} to {:.3f})".format(m[what], *m["interval"]),
                 f"{m['macro_f1']:.3f}" if "macro_f1" in m else "",
-                lost(m),
+                cells.quality_drop(m),
                 f"{m['bytes'] / 1024:,.0f}",
                 f"{m.get('memory_bytes', 0) / 2**20:.1f}",
                 f"{m['milliseconds']:.3f}",

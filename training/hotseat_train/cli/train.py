@@ -172,14 +172,14 @@ def _compared(
     task: "Task", folds: int, given: dict[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
     """Compare the families; return the task with the best, and the scores of all."""
-    from hotseat_train.evaluation import family_scores
     from hotseat_train.pipeline import cross_validation
+    from hotseat_train.reports import cells
 
     found = cross_validation.compare(
         task.with_rows("cross-validation"), folds, given,
         report=lambda line: print(f"{task.name} {line}", flush=True),
     )  # fmt: skip
-    print_table(family_scores.COLUMNS, map(family_scores.cells, found))
+    print_table(cells.FAMILY_COLUMNS, map(cells.family, found))
     print(f"{found[0].family} has the lowest loss")
     return (
         task.choose(found[0].family),

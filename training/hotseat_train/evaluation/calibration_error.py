@@ -37,8 +37,8 @@ def bins(chances: Array, truth: Array) -> list[dict[str, Any]]:
     order = np.argsort(chances, kind="stable")
     return [
         {
-            "said": round(float(chances[rows].mean()), 4),
-            "came": round(float(truth[rows].mean()), 4),
+            "predicted": round(float(chances[rows].mean()), 4),
+            "observed": round(float(truth[rows].mean()), 4),
             "rows": len(rows),
         }
         for rows in np.array_split(order, min(_PARTS, len(order)))
@@ -48,7 +48,9 @@ def bins(chances: Array, truth: Array) -> list[dict[str, Any]]:
 def error(parts: Sequence[Mapping[str, Any]]) -> float:
     """Return the expected calibration error of such parts."""
     total = sum(part["rows"] for part in parts)
-    off = sum(part["rows"] * abs(part["said"] - part["came"]) for part in parts)
+    off = sum(
+        part["rows"] * abs(part["predicted"] - part["observed"]) for part in parts
+    )
     return float(off / total)
 
 
@@ -62,14 +64,14 @@ def measure(
 def curves(
     answers: Answers, true: Sequence[str], labels: Sequence[str]
 ) -> dict[str, Any]:
-    """Return what a report draws: confusion, reliability, and with two labels ROC and
-    precision over recall, each as lists of numbers.
+    """Return the curves of a report: confusion, calibration, and with two labels ROC
+    and precision over recall, each as lists of numbers.
     """  # noqa: D205
     said = [answer["label"] for answer in answers]
     chances, truth = judged(answers, true, labels)
     found: dict[str, Any] = {
         "confusion": confusion_matrix(true, said, labels=list(labels)).tolist(),
-        "reliability": bins(chances, truth),
+        "calibration_curve": bins(chances, truth),
     }
     if len(labels) == 2 and 0 < truth.sum() < len(truth):
         false, hit, _ = roc_curve(truth, chances)

@@ -17,7 +17,7 @@ from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.data.dataset import Asked, Dataset, Split
 from hotseat_train.errors import ParityError
 from hotseat_train.evaluation import calibration_error, robustness
-from hotseat_train.evaluation.paired_bootstrap import Z, losses, wilson
+from hotseat_train.evaluation.paired_bootstrap import Z, drops, wilson
 from hotseat_train.run import FP32
 
 Array = np.ndarray[Any, Any]
@@ -72,7 +72,7 @@ class SupervisedEvaluator:
                 **quality(given, test, dataset.labels),
                 **self._by_group(given),
                 **self._on_obfuscated(models[name]),
-                **_spoiled(models[name], dataset),
+                **_corrupted(models[name], dataset),
                 **_lost(answers, name, dataset),
             }
             for name, given in answers.items()
@@ -111,7 +111,7 @@ class SupervisedEvaluator:
         by = self._by_group(answers).get("by", {})
         kept = ("accuracy", "macro_f1")
         return {
-            "disguised": {
+            "obfuscated": {
                 **{name: found[name] for name in kept},
                 "by": {
                     key: {name: part[name] for name in kept} for key, part in by.items()
@@ -168,16 +168,16 @@ def quality(
     }
 
 
-def _spoiled(model: LoadedModel, dataset: Dataset) -> dict[str, Any]:
+def _corrupted(model: LoadedModel, dataset: Dataset) -> dict[str, Any]:
     """Return the quality on rows with gaps and with numbers that are off."""
     test = dataset.test
-    ways = robustness.spoiled(model.manifest.signature, test.inputs)
+    ways = robustness.corrupted(model.manifest.signature, test.inputs)
     kept = ("accuracy", "macro_f1", "roc_auc")
     found = {
         way: quality(predict(model, rows), test, dataset.labels)
         for way, rows in ways.items()
     }
-    return {"spoiled": {
+    return {"corrupted": {
         way: {name: part[name] for name in kept if name in part}
         for way, part in found.items()
     }} if found else {}  # fmt: skip
@@ -186,7 +186,7 @@ def _spoiled(model: LoadedModel, dataset: Dataset) -> dict[str, Any]:
 def _lost(
     answers: Mapping[str, Sequence[Mapping[str, Any]]], name: str, dataset: Dataset
 ) -> dict[str, Any]:
-    """Return what a variant lost against the first one; see `losses`."""
+    """Return what a variant lost against the first one; see `drops`."""
     first = next(iter(answers))
     if name == first:
         return {}
@@ -195,7 +195,7 @@ def _lost(
         key: [number[answer["label"]] for answer in answers[key]]
         for key in (first, name)
     }
-    return losses(dataset.test.targets, said[first], said[name], len(number))
+    return drops(dataset.test.targets, said[first], said[name], len(number))
 
 
 def _recall(scores: Sequence[float], true: Sequence[bool]) -> float:

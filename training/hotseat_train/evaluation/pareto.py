@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from hotseat_registry import Variant
+from hotseat_registry import Variant, metric_names
 
 Place = tuple[float, ...]
 """One value for each respect, the less the better."""
@@ -17,11 +17,11 @@ def beaten(mine: Place, others: Iterable[Place]) -> bool:
 
 
 def front(variants: Sequence[Variant]) -> list[Variant]:
-    """Return those that no other beats in loss, time and size together."""
+    """Return those that no other beats in quality, time and size together."""
 
     def place(variant: Variant) -> tuple[float, float, float]:
-        m = variant.metrics
-        return m.get("loss", 0.0), m["milliseconds"], m["bytes"]
+        m = metric_names.current(variant.metrics)
+        return m.get("quality_drop", 0.0), m["milliseconds"], m["bytes"]
 
     places = [place(variant) for variant in variants]
     return [

@@ -1,7 +1,7 @@
-"""How a table's model bears what games really send: gaps, and numbers that are off.
+"""Corrupts the rows of a table: missing fields, noisy numbers, unseen categories.
 
-The rows of the test split are spoiled with a seed of its own and asked again, through
-the serving code as ever.
+The rows of the test split are corrupted with a fixed seed and predicted again through
+the serving code.
 """
 
 import random
@@ -14,13 +14,13 @@ Rows = Sequence[Mapping[str, Any]]
 _GONE, _OFF = 0.2, 0.2
 
 
-def spoiled(signature: Signature, rows: Rows) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows spoiled in each way; nothing where the model eats no features.
+def corrupted(signature: Signature, rows: Rows) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows corrupted in each way; nothing for a model without features.
 
     ``gaps``: each field that may be missing is so in a fifth of the rows. ``noise``:
     each number is off by a normal fifth of itself, within what training saw, or
-    within its hard bounds where that is not known. ``strangers``:
-    each category is one that nobody ever saw.
+    within its hard bounds where that is not known. ``unseen_categories``:
+    each category is one that training never saw.
     """
     fields = [f for item in signature.inputs for f in item.fields or ()]
     if not fields:
@@ -28,13 +28,15 @@ def spoiled(signature: Signature, rows: Rows) -> dict[str, list[dict[str, Any]]]
     gaps = bool(signature.non_finite)
     may = [f for f in fields if f.default is not None or
            (gaps and f.type == "number")]  # fmt: skip
-    chance = random.Random(0)  # noqa: S311 (to be the same every time)
+    rng = random.Random(0)  # noqa: S311 (to be the same every time)
     found: dict[str, list[dict[str, Any]]] = {"gaps": [], "noise": []}
     words = [field.name for field in fields if field.type == "category"]
     if words and all(f.categories is None for f in fields if f.type == "category"):
-        found["strangers"] = [{**row, **dict.fromkeys(words, "\u2014")} for row in rows]
+        found["unseen_categories"] = [
+            {**row, **dict.fromkeys(words, "\u2014")} for row in rows
+        ]
     for row in rows:
-        gone = [field.name for field in may if chance.random() < _GONE]
+        gone = [field.name for field in may if rng.random() < _GONE]
         found["gaps"].append({k: v for k, v in row.items() if k not in gone})
         off = dict(row)
         for field in fields:
@@ -42,7 +44,7 @@ def spoiled(signature: Signature, rows: Rows) -> dict[str, list[dict[str, Any]]]
             whole = field.maximum == 1 and field.minimum == 0
             if field.type == "category" or value is None or whole:
                 continue
-            moved = value * (1 + chance.gauss(0, _OFF))
+            moved = value * (1 + rng.gauss(0, _OFF))
             low, high = field.observed or (field.minimum, field.maximum)
             low, high = -1e30 if low is None else low, 1e30 if high is None else high
             off[field.name] = min(max(moved, low), high)

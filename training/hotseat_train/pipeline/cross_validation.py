@@ -23,7 +23,7 @@ from hotseat_serve.runtime.session import Session
 from hotseat_train.data.dataset import Dataset, Split
 from hotseat_train.errors import DatasetError, TrainError
 from hotseat_train.evaluation import latency_memory
-from hotseat_train.evaluation.family_scores import Standing
+from hotseat_train.evaluation.family_scores import FamilyScores
 from hotseat_train.evaluation.labelled import predict
 from hotseat_train.optim.loop import Plan
 from hotseat_train.tasks.supervised import SupervisedTask
@@ -53,7 +53,7 @@ def compare(
     *,
     families: Sequence[str] = (),
     report: Callable[[str], None] = lambda _line: None,
-) -> list[Standing]:
+) -> list[FamilyScores]:
     """Return the scores of the families (all, unless some are named), the best first.
 
     `given` are the settings of each training, as `Task.plan_of` takes them. Raises
@@ -130,7 +130,7 @@ def _fold(
     )
 
 
-def _standing(family: str, results: Sequence[Fold]) -> Standing:
+def _standing(family: str, results: Sequence[Fold]) -> FamilyScores:
     def mean(name: str) -> float:
         return statistics.fmean(getattr(item, name) for item in results)
 
@@ -138,7 +138,7 @@ def _standing(family: str, results: Sequence[Fold]) -> Standing:
         return float(statistics.stdev(getattr(item, name) for item in results))
 
     ranked = results[0].roc_auc is not None
-    return Standing(
+    return FamilyScores(
         family=family,
         folds=len(results),
         loss=round(mean("loss"), 4),

@@ -5,7 +5,6 @@ what is played or built. Its quality drop against the first variant has an inter
 its own (`paired_bootstrap`). Latency and memory are for `latency_memory`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -113,7 +112,7 @@ def measured(source: Run) -> tuple[Manifest, str]:
     except DatasetError as error:
         if not (source.manifest.exists() and _came_along(source)):
             raise
-        manifest = Manifest.from_json(json.loads(source.manifest.read_bytes()))
+        manifest = source.measured()
         if {variant.name for variant in manifest.variants} != set(source.graphs()):
             raise
         return manifest, f"{error}. These figures came with the pretrained graph"

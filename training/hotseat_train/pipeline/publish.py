@@ -1,6 +1,5 @@
 """Publish a measured run as a version, if the gate lets it."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,7 +79,10 @@ def gate(variant: Variant, first: Variant, max_loss: float) -> None:
     """
     if variant.name == first.name:
         return
-    lost, (_, most) = variant.metrics["loss"], variant.metrics["loss_interval"]
+    lost, (_, most) = (
+        variant.metrics["quality_drop"],
+        variant.metrics["quality_drop_interval"],
+    )
     if not 100 * most <= max_loss:
         raise GateError(
             f"{variant.name} lost {100 * lost:.2f} % of {first.name}'s "
@@ -93,5 +95,5 @@ def gate(variant: Variant, first: Variant, max_loss: float) -> None:
 
 def read(run: Run) -> Manifest:
     """Return what `evaluate` measured; raises `RunError`."""
-    path = run.needs(run.manifest, "evaluate")
-    return Manifest.from_json(json.loads(path.read_bytes()))
+    run.needs(run.manifest, "evaluate")
+    return run.measured()

@@ -122,21 +122,21 @@ def precision(found: Found) -> str:
                   "precision")  # fmt: skip
 
 
-def reliability(found: Found) -> str:
-    """Draw what came true over what was said."""
-    if not any("reliability" in item.curves for item in found):
+def calibration(found: Found) -> str:
+    """Draw observed frequencies over predicted probabilities."""
+    if not any("calibration_curve" in item.curves for item in found):
         return ""
     with rc_context(_STYLE):
         figure, axes = _axes()
         axes.plot([0, 1], [0, 1], color="#94a3b8", linestyle=":")
         for at, item in enumerate(found):
-            parts = item.curves.get("reliability", ())
+            parts = item.curves.get("calibration_curve", ())
             error = item.metrics.get("calibration_error", float("nan"))
-            axes.plot([p["said"] for p in parts], [p["came"] for p in parts],
+            axes.plot([p["predicted"] for p in parts], [p["observed"] for p in parts],
                       marker="o", markersize=4, color=colour(at), linewidth=1.4,
                       label=f"{item.name}, off by {error:.3f}")  # fmt: skip
-        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability that was said",
-                 ylabel="share that came true", title="Reliability")  # fmt: skip
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="predicted probability",
+                 ylabel="observed frequency", title="Calibration")  # fmt: skip
         axes.legend()
         return _drawn(figure)
 
@@ -181,7 +181,7 @@ def costs(found: Found) -> str:
 
 
 def robustness(found: Found) -> str:
-    """Draw accuracy as it is, and on inputs that were spoiled."""
+    """Draw accuracy on the inputs as they are, and on corrupted ones."""
     ways = sorted({way for item in found for way in item.robust})
     if not ways:
         return ""

@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from hotseat_registry import Manifest, Registry
+from hotseat_registry import Manifest, Registry, metric_names
 from hotseat_registry.cache import Cache
 from hotseat_registry.names import Reference
 from hotseat_train.errors import TrainError
@@ -39,17 +39,17 @@ class Candidate:
     best: bool = False
     """Whether no other is at least as good, as fast and as small."""
     curves: Mapping[str, Any] = field(default_factory=dict)
-    """Of its variant: see `reliability.curves`; empty where they were not measured."""
+    """Of its variant: see `calibration_error.curves`; empty if not measured."""
     learned: tuple[Mapping[str, float], ...] = ()
     """Its version's training, epoch by epoch."""
     labels: tuple[str, ...] = ()
 
     @property
     def robust(self) -> dict[str, float]:
-        """Return the accuracy on spoiled inputs, by how they were spoiled."""
-        ways = dict(self.metrics.get("spoiled", {}))
-        if "disguised" in self.metrics:
-            ways["disguised"] = self.metrics["disguised"]
+        """Return the accuracy on corrupted inputs, by the way of corruption."""
+        ways = dict(self.metrics.get("corrupted", {}))
+        if "obfuscated" in self.metrics:
+            ways["obfuscated"] = self.metrics["obfuscated"]
         return {way: part["accuracy"] for way, part in ways.items()}
 
     @property
@@ -130,7 +130,7 @@ def _of(
 ) -> list[Candidate]:
     found = []
     for variant in manifest.variants:
-        metrics = dict(variant.metrics)
+        metrics = metric_names.current(variant.metrics)
         names = (by,) if by else QUALITIES
         name = next((n for n in names if n in metrics), "")
         if name not in metrics or "milliseconds" not in metrics:
@@ -144,7 +144,9 @@ def _of(
                 metrics["milliseconds"], metrics.get("bytes", 0) / 1e6,
                 metrics.get("cpu", ""),
                 metrics,
-                curves=drawn.get("variants", {}).get(variant.name, {}),
+                curves=metric_names.current(
+                    drawn.get("variants", {}).get(variant.name, {})
+                ),
                 learned=tuple(drawn.get("curve", ())),
                 labels=manifest.signature.labels,
             )

@@ -51,7 +51,7 @@ def page(
     order = sorted(found, key=lambda i: (i is not taken, not i.best, -i.quality))
     drawn = order[:_DRAWN]
     figures = [
-        charts.learning(drawn), charts.reliability(drawn), charts.roc(drawn),
+        charts.learning(drawn), charts.calibration(drawn), charts.roc(drawn),
         charts.precision(drawn), charts.robustness(drawn), charts.costs(drawn),
         charts.confusion(taken or order[0]),
     ]  # fmt: skip
@@ -101,7 +101,7 @@ def _said(found: Sequence[Candidate], taken: Candidate | None, limits: Limits) -
 
 
 _HEAD = ("version, variant", "quality", "ROC AUC", "calibration error",
-         "worst spoiled", "ms", "MB", "$ 512 MB", "$ 1769 MB")  # fmt: skip
+         "worst corrupted", "ms", "MB", "$ 512 MB", "$ 1769 MB")  # fmt: skip
 
 
 def _table(order: Sequence[Candidate], taken: Candidate | None) -> str:

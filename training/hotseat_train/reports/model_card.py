@@ -5,18 +5,19 @@ from typing import Any
 
 from hotseat_registry import Field, Manifest
 from hotseat_serve.codec import ranges
-from hotseat_train.evaluation import family_scores, paired_bootstrap
+from hotseat_train.evaluation import paired_bootstrap
+from hotseat_train.reports import cells
 from hotseat_train.tasks.task import Task
 
 _COMMON = {
-    "quality", "interval", "loss", "loss_interval", "rows", "bytes", "milliseconds",
-    "speed", "memory_bytes", "cpu", "cpu_features",
+    "quality", "interval", "quality_drop", "quality_drop_interval", "rows", "bytes",
+    "milliseconds", "speed", "memory_bytes", "cpu", "cpu_features",
 }  # fmt: skip
 """What every variant of a self-trained task has; a task may add to it."""
 _WAYS = {
     "gaps": "a fifth of what may be missing gone",
     "noise": "every number off by a fifth",
-    "strangers": "categories that nobody ever saw",
+    "unseen_categories": "categories that training never saw",
 }
 
 
@@ -48,7 +49,8 @@ def _labelled(manifest: Manifest, task: Task) -> str:
         "",
         *_variants(manifest),
         "",
-        "The loss is of accuracy, relative to the first variant's, on the same rows.",
+        "The quality drop is relative to the first variant's accuracy, on the same",
+        "rows.",
         "",
         *_more(manifest),
         _machine(manifest),
@@ -89,15 +91,15 @@ def _scored(manifest: Manifest, task: Task, quality: str) -> str:
         "",
         *_variants(manifest),
         "",
-        "The loss is of quality, relative to the first variant's, item by item.",
+        "The quality drop is relative to the first variant's, item by item.",
         "",
         _machine(manifest),
     ]
     if more:
         lines += ["", f"| | {' | '.join(shown)} |", "|---" * (1 + len(shown)) + "|"]
     for name in more:
-        cells = (str(v.metrics.get(name, "")) for v in manifest.variants)
-        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
+        values = (str(v.metrics.get(name, "")) for v in manifest.variants)
+        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(values)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -122,8 +124,8 @@ def _columns(manifest: Manifest) -> list[str]:
     ]  # fmt: skip
     for field in fields:
         missing = "told apart" if field.default is None else repr(field.default)
-        cells = (field.name, field.type, missing, _allowed(field), _seen(field))
-        written = (cell.replace("|", "\\|") for cell in cells)
+        values = (field.name, field.type, missing, _allowed(field), _seen(field))
+        written = (cell.replace("|", "\\|") for cell in values)
         lines.append(f"| {' | '.join(written)} |")
     return [*lines, ""]
 
@@ -158,9 +160,9 @@ def _families(lineage: Mapping[str, Any]) -> list[str]:
         f"Cross-validated in {folds} folds of the training and validation rows; the",
         "one with the lowest loss was taken. Mean and standard deviation over folds.",
         "",
-        "| family | loss | ROC AUC | accuracy | s to fit | KiB | ms a row |",
+        f"| {' | '.join(cells.FAMILY_COLUMNS)} |",
         "|---|---|---|---|---|---|---|",
-        *(f"| {' | '.join(family_scores.cells(item))} |" for item in found),
+        *(f"| {' | '.join(cells.family(item))} |" for item in found),
         "",
     ]
 
@@ -204,8 +206,9 @@ def _variants(manifest: Manifest) -> list[str]:
     """Return the table of variants, with those that were refused."""
     first = manifest.variants[0].metrics
     macro = ["macro F1"] if "macro_f1" in first else []
-    names = ["variant", paired_bootstrap.quality(first), *macro, "loss, %", "KiB",
-             "MiB of RAM", "ms an answer", "times the first's speed"]  # fmt: skip
+    names = ["variant", paired_bootstrap.quality(first), *macro,
+             "quality drop, %", "KiB", "MiB of RAM", "ms an answer",
+             "times the first's speed"]  # fmt: skip
     refused = manifest.lineage.get("refused", ())
     return [
         f"| {' | '.join(names)} |",
@@ -219,17 +222,17 @@ def _row(name: str, metrics: Mapping[str, Any]) -> str:
     """Return a variant's line of the table."""
     low, high = metrics["interval"]
     memory = metrics.get("memory_bytes")
-    cells = (
+    values = (
         name,
         f"{metrics[paired_bootstrap.quality(metrics)]:.3f} ({low:.3f} to {high:.3f})",
         *([f"{metrics['macro_f1']:.3f}"] if "macro_f1" in metrics else []),
-        paired_bootstrap.lost(metrics),
+        cells.quality_drop(metrics),
         f"{metrics['bytes'] / 1024:.0f}",
         "" if memory is None else f"{memory / 2**20:.0f}",
         f"{metrics['milliseconds']:.3f}",
         f"{metrics['speed']:.2f}",
     )
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(values)} |"
 
 
 def _more(manifest: Manifest) -> list[str]:
@@ -246,7 +249,7 @@ def _more(manifest: Manifest) -> list[str]:
         lines += [f"{_listed(found)}; ROC AUC {low:.3f} to {high:.3f} (95 %).", ""]
     elif found:
         lines += [f"{_listed(found)}.", ""]
-    for way, part in metrics.get("spoiled", {}).items():
+    for way, part in metrics.get("corrupted", {}).items():
         lines += [f"With {_WAYS[way]}: {_listed(part)}.", ""]
     groups = {v.name: v.metrics.get("by", {}) for v in manifest.variants}
     for group in metrics.get("by", {}):
@@ -255,12 +258,12 @@ def _more(manifest: Manifest) -> list[str]:
             "purpose in the last column but one; recall where 1 % of the others are "
             "let in:"),
             "",
-            ("| variant | accuracy | macro F1 | F1 | disguised: accuracy, macro F1 "
+            ("| variant | accuracy | macro F1 | F1 | obfuscated: accuracy, macro F1 "
             "| recall at 1 % |"),
             "|---|---|---|---|---|---|",
             *(
                 _group_row(v.name, groups[v.name][group],
-                           v.metrics.get("disguised", {}).get("by", {}).get(group))
+                           v.metrics.get("obfuscated", {}).get("by", {}).get(group))
                 for v in manifest.variants
             ),
             "",
@@ -272,7 +275,7 @@ def _group_row(
     name: str, part: Mapping[str, Any], hidden: Mapping[str, float] | None
 ) -> str:
     low, high = part["interval"]
-    cells = (
+    values = (
         name,
         f"{part['accuracy']:.3f} ({low:.3f} to {high:.3f})",
         f"{part['macro_f1']:.3f}",
@@ -280,7 +283,7 @@ def _group_row(
         f"{hidden['accuracy']:.3f}, {hidden['macro_f1']:.3f}" if hidden else "",
         _listed(part["recall_at_1_percent"]),
     )
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(values)} |"
 
 
 def _listed(values: Mapping[str, float]) -> str:

@@ -1,26 +1,25 @@
 """The variants of a run in one chart: quality drop against latency and size."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
-from hotseat_registry import Variant
+from hotseat_registry import Variant, metric_names
 from hotseat_train.evaluation.paired_bootstrap import quality
 from hotseat_train.evaluation.pareto import front
 
 
 def draw(variants: Sequence[Variant], title: str, path: Path) -> None:
-    """Draw what is lost against the time of an answer; a marker's area is the size."""
+    """Draw the quality drop against latency; a marker's area is the size."""
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.add_subplot()
     best = {variant.name for variant in front(variants)}
     largest = max(variant.metrics["bytes"] for variant in variants)
     for number, variant in enumerate(variants):
-        m: Mapping[str, Any] = variant.metrics
-        lost = 100 * m.get("loss", 0.0)
-        low, high = (100 * bound for bound in m.get("loss_interval", (0, 0)))
+        m = metric_names.current(variant.metrics)
+        lost = 100 * m.get("quality_drop", 0.0)
+        low, high = (100 * bound for bound in m.get("quality_drop_interval", (0, 0)))
         axes.errorbar(
             m["milliseconds"], lost, [[max(0, lost - low)], [max(0, high - lost)]],
             color=f"C{number}", alpha=0.5, capsize=3,
@@ -37,7 +36,7 @@ def draw(variants: Sequence[Variant], title: str, path: Path) -> None:
     axes.axhline(0, color="grey", linestyle=":")
     axes.set(
         xlabel="ms an answer",
-        ylabel=f"relative loss of {quality(variants[0].metrics)}, %",
+        ylabel=f"relative drop of {quality(variants[0].metrics)}, %",
         title=title,
     )
     axes.margins(0.25)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotseat_train.evaluation.paired_bootstrap import losses, paired, wilson
+from hotseat_train.evaluation.paired_bootstrap import drops, paired, wilson
 
 
 def accuracy(true, said):
@@ -18,16 +18,18 @@ def test_the_loss_is_relative_and_its_interval_that_of_drawn_rows():
     true = random.integers(3, size=3000)
     first = np.where(random.random(3000) < 0.9, true, (true + 1) % 3)
     other = np.where(random.random(3000) < 0.97, first, (first + 1) % 3)
-    found = losses(true, first, other, 3)
+    found = drops(true, first, other, 3)
     had = accuracy(true, first)
-    assert found["loss"] == pytest.approx((had - accuracy(true, other)) / had, abs=1e-5)
+    assert found["quality_drop"] == pytest.approx(
+        (had - accuracy(true, other)) / had, abs=1e-5
+    )
     drawn = []
     for _ in range(2000):
         rows = random.integers(3000, size=3000)
         had = accuracy(true[rows], first[rows])
         drawn.append((had - accuracy(true[rows], other[rows])) / had)
     want = np.quantile(drawn, [0.025, 0.975])
-    assert found["loss_interval"] == pytest.approx(want, abs=0.0015)
+    assert found["quality_drop_interval"] == pytest.approx(want, abs=0.0015)
 
 
 @settings(deadline=None, max_examples=20)
@@ -35,23 +37,23 @@ def test_the_loss_is_relative_and_its_interval_that_of_drawn_rows():
 def test_a_small_test_set_proves_nothing(rows):
     """Even where all answers are the same, few rows leave room for a big loss."""
     same = [n % 2 for n in range(rows)]
-    found = losses(same, same, same, 2)
-    assert found["loss"] == found["loss_macro_f1"] == 0
-    assert found["loss_interval"][1] > 0.03
+    found = drops(same, same, same, 2)
+    assert found["quality_drop"] == found["quality_drop_macro_f1"] == 0
+    assert found["quality_drop_interval"][1] > 0.03
 
 
 def test_a_big_test_set_proves_much():
     """Thousands of equal answers keep the loss under a thousandth."""
     same = [n % 2 for n in range(6000)]
-    assert losses(same, same, same, 2)["loss_interval"][1] < 0.001
+    assert drops(same, same, same, 2)["quality_drop_interval"][1] < 0.001
 
 
 def test_a_label_that_is_no_longer_said_shows_in_macro_f1():
     """What accuracy hardly notices, the mean over labels does."""
     true = [0] * 980 + [1] * 20
-    found = losses(true, true, [0] * 1000, 2)
-    assert found["loss"] == pytest.approx(0.02)
-    assert found["loss_macro_f1"] > 0.4
+    found = drops(true, true, [0] * 1000, 2)
+    assert found["quality_drop"] == pytest.approx(0.02)
+    assert found["quality_drop_macro_f1"] > 0.4
 
 
 def test_items_that_are_worth_a_number_lose_alike():
@@ -60,19 +62,21 @@ def test_items_that_are_worth_a_number_lose_alike():
     first = random.random(2000)
     other = np.where(random.random(2000) < 0.95, first, random.random(2000) * first)
     found = paired(first, other)
-    assert found["loss"] == pytest.approx(1 - other.mean() / first.mean(), abs=1e-5)
+    assert found["quality_drop"] == pytest.approx(
+        1 - other.mean() / first.mean(), abs=1e-5
+    )
     drawn = []
     for _ in range(2000):
         rows = random.integers(2000, size=2000)
         drawn.append(1 - other[rows].mean() / first[rows].mean())
     want = np.quantile(drawn, [0.025, 0.975])
-    assert found["loss_interval"] == pytest.approx(want, abs=0.003)
+    assert found["quality_drop_interval"] == pytest.approx(want, abs=0.003)
 
 
 def test_of_items_too_few_prove_nothing():
     """Where all are alike, one more that was lost is thought of."""
-    assert paired(np.ones(20), np.ones(20))["loss_interval"][1] > 0.03
-    assert paired(np.ones(6000), np.ones(6000))["loss_interval"][1] < 0.001
+    assert paired(np.ones(20), np.ones(20))["quality_drop_interval"][1] > 0.03
+    assert paired(np.ones(6000), np.ones(6000))["quality_drop_interval"][1] < 0.001
 
 
 def test_the_interval_is_wilsons():

@@ -88,18 +88,18 @@ def test_the_page_holds_everything_and_trusts_no_name():
 
 CURVES = {
     "confusion": [[8, 2], [1, 9]],
-    "reliability": [{"said": 0.2, "came": 0.1, "rows": 10},
-                    {"said": 0.8, "came": 0.9, "rows": 10}],
+    "calibration_curve": [{"predicted": 0.2, "observed": 0.1, "rows": 10},
+                          {"predicted": 0.8, "observed": 0.9, "rows": 10}],
     "roc": [[0, 0], [0.1, 0.9], [1, 1]],
     "precision_recall": [[0, 1], [1, 0.5]],
 }  # fmt: skip
 
 
 def test_the_page_draws_what_was_measured():
-    """Learning, reliability, ROC, precision, robustness, cost, confusion, quality."""
+    """Learning, calibration, ROC, precision, robustness, cost, confusion, quality."""
     metrics = {"accuracy": 0.9, "calibration_error": 0.1, "roc_auc": 0.95,
                "roc_auc_interval": [0.9, 0.99],
-               "spoiled": {"gaps": {"accuracy": 0.8}}}  # fmt: skip
+               "corrupted": {"gaps": {"accuracy": 0.8}}}  # fmt: skip
     learned = tuple({"train_loss": 1 / n, "validation_loss": 1 / n} for n in (1, 2, 3))
     item = replace(made("mood@1 fp32", 0.9, 1, 1), metrics=metrics, curves=CURVES,
                    learned=learned, labels=("no", "yes"))  # fmt: skip
