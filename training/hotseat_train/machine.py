@@ -12,16 +12,16 @@ _TELLING = (
 
 def cpu() -> str:
     """Return the processor's name."""
-    return _told("model name") or platform.processor() or platform.machine()
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def features() -> list[str]:
     """Return which of the instructions that matter for int8 the processor has."""
-    there = set((_told("flags") or _told("Features")).split())
+    there = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
     return [name for name in _TELLING if name in there]
 
 
-def _told(name: str) -> str:
+def _cpuinfo(name: str) -> str:
     """Return what the first processor's entry says; nothing where there is none."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

@@ -10,29 +10,29 @@ from hotseat_train.tasks.own_table import OwnTable
 
 def players(count: int = 300, seed: int = 0) -> list[dict[str, Any]]:
     """Return players who leave when they play little; some hours are missing."""
-    chance = random.Random(seed)  # noqa: S311 (to be the same every time)
-    made = []
+    rng = random.Random(seed)  # noqa: S311 (to be the same every time)
+    rows = []
     for number in range(count):
-        hours = round(chance.expovariate(0.1), 2)
-        made.append(
+        hours = round(rng.expovariate(0.1), 2)
+        rows.append(
             {
                 "player_id": number + 5,
-                "hours": "" if chance.random() < 0.1 else hours,
-                "level": chance.randint(1, 60),
-                "country": chance.choice(["de", "fr", "cn", ""]),
-                "vip": chance.choice(["true", "false"]),
-                "churned": "yes" if hours + chance.gauss(0, 3) < 7 else "no",
+                "hours": "" if rng.random() < 0.1 else hours,
+                "level": rng.randint(1, 60),
+                "country": rng.choice(["de", "fr", "cn", ""]),
+                "vip": rng.choice(["true", "false"]),
+                "churned": "yes" if hours + rng.gauss(0, 3) < 7 else "no",
             }
         )
-    return made
+    return rows
 
 
 def own_table(
-    folder: Path, made: Sequence[Mapping[str, Any]], **more: Any
+    folder: Path, rows: Sequence[Mapping[str, Any]], **more: Any
 ) -> tuple[OwnTable, list[str]]:
     """Write rows as CSV into a folder; return the task, and what it will say."""
     path = folder / "players.csv"
-    lines = [",".join(made[0]), *(",".join(map(str, row.values())) for row in made)]
+    lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
     path.write_text("\n".join(lines) + "\n", "utf-8")
     notes: list[str] = []
     task = OwnTable(

@@ -24,12 +24,12 @@ def test_fewer_and_shorter_trees_are_variants(family, tmp_path):
     assert by["trees-pruned"]["bytes"] < 0.8 * by["fp32"]["bytes"]
     assert by["trees-pruned"]["roc_auc"] > by["fp32"]["roc_auc"] - 0.05
     assert "quality_drop_interval" in by["trees-20"]
-    whole = tree_pruning.shrink(run, fewer=(), share=0.0)["trees-pruned"]
+    whole = tree_pruning.cut_ensemble(run, fewer=(), share=0.0)["trees-pruned"]
     assert _leaves(whole) == _leaves(run.model)
     other, _ = table(tmp_path, rows(), family="svm-linear")
     machine = train(other, other.plan("adam"), tmp_path / "machine")
     with pytest.raises(RunError, match="no trees"):
-        tree_pruning.shrink(machine)
+        tree_pruning.cut_ensemble(machine)
 
 
 def _leaves(path):

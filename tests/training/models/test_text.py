@@ -193,7 +193,7 @@ def test_the_linear_part_moves_its_own_texts_by_its_share():
     rows, beside = made.encode(CHINESE), made.module.wide
     characters = [torch.from_numpy(text) for text in rows.characters()]
     before = answers(made.module, rows)
-    assert not beside.learned  # it has learned nothing, and changes nothing
+    assert not beside.fitted  # it has learned nothing, and changes nothing
     beside.learn(made.encode(LINES).characters(), TARGETS)
     chances = answers(made.module, rows).softmax(1)
     alone = torch.cat([
@@ -248,7 +248,7 @@ def test_where_there_is_nothing_to_learn_it_changes_nothing(texts, targets):
     made = learner()
     beside = made.module.wide
     beside.learn(made.encode(texts).characters() if texts else [], targets)
-    assert not beside.learned
+    assert not beside.fitted
     assert not beside.table.any()
 
 

@@ -85,7 +85,7 @@ def _quantize(arguments: argparse.Namespace) -> int:
         more: dict[str, Any] = {}
         if {"prune", "distill"} & set(methods):
             more["report"] = stack.enter_context(epochs("compressing", None))
-        made = variants.make(
+        graphs = variants.make(
             source,
             methods,
             calibrations=arguments.calibration or ["minmax"],
@@ -93,7 +93,7 @@ def _quantize(arguments: argparse.Namespace) -> int:
             **more,
         )
     before = source.model.stat().st_size
-    for path in made.values():
+    for path in graphs.values():
         after = path.stat().st_size
         print(f"  wrote {path}: {after:,} bytes, {before / after:.1f} times smaller")
     if arguments.max_quality_drop is not None:

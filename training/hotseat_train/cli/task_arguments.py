@@ -92,11 +92,11 @@ def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
     except RegistryError as error:
         raise TrainError(f"{error}: --model-name NAME") from None
 
-    def warn(said: str) -> None:
-        print(f"  note: {said}", file=sys.stderr)
+    def warn(remark: str) -> None:
+        print(f"  note: {remark}", file=sys.stderr)
 
     return OwnTable(
         path=path, target=arguments.target, name=name, id=arguments.id,
-        said=tuple(arguments.column), family=arguments.family or "trees",
+        types=tuple(arguments.column), family=arguments.family or "trees",
         settings=settings, warn=warn,
     )  # fmt: skip

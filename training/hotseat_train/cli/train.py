@@ -95,7 +95,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if found.get("family") and not arguments.family:
         arguments.family = found["family"]
     task = task_of(arguments, settings=found.get("settings"))
-    given = {
+    options = {
         "optimizer": found.get("optimizer"),
         **found.get("plan", {}),
         **{
@@ -106,8 +106,8 @@ def _train(arguments: argparse.Namespace) -> int:
     }
     more: dict[str, Any] = {}
     if arguments.cv:
-        task, more = _compared(task, arguments.cv, given)
-    plan = task.plan_of(given)
+        task, more = _compared(task, arguments.cv, options)
+    plan = task.plan_of(options)
     folder = arguments.run or run.RUNS / task.name / _label(plan)
     if arguments.pretrained:
         result = take(task, folder)
@@ -169,14 +169,14 @@ def _evaluated(result: "RunFolder") -> int:
 
 
 def _compared(
-    task: "Task", folds: int, given: dict[str, Any]
+    task: "Task", folds: int, options: dict[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
     """Compare the families; return the task with the best, and the scores of all."""
     from hotseat_train.pipeline import cross_validation
     from hotseat_train.reports import cells
 
     found = cross_validation.compare(
-        task.with_rows("cross-validation"), folds, given,
+        task.with_rows("cross-validation"), folds, options,
         report=lambda line: print(f"{task.name} {line}", flush=True),
     )  # fmt: skip
     print_table(cells.FAMILY_COLUMNS, map(cells.family, found))

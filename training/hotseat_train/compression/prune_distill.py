@@ -111,10 +111,10 @@ def prune(module: nn.Module, share: float) -> None:
     """Remove that share of the hidden units between each pair of layers."""
     for put, first, second in list(_pairs(module)):
         norms = first.weight.norm(dim=1) * second.weight.norm(dim=0)
-        kept = max(1, round((1 - share) * first.out_features))
-        units = norms.argsort(descending=True, stable=True)[:kept].sort().values
-        before = nn.Linear(first.in_features, kept)
-        after = nn.Linear(kept, second.out_features)
+        remaining = max(1, round((1 - share) * first.out_features))
+        units = norms.argsort(descending=True, stable=True)[:remaining].sort().values
+        before = nn.Linear(first.in_features, remaining)
+        after = nn.Linear(remaining, second.out_features)
         with torch.no_grad():
             before.weight.copy_(first.weight[units])
             before.bias.copy_(first.bias[units])
@@ -134,10 +134,10 @@ def _pairs(module: nn.Module) -> Iterator[Pair]:
     """
     if isinstance(module, nn.Sequential):
         names = [n for n, m in module.named_children() if isinstance(m, nn.Linear)]
-        found = [(module, *pair) for pair in pairwise(names)]
+        places = [(module, *pair) for pair in pairwise(names)]
     else:
-        found = getattr(module, "pairs", list)()
-    for parent, one, two in found:
+        places = getattr(module, "pairs", list)()
+    for parent, one, two in places:
 
         def put(
             first: nn.Linear,

@@ -40,7 +40,7 @@ class _Node:
 Tree = dict[int, _Node]
 
 
-def shrink(
+def cut_ensemble(
     source: Run, fewer: Sequence[int] = FEWER, share: float = PRUNED
 ) -> dict[str, Path]:
     """Write variants of a run's trees and return their graphs by name.
@@ -55,15 +55,15 @@ def shrink(
     trees = _trees(_ensemble(model))
     labels = max(1, len({label for tree in trees.values() for node in tree.values()
                          for label in node.weights}))  # fmt: skip
-    made = {}
+    graphs = {}
     for count in fewer:
-        kept = {at: tree for at, tree in trees.items() if at < count * labels}
-        if len(kept) < len(trees):
+        first_trees = {at: tree for at, tree in trees.items() if at < count * labels}
+        if len(first_trees) < len(trees):
             name = f"trees-{count}"
-            made[name] = _write(model, kept, source.graph(name))
+            graphs[name] = _write(model, first_trees, source.graph(name))
     name = "trees-pruned"
-    made[name] = _write(model, _pruned(trees, share), source.graph(name))
-    return made
+    graphs[name] = _write(model, _pruned(trees, share), source.graph(name))
+    return graphs
 
 
 def has_trees(model: onnx.ModelProto) -> bool:
@@ -78,20 +78,20 @@ def _ensemble(model: onnx.ModelProto) -> onnx.NodeProto:
 
 
 def _trees(node: onnx.NodeProto) -> dict[int, Tree]:
-    given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    names = [name for name in given if name.startswith("nodes_")]
+    stored = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    names = [name for name in stored if name.startswith("nodes_")]
     trees: dict[int, Tree] = {}
     for at, (tree, number) in enumerate(
-        zip(given["nodes_treeids"], given["nodes_nodeids"], strict=True)
+        zip(stored["nodes_treeids"], stored["nodes_nodeids"], strict=True)
     ):
-        own = {name: given[name][at] for name in names if len(given[name])}
+        own = {name: stored[name][at] for name in names if len(stored[name])}
         leaf = own["nodes_modes"] == b"LEAF"
         trees.setdefault(tree, {})[number] = _Node(
             own, own["nodes_truenodeids"], own["nodes_falsenodeids"], leaf, {}
         )
     for tree, number, label, weight in zip(
-        given["class_treeids"], given["class_nodeids"], given["class_ids"],
-        given["class_weights"], strict=True,
+        stored["class_treeids"], stored["class_nodeids"], stored["class_ids"],
+        stored["class_weights"], strict=True,
     ):  # fmt: skip
         trees[tree][number].weights[label] = weight
     return trees
@@ -134,17 +134,17 @@ def _answer(leaf: _Node) -> float:
 
 def _write(model: onnx.ModelProto, trees: dict[int, Tree], path: Path) -> Path:
     """Write the graph with these trees in the place of its own."""
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    node = _ensemble(made)
-    given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    cut = onnx.ModelProto()
+    cut.CopyFrom(model)
+    node = _ensemble(cut)
+    stored = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     nodes = [n for _, tree in sorted(trees.items()) for _, n in sorted(tree.items())]
     changed = {
         name: [item.attributes[name] for item in nodes]
-        for name in given
-        if name.startswith("nodes_") and len(given[name])
+        for name in stored
+        if name.startswith("nodes_") and len(stored[name])
     }
-    said = [
+    leaf_weights = [
         (tree, number, label, weight)
         for tree, whole in sorted(trees.items())
         for number, item in sorted(whole.items())
@@ -152,11 +152,11 @@ def _write(model: onnx.ModelProto, trees: dict[int, Tree], path: Path) -> Path:
         for label, weight in item.weights.items()
     ]
     names = ("class_treeids", "class_nodeids", "class_ids", "class_weights")
-    changed |= dict(zip(names, map(list, zip(*said, strict=True)), strict=True))
-    kept = [a for a in node.attribute if a.name not in changed]
+    changed |= dict(zip(names, map(list, zip(*leaf_weights, strict=True)), strict=True))
+    others = [a for a in node.attribute if a.name not in changed]
     del node.attribute[:]
-    node.attribute.extend(kept)
+    node.attribute.extend(others)
     node.attribute.extend(helper.make_attribute(k, v) for k, v in changed.items())
-    onnx.checker.check_model(made)
-    onnx.save(made, path)
+    onnx.checker.check_model(cut)
+    onnx.save(cut, path)
     return path

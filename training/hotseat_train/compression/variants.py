@@ -37,7 +37,7 @@ def make(
             f"not: --method {' or '.join(task.compressions)}"
         )
     if tree_pruning.has_trees(load(model)):
-        return tree_pruning.shrink(source)
+        return tree_pruning.cut_ensemble(source)
     found: dict[str, Path] = {}
     bases = {"int8": model}
     for method, small in (("prune", "pruned"), ("distill", "distilled")):

@@ -1,4 +1,4 @@
-"""Rows with their answers, split once and for all."""
+"""Labelled rows in three splits."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from hotseat_train.errors import DatasetError
 
-Asked = Sequence[tuple[Any, Mapping[str, Any]]]
+Requests = Sequence[tuple[Any, Mapping[str, Any]]]
 """Inputs with their options."""
 
 
@@ -55,14 +55,14 @@ class Dataset:
     """Of the files as they were read."""
     preparation: str
     """What was done before splitting, for the model card."""
-    more: Split = Split((), ())
-    """Rows to learn from alone: what is known of the same keys from other times."""
+    train_only: Split = Split((), ())
+    """Train-only rows: the same keys at other times."""
 
-    def learned(self, train: Split, *held: Split) -> Split:
-        """Return `train` and `more`, but no row whose key is held back or tested."""
+    def training_rows(self, train: Split, *held: Split) -> Split:
+        """Return `train` and the train-only rows whose keys are in no other split."""
         away = {key for side in (*held, self.test) for key in side.keys}
-        free = [row for row, key in enumerate(self.more.keys) if key not in away]
-        return train + self.more.pick(free)
+        free = [row for row, key in enumerate(self.train_only.keys) if key not in away]
+        return train + self.train_only.pick(free)
 
 
 def split(

@@ -37,10 +37,10 @@ class Source:
         local = os.environ.get("HOTSEAT_DATA")
         if local and Path(local, self.place).exists():
             return self._checked(Path(local, self.place))
-        kept = (cache or Path.home() / ".cache/hotseat/data") / self.place
-        if not kept.exists():
-            self._download(kept)
-        return self._checked(kept)
+        cached = (cache or Path.home() / ".cache/hotseat/data") / self.place
+        if not cached.exists():
+            self._download(cached)
+        return self._checked(cached)
 
     def _checked(self, path: Path) -> Path:
         found = _digest(path)
@@ -79,9 +79,9 @@ class Source:
         """Fetch what is missing of a part; raises `OSError` where it breaks off."""
         have = part.stat().st_size if part.exists() else 0
         headers = {"Range": f"bytes={have}-"} if have else {}
-        asked = urllib.request.Request(self.url, headers=headers)  # noqa: S310
+        request = urllib.request.Request(self.url, headers=headers)  # noqa: S310
         try:
-            answer = urllib.request.urlopen(asked, timeout=_SECONDS)  # noqa: S310
+            answer = urllib.request.urlopen(request, timeout=_SECONDS)  # noqa: S310
         except urllib.error.HTTPError as error:
             if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 part.unlink()  # it is no part of what lies there now

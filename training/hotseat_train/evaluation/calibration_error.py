@@ -25,19 +25,21 @@ def judged(answers: Answers, true: Sequence[str], labels: Sequence[str]) -> tupl
 ]:  # fmt: skip
     """Return [rows] the probabilities that are judged, and whether each came true."""
     if len(labels) == 2:
-        chances = [answer["scores"][labels[-1]] for answer in answers]
-        return np.array(chances), np.array([label == labels[-1] for label in true])
-    chances = [answer["scores"][answer["label"]] for answer in answers]
+        probabilities = [answer["scores"][labels[-1]] for answer in answers]
+        return np.array(probabilities), np.array(
+            [label == labels[-1] for label in true]
+        )
+    probabilities = [answer["scores"][answer["label"]] for answer in answers]
     right = [a["label"] == label for a, label in zip(answers, true, strict=True)]
-    return np.array(chances), np.array(right)
+    return np.array(probabilities), np.array(right)
 
 
-def bins(chances: Array, truth: Array) -> list[dict[str, Any]]:
+def bins(probabilities: Array, truth: Array) -> list[dict[str, Any]]:
     """Return parts of equal size: what was promised, what came true, how many rows."""
-    order = np.argsort(chances, kind="stable")
+    order = np.argsort(probabilities, kind="stable")
     return [
         {
-            "predicted": round(float(chances[rows].mean()), 4),
+            "predicted": round(float(probabilities[rows].mean()), 4),
             "observed": round(float(truth[rows].mean()), 4),
             "rows": len(rows),
         }
@@ -67,18 +69,18 @@ def curves(
     """Return the curves of a report: confusion, calibration, and with two labels ROC
     and precision over recall, each as lists of numbers.
     """  # noqa: D205
-    said = [answer["label"] for answer in answers]
-    chances, truth = judged(answers, true, labels)
-    found: dict[str, Any] = {
-        "confusion": confusion_matrix(true, said, labels=list(labels)).tolist(),
-        "calibration_curve": bins(chances, truth),
+    predicted = [answer["label"] for answer in answers]
+    probabilities, truth = judged(answers, true, labels)
+    drawn: dict[str, Any] = {
+        "confusion": confusion_matrix(true, predicted, labels=list(labels)).tolist(),
+        "calibration_curve": bins(probabilities, truth),
     }
     if len(labels) == 2 and 0 < truth.sum() < len(truth):
-        false, hit, _ = roc_curve(truth, chances)
-        precision, recall, _ = precision_recall_curve(truth, chances)
-        found["roc"] = _thinned(false, hit)
-        found["precision_recall"] = _thinned(recall[::-1], precision[::-1])
-    return found
+        false, hit, _ = roc_curve(truth, probabilities)
+        precision, recall, _ = precision_recall_curve(truth, probabilities)
+        drawn["roc"] = _thinned(false, hit)
+        drawn["precision_recall"] = _thinned(recall[::-1], precision[::-1])
+    return drawn
 
 
 def _thinned(x: Array, y: Array) -> list[list[float]]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from hotseat_registry import Signature
 from hotseat_serve.runtime.loader import LoadedModel
-from hotseat_train.data.dataset import Asked
+from hotseat_train.data.dataset import Requests
 
 Tensors = Mapping[str, np.ndarray[Any, Any]]
 """A graph's inputs or outputs by name."""
@@ -17,9 +17,9 @@ class Evaluator(Protocol):
     """Inputs to measure with, and how good the answers to them are."""
 
     signature: Signature
-    timed: Asked
+    timed: Requests
     """Inputs that latency and memory are measured with."""
-    golden: Asked
+    golden: Requests
     """Inputs of the version's golden rows."""
 
     def measure(

@@ -9,7 +9,7 @@ from hotseat_serve.codec.tensors import datatype_of
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.runtime import golden_rows
 from hotseat_serve.runtime.loader import LoadedModel
-from hotseat_train.data.dataset import Asked
+from hotseat_train.data.dataset import Requests
 from hotseat_train.evaluation.graph_calls import record_calls
 
 _ROUNDING = 1e-3
@@ -27,7 +27,7 @@ def write(path: Path, document: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
-def of(asked: Asked, models: Mapping[str, LoadedModel]) -> dict[str, Any]:
+def of(requests: Requests, models: Mapping[str, LoadedModel]) -> dict[str, Any]:
     """Return inputs with the answers that every variant must give.
 
     A variant's tolerance is twice the most that it differs here from what the first
@@ -38,16 +38,16 @@ def of(asked: Asked, models: Mapping[str, LoadedModel]) -> dict[str, Any]:
     name, first = next(iter(models.items()))
     rows: list[dict[str, Any]] = [
         {
-            "input": {"text": given} if isinstance(given, str) else given,
+            "input": {"text": value} if isinstance(value, str) else value,
             **({"options": dict(options)} if options else {}),
         }
-        for given, options in asked
+        for value, options in requests
     ]
     for row, answer in zip(rows, _answers(first, rows), strict=True):
         row["expected"] = {key: answer[key] for key in _KEPT if key in answer}
         if "item" in answer:
             row["variants"] = [name]
-    calls = _calls(first, asked)
+    calls = _calls(first, requests)
     common = [row for row in rows if "variants" not in row]
     return {
         "rows": rows,
@@ -67,7 +67,7 @@ def _answers(
     return golden_rows.predict_rows(rows, predict)
 
 
-def _calls(first: LoadedModel, asked: Asked) -> list[dict[str, Any]]:
+def _calls(first: LoadedModel, requests: Requests) -> list[dict[str, Any]]:
     """Return what a generator's graph is asked for these wishes, and says to it."""
     if first.manifest.signature.generation is None:
         return []
@@ -83,7 +83,7 @@ def _calls(first: LoadedModel, asked: Asked) -> list[dict[str, Any]]:
                 for name, array in first.session.run(tensors).items()
             },
         }
-        for tensors in record_calls(first, asked, _CALLS, _ROWS)
+        for tensors in record_calls(first, requests, _CALLS, _ROWS)
     ]  # fmt: skip
 
 
@@ -98,9 +98,9 @@ def _off(
     pairs = [*zip(_answers(model, rows), wanted, strict=True),
              *zip(alone, wanted, strict=True)]  # fmt: skip
     for call in calls:
-        said = model.session.run(golden_rows.tensors(call["inputs"]))
+        outputs = model.session.run(golden_rows.tensors(call["inputs"]))
         pairs.append(
-            (golden_rows.numbered(said), golden_rows.numbered(call["outputs"]))
+            (golden_rows.numbered(outputs), golden_rows.numbered(call["outputs"]))
         )
     off = max((golden_rows.distance(*pair) for pair in pairs), default=0.0)
     least = _SATURATING if "int8" in model.variant else _ROUNDING

@@ -6,12 +6,12 @@ from hotseat_serve.kinds import dispatch
 from hotseat_serve.kinds.inference_request import InferenceRequest
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.runtime.loader import LoadedModel
-from hotseat_train.data.dataset import Asked
+from hotseat_train.data.dataset import Requests
 from hotseat_train.evaluation.evaluator import Tensors
 
 
 def record_calls(
-    loaded: LoadedModel, asked: Asked, calls: int, rows: int
+    loaded: LoadedModel, requests: Requests, calls: int, rows: int
 ) -> list[Tensors]:
     """Return at most `calls` calls of the graph, spread over the inputs.
 
@@ -29,6 +29,6 @@ def record_calls(
     if signature.generation is not None:
         signature = replace(signature, rules=None)
     answer = dispatch.KINDS[loaded.manifest.kind]
-    for given, options in asked:
-        answer(InferenceRequest(signature, run, [given], ["/0"], Options(**options)))
+    for value, options in requests:
+        answer(InferenceRequest(signature, run, [value], ["/0"], Options(**options)))
     return found[:: -(-len(found) // calls)]

@@ -14,7 +14,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hotseat_registry import Signature
 from hotseat_serve.runtime.loader import LoadedModel
-from hotseat_train.data.dataset import Asked, Dataset, Split
+from hotseat_train.data.dataset import Dataset, Requests, Split
 from hotseat_train.errors import ParityError
 from hotseat_train.evaluation import calibration_error, robustness
 from hotseat_train.evaluation.paired_bootstrap import Z, drops, wilson
@@ -50,10 +50,10 @@ class SupervisedEvaluator:
         self._dataset, self._best = dataset, best
         self._group, self._obfuscated = group, obfuscated
         inputs = dataset.test.inputs
-        self.timed: Asked = [(given, {}) for given in inputs[:_TIMED_ROWS]]
+        self.timed: Requests = [(given, {}) for given in inputs[:_TIMED_ROWS]]
         rows = sorted(golden or inputs, key=lambda given: len(str(given)))
         spread = rows[:: max(1, len(rows) // _GOLDEN_ROWS)][:_GOLDEN_ROWS]
-        self.golden: Asked = [(given, {}) for given in spread]
+        self.golden: Requests = [(given, {}) for given in spread]
 
     def measure(
         self, models: Mapping[str, LoadedModel]
@@ -109,12 +109,13 @@ class SupervisedEvaluator:
         answers = predict(model, test.inputs)
         found = quality(answers, test, dataset.labels)
         by = self._by_group(answers).get("by", {})
-        kept = ("accuracy", "macro_f1")
+        shown = ("accuracy", "macro_f1")
         return {
             "obfuscated": {
-                **{name: found[name] for name in kept},
+                **{name: found[name] for name in shown},
                 "by": {
-                    key: {name: part[name] for name in kept} for key, part in by.items()
+                    key: {name: part[name] for name in shown}
+                    for key, part in by.items()
                 },
             }
         }
@@ -141,11 +142,11 @@ def quality(
     `recall_at_1_percent`: of each label's rows, the share whose score is above all but
     1 % of the other rows' scores.
     """
-    said = [answer["label"] for answer in answers]
+    predicted = [answer["label"] for answer in answers]
     true = [labels[target] for target in test.targets]
-    right = sum(a == b for a, b in zip(said, true, strict=True))
+    right = sum(a == b for a, b in zip(predicted, true, strict=True))
     # of the labels that there are: one language may have fewer
-    scores = {label: _f1(said, true, label) for label in labels if label in true}
+    scores = {label: _f1(predicted, true, label) for label in labels if label in true}
     last = labels[-1]
     ranked = len(labels) == 2 and 0 < true.count(last) < len(true)
     return {
@@ -172,13 +173,13 @@ def _corrupted(model: LoadedModel, dataset: Dataset) -> dict[str, Any]:
     """Return the quality on rows with gaps and with numbers that are off."""
     test = dataset.test
     ways = robustness.corrupted(model.manifest.signature, test.inputs)
-    kept = ("accuracy", "macro_f1", "roc_auc")
+    shown = ("accuracy", "macro_f1", "roc_auc")
     found = {
         way: quality(predict(model, rows), test, dataset.labels)
         for way, rows in ways.items()
     }
     return {"corrupted": {
-        way: {name: part[name] for name in kept if name in part}
+        way: {name: part[name] for name in shown if name in part}
         for way, part in found.items()
     }} if found else {}  # fmt: skip
 
@@ -191,20 +192,20 @@ def _lost(
     if name == first:
         return {}
     number = {label: at for at, label in enumerate(dataset.labels)}
-    said = {
+    predicted = {
         key: [number[answer["label"]] for answer in answers[key]]
         for key in (first, name)
     }
-    return drops(dataset.test.targets, said[first], said[name], len(number))
+    return drops(dataset.test.targets, predicted[first], predicted[name], len(number))
 
 
 def _recall(scores: Sequence[float], true: Sequence[bool]) -> float:
     """Return the share of true rows that score above 99 % of the others."""
-    truth, chances = np.array(true), np.array(scores)
+    truth, probabilities = np.array(true), np.array(scores)
     if truth.all():
         return 1.0
-    bar = np.quantile(chances[~truth], 0.99, method="higher")
-    return float((chances[truth] > bar).mean())
+    bar = np.quantile(probabilities[~truth], 0.99, method="higher")
+    return float((probabilities[truth] > bar).mean())
 
 
 def _ranking(
@@ -215,15 +216,18 @@ def _ranking(
     ROC AUC, average precision, Brier score, and the lift of the top tenth: how much
     denser `label` is there than in all rows.
     """
-    chances = np.array([answer["scores"][label] for answer in answers])
+    probabilities = np.array([answer["scores"][label] for answer in answers])
     truth = np.array(true)
-    top = np.argsort(-chances, kind="stable")[: max(1, len(truth) // 10)]
-    area = float(roc_auc_score(truth, chances))
+    top = np.argsort(-probabilities, kind="stable")[: max(1, len(truth) // 10)]
+    area = float(roc_auc_score(truth, probabilities))
+    precision = float(average_precision_score(truth, probabilities))
     return {
         "roc_auc": round(area, 4),
         "roc_auc_interval": [round(x, 4) for x in _auc_interval(area, truth)],
-        "average_precision": round(float(average_precision_score(truth, chances)), 4),
-        "brier": round(float(np.mean((chances - truth) ** 2)), 4),
+        "average_precision": round(
+            float(average_precision_score(truth, probabilities)), 4
+        ),
+        "brier": round(float(np.mean((probabilities - truth) ** 2)), 4),
         "lift_top_tenth": round(float(truth[top].mean() / truth.mean()), 2),
     }
 
@@ -238,9 +242,9 @@ def _auc_interval(area: float, truth: Array) -> tuple[float, float]:
     return area - spread, min(area + spread, 1.0)
 
 
-def _f1(said: Sequence[str], true: Sequence[str], label: str) -> float:
-    hits = sum(a == b == label for a, b in zip(said, true, strict=True))
-    named = said.count(label) + true.count(label)
+def _f1(predicted: Sequence[str], true: Sequence[str], label: str) -> float:
+    hits = sum(a == b == label for a, b in zip(predicted, true, strict=True))
+    named = predicted.count(label) + true.count(label)
     return 2 * hits / named if named else 0.0
 
 

@@ -12,7 +12,7 @@ from hotseat_registry import Manifest
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime.loader import LoadedModel
-from hotseat_train.data.dataset import Asked
+from hotseat_train.data.dataset import Requests
 
 _FRESH = """
 import json, sys, time
@@ -47,14 +47,14 @@ print(json.dumps({"memory_bytes": memory("VmHWM") - before, "start_ms": 1000 * f
 _MEMORY_ROWS = 50
 
 
-def latency(models: Mapping[str, LoadedModel], asked: Asked) -> dict[str, float]:
+def latency(models: Mapping[str, LoadedModel], requests: Requests) -> dict[str, float]:
     """Return each variant's median milliseconds for one input, codec included.
 
     The variants take turns, so that their ratio holds when the machine's speed drifts.
     A generator that finds nothing has taken its time as well.
     """
     times: dict[str, list[float]] = {name: [] for name in models}
-    for value, wished in asked:
+    for value, wished in requests:
         options = Options(**wished)
         for name, model in models.items():
             start = time.perf_counter()
@@ -68,7 +68,7 @@ def latency(models: Mapping[str, LoadedModel], asked: Asked) -> dict[str, float]
 
 
 def fresh_process(
-    manifest: Manifest, variant: str, folder: Path, asked: Asked
+    manifest: Manifest, variant: str, folder: Path, requests: Requests
 ) -> dict[str, float]:
     """Return what a fresh process needs to open a variant and answer.
 
@@ -77,18 +77,18 @@ def fresh_process(
     has the variant's files, and those that the signature names.
     """
     names = manifest.signature.files
-    given = {
+    work = {
         "manifest": manifest.to_json(),
         "variant": variant,
         "paths": {
             "graph": str(folder / manifest.variant(variant).file),
             **{name: str(folder / name) for name in names},
         },
-        "asked": list(asked[:_MEMORY_ROWS]),
+        "asked": list(requests[:_MEMORY_ROWS]),
     }
     done = subprocess.run(  # noqa: S603 (our own code)
         [sys.executable, "-c", _FRESH],
-        input=json.dumps(given),
+        input=json.dumps(work),
         check=True,
         capture_output=True,
         text=True,

@@ -27,7 +27,7 @@ from hotseat_serve.kinds.inference_request import InferenceRequest
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.rules.search import search
 from hotseat_serve.runtime.loader import LoadedModel
-from hotseat_train.data.dataset import Asked
+from hotseat_train.data.dataset import Requests
 from hotseat_train.errors import RunError
 from hotseat_train.models.games.self_play import session_evaluate
 
@@ -40,7 +40,7 @@ SAYS = {
 _SIMULATIONS = 128
 
 
-def of(models: Models, asked: Asked) -> dict[str, Array]:
+def of(models: Models, requests: Requests) -> dict[str, Array]:
     """Return of each model what its items are worth [items], the same items for all.
 
     The first model is what the others are held against. Raises `RunError` when there is
@@ -48,17 +48,17 @@ def of(models: Models, asked: Asked) -> dict[str, Array]:
     """
     first = next(iter(models.values())).manifest
     if first.kind == "policy":
-        return _points(models, asked)
+        return _points(models, requests)
     if first.kind == "generation":
-        return _passed(models, asked)
+        return _passed(models, requests)
     raise RunError(
         f"{first.model}: of kind {first.kind} nothing is judged without rows"
     )
 
 
-def _points(models: Models, asked: Asked) -> dict[str, Array]:
+def _points(models: Models, requests: Requests) -> dict[str, Array]:
     moves = {
-        name: [model.predict([given])[0]["action"] for given, _ in asked]
+        name: [model.predict([inputs])[0]["action"] for inputs, _ in requests]
         for name, model in models.items()
     }
     first = next(iter(models.values()))
@@ -69,7 +69,7 @@ def _points(models: Models, asked: Asked) -> dict[str, Array]:
     game = rules.game(signature.rules)
     names = signature.labels or tuple(map(str, range(game.actions)))
     evaluate = session_evaluate(first.session)
-    states = [game_json.states(signature, [given], [""])[0] for given, _ in asked]
+    states = [game_json.states(signature, [inputs], [""])[0] for inputs, _ in requests]
     known: dict[Any, float] = {}
 
     def points(state: Any, move: str) -> float:
@@ -88,7 +88,7 @@ def _points(models: Models, asked: Asked) -> dict[str, Array]:
     }
 
 
-def _passed(models: Models, asked: Asked) -> dict[str, Array]:
+def _passed(models: Models, requests: Requests) -> dict[str, Array]:
     first = next(iter(models.values())).manifest
     signature = first.signature
     plan = signature.generation
@@ -99,11 +99,11 @@ def _passed(models: Models, asked: Asked) -> dict[str, Array]:
         )
     check = rules.check(signature.rules)
     found: dict[str, list[float]] = {name: [] for name in models}
-    for given, options in asked:
-        wish = given if isinstance(given, Mapping) else {}
+    for inputs, options in requests:
+        wish = inputs if isinstance(inputs, Mapping) else {}
         for name, model in models.items():
             chosen = Options(**options)
-            ask = InferenceRequest(signature, model.session.run, [given], [""], chosen)
+            ask = InferenceRequest(signature, model.session.run, [inputs], [""], chosen)
             for rows in islice(candidates(ask, 0, chosen.seed or 0), plan.batch):
                 found[name].append(check(rows, wish, lambda: False) is not None)
     return {name: np.array(items, float) for name, items in found.items()}

@@ -7,7 +7,7 @@ from typing import Any
 from hotseat_registry import Manifest, Signature, Variant
 from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_serve.runtime.session import Session
-from hotseat_train.data.dataset import Asked
+from hotseat_train.data.dataset import Requests
 from hotseat_train.evaluation import policy_generator_quality
 from hotseat_train.evaluation.paired_bootstrap import paired, wilson
 from hotseat_train.run import FP32
@@ -28,13 +28,13 @@ class UnlabelledEvaluator:
         self,
         kind: str,
         signature: Signature,
-        inputs: Asked,
+        inputs: Requests,
         measure_more: Callable[[LoadedModel], Mapping[str, Any]],
     ) -> None:
         self.signature = signature
         self._inputs, self._measure_more = inputs, measure_more
-        self.timed: Asked = inputs[: _TIMED[kind]]
-        self.golden: Asked = inputs[: _GOLDEN[kind]]
+        self.timed: Requests = inputs[: _TIMED[kind]]
+        self.golden: Requests = inputs[: _GOLDEN[kind]]
 
     def measure(
         self, models: Mapping[str, LoadedModel]

@@ -83,17 +83,17 @@ def folded(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     graph = model.graph
     constants = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
-    kept = []
+    nodes = []
     for node in graph.node:
         if all(name in constants for name in node.input):
             inputs = {name: constants[name] for name in node.input}
             values: Any = ReferenceEvaluator(node).run(None, inputs)
             constants.update(zip(node.output, values, strict=True))
         else:
-            kept.append(node)
-    used = {name for node in kept for name in node.input}
+            nodes.append(node)
+    used = {name for node in nodes for name in node.input}
     del graph.node[:]
-    graph.node.extend(kept)
+    graph.node.extend(nodes)
     del graph.initializer[:]
     graph.initializer.extend(
         numpy_helper.from_array(value, name)

@@ -49,30 +49,30 @@ class Fold:
 def compare(
     task: SupervisedTask,
     folds: int,
-    given: Mapping[str, Any],
+    settings: Mapping[str, Any],
     *,
     families: Sequence[str] = (),
     report: Callable[[str], None] = lambda _line: None,
 ) -> list[FamilyScores]:
     """Return the scores of the families (all, unless some are named), the best first.
 
-    `given` are the settings of each training, as `Task.plan_of` takes them. Raises
+    `settings` are those of each training, as `Task.plan_of` takes them. Raises
     `TrainError` for a task with one family, and `DatasetError` where a fold would lack
     a label.
     """
     if not task.families:
         raise TrainError(f"{task.name} has one family of models: leave --cv out")
-    seed = task.plan_of(given).seed
+    seed = task.plan_of(settings).seed
     dataset = task.dataset()
     rows = dataset.train + dataset.validation
     parts = list(cut(rows, folds, seed))
     found = []
     for family in families or task.families:
         mine = task.choose(family)
-        plan = task.plan_of(given)
+        plan = task.plan_of(settings)
         results = []
-        for learned, asked in parts:
-            results.append(_fold(mine, dataset, learned, asked, plan))
+        for train_rows, test_fold in parts:
+            results.append(_fold(mine, dataset, train_rows, test_fold, plan))
             report(f"{family}, fold {len(results)} of {folds}: loss "
                    f"{results[-1].loss:.4f}")  # fmt: skip
         found.append(_standing(family, results))
@@ -89,17 +89,17 @@ def cut(rows: Split, folds: int, seed: int) -> Iterator[tuple[Split, Split]]:
         )
     cutter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     keys = rows.keys or tuple(map(str, range(len(rows))))
-    for learned, asked in cutter.split(np.zeros(len(rows)), rows.targets, keys):
-        yield rows.pick(learned.tolist()), rows.pick(asked.tolist())
+    for train_rows, test_fold in cutter.split(np.zeros(len(rows)), rows.targets, keys):
+        yield rows.pick(train_rows.tolist()), rows.pick(test_fold.tolist())
 
 
 def _fold(
-    task: SupervisedTask, dataset: Dataset, rows: Split, asked: Split, plan: Plan
+    task: SupervisedTask, dataset: Dataset, rows: Split, test_fold: Split, plan: Plan
 ) -> Fold:
     train, stopping = next(cut(rows, _STOPPING, plan.seed))[0:2]
     began = time.perf_counter()
     learner = task.learner(train, plan.seed)
-    learner.fit(dataset.learned(train, stopping, asked), stopping, plan)
+    learner.fit(dataset.training_rows(train, stopping, test_fold), stopping, plan)
     seconds = time.perf_counter() - began
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.onnx")
@@ -109,14 +109,14 @@ def _fold(
         manifest = Manifest(task.name, task.kind, task.signature(part), (variant,),
                             "fp32")  # fmt: skip
         model = LoadedModel(manifest, "fp32", Session(path))
-        answers = predict(model, asked.inputs)
+        answers = predict(model, test_fold.inputs)
         times = latency_memory.latency(
-            {"fp32": model}, [(given, {}) for given in asked.inputs[:_TIMED]]
+            {"fp32": model}, [(value, {}) for value in test_fold.inputs[:_TIMED]]
         )
         size = path.stat().st_size
     scores = np.array([[a["scores"][label] for label in dataset.labels]
                        for a in answers])  # fmt: skip
-    truth = np.array(asked.targets)
+    truth = np.array(test_fold.targets)
     of_truth = scores[np.arange(len(truth)), truth]
     return Fold(
         loss=float(-np.log(np.maximum(of_truth, 1e-30)).mean()),

@@ -162,7 +162,7 @@ def refuse(source: Run, manifest: Manifest, refused: Sequence[Variant]) -> Manif
 
 
 def _lineage(record: Mapping[str, Any]) -> dict[str, Any]:
-    kept = (
+    always = (
         "task",
         "family",
         "plan",
@@ -172,4 +172,4 @@ def _lineage(record: Mapping[str, Any]) -> dict[str, Any]:
         "commit",
     )
     more = ("best", "reason", "settings", "families")
-    return {key: record[key] for key in (*kept, *more) if key in record}
+    return {key: record[key] for key in (*always, *more) if key in record}

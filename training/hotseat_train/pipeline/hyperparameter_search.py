@@ -49,7 +49,9 @@ class Objective:
         task, plan = chosen(trial, self.task, self.plan)
         part = self.dataset.train.pick(range(len(self.dataset.train))[: self.rows])
         held = self.dataset.validation
-        learned = self.dataset.learned(part, held) if self.rows is None else part
+        train_rows = (
+            self.dataset.training_rows(part, held) if self.rows is None else part
+        )
         learner = task.learner(part, plan.seed)
 
         def report(epoch: Epoch) -> None:
@@ -57,7 +59,7 @@ class Objective:
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        state = learner.fit(learned, held, plan, report=report)
+        state = learner.fit(train_rows, held, plan, report=report)
         return state.best_epoch.validation_loss
 
 
@@ -197,13 +199,13 @@ class Search:
             warnings.simplefilter("ignore")
             ray.init(None if here else address, **(local if here else {}))
         try:
-            given = ray.put(objective)
+            shared = ray.put(objective)
             one = ray.remote(max_retries=2)(_trial)
             where = replace(self, folder=self.folder.resolve())
             begun = range(trials)
             queue, waiting = iter(begun), []
             for number in queue:
-                waiting.append(one.remote(where, given, number))
+                waiting.append(one.remote(where, shared, number))
                 if len(waiting) < workers and number + 1 < trials:
                     continue
                 done, waiting = ray.wait(waiting)

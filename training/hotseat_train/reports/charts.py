@@ -71,8 +71,8 @@ def learning(found: Found) -> str:
     """Draw the loss of each training, over its own length."""
     seen: dict[str, tuple[int, Sequence[Mapping[str, float]]]] = {}
     for at, item in enumerate(found):
-        if len(item.learned) > 1:
-            seen.setdefault(item.name.split()[0], (at, item.learned))
+        if len(item.learning_curve) > 1:
+            seen.setdefault(item.name.split()[0], (at, item.learning_curve))
     if not seen:
         return ""
     with rc_context(_STYLE):

@@ -40,7 +40,7 @@ class Candidate:
     """Whether no other is at least as good, as fast and as small."""
     curves: Mapping[str, Any] = field(default_factory=dict)
     """Of its variant: see `calibration_error.curves`; empty if not measured."""
-    learned: tuple[Mapping[str, float], ...] = ()
+    learning_curve: tuple[Mapping[str, float], ...] = ()
     """Its version's training, epoch by epoch."""
     labels: tuple[str, ...] = ()
 
@@ -76,12 +76,12 @@ class Limits:
 
     def describe(self) -> str:
         """Return the limits in words; empty without any."""
-        given = (
+        bounds = (
             ("at most ms", self.max_ms),
             ("at most MB", self.max_mb),
             ("quality at least", self.min_quality),
         )
-        return ", ".join(f"{name} {v:g}" for name, v in given if v is not None)
+        return ", ".join(f"{name} {v:g}" for name, v in bounds if v is not None)
 
 
 def candidates(
@@ -147,7 +147,7 @@ def _of(
                 curves=metric_names.current(
                     drawn.get("variants", {}).get(variant.name, {})
                 ),
-                learned=tuple(drawn.get("curve", ())),
+                learning_curve=tuple(drawn.get("curve", ())),
                 labels=manifest.signature.labels,
             )
         )  # fmt: skip

@@ -68,7 +68,7 @@ Measured on {html.escape("; ".join(cpus)) or "an unnamed CPU"}, one thread.
         if len(cpus) > 1
         else ""
     }</p>
-{_said(found, taken, limits)}
+{_advice(found, taken, limits)}
 <div class="card">{_table(order, taken)}</div>
 <p class="soft"><span class="front">&#9733;</span> no other is at least as good, as fast
 and as small. Intervals are 95 %. Dollars: a million answers on Lambda, requests and
@@ -86,7 +86,7 @@ compute.{
 """
 
 
-def _said(found: Sequence[Candidate], taken: Candidate | None, limits: Limits) -> str:
+def _advice(found: Sequence[Candidate], taken: Candidate | None, limits: Limits) -> str:
     wanted = f" Limits: {html.escape(limits.describe())}." if limits.describe() else ""
     if taken is None:
         return f'<p class="said none">None keeps to the limits.{wanted}</p>'
@@ -107,11 +107,11 @@ _HEAD = ("version, variant", "quality", "ROC AUC", "calibration error",
 def _table(order: Sequence[Candidate], taken: Candidate | None) -> str:
     """Return a row a candidate, without columns that say nothing of any."""
     rows = [_cells(at, item) for at, item in enumerate(order)]
-    told = [at for at in range(len(_HEAD)) if any(row[at] for row in rows)]
-    lines = ["<tr>" + "".join(f"<th>{_HEAD[at]}</th>" for at in told) + "</tr>"]
+    shown = [at for at in range(len(_HEAD)) if any(row[at] for row in rows)]
+    lines = ["<tr>" + "".join(f"<th>{_HEAD[at]}</th>" for at in shown) + "</tr>"]
     for item, row in zip(order, rows, strict=True):
         kind = ' class="taken"' if item is taken else ""
-        cells = "".join(f"<td>{row[at]}</td>" for at in told)
+        cells = "".join(f"<td>{row[at]}</td>" for at in shown)
         lines.append(f"<tr{kind}>{cells}</tr>")
     return f"<table>{''.join(lines)}</table>"
 

@@ -81,8 +81,8 @@ class ChatModeration(SupervisedTask):
     @staticmethod
     def obfuscated(texts: Sequence[str]) -> tuple[str, ...]:
         """Return the texts as players spell around a filter, always the same way."""
-        chance = random.Random(_SEED)  # noqa: S311
-        return tuple(obfuscate(text, chance) for text in texts)
+        rng = random.Random(_SEED)  # noqa: S311
+        return tuple(obfuscate(text, rng) for text in texts)
 
     def dataset(self) -> Dataset:
         """Read both corpora; split by conversation, and by text; see `Dataset`."""

@@ -128,8 +128,8 @@ def mirrored(positions: Experience) -> Experience:
 
 def board(state: Any) -> list[list[int]]:
     """Return a position as JSON has it."""
-    made: list[list[int]] = GAME.board(state)  # type: ignore[attr-defined]
-    return made
+    rows: list[list[int]] = GAME.board(state)  # type: ignore[attr-defined]
+    return rows
 
 
 def _somewhere(random: np.random.Generator) -> list[list[int]]:
@@ -163,8 +163,8 @@ def _won(loaded: LoadedModel, level: str, random: np.random.Generator) -> float:
 
 def _milliseconds(loaded: LoadedModel, level: str, boards: Sequence[Any]) -> float:
     spent = []
-    for given in boards:
+    for position in boards:
         began = time.perf_counter()
-        loaded.predict([given], options=Options(level=level))
+        loaded.predict([position], options=Options(level=level))
         spent.append(1000 * (time.perf_counter() - began))
     return round(float(np.median(spent)), 3)

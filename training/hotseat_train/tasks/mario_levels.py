@@ -129,8 +129,8 @@ class MarioLevels(SelfTrainedTask):
     def measure(self, loaded: LoadedModel) -> dict[str, Any]:
         """Return playable share, novelty, diversity, wishes kept, milliseconds."""
         maps = texts()
-        asked = self.inputs()[:_MEASURED]
-        items, spent = sample_metrics.generate(loaded, asked)
+        requests = self.inputs()[:_MEASURED]
+        items, spent = sample_metrics.generate(loaded, requests)
         if not items:
             return {"returned": 0.0}
         rows = [answer["item"] for _, answer in items]
@@ -142,7 +142,7 @@ class MarioLevels(SelfTrainedTask):
         ]
         walked = [platformer.check(item, {}, lambda: False) for item in rows]
         return {
-            "returned": len(items) / len(asked),
+            "returned": len(items) / len(requests),
             "playable_of_returned": float(np.mean([w is not None for w in walked])),
             "maps_playable_by_the_same_rules": _share_of(maps.values()),
             "new": float(np.mean([length < WIDTH for length in shared])),

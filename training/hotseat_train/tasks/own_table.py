@@ -47,11 +47,11 @@ class OwnTable(TableTask):
     target: str
     name: str
     id: str | None = None
-    said: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
     """Types of columns, as ``NAME=TYPE``."""
     sha256: str | None = None
     """Of the file that a run was trained on; None: any."""
-    warn: Callable[[str], None] = lambda _said: None
+    warn: Callable[[str], None] = lambda _remark: None
 
     intended_use = "Tell a column of the studio's own table from the others."
     limits = (
@@ -64,24 +64,27 @@ class OwnTable(TableTask):
         """Return what `tasks.of` reads; it stays in the run's folder."""
         table = {
             "path": str(self.path.resolve()), "target": self.target, "id": self.id,
-            "said": list(self.said), "name": self.name,
+            "types": list(self.types), "name": self.name,
         }  # fmt: skip
         return {**super().record(), "table": table}
 
     @classmethod
     def of(cls, record: Mapping[str, Any], sha256: str, **more: Any) -> "OwnTable":
         """Return the task that a run was of."""
-        kept = {**record, "path": Path(record["path"]), "said": tuple(record["said"])}
-        return cls(**kept, sha256=sha256, **more)
+        fields = dict(record)
+        types = fields.pop("said", ())  # how earlier releases stored `types`
+        fields["types"] = tuple(fields.get("types", types))
+        fields["path"] = Path(record["path"])
+        return cls(**fields, sha256=sha256, **more)
 
     def dataset(self) -> Dataset:
         """Read, check and split the table; raises `DatasetError`."""
-        found, told = self._columns
-        notes = list(told)
-        learned = [item for item in found if item.name not in {self.target, self.id}]
+        found, remarks = self._columns
+        notes = list(remarks)
+        features = [item for item in found if item.name not in {self.target, self.id}]
         target = next(item for item in found if item.name == self.target)
         keys = next((item for item in found if item.name == self.id), None)
-        rows, labels = self._rows(learned, target, keys)
+        rows, labels = self._rows(features, target, keys)
         train, validation, test = split(rows, _SEED)
         for name, part in (("validation", validation), ("test", test)):
             if none := set(range(len(labels))) - set(part.targets):
@@ -92,7 +95,7 @@ class OwnTable(TableTask):
         notes += [
             f"column {name!r} alone tells {self.target}: was it known before? If not, "
             f"leave it out: --column {name}=out"
-            for name in _telling(learned, rows, [row[2] for row in rows])
+            for name in _telling(features, rows, [row[2] for row in rows])
         ]
         if gone := len(target.values) - len(rows):
             notes.append(f"{gone} rows have no {self.target}, and are left out")
@@ -102,7 +105,7 @@ class OwnTable(TableTask):
         return Dataset(
             train=train, validation=validation, test=test, labels=labels,
             source=f"{self.path.name}, {self.target} told from "
-            f"{', '.join(item.name for item in learned)}",
+            f"{', '.join(item.name for item in features)}",
             licence="the studio's own",
             sha256=hashlib.sha256(self.path.read_bytes()).hexdigest(),
             preparation="; ".join([*notes, f"split 80/10/10 by a hash of {by}"]),
@@ -124,8 +127,8 @@ class OwnTable(TableTask):
                     f"{self.path} has no column {name!r}{hint} It has: "
                     f"{', '.join(list(table)[:20])}"
                 )
-        given = schema.explicit_types(self.said, table)
-        given |= {name: "category" for name in (self.target, self.id) if name}
+        explicit = schema.explicit_types(self.types, table)
+        explicit |= {name: "category" for name in (self.target, self.id) if name}
         size = len(table[self.target])
         if size < _ROWS:
             raise DatasetError(
@@ -134,7 +137,7 @@ class OwnTable(TableTask):
             )
         found, notes = [], []
         for name, values in table.items():
-            column = schema.infer(name, values, given.get(name))
+            column = schema.infer(name, values, explicit.get(name))
             if isinstance(column, Column):
                 found.append(column)
             else:
@@ -147,7 +150,7 @@ class OwnTable(TableTask):
         return found, notes
 
     def _rows(
-        self, learned: Sequence[Column], target: Column, keys: Column | None
+        self, features: Sequence[Column], target: Column, keys: Column | None
     ) -> tuple[list[tuple[str, dict[str, Any], int]], tuple[str, ...]]:
         """Return (key, input, target) of each row that has a target, and the labels."""
         counts = Counter(value for value in target.values if value is not None)
@@ -173,7 +176,7 @@ class OwnTable(TableTask):
         for at, value in enumerate(target.values):
             if value is None:
                 continue
-            row = {item.name: item.values[at] for item in learned}
+            row = {item.name: item.values[at] for item in features}
             key = (keys and keys.values[at]) or json.dumps(row, sort_keys=True)
             rows.append((key, row, labels.index(value)))
         return rows, labels
@@ -233,11 +236,11 @@ def _natural(label: str) -> tuple[int, float, str]:
 
 
 def _telling(
-    learned: Sequence[Column], rows: Sequence[Any], targets: Sequence[int]
+    features: Sequence[Column], rows: Sequence[Any], targets: Sequence[int]
 ) -> list[str]:
     """Return the columns of which a small tree, alone, tells nearly every target."""
     found = []
-    for item in learned:
+    for item in features:
         values = [row[1][item.name] for row in rows]
         if item.type == "category":
             often = {word: at for at, (word, _) in
@@ -249,7 +252,7 @@ def _telling(
             max_leaf_nodes=16, min_samples_leaf=5, class_weight="balanced",
             random_state=0,
         )  # fmt: skip
-        said = tree.fit(x[:, None], targets).predict(x[:, None])
-        if balanced_accuracy_score(targets, said) >= _TELLS:
+        predicted = tree.fit(x[:, None], targets).predict(x[:, None])
+        if balanced_accuracy_score(targets, predicted) >= _TELLS:
             found.append(item.name)
     return found

@@ -76,8 +76,8 @@ class PlayerChurn(TableTask):
         once = list({_same(row): row for row in reversed(rows)}.values())[::-1]
         seen = _seen(once, len(KNOWN))
         train, validation, test = split(seen, _SEED, _TEST)
-        more = [row for end in _EARLIER for row in _seen(once, end)]
-        keys, inputs, targets = zip(*more, strict=True)
+        train_only = [row for end in _EARLIER for row in _seen(once, end)]
+        keys, inputs, targets = zip(*train_only, strict=True)
         return Dataset(
             train=train,
             validation=validation,
@@ -92,7 +92,7 @@ class PlayerChurn(TableTask):
                 "of them played in July to September; split 70/10/20 by a hash of the "
                 "player; those learned from are seen in July and August, too"
             ),
-            more=Split(inputs, targets, keys),
+            train_only=Split(inputs, targets, keys),
         )
 
     def learner(self, train: Split, seed: int) -> Learner:
@@ -130,10 +130,10 @@ def _seen(
         if not any(row[month] > 0 for month in known[-3:]):
             continue
         counts = [0.0] * shift + [row[month] for month in known]
-        given = dict(zip(SERIES, counts, strict=True))
-        given["start_month"] = row["start_month"] + shift
-        given["start_level"] = row["start_level"]
-        given |= {name: row[name] or "unknown" for name in ("race", "charclass")}
+        features = dict(zip(SERIES, counts, strict=True))
+        features["start_month"] = row["start_month"] + shift
+        features["start_level"] = row["start_level"]
+        features |= {name: row[name] or "unknown" for name in ("race", "charclass")}
         leaves = not any(row[month] > 0 for month in later)
-        found.append((f"player {row['char']}", given, int(leaves)))
+        found.append((f"player {row['char']}", features, int(leaves)))
     return found

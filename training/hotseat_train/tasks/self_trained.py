@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from hotseat_registry import Signature
 from hotseat_serve.runtime.loader import LoadedModel
-from hotseat_train.data.dataset import Asked
+from hotseat_train.data.dataset import Requests
 from hotseat_train.errors import TrainError
 from hotseat_train.evaluation import policy_generator_quality, unlabelled
 from hotseat_train.evaluation.evaluator import Evaluator, Tensors
@@ -61,9 +61,9 @@ class SelfTrainedTask(OneFamily, ABC):
         del loaded
         return {}
 
-    def plan_of(self, given: Mapping[str, Any]) -> float:
+    def plan_of(self, options: Mapping[str, Any]) -> float:
         """Return the minutes of a training."""
-        return float(given.get("minutes") or self.minutes)
+        return float(options.get("minutes") or self.minutes)
 
     def title(self, plan: float) -> str:
         """See `Task.title`."""
@@ -127,10 +127,10 @@ class SelfTrainedTask(OneFamily, ABC):
         """Return a graph of the task as the service has it, unmeasured."""
         return unlabelled.loaded(self.name, self.kind, self.signature(), graph)
 
-    def requests(self) -> Asked:
+    def requests(self) -> Requests:
         """Return the inputs with their options: a wish has its place as its seed."""
         seeded = self.kind == "generation"
         return [
-            (given, {"seed": at} if seeded else {})
-            for at, given in enumerate(self.inputs())
+            (value, {"seed": at} if seeded else {})
+            for at, value in enumerate(self.inputs())
         ]

@@ -100,8 +100,8 @@ class SokobanLevels(SelfTrainedTask):
         with ProcessPoolExecutor(2, get_context("spawn")) as pool:
             solved = list(pool.map(_solved, levels, chunksize=50))
         items, wishes = [], []
-        for made in solved:
-            for grid, boxes, hard in made:
+        for items in solved:
+            for grid, boxes, hard in items:
                 items.append(grid)
                 wishes.append([boxes, hard])
         report(f"{len(items)} levels to learn from")
@@ -158,13 +158,13 @@ class SokobanLevels(SelfTrainedTask):
         """Return solvable share, novelty, diversity, wishes kept, milliseconds."""
         known = {"".join(rows) for rows in texts()}
         walls = {_walls(text) for text in known}
-        asked = self.inputs()[:_MEASURED]
-        items, spent = sample_metrics.generate(loaded, asked)
+        requests = self.inputs()[:_MEASURED]
+        items, spent = sample_metrics.generate(loaded, requests)
         if not items:
             return {"returned": 0.0}
         texts_ = ["".join(answer["item"]) for _, answer in items]
         return {
-            "returned": len(items) / len(asked),
+            "returned": len(items) / len(requests),
             "solvable_of_returned": float(np.mean([_solvable(t) for t in texts_])),
             "new": float(np.mean([known.isdisjoint(_views(t)) for t in texts_])),
             "walls_new": round(
@@ -223,12 +223,12 @@ def _solved(rows: tuple[str, ...]) -> list[tuple[Any, int, float]]:
         first = next(start for start, at in moved.items() if at == box)
         moved[first] = ends[first] = box + step
     text = "".join(rows)
-    made = []
+    items = []
     random = np.random.default_rng(zlib.crc32(text.encode()))
     for gone in (0, int(random.integers(1, len(level.boxes)))):
         leave = set(random.permutation(sorted(level.boxes))[:gone].tolist())
         empty = leave | {ends[box] for box in leave}
-        kept = "".join(" " if at in empty else tile for at, tile in enumerate(text))
+        emptied = "".join(" " if at in empty else tile for at, tile in enumerate(text))
         pushes = []
         at_now = dict(zip(level.boxes, level.boxes, strict=True))
         for box, step in found.pushes:
@@ -237,10 +237,10 @@ def _solved(rows: tuple[str, ...]) -> list[tuple[Any, int, float]]:
             if first not in leave:
                 pushes.append((box, step))
         hard = sokoban.difficulty(sokoban.Solution(tuple(pushes), 0))
-        grid = [ALPHABET.index(tile) for tile in kept]
+        grid = [ALPHABET.index(tile) for tile in emptied]
         cells = np.array(grid, np.int64).reshape(SIZE, SIZE)
-        made.append((cells, len(level.boxes) - gone, hard))
-    return made
+        items.append((cells, len(level.boxes) - gone, hard))
+    return items
 
 
 def _turned(items: Any, random: np.random.Generator) -> Any:

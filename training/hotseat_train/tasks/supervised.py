@@ -81,11 +81,11 @@ class SupervisedTask(OneFamily, ABC):
     def plan(self, optimizer: str) -> Plan:
         """Return the settings of a training that suit this task."""
 
-    def plan_of(self, given: Mapping[str, Any]) -> Plan:
+    def plan_of(self, options: Mapping[str, Any]) -> Plan:
         """See `Task.plan_of`."""
-        plan = self.plan(given.get("optimizer") or self.optimizer)
+        plan = self.plan(options.get("optimizer") or self.optimizer)
         names = {item.name for item in fields(plan)} - {"optimizer"}
-        return replace(plan, **{k: v for k, v in given.items() if k in names})
+        return replace(plan, **{k: v for k, v in options.items() if k in names})
 
     def title(self, plan: Plan) -> str:
         """See `Task.title`."""
@@ -97,11 +97,13 @@ class SupervisedTask(OneFamily, ABC):
         """See `Task.train`; an interrupted training goes on from its checkpoint."""
         dataset = self.dataset()
         part = dataset.train.pick(range(len(dataset.train))[:rows])
-        learned = dataset.learned(part, dataset.validation) if rows is None else part
+        train_rows = (
+            dataset.training_rows(part, dataset.validation) if rows is None else part
+        )
         learner = self.learner(part, plan.seed)
         began = datetime.now(UTC)
         state = learner.fit(
-            learned,
+            train_rows,
             dataset.validation,
             plan,
             checkpoint=run.checkpoint,
@@ -112,7 +114,7 @@ class SupervisedTask(OneFamily, ABC):
             "task": self.name,
             "family": learner.family,
             "plan": asdict(plan),
-            "data": _source(dataset, len(part), len(learned) - len(part)),
+            "data": _source(dataset, len(part), len(train_rows) - len(part)),
             "curve": [asdict(epoch) for epoch in state.curve],
             "best": asdict(state.best_epoch),
             "reason": state.reason,

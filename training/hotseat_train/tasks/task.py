@@ -64,8 +64,8 @@ class Task(Protocol):
         None keeps what there is. Raises `TrainError` for a family it does not have.
         """
 
-    def plan_of(self, given: Mapping[str, Any]) -> Any:
-        """Return the plan of a training: the usual one with what is `given`."""
+    def plan_of(self, options: Mapping[str, Any]) -> Any:
+        """Return the plan of a training: the usual one with these `options`."""
 
     def title(self, plan: Any) -> str:
         """Return how a training is called while it goes on."""

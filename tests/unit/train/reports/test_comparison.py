@@ -102,7 +102,7 @@ def test_the_page_draws_what_was_measured():
                "corrupted": {"gaps": {"accuracy": 0.8}}}  # fmt: skip
     learned = tuple({"train_loss": 1 / n, "validation_loss": 1 / n} for n in (1, 2, 3))
     item = replace(made("mood@1 fp32", 0.9, 1, 1), metrics=metrics, curves=CURVES,
-                   learned=learned, labels=("no", "yes"))  # fmt: skip
+                   learning_curve=learned, labels=("no", "yes"))  # fmt: skip
     whole = report("mood", [item], item, Limits())
     assert whole.count("<img") == 8
     assert "0.9500" in whole

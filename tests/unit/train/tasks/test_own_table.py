@@ -126,13 +126,13 @@ def test_a_column_that_knows_the_answer_is_warned_of(tmp_path):
 def test_what_is_said_of_a_column_is_taken(tmp_path):
     """A type that is said overrides what was told; what cannot be said is refused."""
     said = ("level=category", "vip=out", "player_id=number")
-    task, _ = table(tmp_path, rows(), said=said)
+    task, _ = table(tmp_path, rows(), types=said)
     row = task.dataset().train.inputs[0]
     assert isinstance(row["level"], str)
     assert "vip" not in row
     assert isinstance(row["player_id"], float)
     for wrong, why in (("level=word", "NAME=TYPE"), ("lvl=out", "no column 'lvl'")):
-        task, _ = table(tmp_path, rows(), said=(wrong,))
+        task, _ = table(tmp_path, rows(), types=(wrong,))
         with pytest.raises(DatasetError, match=why):
             task.dataset()
 

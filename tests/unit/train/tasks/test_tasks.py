@@ -27,11 +27,11 @@ def test_churn_knows_nothing_of_what_came_later():
 def test_churn_learns_from_earlier_months_and_asks_nobody_twice():
     """Who is asked is not learned from, not even as seen in July; copies count once."""
     dataset = player_churn.TASK.dataset()
-    learned = dataset.learned(dataset.train, dataset.validation)
+    learned = dataset.training_rows(dataset.train, dataset.validation)
     assert len(learned) > 2 * len(dataset.train)
     asked = {*dataset.validation.keys, *dataset.test.keys}
     assert not asked & set(learned.keys)
-    for rows in (dataset.test, dataset.more.pick(range(2000))):
+    for rows in (dataset.test, dataset.train_only.pick(range(2000))):
         assert all(sum(row[m] for m in ("jul", "aug", "sep")) > 0
                    for row in rows.inputs)  # fmt: skip
     months = [

@@ -66,7 +66,7 @@ class Preprocessor:
         )
         self._median = self._mean = self._scale = np.zeros(0, np.float32)
         self._missing: list[int] = []
-        self._kept: list[int] = []
+        self._varying: list[int] = []
         if self.numbers:
             missing = np.isnan(tensors["numbers"])
             self._missing = np.flatnonzero(missing.any(0)).tolist()
@@ -75,8 +75,11 @@ class Preprocessor:
             )
             plain = _run(self._plain(), {"numbers": tensors["numbers"]})
             spread = plain.std(0)
-            self._kept = np.flatnonzero(spread > 1e-6).tolist()
-            self._mean, self._scale = plain.mean(0)[self._kept], spread[self._kept]
+            self._varying = np.flatnonzero(spread > 1e-6).tolist()
+            self._mean, self._scale = (
+                plain.mean(0)[self._varying],
+                spread[self._varying],
+            )
 
     @property
     def inputs(self) -> tuple[Input, ...]:
@@ -124,8 +127,10 @@ class Preprocessor:
         graph, parts = Graph(), []
         if self.numbers:
             plain = self._numbers(graph)
-            kept = graph.add("Gather", plain, graph.integers(*self._kept), axis=1)
-            centred = graph.add("Sub", kept, graph.constant("mean", self._mean[None]))
+            varying = graph.add("Gather", plain, graph.integers(*self._varying), axis=1)
+            centred = graph.add(
+                "Sub", varying, graph.constant("mean", self._mean[None])
+            )
             parts.append(
                 graph.add("Div", centred, graph.constant("scale", self._scale[None]))
             )
@@ -138,7 +143,7 @@ class Preprocessor:
     @property
     def columns(self) -> int:
         """The number of columns of ``x``."""
-        return len(self._kept) + sum(map(len, self.known_categories.values()))
+        return len(self._varying) + sum(map(len, self.known_categories.values()))
 
     def _shapes(self) -> dict[str, tuple[int, list[str | int]]]:
         shapes: dict[str, tuple[int, list[str | int]]] = {}

@@ -244,7 +244,7 @@ class TextLearner:
         """
         rows = TextRows(train.inputs, self.tokenizer, self.obfuscated)
         linear = self.module.wide
-        if linear and not linear.learned:  # a pruned network's is fitted already
+        if linear and not linear.fitted:  # a pruned network's is fitted already
             linear.learn(rows.characters(), train.targets)
         if plan.soft and "teacher" not in options:
             options["teacher"] = out_of_fold_teacher.predictions(

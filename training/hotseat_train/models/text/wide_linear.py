@@ -58,7 +58,7 @@ class WideLinear(nn.Module):
         self.register_buffer("bias", torch.zeros(1))
 
     @property
-    def learned(self) -> bool:
+    def fitted(self) -> bool:
         """Whether it has learned anything."""
         return bool(self.share > 0)
 
