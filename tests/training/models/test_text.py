@@ -21,6 +21,7 @@ from hotseat_train.models.text import (
     wide_linear,
 )
 from hotseat_train.models.text.char_cnn import Shape, TextLearner
+from hotseat_train.optim.gradient_learner import between_layers
 from hotseat_train.optim.loop import Plan
 from hotseat_train.optim.supervised import answers
 
@@ -125,7 +126,7 @@ def test_pruning_shrinks_the_matrices_and_keeps_what_matters(tmp_path):
         made.module.labels.weight[:, ::2] = 0
     before, after = tmp_path / "before.onnx", tmp_path / "after.onnx"
     made.export(before)
-    prune_distill.prune(made.module, 0.5)
+    prune_distill.prune(made.hidden_units(), 0.5)
     made.export(after)
     assert after.stat().st_size < before.stat().st_size
     assert [b.first.out_features for b in made.module.stack()] == [12, 12]
@@ -137,11 +138,11 @@ def test_pruning_also_shrinks_a_sequence_of_layers():
     module = torch.nn.Sequential(
         torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2)
     )
-    prune_distill.prune(module, 0.75)
+    prune_distill.prune(between_layers(module), 0.75)
     assert module[0].weight.shape == (2, 4)
     assert module(torch.ones(1, 4)).shape == (1, 2)
     line = torch.nn.Sequential(torch.nn.Linear(4, 2))
-    prune_distill.prune(line, 0.5)
+    prune_distill.prune(between_layers(line), 0.5)
     assert line[0].weight.shape == (2, 4)
 
 
@@ -252,14 +253,14 @@ def test_where_there_is_nothing_to_learn_it_changes_nothing(texts, targets):
     assert not beside.table.any()
 
 
-def test_what_is_pruned_keeps_it_and_a_pupil_learns_the_same(taught):
+def test_what_is_pruned_keeps_it_and_a_student_learns_the_same(taught):
     """It is small already: neither fewer units nor a smaller network changes it."""
     short = replace(PLAN, max_epochs=1)
     pruned = copy.copy(taught)
     pruned.module = copy.deepcopy(taught.module)
-    prune_distill.prune(pruned.module, 0.5)
-    pupil = taught.student()
-    for made in (pruned, pupil):
+    prune_distill.prune(pruned.hidden_units(), 0.5)
+    student = taught.student()
+    for made in (pruned, student):
         made.fit(ROWS, ROWS, short)
         torch.testing.assert_close(
             made.module.wide.state_dict(), taught.module.wide.state_dict(),

@@ -9,9 +9,8 @@ the large network's probabilities alike.
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from hotseat_train import tasks
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import RunError
 from hotseat_train.optim import checkpoint
+from hotseat_train.optim.gradient_learner import HiddenUnits
 from hotseat_train.optim.loop import Epoch, Plan
 from hotseat_train.optim.supervised import answers
 from hotseat_train.run import Run
@@ -44,13 +44,13 @@ def pruned(source: Run, share: float, report: Report) -> Path:
     learner, train, validation, plan = restored(source)
     smaller = copy.copy(learner)
     smaller.module = copy.deepcopy(learner.module)
-    before = [first.out_features for _, first, _ in _pairs(smaller.module)]
-    if not before:
+    units = smaller.hidden_units()
+    if not units:
         raise RunError(
             f"{source.folder} holds a {learner.family} model, which has no hidden "
             "units to prune: quantize it instead (--method dynamic)"
         )
-    prune(smaller.module, share)
+    prune(units, share)
     short = replace(
         plan,
         learning_rate=plan.learning_rate * _TUNING_RATE,
@@ -67,7 +67,8 @@ def distilled(source: Run, report: Report) -> Path:
     Raises `RunError` if the family has no smaller network.
     """
     learner, train, validation, plan = restored(source)
-    if not hasattr(learner, "student"):
+    student = learner.student()
+    if student is None:
         raise RunError(
             f"{source.folder} holds a {learner.family} model, and there is "
             "nothing smaller of its kind as a student: quantize it instead "
@@ -76,7 +77,7 @@ def distilled(source: Run, report: Report) -> Path:
     return _train(
         source,
         "distilled",
-        learner.student(),
+        student,
         learner,
         (train, validation),
         plan,
@@ -107,9 +108,10 @@ def restored(source: Run) -> tuple[Any, Split, Split, Plan]:
     return learner, train, dataset.validation, Plan.read(plan)
 
 
-def prune(module: nn.Module, share: float) -> None:
-    """Remove that share of the hidden units between each pair of layers."""
-    for put, first, second in list(_pairs(module)):
+def prune(places: Iterable[HiddenUnits], share: float) -> None:
+    """Remove that share of the hidden units at each of these places."""
+    for parent, one, two in places:
+        first, second = getattr(parent, one), getattr(parent, two)
         norms = first.weight.norm(dim=1) * second.weight.norm(dim=0)
         remaining = max(1, round((1 - share) * first.out_features))
         units = norms.argsort(descending=True, stable=True)[:remaining].sort().values
@@ -120,34 +122,8 @@ def prune(module: nn.Module, share: float) -> None:
             before.bias.copy_(first.bias[units])
             after.weight.copy_(second.weight[:, units])
             after.bias.copy_(second.bias)
-        put(before, after)
-
-
-Pair = tuple[Callable[[nn.Linear, nn.Linear], None], nn.Linear, nn.Linear]
-
-
-def _pairs(module: nn.Module) -> Iterator[Pair]:
-    """Yield pairs of layers with hidden units between them, and how to replace them.
-
-    A module lists them in ``pairs()``, as parents with the names of both layers; in a
-    sequence, each linear layer and the next one are a pair.
-    """
-    if isinstance(module, nn.Sequential):
-        names = [n for n, m in module.named_children() if isinstance(m, nn.Linear)]
-        places = [(module, *pair) for pair in pairwise(names)]
-    else:
-        places = getattr(module, "pairs", list)()
-    for parent, one, two in places:
-
-        def put(
-            first: nn.Linear,
-            second: nn.Linear,
-            place: tuple[nn.Module, str, str] = (parent, one, two),
-        ) -> None:
-            setattr(place[0], place[1], first)
-            setattr(place[0], place[2], second)
-
-        yield put, getattr(parent, one), getattr(parent, two)
+        setattr(parent, one, before)
+        setattr(parent, two, after)
 
 
 def _train(

@@ -220,7 +220,6 @@ def _ranking(
     truth = np.array(true)
     top = np.argsort(-probabilities, kind="stable")[: max(1, len(truth) // 10)]
     area = float(roc_auc_score(truth, probabilities))
-    precision = float(average_precision_score(truth, probabilities))
     return {
         "roc_auc": round(area, 4),
         "roc_auc_interval": [round(x, 4) for x in _auc_interval(area, truth)],

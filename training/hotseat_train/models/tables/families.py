@@ -18,6 +18,11 @@ from hotseat_train.models.tables.converted import SvmLearner, TreesLearner
 from hotseat_train.models.tables.ensemble import Member, SoftVotingEnsemble
 from hotseat_train.models.tables.preprocessing import Array, Preprocessor
 from hotseat_train.onnx_graph.export import to_onnx
+from hotseat_train.optim.gradient_learner import (
+    GradientLearner,
+    HiddenUnits,
+    between_layers,
+)
 from hotseat_train.optim.loop import Plan, State
 from hotseat_train.optim.supervised import fit_learner
 
@@ -99,8 +104,10 @@ class TableRows:
         return (self._tensor[rows],)
 
 
-class NetworkLearner(Member):
+class NetworkLearner(Member, GradientLearner):
     """Logistic regression, or a network with one layer of `hidden` units."""
+
+    module: torch.nn.Sequential
 
     def __init__(
         self,
@@ -123,6 +130,10 @@ class NetworkLearner(Member):
     def encode(self, inputs: tuple[Any, ...]) -> TableRows:
         """Return the preprocessed rows."""
         return TableRows(self.preprocessor.encode(inputs))
+
+    def hidden_units(self) -> list[HiddenUnits]:
+        """Return the units between the layers; a linear model has none."""
+        return between_layers(self.module)
 
     def fit(self, train: Split, validation: Split, plan: Plan, **options: Any) -> State:
         """Train by gradient descent; see `Learner.fit`."""

@@ -31,6 +31,7 @@ from hotseat_train.models.text.wide_linear import WideLinear
 from hotseat_train.onnx_graph.builder import INT, STRING, Graph
 from hotseat_train.onnx_graph.export import to_onnx
 from hotseat_train.onnx_graph.merge import chain
+from hotseat_train.optim.gradient_learner import GradientLearner, HiddenUnits
 from hotseat_train.optim.loop import Plan, State
 from hotseat_train.optim.supervised import fit
 
@@ -117,13 +118,6 @@ class TextNet(nn.Module):
         """Return the blocks, in order."""
         return [block for block in self.blocks if isinstance(block, Block)]
 
-    def pairs(self) -> list[tuple[nn.Module, str, str]]:
-        """Return the layers before and after hidden units: a parent and two names."""
-        return [
-            *((block, "first", "second") for block in self.blocks),
-            (self, "head", "labels"),
-        ]
-
     def logits_of(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Return the logits [n, labels] of the network alone."""
         x = self.table(ids).sum(2)
@@ -188,10 +182,11 @@ class TextRows:
         return (torch.from_numpy(ids),)
 
 
-class TextLearner:
+class TextLearner(GradientLearner):
     """A network for texts, and its vocabulary."""
 
     family = "convolutional"
+    module: TextNet
     obfuscated = 0.35
     """Share of the training texts that is obfuscated in an epoch."""
 
@@ -218,6 +213,14 @@ class TextLearner:
             own = [*map(wide, vocabulary.characters)]
             linear = WideLinear(own, labels, self.shape.buckets)
         self.module = TextNet(vocabulary.size, labels, self.shape, linear)
+
+    def hidden_units(self) -> list[HiddenUnits]:
+        """Return the hidden units of the blocks and of the head."""
+        network = self.module
+        return [
+            *((block, "first", "second") for block in network.stack()),
+            (network, "head", "labels"),
+        ]
 
     def student(self) -> "TextLearner":
         """Return a smaller, untrained learner of the same vocabulary."""

@@ -21,6 +21,7 @@ import torch
 from hotseat_registry import Input, Output, Signature
 from hotseat_train.data.dataset import Split
 from hotseat_train.onnx_graph.builder import FLOAT, STRING, Graph
+from hotseat_train.optim.gradient_learner import GradientLearner
 from hotseat_train.optim.loop import Plan, State
 from hotseat_train.optim.supervised import fit_learner
 
@@ -96,10 +97,11 @@ def plan(optimizer: str) -> Plan:
     }[optimizer]
 
 
-class NgramLearner:
+class NgramLearner(GradientLearner):
     """The vocabulary of some texts and the module with its weights."""
 
     family = "logistic"
+    module: NgramModule
 
     def __init__(self, texts: tuple[str, ...], labels: int, seed: int) -> None:
         counts = Counter(c for text in texts for c in set(map(fold, text)))

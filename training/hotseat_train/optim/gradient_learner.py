@@ -1,0 +1,38 @@
+"""The base class of models that gradient descent trains."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from torch import nn
+
+from hotseat_train.optim.supervised import Rows
+
+HiddenUnits = tuple[nn.Module, str, str]
+"""A parent module, and the names of its linear layers before and after the units."""
+
+
+class GradientLearner(ABC):
+    """A learner of one torch module; pruning and distillation start from it."""
+
+    family: str
+    module: nn.Module
+
+    @abstractmethod
+    def encode(self, inputs: tuple[Any, ...]) -> Rows:
+        """Return the inputs as the module takes them."""
+
+    def hidden_units(self) -> Sequence[HiddenUnits]:
+        """Return the hidden units that can be pruned; none by default."""
+        return ()
+
+    def student(self) -> "GradientLearner | None":
+        """Return a smaller, untrained learner; None by default: there is none."""
+        return None
+
+
+def between_layers(module: nn.Sequential) -> list[HiddenUnits]:
+    """Return the units between each linear layer of a sequence and the next one."""
+    names = [n for n, m in module.named_children() if isinstance(m, nn.Linear)]
+    return [(module, *pair) for pair in pairwise(names)]
