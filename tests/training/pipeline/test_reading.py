@@ -1,0 +1,26 @@
+"""Each step of the pipeline reads the data set once."""
+
+from hotseat_train.compression import variants
+from hotseat_train.pipeline.evaluate import evaluate
+from hotseat_train.pipeline.train import train
+from hotseat_train.tasks.own_table import OwnTable
+from hotseat_train.testing import own_table, players
+
+
+def test_each_step_reads_its_data_once(tmp_path, monkeypatch):
+    """Training, quantizing and evaluating read the table one time each."""
+    reads = []
+    read = OwnTable.dataset
+
+    def counted(task):
+        reads.append(task.name)
+        return read(task)
+
+    monkeypatch.setattr(OwnTable, "dataset", counted)
+    task, _ = own_table(tmp_path, players(), family="logistic")
+    run = train(task, task.plan_of({"max_epochs": 2}), tmp_path / "run")
+    assert len(reads) == 1
+    variants.make(run, ("static",))
+    assert len(reads) == 2
+    evaluate(run)
+    assert len(reads) == 3
