@@ -1,13 +1,13 @@
-"""What a figure was measured on."""
+"""The machine of a measurement: its processor."""
 
 import platform
 from pathlib import Path
 
-_TELLING = (
+_RELEVANT = (
     "avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8",
     "asimddp", "i8mm", "sve",
 )  # fmt: skip
-"""Instructions that decide how fast fp32 and int8 are."""
+"""Instructions on which the speed of fp32 and int8 depends."""
 
 
 def cpu() -> str:
@@ -16,13 +16,13 @@ def cpu() -> str:
 
 
 def features() -> list[str]:
-    """Return which of the instructions that matter for int8 the processor has."""
+    """Return the processor's instructions among those that matter for int8."""
     there = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
-    return [name for name in _TELLING if name in there]
+    return [name for name in _RELEVANT if name in there]
 
 
 def _cpuinfo(name: str) -> str:
-    """Return what the first processor's entry says; nothing where there is none."""
+    """Return a value of the first processor; empty without one."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.partition(":")[0].strip() == name:

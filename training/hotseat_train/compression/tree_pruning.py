@@ -1,9 +1,9 @@
-"""Fewer trees, and shorter ones, against quality: variants of a graph that holds trees.
+"""Cuts a graph of boosted trees to fewer and to shorter trees.
 
-Boosted trees are added up, the first ones saying most, so a graph's first trees are a
-model of their own. Pruning cuts from the leaves (weakest link, Breiman et al. 1984):
-two leaves that answer nearly alike become one with the mean of their answers, the most
-alike first, until the wanted share of the leaves is gone. Both are done on the graph.
+Boosted trees are summed, and the first ones contribute most, so a graph's first trees
+are a model of their own. Pruning starts at the leaves (weakest link, Breiman et al.
+1984): two sibling leaves become one with the mean of their values, the most similar
+first, until the wanted share of the leaves is gone. Both change the graph alone.
 """
 
 from collections.abc import Sequence
@@ -19,22 +19,22 @@ from hotseat_train.onnx_graph.load import load
 from hotseat_train.run import Run
 
 FEWER = (100, 50, 20)
-"""Trees of a label that the variants keep."""
+"""Trees per label of the variants."""
 PRUNED = 0.5
-"""Share of the leaves that pruning takes."""
+"""Share of the leaves that pruning removes."""
 _KIND = "TreeEnsembleClassifier"
 
 
 @dataclass(slots=True)
 class _Node:
-    """A place in a tree: a question, or a leaf."""
+    """A node of a tree: a split, or a leaf."""
 
     attributes: dict[str, Any]
     yes: int
     no: int
     leaf: bool
     weights: dict[int, float]
-    """What a leaf adds, by label."""
+    """The leaf's values, by label."""
 
 
 Tree = dict[int, _Node]
@@ -45,8 +45,8 @@ def cut_ensemble(
 ) -> dict[str, Path]:
     """Write variants of a run's trees and return their graphs by name.
 
-    ``trees-50`` has the first fifty trees of each label, ``trees-pruned`` all of them
-    with that share of the leaves less. Raises `RunError` where there are no trees.
+    ``trees-50`` has the first fifty trees of each label, ``trees-pruned`` all trees
+    without that share of the leaves. Raises `RunError` for a graph without trees.
     """
     path = source.needs(source.model, "train")
     model = load(path)
@@ -98,9 +98,9 @@ def _trees(node: onnx.NodeProto) -> dict[int, Tree]:
 
 
 def _pruned(trees: dict[int, Tree], share: float) -> dict[int, Tree]:
-    """Join leaves, the most alike of all trees first.
+    """Merge sibling leaves, the most similar of all trees first.
 
-    How many training rows met a leaf is not in the graph: leaves count alike.
+    The graph does not hold the training rows of a leaf, so all leaves weigh the same.
     """
     leaves = sum(node.leaf for tree in trees.values() for node in tree.values())
     left, goal = leaves, max(len(trees), round((1 - share) * leaves))
@@ -133,7 +133,7 @@ def _answer(leaf: _Node) -> float:
 
 
 def _write(model: onnx.ModelProto, trees: dict[int, Tree], path: Path) -> Path:
-    """Write the graph with these trees in the place of its own."""
+    """Write the graph with these trees instead of its own."""
     cut = onnx.ModelProto()
     cut.CopyFrom(model)
     node = _ensemble(cut)

@@ -1,4 +1,4 @@
-"""The variants of a run: made by name, and drawn beside each other."""
+"""Makes the variants of a run by the names of methods."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,9 +25,9 @@ def make(
 ) -> dict[str, Path]:
     """Make variants by these methods and return their graphs by name.
 
-    Of trees, fewer and shorter ones are made, whatever the method. What was pruned or
-    distilled is made int8 as well. Raises `RunError` where a method
-    does not suit the run's model.
+    Boosted trees are cut to fewer and to shorter trees, whatever the method. Pruned and
+    distilled networks are quantized to int8 as well. Raises `RunError` if a method does
+    not suit the run's model.
     """
     model = source.needs(source.model, "train")
     task = tasks.of(source.read())
@@ -49,7 +49,7 @@ def make(
             )
             found[small] = path
             bases[f"{small}-int8"] = path
-    # a pruned graph alone is asked for: int8 of it is what it is good for
+    # a pruned network pays off in int8, so that variant is made in any case
     dynamically = "dynamic" in methods or len(bases) > 1
     seen = task.calibration(source) if "static" in methods else []
     for name, graph in bases.items():

@@ -1,10 +1,10 @@
-"""Whether a probability means what it says, and the curves that a report draws.
+"""The calibration error of probabilities, and the curves that a report draws.
 
-Expected calibration error: rows are sorted by their probability and cut into ten parts
-of equal size; it is the mean distance, over the rows, between what a part was promised
-and what came true (Naeini et al. 2015, with parts of equal size as in Nixon et al.
-2019). With two labels it is the last one's probability that is judged, with more the
-probability of the label that was said.
+Expected calibration error: rows are sorted by their probability and cut into ten bins
+of equal size; the error is the mean distance, over the rows, between a bin's mean
+probability and its observed frequency (Naeini et al. 2015, with bins of equal size as
+in Nixon et al. 2019). With two labels the probability of the last one counts, with more
+labels that of the predicted one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,13 @@ Array = np.ndarray[Any, Any]
 Answers = Sequence[Mapping[str, Any]]
 _PARTS = 10
 _POINTS = 80
-"""Of a curve: more than a picture shows."""
+"""Points of a curve: more than a picture shows."""
 
 
 def judged(answers: Answers, true: Sequence[str], labels: Sequence[str]) -> tuple[
     Array, Array
 ]:  # fmt: skip
-    """Return [rows] the probabilities that are judged, and whether each came true."""
+    """Return the probabilities [rows] that count, and whether each label occurred."""
     if len(labels) == 2:
         probabilities = [answer["scores"][labels[-1]] for answer in answers]
         return np.array(probabilities), np.array(
@@ -35,7 +35,7 @@ def judged(answers: Answers, true: Sequence[str], labels: Sequence[str]) -> tupl
 
 
 def bins(probabilities: Array, truth: Array) -> list[dict[str, Any]]:
-    """Return parts of equal size: what was promised, what came true, how many rows."""
+    """Return bins of equal size: mean probability, observed frequency, rows."""
     order = np.argsort(probabilities, kind="stable")
     return [
         {
@@ -48,7 +48,7 @@ def bins(probabilities: Array, truth: Array) -> list[dict[str, Any]]:
 
 
 def error(parts: Sequence[Mapping[str, Any]]) -> float:
-    """Return the expected calibration error of such parts."""
+    """Return the expected calibration error of these bins."""
     total = sum(part["rows"] for part in parts)
     off = sum(
         part["rows"] * abs(part["predicted"] - part["observed"]) for part in parts

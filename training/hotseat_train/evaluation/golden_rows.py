@@ -1,4 +1,4 @@
-"""Inputs with the answers that a version must give wherever it is opened."""
+"""Golden rows: inputs with the answers that a version must give when opened."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,27 +13,27 @@ from hotseat_train.data.dataset import Requests
 from hotseat_train.evaluation.graph_calls import record_calls
 
 _ROUNDING = 1e-3
-"""More than another CPU's rounding of floats."""
+"""Tolerance for the float rounding of other CPUs."""
 _SATURATING = 2e-2
 """Without VNNI, products of 8-bit integers are added in pairs that may saturate."""
-_KEPT = ("label", "scores", "value", "actions", "item", "embedding", "outputs")
-"""Of an answer: what follows from numbers alone, whatever was drawn; an item."""
+_COMPARED = ("label", "scores", "value", "actions", "item", "embedding", "outputs")
+"""The parts of an answer that do not depend on random draws, and an item."""
 _CALLS, _ROWS = 4, 2
-"""Of a generator's graph, that variants with other items are held to."""
+"""Calls of a generator's graph and rows of each, compared where items differ."""
 
 
 def write(path: Path, document: Mapping[str, Any]) -> None:
-    """Write golden rows as a version carries them."""
+    """Write golden rows to a version's file."""
     path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
 def of(requests: Requests, models: Mapping[str, LoadedModel]) -> dict[str, Any]:
     """Return inputs with the answers that every variant must give.
 
-    A variant's tolerance is twice the most that it differs here from what the first
-    answers to all rows at once, asked so or one by one: where activations are quantized
-    as they come, a row's answer depends on what is asked with it. An item has to come
-    from the first alone; of the others what the graph says on the way is compared.
+    A variant's tolerance is twice its largest difference from the first one's answers
+    to one batch, measured in a batch and row by row: dynamic quantization makes a row's
+    answer depend on its batch. Items are expected of the first variant alone; of the
+    others, the outputs of the graph's calls are compared.
     """
     name, first = next(iter(models.items()))
     rows: list[dict[str, Any]] = [
@@ -44,7 +44,7 @@ def of(requests: Requests, models: Mapping[str, LoadedModel]) -> dict[str, Any]:
         for value, options in requests
     ]
     for row, answer in zip(rows, _answers(first, rows), strict=True):
-        row["expected"] = {key: answer[key] for key in _KEPT if key in answer}
+        row["expected"] = {key: answer[key] for key in _COMPARED if key in answer}
         if "item" in answer:
             row["variants"] = [name]
     calls = _calls(first, requests)
@@ -68,7 +68,7 @@ def _answers(
 
 
 def _calls(first: LoadedModel, requests: Requests) -> list[dict[str, Any]]:
-    """Return what a generator's graph is asked for these wishes, and says to it."""
+    """Return calls of a generator's graph for these requests, with their outputs."""
     if first.manifest.signature.generation is None:
         return []
     return [
@@ -92,7 +92,7 @@ def _off(
     rows: Sequence[Mapping[str, Any]],
     calls: Sequence[Mapping[str, Any]],
 ) -> float:
-    """Return the tolerance that a model needs."""
+    """Return the tolerance for a model."""
     wanted = [row["expected"] for row in rows]
     alone = [answer for row in rows for answer in _answers(model, [row])]
     pairs = [*zip(_answers(model, rows), wanted, strict=True),

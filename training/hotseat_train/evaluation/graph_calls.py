@@ -15,13 +15,13 @@ def record_calls(
 ) -> list[Tensors]:
     """Return at most `calls` calls of the graph, spread over the inputs.
 
-    Of each call the first `rows` rows are kept. A generator's items are not checked,
-    so that each input is one batch of candidates, whether any of them passes or not.
+    Each call is cut to its first `rows` rows. A generator's items are not checked, so
+    that each input is one batch of candidates, whether any of them passes or not.
     """
     found: list[Tensors] = []
 
     def run(tensors: Tensors) -> Tensors:
-        # the caller goes on to fill what it has given
+        # the caller reuses its arrays
         found.append({name: x[:rows].copy() for name, x in tensors.items()})
         return loaded.session.run(tensors)
 

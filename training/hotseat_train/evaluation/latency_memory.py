@@ -1,4 +1,4 @@
-"""What an answer takes: time, and memory."""
+"""Latency, and the memory and start of a fresh process."""
 
 import json
 import statistics
@@ -29,15 +29,15 @@ def memory(name):
         return 0
     return 1024 * int(status.read_text().partition(name + ":")[2].split()[0])
 
-given = json.load(sys.stdin)
-manifest = Manifest.from_json(given["manifest"])
+work = json.load(sys.stdin)
+manifest = Manifest.from_json(work["manifest"])
 before = memory("VmRSS")
 with suppress(OSError):
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
 start = time.perf_counter()
-paths = {name: Path(path) for name, path in given["paths"].items()}
-model = open_variant(manifest, given["variant"], paths, 1, 600)
-for number, (value, options) in enumerate(given["asked"]):
+paths = {name: Path(path) for name, path in work["paths"].items()}
+model = open_variant(manifest, work["variant"], paths, 1, 600)
+for number, (value, options) in enumerate(work["requests"]):
     with suppress(Problem):
         model.predict([value], options=Options(**options))
     if not number:
@@ -50,8 +50,8 @@ _MEMORY_ROWS = 50
 def latency(models: Mapping[str, LoadedModel], requests: Requests) -> dict[str, float]:
     """Return each variant's median milliseconds for one input, codec included.
 
-    The variants take turns, so that their ratio holds when the machine's speed drifts.
-    A generator that finds nothing has taken its time as well.
+    The variants take turns, so that a drift of the machine's speed does not change
+    their ratio. The time of a generator without a result counts, too.
     """
     times: dict[str, list[float]] = {name: [] for name in models}
     for value, wished in requests:
@@ -70,11 +70,11 @@ def latency(models: Mapping[str, LoadedModel], requests: Requests) -> dict[str, 
 def fresh_process(
     manifest: Manifest, variant: str, folder: Path, requests: Requests
 ) -> dict[str, float]:
-    """Return what a fresh process needs to open a variant and answer.
+    """Return memory and time of a fresh process that opens a variant and answers.
 
-    ``memory_bytes`` at most, counted from where the runtime is imported and nothing is
-    open yet (on Linux alone), and ``start_ms`` to the first answer from there. `folder`
-    has the variant's files, and those that the signature names.
+    ``memory_bytes`` is the peak above the memory after the imports (on Linux alone),
+    ``start_ms`` the time from there to the first answer. `folder` holds the variant's
+    files and those of the signature.
     """
     names = manifest.signature.files
     work = {
@@ -84,7 +84,7 @@ def fresh_process(
             "graph": str(folder / manifest.variant(variant).file),
             **{name: str(folder / name) for name in names},
         },
-        "asked": list(requests[:_MEMORY_ROWS]),
+        "requests": list(requests[:_MEMORY_ROWS]),
     }
     done = subprocess.run(  # noqa: S603 (our own code)
         [sys.executable, "-c", _FRESH],

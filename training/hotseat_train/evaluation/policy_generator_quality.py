@@ -1,17 +1,16 @@
-"""What an answer is worth where no label says it: item by item, from 0 to 1.
+"""Scores each prediction from 0 to 1 when there are no labels.
 
-A policy is asked for positions, without search. Its move is worth the points (win 1,
-draw 1/2) that a search expects after it, which the version's own first graph guides; a
-move that is another one and as good loses nothing. So the figure tells what a variant
-lost, and not which of two versions plays better, as each is its own judge. A policy
-without rules cannot be searched: there a move is worth 1 where the first graph makes
-the same.
+A policy plays positions without search. The score of its move is the expected result
+(win 1, draw 1/2) of a search after the move, guided by the version's first graph; a
+different move of equal value scores the same. The figure shows the quality drop of a
+variant, not which of two versions plays better, since each is scored by its own graph.
+Without rules there is no search: a move scores 1 if the first graph makes the same.
 
-A generator is asked for a batch of samples a wish, and none is thrown away: one is
-worth 1 where it passes the check as the service would make it. What is returned passes
-in any case; a share that is lost costs tries, and so time. The same seeds are asked of
-all variants, but a cell that is drawn otherwise changes all that come after it: most
-pairs have little in common, and it takes thousands of samples to tell small losses.
+A generator draws a batch of samples for each wish. A sample scores 1 if it passes the
+service's check. Every returned item passes in any case; a lower share costs more tries
+and so more time. All variants get the same seeds, but one different cell changes all
+cells after it: most pairs have little in common, and small drops show only among
+thousands of samples.
 """
 
 from collections.abc import Mapping
@@ -41,10 +40,9 @@ _SIMULATIONS = 128
 
 
 def of(models: Models, requests: Requests) -> dict[str, Array]:
-    """Return of each model what its items are worth [items], the same items for all.
+    """Return the scores of each model's items [items], for the same requests.
 
-    The first model is what the others are held against. Raises `RunError` when there is
-    nothing to judge them by.
+    The first model guides the search. Raises `RunError` for a kind without scores.
     """
     first = next(iter(models.values())).manifest
     if first.kind == "policy":
@@ -80,7 +78,7 @@ def _points(models: Models, requests: Requests) -> dict[str, Array]:
                 found = search(game, after, evaluate, simulations=_SIMULATIONS)
                 known[after] = found.value
             value = known[after]
-        return (1 - value) / 2  # it is the other side's
+        return (1 - value) / 2  # the value is the other side's
 
     return {
         name: np.array([points(*pair) for pair in zip(states, mine, strict=True)])

@@ -1,8 +1,8 @@
-"""Measure every variant of a run through the code that serves it.
+"""Measure every variant of a run through the serving code.
 
-How good a variant is says the task's evaluator: by the labels of rows, or by scores of
-what is played or built. Its quality drop against the first variant has an interval of
-its own (`paired_bootstrap`). Latency and memory are for `latency_memory`.
+The task's evaluator measures quality: on labelled rows, or by scores of moves and
+items. The quality drop against the first variant has its own interval
+(`paired_bootstrap`). `latency_memory` measures latency and memory.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,11 @@ from hotseat_train.tasks.task import Task
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was measured of a run; `write` leaves it in the run's folder."""
+    """The measurements of a run; `write` stores them in the run's folder."""
 
     task: Task
     manifest: Manifest
-    """What can be published, without its card."""
+    """The manifest to publish, without its card."""
     curves: Mapping[str, Any]
     """By variant, where there are labels: confusion, calibration, ROC."""
     golden: Mapping[str, Any]
@@ -40,8 +40,8 @@ class Evaluation:
 def evaluate(source: Run) -> Evaluation:
     """Measure a run's variants; nothing is written.
 
-    Raises `RunError`, and `ParityError` when the graph in fp32 does not answer as
-    the model did when it was trained.
+    Raises `RunError`, and `ParityError` if the fp32 graph does not answer like the
+    trained model.
     """
     record = source.read()
     task = tasks.of(record)
@@ -102,15 +102,15 @@ def evaluate(source: Run) -> Evaluation:
 
 
 def measured(source: Run) -> tuple[Manifest, str]:
-    """Evaluate a run and write what was found; return the manifest, and a note.
+    """Evaluate a run and write the result; return the manifest, and a note.
 
-    Where the data of a pretrained graph cannot be had, the figures that came with the
-    graph stand, and the note says so; else it is empty. Raises what `evaluate` does.
+    If the data of a pretrained graph are missing, the figures installed with the graph
+    are used, and the note says so; else it is empty. Raises what `evaluate` raises.
     """
     try:
         return write(source, evaluate(source)), ""
     except DatasetError as error:
-        if not (source.manifest.exists() and _came_along(source)):
+        if not (source.manifest.exists() and _is_pretrained(source)):
             raise
         manifest = source.measured()
         if {variant.name for variant in manifest.variants} != set(source.graphs()):
@@ -118,7 +118,7 @@ def measured(source: Run) -> tuple[Manifest, str]:
         return manifest, f"{error}. These figures came with the pretrained graph"
 
 
-def _came_along(source: Run) -> bool:
+def _is_pretrained(source: Run) -> bool:
     """Return whether every graph of a run is the pretrained one, byte for byte."""
     there = PRETRAINED / source.read()["task"]
     return all(
@@ -142,9 +142,9 @@ def write(source: Run, found: Evaluation) -> Manifest:
 
 
 def refuse(source: Run, manifest: Manifest, refused: Sequence[Variant]) -> Manifest:
-    """Remove measured variants from a run; the card keeps what was measured of them.
+    """Remove measured variants from a run; the card keeps their measurements.
 
-    Writes and returns the manifest of those that are left.
+    Write and return the manifest of the remaining ones.
     """
     for variant in refused:
         source.graph(variant.name).unlink()

@@ -142,7 +142,7 @@ def calibration(found: Found) -> str:
 
 
 def confusion(item: Candidate) -> str:
-    """Draw what was said of what was true, as shares of the true label."""
+    """Draw predicted against true labels, as shares of the true label."""
     counts = np.array(item.curves.get("confusion", ()), float)
     if not counts.size:
         return ""
@@ -151,7 +151,7 @@ def confusion(item: Candidate) -> str:
         figure, axes = _axes()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         places = range(len(counts))
-        axes.set(xticks=places, yticks=places, xlabel="said", ylabel="true",
+        axes.set(xticks=places, yticks=places, xlabel="predicted", ylabel="true",
                  title=f"Confusion of {item.name}")  # fmt: skip
         axes.set_xticklabels(item.labels, rotation=0 if len(counts) < 5 else 45)
         axes.set_yticklabels(item.labels)

@@ -1,7 +1,7 @@
-"""Candidates side by side: quality, speed, size and cost, and which one to take.
+"""Compares candidates by quality, speed, size and cost, and recommends one.
 
-What is compared was measured when each version was made; nothing is measured anew, so
-figures from different machines are told apart by their CPU.
+The measurements are those of each version's evaluation; nothing is measured again, so
+the CPU distinguishes figures from different machines.
 """
 
 import json
@@ -19,7 +19,7 @@ from hotseat_train.errors import TrainError
 from hotseat_train.evaluation import pareto
 
 QUALITIES = ("accuracy", "quality")
-"""What says how good a model is: by labels, or by what it plays or builds."""
+"""The metric of quality: by labels, or by scores of moves and items."""
 REPORT = "report.json"
 _CACHE = 1 << 30
 
@@ -60,14 +60,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the one that is taken has to keep to; None: anything."""
+    """Limits on the recommended candidate; None: no limit."""
 
     max_ms: float | None = None
     max_mb: float | None = None
     min_quality: float | None = None
 
     def fit(self, item: Candidate) -> bool:
-        """Whether a candidate keeps to them all."""
+        """Whether a candidate is within all limits."""
         return (
             (self.max_ms is None or item.milliseconds <= self.max_ms)
             and (self.max_mb is None or item.megabytes <= self.max_mb)
@@ -166,7 +166,7 @@ def beaten(item: Candidate, others: Iterable[Candidate]) -> bool:
 def million(milliseconds: float) -> dict[int, float]:
     """Return dollars for a million answers, by memory in MB; empty without prices.
 
-    Who knows the prices says so by the entry point group ``hotseat.prices``.
+    The entry point group ``hotseat.prices`` names the function that knows the prices.
     """
     for entry in entry_points(group="hotseat.prices", name="cost_per_million"):
         found: dict[int, float] = entry.load()(milliseconds)

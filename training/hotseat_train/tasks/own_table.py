@@ -1,10 +1,9 @@
-"""Any table of a studio's own: one column is to be told from the others.
+"""A studio's own table: one column is predicted from the others.
 
-What the model eats is written from the data: a field for each column, its type, what it
-is where nobody says it, and the least it can be. Categories stay open: one that was
-never seen is answered like any other. Rows are split by the id column where there is
-one, so that a player is on one side only; else by what they hold, so that a row which
-is there twice is not learned and tested at once.
+The signature is inferred from the data: a field for each column with its type and its
+default. Categories stay open: an unseen category is answered like any other. Rows are
+split by the id column, if there is one, so that a player's rows are in one split; else
+by their content, so that duplicate rows are in one split.
 """
 
 import difflib
@@ -33,10 +32,10 @@ from hotseat_train.tasks.supervised import Learner, TableTask
 
 _SEED = 0  # of the split, which stays the same whatever the run's seed
 _ROWS, _OF_A_LABEL = 100, 10
-"""The least to learn from and be judged by: in all, and of each label."""
+"""The least number of rows: in all, and of each label."""
 _LABELS = 50
 _TELLS = 0.99
-"""Balanced accuracy from which one column alone is thought to know the answer."""
+"""Balanced accuracy of one column alone that counts as target leakage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +60,7 @@ class OwnTable(TableTask):
     )
 
     def record(self) -> dict[str, Any]:
-        """Return what `tasks.of` reads; it stays in the run's folder."""
+        """Return what `tasks.of` reads from the run's record."""
         table = {
             "path": str(self.path.resolve()), "target": self.target, "id": self.id,
             "types": list(self.types), "name": self.name,
@@ -95,7 +94,7 @@ class OwnTable(TableTask):
         notes += [
             f"column {name!r} alone tells {self.target}: was it known before? If not, "
             f"leave it out: --column {name}=out"
-            for name in _telling(features, rows, [row[2] for row in rows])
+            for name in _leaking(features, rows, [row[2] for row in rows])
         ]
         if gone := len(target.values) - len(rows):
             notes.append(f"{gone} rows have no {self.target}, and are left out")
@@ -113,7 +112,7 @@ class OwnTable(TableTask):
 
     @cached_property
     def _columns(self) -> tuple[list[Column], list[str]]:
-        """Return the columns with a type, and what is to be said of the others."""
+        """Return the columns with a type, and remarks on the others."""
         table = schema.read(self.path)
         if self.sha256:
             digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
@@ -182,7 +181,7 @@ class OwnTable(TableTask):
         return rows, labels
 
     def _table(self, train: Split) -> Preprocessor:
-        """Return how rows become numbers; only training rows are looked at."""
+        """Return the preprocessing, derived from the training rows alone."""
         numbers, words = [], []
         for column in self._columns[0]:
             name = column.name
@@ -204,11 +203,11 @@ class OwnTable(TableTask):
         )
 
     def signature(self, dataset: Dataset) -> Signature:
-        """Return what was learned of the columns."""
+        """Return the fields that the columns became, and the labels."""
         return self._table(dataset.train).signature(dataset.labels)
 
     def plan(self, optimizer: str) -> Plan:
-        """Return what suits tables."""
+        """Return the usual plan for tables."""
         return families.plan(optimizer)
 
 
@@ -218,10 +217,10 @@ def slug(path: Path) -> str:
 
 
 def _number(name: str, there: Sequence[float], column: Column, missing: int) -> Field:
-    """Return a field; where training knew it always, its median when it is missing.
+    """Return a number's field; its default is the median if training always had it.
 
-    Only a truth value has hard bounds: of any other column the data say what there
-    was, and not what there may be.
+    Only a truth value has hard bounds: the data of any other column show which values
+    occurred, not which are possible.
     """
     low, high = (0.0, 1.0) if column.boolean else (None, None)
     default = None if missing else float(np.median(there))
@@ -235,10 +234,10 @@ def _natural(label: str) -> tuple[int, float, str]:
         return 1, 0.0, label
 
 
-def _telling(
+def _leaking(
     features: Sequence[Column], rows: Sequence[Any], targets: Sequence[int]
 ) -> list[str]:
-    """Return the columns of which a small tree, alone, tells nearly every target."""
+    """Return the columns from which a small tree predicts nearly every target."""
     found = []
     for item in features:
         values = [row[1][item.name] for row in rows]
