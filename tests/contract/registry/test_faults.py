@@ -252,8 +252,8 @@ def test_a_truncated_blob_and_a_newer_manifest_are_named(tmp_path, publish):
         registry.fetch(manifest, Cache(tmp_path / "cache"))
     path = root / layout.manifest("mood", 1)
     document = read_checksummed(path.read_bytes(), "manifest")
-    path.write_bytes(write_checksummed({**document, "format": 2}))
-    with pytest.raises(IntegrityError, match=r"mood@1 has manifest format 2.*update"):
+    path.write_bytes(write_checksummed({**document, "format": 3}))
+    with pytest.raises(IntegrityError, match=r"mood@1 has manifest format 3.*update"):
         registry.resolve(Reference("mood", version=1))
 
 

@@ -155,5 +155,5 @@ def test_what_cannot_work_is_refused_at_once(made, tmp_path):
     empty.write_text("nothing")
     with pytest.raises(ConfigError, match="holds no certificates"):
         made("https://x", ca_file=empty)
-    with pytest.raises(ConfigError, match="the transport's own"):
+    with pytest.raises(ConfigError, match="to your transport, not to the client"):
         made(proxy="http://x", transport=FakeTransport({}))
