@@ -1,1 +1,1 @@
-"""Rows become a model, a model becomes ONNX, ONNX becomes a version with proof."""
+"""Trains models from rows, exports them to ONNX, evaluates and publishes them."""

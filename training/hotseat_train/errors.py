@@ -1,23 +1,23 @@
-"""What can go wrong on the way from rows to a version, as one tree.
+"""The errors of training, as one tree.
 
 TrainError
-├─ DatasetError     the data is missing, changed or cannot be learned from
-├─ RunError         a run is missing or lacks a step that comes before
+├─ DatasetError     the data is missing, changed or unsuitable
+├─ RunError         a run is missing or lacks an earlier step
 ├─ GateError        a measured value is worse than the gate allows
-└─ ParityError      the exported graph does not answer as the model does
+└─ ParityError      the exported graph's answers differ from the model's
 """
 
 
 class TrainError(Exception):
-    """Anything that training refuses or cannot do."""
+    """The base class of all errors of training."""
 
 
 class DatasetError(TrainError):
-    """The data is missing, changed or cannot be learned from."""
+    """The data is missing, changed or unsuitable for training."""
 
 
 class RunError(TrainError):
-    """A run is missing or lacks a step that comes before."""
+    """A run is missing or lacks an earlier step."""
 
 
 class GateError(TrainError):
@@ -25,4 +25,4 @@ class GateError(TrainError):
 
 
 class ParityError(TrainError):
-    """The exported graph does not answer as the model does."""
+    """The exported graph's answers differ from the model's."""

@@ -1,18 +1,18 @@
-"""One training of a task: a folder with the model and the evidence for it.
+"""A run: the folder of one training, with its model and measurements.
 
 ::
 
-    run.json            task, plan, data, curve, why it stopped
-    checkpoint.pt       where an interrupted training goes on
+    run.json            task, plan, data, curve, reason for the end
+    checkpoint.pt       state to resume an interrupted training from
     model.onnx          the variant fp32
     model.int8.onnx     the variant int8-dynamic
     model.NAME.onnx     another variant
-    refused.json        variants that lost too much, as they were measured
-    variants.png        what each variant loses and gains
+    refused.json        refused variants with their metrics
+    variants.png        chart of the variants
     curve.png           the loss, epoch by epoch
     report.json         curves that `compare` draws: confusion, calibration, ROC
-    golden.json         what the version must answer
-    manifest.json       what will be published, with everything measured
+    golden.json         the golden rows
+    manifest.json       the manifest to publish, with all metrics
 """
 
 import json
@@ -38,7 +38,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """Where an interrupted training goes on."""
+        """The state to resume an interrupted training from."""
         return self.folder / "checkpoint.pt"
 
     @property
@@ -48,7 +48,7 @@ class Run:
 
     @property
     def model(self) -> Path:
-        """The graph as it was trained."""
+        """The trained graph, variant fp32."""
         return self.folder / "model.onnx"
 
     @property
@@ -58,30 +58,30 @@ class Run:
 
     @property
     def variants(self) -> Path:
-        """The picture of what the variants lose and gain."""
+        """The chart of the variants."""
         return self.folder / "variants.png"
 
     @property
     def refused(self) -> Path:
-        """What was measured of the variants that the gate removed."""
+        """The metrics of the variants that the gate removed."""
         return self.folder / "refused.json"
 
     def graph(self, name: str) -> Path:
-        """Return where the variant of that name lies, or shall lie."""
+        """Return the path of the variant of that name."""
         if name == FP32:
             return self.model
         short = "int8" if name == "int8-dynamic" else name
         return self.folder / f"model.{short}.onnx"
 
     def graphs(self) -> dict[str, Path]:
-        """Return the variants that there are, the one that was trained first.
+        """Return the existing variants; fp32 comes first.
 
-        A graph that came along is there as int8 alone. Raises `RunError`.
+        A pretrained graph may exist as int8 alone. Raises `RunError`.
         """
         found = {FP32: self.model} if self.model.exists() else {}
         for path in sorted(self.folder.glob("model.*.onnx")):
             short = path.name.removeprefix("model.").removesuffix(".onnx")
-            if not short.endswith(".fast"):  # the same graph, to start quicker
+            if not short.endswith(".fast"):  # the same graph, optimised
                 found["int8-dynamic" if short == "int8" else short] = path
         found.pop("fast", None)
         if not found:
@@ -89,7 +89,7 @@ class Run:
         return found
 
     def gone(self) -> list[dict[str, Any]]:
-        """Return what was measured of variants that were refused and are no more."""
+        """Return refused variants that no longer exist, with their metrics."""
         if not self.refused.exists():
             return []
         found: list[dict[str, Any]] = json.loads(self.refused.read_bytes())
@@ -112,7 +112,7 @@ class Run:
 
     @property
     def manifest(self) -> Path:
-        """What will be published."""
+        """The manifest to publish."""
         return self.folder / "manifest.json"
 
     def measured(self) -> Manifest:
@@ -126,11 +126,11 @@ class Run:
 
     @property
     def record(self) -> Path:
-        """What was trained, how and on what."""
+        """The record of the training."""
         return self.folder / "run.json"
 
     def read(self) -> dict[str, Any]:
-        """Return the record; raises `RunError` when the training is not done."""
+        """Return the record; raises `RunError` if the training is not finished."""
         try:
             record: dict[str, Any] = json.loads(self.record.read_bytes())
         except FileNotFoundError:
@@ -143,7 +143,7 @@ class Run:
         return record
 
     def needs(self, path: Path, verb: str) -> Path:
-        """Return `path`; raises `RunError` naming the verb that makes it."""
+        """Return `path`; raises `RunError` with the command that creates it."""
         if not path.exists():
             raise RunError(f"{path} is missing: hotseat {verb} {self.folder}")
         return path
@@ -164,14 +164,14 @@ def find(name: str) -> Run:
 
 
 def write(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all."""
+    """Write JSON atomically."""
     part = path.with_suffix(".part")
     part.write_bytes(to_bytes(value))
     part.replace(path)
 
 
 def commit() -> str | None:
-    """Return the code's commit, where it lies in a git checkout."""
+    """Return the code's commit, if it is in a git checkout."""
     here = Path(__file__).parent
     try:
         found = subprocess.run(

@@ -1,10 +1,9 @@
-"""How a graph starts fastest: as it is, or optimised before and its weights mapped.
+"""Graph optimization: measures whether an optimised graph starts faster.
 
-ONNX Runtime optimises a graph at each start. Doing it once, and leaving the weights in
-a file beside it that is mapped into memory, is quicker for some models and slower for
-others, so both are started in fresh processes and the quicker one is what is measured
-and published. Only optimisations that hold on every CPU are made (extended, not
-layout).
+ONNX Runtime optimises a graph at each start. An optimised graph whose weights are in a
+memory-mapped file starts faster for some models and slower for others, so both are
+started in fresh processes, and the faster one is evaluated and published. Only
+optimisations that are valid on every CPU are used (extended, not layout).
 """
 
 import json
@@ -22,9 +21,9 @@ from hotseat_train.run import Run
 
 _STARTS = 7
 _WORTH = 0.9
-"""Of the plain graph's time; what gains less is not worth a second file."""
+"""Share of the plain graph's time; a smaller gain does not justify a second file."""
 _SMALLEST = 1024
-"""Bytes of a weight that goes into the file beside the graph."""
+"""Bytes from which a weight is stored in the file beside the graph."""
 _START = """
 import sys, time
 import onnxruntime
@@ -41,7 +40,7 @@ print(1000 * (time.perf_counter() - began))
 
 
 def choose(source: Run) -> dict[str, Any]:
-    """Measure each graph of a run both ways; leave and return what was found.
+    """Measure each graph of a run both ways; write and return the result.
 
     Milliseconds from a graph's file to a session, by the graph's name: ``plain``,
     ``optimized``, and which is ``chosen``.
@@ -80,7 +79,7 @@ def optimized(graph: Path) -> Path:
 
 
 def variant(source: Run, name: str, graph: Path) -> Variant:
-    """Return a variant as it starts fastest, where that was measured."""
+    """Return a variant in its faster form, if that was measured."""
     record = _record(source)
     found = json.loads(record.read_bytes()) if record.exists() else {}
     if found.get(graph.name, {}).get("chosen") != "optimized":

@@ -1,8 +1,8 @@
-"""Make int8 variants: weights as 8-bit integers, and what flows between them, too.
+"""Make int8 variants: weights and activations as 8-bit integers.
 
-dynamic: the range of what flows through is taken anew at each call. static: it was
-measured on training rows, each output channel of a weight has a scale of its own, and
-the graph is kept in the form that runtimes agree on (QDQ).
+dynamic: the range of the activations is computed at each call. static: it is measured
+on training rows, each output channel of a weight has its own scale, and the graph has
+the form that all runtimes support (QDQ).
 """
 
 import io
@@ -32,16 +32,16 @@ CALIBRATIONS = {
     "entropy": CalibrationMethod.Entropy,
     "percentile": CalibrationMethod.Percentile,
 }
-"""How a range is taken from what was seen: all of it, what tells most, or 99.99 %."""
+"""Methods for a range: all values, the least information loss, or 99.99 %."""
 _KINDS = ("Gather", "MatMul", "Gemm", "Conv")
 # without it, every tensor's type must be inferred, strings' included
 _FLOATS = {"DefaultTensorType": onnx.TensorProto.FLOAT}
 
 
 def dynamic(graph: Path, path: Path) -> Path:
-    """Write the graph with int8 weights; raises `RunError` where it has none.
+    """Write the graph with int8 weights; raises `RunError` for one without weights.
 
-    Whether it is any good is for `evaluate` to measure and for the gate to judge.
+    `evaluate` measures its quality, and the gate decides.
     """
     _check(graph)
     with _quiet():
@@ -56,10 +56,10 @@ def dynamic(graph: Path, path: Path) -> Path:
 
 
 def static(graph: Path, path: Path, calibration: str, seen: Sequence[Tensors]) -> Path:
-    """Write the graph with int8 weights and ranges for what flows between.
+    """Write the graph with int8 weights and fixed ranges of the activations.
 
-    `seen` are training rows as the graph eats them; `calibration` is one of
-    `CALIBRATIONS`. Raises `RunError` where there is nothing to quantize.
+    `seen` are training rows as inputs of the graph; `calibration` is one of
+    `CALIBRATIONS`. Raises `RunError` if there is nothing to quantize.
     """
     _check(graph)
     with _quiet():
@@ -97,7 +97,7 @@ def _check(graph: Path) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the quantizer's advice to optimise first, and its progress, to itself."""
+    """Suppress the quantizer's advice to optimise first, and its progress."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)

@@ -1,1 +1,1 @@
-"""Where rows come from: pinned files, and data sets split once."""
+"""Data sets: pinned downloads, and rows in splits."""

@@ -18,7 +18,7 @@ class Split:
     inputs: tuple[Any, ...]
     targets: tuple[int, ...]
     keys: tuple[str, ...] = ()
-    """What each row was split by; rows with one key belong together."""
+    """The key that each row was split by; rows with one key are in one split."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -43,7 +43,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Three splits that share no row, and where they come from."""
+    """Three splits that share no row, and their origin."""
 
     train: Split
     validation: Split
@@ -52,9 +52,9 @@ class Dataset:
     source: str
     licence: str
     sha256: str
-    """Of the files as they were read."""
+    """Digest of the files."""
     preparation: str
-    """What was done before splitting, for the model card."""
+    """The steps before the split, for the model card."""
     train_only: Split = Split((), ())
     """Train-only rows: the same keys at other times."""
 
@@ -70,10 +70,10 @@ def split(
 ) -> tuple[Split, Split, Split]:
     """Split rows of (key, input, target) by a hash of their key.
 
-    A tenth is for validation and `test` tenths are for the test, the rest is trained
-    on. Rows with the same key go the same way, and a row stays where it is when others
-    come or go. They come out in the order of the hash, so that the first rows of a
-    split are a sample of it. Raises `DatasetError` when a split would be empty.
+    A tenth of the rows is for validation, `test` tenths are for the test, the rest is
+    for training. Rows with the same key are in one split, and a row keeps its split
+    when others are added or removed. Rows are in the order of the hash, so that the
+    first rows of a split are a sample of it. Raises `DatasetError` for an empty split.
     """
     parts: tuple[list[tuple[Any, int, str]], ...] = ([], [], [])
     hashed = [

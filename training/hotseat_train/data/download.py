@@ -1,4 +1,4 @@
-"""Files that data are read from: a local copy, else the cache, else the address."""
+"""Pinned downloads: a local copy, else the cache, else the address."""
 
 import hashlib
 import os
@@ -21,18 +21,18 @@ class Source:
     """One file of a data set, pinned by address and digest."""
 
     place: str
-    """Below the folder with local copies: ``conda/train.csv``."""
+    """Path below the folder with local copies: ``conda/train.csv``."""
     url: str
     sha256: str
-    """Of the file at the address."""
+    """Digest of the file at the address."""
     also: tuple[str, ...] = ()
-    """Digests of copies that hold the same rows, as the task reads them."""
+    """Digests of copies that have the same rows for the task."""
 
     def path(self, cache: Path | None = None) -> Path:
-        """Return the file, whole; downloads it where it is nowhere yet.
+        """Return the complete file; download it if there is no copy.
 
         HOTSEAT_DATA names a folder with local copies. Raises `DatasetError` when the
-        file cannot be had, or is not the one that the task was made for.
+        file is not available, or has another digest than the task expects.
         """
         local = os.environ.get("HOTSEAT_DATA")
         if local and Path(local, self.place).exists():
@@ -76,7 +76,7 @@ class Source:
         part.replace(path)
 
     def _fetch(self, part: Path) -> None:
-        """Fetch what is missing of a part; raises `OSError` where it breaks off."""
+        """Download the rest of a partial file; raises `OSError` on an interruption."""
         have = part.stat().st_size if part.exists() else 0
         headers = {"Range": f"bytes={have}-"} if have else {}
         request = urllib.request.Request(self.url, headers=headers)  # noqa: S310

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 @contextmanager
 def downloading(url: str, size: int) -> Iterator[Callable[[int], None]]:
-    """Say what is fetched, and yield what to call with the bytes of each piece."""
+    """Print the file's name, and yield the function to call with each chunk's bytes."""
     if not sys.stderr.isatty():
         print(f"fetching {url} ...", file=sys.stderr, flush=True)  # noqa: T201
         yield lambda _size: None

@@ -1,1 +1,1 @@
-"""How good, how fast and how large a variant is; free of files and reports."""
+"""Measures quality, latency and size of variants; writes no files and no reports."""

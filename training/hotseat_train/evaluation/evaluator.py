@@ -1,4 +1,4 @@
-"""What measures the quality of a run's variants: the protocol of both evaluators."""
+"""The protocol of evaluators, which measure the quality of a run's variants."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -14,11 +14,11 @@ Tensors = Mapping[str, np.ndarray[Any, Any]]
 
 
 class Evaluator(Protocol):
-    """Inputs to measure with, and how good the answers to them are."""
+    """Holds the inputs of an evaluation and measures the quality of the answers."""
 
     signature: Signature
     timed: Requests
-    """Inputs that latency and memory are measured with."""
+    """Inputs for the measurement of latency and memory."""
     golden: Requests
     """Inputs of the version's golden rows."""
 

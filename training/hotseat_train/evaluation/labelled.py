@@ -30,10 +30,10 @@ _BATCH = 256
 class SupervisedEvaluator:
     """Measures variants on the labelled rows of the test split; see `Evaluator`.
 
-    `best` is what the training measured of the kept model on the validation rows,
-    `group` names the group of a row whose quality is reported on its own, `golden` are
-    inputs for the golden rows where those of the test split are not to be told, and
-    `obfuscated` spells texts as players do around a filter.
+    `best` are the trained model's measurements on the validation rows. `group` names
+    the group of a row whose quality is reported separately. `golden` are inputs for the
+    golden rows if those of the test split must not be published. `obfuscated` spells
+    texts as players do to evade a filter.
     """
 
     def __init__(
@@ -100,10 +100,10 @@ class SupervisedEvaluator:
         }
 
     def _on_obfuscated(self, model: LoadedModel) -> dict[str, Any]:
-        """Return accuracy and macro F1 where words are obfuscated on purpose."""
+        """Return accuracy and macro F1 on obfuscated texts."""
         if self._obfuscated is None:
             return {}
-        # groups are those of the rows as they were: obfuscation may hide them
+        # groups are those of the original rows: obfuscation may hide them
         dataset = self._dataset
         test = replace(dataset.test, inputs=self._obfuscated(dataset.test.inputs))
         answers = predict(model, test.inputs)
@@ -122,7 +122,7 @@ class SupervisedEvaluator:
 
 
 def predict(model: LoadedModel, inputs: Sequence[Any]) -> list[dict[str, Any]]:
-    """Answer all inputs, a batch at a time, those of like length together."""
+    """Predict all inputs in batches of similar length."""
     order = sorted(range(len(inputs)), key=lambda i: len(str(inputs[i])))
     answers: list[dict[str, Any]] = [{}] * len(inputs)
     for start in range(0, len(order), _BATCH):
@@ -145,7 +145,7 @@ def quality(
     predicted = [answer["label"] for answer in answers]
     true = [labels[target] for target in test.targets]
     right = sum(a == b for a, b in zip(predicted, true, strict=True))
-    # of the labels that there are: one language may have fewer
+    # of the labels that occur: one language may have fewer
     scores = {label: _f1(predicted, true, label) for label in labels if label in true}
     last = labels[-1]
     ranked = len(labels) == 2 and 0 < true.count(last) < len(true)
@@ -170,7 +170,7 @@ def quality(
 
 
 def _corrupted(model: LoadedModel, dataset: Dataset) -> dict[str, Any]:
-    """Return the quality on rows with gaps and with numbers that are off."""
+    """Return the quality on corrupted rows."""
     test = dataset.test
     ways = robustness.corrupted(model.manifest.signature, test.inputs)
     shown = ("accuracy", "macro_f1", "roc_auc")
@@ -187,7 +187,7 @@ def _corrupted(model: LoadedModel, dataset: Dataset) -> dict[str, Any]:
 def _lost(
     answers: Mapping[str, Sequence[Mapping[str, Any]]], name: str, dataset: Dataset
 ) -> dict[str, Any]:
-    """Return what a variant lost against the first one; see `drops`."""
+    """Return a variant's quality drop against the first one; see `drops`."""
     first = next(iter(answers))
     if name == first:
         return {}
@@ -211,7 +211,7 @@ def _recall(scores: Sequence[float], true: Sequence[bool]) -> float:
 def _ranking(
     answers: Sequence[Mapping[str, Any]], true: Sequence[bool], label: str
 ) -> dict[str, Any]:
-    """Return how well a probability of `label` orders and tells the rows.
+    """Return metrics of the ranking by the probability of `label`.
 
     ROC AUC, average precision, Brier score, and the lift of the top tenth: how much
     denser `label` is there than in all rows.
@@ -250,7 +250,7 @@ def _f1(predicted: Sequence[str], true: Sequence[str], label: str) -> float:
 def _check_parity(
     model: LoadedModel, validation: Split, best: Mapping[str, Any]
 ) -> None:
-    """Hold the served graph against what the descent measured of its module."""
+    """Compare the served graph's validation loss with that of the training."""
     answers = predict(model, validation.inputs)
     labels = model.manifest.signature.labels
     losses = [

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from hotseat_registry import Variant, metric_names
 
 Place = tuple[float, ...]
-"""One value for each respect, the less the better."""
+"""One value for each respect; smaller is better."""
 
 
 def beaten(mine: Place, others: Iterable[Place]) -> bool:
@@ -17,7 +17,7 @@ def beaten(mine: Place, others: Iterable[Place]) -> bool:
 
 
 def front(variants: Sequence[Variant]) -> list[Variant]:
-    """Return those that no other beats in quality, time and size together."""
+    """Return the variants that no other beats in quality, time and size."""
 
     def place(variant: Variant) -> tuple[float, float, float]:
         m = metric_names.current(variant.metrics)

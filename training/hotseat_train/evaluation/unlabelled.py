@@ -14,14 +14,14 @@ from hotseat_train.run import FP32
 
 _TIMED = {"policy": 200, "generation": 24}
 _GOLDEN = {"policy": 12, "generation": 2}
-"""Rows; a generator takes as long as an item for each of them at every start."""
+"""Rows; a generator generates an item for each of them at every start."""
 
 
 class UnlabelledEvaluator:
-    """Scores what variants answer to the same inputs; see `Evaluator`.
+    """Scores the answers of variants to the same inputs; see `Evaluator`.
 
-    `inputs` are those a game sends, with their options; `measure_more` returns what
-    else the card shows of a variant.
+    `inputs` are requests of a game, with their options; `measure_more` returns further
+    metrics for the card.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class UnlabelledEvaluator:
 
 
 def loaded(name: str, kind: str, signature: Signature, graph: Path) -> LoadedModel:
-    """Return a graph as the service has it, unmeasured."""
+    """Return a graph loaded as in the service, without measurements."""
     manifest = Manifest(
         model=name,
         kind=kind,

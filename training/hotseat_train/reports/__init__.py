@@ -1,1 +1,1 @@
-"""What people read of a run: the card, tables, charts and pages."""
+"""Reports of runs and versions: cards, tables, charts and pages."""

@@ -1,4 +1,4 @@
-"""One HTML page about candidates, with everything in it."""
+"""A self-contained HTML page that compares candidates."""
 
 import html
 import json
@@ -8,7 +8,7 @@ from hotseat_train.reports import charts
 from hotseat_train.reports.comparison import Candidate, Limits
 
 _DRAWN = 8
-"""Candidates in one picture: of more, the front and the others in turn."""
+"""Candidates in one picture; of more, the front first."""
 _STYLE = """
 :root { --ink: #0f172a; --soft: #64748b; --line: #e2e8f0; --paper: #fff; }
 * { box-sizing: border-box; }
@@ -105,7 +105,7 @@ _HEAD = ("version, variant", "quality", "ROC AUC", "calibration error",
 
 
 def _table(order: Sequence[Candidate], taken: Candidate | None) -> str:
-    """Return a row a candidate, without columns that say nothing of any."""
+    """Return a table with a row for each candidate, without empty columns."""
     rows = [_cells(at, item) for at, item in enumerate(order)]
     shown = [at for at in range(len(_HEAD)) if any(row[at] for row in rows)]
     lines = ["<tr>" + "".join(f"<th>{_HEAD[at]}</th>" for at in shown) + "</tr>"]

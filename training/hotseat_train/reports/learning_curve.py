@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 def plot(record: Mapping[str, Any], path: Path) -> None:
     """Draw the curve in a run's record into a PNG.
 
-    Of rows with labels both losses and the validation accuracy by epoch; else the loss
-    by the minutes of training.
+    With labels: both losses and the validation accuracy by epoch. Without: the loss by
+    minutes of training.
     """
     if "best" in record:
         figure = _by_epoch(record)

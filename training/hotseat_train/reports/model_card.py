@@ -1,4 +1,4 @@
-"""A model card (Mitchell et al. 2019), written from the evidence alone."""
+"""Writes model cards (Mitchell et al. 2019) from the measurements."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ _COMMON = {
     "quality", "interval", "quality_drop", "quality_drop_interval", "rows", "bytes",
     "milliseconds", "speed", "memory_bytes", "cpu", "cpu_features",
 }  # fmt: skip
-"""What every variant of a self-trained task has; a task may add to it."""
+"""Metrics of every self-trained variant; a task may add others."""
 _WAYS = {
     "gaps": "a fifth of what may be missing gone",
     "noise": "every number off by a fifth",
@@ -28,7 +28,7 @@ def write(manifest: Manifest, task: Task) -> str:
 
 
 def _labelled(manifest: Manifest, task: Task) -> str:
-    """Return the card of a model that was fitted to rows with labels."""
+    """Return the card of a supervised model."""
     lineage = manifest.lineage
     data = lineage["data"]
     rows = data["rows"]
@@ -67,7 +67,7 @@ def _labelled(manifest: Manifest, task: Task) -> str:
 def _scored(manifest: Manifest, task: Task, quality: str) -> str:
     """Return the card of a self-trained model.
 
-    `quality` says in words what is measured of all variants alike.
+    `quality` describes the quality metric in words.
     """
     data = manifest.lineage["data"]
     items = manifest.variants[0].metrics["rows"]
@@ -110,7 +110,7 @@ def _machine(manifest: Manifest) -> str:
 
 
 def _columns(manifest: Manifest) -> list[str]:
-    """Return what a table's model eats, column by column."""
+    """Return the table of a model's columns."""
     fields = [f for item in manifest.signature.inputs for f in item.fields or ()]
     if not fields:
         return []
@@ -140,7 +140,7 @@ def _allowed(field: Field) -> str:
 
 
 def _seen(field: Field) -> str:
-    """Return what training saw of a field."""
+    """Return a field's range or categories in training."""
     if field.known is not None:
         shown = ", ".join(field.known[:8])
         more = len(field.known) - 8
@@ -149,7 +149,7 @@ def _seen(field: Field) -> str:
 
 
 def _families(lineage: Mapping[str, Any]) -> list[str]:
-    """Return what cross-validation said of the families, where it was asked."""
+    """Return the table of the families' cross-validation, if there was one."""
     found = lineage.get("families")
     if not found:
         return []
@@ -168,7 +168,7 @@ def _families(lineage: Mapping[str, Any]) -> list[str]:
 
 
 def _training(lineage: Mapping[str, Any]) -> list[str]:
-    """Return how it was learned: by descent, or in one go."""
+    """Return the training: gradient descent, or a direct fit."""
     plan, best = lineage["plan"], lineage["best"]
     if lineage["reason"] == "fitted":
         how = [f"{lineage['family']}, fitted in one go, seed {plan['seed']}"]
@@ -183,7 +183,7 @@ def _training(lineage: Mapping[str, Any]) -> list[str]:
 
 
 def head(manifest: Manifest, intended_use: str, limits: str) -> list[str]:
-    """Return how every card begins."""
+    """Return the first lines of every card."""
     labels = ", ".join(manifest.signature.labels)
     kind = manifest.kind.capitalize()
     return [
@@ -203,7 +203,7 @@ def head(manifest: Manifest, intended_use: str, limits: str) -> list[str]:
 
 
 def _variants(manifest: Manifest) -> list[str]:
-    """Return the table of variants, with those that were refused."""
+    """Return the table of variants, refused ones included."""
     first = manifest.variants[0].metrics
     macro = ["macro F1"] if "macro_f1" in first else []
     names = ["variant", paired_bootstrap.quality(first), *macro,
@@ -236,7 +236,7 @@ def _row(name: str, metrics: Mapping[str, Any]) -> str:
 
 
 def _more(manifest: Manifest) -> list[str]:
-    """Return what else was measured: by label, by group, of each variant."""
+    """Return further metrics: by label, by group, of each variant."""
     metrics = manifest.variants[0].metrics
     lines = ["F1 by label: " + _listed(metrics["f1"]) + ".", ""]
     ranking = ("roc_auc", "average_precision", "brier", "calibration_error",
