@@ -1,4 +1,4 @@
-"""Made-up players in a table, to try the training of one's own tables with."""
+"""A generated table of players, for tests of own tables."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ def players(count: int = 300, seed: int = 0) -> list[dict[str, Any]]:
 def own_table(
     folder: Path, rows: Sequence[Mapping[str, Any]], **more: Any
 ) -> tuple[OwnTable, list[str]]:
-    """Write rows as CSV into a folder; return the task, and what it will say."""
+    """Write rows as CSV into a folder; return the task and the list of its warnings."""
     path = folder / "players.csv"
     lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
     path.write_text("\n".join(lines) + "\n", "utf-8")

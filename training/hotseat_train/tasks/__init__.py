@@ -1,7 +1,7 @@
-"""Tasks: questions that a model learns to answer, one file each.
+"""Prediction problems with their data and models, one module each.
 
-They are found by the entry point group ``hotseat.tasks``, so that a package of a
-studio's own brings its tasks in the same way as ours.
+The entry point group ``hotseat.tasks`` names them; a studio's own package adds tasks in
+the same way.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ GROUP = "hotseat.tasks"
 
 
 def names() -> list[str]:
-    """Return the names of all tasks that are installed, sorted."""
+    """Return the sorted names of all installed tasks."""
     return sorted(entry_points(group=GROUP).names)
 
 
 def find(name: str, family: str | None = None) -> "Task":
-    """Return the task of that name, with a model of that family where it has several.
+    """Return the task of that name with that family, if it has several.
 
     Raises `TrainError`.
     """
@@ -34,7 +34,7 @@ def find(name: str, family: str | None = None) -> "Task":
 
 
 def of(record: Mapping[str, Any]) -> "Task":
-    """Return the task of a run, with the family and settings that it was trained with.
+    """Return the task of a run, with the family and settings of its training.
 
     Raises `TrainError`.
     """

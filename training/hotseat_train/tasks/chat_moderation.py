@@ -1,11 +1,11 @@
-"""What is said in a game's chat, in English and Chinese: four labels to act on.
+"""Moderates a game's chat in English and Chinese, with four labels.
 
-`ok`: let it pass. `toxic`: an insult or a slur, said openly. `implicit`: meant to hurt,
-said between the lines; a person may want to look. `report`: a player asks for something
-to be done (report him, commend her, pause).
+`ok`: harmless. `toxic`: an open insult or slur. `implicit`: a hidden insult, for a
+person to review. `report`: a player asks for an action (report him, commend her,
+pause).
 
 English: CONDA, chat of Dota 2 matches (Weld et al., ACL-IJCNLP Findings 2021). Chinese:
-COLD, online comments (Deng et al., EMNLP 2022), which knows offensive and safe alone.
+COLD, online comments (Deng et al., EMNLP 2022), whose labels are offensive and safe.
 """
 
 import csv
@@ -80,7 +80,7 @@ class ChatModeration(SupervisedTask):
 
     @staticmethod
     def obfuscated(texts: Sequence[str]) -> tuple[str, ...]:
-        """Return the texts as players spell around a filter, always the same way."""
+        """Return the texts obfuscated as players do, always in the same way."""
         rng = random.Random(_SEED)  # noqa: S311
         return tuple(obfuscate(text, rng) for text in texts)
 
@@ -107,14 +107,14 @@ class ChatModeration(SupervisedTask):
         )
 
     def learner(self, train: Split, seed: int) -> TextLearner:
-        """Learn the characters and their runs; weigh nothing yet."""
+        """Return an untrained learner with the vocabulary of the texts."""
         vocabulary = tokenizer.build_vocabulary(train.inputs, SHAPE.common)
         return TextLearner(
             vocabulary, len(LABELS), seed, SHAPE, teach=_is_chinese, wide=_is_chinese
         )
 
     def signature(self, dataset: Dataset) -> Signature:
-        """One text in, a probability for each label out."""
+        """Return the signature: one text in, a probability for each label out."""
         whole = char_ngrams.signature(dataset.labels, _MAX_BYTES)
         (text,) = whole.inputs
         # a player who writes a long line must not pass for it
@@ -122,7 +122,7 @@ class ChatModeration(SupervisedTask):
         return replace(whole, inputs=(parts,), neutral_label="ok")
 
     def plan(self, optimizer: str) -> Plan:
-        """Return what was found by hand to converge."""
+        """Return settings that converge, chosen by hand."""
         return {
             "gd": Plan("gd", 1.0, max_epochs=100),
             "sgd": Plan("sgd", 0.3, batch_size=128),

@@ -1,7 +1,7 @@
-"""What to play: Connect Four, learned by playing against itself.
+"""Plays Connect Four, learned by self-play.
 
-A studio puts its own game here by writing its rules once (`hotseat_serve.rules.game`):
-self-play, search, serving and this file's shape stay as they are.
+For a game of its own a studio writes the rules once (`hotseat_serve.rules.game`) and a
+task like this one: self-play, search and serving stay the same.
 """
 
 import time
@@ -23,7 +23,7 @@ from hotseat_train.tasks.self_trained import SelfTrainedTask
 
 GAME = rules.game("connect-four")
 _ROUNDS = 3.0
-"""That two cores which do nothing else play and learn in a minute."""
+"""Rounds that two idle cores play and learn in a minute."""
 _GAMES, _POSITIONS, _TIMED = 100, 3_000, 50
 _ACTIONS = tuple(map(str, range(GAME.actions)))
 
@@ -49,7 +49,7 @@ class ConnectFour(SelfTrainedTask):
     def learn(
         self, folder: Path, minutes: float, report: Callable[[str], None]
     ) -> Sequence[tuple[float, float]]:
-        """Play and learn; see `selfplay.learn`."""
+        """Train by self-play; see `alphazero.learn`."""
         torch.set_num_threads(2)
         rounds = max(1, round(minutes * _ROUNDS))
         training = plan(rounds)
@@ -95,7 +95,7 @@ class ConnectFour(SelfTrainedTask):
         return [_somewhere(random) for _ in range(_POSITIONS)]
 
     def measure(self, loaded: LoadedModel) -> dict[str, Any]:
-        """Return wins against chance by level, and milliseconds of a request."""
+        """Return wins against random moves by level, and milliseconds of a request."""
         random = np.random.default_rng(3)
         won = {
             f"won_against_chance_{level}": _won(loaded, level, random)
@@ -118,7 +118,7 @@ def _export(module: torch.nn.Module, path: Path) -> None:
 
 
 def mirrored(positions: Experience) -> Experience:
-    """Return positions as a mirror shows them: left is right."""
+    """Return the mirrored positions: left becomes right."""
     return Experience(
         positions.planes[..., ::-1].copy(),
         positions.policies[:, ::-1].copy(),
@@ -127,13 +127,13 @@ def mirrored(positions: Experience) -> Experience:
 
 
 def board(state: Any) -> list[list[int]]:
-    """Return a position as JSON has it."""
+    """Return a position as JSON."""
     rows: list[list[int]] = GAME.board(state)  # type: ignore[attr-defined]
     return rows
 
 
 def _somewhere(random: np.random.Generator) -> list[list[int]]:
-    """Return the board of a random game that goes on."""
+    """Return the board of an unfinished random game."""
     while True:
         state = GAME.start()
         for _ in range(int(random.integers(4, 30))):
@@ -145,7 +145,7 @@ def _somewhere(random: np.random.Generator) -> list[list[int]]:
 
 
 def _won(loaded: LoadedModel, level: str, random: np.random.Generator) -> float:
-    """Return the share of games won against moves at random."""
+    """Return the share of games won against random moves."""
     won = 0
     for number in range(_GAMES):
         state, mine = GAME.start(), number % 2 == 0

@@ -1,11 +1,12 @@
-"""What to build: pieces of platform levels, each walked before it is returned.
+"""Generates pieces of platform levels; each is checked for a path first.
 
-Learned from fifteen maps of Super Mario Bros. in the Video Game Level Corpus. The same
-pipeline as for Sokoban: a step model, sampled by the service, held to the game's rules.
+The model learns from fifteen maps of Super Mario Bros. in the Video Game Level Corpus.
+The pipeline is that of Sokoban: an autoregressive model, sampled by the service, whose
+items are checked by the game's rules.
 
-The maps are Nintendo's designs, written down by others: they are compared with and not
-kept here, no graph that was trained on them comes along, and how long the passages are
-that a generated piece shares with a map is measured. A studio puts its own maps here.
+The maps are Nintendo's designs, transcribed by others: neither they nor a graph trained
+on them are installed, and the longest passage that a generated piece shares with a map
+is measured. A studio uses its own maps instead.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,9 +26,9 @@ ALPHABET = "-XSE?Q<>[]oBb"
 HEIGHT, WIDTH = 14, 32
 _LAGS = 5 * HEIGHT
 _STEPS = 1_000
-"""That two cores which do nothing else learn in a minute."""
+"""Steps that two idle cores train in a minute."""
 _HELD = ("2-1", "6-2")
-"""Maps that the loss is measured on and nothing is learned from."""
+"""Maps for the validation loss, held out of the training."""
 _ADDRESS = (
     "https://raw.githubusercontent.com/TheVGLC/TheVGLC/0e86a8f/"
     "Super%20Mario%20Bros/Processed"
@@ -57,7 +58,7 @@ _ASKED, _MEASURED = 120, 60
 
 
 class MarioLevels(SelfTrainedTask):
-    """Wishes in, a piece of a level that can be walked to its end out."""
+    """Generates a piece of a level with a path to its end, from wishes."""
 
     name = "mario-levels"
     kind = "generation"
@@ -77,7 +78,7 @@ class MarioLevels(SelfTrainedTask):
     def learn(
         self, folder: Path, minutes: float, report: Callable[[str], None]
     ) -> Sequence[tuple[float, float]]:
-        """Learn pieces of the maps, cut anywhere."""
+        """Train on pieces cut anywhere from the maps."""
         maps = texts()
         net = autoregressive.LaggedMLP(
             (HEIGHT, WIDTH), len(ALPHABET), len(WISHES), _LAGS

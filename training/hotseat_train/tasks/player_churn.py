@@ -1,14 +1,14 @@
-"""Who will leave: World of Warcraft players of 2008, seen at the end of September.
+"""Predicts churn: World of Warcraft players of 2008, at the end of September.
 
-Of a player who was active in July to September: will there be no play at all in
-October to December? Known is what was known then: play in each month up to September,
-race, class, and when and at which level the character began. Columns that were made of
-the whole year (zone, numOfJoinedGuild, level, playcount, playduration) would give the
-answer away and are left out.
+Will a player who was active in July to September not play at all in October to
+December? The features are those known at the time: play in each month up to September,
+race, class, and the month and level of the character's start. Columns derived from the
+whole year (zone, numOfJoinedGuild, level, playcount, playduration) would leak the
+target and are left out.
 
-Who is learned from is seen at the end of August and of July as well, each time with the
-months before as what is known and the three after as the answer: that leaving looks
-alike in every month is more than one month tells.
+Training rows also show the players at the end of July and of August, with the months
+before as features and the three months after as the target (train-only rows): churn
+looks alike in every month, so these rows improve the model.
 """
 
 from dataclasses import dataclass
@@ -32,16 +32,16 @@ _PLAYERS = Source(
     also=("d974586596be24b67aa1aca3b7aacb2531746c4575b60c91fe342c1a5c9036eb",),
 )
 _APART = 5
-"""Players whose number it divides are left for tests by others, and never read."""
+"""Players whose number it divides are reserved for independent tests and never read."""
 _MONTHS = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 )  # fmt: skip
 KNOWN = _MONTHS[:9]
 _EARLIER = (8, 7)
-"""Months known at the other times; still earlier ones added nothing in validation."""
+"""The ends of the train-only rows; earlier ones did not improve the validation."""
 _SEED = 0  # of the split, which stays the same whatever the run's seed
 _TEST = 2
-"""Tenths of the players; one leaves too wide an interval to tell families apart."""
+"""Tenths of the players; with one the intervals of the families overlap."""
 NUMBERS = (
     *(Field(month.lower(), default=0, minimum=0) for month in KNOWN),
     Field("start_month", minimum=1, maximum=12, default=1),
@@ -56,7 +56,7 @@ WORDS = (
 
 @dataclass(frozen=True, kw_only=True)
 class PlayerChurn(TableTask):
-    """Named features in, the probability of leaving out."""
+    """Classification of named features: the probability that a player leaves."""
 
     name = "player-churn"
     intended_use = (
@@ -101,11 +101,11 @@ class PlayerChurn(TableTask):
         return families.learner(self.family, table, 2, seed, self.settings)
 
     def signature(self, dataset: Dataset) -> Signature:
-        """Named features in, a probability for each label out."""
+        """Return the signature: named features in, a probability for each label out."""
         return Preprocessor(NUMBERS, WORDS, dataset.train).signature(dataset.labels)
 
     def plan(self, optimizer: str) -> Plan:
-        """Return what was found by hand to converge."""
+        """Return settings that converge, chosen by hand."""
         return families.plan(optimizer)
 
 
@@ -113,16 +113,16 @@ TASK = PlayerChurn()
 
 
 def _same(row: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what tells a player's rows apart that are not copies."""
+    """Return the values that distinguish a player's rows from copies."""
     return tuple(row[name] for name in ("char", "start_month", "start_level", *_MONTHS))
 
 
 def _seen(
     rows: list[dict[str, Any]], end: int
 ) -> list[tuple[str, dict[str, Any], int]]:
-    """Return (key, what is known, whether they leave) of who was active lately.
+    """Return (key, features, target) of recently active players.
 
-    `end` months are known, and stand in the last columns; what was before is nothing.
+    `end` months are known and fill the last columns; earlier columns are zero.
     """
     known, later, shift = _MONTHS[:end], _MONTHS[end : end + 3], len(KNOWN) - end
     found = []

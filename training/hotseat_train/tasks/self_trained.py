@@ -1,4 +1,4 @@
-"""Tasks without labelled rows: learned by playing, or from whole items."""
+"""Self-trained tasks: they learn by self-play or from whole items."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -18,13 +18,13 @@ from hotseat_train.run import Run, commit
 from hotseat_train.tasks.task import OneFamily, Progress
 
 _SEEN = {"policy": 96, "generation": 8}
-"""Inputs that the ranges of a static variant are taken from."""
+"""Inputs for the ranges of a static variant."""
 _CALLS, _ROWS = 96, 8
-"""Of the graph, that they are taken from, and rows of each."""
+"""Calls of the graph for these ranges, and rows of each."""
 
 
 class SelfTrainedTask(OneFamily, ABC):
-    """A task that is learned by playing or from whole items; see `tasks.task.Task`.
+    """A task that learns by self-play or from whole items; see `tasks.task.Task`.
 
     The quality of its variants is measured by its kind and the rules that its
     signature names (see `policy_generator_quality`).
@@ -38,15 +38,15 @@ class SelfTrainedTask(OneFamily, ABC):
     compressions: Sequence[str] = ("dynamic", "static")
     evaluated_at_once = True
     minutes = 1.0
-    """Of a usual training."""
+    """The usual length of a training."""
     data: Mapping[str, Any]
-    """``source`` and ``licence`` of what is learned from."""
+    """``source`` and ``licence`` of the training data."""
 
     @abstractmethod
     def learn(
         self, folder: Path, minutes: float, report: Callable[[str], None]
     ) -> Sequence[tuple[float, float]]:
-        """Leave ``model.onnx`` in the folder; return (seconds, loss) of each round."""
+        """Write ``model.onnx`` into the folder; return (seconds, loss) of the rounds."""
 
     @abstractmethod
     def signature(self) -> Signature:
@@ -54,10 +54,10 @@ class SelfTrainedTask(OneFamily, ABC):
 
     @abstractmethod
     def inputs(self) -> Sequence[Any]:
-        """Return inputs as a game sends them, the same each time, hundreds or more."""
+        """Return hundreds or more inputs of a game, the same at each call."""
 
     def measure(self, loaded: LoadedModel) -> Mapping[str, Any]:
-        """Return what else the card shows of a variant."""
+        """Return further metrics of a variant for the card."""
         del loaded
         return {}
 
@@ -115,7 +115,7 @@ class SelfTrainedTask(OneFamily, ABC):
         )
 
     def calibration(self, run: Run) -> list[Tensors]:
-        """Return what the graph receives while it serves; raises `RunError`."""
+        """Return inputs that the graph receives while serving; raises `RunError`."""
         model = self.loaded(run.needs(run.model, "train"))
         return record_calls(model, self.requests()[: _SEEN[self.kind]], _CALLS, _ROWS)
 
@@ -124,11 +124,11 @@ class SelfTrainedTask(OneFamily, ABC):
         return policy_generator_quality.SAYS[self.kind]
 
     def loaded(self, graph: Path) -> LoadedModel:
-        """Return a graph of the task as the service has it, unmeasured."""
+        """Return a graph of the task loaded as in the service, without measurements."""
         return unlabelled.loaded(self.name, self.kind, self.signature(), graph)
 
     def requests(self) -> Requests:
-        """Return the inputs with their options: a wish has its place as its seed."""
+        """Return the inputs with their options; a wish's seed is its index."""
         seeded = self.kind == "generation"
         return [
             (value, {"seed": at} if seeded else {})

