@@ -46,7 +46,7 @@ class SelfTrainedTask(OneFamily, ABC):
     def learn(
         self, folder: Path, minutes: float, report: Callable[[str], None]
     ) -> Sequence[tuple[float, float]]:
-        """Write ``model.onnx`` into the folder; return (seconds, loss) of the rounds."""
+        """Write ``model.onnx`` into the folder; return (seconds, loss) by round."""
 
     @abstractmethod
     def signature(self) -> Signature:
