@@ -129,7 +129,7 @@ def test_texts_of_like_length_come_together_and_none_is_left_out():
 
 
 def TextRowsOf(made, texts):  # noqa: N802
-    """The texts as training takes them, none disguised."""
+    """The texts as training takes them, none obfuscated."""
     from hotseat_train.models.text.char_cnn import TextRows
 
     return TextRows(texts, made.tokenizer)
