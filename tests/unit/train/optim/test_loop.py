@@ -169,13 +169,13 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path):
 def test_a_teacher_is_come_near_to():
     """With soft answers alone, the chances end at the teacher's."""
     teacher = np.array([[0.7, 0.3], [0.2, 0.8], [0.2, 0.8], [0.7, 0.3]])
-    plan = Plan("gd", 8.0, max_epochs=250, tolerance=0, patience=250, soft=1.0)
+    plan = Plan("gd", 4.0, max_epochs=600, tolerance=0, patience=600, soft=1.0)
     points = Points(torch.eye(4))
     module = torch.nn.Linear(4, 2)
     data = (points, TARGETS)
     state = fit(module, data, data, plan, teacher=teacher)
     assert state.curve[-1].train_loss < state.curve[0].train_loss
-    best = Plan("gd", 8.0, max_epochs=250, tolerance=0, patience=250)
+    best = Plan("gd", 4.0, max_epochs=600, tolerance=0, patience=600)
     assert fit(torch.nn.Linear(4, 2), data, data, best).curve[-1].train_loss < 0.01
     assert state.curve[-1].train_loss == pytest.approx(
         -np.mean(np.sum(teacher * np.log(teacher), 1)), abs=0.01
