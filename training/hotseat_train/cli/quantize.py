@@ -29,8 +29,8 @@ def quantize(parser: argparse.ArgumentParser) -> Run:
         "are written beside it and compared with it on --calibrate."
     )
     parser.epilog = (
-        "examples: hotseat quantize sentiment --method all --max-quality-drop 0.5%; "
-        "hotseat quantize mood.onnx --calibrate rows.npz"
+        "example: hotseat quantize sentiment --method all --max-quality-drop 0.5%\n"
+        "example: hotseat quantize mood.onnx --calibrate rows.npz"
     )
     add_run(parser)
     parser.add_argument(
