@@ -138,10 +138,11 @@ image: $(READY) ## build the function's image (BASE=debian without AWS's base; M
 UNUSED := flatbuffers packaging protobuf pycparser huggingface-hub click filelock fsspec \
   h11 hf-xet httpcore2 httpx2 pyyaml tqdm truststore
 lock: $(READY) ## lock what the image installs, with hashes
-	@cd functions && ../$(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
+	@cd functions && for name in requirements requirements-preprocessing; do \
+	  ../$(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-	  $(UNUSED:%=--unsafe-package %) --output-file requirements.txt requirements.in
-	@sed -i '/^$$/,$$d' functions/requirements.txt
+	  $(UNUSED:%=--unsafe-package %) --output-file $$name.txt $$name.in \
+	  && sed -i '/^$$/,$$d' $$name.txt || exit 1; done
 
 models: $(READY) ## train, compress, publish all models (MODELS=--pretrained skips hours)
 	@$(BIN)/python training/models.py $(MODELS)

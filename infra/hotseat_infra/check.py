@@ -32,6 +32,7 @@ def check(stage: Stage, registry: Registry) -> dict[str, Manifest]:
             raise DeploymentError(f"{where}: {error}") from error
         check_size(model, manifest, where)
         _check_rules(name, model, manifest, where)
+        _check_preprocessing(name, model, manifest, where)
         served[name] = manifest
     return served
 
@@ -65,6 +66,17 @@ def _check_rules(name: str, model: Model, manifest: Manifest, where: str) -> Non
         raise DeploymentError(
             f"{where}: {name} has the rules {rules!r}, which are not Hotseat's own: "
             "put their wheel into functions/packages/NAME and set packages = NAME"
+        )
+
+
+def _check_preprocessing(
+    name: str, model: Model, manifest: Manifest, where: str
+) -> None:
+    """Refuse a version whose texts or images the function could not read."""
+    forms = {item.form for item in manifest.signature.inputs}
+    if forms & {"tokens", "image"} and not model.preprocessing:
+        raise DeploymentError(
+            f"{where}: {name} has a tokenizer or reads images: set preprocessing = true"
         )
 
 

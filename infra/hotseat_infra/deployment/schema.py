@@ -81,6 +81,8 @@ class Model:
     """Its path in the API, /v1/models/ROUTE; empty: the model's name."""
     packages: str = ""
     """Folder below functions/packages with wheels of your own rules; empty: none."""
+    preprocessing: bool = False
+    """Whether the image can read tokenizers and images, for models that need it."""
     downloads: bool = False
     """Whether games may download its versions, to answer offline."""
     memory_mb: int = 1024

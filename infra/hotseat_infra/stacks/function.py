@@ -91,7 +91,11 @@ class ModelFunction(Construct):
             "Function",
             code=lambda_.DockerImageCode.from_image_asset(
                 str(IMAGE),
-                build_args={"BAKED": baked, "PACKAGES": packages},
+                build_args={
+                    "BAKED": baked,
+                    "PACKAGES": packages,
+                    **({"PREPROCESSING": "1"} if model.preprocessing else {}),
+                },
                 # another function's version or packages do not change this image
                 exclude=[
                     "baked/*",

@@ -10,6 +10,7 @@ from hotseat_infra.check import check, check_baked, check_packages, check_size
 from hotseat_infra.deployment import DeploymentError, Model, Schedule, read
 from hotseat_registry import Reference
 from hotseat_registry.bake import bake
+from hotseat_registry.signature import Tokens
 
 INFRA = Path(__file__).parents[3] / "infra"
 GOOD = """
@@ -296,6 +297,24 @@ def test_a_studios_rules_come_as_a_wheel(write, tmp_path):
     away = read(write(GOOD + 'packages = "../halma"'), "dev")
     with pytest.raises(DeploymentError, match="has no wheel"):
         check_packages(away, tmp_path / "functions")
+
+
+def test_a_model_with_a_tokenizer_needs_preprocessing(write, registry, bundle):
+    """The image without it is 36 MB smaller, and could not answer."""
+    manifest, files = bundle()
+    (text,) = manifest.signature.inputs
+    tokens = Tokens("tokenizer.json")
+    signature = replace(
+        manifest.signature, inputs=(replace(text, form="tokens", tokens=tokens),)
+    )
+    path = files["model.onnx"].with_name("tokenizer.json")
+    path.write_text("{}")
+    files = {**files, "tokenizer.json": path}
+    registry.publish(replace(manifest, signature=signature), files, by="ada")
+    registry.promote(Reference("mood", version=1), by="ada")
+    with pytest.raises(DeploymentError, match="set preprocessing = true"):
+        check(read(write(GOOD), "dev"), registry)
+    check(read(write(GOOD + "preprocessing = true"), "dev"), registry)
 
 
 def test_rules_that_the_image_would_not_have_are_refused(write, registry, bundle):
