@@ -23,8 +23,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--baked", type=Path, default=FUNCTIONS / "baked/none")
     parser.add_argument("--extra", default="", help="a package installed in addition")
+    parser.add_argument("--packages", type=Path, help="a folder of installed wheels")
+    parser.add_argument("--preprocessing", action="store_true")
     arguments = parser.parse_args()
-    document = packages(arguments.extra)
+    locks = ["requirements.txt"]
+    if arguments.preprocessing:
+        locks.append("requirements-preprocessing.txt")
+    wheels = sorted(arguments.packages.glob("*.whl")) if arguments.packages else []
+    document = packages(locks, [arguments.extra, *map(_requirement, wheels)])
     registry = open_registry(str(arguments.baked))
     for model in registry.models():
         manifest = registry.resolve(Reference(model, alias="live"))
@@ -33,9 +39,16 @@ def main() -> int:
     return 0
 
 
-def packages(extra: str) -> dict:
+def _requirement(wheel: Path) -> str:
+    """Return the name and version of a wheel, as its file name has them (PEP 427)."""
+    name, version, *_ = wheel.name.split("-")
+    return f"{name.replace('_', '-')}=={version}"
+
+
+def packages(locks: list[str], extras: list[str]) -> dict:
     """Return the bill of the locked packages, checked against CycloneDX's schema."""
-    locked = (FUNCTIONS / "requirements.txt").read_text("utf-8")
+    locked = "\n".join((FUNCTIONS / lock).read_text("utf-8") for lock in locks)
+    extra = "\n".join(extras)
     tool = Path(sys.executable).with_name("cyclonedx-py")
     done = subprocess.run(  # noqa: S603 (a tool of our own environment)
         [tool, "requirements", "--pyproject", ROOT / "pyproject.toml",

@@ -21,12 +21,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def build(model):
+def build(model, **more):
     """Build the image with what is baked under that name."""
     return subprocess.run(
         [ROOT / "infra/image.sh"],
         env={**os.environ, "BASE": "debian", "MODEL": model, "NAME": NAME,
-             "PYTHON": sys.executable},
+             "PYTHON": sys.executable, **more},
         capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
 
@@ -120,3 +120,28 @@ def test_a_damaged_version_never_becomes_an_image(baked):
     done = build(baked.name)
     assert done.returncode != 0
     assert blob.name[:12] in done.stderr
+
+
+def test_a_studios_rules_and_preprocessing_are_in_the_image(containers):
+    """A wheel beside the Dockerfile, tokenizers and image decoders, all in the bill."""
+    folder = ROOT / "functions/packages/checkers"
+    wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder]
+    try:
+        subprocess.run([*wheel, ROOT / "examples/checkers"], check=True)
+        done = build("none", PACKAGES="checkers", PREPROCESSING="1")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    code = (
+        "import PIL.Image, tokenizers; from hotseat_serve import rules; "
+        "print(len(rules.game('checkers').legal(rules.game('checkers').start())))"
+    )
+    ran = subprocess.run(
+        ["podman", "run", "--rm", "--read-only", "--network", "host", "--workdir",
+         "/var/task", "--entrypoint", "python3", NAME, "-c", code],
+        env=containers, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout) == (0, "7\n"), ran.stderr
+    bill = json.loads((ROOT / f"dist/{NAME}.cdx.json").read_text())
+    names = {component["name"] for component in bill["components"]}
+    assert {"checkers-for-hotseat", "pillow", "tokenizers"} <= names
