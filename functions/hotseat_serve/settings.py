@@ -1,7 +1,7 @@
 """The function's settings: environment variables as one value.
 
-Infrastructure writes them with `to_env`, the function reads them with `from_env`,
-so type checks find a renamed variable.
+Infrastructure writes them with `to_env`, the function reads them with `from_env`:
+type checks find a renamed variable.
 """
 
 import dataclasses
@@ -20,54 +20,57 @@ class Settings:
     registry: str = "file://.hotseat/registry"
     """The registry's address: s3://bucket/prefix or file://folder."""
     default_model: str = ""
-    """The model of POST /model-service; empty: the registry's only model."""
+    """The model of POST /model-service; empty: the registry's only live model."""
     static: bool = False
-    """Whether the registry is in the image: aliases are read only once."""
+    """Whether the registry is in the image; aliases are then read only once."""
     route: str = ""
-    """Another name under which callers ask for `default_model`; empty: none."""
+    """A second name of `default_model` in requests; empty: none."""
     base_path: str = ""
-    """The path under which a front has the API, ``/ml``, where the front does not take
-    it off itself: a load balancer's rule, a resource of another API, a proxy."""
+    """A path prefix of the API (``/ml``) that a load balancer, a proxy or a resource of
+    another API leaves on the request's path; empty: none."""
     variant: str = ""
-    """Which variant of each version is served; empty: the version's default."""
+    """The variant to serve of each version; empty: the version's default."""
     refresh_seconds: float = 2.0
     """How long an alias is cached before it is read again."""
     cache: str = ""
-    """Folder for fetched versions; empty: a folder in the temporary one."""
+    """Folder for fetched versions; empty: one in the system's temporary folder."""
     cache_bytes: int = 400_000_000
-    """What fetched versions may take; Lambda's /tmp has 512 MB."""
+    """Maximum size of all fetched versions in bytes; Lambda's /tmp has 512 MB."""
     trust: str = ""
-    """Files with public keys, separated by commas; only what one of them signed is
-    served. Empty: no signature is required."""
+    """Files with public keys, separated by commas: only versions that one of them
+    signed are served. Empty: no signature is required."""
     origins: str = ""
     """Origins of web pages that may call the API (``https://game.example``), separated
     by commas; ``*``: any page. Empty: none. Only browsers apply this."""
     downloads: str = ""
-    """Models whose versions a game may fetch to run them itself, separated by commas;
-    ``*`` is every model, empty none."""
+    """Models whose versions clients may download and run themselves, separated by
+    commas; ``*``: every model. Empty: none."""
     max_body_bytes: int = 6_000_000
-    """Of one request; Lambda itself takes 6 MB."""
+    """Maximum size of an uncompressed request body; Lambda's own limit is 6 MB."""
     max_answer_bytes: int = 64_000_000
-    """Of one answer; on Lambda what it takes, 6 MB with base64."""
+    """Maximum size of an answer; on Lambda the default is Lambda's own limit, 6 MB
+    including base64."""
     max_ms: int = 0
-    """A request's time, where the caller's Deadline-Ms is not shorter; 0: no limit."""
+    """Time limit of a request in milliseconds; a shorter Deadline-Ms of the caller
+    applies instead. 0: no limit."""
     generate_seconds: float = 2.0
-    """In which the items of one request have to be generated; 0: no limit."""
+    """Time limit in seconds for all generated items of a request; 0: no limit."""
     memory_bytes: int = 0
-    """For open versions, the least recently used go first; 0: eight are kept."""
+    """Memory for open versions; the least recently used are closed first. 0: at most
+    eight versions are open."""
     open_seconds: float = 30.0
-    """In which a version has to be open and its golden rows answered; one that takes
-    longer is refused."""
+    """Time limit in seconds for opening a version and checking its golden rows; a
+    slower version is refused."""
     threads: int = 1
-    """Of one prediction; a Lambda function has one core for each 1,769 MB."""
+    """Threads of one prediction; a Lambda function has one core for each 1,769 MB."""
     log: bool = True
-    """Whether each request writes its line, which is its metrics too."""
+    """Whether each request writes a log line, which also holds its metrics."""
     namespace: str = "Hotseat"
-    """Of the metrics: deployments that share an account keep theirs apart."""
+    """Namespace of the metrics; it separates deployments that share an account."""
     sample: float = 0.0
     """The share of requests whose inputs are logged, masked."""
     player_key: str = ""
-    """Key under which player_id is hashed for the log; empty: it is left out."""
+    """Key for the hash of player_id in the log; empty: player_id is not logged."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -99,10 +102,10 @@ class Settings:
 
     @property
     def cache_folder(self) -> Path:
-        """Where fetched versions lie."""
+        """The folder for fetched versions."""
         if self.cache:
             return Path(self.cache)
-        user = getattr(os, "getuid", lambda: "")()  # another user's is another folder
+        user = getattr(os, "getuid", lambda: "")()  # each user has a separate folder
         return Path(tempfile.gettempdir(), f"hotseat-cache-{user}".rstrip("-"))
 
 
@@ -115,7 +118,7 @@ _PYTHON = 150 << 20
 
 
 def _of_lambda(megabytes: int) -> dict[str, object]:
-    """Return what a function's memory says: its cores, and what versions may take."""
+    """Return the settings that follow from a function's memory."""
     return {
         "threads": max(1, round(megabytes / 1769)),
         "memory_bytes": max((megabytes << 20) - _PYTHON, 16 << 20),
