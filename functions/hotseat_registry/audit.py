@@ -77,7 +77,7 @@ def audit(
                 if path.suffix in GRAPHS:
                     found = graph.check(path, manifest.files)
                     interfaces[manifest.files[name].sha256] = found
-                path.unlink()  # what was checked makes room for the next
+                path.unlink()  # frees the space for the next file
             except StoreError:
                 raise
             except RegistryError as error:

@@ -22,7 +22,7 @@ from hotseat_registry.ranges import Ranges
 from hotseat_registry.stores import Store
 
 _MOST = 256
-"""Entries that are asked for ahead of who reads the ledger backwards."""
+"""Entries that are prefetched when the ledger is read backwards."""
 
 
 @dataclass(frozen=True, slots=True)

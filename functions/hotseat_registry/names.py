@@ -70,7 +70,7 @@ class Reference:
         return cls(check_name(model), alias=check_name(alias or LIVE, "alias"))
 
     @staticmethod
-    @lru_cache(256)  # a service is asked for the same few again and again
+    @lru_cache(256)  # requests name the same few models again and again
     def of(model: str, version: str | int | None = None) -> "Reference":
         """Name a version of `model` by a number or an alias, the default being live."""
         text = str(LIVE if version is None else version)

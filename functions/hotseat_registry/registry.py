@@ -288,7 +288,7 @@ class Registry:
         return self.ledger.change(head, change)
 
     def time(self) -> str:
-        """Return the time as it stands in manifests and entries."""
+        """Return the current time in the format of manifests and entries."""
         return self.clock().astimezone(UTC).isoformat(timespec="milliseconds")
 
     def _back(self, model: str, alias: str, steps: int) -> tuple[Head, int]:
@@ -301,7 +301,7 @@ class Registry:
     def _promotable(
         self, reference: Reference, alias: str, override: str | None
     ) -> tuple[Head | None, Manifest]:
-        """Return a version that may be promoted, and the head it was held against."""
+        """Return a version that may be promoted, and the head that it was checked with."""
         check_name(alias, "alias")
         head = self.ledger.newest(reference.model)
         check_free(alias, head.entry.aliases if head else (), "alias")

@@ -220,7 +220,7 @@ class Level(JsonDataclass):
 
 @dataclass(frozen=True, slots=True)
 class Generation(JsonDataclass):
-    """How a step model is asked for one item, cell by cell.
+    """How an autoregressive model generates one item, cell by cell.
 
     The model's input `grid` is INT64 [rows, height, width] with -1 where nothing
     stands yet; its first output is [rows, len(alphabet)], the logits of the next cell.
@@ -239,9 +239,9 @@ class Generation(JsonDataclass):
     batches: int = 16
     """Tried before it is given up."""
     choices: int = 1
-    """That pass the check before the nearest to the wish is returned."""
+    """Candidates that pass the check before the one nearest to the request is returned."""
     near: float = 0.0
-    """How far from the wish, over all its numbers together, is near enough at once."""
+    """Distance to the requested numbers at which a candidate is returned at once."""
     temperature: float = 1.0
 
     def __post_init__(self) -> None:

@@ -103,7 +103,7 @@ def sign(manifest: Manifest, key: Key) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The public keys (PEM) that may vouch for a version; any one of them will do."""
+    """Public keys (PEM); a valid signature of any one of them is enough."""
 
     keys: tuple[bytes, ...]
 

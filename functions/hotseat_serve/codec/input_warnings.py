@@ -33,7 +33,7 @@ class InputWarning(NamedTuple):
     """The name that was probably meant."""
 
     def to_json(self) -> dict[str, str]:
-        """Return the warning as it stands in an answer."""
+        """Return the warning in the form of an answer."""
         said = {"code": self.code, "detail": self.detail, "pointer": self.pointer}
         if self.suggestion is not None:
             said["suggestion"] = self.suggestion

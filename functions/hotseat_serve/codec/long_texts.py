@@ -41,7 +41,7 @@ def rule(signature: Signature) -> Input | None:
 def expand(
     item: Input, inputs: Sequence[Any], pointers: Sequence[str], warnings: Warnings
 ) -> Expanded | None:
-    """Return the inputs as they are asked; None where no text is too long.
+    """Return the inputs to run; None if no text is too long.
 
     Raises `Problem` for a text of more than `MOST_PARTS` parts, and for one that is no
     valid Unicode.

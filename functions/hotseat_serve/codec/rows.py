@@ -75,7 +75,7 @@ class Rows(NamedTuple):
                 self.warnings.unknown(unknown, known, pointer)
 
     def _all_defaults(self, pointer: str) -> None:
-        """Warn of an object without a field; a generator has wishes, or none."""
+        """Warn of an object without a field; a generator needs none."""
         if self.warnings is not None and self.signature.generation is None:
             self.warnings.add(
                 "all_defaults", "no field is given: each has its default", pointer

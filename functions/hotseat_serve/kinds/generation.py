@@ -121,7 +121,7 @@ def _generate_item(
         raise Problem(
             "not_generated",
             f"none of {tried} candidates passed the check{within}; ask with another "
-            "seed, or wish for something easier",
+            "seed, or request something easier",
             pointer,
         )
     if timed_out:
@@ -135,7 +135,7 @@ def _generate_item(
 
 
 def _wished_fields(signature: Signature, row_input: Any) -> dict[str, Any]:
-    """Return what a caller wishes for: the fields that are given and not null.
+    """Return the requested properties: the fields that are given and not null.
 
     Any other name has its warning and counts for nothing.
     """

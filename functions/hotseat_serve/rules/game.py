@@ -45,7 +45,7 @@ class Game(Protocol[State]):
         """
 
     def outcome(self, state: State) -> float | None:
-        """Return what the end is worth to whoever is to move: -1, 0 or 1.
+        """Return the result for the side to move: -1, 0 or 1.
 
         None: the game goes on.
         """

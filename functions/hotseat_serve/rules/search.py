@@ -24,7 +24,7 @@ Evaluate = Callable[[Array], tuple[Array, Array]]
 
 _EXPLORE = 1.5
 _UNSEEN = 0.2
-"""How much less than its parent an action is taken to be worth before it is tried."""
+"""How far below its parent the value of an untried action is estimated."""
 _TOGETHER = 8
 """Leaves of one search that are evaluated at once: more of them cost little more."""
 
@@ -146,7 +146,7 @@ class Search:
 
     @property
     def forced(self) -> bool:
-        """Whether one action alone is worth a look."""
+        """Whether only one action has to be considered."""
         return len(self._root.actions) == 1
 
     def ask(self, together: int = 1) -> list[Any]:

@@ -147,7 +147,7 @@ def check(
 ) -> dict[str, Any] | None:
     """Return boxes, pushes and difficulty of a level that can be solved, else None.
 
-    A wish for a number of ``boxes`` is held to.
+    A requested number of ``boxes`` is exact.
     """
     try:
         level = read(rows)

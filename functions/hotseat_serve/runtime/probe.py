@@ -104,7 +104,7 @@ def _probabilities(manifest: Manifest, scores: Array) -> None:
         )
     values = scores.astype(np.float64)
     if not np.isfinite(values).all():
-        return  # of made rows: what the model says to them is not held against it
+        return  # the rows are artificial: any answer to them is accepted
     if values.min(initial=0) < -_SUM or (abs(values.sum(1) - 1) > _SUM).any():
         raise IntegrityError(
             f"{manifest.reference}: 'scores' are no probabilities: a row sums to "
