@@ -301,7 +301,7 @@ class Registry:
     def _promotable(
         self, reference: Reference, alias: str, override: str | None
     ) -> tuple[Head | None, Manifest]:
-        """Return a version that may be promoted, and the head that it was checked with."""
+        """Return a version that may be promoted, and the head it was checked with."""
         check_name(alias, "alias")
         head = self.ledger.newest(reference.model)
         check_free(alias, head.entry.aliases if head else (), "alias")

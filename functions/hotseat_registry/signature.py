@@ -239,7 +239,7 @@ class Generation(JsonDataclass):
     batches: int = 16
     """Tried before it is given up."""
     choices: int = 1
-    """Candidates that pass the check before the one nearest to the request is returned."""
+    """Candidates that pass before the one nearest to the request is returned."""
     near: float = 0.0
     """Distance to the requested numbers at which a candidate is returned at once."""
     temperature: float = 1.0
