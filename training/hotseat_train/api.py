@@ -1,4 +1,4 @@
-"""Python functions for notebooks and scripts: publish a model as it lies in memory."""
+"""Python functions for notebooks and scripts: publish a model from memory."""
 
 import getpass
 import os
@@ -17,8 +17,8 @@ from hotseat_train.external.wishes import Wishes
 
 Array = np.ndarray[Any, Any]
 MOST_MOVED = 0.02
-"""Share of the example's rows that a graph may answer otherwise than the model: trees
-compare in float32 what was learned in float64, so that rows near a threshold move."""
+"""Maximum share of the example's rows with different answers of graph and model: trees
+learn thresholds in float64 and compare in float32, so rows near a threshold differ."""
 _RELATIVE = 1e-5
 
 
@@ -32,27 +32,27 @@ def publish(
     kind: str | None = None,
     by: str | None = None,
 ) -> Manifest:
-    """Publish a model that lies in memory, and return its manifest.
+    """Publish a model from memory, and return its manifest.
 
     `model` is an estimator or pipeline of scikit-learn, or a model of LightGBM or
-    XGBoost. `example` is an array [rows, columns]: on it graph and model are compared,
-    the graph is measured, and its first rows become golden rows of the version, so that
-    none of them may be a player's. `labels` name the classes (default: the model's).
+    XGBoost. `example` is an array [rows, columns] for the measurements and for the
+    comparison of graph and model. Its first rows become golden rows of the version, so
+    it must not contain players' data. `labels` name the classes (default: the model's).
     `registry` is a URI (default: HOTSEAT_REGISTRY, else ``file://.hotseat/registry``).
 
-    Raises `SourceError` for a model that cannot be converted, `ParityError` where the
-    graph answers otherwise than the model, and what `external.publish.prepare` raises.
+    Raises `SourceError` if the model cannot be converted, `ParityError` if the answers
+    of graph and model differ, and the errors of `external.publish.prepare`.
     """
     rows = np.asarray(example)
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        path = _converted(model, rows, place / f"{name}.onnx")
-        np.save(place / "example.npy", rows.astype(np.float32))
-        work = place / "version"
+        temporary = Path(folder)
+        path = _converted(model, rows, temporary / f"{name}.onnx")
+        np.save(temporary / "example.npy", rows.astype(np.float32))
+        work = temporary / "version"
         work.mkdir()
         wishes = Wishes(kind=kind, labels=tuple(labels) or _classes(model))
         prepared = external.prepare(
-            path, name, wishes, work, example=place / "example.npy"
+            path, name, wishes, work, example=temporary / "example.npy"
         )
         _check_parity(model, rows, prepared)
         uri = registry or os.environ.get("HOTSEAT_REGISTRY", "file://.hotseat/registry")
@@ -77,7 +77,7 @@ def _converted(model: Any, rows: Array, path: Path) -> Path:
         graph = convert(model, rows)
     except Exception as error:
         raise SourceError(
-            f"{type(model).__name__} was not converted: {str(error)[:300]}"
+            f"{type(model).__name__} cannot be converted: {str(error)[:300]}"
         ) from error
     path.write_bytes(graph.SerializeToString())
     return path
@@ -124,16 +124,17 @@ def _check_parity(model: Any, rows: Array, prepared: external.Prepared) -> None:
     signature = prepared.manifest.signature
     scores, value = signature.output("scores"), signature.output("value")
     if scores is not None and hasattr(model, "predict_proba"):
-        wanted, found = model.predict_proba(rows), outputs[scores.name]
+        expected, actual = model.predict_proba(rows), outputs[scores.name]
     elif value is not None and hasattr(model, "predict"):
-        wanted = np.asarray(model.predict(rows)).reshape(len(rows), -1)
-        found = outputs[value.name].reshape(len(rows), -1)
+        expected = np.asarray(model.predict(rows)).reshape(len(rows), -1)
+        actual = outputs[value.name].reshape(len(rows), -1)
     else:
         return
-    off = np.abs(found - wanted) > _RELATIVE * np.maximum(1, np.abs(wanted))
+    off = np.abs(actual - expected) > _RELATIVE * np.maximum(1, np.abs(expected))
     moved = float(off.any(1).mean())
     if moved > MOST_MOVED:
         raise ParityError(
-            f"the graph answers {moved:.1%} of the example's rows otherwise than the "
-            f"model (at most {MOST_MOVED:.0%}): convert it, and publish the file"
+            f"the answers of graph and model differ for {moved:.1%} of the example's "
+            f"rows (at most {MOST_MOVED:.0%}): convert the model to ONNX yourself, and "
+            "publish the file"
         )

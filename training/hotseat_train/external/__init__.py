@@ -1,1 +1,1 @@
-"""Models trained elsewhere: the graph is read, described, measured and published."""
+"""Models trained elsewhere: describe, measure and publish their graphs."""

@@ -9,21 +9,21 @@ from hotseat_registry.signature import Input, Output
 def of(manifest: Manifest, name: str, notes: Sequence[str], *, random: bool) -> str:
     """Return the card, in Markdown."""
     metrics = manifest.variants[0].metrics
-    which = (
-        "random inputs, which say nothing of its quality" if random
-        else "the examples given at publishing"
+    origin = (
+        "random inputs, which do not show its quality" if random
+        else "the examples from publishing"
     )  # fmt: skip
     lines = [
         f"# {manifest.model}",
         "",
         f"A {manifest.kind} model that was trained elsewhere, published from `{name}`.",
-        "Its quality was not measured here.",
+        "Its quality was not measured.",
         *_table(("input", "type", "shape", "form"),
                 map(input_row, manifest.signature.inputs)),
         *_table(("output", "type", "shape", "use"),
                 map(output_row, manifest.signature.outputs)),
         "",
-        f"Golden rows are {which}. One answer takes {metrics['milliseconds']:.2f} ms.",
+        f"Golden rows are {origin}. One answer takes {metrics['milliseconds']:.2f} ms.",
         f"A start takes {metrics['start_ms']:.0f} ms.",
         f"The files have {metrics['bytes']:,} bytes.",
         *(["", *(f"- {note}" for note in notes)] if notes else []),
@@ -37,7 +37,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
 
 
 def input_row(item: Input) -> tuple[str, str, str, str]:
-    """Return name, type, shape and form, to be read by people."""
+    """Return name, type, shape and form as text for people."""
     form = item.form
     if item.tokens is not None:
         form = f"{item.tokens.part} of the text {item.key!r}, by {item.tokens.file}"
@@ -53,7 +53,7 @@ def input_row(item: Input) -> tuple[str, str, str, str]:
 
 
 def output_row(item: Output) -> tuple[str, str, str, str]:
-    """Return name, type, shape and use, to be read by people."""
+    """Return name, type, shape and use as text for people."""
     steps = [item.role, item.pooling and f"pooled: {item.pooling}", item.activation,
              "normalised" if item.normalize else None]  # fmt: skip
     return item.name, item.datatype, _dims(item.shape), ", ".join(filter(None, steps))

@@ -1,4 +1,4 @@
-"""Smaller variants of a model's file, and how far they agree with it."""
+"""Writes smaller variants of a graph and measures their agreement with it."""
 
 import statistics
 import time
@@ -29,18 +29,18 @@ _NAMES = {"dynamic": "int8-dynamic", "static": "int8-static", "fp16": "fp16"}
 
 @dataclass(frozen=True, slots=True)
 class Compressed:
-    """A variant of a file, as it was measured; the first is the file itself."""
+    """The measurements of a variant; the first variant is the original graph."""
 
     name: str
     path: Path
     bytes: int
     milliseconds: float
-    """Median of a run of one input."""
+    """Median time of a run with one input."""
     agreement: float
-    """Share of inputs with the same label; where there is none, 1 less the relative
-    difference (L2) of the outputs, at least 0."""
+    """Share of inputs with the same label as the original; without labels, 1 minus the
+    relative difference (L2) of the outputs, at least 0."""
     interval: tuple[float, float]
-    """Of the agreement, 95 %."""
+    """The 95 % interval of the agreement."""
     rows: int
 
 
@@ -51,27 +51,27 @@ def compress(
     example: Path,
     methods: Sequence[str] = METHODS,
 ) -> list[Compressed]:
-    """Write variants beside the file, and return how they compare with it.
+    """Write variants next to the graph; return their comparison with the original.
 
-    `example` are inputs that the ranges of static int8 are taken from and that all
-    variants answer; `folder` takes what is written on the way. A method that the graph
-    does not suit is left out, unless all are.
+    The inputs in `example` calibrate static int8 and measure all variants; `folder`
+    holds temporary files. A method that fails for this graph is skipped.
 
-    Raises `SourceError`, and `UnclearError` for inputs that do not fit.
+    Raises `SourceError` if all methods fail, and `UnclearError` for inputs that do not
+    fit.
     """
-    found = source.find(path)
-    cut, session = publish.open_graph(found, folder)
-    described = description.describe(session, found, wishes, cut.outputs)
+    origin = source.find(path)
+    cut, session = publish.open_graph(origin, folder)
+    described = description.describe(session, origin, wishes, cut.outputs)
     signature = described.signature
-    paths = {name: found.tokenizer for name in signature.files if found.tokenizer}
-    given = publish.named(examples.read(example, signature), signature)
+    paths = {name: origin.tokenizer for name in signature.files if origin.tokenizer}
+    inputs = publish.named(examples.read(example, signature), signature)
     files = loader.open_files(signature, paths)
-    calls = [game_json.encode(signature, [one], files=files) for one in given]
-    written = {"original": found.graph}
+    calls = [game_json.encode(signature, [item], files=files) for item in inputs]
+    written = {"original": origin.graph}
     reasons = []
     for method in methods:
         name = _NAMES[method]
-        target = found.graph.with_name(f"{found.graph.stem}.{name}.onnx")
+        target = origin.graph.with_name(f"{origin.graph.stem}.{name}.onnx")
         try:
             written[name] = _MAKERS[method](cut.graph, target, calls)
         except (RunError, ValueError, RuntimeError, KeyError) as error:
@@ -89,7 +89,7 @@ def compress(
 
 
 def _fp16(graph: Path, target: Path, calls: Sequence[Tensors]) -> Path:
-    """Write the graph with half floats inside; inputs and outputs stay as they are."""
+    """Write the graph in half precision; inputs and outputs keep their types."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     del calls
@@ -138,12 +138,12 @@ def _agreement(mine: Tensors, first: Tensors, signature: Signature) -> float:
         same = mine[scores.name].argmax(-1) == first[scores.name].argmax(-1)
         return float(np.mean(same))
     numbers = [name for name, array in first.items() if array.dtype.kind == "f"]
-    far = near = 0.0
+    difference = norm = 0.0
     for name in numbers:
-        wanted = first[name].astype(np.float64)
-        far += float(((mine[name].astype(np.float64) - wanted) ** 2).sum())
-        near += float((wanted**2).sum())
-    return max(0.0, 1 - (far / near) ** 0.5) if near else float(far == 0)
+        expected = first[name].astype(np.float64)
+        difference += float(((mine[name].astype(np.float64) - expected) ** 2).sum())
+        norm += float((expected**2).sum())
+    return max(0.0, 1 - (difference / norm) ** 0.5) if norm else float(difference == 0)
 
 
 def _milliseconds(session: Session, calls: Sequence[Tensors]) -> float:

@@ -1,4 +1,4 @@
-"""What a graph takes and answers, as a signature; what it does not say, flags do."""
+"""Infers a graph's kind and signature; flags supply what the graph does not show."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,23 +17,23 @@ _VECTORS = {
     "sentence_embedding", "embedding", "embeddings", "pooler_output", "text_embeds",
     "image_embeds", "last_hidden_state",
 }  # fmt: skip
-"""Outputs that are vectors, by the exporters' names."""
+"""Names that exporters give to outputs with embeddings."""
 _FLOATS = {"FP16", "FP32", "FP64"}
 _LABELLED = {"classification", "multilabel"}
 _BEYOND = 1e-3
-"""How far outside 0..1 a probability may be: sums of a forest's floats round."""
+"""Tolerance of a probability's range 0..1: a forest's sums have rounding errors."""
 _SUM = 0.02
-"""How far from 1 a row of probabilities may be: half floats round."""
+"""Tolerance of the sum of a row's probabilities: half floats have rounding errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A kind, a signature, and why each is so."""
+    """A graph's kind and signature, with notes on how they were inferred."""
 
     kind: str
     signature: Signature
     notes: tuple[str, ...] = ()
-    """What was concluded and a reader may want to correct."""
+    """Inferences that a user may want to correct."""
 
 
 def describe(
@@ -42,10 +42,10 @@ def describe(
     wishes: Wishes,
     maps: Mapping[str, tuple[str, ...]],
 ) -> Description:
-    """Return what the graph is; `maps` are the labels of outputs that were maps.
+    """Return the graph's description; `maps` has the labels of outputs that were maps.
 
-    Whether scores are probabilities is decided later, on answers (`with_activation`).
-    Raises `UnclearError` that names the flag to say it with.
+    `with_activation` decides later, from answers, whether scores are probabilities.
+    Raises `UnclearError`, which names the missing flag.
     """
     _check_names(session, wishes)
     notes: list[str] = []
@@ -61,8 +61,8 @@ def describe(
         for name in session.output_types
     )
     if wishes.kind is None:
-        read = f"read from the output {chosen!r}" if chosen else "named tensors"
-        notes.append(f"kind {kind}: {read}; --kind says otherwise")
+        reason = f"inferred from the output {chosen!r}" if chosen else "named tensors"
+        notes.append(f"kind {kind}: {reason}; --kind overrides it")
     signature = Signature(
         inputs=inputs,
         outputs=outputs,
@@ -80,7 +80,7 @@ def _output(
     wishes: Wishes,
     notes: list[str],
 ) -> Output:
-    """Return an output with what its role takes: of vectors, how they are pooled."""
+    """Return an output with its role and, for embeddings, its pooling."""
     datatype, shape = session.output_types[name]
     if role is None:
         role = next((r for r, named in wishes.roles.items() if named == name), None)
@@ -91,20 +91,18 @@ def _output(
     if pooling is None and len(shape) == 3:
         first = source.pooling.get("pooling_mode_cls_token")
         pooling = "first" if first else "mean"
-        notes.append(
-            f"vectors of tokens are pooled: {pooling}; --pooling says otherwise"
-        )
+        notes.append(f"vectors of tokens are pooled: {pooling}; --pooling overrides it")
     return replace(output, pooling=pooling, normalize=wishes.normalize)
 
 
 def with_activation(
     description: Description, scores: Sequence[np.ndarray], activation: str | None
 ) -> Description:
-    """Return the description with what makes probabilities of `scores`.
+    """Return the description with the activation that makes `scores` probabilities.
 
-    `scores` are outputs [rows, labels] to a few inputs; `activation` is the flag's
-    softmax, sigmoid or none, or None to decide by them: rows in 0..1 that sum to 1 (for
-    a multilabel: all in 0..1) are probabilities, others are logits.
+    `scores` are outputs [rows, labels] for a few inputs; `activation` is the flag's
+    softmax, sigmoid or none. With None, `scores` decide: rows in 0..1 with the sum 1
+    (for multilabel models: any values in 0..1) are probabilities, others are logits.
     """
     output = description.signature.output("scores")
     if output is None or description.kind not in {"classification", "multilabel"}:
@@ -116,8 +114,8 @@ def with_activation(
             return description
         activation = "sigmoid" if alone else "softmax"
         note = (
-            f"{output.name!r} has no probabilities: they are taken for logits, and "
-            f"{activation} makes probabilities of them; --activation says otherwise"
+            f"the values of {output.name!r} are not probabilities but logits: "
+            f"{activation} is applied; --activation overrides it"
         )
         notes = (*notes, note)
     if activation == "none":
@@ -150,16 +148,16 @@ def _are_probabilities(scores: Sequence[np.ndarray], *, alone: bool) -> bool:
 
 
 def _check_names(session: Session, wishes: Wishes) -> None:
-    """Refuse flags that name what the graph does not have."""
-    for flag, names, there in (
+    """Refuse flags that name inputs or outputs that do not exist."""
+    for flag, names, known in (
         ("--output", wishes.roles.values(), session.output_types),
         ("--input", wishes.forms, session.inputs),
         ("--default", wishes.defaults, session.inputs),
     ):
         for name in names:
-            if name not in there:
+            if name not in known:
                 raise UnclearError(
-                    f"{flag} names {name!r}; the graph has {', '.join(there)}"
+                    f"{flag} names {name!r}; the graph has {', '.join(known)}"
                 )
 
 
@@ -184,12 +182,12 @@ def _checked_labels(
     if not labels:
         count = f"{wanted} labels" if wanted > 0 else "labels"
         raise UnclearError(
-            f"a {kind} needs the names of its labels, which the graph does not have: "
-            f"--labels a,b,... ({count}) or --labels FILE, one a line"
+            f"a {kind} model needs label names, which the graph does not contain: "
+            f"--labels a,b,... ({count}) or --labels FILE with one label per line"
         )
     if wanted > 0 and len(labels) != wanted:
         raise UnclearError(
-            f"there are {len(labels)} labels, and the output {name!r} has the shape "
+            f"got {len(labels)} labels, but the output {name!r} has the shape "
             f"{list(shape)}: it takes {wanted}"
         )
     return labels
@@ -198,7 +196,7 @@ def _checked_labels(
 def _kind(
     session: Session, source: Source, wishes: Wishes, labels: tuple[str, ...]
 ) -> str:
-    """Return the kind: as flags say it, by what lies beside the graph, by outputs."""
+    """Return the kind, from flags, files next to the graph, or outputs."""
     if wishes.kind is not None:
         return wishes.kind
     for kind in ("classification", "regression", "embedding", "policy"):
@@ -212,7 +210,7 @@ def _kind(
 
 
 def _by_outputs(session: Session, source: Source) -> str:
-    """Return the kind by names and shapes of outputs; raises `UnclearError`."""
+    """Infer the kind from the names and shapes of outputs; raises `UnclearError`."""
     if source.pooling or _VECTORS & set(session.output_types):
         return "embedding"
     if len(session.output_types) > 1:
@@ -223,14 +221,14 @@ def _by_outputs(session: Session, source: Source) -> str:
     if len(shape) == 1 or shape[1] == 1:
         return "regression"
     raise UnclearError(
-        f"its output {name!r} has the shape {list(shape)}, which may be scores of "
-        "labels, several numbers or a vector: say --kind classification with --labels, "
+        f"the output {name!r} of shape {list(shape)} may hold scores of labels, "
+        "several numbers or an embedding: add --kind classification with --labels, "
         "--kind regression, --kind embedding or --kind tensor"
     )
 
 
 def _chosen(role: str, session: Session, maps: Mapping[str, tuple[str, ...]]) -> str:
-    """Return the output that a role most likely is; raises `UnclearError`."""
+    """Return the most likely output for a role; raises `UnclearError`."""
     if role in session.output_types:
         return role
     if maps:
@@ -244,8 +242,10 @@ def _chosen(role: str, session: Session, maps: Mapping[str, tuple[str, ...]]) ->
             return name
     if len(floats) == 1:
         return floats[0]
-    there = ", ".join(session.output_types)
-    raise UnclearError(f"which output has the {role}? --output {role}=NAME ({there})")
+    names = ", ".join(session.output_types)
+    raise UnclearError(
+        f"no output is clearly the {role}: add --output {role}=NAME ({names})"
+    )
 
 
 def _preferred(role: str) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
-"""What can be wrong with a model that was trained elsewhere."""
+"""Errors of models that were trained elsewhere."""
 
 from hotseat_train.errors import TrainError
 
 
 class SourceError(TrainError):
-    """There is no ONNX model, or it is not one that can be served."""
+    """The source has no ONNX model, or one that cannot be served."""
 
 
 class UnclearError(TrainError):
-    """The graph does not say what a flag has to say."""
+    """The graph leaves something open that a flag must define."""

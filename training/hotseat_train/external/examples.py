@@ -1,4 +1,4 @@
-"""Inputs to measure a model with: from a file, or random ones that are called so."""
+"""Example inputs for measurements: from a file, or random."""
 
 import base64
 import csv
@@ -15,7 +15,7 @@ from hotseat_serve.codec.tensors import DTYPES
 from hotseat_train.external.errors import UnclearError
 
 MOST = 200
-"""Examples that are read from a file."""
+"""Maximum number of examples from a file."""
 _WORDS = [
     "the",
     "team",
@@ -33,38 +33,39 @@ _WORDS = [
     "round",
 ]
 LENGTHS = (8, 32, 64, 224, 512, 1600)
-"""Of a dimension of any length in random examples: the first that the graph takes."""
+"""Lengths of dynamic dimensions to try with random examples, in this order."""
 _TEXT_WORDS = 8
 
 
 def read(path: Path, signature: Signature) -> list[Any]:
-    """Return inputs as a request has them, from .json, .jsonl, .csv, .npz or .npy.
+    """Return the inputs of a file, in the form of a request's inputs.
 
-    Of a .json a list, or an object with ``inputs``; of a .csv or .txt a line each; of
-    an .npz a row each of the arrays, by the inputs' names; an image is one input.
-    Raises `UnclearError` for what cannot be read.
+    A .json file holds a list, or an object with ``inputs``; a .jsonl, .csv or .txt file
+    has an input per line; an .npz file has arrays by input name, with an input per row;
+    an image file is one input. Raises `UnclearError` if the file cannot be read.
     """
     try:
-        found = _READERS[path.suffix.lower()](path, signature)
+        inputs = _READERS[path.suffix.lower()](path, signature)
     except KeyError:
         raise UnclearError(
-            f"{path.name}: examples are in a file that ends in {', '.join(_READERS)}"
+            f"{path.name}: expected a file of examples with one of the suffixes "
+            f"{', '.join(_READERS)}"
         ) from None
     except (OSError, ValueError) as error:
         raise UnclearError(f"{path.name} cannot be read: {error}") from None
-    if not found:
-        raise UnclearError(f"{path.name} has no example")
-    return found[:MOST]
+    if not inputs:
+        raise UnclearError(f"{path.name} has no examples")
+    return inputs[:MOST]
 
 
 def _json(path: Path, signature: Signature) -> list[Any]:
     del signature
-    found = json.loads(path.read_text("utf-8"))
-    if isinstance(found, Mapping):
-        found = found["inputs"] if "inputs" in found else [found.get("input", found)]
-    if not isinstance(found, list):
+    data = json.loads(path.read_text("utf-8"))
+    if isinstance(data, Mapping):
+        data = data["inputs"] if "inputs" in data else [data.get("input", data)]
+    if not isinstance(data, list):
         raise UnclearError(f"{path.name}: expected a list of inputs")
-    return found
+    return data
 
 
 def _jsonl(path: Path, signature: Signature) -> list[Any]:
@@ -88,7 +89,7 @@ def _csv(path: Path, signature: Signature) -> list[Any]:
         if field.type == "number"
     }
     named = [item for item in signature.inputs if item.form == "features"]
-    if not named:  # a tensor of numbers: a row each
+    if not named:  # a tensor of numbers: each line is a row
         return [[_number(value) for value in row.values()] for row in rows]
     return [
         {
@@ -109,7 +110,7 @@ def _npz(path: Path, signature: Signature) -> list[Any]:
         arrays = {signature.inputs[0].name: arrays}
     names = [item.name for item in signature.inputs]
     if missing := set(names) - set(arrays):
-        raise ValueError(f"it has no array {min(missing)!r}")
+        raise ValueError(f"the array {min(missing)!r} is missing")
     if any(item.form == "array" for item in signature.inputs):
         return [{name: arrays[name].tolist() for name in names}]
     rows = len(arrays[names[0]])
@@ -143,10 +144,10 @@ _READERS = {
 def random(
     signature: Signature, count: int, rng: np.random.Generator, length: int
 ) -> list[Any]:
-    """Return inputs that fit the signature and mean nothing.
+    """Return random inputs that fit the signature.
 
-    Numbers are of a standard normal, whole numbers 0 or 1, texts of common words,
-    images noise. `length` is that of dimensions of any length.
+    Floats have a standard normal distribution, integers are 0 or 1, texts consist of
+    common words, and images are noise. Dynamic dimensions have the size `length`.
     """
     return [dict(_values(signature, rng, length)) for _ in range(count)]
 
@@ -181,8 +182,8 @@ def _tensor(item: Input, rng: np.random.Generator, length: int) -> Any:
         return rng.choice(_WORDS, lengths).tolist()
     if dtype.kind == "f":
         return rng.normal(size=lengths).astype(np.float32).round(4).tolist()
-    found = rng.integers(0, 2, lengths)
-    return (found.astype(bool) if dtype.kind == "b" else found).tolist()
+    bits = rng.integers(0, 2, lengths)
+    return (bits.astype(bool) if dtype.kind == "b" else bits).tolist()
 
 
 def _noise(image: Image, rng: np.random.Generator) -> str:

@@ -1,4 +1,4 @@
-"""How a request fills each input of a graph: its form, as far as it shows."""
+"""Infers the form of each input: how a request fills it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,27 +12,27 @@ from hotseat_train.external.wishes import Wishes
 TOKENS = {
     "input_ids": "ids", "attention_mask": "mask", "token_type_ids": "types",
 }  # fmt: skip
-"""Inputs of text models, by Hugging Face's names."""
+"""Hugging Face's names for the inputs of text models, and their token parts."""
 _MAX_TEXT = 20_000
-"""Bytes of one text for a tokenizer."""
+"""Maximum size of a text in bytes."""
 
 
 def inputs_of(
     session: Session, source: Source, wishes: Wishes, notes: list[str]
 ) -> tuple[Input, ...]:
-    """Return the graph's inputs; adds to `notes` what was concluded.
+    """Return the graph's inputs; add inferences to `notes`.
 
-    Raises `UnclearError` where a flag does not fit.
+    Raises `UnclearError` if a flag does not fit the graph.
     """
     names = list(session.inputs)
     tokenized = source.tokenizer is not None and "input_ids" in names
     whole = _are_whole(session, wishes)
     if whole and not wishes.forms:
         notes.append(
-            "its inputs have no common first dimension: a request has one input, whose "
-            "tensors are whole (form array)"
+            "the inputs have no common first dimension: a request has one input with "
+            "whole tensors (form array)"
         )
-    found = []
+    inputs = []
     for name, (datatype, shape) in session.inputs.items():
         form = wishes.forms.get(name)
         if form is None and tokenized and name in TOKENS:
@@ -43,17 +43,17 @@ def inputs_of(
             form = "array"
         if form is None:
             form = _form(datatype, shape, wishes, alone=len(names) == 1)
-        found.append(_input(name, datatype, shape, form, source, wishes))
+        inputs.append(_input(name, datatype, shape, form, source, wishes))
     if "input_ids" in names and not tokenized:
         notes.append(
-            "it takes token ids and there is no tokenizer.json beside it: callers send "
-            "ids; publish the folder with its tokenizer to let them send texts"
+            "the graph takes token ids, and there is no tokenizer.json next to it: "
+            "callers must send ids; publish a folder with the tokenizer to accept texts"
         )
-    return tuple(found)
+    return tuple(inputs)
 
 
 def _are_whole(session: Session, wishes: Wishes) -> bool:
-    """Tell whether some input has no rows in its first dimension."""
+    """Return whether the first dimension of some input is not the rows."""
     batches = {shape[0] if shape else None for _, shape in session.inputs.values()}
     return (
         bool(batches - {-1, 1}) or len(batches) > 1 or "array" in wishes.forms.values()
@@ -99,7 +99,7 @@ def _input(
         names = wishes.features if len(wishes.features) else (name,)
         if shape[1] not in {-1, len(names)}:
             raise UnclearError(
-                f"--features names {len(names)} columns; {name!r} has {shape[1]}"
+                f"--features names {len(names)} columns, but {name!r} has {shape[1]}"
             )
         return replace(item, fields=tuple(Field(one, kind) for one in names))
     if form == "text":
@@ -108,20 +108,20 @@ def _input(
 
 
 def _laid_out(image: Image, name: str, shape: tuple[int, ...]) -> Image:
-    """Return the image in the graph's own layout; raises `UnclearError` by its size."""
+    """Return the image with the graph's layout; raises `UnclearError` for its size."""
     first = shape[1] in {1, 3}
     height, width = shape[2:] if first else shape[1:3]
-    for there, said in ((height, image.height), (width, image.width)):
-        if there not in {-1, said}:
+    for expected, actual in ((height, image.height), (width, image.width)):
+        if expected not in {-1, actual}:
             raise UnclearError(
-                f"--image has {image.width} x {image.height} pixels; {name!r} takes "
-                f"{width} x {height}"
+                f"--image has {image.width} x {image.height} pixels, but {name!r} "
+                f"takes {width} x {height}"
             )
     return replace(image, layout="NCHW" if first else "NHWC")
 
 
 def _image(shape: tuple[int, ...], config: Mapping[str, object]) -> Image:
-    """Read Hugging Face's preprocessor_config.json."""
+    """Return the image that Hugging Face's preprocessor_config.json describes."""
     first = shape[1] in {1, 3}
     height, width = shape[2:] if first else shape[1:3]
     size, crop = config.get("size"), config.get("crop_size")

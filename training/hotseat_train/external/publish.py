@@ -1,4 +1,4 @@
-"""From a model's file to a version: described, run, measured, published."""
+"""Describes, measures and publishes a graph that was trained elsewhere."""
 
 import json
 import shutil
@@ -28,21 +28,21 @@ from hotseat_train.external.wishes import Wishes
 
 VARIANT = "original"
 _RANDOM = 16
-"""Random examples, where none are given."""
+"""Number of random examples, without a file of examples."""
 _GOLDEN_ROWS, _GOLDEN_BYTES = 8, 200_000
 _TIMED_S, _TIMED = 2.0, 200
-"""Seconds and runs for the latency, whichever comes first."""
+"""Limits of the latency measurement in seconds and runs; the first one ends it."""
 _OPEN_S = 600
-_WAYS = {
-    "bfloat16": "the runtime has none on a CPU: export in float32 or float16",
+_REMEDIES = {
+    "bfloat16": "the CPU runtime does not support it: export in float32 or float16",
     "Could not find an implementation": "export with another opset or data type",
-    "is not known": "only ONNX Runtime's own operators are served: export without "
-    "custom ones; a tokenizer.json or --image takes the place of preprocessing",
+    "is not known": "ONNX Runtime has only its own operators: export without "
+    "custom ones; a tokenizer.json or --image replaces preprocessing operators",
     "Unsupported model IR": "export with an older version of onnx",
     "opset": "export with an opset that the runtime knows, 7 to 24",
-    "undefined": "every output needs its dimensions: export with static ranks",
+    "undefined": "every output needs a known rank: export with static ranks",
 }
-"""What the registry or the runtime refuses, by its words, and the way out."""
+"""Remedies, by a part of the error text of the registry or the runtime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ class Prepared:
 
 
 def inspect(path: Path, wishes: Wishes, folder: Path) -> Description:
-    """Return what a model is, without measuring it; raises `TrainError`."""
-    found = source.find(path)
-    cut, session = open_graph(found, folder)
-    return description.describe(session, found, wishes, cut.outputs)
+    """Return a graph's description without measurements; raises `TrainError`."""
+    origin = source.find(path)
+    cut, session = open_graph(origin, folder)
+    return description.describe(session, origin, wishes, cut.outputs)
 
 
 def prepare(
@@ -73,37 +73,37 @@ def prepare(
     example: Path | None = None,
     seed: int = 0,
 ) -> Prepared:
-    """Describe, run and measure a model; `folder` takes the version's files.
+    """Describe, run and measure a graph; write the version's files to `folder`.
 
-    Raises `SourceError` for what cannot be served and `UnclearError` for what a flag
-    has to say.
+    Raises `SourceError` if the graph cannot be served, and `UnclearError` if a flag is
+    missing.
     """
     check_name(model)
-    found = source.find(path)
-    cut, session = open_graph(found, folder)
-    described = description.describe(session, found, wishes, cut.outputs)
-    files = {"model.onnx": cut.graph, **found.data}
+    origin = source.find(path)
+    cut, session = open_graph(origin, folder)
+    described = description.describe(session, origin, wishes, cut.outputs)
+    files = {"model.onnx": cut.graph, **origin.data}
     for name in described.signature.files:
-        assert found.tokenizer is not None
-        files[name] = found.tokenizer
+        assert origin.tokenizer is not None
+        files[name] = origin.tokenizer
     paths = {"graph": cut.graph, **{n: files[n] for n in described.signature.files}}
     opened = loader.open_files(described.signature, paths)
     if example is None:
-        given, scores = _random_examples(session, described.signature, opened, seed)
+        inputs, scores = _random_examples(session, described.signature, opened, seed)
     else:
-        given = named(examples.read(example, described.signature), described.signature)
-        scores = _scores(session, described.signature, given, opened)
+        inputs = named(examples.read(example, described.signature), described.signature)
+        scores = _scores(session, described.signature, inputs, opened)
     described = description.with_activation(described, scores, wishes.activation)
     manifest = Manifest(
         model=model,
         kind=described.kind,
         signature=described.signature,
-        variants=(Variant(VARIANT, "model.onnx", data=tuple(found.data) or None),),
+        variants=(Variant(VARIANT, "model.onnx", data=tuple(origin.data) or None),),
         default_variant=VARIANT,
         golden="golden.json",
         lineage={"source": path.name, "tool": "publish"},
     )
-    manifest = _measured(manifest, paths, files, given, folder)
+    manifest = _measured(manifest, paths, files, inputs, folder)
     files["golden.json"] = folder / "golden.json"
     manifest = replace(
         manifest,
@@ -112,7 +112,7 @@ def prepare(
     loader.open_variant(
         manifest, VARIANT, {**paths, "golden": files["golden.json"]}, 1, _OPEN_S
     )
-    return Prepared(manifest, files, described, example is None, len(given))
+    return Prepared(manifest, files, described, example is None, len(inputs))
 
 
 def publish(
@@ -122,7 +122,7 @@ def publish(
     by: str,
     progress: StartProgress = no_progress,
 ) -> Manifest:
-    """Publish what was prepared as the model's next version."""
+    """Publish a prepared version as the model's next one."""
     live = registry.aliases(prepared.manifest.model).get(LIVE)
     parent = f"{prepared.manifest.model}@{live}" if live else None
     lineage = {**prepared.manifest.lineage, "parent": parent}
@@ -130,15 +130,15 @@ def publish(
     return registry.publish(manifest, prepared.files, by=by, progress=progress)
 
 
-def open_graph(found: source.Source, folder: Path) -> tuple[zipmap.Cut, Session]:
+def open_graph(origin: source.Source, folder: Path) -> tuple[zipmap.Cut, Session]:
     """Check and open the graph; raises `SourceError` with the reason."""
     try:
-        described = graph.check(found.graph, found.data)
+        described = graph.check(origin.graph, origin.data)
         if described is not None:
-            _check_types(described, found.graph.name)
-        cut = zipmap.cut(found.graph, folder)
-        if cut.graph != found.graph:
-            for name, path in found.data.items():
+            _check_types(described, origin.graph.name)
+        cut = zipmap.cut(origin.graph, folder)
+        if cut.graph != origin.graph:
+            for name, path in origin.data.items():
                 shutil.copyfile(path, folder / name)
         return cut, Session(cut.graph)
     except IntegrityError as error:
@@ -146,44 +146,44 @@ def open_graph(found: source.Source, folder: Path) -> tuple[zipmap.Cut, Session]
 
 
 def _check_types(described: graph.Interface, name: str) -> None:
-    """Refuse what no answer can carry; the runtime's words for it lead nowhere."""
+    """Refuse bfloat16, for which the runtime's own error is unclear."""
     for part in (described.inputs, described.outputs):
         for tensor, (kind, _) in part.items():
             if kind == "bfloat16":
-                raise SourceError(f"{name}: {tensor!r} is {kind}: {_WAYS[kind]}")
+                raise SourceError(f"{name}: {tensor!r} is {kind}: {_REMEDIES[kind]}")
 
 
 def _reason(text: str) -> str:
-    """Add the way out to what the registry or the runtime refuses."""
-    for words, way in _WAYS.items():
-        if words in text:
-            return f"{text}: {way}"
+    """Return an error of the registry or the runtime with its remedy."""
+    for part, remedy in _REMEDIES.items():
+        if part in text:
+            return f"{text}: {remedy}"
     return text
 
 
-def named(given: Sequence[Any], signature: Signature) -> list[Any]:
-    """Put the one input's name around examples that are bare."""
+def named(inputs: Sequence[Any], signature: Signature) -> list[Any]:
+    """Wrap bare examples in an object with the name of the only input."""
     keys = list(dict.fromkeys(item.key for item in signature.inputs))
     if len(keys) != 1 or signature.inputs[0].form == "features":
-        return list(given)
+        return list(inputs)
     return [
         one if isinstance(one, dict) and keys[0] in one else {keys[0]: one}
-        for one in given
+        for one in inputs
     ]
 
 
 def _random_examples(
     session: Session, signature: Signature, opened: Mapping[str, Any], seed: int
 ) -> tuple[list[Any], list[np.ndarray]]:
-    """Return random examples that the graph takes, and its scores for them.
+    """Return random examples that fit the graph, and its scores for them.
 
-    Raises `UnclearError` where it takes none.
+    Raises `UnclearError` if no length fits.
     """
     for length in examples.LENGTHS:
         rng = np.random.default_rng(seed)
-        given = examples.random(signature, _RANDOM, rng, length)
+        inputs = examples.random(signature, _RANDOM, rng, length)
         try:
-            return given, _scores(session, signature, given, opened)
+            return inputs, _scores(session, signature, inputs, opened)
         except UnclearError as error:
             refused = error
     raise UnclearError(f"no random input fits: {refused}")
@@ -192,37 +192,37 @@ def _random_examples(
 def _scores(
     session: Session,
     signature: Signature,
-    given: Sequence[Any],
+    inputs: Sequence[Any],
     opened: Mapping[str, Any],
 ) -> list[np.ndarray]:
-    """Run the examples one by one; raises `UnclearError` for those that do not fit."""
+    """Return the scores of each example; raises `UnclearError` for unfit examples."""
     output = signature.output("scores")
-    found = []
-    for number, one in enumerate(given):
+    scores = []
+    for number, one in enumerate(inputs):
         try:
             tensors = game_json.encode(signature, [one], files=opened)
             outputs = session.run(tensors)
         except Problem as problem:
             raise UnclearError(
-                f"example {number + 1} does not fit: {problem}; --example FILE gives "
-                "inputs"
+                f"example {number + 1} does not fit: {problem}; use --example FILE to "
+                "supply inputs"
             ) from None
         if output is not None:
-            found.append(outputs[output.name])
-    return found
+            scores.append(outputs[output.name])
+    return scores
 
 
 def _measured(
     manifest: Manifest,
     paths: Mapping[str, Path],
     files: Mapping[str, Path],
-    given: Sequence[Any],
+    inputs: Sequence[Any],
     folder: Path,
 ) -> Manifest:
-    """Write the golden rows and add what was measured to the variant."""
+    """Write the golden rows; return the manifest with the variant's measurements."""
     model = loader.open_variant(manifest, VARIANT, paths, 1, _OPEN_S)
     try:
-        golden = golden_rows.of([(one, {}) for one in given[:_GOLDEN_ROWS]],
+        golden = golden_rows.of([(one, {}) for one in inputs[:_GOLDEN_ROWS]],
                                 {VARIANT: model})  # fmt: skip
     except Problem as problem:
         raise UnclearError(f"the examples do not fit: {problem}") from None
@@ -239,9 +239,9 @@ def _measured(
     size = sum(files[name].stat().st_size for name in manifest.variants[0].files)
     metrics = {
         "bytes": size,
-        "milliseconds": round(_latency(model, given), 4),
+        "milliseconds": round(_latency(model, inputs), 4),
         **latency_memory.fresh_process(
-            manifest, VARIANT, folder, [(one, {}) for one in given]
+            manifest, VARIANT, folder, [(one, {}) for one in inputs]
         ),
     }
     return replace(manifest, variants=(replace(manifest.variants[0], metrics=metrics),))
@@ -257,14 +257,14 @@ def _largest(expected: Any) -> float:
     return 0.0
 
 
-def _latency(model: loader.LoadedModel, given: Sequence[Any]) -> float:
-    """Return the median milliseconds of an answer to one input, reading included."""
+def _latency(model: loader.LoadedModel, inputs: Sequence[Any]) -> float:
+    """Return the median milliseconds of a prediction, with the input's encoding."""
     times: list[float] = []
     until = time.perf_counter() + _TIMED_S
     while len(times) < _TIMED and (
-        len(times) < len(given) or time.perf_counter() < until
+        len(times) < len(inputs) or time.perf_counter() < until
     ):
-        one = given[len(times) % len(given)]
+        one = inputs[len(times) % len(inputs)]
         start = time.perf_counter()
         model.predict([one])
         times.append(time.perf_counter() - start)

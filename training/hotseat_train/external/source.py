@@ -1,4 +1,4 @@
-"""What a studio has: an ONNX file, or a folder as exporters and servers write it."""
+"""Finds a graph and its files: in an ONNX file, or in an exporter's folder."""
 
 import json
 import mmap
@@ -15,16 +15,16 @@ from hotseat_train.external.errors import SourceError
 REFUSED = {
     **dict.fromkeys(
         (".pkl", ".pickle", ".joblib", ".dill", ".skops"),
-        "it runs code when it is opened, and no registry may hold that. Convert the "
-        "model where it was trained: hotseat_train.api.publish(model, example=X) for "
+        "it runs code when it is opened, which a registry must not contain. Convert "
+        "it where it was trained: hotseat_train.api.publish(model, example=X) for "
         "scikit-learn, LightGBM and XGBoost, or skl2onnx.to_onnx(model, X[:1])",
     ),
     **dict.fromkeys(
         (".pt", ".pth", ".bin", ".ckpt"),
-        "it holds PyTorch's weights without the network. Export it where the network "
-        'is: torch.onnx.export(model, (example,), "model.onnx", dynamo=True)',
+        "it contains PyTorch weights without the network. Export it together with the "
+        'network: torch.onnx.export(model, (example,), "model.onnx", dynamo=True)',
     ),
-    ".safetensors": "it holds weights without the network. Export it: optimum-cli "
+    ".safetensors": "it contains weights without the network. Export it: optimum-cli "
     "export onnx --model FOLDER onnx/",
     **dict.fromkeys(
         (".h5", ".keras", ".pb", ".tflite"),
@@ -36,44 +36,44 @@ REFUSED = {
     "onnxmltools.convert_xgboost(model, initial_types=[...])",
     ".mlmodel": "it is a Core ML model. Export the original model to ONNX",
 }
-"""Suffixes of models that are no ONNX, why they are refused, and the way to ONNX."""
+"""By suffix of other formats: why they are refused, and how to convert them."""
 _TOKENIZER = "tokenizer.json"
 _GRAPHS = ("model.onnx", "onnx/model.onnx", "1/model.onnx", "data/model.onnx")
-"""Where a graph lies in a folder: plain, of Hugging Face, Triton, MLflow."""
+"""Paths of the graph in folders: plain, of Hugging Face, Triton, MLflow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A graph and what lies beside it."""
+    """A graph, and the other files of its folder."""
 
     graph: Path
     data: Mapping[str, Path] = field(default_factory=dict)
-    """Files with its weights, by the name that the graph has for them."""
+    """Files of external weights, by their name in the graph."""
     tokenizer: Path | None = None
-    """Of Hugging Face: tokenizer.json."""
+    """tokenizer.json of Hugging Face."""
     config: Mapping[str, Any] = field(default_factory=dict)
-    """Of Hugging Face: config.json."""
+    """config.json of Hugging Face."""
     tokenizer_config: Mapping[str, Any] = field(default_factory=dict)
     sentence_config: Mapping[str, Any] = field(default_factory=dict)
-    """Of sentence-transformers: sentence_bert_config.json."""
+    """sentence_bert_config.json of sentence-transformers."""
     pooling: Mapping[str, Any] = field(default_factory=dict)
-    """Of sentence-transformers: 1_Pooling/config.json."""
+    """1_Pooling/config.json of sentence-transformers."""
     preprocessor: Mapping[str, Any] = field(default_factory=dict)
-    """Of Hugging Face: preprocessor_config.json."""
+    """preprocessor_config.json of Hugging Face."""
 
     @property
     def max_tokens(self) -> int:
-        """The most tokens of a text that all the files allow; 512 where none says."""
-        said = (
+        """The smallest limit of tokens in these files, at most 512."""
+        limits = (
             self.sentence_config.get("max_seq_length"),
             self.tokenizer_config.get("model_max_length"),
             self.config.get("max_position_embeddings"),
         )
-        return min([512, *(int(n) for n in said if isinstance(n, int) and n > 0)])
+        return min([512, *(int(n) for n in limits if isinstance(n, int) and n > 0)])
 
 
 def is_source(text: str) -> bool:
-    """Tell whether a command's argument is a model's file or folder, and no run."""
+    """Return whether a command's argument is a model's file or folder, not a run."""
     path = Path(text)
     if path.suffix.lower() in {".onnx", ".ort", *REFUSED}:
         return True
@@ -81,9 +81,9 @@ def is_source(text: str) -> bool:
 
 
 def find(path: Path) -> Source:
-    """Find the graph in a file or folder, and what lies beside it.
+    """Return the graph of a file or folder, and its other files.
 
-    Raises `SourceError` for what is no ONNX model, with the way to one.
+    Raises `SourceError` without an ONNX model; the error names the conversion.
     """
     if not path.exists():
         raise SourceError(f"there is no file or folder {path}")
@@ -138,15 +138,15 @@ def _json(folders: tuple[Path, ...], name: str) -> Mapping[str, Any]:
     for folder in folders:
         if (folder / name).exists():
             try:
-                found = json.loads((folder / name).read_bytes())
+                data = json.loads((folder / name).read_bytes())
             except ValueError as error:
                 raise SourceError(f"{folder / name} is no JSON: {error}") from None
-            return found if isinstance(found, dict) else {}
+            return data if isinstance(data, dict) else {}
     return {}
 
 
 def _data(graph: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the files of weights that a graph names; raises `SourceError`."""
+    """Yield the names and paths of a graph's external weights; raises `SourceError`."""
     try:
         with graph.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -164,12 +164,12 @@ def _data(graph: Path) -> Iterator[tuple[str, Path]]:
     for place in sorted(places):
         if PurePosixPath(place).name != place:
             raise SourceError(
-                f"{graph.name}: its weights lie in {place!r}. Save it with its weights "
-                "beside it: onnx.save(model, path, save_as_external_data=True)"
+                f"{graph.name}: its weights are in {place!r}. Save them next to the "
+                "graph: onnx.save(model, path, save_as_external_data=True)"
             )
         if not (graph.parent / place).exists():
             raise SourceError(
-                f"{graph.name} needs {place!r} beside it, and there is no such file"
+                f"{graph.name} needs {place!r} beside it, but there is no such file"
             )
         yield place, graph.parent / place
 

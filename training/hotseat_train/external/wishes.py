@@ -1,4 +1,4 @@
-"""What the flags of publish and inspect say about a graph."""
+"""The values of publish's and inspect's flags that describe a graph."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,21 +6,21 @@ from dataclasses import dataclass, field
 from hotseat_registry.signature import Image
 
 FORMS = ("text", "features", "tensor", "array", "image")
-"""What an input may be by flag; tokens are found by the tokenizer beside a graph."""
+"""Forms that a flag may set; a tokenizer next to the graph implies tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What flags say about a graph."""
+    """The values of the flags that describe a graph; None: not set."""
 
     kind: str | None = None
     labels: tuple[str, ...] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
-    """Roles to outputs: scores to logits, for example."""
+    """Outputs by role, for example logits by scores."""
     forms: Mapping[str, str] = field(default_factory=dict)
-    """Inputs to their form: text, features, tensor, array, image."""
+    """Forms by input: text, features, tensor, array, image."""
     features: tuple[str, ...] = ()
-    """Names of the columns of the one input of numbers."""
+    """Names of the columns of the only numeric input."""
     defaults: Mapping[str, float] = field(default_factory=dict)
     activation: str | None = None
     """softmax, sigmoid or none."""

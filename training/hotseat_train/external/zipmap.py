@@ -1,7 +1,8 @@
-"""Maps of labels to probabilities, which skl2onnx writes, become plain tensors.
+"""Replaces maps of labels to probabilities, which skl2onnx writes, by tensors.
 
-A ZipMap node (ai.onnx.ml) makes a list of dictionaries of a tensor [rows, labels]. No
-tensor protocol can carry that; the tensor itself and the labels are what is meant.
+A ZipMap node (ai.onnx.ml) turns a tensor [rows, labels] into a list of dictionaries,
+which no tensor protocol supports. The graph's output becomes the tensor, and the labels
+move to the signature.
 """
 
 from pathlib import Path
@@ -21,9 +22,9 @@ class Cut(NamedTuple):
 
 
 def cut(graph: Path, folder: Path) -> Cut:
-    """Write the graph without its ZipMap nodes to `folder`; as it is, if it has none.
+    """Write the graph without its ZipMap nodes to `folder`; without any, write nothing.
 
-    Raises `SourceError` where a map is no output of the graph.
+    Raises `SourceError` if a map is not an output of the graph.
     """
     model = onnx.load(str(graph), load_external_data=False)
     maps = [node for node in model.graph.node if node.op_type == "ZipMap"]
@@ -37,7 +38,7 @@ def cut(graph: Path, folder: Path) -> Cut:
         ]
         if not place:
             raise SourceError(
-                f"{graph.name}: a ZipMap inside the graph feeds other nodes, which "
+                f"{graph.name}: a ZipMap node feeds other nodes, and such a graph "
                 "cannot be served: export with options={'zipmap': False}"
             )
         tensor = onnx.helper.make_tensor_value_info(

@@ -86,5 +86,5 @@ def test_a_graph_that_answers_otherwise_is_refused(publish, monkeypatch):
     other = LogisticRegression().fit(rows, wine.target[::-1])
     real = api._CONVERTERS["sklearn"]
     monkeypatch.setitem(api._CONVERTERS, "sklearn", lambda _, some: real(other, some))
-    with pytest.raises(ParityError, match="otherwise than the model"):
+    with pytest.raises(ParityError, match="answers of graph and model differ"):
         publish(model, rows)
