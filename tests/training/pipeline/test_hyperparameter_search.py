@@ -60,7 +60,7 @@ def test_a_blend_is_not_searched(tmp_path):
 def test_no_time_is_said(tmp_path):
     """Without one finished trial there is no best."""
     task, _ = table(tmp_path, rows(), family="svm-linear")
-    with pytest.raises(TrainError, match="no trial came to an end"):
+    with pytest.raises(TrainError, match="no trial was completed"):
         Search(tmp_path / "search").run(question(task), 0)
 
 

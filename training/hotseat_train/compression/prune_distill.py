@@ -1,11 +1,11 @@
 """Smaller networks: fewer hidden units (pruning), or a smaller student (distillation).
 
-Pruning removes whole hidden units, so that the matrices become smaller: those with the
-smallest product of the norms of their weights in and out (as Li et al. 2017 prune
-filters). A student (Hinton et al. 2015) is a smaller network that is trained from
-scratch on the answers of the large one. Both are trained as the network was: with a
-checkpoint of their own, on obfuscated texts if the task has them, and on the labels and
-the large network's probabilities alike.
+Pruning removes whole hidden units, which makes the matrices smaller: the units with the
+smallest product of the norms of their input and output weights (as Li et al. 2017 prune
+filters). A student (Hinton et al. 2015) is a smaller network, trained from scratch on
+the answers of the large one. Both trainings have the settings of the large network's,
+a checkpoint of their own, and equal weights for labels and the large network's
+probabilities.
 """
 
 import copy
@@ -28,26 +28,25 @@ from hotseat_train.run import Run
 
 Report = Callable[[Epoch], None]
 _SOFT = 0.5
+"""Weight of the large network's probabilities against the labels."""
 _TUNING_EPOCHS, _TUNING_RATE = 2, 0.25
-"""A pruned network is trained already: a short fine-tuning is enough."""
+"""Limit of the epochs, and share of the learning rate, of a pruned network's tuning."""
 
 
 def pruned(source: Run, share: float, report: Report) -> Path:
-    """Write the run's network without that share of its hidden units, fine-tuned.
+    """Prune that share of the run's hidden units, fine-tune, and write the graph.
 
-    Raises `RunError` if there are no hidden units, or no checkpoint.
+    Raises `RunError` without hidden units or a checkpoint.
     """
     if not 0 < share < 1:
-        raise RunError(
-            f"a share of {share:g} cannot be pruned: expected one between 0 and 1"
-        )
+        raise RunError(f"expected a share between 0 and 1 to prune, got {share:g}")
     learner, train, validation, plan = restored(source)
     smaller = copy.copy(learner)
     smaller.module = copy.deepcopy(learner.module)
     units = smaller.hidden_units()
     if not units:
         raise RunError(
-            f"{source.folder} holds a {learner.family} model, which has no hidden "
+            f"{source.folder} contains a {learner.family} model, which has no hidden "
             "units to prune: quantize it instead (--method dynamic)"
         )
     prune(units, share)
@@ -62,7 +61,7 @@ def pruned(source: Run, share: float, report: Report) -> Path:
 
 
 def distilled(source: Run, report: Report) -> Path:
-    """Write a smaller network that is trained on the answers of the run's.
+    """Train a smaller network on the answers of the run's, and write its graph.
 
     Raises `RunError` if the family has no smaller network.
     """
@@ -70,9 +69,8 @@ def distilled(source: Run, report: Report) -> Path:
     student = learner.student()
     if student is None:
         raise RunError(
-            f"{source.folder} holds a {learner.family} model, and there is "
-            "nothing smaller of its kind as a student: quantize it instead "
-            "(--method dynamic)"
+            f"{source.folder} contains a {learner.family} model, which has no smaller "
+            "student: quantize it instead (--method dynamic)"
         )
     return _train(
         source,
@@ -86,19 +84,18 @@ def distilled(source: Run, report: Report) -> Path:
 
 
 def restored(source: Run) -> tuple[Any, Split, Split, Plan]:
-    """Return a run's learner as it was trained, its rows and its plan.
+    """Return a run's trained learner, its training and validation rows, and its plan.
 
-    Raises `RunError` if it was not trained by gradient descent, or not in this run.
+    Raises `RunError` if the run has no training by gradient descent or no checkpoint.
     """
     record = source.read()
     plan = record["plan"]
     if "optimizer" not in plan or record.get("reason") == "fitted":
         raise RunError(
-            f"{source.folder} was not trained by descent: it can be quantized if it is "
-            "a network (--method dynamic), but not pruned or distilled"
+            f"{source.folder} was not trained by gradient descent and cannot be pruned "
+            "or distilled; a network can be quantized (--method dynamic)"
         )
     path = source.needs(source.checkpoint, f"train {record['task']} --run")
-    # a task with one family of models takes none by name
     task = tasks.of(record).with_rows("pruning or distilling")
     dataset = task.dataset()
     rows = record["data"]["rows"]["train"]
@@ -109,7 +106,7 @@ def restored(source: Run) -> tuple[Any, Split, Split, Plan]:
 
 
 def prune(places: Iterable[HiddenUnits], share: float) -> None:
-    """Remove that share of the hidden units at each of these places."""
+    """Remove that share of the hidden units between each of these layers."""
     for parent, one, two in places:
         first, second = getattr(parent, one), getattr(parent, two)
         norms = first.weight.norm(dim=1) * second.weight.norm(dim=0)

@@ -1,1 +1,1 @@
-"""The steps of a run: train, evaluate, publish, and what repeats them."""
+"""The steps of a run (train, evaluate, publish) and comparisons of many runs."""

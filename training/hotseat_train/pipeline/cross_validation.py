@@ -1,8 +1,8 @@
-"""Families side by side, by cross-validation on what is not the test split.
+"""Compares families of models by cross-validation, without the test split.
 
-Training and validation rows are cut into folds, rows of one key never apart, labels in
-like shares. Each family learns from the other folds, but for a part of them that stops
-it in time, and is asked on the fold that is left through the code that serves it.
+Training and validation rows are cut into folds, stratified by label; rows of one key
+stay in one fold. For each fold, every family is trained on the other folds, a part of
+which is for early stopping, and measured on the fold through the serving code.
 """
 
 import statistics
@@ -29,18 +29,19 @@ from hotseat_train.optim.loop import Plan
 from hotseat_train.tasks.supervised import SupervisedTask
 
 _STOPPING = 8
-"""One in so many parts of the training rows says when to stop."""
+"""Number of parts of the training rows; one part is for early stopping."""
 _TIMED = 100
+"""Rows of a fold for the latency measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """One family on one fold."""
+    """The results of one family on one fold."""
 
     loss: float
     accuracy: float
     roc_auc: float | None
-    """With two labels."""
+    """None unless there are two labels."""
     seconds: float
     bytes: int
     milliseconds: float
@@ -54,11 +55,10 @@ def compare(
     families: Sequence[str] = (),
     report: Callable[[str], None] = lambda _line: None,
 ) -> list[FamilyScores]:
-    """Return the scores of the families (all, unless some are named), the best first.
+    """Return the scores of `families` (default: all), the best first.
 
-    `settings` are those of each training, as `Task.plan_of` takes them. Raises
-    `TrainError` for a task with one family, and `DatasetError` where a fold would lack
-    a label.
+    `settings` apply to each training; see `Task.plan_of`. Raises `TrainError` for a
+    task with one family, and `DatasetError` if a label has fewer rows than folds.
     """
     if not task.families:
         raise TrainError(f"{task.name} has one family of models: leave --cv out")
@@ -66,26 +66,26 @@ def compare(
     dataset = task.dataset()
     rows = dataset.train + dataset.validation
     parts = list(cut(rows, folds, seed))
-    found = []
+    scores = []
     for family in families or task.families:
-        mine = task.choose(family)
+        family_task = task.choose(family)
         plan = task.plan_of(settings)
         results = []
         for train_rows, test_fold in parts:
-            results.append(_fold(mine, dataset, train_rows, test_fold, plan))
+            results.append(_fold(family_task, dataset, train_rows, test_fold, plan))
             report(f"{family}, fold {len(results)} of {folds}: loss "
                    f"{results[-1].loss:.4f}")  # fmt: skip
-        found.append(_standing(family, results))
-    return sorted(found, key=lambda item: item.loss)
+        scores.append(_mean_scores(family, results))
+    return sorted(scores, key=lambda item: item.loss)
 
 
 def cut(rows: Split, folds: int, seed: int) -> Iterator[tuple[Split, Split]]:
-    """Yield (learned, asked) for each fold; raises `DatasetError`."""
+    """Yield (training rows, test fold) for each fold; raises `DatasetError`."""
     most = min(rows.targets.count(label) for label in set(rows.targets))
     if not 2 <= folds <= most:
         raise DatasetError(
-            f"{folds} folds: give at least 2, and at most {most}, the rows of the "
-            "rarest label"
+            f"{folds} folds: give at least 2 and at most {most}, the number of rows of "
+            "the rarest label"
         )
     cutter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     keys = rows.keys or tuple(map(str, range(len(rows))))
@@ -130,7 +130,7 @@ def _fold(
     )
 
 
-def _standing(family: str, results: Sequence[Fold]) -> FamilyScores:
+def _mean_scores(family: str, results: Sequence[Fold]) -> FamilyScores:
     def mean(name: str) -> float:
         return statistics.fmean(getattr(item, name) for item in results)
 

@@ -1,4 +1,4 @@
-"""Measure every variant of a run through the serving code.
+"""Measures every variant of a run through the serving code.
 
 The task's evaluator measures quality: on labelled rows, or by scores of moves and
 items. The quality drop against the first variant has its own interval
@@ -25,23 +25,23 @@ from hotseat_train.tasks.task import Task
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The measurements of a run; `write` stores them in the run's folder."""
+    """The measurements of a run; `write` writes them to the run's folder."""
 
     task: Task
     manifest: Manifest
     """The manifest to publish, without its card."""
     curves: Mapping[str, Any]
-    """By variant, where there are labels: confusion, calibration, ROC."""
+    """By variant, for labelled rows: confusion, calibration, ROC."""
     golden: Mapping[str, Any]
     """The golden rows; see `golden_rows.of`."""
     learning_curve: Sequence[Any]
 
 
 def evaluate(source: Run) -> Evaluation:
-    """Measure a run's variants; nothing is written.
+    """Measure a run's variants; write nothing.
 
-    Raises `RunError`, and `ParityError` if the fp32 graph does not answer like the
-    trained model.
+    Raises `RunError`, and `ParityError` if the answers of the fp32 graph and the
+    trained model differ.
     """
     record = source.read()
     task = tasks.of(record)
@@ -71,13 +71,13 @@ def evaluate(source: Run) -> Evaluation:
         )
         for item in manifest.variants
     }
-    found, curves = evaluator.measure(loaded)
+    quality, curves = evaluator.measure(loaded)
     times = latency_memory.latency(loaded, evaluator.timed)
     measured = tuple(
         replace(
             variant,
             metrics={
-                **found[variant.name],
+                **quality[variant.name],
                 "bytes": sum(
                     (source.folder / name).stat().st_size for name in variant.files
                 ),
@@ -102,10 +102,11 @@ def evaluate(source: Run) -> Evaluation:
 
 
 def measured(source: Run) -> tuple[Manifest, str]:
-    """Evaluate a run and write the result; return the manifest, and a note.
+    """Evaluate a run and write the result; return the manifest and a note.
 
-    If the data of a pretrained graph are missing, the figures installed with the graph
-    are used, and the note says so; else it is empty. Raises what `evaluate` raises.
+    If the data set of a pretrained graph is missing, return the measurements that are
+    installed with the graph, and a note about them; otherwise the note is empty. Raises
+    the errors of `evaluate`.
     """
     try:
         return write(source, evaluate(source)), ""
@@ -115,36 +116,41 @@ def measured(source: Run) -> tuple[Manifest, str]:
         manifest = source.measured()
         if {variant.name for variant in manifest.variants} != set(source.graphs()):
             raise
-        return manifest, f"{error}. These figures came with the pretrained graph"
+        return (
+            manifest,
+            f"{error}. These measurements were installed with the pretrained graph",
+        )
 
 
 def _is_pretrained(source: Run) -> bool:
     """Return whether every graph of a run is the pretrained one, byte for byte."""
-    there = PRETRAINED / source.read()["task"]
+    folder = PRETRAINED / source.read()["task"]
     return all(
-        (there / path.name).exists()
-        and (there / path.name).read_bytes() == path.read_bytes()
+        (folder / path.name).exists()
+        and (folder / path.name).read_bytes() == path.read_bytes()
         for path in source.graphs().values()
     )
 
 
-def write(source: Run, found: Evaluation) -> Manifest:
+def write(source: Run, result: Evaluation) -> Manifest:
     """Write card, golden rows, curves and chart; return the manifest to publish."""
-    measured = found.manifest.variants
+    measured = result.manifest.variants
     if len(measured) > 1:
-        variant_chart.draw(measured, f"{found.task.name}: variants", source.variants)
-    card = model_card.write(found.manifest, found.task)
-    manifest = replace(found.manifest, card=card)
-    golden_rows.write(source.golden, found.golden)
-    run.write(source.report, {"curve": found.learning_curve, "variants": found.curves})
+        variant_chart.draw(measured, f"{result.task.name}: variants", source.variants)
+    card = model_card.write(result.manifest, result.task)
+    manifest = replace(result.manifest, card=card)
+    golden_rows.write(source.golden, result.golden)
+    run.write(
+        source.report, {"curve": result.learning_curve, "variants": result.curves}
+    )
     run.write(source.manifest, manifest.to_json())
     return manifest
 
 
 def refuse(source: Run, manifest: Manifest, refused: Sequence[Variant]) -> Manifest:
-    """Remove measured variants from a run; the card keeps their measurements.
+    """Remove measured variants from a run; their measurements stay in the card.
 
-    Write and return the manifest of the remaining ones.
+    Return the manifest of the other variants, after writing it.
     """
     for variant in refused:
         source.graph(variant.name).unlink()

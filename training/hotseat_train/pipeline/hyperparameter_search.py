@@ -1,10 +1,10 @@
-"""Settings that fit best, searched with Optuna; on many machines with Ray.
+"""Hyperparameter search with Optuna; on several machines with Ray.
 
-What is lowered is the validation loss of one training; the test split is never looked
-at. Where a training reports its epochs, one that does worse than most did by then is
-ended early (median rule). All trials lie in a journal, so the same command goes on
-where it was. On Ray each trial is a task; a cluster of several machines needs a storage
-that all of them reach (an Optuna URL), on one machine the journal is enough.
+The search minimises the validation loss of one training; it never uses the test split.
+A trial that reports its epochs ends early if its loss is above the median of earlier
+trials at the same epoch. All trials are in a journal, so the same command resumes a
+search. On Ray each trial is a task; on one machine the journal is enough, and a cluster
+needs a storage that all machines can reach (an Optuna URL).
 """
 
 import functools
@@ -29,28 +29,28 @@ from hotseat_train.optim.loop import Epoch, Plan
 from hotseat_train.tasks.supervised import SupervisedTask
 
 _UNPRUNED = 5
-"""Trials before any is ended early."""
+"""Number of first trials that never end early."""
 _STORE = 100 * 2**20
-"""Bytes of Ray's store of objects, on a Ray that is started here."""
+"""Size in bytes of the object store of a local Ray."""
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What every trial is about; it goes to other machines whole."""
+    """The task, data and plan of every trial; it is pickled for other machines."""
 
     task: SupervisedTask
     dataset: Dataset
     plan: Plan
     rows: int | None = None
-    """Of the training rows, the first."""
+    """Number of training rows to use, the first ones; None: all."""
 
     def loss(self, trial: Trial) -> float:
         """Train with the trial's settings; return the lowest validation loss."""
         task, plan = chosen(trial, self.task, self.plan)
         part = self.dataset.train.pick(range(len(self.dataset.train))[: self.rows])
-        held = self.dataset.validation
+        validation = self.dataset.validation
         train_rows = (
-            self.dataset.training_rows(part, held) if self.rows is None else part
+            self.dataset.training_rows(part, validation) if self.rows is None else part
         )
         learner = task.learner(part, plan.seed)
 
@@ -59,14 +59,14 @@ class Objective:
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        state = learner.fit(train_rows, held, plan, report=report)
+        state = learner.fit(train_rows, validation, plan, report=report)
         return state.best_epoch.validation_loss
 
 
 def chosen(
     trial: Trial, task: SupervisedTask, plan: Plan
 ) -> tuple[SupervisedTask, Plan]:
-    """Return task and plan with what the trial suggests for the task's family."""
+    """Return task and plan with the trial's settings for the task's family."""
     family = task.family
     if family == "trees":
         settings: dict[str, Any] = {
@@ -103,7 +103,7 @@ def chosen(
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Where the trials of one objective lie, and how more are made."""
+    """A search: where its trials are stored, and how to run more."""
 
     folder: Path
     seed: int = 0
@@ -112,15 +112,15 @@ class Search:
 
     @property
     def best(self) -> Path:
-        """Where the best settings are written, for ``hotseat train --plan``."""
+        """The file of the best settings, for ``hotseat train --plan``."""
         return self.folder / "best.json"
 
     def study(self, worker: int = 0) -> optuna.Study:
-        """Open the trials; a sampler goes on from as many as there are, seeded."""
+        """Open the study, with a sampler seeded by the number of its trials."""
         opened = _open(self.folder, self.storage)
         study = _study(opened, self.folder.name)
         done = len(study.get_trials(deepcopy=False))
-        # the same command gives the same trials, and one that goes on gives new ones
+        # a repeated search gives the same trials, a resumed one gives new trials
         study.sampler = optuna.samplers.TPESampler(seed=self.seed + done + worker)
         study.pruner = optuna.pruners.MedianPruner(n_startup_trials=_UNPRUNED)
         return study
@@ -137,8 +137,8 @@ class Search:
     ) -> FrozenTrial:
         """Search until there are `trials`, or for `timeout` seconds; return the best.
 
-        `ray` is an address, or ``local`` to start one here with `workers`. Raises
-        `TrainError` for a blend, and where no trial came to an end.
+        `ray` is an address, or ``local`` to start a Ray with `workers`. Raises
+        `TrainError` for a blend, and if no trial was completed.
         """
         if objective.task.family == "blend":
             raise TrainError(
@@ -156,22 +156,22 @@ class Search:
             self._on_ray(objective, left, timeout, str(ray), workers, report)
         study = self.study()
         if not any(t.state == TrialState.COMPLETE for t in study.trials):
-            raise TrainError("no trial came to an end: give it more time")
+            raise TrainError("no trial was completed: raise the time limit")
         task, plan = chosen_again(study.best_trial, objective)
         changed = {
             name: value
             for name, value in asdict(plan).items()
             if value != getattr(objective.plan, name)
         }
-        found = {
+        best = {
             "optimizer": plan.optimizer,
             "plan": changed,
             "loss": study.best_value,
             "trials": len(_ended(study)),
         }
         if task.family:
-            found |= {"family": task.family, "settings": task.record()["settings"]}
-        run.write(self.best, found)
+            best |= {"family": task.family, "settings": task.record()["settings"]}
+        run.write(self.best, best)
         return study.best_trial
 
     def _on_ray(
@@ -185,27 +185,26 @@ class Search:
     ) -> None:
         import ray
 
-        here = address == "local"
+        is_local = address == "local"
         local: Any = {
             "num_cpus": workers, "object_store_memory": _STORE,
             "include_dashboard": False, "_node_ip_address": "127.0.0.1",
             "log_to_driver": False, "logging_level": logging.ERROR,
         }  # fmt: skip
         end = time.monotonic() + timeout if timeout else None
-        # Ray's own reporting reaches out and leaves files and sockets open
+        # Ray's usage reporting uses the network and leaves files and sockets open
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ray.init(None if here else address, **(local if here else {}))
+            ray.init(None if is_local else address, **(local if is_local else {}))
         try:
             shared = ray.put(objective)
-            one = ray.remote(max_retries=2)(_trial)
-            where = replace(self, folder=self.folder.resolve())
-            begun = range(trials)
-            queue, waiting = iter(begun), []
-            for number in queue:
-                waiting.append(one.remote(where, shared, number))
+            remote_trial = ray.remote(max_retries=2)(_trial)
+            search = replace(self, folder=self.folder.resolve())
+            waiting = []
+            for number in range(trials):
+                waiting.append(remote_trial.remote(search, shared, number))
                 if len(waiting) < workers and number + 1 < trials:
                     continue
                 done, waiting = ray.wait(waiting)
@@ -219,23 +218,23 @@ class Search:
             ray.shutdown()
 
 
-def _trial(where: Search, objective: Objective, number: int) -> FrozenTrial:
-    """Make one trial, wherever this runs."""
+def _trial(search: Search, objective: Objective, number: int) -> FrozenTrial:
+    """Run one trial, on any machine."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = where.study(worker=1000 * (number + 1))
-    found: list[FrozenTrial] = []
+    study = search.study(worker=1000 * (number + 1))
+    trials: list[FrozenTrial] = []
     study.optimize(
         objective.loss,
         n_trials=1,
-        callbacks=[lambda _study, trial: found.append(trial)],
+        callbacks=[lambda _study, trial: trials.append(trial)],
     )
-    return found[0]
+    return trials[0]
 
 
 def chosen_again(
     trial: FrozenTrial, objective: Objective
 ) -> tuple[SupervisedTask, Plan]:
-    """Return task and plan of a trial that was made before."""
+    """Return task and plan of an earlier trial."""
     fixed: Any = optuna.trial.FixedTrial(trial.params)
     return chosen(fixed, objective.task, objective.plan)
 

@@ -1,4 +1,4 @@
-"""The optimizers beside each other: one task, the same rows, one picture."""
+"""Compares optimizers: one task, the same rows, one chart."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,10 +23,10 @@ def compare(
     optimizers: Sequence[str] = OPTIMIZERS,
     report: Callable[[str, Epoch], None] = lambda _name, _epoch: None,
 ) -> dict[str, Run]:
-    """Train by each optimizer, from the same weights; return the runs by name.
+    """Train with each optimizer, from the same weights; return the runs by name.
 
-    Each run lies in a folder of its own, and ``optimizers.png`` beside them. A run
-    that is there is not trained again.
+    `folder` gets a folder for each run, and the chart ``optimizers.png``. An existing
+    run is not trained again.
     """
     runs = {}
     for name in optimizers:
@@ -44,7 +44,7 @@ def compare(
 
 
 def picture(folder: Path) -> Path:
-    """Return where the curves are drawn."""
+    """Return the path of the chart."""
     return folder / "optimizers.png"
 
 

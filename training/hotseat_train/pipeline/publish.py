@@ -1,4 +1,4 @@
-"""Publish a measured run as a version, if the gate lets it."""
+"""Publishes a measured run as a version if it passes the quality gate."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +12,9 @@ from hotseat_train.evaluation.paired_bootstrap import quality
 from hotseat_train.run import Run
 
 MAX_LOSS = 0.5
-"""Percent of the first variant's accuracy, or of its quality by its kind."""
+"""Maximum quality drop in percent of the first variant's quality."""
 _SLOW = 0.67
-"""Of the first one's speed: what is smaller and slower than that is no default."""
+"""Minimum share of the first variant's speed that a default variant needs."""
 
 
 def publish(
@@ -26,11 +26,11 @@ def publish(
     variants: tuple[str, ...] = (),
     watch: StartProgress = no_progress,
 ) -> Manifest:
-    """Publish a run's `variants` (all, if none are named) and return the manifest.
+    """Publish a run's `variants` (default: all) and return the manifest.
 
-    The default variant is the smallest that is not much slower than the first. Raises
-    `RunError`, and `GateError` when a variant may have lost more than `max_loss`
-    percent of the first one's quality.
+    The default variant is the smallest one that is not much slower than the first.
+    Raises `RunError`, and `GateError` if the quality of a variant may be more than
+    `max_loss` percent below the first one's.
     """
     manifest = read(run)
     first = manifest.variants[0]
@@ -39,8 +39,8 @@ def publish(
         raise GateError(f"{run.folder} has no variant {min(unknown)!r}")
     for variant in chosen:
         gate(variant, first, max_loss)
-    quick = [v for v in chosen if v.metrics.get("speed", 1.0) >= _SLOW] or chosen
-    smallest = min(quick, key=lambda variant: variant.metrics["bytes"])
+    fast = [v for v in chosen if v.metrics.get("speed", 1.0) >= _SLOW] or chosen
+    smallest = min(fast, key=lambda variant: variant.metrics["bytes"])
     for variant in chosen:
         _check(Path(run.folder, variant.file))
     live = registry.aliases(manifest.model).get(LIVE)
@@ -68,32 +68,32 @@ def _check(path: Path) -> None:
     try:
         onnx.checker.check_model(str(path))
     except onnx.checker.ValidationError as error:
-        raise ParityError(f"{path} is no valid ONNX graph: {error}") from None
+        raise ParityError(f"{path} is not a valid ONNX graph: {error}") from None
 
 
 def gate(variant: Variant, first: Variant, max_loss: float) -> None:
-    """Refuse a variant that may have lost too much; raises `GateError`.
+    """Refuse a variant with too large a quality drop; raises `GateError`.
 
-    It is the upper end of the loss's interval that is held against `max_loss` percent:
-    too small a test set proves nothing, and so does not pass.
+    The upper end of the drop's interval must not exceed `max_loss` percent: with too
+    few test rows the interval is wide, and the variant does not pass.
     """
     if variant.name == first.name:
         return
-    lost, (_, most) = (
+    drop, (_, most) = (
         variant.metrics["quality_drop"],
         variant.metrics["quality_drop_interval"],
     )
     if not 100 * most <= max_loss:
         raise GateError(
-            f"{variant.name} lost {100 * lost:.2f} % of {first.name}'s "
-            f"{quality(variant.metrics)}, and on the {variant.metrics['rows']} that "
-            f"were asked it may be {100 * most:.2f} %; the "
-            f"gate allows {max_loss:g} %. Publish without it (--variant {first.name}) "
-            "or allow more (--max-quality-drop)"
+            f"{variant.name} lost {100 * drop:.2f} % of {first.name}'s "
+            f"{quality(variant.metrics)}; with {variant.metrics['rows']} measurements "
+            f"the drop may be {100 * most:.2f} %, and the gate allows {max_loss:g} %. "
+            f"Publish without it (--variant {first.name}) or raise the limit "
+            "(--max-quality-drop)"
         )
 
 
 def read(run: Run) -> Manifest:
-    """Return what `evaluate` measured; raises `RunError`."""
+    """Return the manifest that `evaluate` wrote; raises `RunError`."""
     run.needs(run.manifest, "evaluate")
     return run.measured()

@@ -1,4 +1,4 @@
-"""Train a task, or take its pretrained graph: one run."""
+"""Makes a run: trains a task, or copies its pretrained graph."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,10 +24,10 @@ def train(
     more: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Run:
-    """Train and leave a run in `folder`; an interrupted one goes on.
+    """Train a task and write a run to `folder`; resume an interrupted training.
 
-    `rows` takes the first of the training rows only, for trying things out; `more` is
-    kept in the run's record. Raises `TrainError`.
+    `rows` limits the training to the first rows, for quick trials; `more` is added to
+    the run's record. Raises `TrainError`.
     """
     result = Run(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -38,15 +38,15 @@ def train(
 
 
 def take(task: Task, folder: Path) -> Run:
-    """Leave a run of the pretrained graph, with the record of its training.
+    """Write a run of the pretrained graph, with the record of its training.
 
-    Raises `RunError` when the task has none.
+    Raises `RunError` if the task has no pretrained graph.
     """
-    there = PRETRAINED / task.name
-    if not any(there.glob("model*.onnx")):
+    pretrained = PRETRAINED / task.name
+    if not any(pretrained.glob("model*.onnx")):
         raise RunError(f"{task.name} has no pretrained graph: leave --pretrained out")
     folder.mkdir(parents=True, exist_ok=True)
-    for path in there.iterdir():
+    for path in pretrained.iterdir():
         copyfile(path, folder / path.name)
     result = Run(folder)
     if not result.curve.exists():
