@@ -11,9 +11,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 OPSETS = {"": 17, "ai.onnx.ml": 3, "com.microsoft": 1}
-"""The operator set of each domain, in every graph that is written here."""
+"""The operator set version of each domain, in every new graph."""
 IR_VERSION = 9
-"""The newest file format that the oldest supported ONNX Runtime reads."""
+"""The newest file format that the oldest supported ONNX Runtime can read."""
 FLOAT, INT, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 
 Shapes = Mapping[str, tuple[int, Sequence[str | int | None]]]
@@ -21,20 +21,20 @@ Shapes = Mapping[str, tuple[int, Sequence[str | int | None]]]
 
 
 class Graph:
-    """Nodes and constants of a graph that is being built; names stand for tensors."""
+    """An unfinished graph: its nodes and constants, with names for tensors."""
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
 
     def add(self, kind: str, *inputs: str, name: str = "", **attributes: Any) -> str:
-        """Add a node of that operator; return the name of its one output."""
+        """Add a node of an operator; return the name of its only output."""
         name = name or f"{kind.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
     def constant(self, name: str, value: Any) -> str:
-        """Add a constant; a name stands for one value only."""
+        """Add a constant; a name must have one value only."""
         self._constants[name] = numpy_helper.from_array(np.asarray(value), name)
         return name
 
@@ -53,7 +53,7 @@ class Graph:
         """Return the checked model.
 
         `inner` gives the types of tensors that ONNX's shape inference cannot infer.
-        Raises `onnx.checker.ValidationError` for a graph that is not well formed.
+        Raises `onnx.checker.ValidationError` for an invalid graph.
         """
         model = helper.make_model(
             helper.make_graph(
@@ -69,14 +69,14 @@ class Graph:
 
 
 def finished(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Set the model's versions, for the domains that it uses, and check it."""
+    """Set the versions of the model's format and domains, and check the model."""
     set_versions(model, {node.domain for node in model.graph.node} | {""})
     onnx.checker.check_model(model)
     return model
 
 
 def set_versions(model: onnx.ModelProto, domains: Container[str] = OPSETS) -> None:
-    """Set the file format's version and those of these domains in place."""
+    """Set the versions of the file format and of these domains, in place."""
     del model.opset_import[:]
     model.opset_import.extend(
         helper.make_opsetid(*item) for item in OPSETS.items() if item[0] in domains

@@ -2,7 +2,7 @@
 
 `torch.onnx.export` traces ``forward()`` once, so a network is written once, in torch.
 It traces with the TorchScript exporter: the newer one (``dynamo=True``) needs the
-package onnxscript and writes opset 18; changing over is a change of this file alone.
+package onnxscript and writes opset 18; a migration changes this file only.
 """
 
 import io
@@ -24,7 +24,7 @@ _KNOWN = (
     ("The feature will be removed", DeprecationWarning),
     ("Constant folding - Only steps=1", UserWarning),  # `folded` does it
 )
-"""What the exporter always warns of."""
+"""Warnings that the exporter always issues."""
 
 
 def to_onnx(
@@ -35,16 +35,16 @@ def to_onnx(
 ) -> onnx.ModelProto:
     """Return the graph of ``module.forward(*inputs)`` in evaluation mode.
 
-    `inputs` are example tensors by name, traced with these shapes; the dimensions in
-    `dynamic` (of every input, by number; usually the first, ``n``) take any size in
-    the graph. `outputs` names what ``forward()`` returns, whose first dimension is
-    ``n``. Names in the graph are the module's own and the same each time; the module's
-    modes are restored. Raises `ParityError` if ``forward()`` computes in Python what
-    the graph has to compute for every input, such as ``len(x)`` or ``if x.sum()``.
+    `inputs` are example tensors by name; their shapes are fixed, except for the
+    dimensions in `dynamic` (numbers and names, for every input; default: the first,
+    ``n``). `outputs` are the names of the results of ``forward()``, with the first
+    dimension ``n``. Names in the graph are reproducible, and the module keeps its
+    training modes. Raises `ParityError` if ``forward()`` uses Python for a value that
+    depends on the input, such as ``len(x)`` or ``if x.sum()``.
     """
     sizes = dict(dynamic or {0: "n"})
     modes = [(part, part.training) for part in module.modules()]
-    file: Any = io.BytesIO()  # which the exporter takes and does not declare
+    file: Any = io.BytesIO()  # the exporter accepts it without declaring it
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", TracerWarning)
@@ -66,7 +66,7 @@ def to_onnx(
             )
     except TracerWarning as warning:
         raise ParityError(
-            f"{type(module).__name__} cannot be exported, its graph would be wrong for "
+            f"{type(module).__name__} cannot be exported: the graph would be wrong for "
             f"other inputs: {warning}"
         ) from warning
     finally:
@@ -78,8 +78,8 @@ def to_onnx(
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
     """Replace nodes that depend on constants alone by their values; return the model.
 
-    The exporter leaves nodes for the shapes of paddings, and constants in nodes, where
-    the quantizer does not look for weights.
+    The exporter leaves nodes for the shapes of paddings, and constants in nodes, in
+    which the quantizer does not find weights.
     """
     graph = model.graph
     constants = {item.name: numpy_helper.to_array(item) for item in graph.initializer}

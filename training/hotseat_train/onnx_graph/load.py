@@ -1,4 +1,4 @@
-"""Loads graphs from files, also those that older versions wrote."""
+"""Loads graphs from files, including those of older versions."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ import onnx
 def load(path: Path) -> onnx.ModelProto:
     """Return the graph of a file, with one operator set for each domain.
 
-    Table runs of older versions import a domain more than once. The newest version is
-    kept.
+    Table runs of older versions import a domain more than once; the newest operator set
+    remains.
     """
     model = onnx.load(path)
     versions: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Merges graphs: one behind another, or side by side."""
+"""Merges graphs, in sequence or in parallel."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ from hotseat_train.onnx_graph.builder import FLOAT, finished, set_versions
 def chain(first: onnx.ModelProto, second: onnx.ModelProto) -> onnx.ModelProto:
     """Return one model in which `second` reads the outputs of `first` by their names.
 
-    Outputs of `first` that `second` does not read are dropped. Names inside `first`
-    get a prefix, so that the two cannot collide.
+    Unread outputs of `first` are dropped. Inner names of `first` get a prefix to avoid
+    collisions.
     """
     before = compose.add_prefix(
         first, "front.", rename_inputs=False, rename_outputs=False
@@ -20,7 +20,7 @@ def chain(first: onnx.ModelProto, second: onnx.ModelProto) -> onnx.ModelProto:
     names = {item.name for item in second.graph.input}
     links = [item.name for item in before.graph.output if item.name in names]
     for model in (before, second):
-        set_versions(model)  # the merge wants the same domains in both
+        set_versions(model)  # the merge needs the same domains in both
     merged = compose.merge_models(
         before, second, [(name, name) for name in links],
         outputs=[item.name for item in second.graph.output],
@@ -31,7 +31,7 @@ def chain(first: onnx.ModelProto, second: onnx.ModelProto) -> onnx.ModelProto:
 def mean(models: Sequence[onnx.ModelProto]) -> onnx.ModelProto:
     """Return one model that feeds `models` the same input and averages their output.
 
-    Each has one input, of one name and shape, and one output ``scores`` [n, labels].
+    Their one input has the same name and shape; their output is ``scores`` [n, labels].
     """
     parts = [
         compose.add_prefix(model, f"{number}.", rename_inputs=False).graph

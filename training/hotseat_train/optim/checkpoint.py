@@ -1,4 +1,4 @@
-"""Checkpoints of a training: written whole or not at all."""
+"""Reads and writes checkpoints of a training; a write is atomic."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ from hotseat_train.errors import RunError
 def save(path: Path, content: Mapping[str, Any]) -> None:
     """Replace the checkpoint.
 
-    Raises `RunError` where it cannot be written; the last one is left as it was.
+    Raises `RunError` if writing fails; the last checkpoint is unchanged then.
     """
     data = io.BytesIO()
     torch.save(dict(content), data)
@@ -29,19 +29,19 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise RunError(
-            f"{path} cannot be written ({error.strerror}); the last one is whole: make "
-            "room, and the same command goes on from there"
+            f"{path} cannot be written ({error.strerror}); the last checkpoint is "
+            "intact: free disk space, and the same command resumes from it"
         ) from error
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Return a checkpoint's content; no code in it is run."""
+    """Return a checkpoint's content, without running code from it."""
     content: dict[str, Any] = torch.load(path, weights_only=True)
     return content
 
 
 def digest(tensors: Iterable[torch.Tensor]) -> str:
-    """Return a digest of the data of a training, which its checkpoint keeps."""
+    """Return the digest of a training's data, for its checkpoint."""
     result = hashlib.sha256()
     for tensor in tensors:
         result.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())

@@ -24,11 +24,11 @@ class GradientLearner(ABC):
         """Return the inputs as the module takes them."""
 
     def hidden_units(self) -> Sequence[HiddenUnits]:
-        """Return the hidden units that can be pruned; none by default."""
+        """Return the hidden units that pruning may remove; none by default."""
         return ()
 
     def student(self) -> "GradientLearner | None":
-        """Return a smaller, untrained learner; None by default: there is none."""
+        """Return a smaller, untrained learner; None by default."""
         return None
 
 

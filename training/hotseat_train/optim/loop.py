@@ -1,8 +1,8 @@
 """The training loop: steps of gradient descent, epochs, and when to stop.
 
-An `Objective` says where batches come from, what their loss is and how an epoch is
-validated; a `Plan` says how to train and when to stop. `optim.supervised` has the
-objective of labelled rows.
+An `Objective` supplies batches, their loss and the validation of an epoch; a `Plan`
+contains the optimizer's settings and the stopping rules. `optim.supervised` has the
+objective for labelled rows.
 """
 
 import math
@@ -28,7 +28,7 @@ Batch = TypeVar("Batch")
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """The losses of an epoch; NaN where nothing is validated."""
+    """The losses of an epoch; NaN without validation."""
 
     number: int
     train_loss: float
@@ -42,11 +42,11 @@ class State:
 
     curve: list[Epoch] = field(default_factory=list)
     best: dict[str, torch.Tensor] = field(default_factory=dict)
-    """The weights of the best epoch; of the last where nothing is validated."""
+    """The weights of the best epoch; of the last one without validation."""
     reason: str = ""
-    """Why it stopped: tolerance, patience, max_epochs, max_steps or max_minutes."""
+    """Why it ended: tolerance, patience, max_epochs, max_steps or max_minutes."""
     seconds: list[float] = field(default_factory=list)
-    """Seconds of training at the end of each epoch, interruptions not counted."""
+    """Seconds of training at the end of each epoch, without interruptions."""
     steps: int = 0
 
     @property
@@ -60,7 +60,7 @@ class Objective(ABC, Generic[Batch]):
 
     @property
     def steps(self) -> int | None:
-        """The number of batches in an epoch; None: not known in advance."""
+        """The number of batches in an epoch; None: unknown in advance."""
         return None
 
     @abstractmethod
@@ -69,24 +69,24 @@ class Objective(ABC, Generic[Batch]):
     ) -> Iterable[Batch]:
         """Return the batches of an epoch, counted from 0.
 
-        `module` has the averaged weights where the plan keeps an average.
+        `module` has the averaged weights if the plan has averaging.
         """
 
     @abstractmethod
     def loss(self, module: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
-        """Return the mean loss of a batch and the number of rows it has."""
+        """Return the mean loss of a batch and its number of rows."""
 
     def validate(self, module: torch.nn.Module) -> tuple[float, float] | None:
-        """Return loss and accuracy after an epoch; None: the last weights are best."""
+        """Return loss and accuracy after an epoch; None: keep the last weights."""
         del module
         return None
 
     def state(self) -> dict[str, Any]:
-        """Return what the checkpoint keeps of the objective itself."""
+        """Return the objective's own state for the checkpoint."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> bool:
-        """Take up what `state` returned; False: it is another objective's."""
+        """Restore a `state`; return False if it belongs to another objective."""
         del state
         return True
 
@@ -100,7 +100,7 @@ def train(
     report: Callable[[Epoch], None] = lambda _epoch: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> State:
-    """Train until the plan says to stop; leave the best weights in `module`.
+    """Train until a stopping rule of the plan; leave the best weights in `module`.
 
     `checkpoint` is written after every epoch; an interrupted training resumes from it
     and ends with the same weights. A checkpoint of another plan, network or data is
@@ -138,7 +138,7 @@ class _Training(Generic[Batch]):
 
     @property
     def evaluated(self) -> torch.nn.Module:
-        """The module that is validated and kept: the average, if there is one."""
+        """The module to validate and to keep: the average, if there is one."""
         average = self.average
         return self.module if average is None else average.module
 
@@ -158,7 +158,7 @@ class _Training(Generic[Batch]):
         return epoch
 
     def _pass(self) -> float:
-        """Return the mean loss of the rows of an epoch."""
+        """Take the steps of an epoch; return the mean loss of its rows."""
         done, plan, state = len(self.state.curve), self.plan, self.state
         total, rows = 0.0, 0
         for batch in self.objective.batches(done, self.evaluated, self.random):
@@ -199,7 +199,7 @@ class _Training(Generic[Batch]):
             group["lr"] = rate
 
     def content(self) -> dict[str, Any]:
-        """Return all that a checkpoint holds."""
+        """Return the content of a checkpoint."""
         average = self.average
         return {
             "plan": asdict(self.plan),
@@ -216,7 +216,7 @@ class _Training(Generic[Batch]):
         }
 
     def resume(self, content: dict[str, Any]) -> None:
-        """Go on from a checkpoint; one of another training changes nothing."""
+        """Resume from a checkpoint; ignore one of another training."""
         curve = [Epoch(**epoch) for epoch in content["curve"]]
         if not self.plan.resumes(Plan.read(content["plan"])):
             return
@@ -230,7 +230,7 @@ class _Training(Generic[Batch]):
             self.average.load_state_dict(content["average"])
         self.random.bit_generator.state = content["random"]
         torch.set_rng_state(content["dropped"])
-        # an earlier version kept neither seconds nor steps
+        # checkpoints of an earlier version have neither seconds nor steps
         seconds = content.get("seconds", [0.0] * len(curve))
         steps = content.get("steps", len(curve) * (self.objective.steps or 0))
         self.state = State(curve, content["best"], "", seconds, steps)

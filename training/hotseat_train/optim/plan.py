@@ -8,12 +8,12 @@ from hotseat_train.errors import TrainError
 from hotseat_train.optim.schedule import SCHEDULES
 
 OPTIMIZERS = ("gd", "sgd", "momentum", "adam")
-"""Optimizers that a command may choose; self-training uses ``adamw``."""
+"""Optimizers for commands; self-training uses ``adamw``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a network is trained, and when the training stops."""
+    """The settings of an optimizer, and the stopping rules."""
 
     optimizer: str
     """One of `OPTIMIZERS`, or adamw; gd takes one step an epoch, on all rows."""
@@ -24,18 +24,18 @@ class Plan:
     tolerance: float = 1e-5
     """Stop when the training loss changes by less than this from epoch to epoch."""
     patience: int = 4
-    """Stop after so many epochs without a lower validation loss; gd takes tenfold."""
+    """Stop after so many epochs without a lower validation loss; gd: tenfold."""
     seed: int = 0
     schedule: str = "constant"
     """How the learning rate changes; see `optim.schedule`."""
     clip: float = 0.0
-    """Longest gradient that is followed, a longer one is cut to it; 0: any."""
+    """Maximum norm of the gradient; a longer gradient is scaled down; 0: no limit."""
     soft: float = 0.0
     """Weight of a teacher's probabilities against the labels, from 0 to 1."""
     weight_decay: float = 0.0
-    """Of adamw (Loshchilov and Hutter 2019)."""
+    """Weight decay of adamw (Loshchilov and Hutter 2019)."""
     averaging: float = 0.0
-    """Decay of the weights' exponential moving average; 0: no average is kept."""
+    """Decay of the weights' exponential moving average; 0: no average."""
     max_steps: int = 0
     """Stop after so many steps; 0: no limit."""
     max_minutes: float = 0.0
@@ -67,10 +67,10 @@ class Plan:
         return cls(**settings)
 
     def resumes(self, other: "Plan") -> bool:
-        """Whether a training by `other` may go on by this plan.
+        """Whether a training by `other` may resume with this plan.
 
-        Only the length may differ, and only where the schedule does not depend on it;
-        a linear one that counts epochs goes on at the rate of its new length.
+        Only the length may differ, and only if the schedule does not depend on it. A
+        linear schedule that counts epochs continues with the rate for the new length.
         """
         length = {"max_minutes"}
         if self.schedule != "cosine":

@@ -1,12 +1,12 @@
-"""Learning rate schedules: the share of the rate that a step has, from 0 to 1."""
+"""Learning rate schedules: the factor of the rate at each step, from 0 to 1."""
 
 import math
 from collections.abc import Callable, Mapping
 
 _WARM_UP = 100
-"""Steps over which the cosine schedule rises first."""
+"""Steps of the cosine schedule's warm-up."""
 _LAST = 0.05
-"""Share of the rate that the linear schedule ends at."""
+"""Factor at the end of the linear schedule."""
 
 
 def constant(done: int, total: int) -> float:
@@ -31,4 +31,4 @@ SCHEDULES: Mapping[str, Callable[[int, int], float]] = {
     "cosine": cosine,
     "linear": linear,
 }
-"""Schedules by the name that a plan gives."""
+"""Schedules by their name in a plan."""

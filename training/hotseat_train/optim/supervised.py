@@ -15,11 +15,11 @@ from hotseat_train.optim.plan import Plan
 
 Array = np.ndarray[Any, Any]
 _AT_ONCE = 512
-"""Rows that are validated at once."""
+"""Batch size of the validation."""
 
 
 class Rows(Protocol):
-    """Encoded inputs, from which batches are taken."""
+    """Encoded inputs, the source of batches."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -30,14 +30,14 @@ class Rows(Protocol):
 
 @runtime_checkable
 class ResampledRows(Protocol):
-    """Rows that are drawn anew for each epoch."""
+    """Rows with new random changes in each epoch."""
 
     def begin(self, batch: int, random: np.random.Generator) -> Array:
-        """Draw the rows; return the order in which batches of that size are cut."""
+        """Draw the changes; return an order of the rows for batches of that size."""
 
 
 class Encoding(Protocol):
-    """A learner whose module is trained on the rows that it encodes."""
+    """A learner with a module and the encoding of its rows."""
 
     @property
     def module(self) -> torch.nn.Module:
@@ -58,7 +58,7 @@ def fit(
 ) -> State:
     """Train on rows and labels; leave the weights of the best epoch in `module`.
 
-    `teacher` are probabilities [rows, labels] that count by ``plan.soft`` (Hinton et
+    `teacher` are probabilities [rows, labels] with the weight ``plan.soft`` (Hinton et
     al. 2015). `options` are those of `loop.train`.
     """
     objective = _Labelled(training, validation, plan, teacher)
@@ -115,7 +115,7 @@ class _Labelled(Objective[Array]):
         self._validation, self._plan = validation, plan
         self._targets = _targets(labels, teacher, plan)
         self._size = len(self._rows) if plan.full_batch else plan.batch_size
-        # before rows are resampled, which changes what they return
+        # before the first resampling, which changes the rows
         self._digest = checkpoint.digest(_data(training, validation))
 
     @property
@@ -147,12 +147,12 @@ class _Labelled(Objective[Array]):
         return {"data": self._digest}
 
     def restore(self, state: dict[str, Any]) -> bool:
-        # version 0.1 kept no digest
+        # version 0.1 stored no digest
         return bool(state.get("data", self._digest) == self._digest)
 
 
 def _data(*sides: tuple[Rows, tuple[int, ...]]) -> Iterator[torch.Tensor]:
-    """Yield all that is learned from and validated on."""
+    """Yield all training and validation data."""
     for rows, labels in sides:
         yield torch.tensor(labels)
         for start in range(0, len(rows), _AT_ONCE):

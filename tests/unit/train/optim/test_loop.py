@@ -157,7 +157,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path):
         if epoch.number == 2:
             part.symlink_to("/dev/full")  # a device on which there is never room
 
-    with pytest.raises(RunError, match=r"No space left.*goes on from there"):
+    with pytest.raises(RunError, match=r"No space left.*resumes from it"):
         run(plan, checkpoint=path, report=fill)
     assert len(torch.load(path, weights_only=True)["curve"]) == 2
     assert not part.is_symlink()
