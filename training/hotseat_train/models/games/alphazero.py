@@ -1,16 +1,15 @@
 """AlphaZero on a small scale: a network learns a game by self-play with search.
 
 Silver et al., "A general reinforcement learning algorithm that masters chess, shogi and
-Go through self-play", Science 2018. The rules are any `hotseat_serve.rules.game.Game`;
-nothing here depends on which. Each round plays games with the newest network on every
-core, trains on the newest positions and writes a checkpoint, from which an interrupted
-training resumes.
+Go through self-play", Science 2018. The rules are any `hotseat_serve.rules.game.Game`.
+Each round plays games with the newest network on every core, trains on the newest
+positions and writes a checkpoint; an interrupted training resumes from it.
 
-Some things differ from the paper, which had more compute. Games begin with random
-moves, so that the network sees positions that good play avoids, and end as soon as
-their outcome is proven; proven values are used as they are. Most searches are short and
-only move the game forward; policies are learned from the full ones (Wu, "Accelerating
-Self-Play Learning in Go", 2019). The weights that play are a moving average.
+Differences from the paper, which had more compute: Games begin with random moves, which
+lead to positions that good play avoids, and end when their outcome is proven; proven
+values are training targets. Most searches are short and only choose a move; policies
+are learned from the full searches (Wu, "Accelerating Self-Play Learning in Go", 2019).
+Self-play uses a moving average of the weights.
 """
 
 import time
@@ -40,7 +39,7 @@ Mirror = Callable[[Experience], Experience]
 
 
 def plan(rounds: int, *, batch_size: int = 512, seed: int = 0) -> Plan:
-    """Return the usual plan for so many rounds; an epoch is a round."""
+    """Return the default plan for so many rounds; an epoch is a round."""
     return Plan(
         "adamw",
         learning_rate=2e-3,
@@ -64,7 +63,7 @@ class Round:
     policy_loss: float
     value_loss: float
     seconds: float
-    """Since the training began, without interruptions."""
+    """Seconds since the training began, without interruptions."""
     cpu_seconds: float
     """CPU seconds since the training began, summed over all processes."""
 
@@ -81,11 +80,11 @@ def learn(
 ) -> list[Round]:
     """Train `module` to play the game `name`; return the results of each round.
 
-    The module maps planes to (logits [n, actions], values [n]) and ends as the average
-    of its weights; `export` writes it as a graph; `mirrored` returns mirrored positions
-    where the game is symmetric, or else the same ones. A training resumes from the
-    checkpoint in `folder`. The same seed gives the same games and weights on machines
-    with the same arithmetic.
+    The module maps planes to (logits [n, actions], values [n]); after training it has
+    the averaged weights. `export` writes it as a graph; `mirrored` returns mirrored
+    positions for symmetric games, and unchanged ones for others. A training resumes
+    from the checkpoint in `folder`. The same seed gives the same games and weights on
+    machines with the same arithmetic.
     """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
@@ -115,7 +114,7 @@ def learn(
 
 
 def _work(name: str, graph: Path, playing: SelfPlayPlan, seed: int) -> Experience:
-    """Play in another process."""
+    """Play games in a worker process."""
     evaluate = session_evaluate(Session(graph))
     return play(rules.game(name), evaluate, playing, np.random.default_rng(seed))
 
@@ -123,7 +122,7 @@ def _work(name: str, graph: Path, playing: SelfPlayPlan, seed: int) -> Experienc
 class _SelfPlay(Objective[Experience]):
     """Batches from the replay buffer; the loss of policy and value.
 
-    `gather` plays with a network: a number of positions for each of the seeds.
+    `gather` plays with a network until each seed has a number of positions.
     """
 
     def __init__(
@@ -144,11 +143,11 @@ class _SelfPlay(Objective[Experience]):
     ) -> Iterator[Experience]:
         """Play a round; yield batches in proportion to its positions."""
         self._began = time.monotonic(), time.process_time()
-        # a generator of its own: a round does not depend on the draws of the last one
+        # a new generator for each round: independent of earlier draws
         random = np.random.default_rng([self._training.seed, epoch])
         playing, size = self._playing, self._training.batch_size
         seeds = random.integers(1 << 62, size=playing.workers).tolist()
-        # the first networks are weak: few of their positions are enough
+        # the first networks are weak: a few positions of them are enough
         fresh = self._gather(module, min(playing.positions, 1_500 + 500 * epoch), seeds)
         replay = self._store(fresh)
         self._sums, self._steps = np.zeros(2), 0
@@ -173,7 +172,7 @@ class _SelfPlay(Objective[Experience]):
         return policy_loss + value_loss, len(batch)
 
     def validate(self, module: torch.nn.Module) -> None:
-        """Record the round; nothing is held out."""
+        """Record the round; there is no held-out data."""
         del module
         last = self.rounds[-1] if self.rounds else Round(0, 0, 0.0, 0.0, 0.0, 0.0)
         began, began_cpu = self._began
@@ -197,7 +196,7 @@ class _SelfPlay(Objective[Experience]):
         }
 
     def restore(self, state: dict[str, Any]) -> bool:
-        """Take up rounds and replay buffer, if games are played by the same plan."""
+        """Restore rounds and replay buffer if the plan of the games is the same."""
         if state.get("playing") != asdict(self._playing):
             return False
         planes, policies, values = (tensor.numpy() for tensor in state["memory"])

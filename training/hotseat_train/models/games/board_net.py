@@ -15,9 +15,9 @@ _FULL = -1e9
 class BoardNet(nn.Module):
     """Residual blocks over planes [n, 2, height, width]: own and opposing stones.
 
-    For games that are won by `line` stones in a row, three planes are derived: the
-    empty cells that complete a line, for either side, and whether the first player is
-    to move. A learned map is added to the first layer as a position encoding: the value
+    For games with a winning line of `line` stones, three planes are derived: the empty
+    cells that complete a line, for either side, and whether the first player is to
+    move. A learned map is added to the first layer as a position encoding: the value
     of a threat depends on its row.
     """
 
@@ -56,7 +56,7 @@ class BoardNet(nn.Module):
         return policy, torch.tanh(self.value(hidden)).squeeze(1)
 
     def _features(self, planes: torch.Tensor) -> torch.Tensor:
-        """Return the planes with the derived ones [n, 5, height, width]."""
+        """Return the planes and the derived ones [n, 5, height, width]."""
         if self.line is None:
             return planes
         sides, height, width = self.size
@@ -73,7 +73,7 @@ class BoardNet(nn.Module):
 
 
 def _line_masks(line: int) -> torch.Tensor:
-    """Return masks of a line's other stones around the cell that completes it.
+    """Return masks of a line's other stones around its last empty cell.
 
     [ways, 1, 2 line - 1, 2 line - 1]; a way is a direction and the cell's index in it.
     """
@@ -105,7 +105,7 @@ def _conv(inputs: int, outputs: int, size: int = 3) -> nn.Sequential:
 
 
 class _Serving(nn.Module):
-    """The network as a game uses it: probabilities of the columns that are not full."""
+    """The network for serving: probabilities of the columns that are not full."""
 
     def __init__(self, net: BoardNet) -> None:
         super().__init__()
@@ -121,8 +121,8 @@ class _Serving(nn.Module):
 def export(module: BoardNet, path: Path) -> None:
     """Write the graph: ``board`` [n, 2, height, width] to ``policy`` and ``value``.
 
-    Normalisation is folded into the convolutions. An action is a column; a full one
-    has probability 0.
+    Normalisation is folded into the convolutions. An action is a column; a full column
+    has the probability 0.
     """
     board = {"board": torch.zeros(2, *module.size)}
     onnx.save(to_onnx(_Serving(module), board, ["policy", "value"]), path)

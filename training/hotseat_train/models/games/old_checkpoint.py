@@ -13,7 +13,7 @@ _TRAINING = ("batch_size", "learning_rate", "weight_decay", "averaging", "seed")
 
 
 def convert(path: Path) -> None:
-    """Rewrite an old checkpoint in place; a new or missing one is left alone."""
+    """Rewrite an old checkpoint in place; ignore a new or missing one."""
     content = checkpoint.load(path) if path.exists() else {}
     if "rounds" not in content:
         return
@@ -35,7 +35,7 @@ def convert(path: Path) -> None:
             for item in rounds
         ],
         "seconds": [item["seconds"] for item in rounds],
-        "steps": 0,  # its schedule counts rounds
+        "steps": 0,  # the schedule counts rounds
         "best": {
             name.removeprefix(prefix): value
             for name, value in average.items() if name.startswith(prefix)

@@ -1,6 +1,6 @@
-"""Self-play: games that a network plays against itself, with search.
+"""Self-play: games of a network against itself, with search.
 
-The rules are any `hotseat_serve.rules.game.Game`; nothing here depends on which.
+The rules are any `hotseat_serve.rules.game.Game`.
 """
 
 import time
@@ -19,44 +19,44 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class SelfPlayPlan:
-    """How games are played, and for how long positions are used for training."""
+    """The settings of self-play, searches and the replay buffer."""
 
     workers: int = 2
-    """Processes that play at the same time."""
+    """Number of worker processes."""
     games: int = 32
-    """Games that a worker plays in parallel, so that the network gets full batches."""
+    """Parallel games of a worker, for full batches of the network."""
     positions: int = 4_000
-    """Positions that a worker returns each round; its last games are finished first."""
+    """Minimum number of positions of a worker in a round; it finishes every game."""
     simulations: int = 96
-    """Simulations of a full search; policies are learned from full searches only."""
+    """Simulations of a full search; only full searches are policy targets."""
     quick: int = 24
-    """Simulations of the other searches, which only move the game forward."""
+    """Simulations of the other searches, which only choose a move."""
     full_share: float = 0.3
-    """Share of the searches that are full."""
+    """Share of full searches."""
     random_moves: int = 24
-    """Games begin with up to this many random moves."""
+    """Maximum number of random moves at the beginning of a game."""
     hot_moves: int = 8
-    """First moves that are sampled from the visits; later ones are the most visited."""
+    """First moves of a game, sampled from visits; later moves are the most visited."""
     memory: int = 300_000
     """Largest size of the replay buffer, in positions."""
     first_memory: int = 40_000
     """Its size at the beginning; it grows by half of the positions played."""
     reuse: float = 5.0
-    """How often a new position is used for training, on average."""
+    """Average number of uses of a position in training."""
 
 
 @dataclass(frozen=True, slots=True)
 class Experience:
     """Positions: planes [n, ...] int8, policies [n, actions], values [n].
 
-    A policy of zeros means that none is known.
+    A policy of zeros is unknown.
     """
 
     planes: Array
     policies: Array
     values: Array
     seconds: float = 0.0
-    """CPU seconds that it took to play them."""
+    """CPU seconds of self-play."""
 
     def __len__(self) -> int:
         """Return the number of positions."""
@@ -109,8 +109,8 @@ class _Episode:
     def advance(self) -> bool:
         """Search and move until `planes` need an evaluation; False: the game is over.
 
-        Moves that a two-ply search decides are played at once, and the game ends when
-        its outcome is proven.
+        Moves from a two-ply search are played at once, and the game ends when its
+        outcome is proven.
         """
         while True:
             tree = self.tree
@@ -126,7 +126,7 @@ class _Episode:
                 return False
 
     def evaluated(self, policy: Sequence[float], value: float) -> None:
-        """Give the search the evaluation of `planes`."""
+        """Pass the evaluation of `planes` to the search."""
         self._cache[self._leaf] = policy, value
         self.tree.tell([policy], [value])
 
@@ -172,9 +172,9 @@ def play(
 ) -> Experience:
     """Play games in parallel until they have `plan.positions` positions.
 
-    A position's policy is the visits of its search if that was a full one, or the
-    forced action, else zeros. Its value is the value that the search has proven, else
-    the mean of the search's value and the outcome of the game.
+    A position's policy is the visits of a full search, or the forced action, or else
+    zeros. Its value is the proven value of the search, or else the mean of the search's
+    value and the outcome of the game.
     """
     began = time.process_time()
     rows: list[tuple[Array, Array, float]] = []
@@ -189,20 +189,20 @@ def play(
             rows.extend(episode.positions())
 
     episodes = [begin() for _ in range(plan.games)]
-    # every game is played to its end: otherwise long ones would be underrepresented
+    # finish every game: otherwise long games would be underrepresented
     while episodes:
         policies, values = evaluate(np.stack([item.planes for item in episodes]))
         evaluations = zip(policies.tolist(), values.tolist(), strict=True)
-        going = []
+        unfinished = []
         for episode, (policy, value) in zip(episodes, evaluations, strict=True):
             episode.evaluated(policy, value)
             if episode.advance():
-                going.append(episode)
+                unfinished.append(episode)
                 continue
             rows.extend(episode.positions())
             if len(rows) < plan.positions:
-                going.append(begin())
-        episodes = going
+                unfinished.append(begin())
+        episodes = unfinished
     planes, targets, outcomes = zip(*rows, strict=True)
     return Experience(
         np.array(planes, np.int8),
@@ -227,7 +227,7 @@ def _opening(
 
 
 def session_evaluate(session: Session) -> Evaluate:
-    """Return a search's evaluation by a graph with board, policy and value."""
+    """Return an evaluation for searches by a graph with board, policy and value."""
 
     def evaluate(planes: Array) -> tuple[Array, Array]:
         outputs = session.run({"board": planes})

@@ -1,9 +1,9 @@
-"""Autoregressive models of levels: the cells so far in, the next cell's logits out.
+"""Autoregressive models of levels: the filled cells in, the next cell's logits out.
 
-`GridMLP` sees the whole grid, which is filled row by row; it suits levels in which
-every cell depends on all others. `LaggedMLP` sees the cells just before the next one;
-it suits long levels with the same structure everywhere. The features are computed
-inside the graph, so the service sends the grid alone.
+`GridMLP` reads the whole grid, filled row by row; it suits levels with long-range
+dependencies between cells. `LaggedMLP` reads the cells just before the next one; it
+suits long levels with the same structure everywhere. The graph computes the features,
+so its inputs are the grid and the wish.
 """
 
 import math
@@ -24,13 +24,13 @@ Array = np.ndarray[Any, Any]
 Batch = tuple[Array, Array, Array]
 """Grids [n, height, width], -1 from the next cell on; wishes [n, w]; targets [n]."""
 _STEPS = 200
-"""Steps of an epoch, after which the loss on held-out cells is measured."""
+"""Steps of an epoch; each ends with a measurement of the held-out loss."""
 
 
 def plan(
     steps: int, batch_size: int = 2048, learning_rate: float = 2e-3, seed: int = 0
 ) -> Plan:
-    """Return the usual plan of a training of so many steps."""
+    """Return the default plan for so many steps."""
     epochs = math.ceil(steps / _STEPS)
     return Plan(
         "adamw",
@@ -62,7 +62,7 @@ class GridMLP(torch.nn.Module):
         self.first = torch.nn.Linear(width, hidden)
         self.second = torch.nn.Linear(hidden, hidden)
         self.last = torch.nn.Linear(hidden, tiles)
-        # the first row is for cells that are not filled yet
+        # the first row is for unfilled cells
         one_hot = torch.eye(tiles + 1)[:, 1:]
         self.register_buffer("one_hot", one_hot, persistent=False)
         self.register_buffer("places", torch.eye(self.cells), persistent=False)
@@ -84,9 +84,9 @@ class GridMLP(torch.nn.Module):
 class LaggedMLP(torch.nn.Module):
     """Two hidden layers over [lags x tiles, row, wishes]; filled column by column.
 
-    A lag is a cell a number of steps back; before the first column it is a padding
-    tile. In training a share of the lags is set to zero (`lag_dropout`), so that the
-    network does not memorise long passages.
+    A lag is the cell a number of steps back; before the first column it is a padding
+    tile. Training sets a share of the lags to zero (`lag_dropout`) against memorised
+    passages.
     """
 
     one_hot: torch.Tensor
@@ -221,9 +221,9 @@ def _logits(module: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.
 
 
 def cut(items: Array, cells: Array, by: str = "rows") -> tuple[Array, Array]:
-    """Return levels [n, height, width] up to the cells [n], and the tiles there.
+    """Return levels [n, height, width] before the cells [n], and the tiles of these.
 
-    Cells are counted in the order of filling, by rows or columns; later ones are -1.
+    Cells are counted in the order of filling, by rows or columns; later cells are -1.
     """
     order = items if by == "rows" else items.transpose(0, 2, 1)
     line = order.reshape(len(items), -1)

@@ -1,4 +1,4 @@
-"""Generates levels through the serving code, and measures them."""
+"""Generates levels through the serving code, and measures the samples."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ Item = tuple[Mapping[str, Any], Mapping[str, Any]]
 def generate(
     loaded: LoadedModel, wishes: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Item], list[float]]:
-    """Return the answer to each wish, and the CPU milliseconds of every request.
+    """Return each wish with its answer, and the CPU milliseconds of every request.
 
     A wish's index is its seed. Wishes without an answer are left out of the first list.
     """
@@ -36,7 +36,7 @@ def generate(
 
 
 def diversity(items: Sequence[Sequence[str]]) -> float:
-    """Return the share of cells in which two items differ, over 500 random pairs."""
+    """Return the mean share of different cells over 500 random pairs of items."""
     cells = np.array([list("".join(item)) for item in items])
     pairs = np.random.default_rng(0).integers(len(cells), size=(500, 2))
     return round(float(np.mean(cells[pairs[:, 0]] != cells[pairs[:, 1]])), 3)

@@ -22,13 +22,13 @@ from hotseat_train.onnx_graph.builder import FLOAT, OPSETS, finished
 from hotseat_train.optim.loop import Epoch, Plan, State
 
 _STEP, _PATIENCE = 20, 100
-"""Trees between two points of the curve; trees without a lower loss to stop after."""
+"""Trees between two points of the curve; patience of early stopping in trees."""
 _SVM_ROWS = 5_000
-"""At most so many rows: a kernel machine's time grows with their square."""
+"""Maximum number of rows: a kernel machine's time is quadratic in it."""
 
 
 class TreesLearner(Member):
-    """Gradient boosted trees (LightGBM): as many as lower the validation loss."""
+    """Gradient boosted trees (LightGBM), with early stopping."""
 
     family = "trees"
 
@@ -54,7 +54,7 @@ class TreesLearner(Member):
         checkpoint: Path | None = None,
         report: Callable[[Epoch], None] = lambda _epoch: None,
     ) -> State:
-        """Grow trees; the curve has a point every few trees, and the best one."""
+        """Fit trees; the curve has a point every few trees, and the best point."""
         del plan, checkpoint
         sides = [
             (self.preprocessor.encode(split.inputs), np.array(split.targets))
@@ -94,7 +94,7 @@ class TreesLearner(Member):
         return State(curve, {}, "fitted")
 
     def part(self) -> onnx.ModelProto:
-        """Return the family's own graph."""
+        """Return the graph without preprocessing."""
         from onnxmltools import convert_lightgbm
         from onnxmltools.convert.common.data_types import FloatTensorType
 
@@ -102,7 +102,7 @@ class TreesLearner(Member):
             self._estimator,
             initial_types=[("x", FloatTensorType([None, self.preprocessor.columns]))],
             zipmap=False,
-            target_opset=15,  # the newest that it supports
+            target_opset=15,  # the newest one of the converter
         )
         return _with_scores(converted, self._labels)
 
@@ -141,7 +141,7 @@ class SvmLearner(Member):
         checkpoint: Path | None = None,
         report: Callable[[Epoch], None] = lambda _epoch: None,
     ) -> State:
-        """Fit at once; the curve has one point. Raises `DatasetError`."""
+        """Fit the model; the curve has one point. Raises `DatasetError`."""
         del plan, checkpoint
         x, y = self.preprocessor.encode(train.inputs), np.array(train.targets)
         if self.family == "svm":
@@ -163,7 +163,7 @@ class SvmLearner(Member):
         return State([epoch], {}, "fitted")
 
     def part(self) -> onnx.ModelProto:
-        """Return the family's own graph."""
+        """Return the graph without preprocessing."""
         from skl2onnx import convert_sklearn
         from skl2onnx.common.data_types import FloatTensorType
 

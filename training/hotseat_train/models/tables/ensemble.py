@@ -1,7 +1,7 @@
 """A soft-voting ensemble: the mean of the probabilities of several families.
 
-Models with different errors are better together. All have the same weight: weights
-would have to be fitted too, and the probabilities are on the same scale already.
+The mean reduces errors that differ between models. All models have the same weight:
+other weights need fitting, and the probabilities already have the same scale.
 """
 
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ from hotseat_train.optim.loop import Epoch, Plan, State
 
 
 class Member(ABC):
-    """A `Learner` of a table whose graph can be a part of an ensemble's."""
+    """A `Learner` of a table, with a graph for ensembles."""
 
     family: str
     preprocessor: Preprocessor
@@ -38,19 +38,19 @@ class Member(ABC):
         checkpoint: Path | None = None,
         report: Callable[[Epoch], None] = lambda _epoch: None,
     ) -> State:
-        """Learn; see `Learner.fit`."""
+        """Train; see `Learner.fit`."""
 
     @abstractmethod
     def part(self) -> onnx.ModelProto:
-        """Return its graph from ``x`` to ``scores``, without the preprocessing."""
+        """Return the graph from ``x`` to ``scores``, without preprocessing."""
 
     def export(self, path: Path) -> None:
-        """Write the graph, with the preprocessing in front; see `Learner.export`."""
+        """Write the graph, preprocessing included; see `Learner.export`."""
         write(self.preprocessor, self.part(), path)
 
 
 class SoftVotingEnsemble(Member):
-    """Members, each fitted as it would be alone, whose answers are averaged."""
+    """The mean of the answers of members, which are fitted independently."""
 
     family = "blend"
 
@@ -67,7 +67,7 @@ class SoftVotingEnsemble(Member):
         report: Callable[[Epoch], None] = lambda _epoch: None,
     ) -> State:
         """Fit each member; the curve has one point, of the ensemble."""
-        del checkpoint  # the members would read each other's
+        del checkpoint  # members would read the checkpoints of others
         for member in self._members:
             member.fit(train, validation, plan)
         model = self.part()

@@ -1,6 +1,6 @@
 """Families of models for tables: linear models, networks, trees, SVMs and ensembles.
 
-Each is trained on the columns of a `Preprocessor` and has a graph with the input ``x``
+A family trains on the columns of a `Preprocessor`; its graph has the input ``x``
 [rows, columns] and the output ``scores`` [rows, labels].
 """
 
@@ -29,34 +29,36 @@ from hotseat_train.optim.supervised import fit_learner
 Settings = Mapping[str, Any]
 GROUP = "hotseat.families"
 Make = Callable[[Preprocessor, int, int, Settings], Member]
-"""Makes an untrained model: of a preprocessor, labels, a seed and settings."""
+"""Makes an untrained model from a preprocessor, labels, a seed and settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A family of models, as a package registers it under ``hotseat.families``."""
+    """A family of models; packages register it under ``hotseat.families``."""
 
     settings: Settings
-    """The usual settings; a search replaces them."""
+    """The default settings; a search overrides them."""
     make: Make
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all families that are installed."""
+    """Return the names of all installed families."""
     return tuple(dict.fromkeys(entry_points(group=GROUP).names))
 
 
 def find(name: str) -> Family:
     """Return a family by its name; raises `DatasetError`."""
-    found = tuple(entry_points(group=GROUP, name=name))
-    if not found:
+    entries = tuple(entry_points(group=GROUP, name=name))
+    if not entries:
         raise DatasetError(f"no family {name!r}; there are {', '.join(names())}")
-    if len({entry.value for entry in found}) > 1:
-        packages = sorted(entry.dist.name for entry in found if entry.dist is not None)
+    if len({entry.value for entry in entries}) > 1:
+        packages = sorted(
+            entry.dist.name for entry in entries if entry.dist is not None
+        )
         raise DatasetError(
             f"{' and '.join(packages)} both have a family {name!r}: remove one"
         )
-    family: Family = found[0].load()
+    family: Family = entries[0].load()
     return family
 
 
@@ -67,16 +69,16 @@ def learner(
     seed: int,
     settings: Settings | None = None,
 ) -> Member:
-    """Return an untrained model of a family; `settings` override the usual ones.
+    """Return an untrained model of a family; `settings` override the defaults.
 
-    Raises `DatasetError` for a setting that the family does not have, and for members
-    of an ensemble that are not families.
+    Raises `DatasetError` for an unknown setting, and for unknown members of an
+    ensemble.
     """
-    found = find(family)
-    if unknown := set(settings or {}) - set(found.settings):
+    registered = find(family)
+    if unknown := set(settings or {}) - set(registered.settings):
         raise DatasetError(f"{family} has no setting {min(unknown)!r}")
-    chosen = {**found.settings, **(settings or {})}
-    return found.make(preprocessor, labels, seed, chosen)
+    chosen = {**registered.settings, **(settings or {})}
+    return registered.make(preprocessor, labels, seed, chosen)
 
 
 def plan(optimizer: str) -> Plan:
@@ -90,7 +92,7 @@ def plan(optimizer: str) -> Plan:
 
 
 class TableRows:
-    """Preprocessed rows, from which batches are taken."""
+    """Preprocessed rows, the source of batches."""
 
     def __init__(self, array: Array) -> None:
         self._tensor = torch.from_numpy(array)

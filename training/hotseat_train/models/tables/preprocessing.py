@@ -1,10 +1,10 @@
 """Preprocessing of named features, as a part of the graph.
 
-A number becomes a signed logarithm, its sign and, if it was ever missing in the
-training rows, whether it is missing; a missing number is replaced by the median. A
-category is one-hot encoded over its frequent values; for other values all columns are
-zero. Constant columns are dropped, and the others standardised. The graph of a model
-(see `families`) follows, with the input ``x`` [rows, columns].
+A number becomes its signed logarithm, its sign and, if training rows lack it, a flag
+for a missing value; the median replaces a missing number. A category is one-hot encoded
+over its frequent values; for other values all columns are zero. Constant columns of
+numbers are dropped, and the others standardised. The graph of a model (see `families`)
+follows, with the input ``x`` [rows, columns].
 """
 
 import tempfile
@@ -27,18 +27,18 @@ from hotseat_train.onnx_graph.merge import chain
 
 Array = np.ndarray[Any, Any]
 _MIN_ROWS = 5
-"""Training rows that a category needs; rarer ones count as unknown."""
+"""Minimum number of training rows of a category; rarer ones are unknown."""
 _MAX_CATEGORIES = 100
-"""Columns of a category field at most, for the most frequent categories."""
+"""Maximum number of columns of a category field, for its most frequent values."""
 _LARGEST = 1e30
-"""Larger numbers, including infinity, are clipped to it."""
+"""Limit for clipping of larger numbers, including infinity."""
 
 
 class Preprocessor:
-    """Preprocessing that is fitted to training rows.
+    """Preprocessing, fitted to training rows.
 
-    `series` names number fields that are a time series of counts; features of it are
-    added (see `time_series_features`).
+    `series` names the number fields of a time series of counts, for additional features
+    (see `time_series_features`).
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Preprocessor:
     def inputs(self) -> tuple[Input, ...]:
         """The signature's inputs: a tensor of numbers and one of categories.
 
-        The fields say what training saw: the service warns of anything else.
+        The fields have the values of the training rows: the service warns of others.
         """
         inputs = []
         if self.numbers:
@@ -103,7 +103,7 @@ class Preprocessor:
     def signature(self, labels: Sequence[str]) -> Signature:
         """Return named features in, a probability for each label out.
 
-        A number without a default may be missing; it is NaN then.
+        A number without a default may be missing (NaN).
         """
         return Signature(
             inputs=self.inputs,
@@ -114,12 +114,12 @@ class Preprocessor:
         )
 
     def tensors(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
-        """Return the rows as the service passes them to the graph."""
+        """Return the rows as the graph's inputs, encoded like a request's."""
         signature = Signature(self.inputs, (), max_rows=len(rows), non_finite=True)
         return game_json.encode(signature, rows)
 
     def encode(self, rows: Sequence[Mapping[str, Any]]) -> Array:
-        """Return [rows, columns], computed by the graph."""
+        """Compute the columns [rows, columns] with the graph."""
         return _run(self.graph(), self.tensors(rows))
 
     def graph(self) -> onnx.ModelProto:
@@ -154,7 +154,7 @@ class Preprocessor:
         return shapes
 
     def _plain(self) -> onnx.ModelProto:
-        """Return the numbers' graph before constant columns are dropped."""
+        """Return the numbers' graph, constant columns included."""
         graph = Graph()
         graph.add("Identity", self._numbers(graph), name="plain")
         shapes = {"numbers": self._shapes()["numbers"]}
@@ -197,9 +197,9 @@ class Preprocessor:
 def _observed(
     rows: Sequence[Mapping[str, Any]], name: str
 ) -> tuple[float, float] | None:
-    """Return the least and the greatest number of a column, None where it has none."""
-    there = [float(row[name]) for row in rows if row.get(name) is not None]
-    return (min(there), max(there)) if there else None
+    """Return the minimum and maximum of a column; None without numbers."""
+    present = [float(row[name]) for row in rows if row.get(name) is not None]
+    return (min(present), max(present)) if present else None
 
 
 def _median(column: Array) -> np.float32:

@@ -1,7 +1,6 @@
 """Schema inference: reads a table and infers each column's type from its values.
 
-A column of mixed types is an error that names the row; every column that is left out is
-named with the reason.
+A column of mixed types is an error with the row; an excluded column has a reason.
 """
 
 import csv
@@ -17,14 +16,14 @@ from typing import Any
 from hotseat_train.errors import DatasetError
 
 TYPES = ("number", "category", "out")
-"""Types that may be given for a column; ``out`` leaves it out."""
+"""Explicit types of a column; ``out`` excludes it."""
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d.*)?|\d\d?[./]\d\d?[./]\d{2,4}")
 _MOSTLY = 0.8
-"""Share of numbers in a column from which its other values are errors."""
+"""Minimum share of numbers in a column that makes its other values errors."""
 _MIN_VALUES = 10
-"""Values that a column needs."""
+"""Minimum number of values of a column."""
 _IDS = re.compile(r"(^|_|-)(id|uuid|guid|key|index)$|[a-z]I[dD]$", re.ASCII)
 _DENSE = 20
 """Distinct integers look like ids if their range is below so many times their count."""
@@ -34,7 +33,7 @@ Values = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column that is a feature, target or id."""
+    """A feature, target or id column."""
 
     name: str
     type: str
@@ -42,7 +41,7 @@ class Column:
     values: tuple[Any, ...]
     """Floats or strings; None: missing."""
     boolean: bool = False
-    """Whether it is a number whose values are true or false."""
+    """Whether the numbers stand for true and false."""
 
 
 def read(path: Path) -> dict[str, Values]:
@@ -138,7 +137,7 @@ def _python(value: Any) -> Any:
 def infer(
     name: str, values: Sequence[Any], explicit: str | None = None
 ) -> Column | str:
-    """Return the column with its type, or the reason why it is left out.
+    """Return the column with its type, or the reason for its exclusion.
 
     `explicit` is one of `TYPES` and overrides the inferred type. Raises `DatasetError`
     for a column without values, and for one of mixed types.

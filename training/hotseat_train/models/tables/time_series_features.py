@@ -1,6 +1,6 @@
 """Features of a time series of counts: recency, frequency, streaks and trends.
 
-They are computed in the graph, so that a request contains the counts alone.
+The graph computes them, so a request contains only the counts.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from hotseat_train.onnx_graph.builder import Graph
 
 RECENT = 3
-"""Number of last columns that have features of their own."""
+"""Number of recent columns, which have features of their own."""
 
 
 def parts(graph: Graph, filled: str, logs: str, series: Sequence[int]) -> list[str]:

@@ -1,1 +1,1 @@
-"""Models of text that read characters inside the graph."""
+"""Models of text; their graphs contain the tokenizer."""

@@ -1,9 +1,9 @@
 """A small convolutional network over characters and their n-grams.
 
 Each place of a text is the sum of its rows in an embedding table (see `tokenizer`).
-Blocks follow that combine each place with its two neighbours; mean and maximum over all
-places give the label. Nearly all of the work is matrix multiplication, which int8
-speeds up. A task may add a linear model for some texts (see `wide_linear`).
+Blocks combine each place with its two neighbours; the label comes from the mean and
+maximum over all places. Nearly all of the work is matrix multiplication, which is
+faster in int8. A task may add a linear model for some texts (see `wide_linear`).
 """
 
 import random
@@ -36,9 +36,9 @@ from hotseat_train.optim.loop import Plan, State
 from hotseat_train.optim.supervised import fit
 
 Array = np.ndarray[Any, Any]
-_FAR = -1e4  # below every value of a place
+_LOWEST = -1e4  # below every value of a place
 _MEASURED = 64
-"""Texts that are evaluated at once."""
+"""Batch size of the evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Shape:
     head: int = 256
     """Hidden units of the classifier."""
     common: int = 32_000
-    """N-grams that have a row."""
+    """Number of n-grams with a row."""
     buckets: int = 1 << 20
     """Hash buckets of the linear model, if there is one."""
 
@@ -97,13 +97,13 @@ class TextNet(nn.Module):
         self.wide = wide
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """Return the logits; in training, a share of the rows is dropped.
+        """Return the logits; in training, drop a share of the rows.
 
-        The linear model is not trained here, and takes part in evaluation only.
+        The linear model is used in evaluation only.
         """
         if self.training:
             return self.logits_of(ids * (torch.rand(ids.shape) > 0.3), _mask(ids))
-        # sorted by length: otherwise most of the work would be on padding
+        # sorted by length: otherwise most of the work would be padding
         lengths = (ids[:, :, 0] > 0).sum(1)
         order = lengths.argsort(stable=True)
         parts = [
@@ -121,15 +121,15 @@ class TextNet(nn.Module):
     def logits_of(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Return the logits [n, labels] of the network alone."""
         x = self.table(ids).sum(2)
-        # bfloat16 is precise enough for training, and four times as fast on processors
-        # that have it; evaluation and serving use fp32
+        # bfloat16 is precise enough for training, and four times faster on processors
+        # with support for it; evaluation and serving use fp32
         with torch.autocast("cpu", torch.bfloat16, enabled=self.training):
             for block in self.blocks:
                 x = block(x, mask)
             x = self.norm(x)
             mean = (x * mask).sum(1) / mask.sum(1).clamp(min=1)
             # the maximum of an empty text is 0
-            top = (x + (1 - mask) * _FAR).amax(1) * mask.amax(1)
+            top = (x + (1 - mask) * _LOWEST).amax(1) * mask.amax(1)
             hidden = torch.relu(self.head(torch.cat([mean, top], 1)))
             logits: torch.Tensor = self.labels(self.drop(hidden)).float()
         return logits
@@ -141,7 +141,7 @@ def _mask(ids: torch.Tensor) -> torch.Tensor:
 
 
 class TextRows:
-    """Encoded texts; a share of them is obfuscated anew for each epoch."""
+    """Encoded texts; in each epoch another share of them is obfuscated."""
 
     def __init__(
         self, texts: Sequence[str], tokenizer: Tokenizer, obfuscated: float = 0.0
@@ -154,11 +154,11 @@ class TextRows:
         return len(self._texts)
 
     def characters(self) -> list[Array]:
-        """Return the numbers of each plain text's characters [length]."""
+        """Return the character numbers of each plain text [length]."""
         return [rows[:, 0] for rows in self._plain]
 
     def begin(self, batch: int, rng: np.random.Generator) -> Array:
-        """Obfuscate anew; return an order that groups texts of similar length."""
+        """Obfuscate other texts; return an order, with similar lengths in a batch."""
         self._rows = list(self._plain)
         chosen = np.flatnonzero(rng.random(len(self)) < self._share)
         source = random.Random(int(rng.integers(1 << 32)))  # noqa: S311
@@ -188,7 +188,7 @@ class TextLearner(GradientLearner):
     family = "convolutional"
     module: TextNet
     obfuscated = 0.35
-    """Share of the training texts that is obfuscated in an epoch."""
+    """Share of the training texts to obfuscate in an epoch."""
 
     def __init__(
         self,
@@ -199,10 +199,10 @@ class TextLearner(GradientLearner):
         teach: Callable[[str], bool] = lambda _text: True,
         wide: Callable[[str], bool] | None = None,
     ) -> None:
-        """`teach` says for which texts linear models are the teacher.
+        """`teach` selects the texts for which linear models are the teacher.
 
-        `wide` says which characters belong to the linear model beside the network,
-        which is used for texts that contain one; None: there is no such model.
+        `wide` selects the characters of the wide linear model, which is used for texts
+        with such a character; None: no linear model.
         """
         self.vocabulary, self.tokenizer = vocabulary, Tokenizer(vocabulary)
         self.labels, self.seed, self.shape = labels, seed, shape or Shape()
@@ -242,12 +242,12 @@ class TextLearner(GradientLearner):
     def fit(self, train: Split, validation: Split, plan: Plan, **options: Any) -> State:
         """Train on plain and obfuscated texts; see `Learner.fit`.
 
-        The linear model is fitted first. If the plan has a teacher and none is given,
-        linear models are the teacher.
+        The linear model is fitted first. If the plan has a teacher's weight and the
+        options have no teacher, linear models are the teacher.
         """
         rows = TextRows(train.inputs, self.tokenizer, self.obfuscated)
         linear = self.module.wide
-        if linear and not linear.fitted:  # a pruned network's is fitted already
+        if linear and not linear.fitted:  # that of a pruned network is fitted already
             linear.learn(rows.characters(), train.targets)
         if plan.soft and "teacher" not in options:
             options["teacher"] = out_of_fold_teacher.predictions(

@@ -1,10 +1,10 @@
 """Multinomial logistic regression on character n-grams: the smallest text model.
 
-A text becomes its characters and n-grams of two and three. Each has a row in a hashed
-table (Weinberger et al. 2009), weighted by TF-IDF; the logits of a text are the
-weighted sum of its rows, divided by the norm of the weights. The loss is convex.
+The features of a text are its characters and its n-grams of two and three. Each has a
+row in a hashed table (Weinberger et al. 2009), weighted by TF-IDF; the logits of a text
+are the weighted sum of its rows over the norm of the weights. The loss is convex.
 
-The graph contains all of it: characters, folding of case and width, hashing, weights.
+The graph contains the tokenizer, folding of case and width, hashing and weights.
 """
 
 import unicodedata
@@ -88,7 +88,7 @@ def signature(labels: tuple[str, ...], max_bytes: int) -> Signature:
 
 
 def plan(optimizer: str) -> Plan:
-    """Return settings that converge on n-grams; chosen by hand."""
+    """Return the default plan for n-grams; chosen by hand."""
     return {
         "gd": Plan("gd", learning_rate=3.0, max_epochs=300),
         "sgd": Plan("sgd", learning_rate=5.0, batch_size=128),
@@ -146,8 +146,8 @@ class NgramLearner(GradientLearner):
     def _graph(self) -> onnx.ModelProto:
         """Return the graph, built node by node.
 
-        `NgramModule` computes texts of any length without padding, which the graph
-        cannot: it pads a batch to its longest text, so it is no export of the module.
+        `NgramModule` takes texts of any length without padding, and the graph pads a
+        batch to its longest text; so the graph is not an export of the module.
         """
         graph, columns = Graph(), "columns"
         table = self.module.table.weight.detach().numpy()
@@ -196,7 +196,7 @@ class NgramLearner(GradientLearner):
             yield graph.add("Where", graph.add("Greater", last, none), row, none)
 
     def _folded(self) -> dict[str, int]:
-        """Return the id of every character that folds to a known one."""
+        """Return the id of every character with a known folded form."""
         planes = (range(1, 0xD800), range(0xE000, 0x20000))  # between: surrogates
         every = map(chr, chain.from_iterable(planes))
         folded = {c: self._characters.get(fold(c)) for c in every}
@@ -205,6 +205,6 @@ class NgramLearner(GradientLearner):
 
 
 def fold(character: str) -> str:
-    """Return the character in lower case and half width, if that is one character."""
+    """Return the character in lower case and half width, unless these are several."""
     folded = unicodedata.normalize("NFKC", character).casefold()
     return folded if len(folded) == 1 else character

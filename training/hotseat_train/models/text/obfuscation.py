@@ -1,8 +1,8 @@
-"""Obfuscation: spellings by which players evade a word filter.
+"""Obfuscation: spellings that evade a word filter.
 
 Each method takes a text and a random generator; `obfuscate` chooses one at random.
-Training texts are obfuscated to make the model robust, and test texts, with a seed of
-their own, to measure it. Only the spelling changes, not what the text says.
+Obfuscated training texts make the model robust; obfuscated test texts, with another
+seed, measure its robustness. Only the spelling changes, not the meaning.
 """
 
 import random

@@ -1,8 +1,8 @@
 """A teacher: out-of-fold predictions of linear models for the training texts.
 
 Logistic regression on TF-IDF of character n-grams and words, cross-fitted in four
-folds: each fold is predicted by a model of the other three. The predictions hold what
-the labels do not: which texts are ambiguous (Hinton et al. 2015).
+folds: a model of three folds predicts the fourth. Unlike labels, the predictions show
+which texts are ambiguous (Hinton et al. 2015).
 """
 
 from collections.abc import Callable
@@ -36,10 +36,10 @@ def predictions(
     """Return probabilities [rows, labels]; the label itself where `teach` is false."""
     texts, targets = np.array(train.inputs, object), np.array(train.targets)
     result: Array = np.eye(labels, dtype=np.float32)[targets]
-    taught = np.array([teach(text) for text in train.inputs], bool)
+    selected = np.array([teach(text) for text in train.inputs], bool)
     folds = np.random.default_rng(seed).integers(_FOLDS, size=len(train))
     for fold in range(_FOLDS):
-        predicted, fitted = taught & (folds == fold), taught & (folds != fold)
+        predicted, fitted = selected & (folds == fold), selected & (folds != fold)
         if not predicted.any() or len(set(targets[fitted])) < 2:
             continue  # too few rows to fit a model: the labels stay
         model = linear().fit(texts[fitted], targets[fitted])

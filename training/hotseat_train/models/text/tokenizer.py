@@ -1,16 +1,16 @@
-"""The tokenizer: how texts become characters and n-grams, inside the graph.
+"""The tokenizer: turns texts into characters and n-grams, inside the graph.
 
-It is a graph of its own, which is chained in front of every text network and which
-training uses as well; training and serving cannot differ.
+The tokenizer's graph is chained in front of every text network, and training uses the
+same graph, so training and serving cannot differ.
 
 1. Each character becomes its number, after folding case and width (NFKC). Characters
    without width and combining marks are dropped.
-2. A character that is repeated more than twice is kept twice.
-3. Spaces and punctuation between single characters are dropped, which joins a word that
-   was spelled out letter by letter.
-4. Each character and the n-grams of two to four that begin there become rows of an
+2. Repetitions of a character are shortened to two.
+3. Spaces and punctuation between single characters are dropped, which joins words that
+   are spelled letter by letter.
+4. Each character, and the n-grams of two to four that begin there, become rows of an
    embedding table: n-grams are hashed (Weinberger et al. 2009), and frequent hashes
-   have a row. A rare n-gram has none: the model would memorise it.
+   have a row. Rare n-grams have no row: the model would memorise them.
 """
 
 import unicodedata
@@ -103,13 +103,13 @@ class Tokenizer:
 
 
 INNER_SHAPES = {"characters": (STRING, ["n", "length"])}
-"""Given to ONNX's shape inference, which crashes if it has to infer it."""
+"""Shapes for ONNX's shape inference, which crashes without them."""
 
 
 def add_tokenizer(graph: Graph, vocabulary: Vocabulary) -> str:
     """Add the nodes from ``text`` [n]; return the name of the rows [n, length, 4].
 
-    The first of each four is the character's number; the n-grams' rows follow.
+    The first of four rows is the character's number; the n-grams' rows follow.
     """
     keys, values = zip(*sorted(_numbers(vocabulary.characters).items()), strict=True)
     graph.add(
@@ -121,7 +121,7 @@ def add_tokenizer(graph: Graph, vocabulary: Vocabulary) -> str:
         keys_strings=keys, values_int64s=values, default_int64=_UNKNOWN,
     )  # fmt: skip
     none = graph.integer(0)
-    # padding at the end, so that an empty text has one place, which holds padding
+    # padding at the end gives an empty text one place
     numbers = graph.add("Pad", numbers, graph.integers(0, 0, 0, 1), none)
     ids = _filtered(graph, numbers, graph.add("Greater", numbers, none))
     ids = _shorten_repetitions(graph, ids)
@@ -156,7 +156,7 @@ def _join_spelled_out(graph: Graph, ids: str, characters: Sequence[str]) -> str:
 def _ngrams(graph: Graph, ids: str) -> Iterator[tuple[str, str]]:
     """Add the hashes of the n-grams of two and more that begin at each place.
 
-    Yields each hash with the n-gram's last character, 0 if it goes beyond the end.
+    Yield each hash and the n-gram's last character, which is 0 beyond the end.
     """
     hashed = last = ids
     for _ in range(1, LENGTHS):
@@ -168,20 +168,22 @@ def _ngrams(graph: Graph, ids: str) -> Iterator[tuple[str, str]]:
 
 
 def _rows(graph: Graph, ids: str, vocabulary: Vocabulary) -> str:
-    none, feet = graph.integer(0), graph.integers(2)
+    none, last_axis = graph.integer(0), graph.integers(2)
     size = graph.integer(_FIRST + len(vocabulary.characters) - 1)
     # a node costs more than its arithmetic: all lengths at once
     hashed, last = (
-        graph.add("Concat", *[graph.add("Unsqueeze", x, feet) for x in each], axis=2)
+        graph.add(
+            "Concat", *[graph.add("Unsqueeze", x, last_axis) for x in each], axis=2
+        )
         for each in zip(*_ngrams(graph, ids), strict=True)
     )
     hashed = graph.add("Mod", hashed, graph.integer(BUCKETS))
     row = graph.add("Gather", graph.constant("rows", vocabulary.rows), hashed)
     row = graph.add("Cast", row, to=INT)
-    # an n-gram beyond the end has no row, nor has a rare one
+    # rare n-grams, and those beyond the end, have no row
     exists = graph.add("Greater", graph.add("Min", row, last), none)
     row = graph.add("Where", exists, graph.add("Add", row, size), none)
-    first = graph.add("Unsqueeze", ids, feet)
+    first = graph.add("Unsqueeze", ids, last_axis)
     return graph.add("Concat", first, row, name="ids", axis=2)
 
 
@@ -210,7 +212,7 @@ def _filtered(graph: Graph, ids: str, keep: str) -> str:
 
 
 def _numbers(characters: Sequence[str]) -> dict[str, int]:
-    """Return the number of every character that is known, or has no width."""
+    """Return the number of every character that is known or without width."""
     known = {c: _FIRST + i for i, c in enumerate(characters)}
     planes = (range(1, 0xD800), range(0xE000, 0x20000))  # between: surrogates
     numbers = dict(known)

@@ -7,9 +7,9 @@ and weighted by TF-IDF over the square root of their number; logistic regression
 separates the second label from the first. Its probability is averaged with the
 network's: the two make different errors.
 
-It is used for texts that contain a character of its own, as the task defines; all other
-texts are left to the network. An unknown character is never its own, because no n-gram
-with it was learned.
+The task defines the linear model's own characters. The model is used for texts with
+such a character; the network alone handles all other texts. An unknown character is
+never one of its own, because the model has no n-gram with it.
 """
 
 from collections.abc import Sequence
@@ -36,8 +36,8 @@ _INVERSE_REGULARIZATION = 0.1  # scikit-learn's C
 class WideLinear(nn.Module):
     """Characters [n, length] and logits [n, labels] in, averaged logits out.
 
-    Before `learn` it changes nothing. Its weights are buffers: gradient descent does
-    not change them, and checkpoints contain them.
+    Before `learn` the logits stay unchanged. The weights are buffers: gradient descent
+    does not change them, and checkpoints contain them.
     """
 
     share: torch.Tensor
@@ -47,10 +47,10 @@ class WideLinear(nn.Module):
     def __init__(
         self, own_characters: Sequence[bool], labels: int, buckets: int
     ) -> None:
-        """`own_characters` says of each known character whether it is its own."""
+        """`own_characters` has True for each known character that is its own."""
         super().__init__()
         self.labels, self.buckets = labels, buckets
-        # integers, which int8 quantization leaves unchanged
+        # integers: int8 quantization does not change them
         own = [0, 0, *map(int, own_characters)]
         self.own_characters = torch.tensor(own, dtype=torch.int32)
         self.register_buffer("share", torch.zeros(1))
@@ -59,13 +59,13 @@ class WideLinear(nn.Module):
 
     @property
     def fitted(self) -> bool:
-        """Whether it has learned anything."""
+        """Whether `learn` fitted the weights."""
         return bool(self.share > 0)
 
     def forward(self, characters: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         """Return the logarithms of the averaged probabilities [n, labels].
 
-        The logits of texts that are not its own are returned unchanged.
+        Logits of texts without its own characters stay unchanged.
         """
         mixed = self.averaged(characters, logits.softmax(1))
         share = self._share(characters)
@@ -86,9 +86,9 @@ class WideLinear(nn.Module):
         return probabilities + self._share(characters) * (linear - probabilities)
 
     def learn(self, texts: Sequence[Array], targets: Sequence[int]) -> None:
-        """Fit the weights to those of `texts` (characters [length]) that are its own.
+        """Fit the weights to `texts` (characters [length]) with its own characters.
 
-        It stays as it is if they have one label only, or no n-gram in common.
+        Nothing changes if these have only one label, or no n-gram in common.
         """
         documents: list[list[int]] = []
         labels = []
@@ -116,7 +116,7 @@ class WideLinear(nn.Module):
         self.share.fill_(SHARE)
 
     def _share(self, characters: torch.Tensor) -> torch.Tensor:
-        """Return its weight in the average [n, 1]: 0 for texts that are not its own."""
+        """Return its weight in the average [n, 1]: 0 for texts of the network alone."""
         return self.share * self.own_characters[characters].amax(1, keepdim=True)
 
     def _ngrams(self, characters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
