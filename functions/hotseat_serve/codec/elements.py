@@ -1,6 +1,6 @@
-"""JSON values to the elements of a tensor: of the right type, or a fault by its place.
+"""Convert JSON values to the elements of a tensor, or name the place of a fault.
 
-Nothing is cut off, wraps around or becomes infinite on its way.
+No value is cut off, wraps around or becomes infinite in the conversion.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,9 +24,9 @@ def elements(
 ) -> Array:
     """Return values [n] as a tensor of a datatype of the Open Inference Protocol.
 
-    Numbers may be null, which is NaN, where `non_finite` lets them. A whole number may
-    be written as 2.0, a truth value as 0 or 1.
-    Raises `Problem` (invalid_input) with the pointer to the first that does not fit.
+    With `non_finite`, a number may be null, which becomes NaN. A whole number may be
+    written as 2.0, a truth value as 0 or 1.
+    Raises `Problem` (invalid_input) with the pointer to the first misfit.
     """
     dtype = DTYPES[datatype]
     return _READERS[dtype.kind](values, dtype, datatype, where, non_finite)
@@ -85,7 +85,7 @@ def _integers(
     if not set(map(type, values)) <= {int}:
         _refuse_first(values, is_number, "a whole number", where)
         for at, value in enumerate(values):
-            if value != value // 1:  # NaN and infinity are not, either
+            if value != value // 1:  # nor are NaN and infinity
                 raise invalid(
                     f"expected a whole number{place(where(at))}, got {number(value)}",
                     where(at),
@@ -131,18 +131,18 @@ def _strings(
 _READERS: dict[
     str, Callable[[Sequence[Any], np.dtype[Any], str, Where, bool], Array]
 ] = {"f": _floats, "i": _integers, "u": _integers, "b": _truths, "O": _strings}
-"""By the kind of numpy's type."""
+"""Converters by the kind of numpy's type."""
 
 
 def is_number(value: Any, *, truths: bool = False) -> bool:
-    """Whether JSON calls a value a number; true and false where they count as such."""
+    """Whether a value is a number in JSON; true and false count where allowed."""
     return isinstance(value, int | float) and (truths or not isinstance(value, bool))
 
 
 def size(text: str, pointer: str) -> int:
     """Return the bytes of a text in UTF-8.
 
-    Raises `Problem` for half of a surrogate pair, which JSON can write.
+    Raises `Problem` for half of a surrogate pair, which JSON can express.
     """
     if text.isascii():
         return len(text)

@@ -1,4 +1,4 @@
-"""Objects of named features to the columns of a tensor."""
+"""Convert objects of named features to the columns of a tensor."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ from hotseat_serve.wording import expected, inside, invalid, place
 def columns(item: Input, rows: Rows) -> Array:
     """Return the tensor ``[rows, fields]`` of objects that name the fields.
 
-    What is missing or null is the field's default; a number without one is NaN where
-    the signature lets numbers be so.
+    A missing or null value becomes the field's default; a number without a default
+    becomes NaN where the signature allows NaN.
     Raises `Problem` (invalid_input) with a pointer to the first fault.
     """
     fields = item.fields or ()
@@ -67,7 +67,7 @@ def _number(value: Any, field: Field, pointer: str, warnings: Warnings | None) -
 
 def _category(value: Any, field: Field, pointer: str, warnings: Warnings | None) -> str:
     if type(value) is int and _has_codes(field):
-        value = str(value)  # a code that a table holds as a number
+        value = str(value)  # a category code, stored as a number in a table
     if not isinstance(value, str):
         raise expected("a string", inside(pointer, field.name), value)
     if field.categories is not None and value not in field.categories:

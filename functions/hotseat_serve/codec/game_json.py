@@ -1,6 +1,6 @@
-"""Game-shaped JSON to tensors, from the signature alone.
+"""Convert game-shaped JSON to tensors, from the signature alone.
 
-Pure, and used by training too: what is measured is what serves.
+The module is pure. Training uses it too, so measurements and service agree.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,8 +26,8 @@ def read_inputs(
     """Return a request's inputs, a JSON pointer to each, and whether it is many.
 
     ``{"inputs": [...]}`` are many, ``{"input": ...}`` is one, and any other object
-    is itself the one input, so that ``{"text": "..."}`` is enough.
-    Raises `Problem` when it is none of these.
+    is itself the one input, so ``{"text": "..."}`` is enough.
+    Raises `Problem` for any other body.
     """
     if not isinstance(body, Mapping):
         raise expected("an object as the body", "", body)
@@ -66,9 +66,9 @@ def encode(
 ) -> dict[str, Array]:
     """Return the tensors of `inputs`; the first dimension is ``len(inputs)``.
 
-    `files` are the opened ones that the signature names (tokenizers).
+    `files` are the opened files of the signature (tokenizers).
 
-    `warnings` takes what is answered and may still be a mistake: unknown fields, and
+    `warnings` collects possible mistakes in answered requests: unknown fields, and
     values that training did not see.
     Raises `Problem` (invalid_input, too_large) with a pointer to the first fault.
     """
@@ -87,7 +87,7 @@ def encode(
 
 
 def _tokens(rows: Rows, files: Mapping[str, Any]) -> dict[str, Array]:
-    """Fill the tensors of tokens, once for all that have the same text."""
+    """Fill the tensors of tokens, once for all tensors of the same text."""
     from hotseat_serve.codec import tokens  # late: most versions have no tokenizer
 
     groups: dict[str, list[Input]] = {}
@@ -102,13 +102,13 @@ def _tokens(rows: Rows, files: Mapping[str, Any]) -> dict[str, Array]:
 
 def _images(item: Input, rows: Rows) -> Array:
     """Fill ``[rows, ...]`` pixels from encoded images."""
-    from hotseat_serve.codec import images  # late: most versions see none
+    from hotseat_serve.codec import images  # late: most versions read no images
 
     return images.images(item, rows)
 
 
 def _check_batch(rows: Rows) -> None:
-    """Refuse another number of inputs than a graph of a fixed batch takes."""
+    """Refuse a number of inputs that differs from the graph's fixed batch."""
     count = len(rows.inputs)
     check_rows(rows.signature, count)
     for item in rows.signature.inputs:
@@ -129,7 +129,7 @@ def _text(item: Input, rows: Rows) -> Array:
         return array
     if not item.shape:
         return one(item, array, values)
-    # some graphs want each text in a list of its own
+    # some graphs take each text in a list of its own
     return array.reshape(len(values), *(1 for _ in item.shape[1:]))
 
 
@@ -138,7 +138,7 @@ def states(
 ) -> list[Any]:
     """Return the positions that boards show, by the signature's rules.
 
-    Raises `Problem` with a pointer to the first that is no position.
+    Raises `Problem` with a pointer to the first invalid board.
     """
     rows = Rows(signature, inputs, pointers)
     _check_batch(rows)
@@ -159,7 +159,7 @@ def _states(item: Input, rows: Rows) -> list[Any]:
 
 
 def _board(item: Input, rows: Rows) -> Array:
-    """Fill ``[rows, ...]`` from boards: as the rules read them, or number by number."""
+    """Fill ``[rows, ...]`` from boards, by the game's rules or number by number."""
     if rows.signature.rules is None:
         return tensor(item, rows)
     game = rules.game(rows.signature.rules)
@@ -175,4 +175,4 @@ FORMS: Mapping[str, Callable[[Input, Rows], Array]] = {
     "tokens": tensor,
     "image": _images,
 }
-"""Those of tokens are filled together; see `encode`."""
+"""The functions by form; `encode` fills the tensors of tokens together."""

@@ -1,8 +1,8 @@
-"""Encoded images (PNG, JPEG, WebP) to the tensors of an image model.
+"""Convert encoded images (PNG, JPEG, WebP) to the tensors of an image model.
 
-Pillow decodes; it is imported when a version with images is opened. The order of
-steps is that of torchvision's and Keras's usual pipelines: upright, on white, resized,
-cropped in the middle, scaled, normalised.
+Pillow decodes them; it is imported when a version with images is opened. The steps
+follow the usual pipelines of torchvision and Keras: turn upright, put on white,
+resize, crop the centre, scale, normalise.
 """
 
 import base64
@@ -22,11 +22,11 @@ from hotseat_serve.wording import expected, invalid, place
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_BYTES = 4_500_000
-"""Of one encoded image, where the signature has no limit: what fits through Lambda."""
+"""Bytes of one encoded image without a limit in the signature; fits into Lambda."""
 
 
 def check_decoder() -> None:
-    """Raise `IntegrityError` where images cannot be decoded."""
+    """Raise `IntegrityError` if images cannot be decoded."""
     try:
         import PIL.Image  # noqa: F401
     except ImportError:
@@ -36,8 +36,8 @@ def check_decoder() -> None:
 def images(item: Input, rows: Rows) -> Array:
     """Return the tensor [rows, channels, height, width], or NHWC, of encoded images.
 
-    Values are base64 strings; ``data:image/png;base64,`` may stand before. Raises
-    `Problem` (invalid_input, too_large) with a pointer to the first fault.
+    Values are base64 strings, with or without ``data:image/png;base64,`` in front.
+    Raises `Problem` (invalid_input, too_large) with a pointer to the first fault.
     """
     assert item.image is not None
     return np.stack(
@@ -73,7 +73,7 @@ def _tensor(data: bytes, image: Image, datatype: str, pointer: str) -> Array:
     import PIL.ImageOps
 
     try:
-        # Pillow warns of bombs at its own limit; the signature's is smaller
+        # Pillow warns of bombs at its own limit; the signature's limit is smaller
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
             with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as opened:

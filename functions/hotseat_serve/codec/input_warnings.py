@@ -1,6 +1,6 @@
-"""Warnings about a request that is answered all the same.
+"""Warnings about a request that is answered nevertheless.
 
-A misspelt field, or a number that training never saw, must neither break a game nor
+A misspelt field, or a number outside the training data, must neither break a game nor
 stay unnoticed: the answer carries a warning. With ``options.strict`` the caller gets an
 error instead.
 """
@@ -13,11 +13,11 @@ from hotseat_serve.problems import Problem
 from hotseat_serve.wording import NAME_LENGTH, inside, listed, quoted
 
 MOST = 20
-"""Warnings in one answer; one more says how many others there are."""
+"""Warnings in one answer; one more counts the others."""
 
 
 COMPARISONS = 4_000
-"""Names that are compared for the suggestions of one answer: some 100 ms at most."""
+"""Names compared for the suggestions of one answer: about 100 ms at most."""
 
 
 class InputWarning(NamedTuple):
@@ -28,37 +28,37 @@ class InputWarning(NamedTuple):
     not_finite, time_over, more_warnings; others may follow."""
     detail: str
     pointer: str
-    """JSON pointer to it in the request."""
+    """JSON pointer to the mistake in the request."""
     suggestion: str | None = None
-    """The name that was probably meant."""
+    """The probable intended name."""
 
     def to_json(self) -> dict[str, str]:
-        """Return the warning in the form of an answer."""
-        said = {"code": self.code, "detail": self.detail, "pointer": self.pointer}
+        """Return the warning in the format of an answer."""
+        document = {"code": self.code, "detail": self.detail, "pointer": self.pointer}
         if self.suggestion is not None:
-            said["suggestion"] = self.suggestion
-        return said
+            document["suggestion"] = self.suggestion
+        return document
 
 
 @dataclass(slots=True)
 class Warnings:
-    """The warnings of one request: each place once for each code, `MOST` in all."""
+    """The warnings of one request: one for each code and place, `MOST` in all."""
 
     strict: bool = False
-    """Whether the first one is an error instead."""
+    """Whether the first warning is an error instead."""
     closed: bool = False
-    """Whether more are dropped, as of inputs that the caller did not send."""
+    """Whether further warnings are dropped, as for inputs the caller did not send."""
     count: int = 0
-    """With those that are left out for their number."""
+    """All warnings, also those over `MOST`."""
     _kept: dict[tuple[str, str], InputWarning] = field(default_factory=dict)
     _comparisons: int = COMPARISONS
 
     def add(
         self, code: str, detail: str, pointer: str, suggestion: str | None = None
     ) -> None:
-        """Keep a warning; raises `Problem` (invalid_input) where the caller is strict.
+        """Add a warning; raises `Problem` (invalid_input) if the caller is strict.
 
-        `pointer` leads into the request and is no longer than the signature makes it.
+        `pointer` is a place in the request; the signature limits its length.
         """
         if self.closed or (code, pointer) in self._kept:
             return
@@ -71,7 +71,7 @@ class Warnings:
 
     @property
     def full(self) -> bool:
-        """Whether one more would only be counted: its words need not be found."""
+        """Whether a further warning would only be counted, without a text."""
         return len(self._kept) >= MOST and not self.strict
 
     def unknown(self, names: Iterable[str], known: Sequence[str], pointer: str) -> None:
@@ -91,45 +91,45 @@ class Warnings:
             )
 
     def nearest(self, name: str, known: Sequence[str]) -> str | None:
-        """Return what `nearest` finds, while there are comparisons left."""
+        """Return the result of `nearest` while comparisons are left, else None."""
         if self.full or self._comparisons <= 0:
             return None
         self._comparisons -= len(known)
         return nearest(name, known)
 
     def to_json(self) -> list[dict[str, str]]:
-        """Return the warnings as they stand in an answer; empty where all is well."""
-        said = [warning.to_json() for warning in self._kept.values()]
-        if more := self.count - len(said):
+        """Return the warnings in the format of an answer; empty without a mistake."""
+        documents = [warning.to_json() for warning in self._kept.values()]
+        if more := self.count - len(documents):
             detail = f"{more} more warnings are left out"
-            said.append(InputWarning("more_warnings", detail, "").to_json())
-        return said
+            documents.append(InputWarning("more_warnings", detail, "").to_json())
+        return documents
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like another, if one is like it.
+    """Return the known name most similar to another, or None if none is similar.
 
-    Upper and lower case are alike. Ratcliff and Obershelp's measure, at least 0.6, as
-    `difflib.get_close_matches` has it; the SDKs' devices do the same.
+    Case does not matter. The measure is Ratcliff and Obershelp's, at least 0.6, as in
+    `difflib.get_close_matches`; the SDKs use the same.
     """
     from difflib import get_close_matches  # late: most requests have no such name
 
     lower: dict[str, str] = {}
     for one in known:
         lower.setdefault(one.lower(), one)
-    found = get_close_matches(name[:NAME_LENGTH].lower(), lower, 1)
-    return lower[found[0]] if found else None
+    matches = get_close_matches(name[:NAME_LENGTH].lower(), lower, 1)
+    return lower[matches[0]] if matches else None
 
 
 def hint(near: str | None, known: Sequence[str]) -> str:
-    """Return what to write instead: the nearest name, else the names there are."""
+    """Return a suggestion in words: the nearest name, else all known names."""
     if near is not None:
         return f"did you mean {quoted(near)}?"
     return f"the fields are {listed(list(known))}"
 
 
 def absent(unknown: Iterable[str], known: Sequence[str], pointer: str) -> Problem:
-    """Return the problem of an object of which nothing is known."""
+    """Return the problem of an object without a known field."""
     names = sorted(unknown)
     suggestions: list[Any] = [nearest(name, known) for name in names[:3]]
     near = list(dict.fromkeys(one for one in suggestions if one is not None))

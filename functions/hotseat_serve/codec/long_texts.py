@@ -1,7 +1,7 @@
 """Handle texts over the signature's limit: refuse, cut, or judge in parts.
 
-Of the parts, the one that is least likely to be neutral counts. Offline models in the
-SDKs do the same; `tests/contract/sdk` compares them.
+Of the parts, the one least likely to be neutral counts. Offline models in the SDKs do
+the same; `tests/contract/sdk` compares them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,10 +15,10 @@ from hotseat_serve.problems import Problem
 from hotseat_serve.wording import inside, place
 
 MOST_PARTS = 16
-"""Of one text; a longer one is refused."""
+"""Parts of one text; a longer text is refused."""
 
 Span = tuple[int, int]
-"""Where a part begins and ends in its text, in characters."""
+"""Start and end of a part in its text, in characters."""
 
 
 class Expanded(NamedTuple):
@@ -27,11 +27,11 @@ class Expanded(NamedTuple):
     inputs: Sequence[Any]
     pointers: Sequence[str]
     spans: Sequence[Sequence[Span]]
-    """The parts of each input that was given; none where it is whole."""
+    """The parts of each input of the caller; none for a whole input."""
 
 
 def rule(signature: Signature) -> Input | None:
-    """Return the input whose long texts are not refused."""
+    """Return the input whose long texts are cut or judged in parts."""
     for item in signature.inputs:
         if item.too_long in {"cut", "parts"} and item.max_bytes is not None:
             return item
@@ -41,14 +41,14 @@ def rule(signature: Signature) -> Input | None:
 def expand(
     item: Input, inputs: Sequence[Any], pointers: Sequence[str], warnings: Warnings
 ) -> Expanded | None:
-    """Return the inputs to run; None if no text is too long.
+    """Return the inputs for the model; None if no text is too long.
 
-    Raises `Problem` for a text of more than `MOST_PARTS` parts, and for one that is no
-    valid Unicode.
+    Raises `Problem` for a text of more than `MOST_PARTS` parts, and for invalid
+    Unicode.
     """
     limit = item.max_bytes or 0
     texts = [_text(item, given) for given in inputs]
-    # a character has one byte at least, and four at most
+    # a character has one to four bytes
     if not any(len(text) * 4 > limit for text in texts):
         return None
     found: list[Any] = []
@@ -83,9 +83,9 @@ def expand(
 def fold(
     signature: Signature, expanded: Expanded, answers: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Return one answer an input: of parts the worst, with its place.
+    """Return one answer for each input; of parts the worst, with its place.
 
-    A part whose score is no number is the worst there is: that is not passed over.
+    A part whose score is not a number counts as the worst, so it stays visible.
     """
 
     def neutral(judged: tuple[dict[str, Any], Span]) -> float:
@@ -104,9 +104,9 @@ def fold(
 
 
 def _judged(item: Input, text: str, where: str) -> list[Span]:
-    """Return what is read of a long text; none where that would be spaces alone.
+    """Return the parts of a long text that are read; empty for spaces alone.
 
-    Then the codec refuses it: as one of spaces, or as too long.
+    The codec then refuses the text, as spaces or as too long.
     """
     limit = item.max_bytes or 0
     if item.too_long == "parts":
@@ -116,7 +116,7 @@ def _judged(item: Input, text: str, where: str) -> list[Span]:
 
 
 def _parts(text: str, limit: int, where: str) -> Iterator[Span]:
-    """Yield the parts of a text, cut between words where there is a space."""
+    """Yield the parts of a text, cut at a space if possible."""
     start = count = 0
     while start < len(text):
         end = _end(text, start, limit)
@@ -137,14 +137,14 @@ def _parts(text: str, limit: int, where: str) -> Iterator[Span]:
 
 
 def _end(text: str, start: int, limit: int) -> int:
-    """Return where a part that begins at `start` ends: as far as the bytes go."""
+    """Return the end of the part from `start`, as far as the bytes allow."""
     part = text[start : start + limit].encode()[:limit]
     return start + max(1, len(part.decode("utf-8", "ignore")))
 
 
 def _text(item: Input, given: Any) -> str:
     value = given.get(item.name) if isinstance(given, Mapping) else given
-    return value if isinstance(value, str) else ""  # the codec says what is wrong
+    return value if isinstance(value, str) else ""  # the codec reports the fault
 
 
 def _put(item: Input, given: Any, text: str) -> Any:

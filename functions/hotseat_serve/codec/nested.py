@@ -1,4 +1,4 @@
-"""Nested lists to tensors: a board, a grid, plain numbers, strings, one number."""
+"""Convert nested lists to tensors: boards, grids, numbers, strings, one number."""
 
 from collections.abc import Sequence
 from math import prod
@@ -47,10 +47,10 @@ def tensor(item: Input, rows: Rows) -> Array:
 
 
 def array(item: Input, rows: Rows) -> Array:
-    """Return a whole tensor, all its dimensions as the nested list of one row has them.
+    """Return a whole tensor whose dimensions are those of one row's nested list.
 
-    Where the row leaves it out, it is filled with the signature's default; a dimension
-    of any length is then 1. Raises `Problem` (invalid_input).
+    Without a value in the row, the signature's default fills it; a dimension of any
+    length is then 1. Raises `Problem` (invalid_input).
     """
     ((value, pointer),) = rows.values(item)
     if value is None and item.default is not None:
@@ -69,12 +69,12 @@ def array(item: Input, rows: Rows) -> Array:
 
 
 def _shape(value: Any, dimensions: Sequence[int]) -> tuple[int, ...]:
-    """Return the dimensions with the lengths of `value` where any length will do."""
+    """Return the dimensions, with the lengths of `value` for those of any length."""
     shape = []
     for length in dimensions:
-        there = isinstance(value, list)
-        shape.append((len(value) if there else 0) if length == -1 else length)
-        value = value[0] if there and value else None
+        is_list = isinstance(value, list)
+        shape.append((len(value) if is_list else 0) if length == -1 else length)
+        value = value[0] if is_list and value else None
     return tuple(shape)
 
 
@@ -110,9 +110,9 @@ def _not_a_list(value: Any, length: int, pointer: str, *, loose: bool) -> Proble
 
 
 def one(item: Input, array: Array, values: Sequence[tuple[Any, str]]) -> Array:
-    """Return the one value of an input that has no dimension, not even of rows.
+    """Return the one value of an input without dimensions, not even rows.
 
-    Raises `Problem` (invalid_input) where the rows do not agree on it.
+    Raises `Problem` (invalid_input) if the rows have different values.
     """
     first = array[0]
     for value, (_, pointer) in zip(array, values, strict=True):

@@ -11,9 +11,9 @@ from hotseat_serve.wording import place
 def finite(
     answers: Sequence[dict[str, Any]], pointers: Sequence[str], warnings: Warnings
 ) -> None:
-    """Put null for numbers that are not finite, with a warning for each such answer.
+    """Replace numbers that are not finite by null, with a warning for each such answer.
 
-    Raises `Problem` (invalid_input) where warnings are errors.
+    Raises `Problem` (invalid_input) if warnings are errors.
     """
     for answer, pointer in zip(answers, pointers, strict=False):
         names = [name for name, value in answer.items() if not _is_finite(value)]

@@ -1,9 +1,9 @@
 """Check values against the bounds and categories of the signature.
 
-`minimum`, `maximum` and `categories` are hard: what lies outside is refused. `observed`
-and `known` say what training saw: what lies outside is answered, with a warning.
+`minimum`, `maximum` and `categories` are hard: other values are refused. `observed`
+and `known` describe the training data: other values are answered with a warning.
 
-`refused` and `outside` look at whole tensors of any API; the others at one value of
+`refused` and `outside` check whole tensors of any API; the others check one value of
 game-shaped JSON.
 """
 
@@ -19,7 +19,7 @@ from hotseat_serve.wording import invalid, listed, number, place, quoted
 
 Array = np.ndarray[Any, Any]
 Place = tuple[int, int]
-"""A row, and a column of it; of more dimensions, the row's elements are counted."""
+"""Row and column; with more dimensions, the column counts the row's elements."""
 _Range = tuple[float | None, float | None]
 
 
@@ -40,19 +40,19 @@ def refused(item: Input, array: Array, most: int | None = None) -> list[Place]:
 def outside(item: Input, array: Array, most: int | None = None) -> list[Place]:
     """Return the places of a tensor [rows, fields] that training did not see.
 
-    A place that `refused` has is not among them. NaN is no place. At most `most`
-    places are returned, the first ones.
+    Places of `refused` and of NaN are not among them. At most `most` places are
+    returned, the first ones.
     """
     if item.fields is None:
         return []
     hard = set(refused(item, array))
     spare = None if most is None else most + len(hard)
-    found = _columns(item, array, spare, _observed, lambda field: field.known)
-    return [at for at in found if at not in hard][:most]
+    places = _columns(item, array, spare, _observed, lambda field: field.known)
+    return [at for at in places if at not in hard][:most]
 
 
 def within(value: float, low: float | None, high: float | None) -> bool:
-    """Whether a number is within bounds; None is no bound."""
+    """Whether a number is within bounds; None means no bound."""
     return (low is None or value >= low) and (high is None or value <= high)
 
 
@@ -66,7 +66,7 @@ def beyond(value: float, bounds: Field | Input, pointer: str) -> Problem:
 
 
 def no_category(value: str, field: Field, pointer: str) -> Problem:
-    """Return the problem of a text that is none of a field's categories."""
+    """Return the problem of a text that is not one of a field's categories."""
     return invalid(
         f"expected one of {listed(list(field.categories or ()))}{place(pointer)}, "
         f"got {quoted(value)}",
@@ -75,7 +75,7 @@ def no_category(value: str, field: Field, pointer: str) -> Problem:
 
 
 def warn(value: float, field: Field, pointer: str, warnings: Warnings) -> None:
-    """Warn of a number that training did not see; raises `Problem` where strict."""
+    """Warn of a number that training did not see; raises `Problem` if strict."""
     low, high = field.observed or (None, None)
     warnings.add(
         "out_of_range",
@@ -88,7 +88,7 @@ def warn(value: float, field: Field, pointer: str, warnings: Warnings) -> None:
 def warn_category(value: str, field: Field, pointer: str, warnings: Warnings) -> None:
     """Warn of a category that training did not know, unless it is the default.
 
-    Raises `Problem` where strict.
+    Raises `Problem` if strict.
     """
     if value == field.default:
         return
@@ -119,15 +119,15 @@ def _columns(
     bounds: Callable[[Field], _Range],
     words: Callable[[Field], Sequence[str] | None],
 ) -> list[Place]:
-    """Return the places that the fields' own bounds or words leave out."""
+    """Return the places outside the fields' own bounds or words."""
     fields = item.fields or ()
     found = np.zeros((len(array), len(fields)), bool)
     for at, field in enumerate(fields):
         column = array[:, at]
         if array.dtype.kind == "O":
-            there = words(field)
-            if there is not None:
-                allowed = {*there, field.default}
+            categories = words(field)
+            if categories is not None:
+                allowed = {*categories, field.default}
                 found[:, at] = [_text(value) not in allowed for value in column]
         else:
             found[:, at] = _beyond(column, *bounds(field))
@@ -157,5 +157,5 @@ def _places(found: Array, most: int | None) -> list[Place]:
 
 
 def _text(value: Any) -> str:
-    """Return a string of a tensor, which raw bytes may hold as bytes."""
+    """Return a string of a tensor; from raw bytes it may be bytes."""
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

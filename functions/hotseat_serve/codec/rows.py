@@ -8,9 +8,9 @@ from hotseat_serve.codec.input_warnings import Warnings, absent
 from hotseat_serve.wording import expected, inside, invalid, listed, place
 
 TOP = ("input", "inputs", "options", "player_id")
-"""Names at the top of a body."""
+"""Reserved names at the top of a body."""
 _BESIDE = {"options", "player_id"}
-"""Those beside an input whose fields stand at the top themselves."""
+"""Reserved names beside an input whose fields are at the top of the body."""
 
 
 class Rows(NamedTuple):
@@ -20,12 +20,12 @@ class Rows(NamedTuple):
     inputs: Sequence[Any]
     pointers: Sequence[str]
     warnings: Warnings | None = None
-    """Where warnings go; None: nobody reads them."""
+    """The collected warnings; None: they are dropped."""
 
     def values(self, item: Input) -> list[tuple[Any, str]]:
         """Return an input's value in each row, and the pointer to it.
 
-        The one input of a signature needs no name around it. Raises `Problem`.
+        The one input of a signature needs no name. Raises `Problem`.
         """
         return [
             self._value(item, given, pointer)
@@ -52,7 +52,7 @@ class Rows(NamedTuple):
     def check_names(self) -> None:
         """Warn of the fields that nothing reads.
 
-        Raises `Problem` (invalid_input) for named features of which none is known.
+        Raises `Problem` (invalid_input) for named features without a known name.
         """
         names: dict[str, None] = {}
         named = False
@@ -75,7 +75,7 @@ class Rows(NamedTuple):
                 self.warnings.unknown(unknown, known, pointer)
 
     def _all_defaults(self, pointer: str) -> None:
-        """Warn of an object without a field; a generator needs none."""
+        """Warn of an object without a field, except for a generator."""
         if self.warnings is not None and self.signature.generation is None:
             self.warnings.add(
                 "all_defaults", "no field is given: each has its default", pointer
@@ -83,22 +83,22 @@ class Rows(NamedTuple):
 
 
 def is_object(value: Any) -> TypeGuard[Mapping[str, Any]]:
-    """Whether JSON calls a value an object."""
-    kind = type(value)  # asking an abstract class takes longer than all the rest
+    """Whether a value is an object in JSON."""
+    kind = type(value)  # an abstract class's check takes longer than the rest
     return kind is dict or (kind not in _PLAIN and isinstance(value, Mapping))
 
 
 _PLAIN = {str, int, float, bool, list, type(None)}
 _NAMES: dict[int, tuple[Signature, dict[str, None]]] = {}
 _KEPT = 64
-"""Signatures whose names are kept."""
+"""Signatures whose names are cached."""
 
 
 def _names(signature: Signature) -> dict[str, None]:
-    """Return the names that an input of this signature may have, in their order."""
-    kept = _NAMES.get(id(signature))
-    if kept is not None and kept[0] is signature:
-        return kept[1]
+    """Return the allowed names of an input of this signature, in their order."""
+    cached = _NAMES.get(id(signature))
+    if cached is not None and cached[0] is signature:
+        return cached[1]
     names: dict[str, None] = {}
     for item in signature.inputs:
         if item.form == "features":

@@ -1,7 +1,7 @@
 """Tensors of the Open Inference Protocol: JSON or raw bytes to arrays and back.
 
-Raw bytes are little-endian and row-major; of BYTES, each element is preceded by its
-length in four bytes (the protocol's binary tensor data extension).
+Raw bytes are little-endian and row-major; each element of BYTES follows its length in
+four bytes (the protocol's binary tensor data extension).
 """
 
 import struct
@@ -32,7 +32,7 @@ _BUFFERS: dict[str, tuple[Literal["d", "i", "u"], Any]] = {
 }
 
 _COUNTED = 0xFFFFFF
-"""Elements up to which simdjson counts a list."""
+"""Elements of a list up to which simdjson's count is exact."""
 _KINDS: dict[str, set[type]] = {
     "f": {int, float},
     "i": {int},
@@ -44,7 +44,7 @@ _KINDS: dict[str, set[type]] = {
 
 
 class TensorError(ValueError):
-    """A tensor that is not what it says."""
+    """A tensor whose data do not fit its shape or datatype."""
 
 
 def from_json(
@@ -55,11 +55,11 @@ def from_json(
     nulls: bool = False,
     even: bool = False,
 ) -> Array:
-    """Return the array of a JSON list, flat or nested as the shape is.
+    """Return the array of a JSON list, flat or nested like the shape.
 
     `data` is a list, or simdjson's array, whose numbers are read without a Python
-    object for each. With `nulls`, null is NaN among floats. `even` says that there
-    are no more lists in it than `lists` counts, which takes time to see of a long one.
+    object for each. With `nulls`, null among floats becomes NaN. `even` means that it
+    has no more lists than `lists` counts; in a long list that check takes time.
     Raises `TensorError`.
     """
     dtype = DTYPES[datatype]
@@ -94,9 +94,9 @@ def from_json(
 
 
 def _check_length(count: int, shape: Sequence[int]) -> None:
-    """Refuse a list that is as long as neither flat nor nested data would be.
+    """Refuse a list whose length fits neither flat nor nested data.
 
-    Objects for all that a body holds are made only where it may fit.
+    Only data that may fit become Python objects.
     """
     elements = prod(shape)
     if count == elements or (shape and count == shape[0]) or count >= _COUNTED:
@@ -107,7 +107,7 @@ def _check_length(count: int, shape: Sequence[int]) -> None:
 
 
 def lists(data: Any, shape: Sequence[int]) -> int:
-    """Return how many lists data are: one, or if nested as many as the shape says."""
+    """Return the number of lists in data: one, or if nested that of the shape."""
     if not isinstance(data, list | simdjson.Array):
         return 0
     if not len(data) or not isinstance(data[0], list | simdjson.Array):
@@ -116,9 +116,9 @@ def lists(data: Any, shape: Sequence[int]) -> int:
 
 
 def _numbers(data: Any, dtype: np.dtype[Any], shape: Sequence[int]) -> Array | None:
-    """Return the numbers of simdjson's array; None where it has others, or is uneven.
+    """Return the numbers of simdjson's array; None for other or uneven elements.
 
-    Its buffer forgets nesting: of ``[1, 2, [3]]`` it is ``[1, 2, 3]``.
+    Its buffer drops the nesting: ``[1, 2, [3]]`` becomes ``[1, 2, 3]``.
     """
     buffer = _BUFFERS.get(dtype.kind)
     nested = len(data) and isinstance(data[0], simdjson.Array)
@@ -163,8 +163,8 @@ def to_bytes(array: Array) -> bytes:
 
 
 def finite(array: Array) -> bool:
-    """Whether no number is NaN or infinite; one pass where all is well."""
-    # a sum is finite only if all are; it may overflow where all are, too
+    """Whether every number is finite; one pass if so."""
+    # a finite sum has only finite terms; a sum of finite terms may overflow
     if isfinite(np.add.reduce(array, None, np.float64)):
         return True
     return bool(np.isfinite(array).all())
@@ -199,7 +199,7 @@ def _shaped(array: Array, shape: Sequence[int]) -> Array:
 def _flatten(
     data: list[Any], into: list[Any], shape: Sequence[int], place: str
 ) -> None:
-    """Put the elements of nested lists, which are as the shape says, in a row."""
+    """Flatten nested lists; raises `TensorError` if they do not fit the shape."""
     if not shape:
         raise TensorError(f"its data are nested deeper than its shape{place}")
     if len(data) != shape[0]:

@@ -1,4 +1,4 @@
-"""Texts as a request has them: strings that say something, within their limit."""
+"""Check the texts of a request: not blank, and within their limit."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""Texts to the tensors of a text model, by a tokenizer of Hugging Face.
+"""Convert texts to the tensors of a text model with a tokenizer of Hugging Face.
 
-The `tokenizers` package reads tokenizer.json and nothing else; it is imported when a
-version that has one is opened.
+The `tokenizers` package reads only tokenizer.json; it is imported when a version with
+a tokenizer is opened.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,14 @@ from hotseat_serve.codec.tensors import DTYPES, Array
 from hotseat_serve.codec.texts import text
 
 PARTS = {"ids": "ids", "mask": "attention_mask", "types": "type_ids"}
-"""What a tensor may hold, and the encoding's attribute with it."""
+"""Contents of a tensor, and the attribute of the encoding with each."""
 
 
 def open_tokenizer(path: Path, item: Input) -> Any:
     """Open the tokenizer.json of an input; raises `IntegrityError`.
 
-    Texts are cut after `max_tokens`. Padding is to the longest of a request, or to the
-    graph's own length where that is fixed.
+    Texts are cut after `max_tokens`. They are padded to the longest text of a request,
+    or to the graph's length if that is fixed.
     """
     assert item.tokens is not None
     try:
@@ -53,10 +53,10 @@ def open_tokenizer(path: Path, item: Input) -> Any:
 def encode(
     items: Sequence[Input], rows: Rows, files: Mapping[str, Any]
 ) -> dict[str, Array]:
-    """Return the tensors [rows, tokens] of all inputs that one text fills.
+    """Return the tensors [rows, tokens] of all inputs with the same text.
 
     A text of more than `max_tokens` is cut, with the warning text_cut. Raises
-    `Problem` for what is no text.
+    `Problem` for a value that is not a text.
     """
     first = items[0]
     assert first.tokens is not None
@@ -84,9 +84,9 @@ def encode(
 
 
 def _pad(tokenizer: Any) -> int:
-    """Return the id of the padding token, as the usual vocabularies name it."""
+    """Return the id of the padding token by its usual names."""
     for name in ("[PAD]", "<pad>", "<|endoftext|>"):
-        found = tokenizer.token_to_id(name)
-        if found is not None:
-            return int(found)
+        token_id = tokenizer.token_to_id(name)
+        if token_id is not None:
+            return int(token_id)
     return 0

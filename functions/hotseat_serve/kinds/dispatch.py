@@ -15,7 +15,7 @@ Kind = Callable[[InferenceRequest], list[dict[str, Any]]]
 
 
 def classification(request: InferenceRequest) -> list[dict[str, Any]]:
-    """``scores`` [rows, labels] are the labels' probabilities, or become them."""
+    """Answer with the labels' probabilities, from ``scores`` [rows, labels]."""
     labels, answers = request.signature.labels, []
     for row in _scores(request).tolist():
         best = max(range(len(row)), key=row.__getitem__)
@@ -42,24 +42,24 @@ def _scores(request: InferenceRequest) -> Array:
 
 
 def multilabel(request: InferenceRequest) -> list[dict[str, Any]]:
-    """``scores`` [rows, labels], each label by itself."""
+    """Answer with each label by itself, from ``scores`` [rows, labels]."""
     from hotseat_serve.kinds import scores
 
     return scores.multilabel(_scores(request), request.signature)
 
 
 def embedding(request: InferenceRequest) -> list[dict[str, Any]]:
-    """``embedding`` [rows, size], or [rows, tokens, size] to be pooled."""
+    """Answer with ``embedding`` [rows, size], or pool [rows, tokens, size]."""
     from hotseat_serve.kinds.embedding import embeddings
 
-    output, given = request.signature.output("embedding"), request.tensors()
+    output, tensors = request.signature.output("embedding"), request.tensors()
     assert output is not None
-    found = each_row(request.run(given)["embedding"], request)
-    return embeddings(found, output, request.signature, given)
+    vectors = each_row(request.run(tensors)["embedding"], request)
+    return embeddings(vectors, output, request.signature, tensors)
 
 
 def regression(request: InferenceRequest) -> list[dict[str, Any]]:
-    """``value`` [rows, ...] is the answer: a number, or a list where it is several."""
+    """Answer with ``value`` [rows, ...]: a number, or a list of several."""
     values = each_row(request.run(request.tensors())["value"], request)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -71,7 +71,7 @@ def tensor(request: InferenceRequest) -> list[dict[str, Any]]:
     outputs = request.run(request.tensors())
     rows = len(request.inputs)
     if any(item.form == "array" for item in request.signature.inputs):
-        # one call, whose tensors are whole
+        # one call with whole tensors
         return [{"outputs": {name: x.tolist() for name, x in outputs.items()}}]
     parts = {
         name: array.tolist() if rows == 1 and array.shape[:1] != (1,)
@@ -94,7 +94,7 @@ def tensor(request: InferenceRequest) -> list[dict[str, Any]]:
 
 
 def each_row(array: Array, request: InferenceRequest) -> Array:
-    """Return an output that has an answer for each input; raises `Problem`.
+    """Return an output with an answer for each input; raises `Problem`.
 
     A graph without rows answers one input at a time.
     """
@@ -111,14 +111,14 @@ def each_row(array: Array, request: InferenceRequest) -> Array:
 
 
 def policy(request: InferenceRequest) -> list[dict[str, Any]]:
-    """See `kinds.policy`, which is imported only when a policy is served."""
+    """Answer by `kinds.policy`, which is imported only when a policy is served."""
     from hotseat_serve.kinds import policy as kind
 
     return kind.policy(request)
 
 
 def generation(request: InferenceRequest) -> list[dict[str, Any]]:
-    """See `kinds.generation`, which is imported only when a generator is served."""
+    """Answer by `kinds.generation`, imported only when a generator is served."""
     from hotseat_serve.kinds import generation as kind
 
     return kind.generation(request)

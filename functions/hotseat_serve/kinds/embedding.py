@@ -1,4 +1,4 @@
-"""Vectors of texts or images: pooled over tokens, and of length 1 where wanted."""
+"""Vectors of texts or images: pooled over tokens, on request of length 1."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,18 +10,21 @@ from hotseat_serve.codec.tensors import Array
 
 
 def embeddings(
-    found: Array, output: Output, signature: Signature, given: Mapping[str, Array]
+    output_array: Array,
+    output: Output,
+    signature: Signature,
+    inputs: Mapping[str, Array],
 ) -> list[dict[str, Any]]:
-    """Return one vector a row.
+    """Return one vector for each row.
 
-    `given` are the graph's inputs: the mean over tokens leaves padding out
+    `inputs` are the graph's tensors: the mean over tokens leaves out padding
     (sentence-transformers, models/Pooling.py).
     """
-    vectors = found.astype(np.float32, copy=False)
+    vectors = output_array.astype(np.float32, copy=False)
     if output.pooling == "first":
         vectors = vectors[:, 0]
     elif output.pooling == "mean":
-        vectors = _mean(vectors, _mask(signature, given))
+        vectors = _mean(vectors, _mask(signature, inputs))
     if vectors.ndim > 2:
         vectors = vectors.reshape(len(vectors), -1)
     if output.normalize:
@@ -37,8 +40,8 @@ def _mean(vectors: Array, mask: Array | None) -> Array:
     return np.asarray((vectors * weights).sum(1) / np.maximum(weights.sum(1), 1e-9))
 
 
-def _mask(signature: Signature, given: Mapping[str, Array]) -> Array | None:
+def _mask(signature: Signature, inputs: Mapping[str, Array]) -> Array | None:
     for item in signature.inputs:
         if item.tokens is not None and item.tokens.part == "mask":
-            return given[item.name]
+            return inputs[item.name]
     return None

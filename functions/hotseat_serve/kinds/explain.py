@@ -19,13 +19,13 @@ from hotseat_serve.problems import Problem
 Predict = Callable[[list[Any]], Sequence[Mapping[str, Any]]]
 
 MAX_SIZE = 4_000_000
-"""Characters and elements that the inputs without a part may have together."""
+"""Characters and elements of all inputs with one part left out, at most."""
 _SHOWN = 80
-"""Characters of a part that the answer repeats."""
+"""Characters of a part that the answer repeats, at most."""
 _DEEPEST = 16
 
 Part = tuple[dict[str, Any], Callable[[], Any]]
-"""What is left out, and what builds the input without it."""
+"""The description of a part, and a function for the input without it."""
 
 # a word, or one character of a script that writes without spaces
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u9fff]+|\S")
@@ -34,11 +34,11 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u9fff
 def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any]:
     """Return the answer to one input, and the weight of each of its parts.
 
-    A part of a text is a word (``at`` its place in it), of features a field, of a board
-    a cell (``at`` its indices), where the game's rules allow what is left. A positive
-    weight spoke for the answer.
-    Raises `Problem` for more than `MAX_PARTS` parts, where nothing can be left out, and
-    for answers of which no number can be lost: several numbers, a generated item.
+    A part of a text is a word (``at`` is its span), of features a field, of a board a
+    cell (``at`` is its indices) if the game's rules allow the rest. A positive weight
+    supports the answer.
+    Raises `Problem` for more than `MAX_PARTS` parts, for an input without a removable
+    part, and for answers without one score: several numbers, a generated item.
     """
     parts = list(islice(_parts(signature, given), MAX_PARTS + 1))
     if len(parts) > MAX_PARTS:
@@ -52,7 +52,7 @@ def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any
             f"{len(parts)} parts of so large an input are more than {MAX_SIZE:,} "
             "characters and elements to read, which is the limit",
         )
-    (answer,) = predict([given])  # it says what does not fit
+    (answer,) = predict([given])  # raises `Problem` for an input that does not fit
     score = _score(answer)
     if not parts:
         raise Problem("invalid_input", "no part of this input can be left out", "")
@@ -79,7 +79,7 @@ def _parts(signature: Signature, given: Any) -> Iterator[Part]:
 
 
 def _is_position(signature: Signature, given: Any) -> bool:
-    """Whether the position without this stone is valid by the rules."""
+    """Whether an input is a valid position by the rules."""
     try:
         game_json.states(signature, [given], [""])
     except Problem:
@@ -88,7 +88,7 @@ def _is_position(signature: Signature, given: Any) -> bool:
 
 
 def _score(answer: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], float]:
-    """Return the function that scores an answer for the first answer's result."""
+    """Return a function: the score of an answer for the first answer's result."""
     if "label" in answer:
         return lambda other: float(other["scores"][answer["label"]])
     if "action" in answer:
@@ -104,7 +104,7 @@ def _score(answer: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], float]:
 
 
 def _of(item: Input, given: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """Return an input's value, and how to put another in its place."""
+    """Return an input's value, and a function that replaces it."""
     if isinstance(given, Mapping):
         return given.get(item.key), lambda value: {**given, item.key: value}
     return given, lambda value: value
@@ -113,7 +113,7 @@ def _of(item: Input, given: Any) -> tuple[Any, Callable[[Any], Any]]:
 def _words(item: Input, given: Any, _gaps: bool) -> Iterator[Part]:
     text, put = _of(item, given)
     if not isinstance(text, str):
-        return  # the prediction says what is wrong with it
+        return  # the prediction reports the fault
 
     def without(start: int, end: int) -> Callable[[], Any]:
         def build() -> Any:
@@ -122,18 +122,18 @@ def _words(item: Input, given: Any, _gaps: bool) -> Iterator[Part]:
 
         return build
 
-    for found in _WORD.finditer(text):
-        place = {"part": found.group()[:_SHOWN], "at": list(found.span())}
-        yield place, without(*found.span())
+    for word in _WORD.finditer(text):
+        place = {"part": word.group()[:_SHOWN], "at": list(word.span())}
+        yield place, without(*word.span())
 
 
 def _fields(item: Input, given: Any, gaps: bool) -> Iterator[Part]:
-    """Leave each field out that may be; with `gaps`, numbers without a default too."""
+    """Leave out each optional field; with `gaps`, numbers without a default too."""
     if not isinstance(given, Mapping):
         return
     for field in item.fields or ():
-        there = given.get(field.name) is not None
-        if there and (field.default is not None or (gaps and field.type == "number")):
+        is_set = given.get(field.name) is not None
+        if is_set and (field.default is not None or (gaps and field.type == "number")):
             yield {"part": field.name}, partial(_without, given, field)
 
 
@@ -171,13 +171,13 @@ def _put(value: Any, place: Sequence[int]) -> Any:
 
 
 def _token_words(item: Input, given: Any, gaps: bool) -> Iterator[Part]:
-    """Leave words out of a text that a tokenizer reads, once for all its tensors."""
+    """Leave words out of a tokenizer's text, once for all its tensors."""
     if item.tokens is not None and item.tokens.part == "ids":
         yield from _words(item, given, gaps)
 
 
 def _nothing(_item: Input, _given: Any, _gaps: bool) -> Iterator[Part]:
-    """Leave nothing out: a part of an image is not one of its bytes."""
+    """Leave nothing out: bytes of an encoded image are not its parts."""
     yield from ()
 
 

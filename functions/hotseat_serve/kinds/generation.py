@@ -18,30 +18,29 @@ from hotseat_serve.problems import Problem
 from hotseat_serve.wording import place
 
 _STEPS = 1024
-"""Steps a logit may lie below the highest before it has no weight at all."""
+"""Steps below the highest logit at which the weight becomes 0."""
 _FINE = 64
-"""Steps to one natural unit of a logit."""
+"""Steps for one natural unit of a logit."""
 _COLD = 1e-6
-"""The temperature under which the best is taken, as at 0."""
+"""The temperature below which the best cell is taken, as at 0."""
 
 
 def generation(request: InferenceRequest) -> list[dict[str, Any]]:
     """Generate one item for each row.
 
-    Candidates are sampled side by side with the step model, `Generation.batch` at a
-    time. The first that the rules accept and that is `Generation.near` the wish is the
-    answer, else of the first `Generation.choices` that they accept the nearest, with
-    what the rules say of it. The draws are Philox's raw bits
-    and the logits are rounded before they become weights, so the same seed gives the
-    same item wherever the logits agree to about one part in a million; golden rows
-    with a seed show whether they do.
+    The step model samples `Generation.batch` candidates at once. The answer is the
+    first valid candidate within `Generation.near` of the wish, else the nearest of the
+    first `Generation.choices` valid ones, with the rules' statistics. The draws are
+    Philox's raw bits, and the logits are rounded before they become weights, so the
+    same seed gives the same item if the logits agree to about one part in a million;
+    golden rows with a seed check this.
 
-    The rows share `RequestContext.generation_seconds`. When a row's part is over, its
+    The rows share `RequestContext.generation_seconds`. When a row's time is over, its
     nearest item so far is the answer, with a warning, because the same seed may then
     give another item.
 
-    Raises `Problem`: not_generated when no candidate passes, deadline_exceeded when
-    the caller's time is over before.
+    Raises `Problem`: not_generated if no candidate passes, deadline_exceeded if the
+    caller's time is over before.
     """
     plan = request.signature.generation
     assert plan is not None
@@ -64,7 +63,7 @@ def generation(request: InferenceRequest) -> list[dict[str, Any]]:
 def candidates(
     request: InferenceRequest, row: int, seed: int
 ) -> Iterator[tuple[str, ...]]:
-    """Yield what is sampled for a row, each as its rows, whatever the rules say of it.
+    """Yield the candidates of an input, each as its rows, before any check.
 
     Raises `Problem`.
     """
@@ -80,7 +79,7 @@ def candidates(
 
 
 def _wishes(signature: Signature) -> Signature:
-    """Return the signature of what a caller gives: all but the grid."""
+    """Return the signature of the caller's inputs: all but the grid."""
     plan = signature.generation
     assert plan is not None
     inputs = tuple(item for item in signature.inputs if item.name != plan.grid)
@@ -135,9 +134,9 @@ def _generate_item(
 
 
 def _wished_fields(signature: Signature, row_input: Any) -> dict[str, Any]:
-    """Return the requested properties: the fields that are given and not null.
+    """Return the caller's wishes: the fields that are not null.
 
-    Any other name has its warning and counts for nothing.
+    An unknown name has a warning and no effect.
     """
     if not isinstance(row_input, Mapping):
         return {}
@@ -150,7 +149,7 @@ def _wished_fields(signature: Signature, row_input: Any) -> dict[str, Any]:
 
 
 def _distance(properties: Mapping[str, Any], wishes: Mapping[str, Any]) -> float:
-    """Return how far the numbers of an item are from those that were wished."""
+    """Return the distance of an item's numbers from the wished numbers."""
     return float(
         sum(
             abs(properties[name] - wishes[name])
@@ -183,7 +182,7 @@ def _candidate_batch(
     order = np.arange(cells)
     if plan.by == "columns":
         order = order.reshape(plan.height, plan.width).T.reshape(-1)
-    # one block of raw bits a batch: [cells, batch] numbers in [0, 1)
+    # one block of raw bits for each batch: [cells, batch] numbers in [0, 1)
     uniform = (generator.random_raw(cells * batch) >> np.uint64(11)) * 2.0**-53
     uniform = uniform.reshape(cells, batch)
     wishes = {name: np.repeat(array, batch, 0) for name, array in wish.items()}
@@ -198,7 +197,7 @@ def _candidate_batch(
 
 
 def _sample_cells(logits: Array, temperature: float, uniform: Array) -> Array:
-    """Return a cell for each row, drawn by whole-number weights [rows, cells]."""
+    """Draw a cell for each row by whole-number weights [rows, cells]."""
     if temperature < _COLD:
         return np.asarray(logits.argmax(1))
     with np.errstate(invalid="ignore"):
@@ -210,7 +209,7 @@ def _sample_cells(logits: Array, temperature: float, uniform: Array) -> Array:
     cells_index = (sums <= aim[:, None]).sum(1)
     return np.asarray(
         np.minimum(cells_index, logits.shape[1] - 1)
-    )  # where none has weight
+    )  # without any weight
 
 
 @cache

@@ -24,7 +24,7 @@ class InferenceRequest:
     options: Options = field(default_factory=Options)
     context: RequestContext = field(default_factory=RequestContext)
     files: Mapping[str, Any] = field(default_factory=dict)
-    """The opened files that the signature names, as tokenizers."""
+    """The opened files of the signature, such as tokenizers."""
 
     def tensors(self) -> dict[str, Array]:
         """Return the inputs as tensors; raises `Problem`."""
@@ -34,9 +34,9 @@ class InferenceRequest:
         )
 
     def run(self, tensors: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Run the graph, unless the caller has given up; raises `Problem`.
+        """Run the graph, unless the deadline is over; raises `Problem`.
 
-        An output that has a role is there under that name as well.
+        An output with a role is returned under the role's name as well.
         """
         self.context.check_deadline()
         self.context.mark("read")

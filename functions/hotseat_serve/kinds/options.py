@@ -10,9 +10,9 @@ from hotseat_serve.problems import Problem
 from hotseat_serve.wording import expected, invalid, json_type, number
 
 MAX_SEED = (1 << 53) - 1
-"""The largest whole number that every JSON reader keeps."""
+"""The largest whole number that every JSON reader reads exactly."""
 MAX_TEMPERATURE = 100.0
-"""At which all that is possible is as good as equally likely."""
+"""The temperature at which all possible results are almost equally likely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,11 @@ class Options:
     """The ``options`` of a request."""
 
     temperature: float | None = None
-    """0 takes the best; 1 follows the probabilities; None: as the signature says."""
+    """0 takes the best; 1 follows the probabilities; None: the signature's value."""
     seed: int | None = None
-    """The same seed gives the same answer; None: another each time."""
+    """The same seed gives the same answer; None: a new one each time."""
     level: str | None = None
-    """A strength that the signature names."""
+    """The name of one of the signature's strengths."""
     strict: bool = False
     """Whether a warning is an error."""
 
@@ -32,9 +32,9 @@ class Options:
     def read(cls, body: Any, warnings: Warnings | None = None) -> Self:
         """Read ``{"options": {...}}``; raises `Problem` with a pointer.
 
-        `warnings` takes the options that this service does not know, as those of a
-        newer client, and is strict where the options say so; without it an unknown
-        option is refused.
+        `warnings` collects unknown options, for example of a newer client, and becomes
+        strict by the option ``strict``. Without `warnings`, an unknown option is
+        refused.
         """
         options = body.get("options") if isinstance(body, Mapping) else None
         if options is None:
@@ -63,7 +63,7 @@ class Options:
 
 
 def _invalid_number(what: str, name: str, value: Any) -> Problem:
-    """Return the problem of an option that is no number, or not one of these."""
+    """Return the problem of an option of a wrong type or value."""
     got = number(value) if is_number(value) else json_type(value)
     pointer = f"/options/{name}"
     return invalid(f"expected {what} at {pointer}, got {got}", pointer)

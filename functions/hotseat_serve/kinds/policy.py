@@ -16,7 +16,7 @@ from hotseat_serve.rules import search
 from hotseat_serve.wording import expected, invalid, json_type, listed, quoted
 
 _LEAST = 1e-9
-"""The probability of a legal action, at least: what is 0 counts as illegal."""
+"""The least probability of a legal action: 0 means illegal."""
 SEARCH_SECONDS = 0.045
 """Time limit for all searches of one request, whatever their budget."""
 
@@ -24,13 +24,13 @@ SEARCH_SECONDS = 0.045
 def policy(request: InferenceRequest) -> list[dict[str, Any]]:
     """Choose an action for each row.
 
-    The model's output ``policy`` [rows, actions] holds probabilities; ``value`` [rows],
-    where there is one, what whoever moves may expect; ``legal`` [rows, actions], where
-    there is one, is above 0 for what may be done. An input's own ``legal`` list rules
-    out more. The answer's ``actions`` are the legal ones with their probabilities at
-    temperature 1, and ``seed`` repeats the choice.
+    The model's output ``policy`` [rows, actions] holds probabilities; the optional
+    ``value`` [rows] is the expected result for the player to move; the optional
+    ``legal`` [rows, actions] is above 0 for legal actions. An input's own ``legal``
+    list excludes more. The answer's ``actions`` are the legal ones with their
+    probabilities at temperature 1, and ``seed`` repeats the choice.
 
-    Raises `Problem` when no action is legal.
+    Raises `Problem` if no action is legal.
     """
     level = _level(request)
     if level.simulations and request.signature.rules is not None:
@@ -66,7 +66,7 @@ def policy(request: InferenceRequest) -> list[dict[str, Any]]:
 
 
 def _from_network(request: InferenceRequest) -> tuple[Array, Array | None]:
-    """Return the network's own probabilities and values of all rows."""
+    """Return the network's probabilities and values of all rows."""
     outputs = request.run(request.tensors())
     probabilities = outputs["policy"].astype(np.float64)
     if "legal" in outputs:
@@ -80,7 +80,7 @@ def _from_network(request: InferenceRequest) -> tuple[Array, Array | None]:
 
 
 def _by_rules(request: InferenceRequest, probabilities: Array) -> Array:
-    """Return the probabilities of what the game's rules allow, at least a little."""
+    """Return the probabilities, above 0 for each action legal by the rules."""
     game = rules.game(str(request.signature.rules))
     if game.legal_in_graph:
         return probabilities
@@ -93,7 +93,7 @@ def _by_rules(request: InferenceRequest, probabilities: Array) -> Array:
 
 
 def _level(request: InferenceRequest) -> Level:
-    """Return the requested level; without one, the best action is chosen."""
+    """Return the requested level; the default chooses the best action."""
     levels = request.signature.levels or {}
     name = request.options.level
     if name is None:
@@ -115,13 +115,13 @@ def _legal(
 ) -> Array:
     """Return the probabilities of the legal actions; they sum to 1.
 
-    Where the model gives no legal action any probability, all of them are alike.
+    If the model gives every legal action 0, all of them are equally likely.
     """
     mask = row_probabilities > 0
     allowed = row_input.get("legal") if isinstance(row_input, Mapping) else None
     if allowed is not None:
         mask = _legal_mask(allowed, names, f"{pointer}/legal")
-        # the caller knows the game: what the model finds hopeless may still be legal
+        # the caller knows the game: an action with probability 0 may still be legal
     legal = np.where(mask, row_probabilities, 0.0)
     total = legal.sum()
     if not total > 0:
@@ -162,7 +162,7 @@ def _chosen(legal: Array, temperature: float, seed: int | None, row: int) -> int
     assert seed is not None
     places = np.flatnonzero(legal)
     logits = np.log(legal[places])
-    with np.errstate(over="ignore"):  # near 0 all but the best have no weight at all
+    with np.errstate(over="ignore"):  # near 0 only the best has weight
         weights = np.exp((logits - logits.max()) / temperature)
     # raw bits: numpy promises the same on every machine and in every version
     draw = np.random.Philox(key=(seed << 64) | row).random_raw() / 2.0**64
@@ -200,10 +200,10 @@ def _from_search(
 
 
 def _seconds(request: InferenceRequest) -> float:
-    """Return what the searches of one request may take, all of them together."""
+    """Return the seconds for all searches of one request together."""
     context = request.context
     if context.deadline is None:
         return SEARCH_SECONDS
-    # answer in time rather than with a few more simulations
+    # an answer in time comes before more simulations
     left = (context.deadline - context.clock()) / 1e9
     return min(SEARCH_SECONDS, left / 2)

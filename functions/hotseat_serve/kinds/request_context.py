@@ -13,9 +13,9 @@ Nanoseconds = Callable[[], int]
 
 @dataclass(slots=True)
 class RequestContext:
-    """Everything about a request besides its answer; the log line is built from it.
+    """The data of a request besides its answer; the source of the log line.
 
-    `deadline` is when the caller gives up, on `clock`. `stages` are nanoseconds: load
+    `deadline` is the caller's time limit on `clock`. `stages` are nanoseconds: load
     (a version was opened), read (bytes to tensors), run, write (outputs to bytes).
     """
 
@@ -27,9 +27,9 @@ class RequestContext:
     variant: str = ""
     rows: int = 0
     problem_code: str = ""
-    """Of the problem, where the answer is one."""
+    """The code of the problem, if the answer is one."""
     cold: bool = False
-    """Whether it is the first of its process."""
+    """Whether the request is the first of its process."""
     player: str = ""
     """The caller's player_id; never written in the clear."""
     inputs: Any = None
@@ -37,7 +37,7 @@ class RequestContext:
     """The warnings that the answer carries."""
     stages: dict[str, int] = field(default_factory=dict)
     generation_seconds: float | None = None
-    """Seconds in which items have to be generated; None: no limit but `deadline`."""
+    """Seconds to generate items; None: no limit but `deadline`."""
     started: int = 0
     _marked: int = 0
 
@@ -53,16 +53,16 @@ class RequestContext:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds until the caller gives up; None where it never does."""
+        """Seconds until the deadline; None without a deadline."""
         return None if self.deadline is None else (self.deadline - self.clock()) / 1e9
 
     @property
     def expired(self) -> bool:
-        """Whether the caller has given up by now."""
+        """Whether the deadline is over."""
         return self.deadline is not None and self.clock() >= self.deadline
 
     def check_deadline(self) -> None:
-        """Raise `Problem` (deadline_exceeded) when the caller has given up."""
+        """Raise `Problem` (deadline_exceeded) if the deadline is over."""
         if self.deadline is not None and self.expired:
             allowed = (self.deadline - self.started) / 1e6
             raise Problem("deadline_exceeded", f"the {allowed:.0f} ms allowed are over")

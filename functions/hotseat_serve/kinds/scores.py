@@ -1,4 +1,4 @@
-"""Scores of labels as probabilities, and what is read from them."""
+"""Scores of labels as probabilities, and labels from them."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ THRESHOLD = 0.5
 def probabilities(scores: Array, output: Output, labels: int) -> Array:
     """Return [rows, labels] from a graph's scores.
 
-    `output` says what they are: probabilities, or logits by their activation. One
-    column of two labels is the second one's.
+    `output` defines them: probabilities, or logits with their activation. For two
+    labels, a single column belongs to the second.
     """
     if scores.ndim > 2 and scores.size == scores.shape[0] * scores.shape[1]:
         scores = scores.reshape(scores.shape[:2])
@@ -40,7 +40,7 @@ def _sigmoid(scores: Array) -> Array:
 
 
 def multilabel(scores: Array, signature: Signature) -> list[dict[str, Any]]:
-    """Return all labels that hold, and the probability of each label."""
+    """Return the labels that apply, and the probability of each label."""
     at = THRESHOLD if signature.threshold is None else signature.threshold
     return [
         {

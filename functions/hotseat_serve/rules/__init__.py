@@ -1,9 +1,9 @@
 """The rules of games that run beside a model, chosen by name in its signature.
 
-They know no model: they say what is legal, who won, whether a level can be solved.
-Training uses the same modules.
+They are independent of models: they decide which actions are legal, who won, whether a
+level can be solved. Training uses the same modules.
 
-Ours are the modules of this package. A studio's come from its own package, by the entry
+Built-in rules are the modules of this package. A studio registers its own in the entry
 point group ``hotseat.rules``: a `Game`, or a function that checks levels (`Check`).
 """
 
@@ -21,8 +21,8 @@ GROUP = "hotseat.rules"
 Check = Callable[
     [Sequence[str], Mapping[str, Any], Callable[[], bool]], Mapping[str, Any] | None
 ]
-"""Rows of a level, what was wished, whether time is over: what can be said of the
-level, or None where it is not fit to play."""
+"""From a level's rows, the wish, and whether time is over to the level's statistics, or
+None for an unplayable level."""
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -38,7 +38,7 @@ def game(name: str) -> Game[Any]:
 
 @cache
 def check(name: str) -> Check:
-    """Return what tells playable levels; raises `IntegrityError`."""
+    """Return the function that checks levels; raises `IntegrityError`."""
     found = find(name)
     if not callable(found):
         raise IntegrityError(f"the rules {name!r} are a game: they check no levels")
@@ -48,10 +48,10 @@ def check(name: str) -> Check:
 
 @cache
 def find(name: str) -> Any:
-    """Return a game, or what checks levels; raises `IntegrityError`.
+    """Return a game, or a function that checks levels; raises `IntegrityError`.
 
-    Installed packages are looked through for names that are not ours alone, so that
-    ours cost a cold start nothing.
+    Only a name that is not built in needs a search of the installed packages, so
+    built-in rules keep the cold start short.
     """
     ours = _of_this_package(name)
     if ours is not None:
@@ -72,7 +72,7 @@ def find(name: str) -> Any:
 
 
 def _of_this_package(name: str) -> Any:
-    """Return the rules of a module here: its GAME, or its function `check`."""
+    """Return the rules of a module of this package: its GAME, or its `check`."""
     if not _NAME.fullmatch(name):
         return None
     place = f"{__name__}.{name.replace('-', '_')}"

@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 7, 6
 _COLUMN = HEIGHT + 1
 
 State = tuple[int, int]
-"""Stones of whoever is to move, and all stones."""
+"""Stones of the player to move, and all stones."""
 
 _BOTTOM = tuple(1 << (_COLUMN * column) for column in range(WIDTH))
 _TOP = tuple(bottom << (HEIGHT - 1) for bottom in _BOTTOM)
@@ -58,14 +58,14 @@ class ConnectFour:
         return 0.0 if stones == _FULL else None
 
     def tactical_shortcut(self, state: State) -> Shortcut:
-        """See `Game.tactical_shortcut`; the same as `two_ply_search`, by bits."""
+        """See `Game.tactical_shortcut`; same as `two_ply_search`, with bitboards."""
         own, stones = state
         landing = (stones + _FLOOR) & _FULL
         if wins := _winning(own, stones) & landing:
             return _columns(wins), 1.0
         theirs = _winning(own ^ stones, stones)
         forced = theirs & landing
-        # beneath a cell where the other side wins no stone may go
+        # a stone beneath the other side's winning cell would lose
         safe = (forced or landing) & ~(theirs >> 1)
         if forced & (forced - 1) or not safe:
             return _columns(forced or landing), -1.0
@@ -80,7 +80,7 @@ class ConnectFour:
     def read(self, board: Any) -> State:
         """Read six rows of seven, the top row first: 0 empty, 1 first, 2 second.
 
-        Whoever has fewer stones is to move, the first player where they are even.
+        The player with fewer stones is to move, the first player if they are even.
         """
         if not isinstance(board, list) or len(board) != HEIGHT:
             raise ValueError(f"a board is a list of {HEIGHT} rows, the top one first")
@@ -107,7 +107,7 @@ class ConnectFour:
         return own, stones
 
     def board(self, state: State) -> list[list[int]]:
-        """Return what `read` reads."""
+        """Return the board of a state, as `read` takes it."""
         own, stones = state
         first = own if stones.bit_count() % 2 == 0 else own ^ stones
         cells = [[int(cell) for cell in row] for row in _CELLS]
@@ -118,7 +118,7 @@ class ConnectFour:
 
 
 def _line(stones: int) -> bool:
-    """Whether four lie in a line: upward, along a row, or either diagonal."""
+    """Whether four are in a line: column, row or diagonal."""
     for step in (1, _COLUMN, _COLUMN - 1, _COLUMN + 1):
         pairs = stones & (stones >> step)
         if pairs & (pairs >> 2 * step):
@@ -127,7 +127,7 @@ def _line(stones: int) -> bool:
 
 
 def _winning(own: int, stones: int) -> int:
-    """Return the empty cells where one stone more makes a line (Pascal Pons's way)."""
+    """Return the empty cells where a stone completes a line (Pascal Pons's method)."""
     cells = (own << 1) & (own << 2) & (own << 3)
     for step in (_COLUMN, _COLUMN - 1, _COLUMN + 1):
         pair = (own << step) & (own << 2 * step)

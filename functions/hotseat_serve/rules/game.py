@@ -1,7 +1,7 @@
 """The protocol of rules for a two-player game with alternating moves.
 
-A studio writes its own game as one such class; self-play, search and serving need
-nothing else.
+A studio writes its own game as one such class. Self-play, search and serving need only
+this class.
 """
 
 from collections.abc import Hashable
@@ -19,29 +19,29 @@ Shortcut = tuple[tuple[int, ...], float | None]
 class Game(Protocol[State]):
     """The rules.
 
-    A state is a value: the position, and with it who is to move. No game comes to the
-    same state twice; where a position can come again, the state counts the moves.
+    A state is a value: the position and the side to move. No game reaches the same
+    state twice; if a position can repeat, the state counts the moves.
     """
 
     actions: int
-    """How many actions there are; each is a number below it."""
+    """The number of actions; each action is a number below it."""
     shape: tuple[int, ...]
-    """Of one encoded state."""
+    """The shape of one encoded state."""
     legal_in_graph: bool
-    """Whether its networks give illegal actions no probability; else the service asks
-    `legal` for each position that the network answers without a search."""
+    """Whether its networks give illegal actions probability 0; else the service calls
+    `legal` for each position that it answers without a search."""
 
     def start(self) -> State:
         """Return the first position."""
 
     def legal(self, state: State) -> tuple[int, ...]:
-        """Return what may be done; never empty while `outcome` is None."""
+        """Return the legal actions; never empty while `outcome` is None."""
 
     def apply(self, state: State, action: int) -> State:
         """Return the position after a legal action; the other side is to move.
 
-        Where the same side moves again, as in a jump that goes on, the other side has
-        one action: to pass.
+        If the same side moves again, as in a repeated jump, the other side has one
+        action: to pass.
         """
 
     def outcome(self, state: State) -> float | None:
@@ -51,20 +51,20 @@ class Game(Protocol[State]):
         """
 
     def tactical_shortcut(self, state: State) -> Shortcut:
-        """Return the shortcut that two plies show; `two_ply_search` fits any game."""
+        """Return the shortcut after two plies; `two_ply_search` fits any game."""
 
     def encode(self, state: State) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Return the position as whoever is to move sees it, of `shape`."""
+        """Return the position from the view of the side to move, of `shape`."""
 
     def read(self, board: Any) -> State:
-        """Return the position of a board as JSON has it; raises `ValueError`."""
+        """Return the position of a board from JSON; raises `ValueError`."""
 
 
 def two_ply_search(game: Game[State], state: State) -> Shortcut:
     """Return the actions that win at once, else those that do not lose at once.
 
-    The value is 1 where one wins, -1 where all lose (then all of them are returned),
-    else None. A game that sees this faster than by trying is searched faster.
+    The value is 1 if one wins, -1 if all lose (then all of them are returned), else
+    None. A game with a faster method of its own has a faster search.
     """
     actions = game.legal(state)
     after = {action: game.apply(state, action) for action in actions}
@@ -80,7 +80,7 @@ def two_ply_search(game: Game[State], state: State) -> Shortcut:
 
 
 def _wins(game: Game[State], state: State) -> bool:
-    """Whether whoever is to move can win at once."""
+    """Whether the side to move can win at once."""
     return any(
         game.outcome(game.apply(state, action)) == -1.0 for action in game.legal(state)
     )

@@ -1,9 +1,9 @@
-"""Levels of a game that runs and jumps from left to right: who can reach the end.
+"""Levels of a side-scrolling platformer: whether the player can reach the end.
 
-Tiles as the Video Game Level Corpus writes them: X ground, S brick, ? Q blocks,
+Tiles are those of the Video Game Level Corpus: X ground, S brick, ? Q blocks,
 < > [ ] pipes, B b cannons, E enemy, o coin, - air. The player is one tile, jumps at
-most four tiles high, and moves as far sideways as a jump in Super Mario Bros. carries
-him; enemies are taken to be jumped over.
+most four tiles high, and as far sideways as in Super Mario Bros.; the check assumes
+that the player jumps over enemies.
 """
 
 from collections import deque
@@ -17,10 +17,10 @@ _HIGH = 4
 def check(  # noqa: C901 (one walk, every move of it)
     rows: Sequence[str], _wish: Mapping[str, Any], late: Callable[[], bool]
 ) -> dict[str, Any] | None:
-    """Return steps to the right edge, enemies and gaps; None where there is no way.
+    """Return steps to the right edge, enemies and gaps; None without a path.
 
-    Breadth first over (column, row, what is left of the jump); each step moves at most
-    one tile sideways and one up or down. At the top of a jump he flies one tile level.
+    Breadth first over (column, row, rest of the jump); each step moves at most one tile
+    sideways and one up or down. At the top of a jump the player moves one tile level.
     """
     height, width = len(rows), len(rows[0])
 
@@ -62,7 +62,7 @@ def check(  # noqa: C901 (one walk, every move of it)
 
 
 def counts(rows: Sequence[str]) -> dict[str, int]:
-    """Return how many enemies there are, and columns with nothing to stand on."""
+    """Return the numbers of enemies and of columns without ground."""
     columns = list(zip(*rows, strict=True))
     return {
         "enemies": sum(column.count("E") for column in columns),

@@ -1,11 +1,11 @@
-"""Search guided by a network: PUCT, as AlphaZero has it, on a graph of positions.
+"""Search guided by a network: AlphaZero's PUCT on a graph of positions.
 
 Silver et al., "A general reinforcement learning algorithm that masters chess, shogi
-and Go through self-play", Science 2018. Wins, losses and draws that the graph proves
-are passed up as in Winands et al., "Monte-Carlo Tree Search Solver", 2008. A position
-that several ways lead to is one node (Czech et al., "Improving AlphaZero Using
-Monte-Carlo Graph Search", 2021). Positions whose answer two plies show, and those with
-one action worth a look, are not put to the network.
+and Go through self-play", Science 2018. Proven wins, losses and draws propagate to
+parents as in Winands et al., "Monte-Carlo Tree Search Solver", 2008. A position with
+several move orders is one node (Czech et al., "Improving AlphaZero Using Monte-Carlo
+Graph Search", 2021). The network does not evaluate positions that two plies decide, nor
+those with a single candidate action.
 """
 
 import time
@@ -20,30 +20,30 @@ from hotseat_serve.rules.game import Game
 
 Array = np.ndarray[Any, Any]
 Evaluate = Callable[[Array], tuple[Array, Array]]
-"""Encoded states [n, ...] to probabilities [n, actions] and values [n]."""
+"""From encoded states [n, ...] to probabilities [n, actions] and values [n]."""
 
 _EXPLORE = 1.5
 _UNSEEN = 0.2
-"""How far below its parent the value of an untried action is estimated."""
+"""How far below its parent's value the first estimate of an untried action is."""
 _TOGETHER = 8
-"""Leaves of one search that are evaluated at once: more of them cost little more."""
+"""Leaves of one search in one evaluation; a larger batch costs little more time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search says of a position."""
+    """The result of a search from a position."""
 
     policy: tuple[float, ...]
     """Each action's share of the visits; a proven win takes all."""
     value: float
-    """What whoever is to move may expect, from -1 to 1."""
+    """The expected result for the side to move, from -1 to 1."""
     proven: bool
     """Whether the value is certain."""
     simulations: int
 
 
 class _Node:
-    """A position; values are as whoever is to move there sees them."""
+    """A position; values are those of the side to move."""
 
     __slots__ = (
         "actions", "base", "counts", "nexts", "prior", "proven", "value", "values",
@@ -53,24 +53,24 @@ class _Node:
         self.actions = actions
         self.proven = proven
         self.base = 0.0
-        """What the network says."""
+        """The network's value."""
         self.value = proven
-        """What is known by now; None: the network was not asked yet."""
+        """The current value; None: not evaluated yet."""
         self.prior: Sequence[float] = ()
         self.counts = [0] * len(actions)
         self.values = [0.0] * len(actions)
-        """Of what each action leads to; -inf where it loses for certain."""
+        """The value after each action; -inf for a certain loss."""
         self.nexts: list[_Node | None] = [None] * len(actions)
 
     def grow(self, policy: Sequence[float], value: float) -> None:
-        """Take the network's answer."""
+        """Store the network's evaluation."""
         prior = [max(policy[action], 1e-6) for action in self.actions]
         total = sum(prior)
         self.prior = [p / total for p in prior]
         self.base = self.value = value
 
     def best(self) -> int:
-        """Return the place of the action to follow."""
+        """Return the index of the action to follow."""
         counts = self.counts
         if len(counts) == 1:
             return 0
@@ -87,9 +87,9 @@ class _Node:
         return best
 
     def update(self, place: int) -> None:
-        """Take what is known of an action's end; pass up what is certain.
+        """Store an action's certain value; propagate certain values to parents.
 
-        One winning action is a win; where all actions are known, the best is the value.
+        One winning action is a win; if all actions are certain, the best is the value.
         """
         after = self.nexts[place]
         assert after is not None
@@ -106,8 +106,8 @@ class _Node:
                 self.proven = self.value = max(-v for v in known if v is not None)
                 return
         if self.proven is not None:
-            return  # other visits that end later change nothing of what is certain
-        # where one action is left, the network was not asked: nothing else counts
+            return  # later ends of other visits do not change a certain value
+        # with one action left there is no evaluation: nothing else counts
         total, weight = (self.base, 1) if self.prior else (0.0, 0)
         for count, value in zip(self.counts, self.values, strict=True):
             if count and value != -inf:
@@ -118,11 +118,11 @@ class _Node:
 
 
 class Search:
-    """A search from a position that goes on: `ask` for states, `tell` the answers.
+    """A search in steps: `ask` returns states, `tell` takes their evaluations.
 
-    A driver evaluates the states of one search or of many at once. `noise` returns as
-    many numbers as there are actions, which sum to 1 and replace a quarter of the first
-    prior, so that self-play varies.
+    A driver evaluates the states of one search or of many at once. `noise` returns one
+    number for each action; they sum to 1 and replace a quarter of the first prior, so
+    that self-play varies.
     """
 
     def __init__(
@@ -141,16 +141,16 @@ class Search:
 
     @property
     def proven(self) -> bool:
-        """Whether the value is certain by now: there is nothing left to search."""
+        """Whether the value is certain and the search complete."""
         return self._root.proven is not None
 
     @property
     def forced(self) -> bool:
-        """Whether only one action has to be considered."""
+        """Whether there is only one candidate action."""
         return len(self._root.actions) == 1
 
     def ask(self, together: int = 1) -> list[Any]:
-        """Simulate on; return states to evaluate, at most `together`, maybe none."""
+        """Continue; return states to evaluate, at most `together`, perhaps none."""
         root = self._root
         if root.value is None and not self.forced:
             self._pending.append((root, []))
@@ -174,7 +174,7 @@ class Search:
     def tell(
         self, policies: Sequence[Sequence[float]], values: Sequence[float]
     ) -> None:
-        """Take the answers to what was asked last, in its order."""
+        """Take the evaluations of the last `ask`, in its order."""
         for (node, path), policy, value in zip(
             self._pending, policies, values, strict=True
         ):
@@ -190,15 +190,15 @@ class Search:
         self._pending = []
 
     def _descend(self) -> tuple[_Node, list[tuple[_Node, int]], Any]:
-        """Follow the best actions to a node that is certain or was not evaluated."""
+        """Follow the best actions to a node that is certain or not yet evaluated."""
         node, here = self._root, self._state
         path: list[tuple[_Node, int]] = []
         while True:
             place = node.best()
             path.append((node, place))
             here = self._game.apply(here, node.actions[place])
-            # until it is told better this visit counts as lost: the next one, which
-            # may be chosen before, goes elsewhere
+            # a pending visit counts as lost, so that the next visit, which may
+            # start before its evaluation, goes elsewhere
             count = node.counts[place]
             node.values[place] = (node.values[place] * count - 1) / (count + 1)
             node.counts[place] = count + 1
@@ -224,7 +224,7 @@ class Search:
         return node
 
     def _undo(self, path: Sequence[tuple[_Node, int]]) -> None:
-        """Take back a visit that ended where another one waits."""
+        """Undo a visit that reached a node with a pending evaluation."""
         self.simulations -= 1
         for node, place in reversed(path):
             node.counts[place] -= 1
@@ -233,7 +233,7 @@ class Search:
                 node.update(place)
 
     def found(self) -> Found:
-        """Return what is known by now."""
+        """Return the current result."""
         root = self._root
         shares = [0.0] * self._game.actions
         known = [None if node is None else node.proven for node in root.nexts]
@@ -243,7 +243,7 @@ class Search:
                 0.0 if there == 1.0 else visit
                 for visit, there in zip(visits, known, strict=True)
             ]
-        elif any(there is not None for there in known):  # else the shortcut has
+        elif any(there is not None for there in known):  # else the shortcut has it
             visits = [
                 visit + 1 if there is not None and -there == root.proven else 0.0
                 for visit, there in zip(visits, known, strict=True)
@@ -273,10 +273,10 @@ def search(
     seconds: float = inf,
     clock: Callable[[], float] = time.monotonic,
 ) -> Found:
-    """Search one position, at most so many `simulations` and `seconds`."""
+    """Search one position, for at most `simulations` and `seconds`."""
     end = clock() + seconds
     tree = Search(game, state)
-    # a search that has just begun knows too little to look at many leaves at once
+    # a new search knows too little to evaluate many leaves at once
     while not tree.proven and (left := simulations - tree.simulations) > 0:
         if tree.simulations and clock() >= end:
             break

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_POSITIONS = 20_000
-"""That the solver looks at before it gives a level up."""
+"""Positions that the solver examines at most."""
 
 _CHECKED = 1_500
-"""Of a generated level: another candidate is cheaper than a long search."""
+"""For a generated level: another candidate is cheaper than a long search."""
 _FAR = 1 << 20
 Boxes = frozenset[int]
 
@@ -31,24 +31,24 @@ class Level:
 
     @property
     def steps(self) -> tuple[int, int, int, int]:
-        """The four directions, as what they add to a cell's number."""
+        """The four directions, as differences of cell numbers."""
         return 1, -1, self.width, -self.width
 
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """Pushes that solve a level: each a box's cell and the step it is pushed."""
+    """Pushes that solve a level: the box's cell and the step of each."""
 
     pushes: tuple[tuple[int, int], ...]
     positions: int
-    """That the solver looked at."""
+    """Positions that the solver examined."""
 
 
 def read(rows: Sequence[str]) -> Level:
-    """Read a level; raises `ValueError` where it is none.
+    """Read a level; raises `ValueError` if it is invalid.
 
-    A level has one player, as many boxes as goals and at least one, and a wall around
-    all that the player can reach.
+    A level has one player, at least one box, as many goals as boxes, and a wall around
+    the area that the player can reach.
     """
     height, width = len(rows), len(rows[0])
     if any(len(row) != width for row in rows):
@@ -83,10 +83,10 @@ def solve(  # noqa: C901 (one search, every push of it)
     positions: int = MAX_POSITIONS,
     late: Callable[[], bool] = lambda: False,
 ) -> Solution | None:
-    """Return pushes that solve the level, or None where none were found in the bounds.
+    """Return pushes that solve the level, or None without a solution in the limits.
 
     Best first over box positions and the player's area; a position's estimate is the
-    pushes so far and each box's pushes to its nearest goal on an empty board. Boxes
+    pushes so far plus each box's pushes to its nearest goal on an empty board. Boxes
     never enter cells from which no goal can be reached.
     """
     far = _pushes_to_goal(level)
@@ -129,11 +129,11 @@ def solve(  # noqa: C901 (one search, every push of it)
 
 
 def difficulty(solution: Solution) -> float:
-    """Return how hard a level is to a person, from 0: pushes that change the box.
+    """Return the difficulty for a person, from 0: pushes that change the box.
 
-    Whoever works one box home after the other changes seldom; levels in which boxes
-    wait for each other are the hard ones (Jarušek and Pelánek, "Difficulty rating of
-    Sokoban puzzle", 2010). Long ways count a little.
+    A player who can bring one box after another to its goal changes rarely; levels
+    whose boxes block each other are hard (Jarušek and Pelánek, "Difficulty rating of
+    Sokoban puzzle", 2010). Long solutions count a little.
     """
     changes, at = 0, None
     for box, step in solution.pushes:
@@ -147,7 +147,7 @@ def check(
 ) -> dict[str, Any] | None:
     """Return boxes, pushes and difficulty of a level that can be solved, else None.
 
-    A requested number of ``boxes`` is exact.
+    A wish for a number of ``boxes`` must be met exactly.
     """
     try:
         level = read(rows)
@@ -168,7 +168,7 @@ def check(
 
 
 def _reach(level: Level, boxes: Boxes, player: int) -> set[int]:
-    """Return the cells where the player can walk to."""
+    """Return the cells that the player can reach."""
     floor, steps = level.floor, level.steps
     seen, todo = {player}, [player]
     while todo:
@@ -188,7 +188,7 @@ def _pushes_to_goal(level: Level) -> dict[int, int]:
     while todo:
         at = todo.popleft()
         for step in level.steps:
-            # pulled backwards: the box came from `box`, the player stood behind it
+            # reverse of a push: the box came from `box`, with the player behind it
             box, behind = at - step, at - 2 * step
             if box in level.floor and behind in level.floor and box not in far:
                 far[box] = far[at] + 1
@@ -197,7 +197,7 @@ def _pushes_to_goal(level: Level) -> dict[int, int]:
 
 
 def _stuck(level: Level, boxes: Boxes, box: int) -> bool:
-    """Whether the box now closes a square of walls and boxes that is not all home."""
+    """Whether the box completes a square of walls and boxes, not all on goals."""
     for right in (1, -1):
         for down in (level.width, -level.width):
             square = (box, box + right, box + down, box + right + down)
