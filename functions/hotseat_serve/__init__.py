@@ -1,1 +1,1 @@
-"""A request comes in, a prediction goes out."""
+"""Serve the models of a registry over HTTP."""

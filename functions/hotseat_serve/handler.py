@@ -1,7 +1,7 @@
 """The entry point of the Lambda function.
 
-It answers the API itself. FastAPI, whose import takes 300 ms, is imported only for the
-OpenAPI document and its viewer.
+It answers the API without FastAPI. FastAPI, with an import time of 300 ms, is imported
+only for the OpenAPI document and its viewer.
 """
 
 import gc
@@ -37,7 +37,9 @@ def _drop_connections() -> None:
         drop()
 
 
-with suppress(ImportError):  # Lambda's Python base brings it; a laptop need not
+with suppress(
+    ImportError
+):  # part of Lambda's Python base image; may be missing elsewhere
     from snapshot_restore_py import register_before_snapshot
 
     register_before_snapshot(_drop_connections)

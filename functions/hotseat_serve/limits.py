@@ -11,12 +11,12 @@ from hotseat_serve.problems import Problem
 MAX_ROWS = 1_000
 """Inputs in one request, unless the signature sets `max_rows`."""
 MAX_PARTS = 256
-"""Parts of an input that are left out in turn, to explain an answer."""
+"""Parts of an input, left out in turn to explain an answer."""
 MAX_BRACKETS = 250_000
-"""Lists and objects in one body: each takes memory, however little it holds."""
+"""Lists and objects in one body: each takes memory, even an empty one."""
 _BRACKET, _BRACE = np.uint8(ord("[")), np.uint8(ord("{"))
 _LOWER = np.uint8(0x20)
-"""The bit by which ``{`` is more than ``[``."""
+"""The bit in which ``{`` differs from ``[``."""
 _COUNTED = 1 << 16
 """Bytes of a body from which its lists and objects are counted."""
 
@@ -39,7 +39,7 @@ def check_body(body: bytes) -> None:
 
 
 def brackets(body: bytes) -> int:
-    """Return how many ``[`` a body has."""
+    """Return the number of ``[`` in a body."""
     if len(body) < _COUNTED:
         return body.count(b"[")
     # `bytes.count` takes ten times as long
@@ -47,7 +47,7 @@ def brackets(body: bytes) -> int:
 
 
 def check_rows(signature: Signature, rows: int, what: str = "inputs") -> None:
-    """Raise `Problem` (too_large) for more rows than one request may have."""
+    """Raise `Problem` (too_large) for more than `limit` rows in one request."""
     limit = signature.max_rows or MAX_ROWS
     if rows > limit:
         raise Problem("too_large", f"{rows} {what}; the limit is {limit}")

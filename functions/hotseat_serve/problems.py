@@ -18,7 +18,7 @@ from hotseat_registry.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 _DETAIL = 2_000
-"""Characters of a detail, whatever it repeats."""
+"""Characters of a detail, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ KINDS = {
 
 
 class Problem(Exception):  # noqa: N818 (the name RFC 9457 gives it)
-    """An answer that is no prediction. `pointer` is the JSON pointer to the fault."""
+    """An error as an answer. `pointer` is the JSON pointer to the fault."""
 
     def __init__(self, code: str, detail: str, pointer: str | None = None) -> None:
         # half of a surrogate pair, which an event's JSON may hold, cannot be written

@@ -31,7 +31,7 @@ class Settings:
     variant: str = ""
     """The variant to serve of each version; empty: the version's default."""
     refresh_seconds: float = 2.0
-    """How long an alias is cached before it is read again."""
+    """Seconds for which an alias is cached."""
     cache: str = ""
     """Folder for fetched versions; empty: one in the system's temporary folder."""
     cache_bytes: int = 400_000_000
@@ -114,7 +114,7 @@ _BOOLEANS = {"1": True, "true": True, "True": True,
 LAMBDA_ANSWER = 6_291_556
 """Bytes of an invocation's answer (docs.aws.amazon.com, "Lambda quotas")."""
 _PYTHON = 150 << 20
-"""Bytes that the interpreter and the runtime take before any version is open."""
+"""Bytes of the interpreter and the runtime without an open version."""
 
 
 def _of_lambda(megabytes: int) -> dict[str, object]:

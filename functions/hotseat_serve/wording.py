@@ -12,11 +12,11 @@ from hotseat_serve.problems import Problem
 NAME_LENGTH = 80
 """Characters of a caller's name that an answer repeats."""
 _NAMES = 5
-"""Names in one sentence; of the others it says how many there are."""
+"""Names in one sentence; the others are counted."""
 
 
 def json_type(value: Any) -> str:  # noqa: PLR0911 (one return a type)
-    """Return what JSON calls a value, with its article: a number, a list of 3."""
+    """Return the JSON type of a value with its article: a number, a list of 3."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -33,7 +33,7 @@ def json_type(value: Any) -> str:  # noqa: PLR0911 (one return a type)
 
 
 def number(value: float) -> str:
-    """Return a number in digits, where it has few enough of them."""
+    """Return a number in digits, or the size of a long one."""
     if isinstance(value, int) and value.bit_length() > 64:
         return f"a number of {value.bit_length()} bits"
     return str(value)
@@ -54,7 +54,7 @@ def listed(names: list[str]) -> str:
 def inside(pointer: str, name: str) -> str:
     """Return the JSON pointer (RFC 6901) to a field of an object.
 
-    A name longer than `NAME_LENGTH` is left out: the pointer leads to the object.
+    A name longer than `NAME_LENGTH` is left out: the pointer is that of the object.
     """
     if len(name) > NAME_LENGTH:
         return pointer
@@ -67,7 +67,7 @@ def place(pointer: str) -> str:
 
 
 def expected(what: str, pointer: str, given: Any) -> Problem:
-    """Return the problem of a value of another type than the one that fits."""
+    """Return the problem of a value of the wrong type."""
     return invalid(f"expected {what}{place(pointer)}, got {json_type(given)}", pointer)
 
 

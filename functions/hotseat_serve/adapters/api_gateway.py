@@ -38,11 +38,11 @@ _WARMUP_SOURCES = ("serverless-plugin-warmup", "aws.events", "aws.scheduler")
 def parse_event(
     event: Any, request_id: str, remaining_ms: float | None = None, base_path: str = ""
 ) -> Request | None:
-    """Return the request in an event, or None where it is no HTTP event. Never raises.
+    """Return the request in an event, or None if it is no HTTP event. Never raises.
 
-    `remaining_ms` is the time that the platform leaves this invocation, in
-    milliseconds. `base_path` is the path under which the front serves the API. An
-    event that cannot be read becomes a request with a `fault`.
+    `remaining_ms` is the platform's remaining time for this invocation, in
+    milliseconds. `base_path` is the path of the API at the front. An unreadable event
+    becomes a request with a `fault`.
     """
     context = event.get("requestContext") if isinstance(event, dict) else None
     if not isinstance(context, dict):
@@ -84,7 +84,7 @@ def parse_event(
 def _method_and_path(
     event: dict[str, Any], context: dict[str, Any]
 ) -> tuple[Any, str] | None:
-    """Return the method and the path inside the API, or None where there is neither."""
+    """Return the method and the path inside the API, or None without them."""
     if "http" in context:
         http, template = context["http"], event.get("routeKey")
         if template == "$default" or not isinstance(template, str):
@@ -94,7 +94,7 @@ def _method_and_path(
         path = _path(event, context, event.get("rawPath"), template, staged=True)
         return http.get("method") if isinstance(http, dict) else None, path
     if "httpMethod" in event:
-        # of the two that send payload 1.0 only an HTTP API names the version
+        # of the two sources of payload 1.0, only an HTTP API names the version
         staged, template = "version" in event, event.get("resource")
         path = _path(event, context, event.get("path"), template, staged=staged)
         return event["httpMethod"], path
@@ -171,7 +171,7 @@ def _matched(path: str, template: str, parameters: Any) -> str | None:
 
 
 def _body(event: dict[str, Any]) -> bytes:
-    """Return the body's bytes; raises `Problem` where they are damaged."""
+    """Return the body's bytes; raises `Problem` if they are damaged."""
     body = event.get("body")
     if body is None:
         return b""

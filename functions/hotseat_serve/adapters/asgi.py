@@ -37,7 +37,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _LIVENESS_PATHS = frozenset({"/v2", "/v2/health/live"})
 """Answered on the event loop, because they use neither model nor registry."""
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}\Z")
-_PROBES = 2  # threads for /ready, which are not those that run models
+_PROBES = 2  # threads for /ready, separate from those for models
 _WITHOUT_BODY = frozenset({204, 304})
 
 
@@ -79,16 +79,16 @@ def request_id_of(headers: Mapping[str, str]) -> str:
 
     It goes into logs and answers: 1 to 128 of ``A-Z a-z 0-9 . _ -``.
     """
-    given = headers.get("x-request-id", "")
-    return given if _ID.match(given) else uuid.uuid4().hex
+    request_id = headers.get("x-request-id", "")
+    return request_id if _ID.match(request_id) else uuid.uuid4().hex
 
 
 class Application:
     """An ASGI 3.0 application that serves a router.
 
-    `threads` run models at once; `waiting` is how many requests may be in progress,
-    those that wait for a thread included: any more are refused with 503 and
-    Retry-After. `is_crowded` says that the server itself has too many connections.
+    `threads` run models at once; `waiting` is the limit of requests in progress,
+    including those that wait for a thread: further ones are refused with 503 and
+    Retry-After. `is_crowded` returns whether the server has too many connections.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Application:
         self._probes = ThreadPoolExecutor(_PROBES, "hotseat-probe")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; never raises, but to be cancelled."""
+        """Answer one request; never raises, except on cancellation."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
@@ -211,7 +211,7 @@ async def with_body(request: Request, receive: Receive, limit: int) -> Request:
 
 
 async def _body(request: Request, receive: Receive, limit: int) -> bytes:
-    """Read the body; raises `Problem` as soon as it is, or will be, over the limit."""
+    """Read the body; raises `Problem` as soon as it must exceed the limit."""
     length = request.headers.get("content-length", "")
     if length:
         if length.isascii() and length.isdecimal() and len(length) < 20:

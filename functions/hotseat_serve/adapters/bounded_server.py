@@ -23,25 +23,25 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 log = logging.getLogger("hotseat.serve")
 
 _SPARE_CONNECTIONS = 64
-"""Connections over the limit in which health is answered and all else refused."""
+"""Connections over the limit that answer health and refuse all else."""
 _LINGER_SECONDS = 2.0
-"""Seconds in which what a refused client still sends is read and dropped, so that it
-sees the refusal and no reset connection."""
+"""Seconds to read and drop further bytes of a refused client, so that it receives the
+refusal and no reset connection."""
 _MIN_RATE = 1_000
-"""Bytes a second of an answer that a client has to read."""
+"""Bytes of an answer that a client must read per second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What clients may take; seconds, but for `connections`."""
+    """Limits for clients, in seconds except for `connections`."""
 
     connections: int = 1_000
     receive: float = 30.0
-    """In which a request has to be here whole, head and body."""
+    """Time to receive a whole request, head and body."""
     idle: int = 5
-    """In which the next request has to begin on a kept-alive connection."""
+    """Time until the next request on a kept-alive connection begins."""
     grace: int = 5
-    """In which answers in progress end after a signal to stop."""
+    """Time for answers in progress after a signal to stop."""
 
 
 class Connection(H11Protocol):
@@ -93,7 +93,7 @@ class Connection(H11Protocol):
     def _update_timeout(self, *, begun: bool) -> None:
         cycle = self.cycle
         if cycle is None:
-            return  # its head is coming, on the time of the connection
+            return  # its head is incomplete; the connection's timeout applies
         if cycle.more_body:
             if not cycle.response_complete:
                 if self._receiving is None:
@@ -167,7 +167,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                # uvicorn calls it as it would the class
+                # uvicorn calls it like the class
                 http=cast("type[H11Protocol]", partial(Connection, limits)),
                 log_level="warning",
                 access_log=False,
@@ -179,7 +179,7 @@ class Server(uvicorn.Server):
 
     @property
     def is_crowded(self) -> bool:
-        """Whether there are more connections than allowed."""
+        """Whether the connections exceed the limit."""
         return len(self.server_state.connections) > self._limits.connections
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

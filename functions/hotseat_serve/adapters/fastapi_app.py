@@ -110,12 +110,12 @@ def create_app(router: Router) -> FastAPI:
         redirect_slashes=False,
     )
 
-    # `async def`: a plain function would start a thread an invocation
+    # `async def`: a plain function would start a thread for each invocation
     async def endpoint(http: HttpRequest) -> Response:
         try:
             answer = router.answer(await _request(http, router.settings))
         except ClientDisconnectedError:
-            return Response(status_code=400)  # the client is gone
+            return Response(status_code=400)  # the client has disconnected
         return Response(answer.body, answer.status, dict(answer.headers))
 
     for path, method, body, answer, summary in _ROUTES:

@@ -1,7 +1,7 @@
 """Check that Lambda or a load balancer can send an answer.
 
-The platform replaces a larger answer by its own error without the request's id, so the
-size is checked first.
+The platform replaces a larger answer with its own error without the request's id, so
+the service checks the size first.
 """
 
 import json
@@ -13,16 +13,16 @@ from hotseat_serve.problems import Problem
 from hotseat_serve.settings import LAMBDA_ANSWER
 
 BALANCER = 1_000_000
-"""Of the answer's JSON (docs.aws.amazon.com/elasticloadbalancing, "Use Lambda functions
-as targets": 1 MB)."""
+"""Bytes of the answer's JSON (docs.aws.amazon.com/elasticloadbalancing, "Use Lambda
+functions as targets": 1 MB)."""
 _ENVELOPE_BYTES = 1_500
-"""Bytes for what is not the body: the status and headers, which the service writes."""
+"""Bytes besides the body, for the status and headers of the service."""
 _MAX_ESCAPED_BYTES = 6
-"""Bytes that one byte of text takes at most in JSON: a control character's."""
+"""JSON bytes for one byte of text, at most: those of a control character."""
 
 
 def is_text(answer: Answer) -> bool:
-    """Return whether the body goes into the answer's JSON as it is, not as base64."""
+    """Whether the answer's JSON has the body as text, not as base64."""
     kind = answer.headers.get("content-type", "")
     return ("json" in kind or kind.startswith("text/")) and (
         "content-encoding" not in answer.headers
@@ -51,8 +51,8 @@ def fits_direct(answer: Answer) -> None:
 def _enveloped(answer: Answer) -> int:
     """Return the bytes of the answer's JSON as the runtime client writes it.
 
-    Not all of AWS's runtimes write other letters than ASCII as they are; escaped ones
-    are counted.
+    Some of AWS's runtimes escape letters outside ASCII, so the count assumes escaped
+    ones.
     """
     if is_text(answer):
         return _ENVELOPE_BYTES + len(json.dumps(answer.body.decode("utf-8", "replace")))

@@ -1,6 +1,6 @@
 """List all models, or describe one model in full.
 
-The list reads only the head of each model: one request a model, several in parallel.
+The list reads only the head of each model: one request for each, several in parallel.
 It is cached for the refresh time.
 """
 
@@ -63,7 +63,7 @@ class Catalogue:
     def one(self, name: str) -> dict[str, Any]:
         """Return one model in full: card, signature, versions, aliases.
 
-        `versions` leaves out those that gc retired.
+        `versions` excludes those that gc retired.
         """
         return self._one.get(name, lambda: self._whole(name))
 
@@ -89,7 +89,7 @@ class Catalogue:
         try:
             return self._short(name)
         except BadNameError:
-            return None  # a folder that is no model
+            return None  # a folder without a model
         except (IntegrityError, NotFoundError) as error:
             return error  # damaged, or an alias points to nothing
 
@@ -107,7 +107,7 @@ class Catalogue:
         return {"name": name, "kind": kind, "version": number, "aliases": aliases}
 
     def _unpromoted(self, name: str) -> dict[str, Any] | None:
-        """Return a model of which nothing was promoted yet, by its newest version."""
+        """Return a model without a promotion, by its newest version."""
         versions = self._registry.versions(name)
         if not versions:
             return None

@@ -25,7 +25,7 @@ _NEEDED = frozenset(
     {"model", "version", "kind", "format", "signature", "variants", "default_variant",
      "golden", "files"}
 )  # fmt: skip
-"""What the SDKs read of a manifest."""
+"""The fields of a manifest that the SDKs read."""
 _OF_A_VARIANT = frozenset({"name", "file", "data", "optimized"})
 _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})", re.ASCII)
 
@@ -60,16 +60,16 @@ class Downloads:
     def file(
         self, model: str, version: str, name: str, range_header: str | None
     ) -> Answer:
-        """Return a file of a version, or the piece that a header ``Range`` wants.
+        """Return a file of a version, or the piece of a header ``Range``.
 
-        A whole file that is more than one piece is too_large.
+        A whole file of more than one piece is too_large.
         """
         try:
             manifest = self._manifest(model, version)
             if name not in manifest.files:
                 raise Problem("not_found", f"{manifest.reference} has no file {name!r}")
             entry = manifest.files[name]
-            # hashed once a process; the client hashes the joined pieces
+            # hashed once for each process; the client hashes the joined pieces
             cache = self._cache
             path = cache.find(entry, PurePath(name).suffix)
             if path is None:
@@ -108,10 +108,10 @@ class Downloads:
 
 
 def device_manifest(manifest: Manifest, *, signed: bool) -> dict[str, Any]:
-    """Return what a device needs of a manifest: no publisher, time or lineage.
+    """Return the fields of a manifest for a device: no publisher, time or lineage.
 
-    What a signature was made over is needed to verify it: of a version that is
-    `signed`, card, lineage and measurements go along.
+    The verification of a `signed` version needs all signed fields, so its card, lineage
+    and measurements are included.
     """
     whole = manifest.to_json()
     if signed:

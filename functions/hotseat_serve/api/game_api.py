@@ -115,7 +115,7 @@ class GameApi:
     def _default(self) -> str:
         try:
             return self._models.default()
-        except NotFoundError as error:  # it says how to name one
+        except NotFoundError as error:  # its text explains how to name a model
             raise Problem("model_not_found", str(error)) from error
 
     def catalogue(self, context: RequestContext | None = None) -> dict[str, Any]:
@@ -128,14 +128,14 @@ class GameApi:
         return {"models": listing.models, **damaged}
 
     def model(self, name: str) -> dict[str, Any]:
-        """Return one model whole: card, signature, versions, aliases."""
+        """Return one model in full: card, signature, versions, aliases."""
         try:
             return self.models.one(check_name(name))
         except RegistryError as error:
             raise self._problem(error) from error
 
     def ready(self) -> bool:
-        """Whether the default model answers; of several without a default, one."""
+        """Whether the default model answers; without a default, one live model."""
         try:
             live = self._models.live()
             name = live[0] if len(live) > 1 else self._models.default()
@@ -153,7 +153,7 @@ class GameApi:
 
 
 def _warnings(context: RequestContext) -> dict[str, Any]:
-    """Return the answer's warnings, where there are any."""
+    """Return the answer's warnings, if there are any."""
     return {"warnings": context.warnings.to_json()} if context.warnings.count else {}
 
 

@@ -31,18 +31,18 @@ BINARY = "application/octet-stream"
 _LENGTH = "inference-header-content-length"
 _SMALL = 4096
 _MAX_ID_LENGTH = 1_000
-"""Characters of a request's id, which the answer repeats."""
+"""Characters of a request's id, at most; the answer repeats it."""
 _FEW_ELEMENTS = 1_000
-"""Elements of an output that are not counted before they are written."""
+"""Elements of an output up to which its size is not estimated before writing."""
 _MIN_NUMBER_BYTES = 2
-"""Bytes that a number takes in JSON, with its comma, at least."""
+"""Bytes of a number in JSON with its comma, at least."""
 _MAX_KEPT_BODY = 1 << 20
 """Bytes of a body up to which a thread keeps its parser. It takes about 13 times the
 largest body that it has read."""
 
 
 class RequestedOutput(NamedTuple):
-    """One output as the caller wants it."""
+    """One requested output."""
 
     name: str
     binary: bool = False
@@ -158,7 +158,7 @@ def _requested_outputs(document: Any, loaded: LoadedModel) -> list[RequestedOutp
 
 
 def _switch(tensors_by_name: Mapping[str, Any], name: str, *, default: bool) -> bool:
-    """Return a parameter that is true or false; raises `Problem` for another."""
+    """Return a parameter of true or false; raises `Problem` for another value."""
     value = tensors_by_name.get(name, default)
     if not isinstance(value, bool):
         raise invalid_input(f"{name} has to be true or false, not {shortened(value)}")
@@ -213,10 +213,10 @@ def _answer(
 
 
 def _size(array: Array, requested: RequestedOutput) -> int:
-    """Return how many bytes an output takes in the answer at least.
+    """Return the least number of bytes of an output in the answer.
 
-    The whole answer is counted at its end; this keeps what is far over the limit from
-    being made.
+    The whole answer is counted at the end; this check stops an answer far over the
+    limit before it is written.
     """
     if requested.classes:
         rows = int(array.shape[0]) if array.ndim > 1 else 1
@@ -230,7 +230,7 @@ def _size(array: Array, requested: RequestedOutput) -> int:
 
 
 def _json(array: Array, name: str, *, nulls: bool) -> Any:
-    """Return what orjson writes as a flat list; it writes null for NaN."""
+    """Return an array or list that orjson writes flat, with null for NaN."""
     if array.dtype.kind == "O":
         return [str(item) for item in array.flat]
     if array.dtype.kind == "f":
@@ -251,7 +251,7 @@ def _classes(array: Array, count: int, labels: Sequence[str]) -> Array:
     """
     shape = array.shape if array.ndim > 1 else (1, array.size)
     rows = array.reshape(shape[0], prod(shape[1:]))
-    # of whole numbers the lowest, and all unsigned ones, have no negative
+    # the lowest whole number, and unsigned ones, have no negative
     order = -rows if array.dtype.kind == "f" else np.invert(rows)
     best = np.argsort(order, axis=1, kind="stable")[:, :count]
     formatted = np.empty(best.shape, object)
@@ -263,7 +263,7 @@ def _classes(array: Array, count: int, labels: Sequence[str]) -> Array:
 
 
 def _warning_parameter(warnings: Warnings) -> dict[str, str]:
-    """Return warnings as a parameter, which the protocol has as a string."""
+    """Return warnings as a parameter, a string in the protocol."""
     if not warnings.count:
         return {}
     return {"warnings": "; ".join(item["detail"] for item in warnings.to_json())}

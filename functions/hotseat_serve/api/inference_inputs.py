@@ -19,17 +19,17 @@ LIST = (list, simdjson.Array)
 _QUOTES = "'"
 _MAX_LENGTH = 1 << 40
 _MAX_DIMENSIONS = 64
-"""More than any tensor of the runtime has."""
+"""More dimensions than any tensor of the runtime."""
 
 
 class Slot(NamedTuple):
-    """One input of the graph; created once a version."""
+    """One input of the graph; created once for each version."""
 
     name: str
     datatype: str
     dims: tuple[int, ...]
     declared: Input | None
-    """The input in the signature, if it is there."""
+    """The input in the signature, if it has one."""
     hard: bool
     """Whether the signature has hard bounds."""
     observed: bool
@@ -52,7 +52,7 @@ def slots(
             item,
             _is_hard(item),
             _is_observed(item),
-            # numbers in one dimension are one row's, unless rows are limited
+            # numbers in one dimension belong to one row, unless rows are limited
             dims[:1] == (-1,)
             and (len(dims) > 1 or datatype == "BYTES" or bool(signature.max_rows)),
         )
@@ -90,14 +90,14 @@ def read(
 ) -> tuple[dict[str, Array], int]:
     """Return the tensors of a request, and its number of rows; raises `Problem`.
 
-    `brackets` are how many ``[`` stand in it, which shows whether data are nested.
+    `brackets` is the number of ``[`` in the body, which shows whether data are nested.
     """
     items: Any = document.get("inputs")
     if not isinstance(items, LIST) or not len(items):
         raise invalid_input("inputs has to be a list with one or more tensors")
     tensors_by_name: dict[str, Array] = {}
     rows = 1
-    # of a short body the elements are looked at one by one
+    # the elements of a short body are checked one by one
     even = isinstance(items, simdjson.Array) and brackets == _lists(document, items)
     for item in items:
         slot, array, rest = _input(item, slots_by_name, rest, signature, even=even)
@@ -116,9 +116,9 @@ def read(
 
 
 def _lists(document: Any, items: Any) -> int:
-    """Return how many lists a request has where its data are as the shapes say.
+    """Return the number of lists in a request whose data fit the shapes.
 
-    Inputs and outputs are lists, and of each input its shape; -1 where it has none.
+    Inputs, outputs and the shape of each input are lists; -1 if a shape is missing.
     """
     count = 1 + isinstance(document.get("outputs"), LIST)
     for item in items:
@@ -268,7 +268,7 @@ def _is_unicode(value: str) -> bool:
 
 
 def parameters(item: Any) -> dict[str, Any]:
-    """Return the ``parameters`` of an object; none where they are no object."""
+    """Return the ``parameters`` of an object; empty if they are not an object."""
     outside_bounds = item.get("parameters")
     if isinstance(outside_bounds, simdjson.Object):
         return dict(outside_bounds.as_dict())

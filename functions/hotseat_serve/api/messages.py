@@ -9,8 +9,8 @@ from hotseat_serve.problems import Problem
 
 JSON = "application/json"
 PAGES = ("/docs", "/redoc", "/openapi.json")
-"""Paths of FastAPI's pages; adapters import FastAPI for these alone."""
-_MIN_COMPRESSED = 1_400  # bytes under which compression saves no packet
+"""Paths of FastAPI's pages; adapters import FastAPI only for these."""
+_MIN_COMPRESSED = 1_400  # below these bytes compression saves no packet
 _BOM = b"\xef\xbb\xbf"
 _CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 
@@ -25,11 +25,11 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     request_id: str = ""
     remaining_ms: float | None = None
-    """The time that the platform leaves this request, if the adapter knows it."""
+    """The platform's time limit for this request, if the adapter knows it."""
     received: int | None = None
     """Its arrival on the router's clock, if it waited for a thread."""
     fault: Problem | None = None
-    """Why the adapter cannot read it; the router answers with this problem."""
+    """The reason why the adapter cannot read it; the router's answer."""
     fits: "Callable[[Answer], None] | None" = None
     """Raises `Problem` (too_large) for an answer that the adapter cannot send."""
 
@@ -78,7 +78,8 @@ def _content_coding(header: object) -> str:
 
 
 def _decompressed(data: bytes, coding: str, limit: int) -> bytes:
-    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)  # the header says which
+    # 32: detect zlib or gzip by the header
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)
     try:
         body = decompressor.decompress(data, limit + 1)
     except zlib.error as error:
@@ -90,7 +91,7 @@ def _decompressed(data: bytes, coding: str, limit: int) -> bytes:
             body = decompressor.decompress(data, limit + 1)
         except zlib.error:
             raise _damaged(coding, error) from None
-    if len(body) > limit:  # a small body that unpacks without end stops here
+    if len(body) > limit:  # stops the decompression of a bomb
         raise too_large(len(body), limit)
     if not decompressor.eof:
         raise Problem("invalid_json", f"the {coding} body ends in the middle")
@@ -104,7 +105,7 @@ def _damaged(coding: str, error: zlib.error) -> Problem:
 def compress(answer: Answer, request: Request) -> Answer:
     """Compress the answer as the caller prefers, if that saves a packet."""
     if len(answer.body) < _MIN_COMPRESSED or "accept-ranges" in answer.headers:
-        return answer  # a piece is counted in the file's own bytes
+        return answer  # a range counts the file's uncompressed bytes
     coding = preferred_coding(request.headers.get("accept-encoding"))
     varies = {**answer.headers, "vary": "accept-encoding"}
     if coding == "gzip":
@@ -117,11 +118,11 @@ def compress(answer: Answer, request: Request) -> Answer:
 
 
 def preferred_coding(accepted: str | None) -> str:
-    """Return gzip, deflate or identity: what Accept-Encoding weighs most.
+    """Return gzip, deflate or identity: the highest weight in Accept-Encoding.
 
-    Weights are RFC 9110's (section 12.4.2): 0 refuses, no weight is 1, ``*`` is what is
-    not named. Between equal ones gzip goes first. Identity wins only where it is named
-    with a higher weight, and stands in where everything is refused.
+    Weights are RFC 9110's (section 12.4.2): 0 refuses, no weight is 1, ``*`` is any
+    other coding. Of equal weights gzip comes first. Identity wins only with a higher
+    weight of its own, or if everything is refused.
     """
     if not accepted:
         return "identity"
@@ -150,9 +151,9 @@ def _weight(parameters: list[str]) -> float:
 
 
 def strip_base_path(path: str, base: str) -> str:
-    """Return a path without the prefix `base` under which the API stands.
+    """Return a path without the prefix `base` of the API.
 
-    Only whole segments are taken off: ``/ml`` is no prefix of ``/mlx``.
+    Only whole segments are removed: ``/ml`` is no prefix of ``/mlx``.
     """
     base = base.strip("/")
     if not base:

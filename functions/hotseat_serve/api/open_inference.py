@@ -44,7 +44,7 @@ def get(
 
 
 def metadata(catalogue: Catalogue, loaded: LoadedModel) -> dict[str, Any]:
-    """Return a model's metadata: tensors as the graph has them."""
+    """Return a model's metadata: the tensors of the graph."""
     name = loaded.manifest.model
     session = loaded.session
     try:
@@ -65,7 +65,7 @@ def _tensor(name: str, kind: tuple[str, tuple[int, ...]]) -> dict[str, Any]:
 
 
 def config(loaded: LoadedModel) -> dict[str, Any]:
-    """Return Triton's model configuration, as far as it means anything here."""
+    """Return the applicable part of Triton's model configuration."""
 
     def tensor(name: str, kind: tuple[str, tuple[int, ...]]) -> dict[str, Any]:
         datatype = "TYPE_STRING" if kind[0] == "BYTES" else f"TYPE_{kind[0]}"
@@ -82,7 +82,7 @@ def config(loaded: LoadedModel) -> dict[str, Any]:
 
 
 def index(catalogue: Catalogue, context: RequestContext) -> list[dict[str, Any]]:
-    """Return all models with the version that is live; raises `Problem`."""
+    """Return all models with their live versions; raises `Problem`."""
     try:
         listing = catalogue.all(context)
     except RegistryError as error:

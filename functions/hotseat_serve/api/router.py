@@ -35,7 +35,7 @@ log = logging.getLogger("hotseat.serve")
 Action = Callable[[Request, RequestContext], Answer]
 
 _MARGIN_MS = 50
-"""Reserved from the platform's time, to write the answer."""
+"""Milliseconds reserved from the platform's time to write the answer."""
 _ROUTES = 256  # cached at most: unknown paths must not fill the memory
 
 
@@ -104,7 +104,7 @@ class Router:
             if "vary" in cors_headers and "vary" in answer.headers:
                 headers["vary"] = f"{answer.headers['vary']}, {cors_headers['vary']}"
         body = answer.body
-        if request.method == "HEAD":  # what GET answers, without its body
+        if request.method == "HEAD":  # GET's answer without its body
             headers["content-length"], body = str(len(body)), b""
         return Answer(answer.status, body, headers)
 
@@ -118,10 +118,10 @@ class Router:
             return False
 
     def _dispatch(self, request: Request, context: RequestContext) -> Answer:
-        asked = cors.preflight(request, self.settings.origins)
-        if asked is not None:
+        preflight = cors.preflight(request, self.settings.origins)
+        if preflight is not None:
             context.route = request.path
-            return asked
+            return preflight
         if request.fault is not None:
             raise request.fault
         context.deadline = self._deadline(request, context)
@@ -143,12 +143,12 @@ class Router:
             )
             return replace(answer, headers={**answer.headers, "allow": allowed})
         context.check_deadline()
-        if request.body and request.method == "POST":  # no other body means anything
+        if request.body and request.method == "POST":  # other bodies are ignored
             request = decompress(request, self.settings.max_body_bytes)
         return action(request, context)
 
     def _deadline(self, request: Request, context: RequestContext) -> int | None:
-        """Return when to give up: the caller's, the platform's or our own limit."""
+        """Return the deadline: the caller's, the platform's or the service's limit."""
         limits: list[float] = []
         header = request.headers.get("deadline-ms")
         if header is not None:
@@ -185,8 +185,8 @@ class Router:
         return actions
 
     def _parts(self, path: str) -> list[str]:
-        """Return a path's parts, with a route's other name as its model's own."""
-        # a base URL that ends in a slash makes two of one
+        """Return a path's parts, with the model's own name for its other name."""
+        # a base URL with a slash at its end doubles the slash
         parts = [unquote(part) for part in path.split("/") if part]
         other = self.settings.route
         if other and parts[1:2] == ["models"] and len(parts) > 2:
@@ -347,7 +347,7 @@ class Router:
 
 
 def _encodable(request: Request) -> Request:
-    """Return a request whose path and method can be written: no half of a surrogate."""
+    """Return a request without half surrogates in path and method."""
     path, method = (
         text.encode("utf-8", "replace").decode()
         for text in (request.path, request.method)
@@ -362,7 +362,7 @@ def _is_ready(name: str) -> dict[str, Any]:
 def _with_source(
     answer: dict[str, Any], request: Request, context: RequestContext
 ) -> Answer:
-    """Return an answer as the caller gets it, who may want to know why it was slow."""
+    """Return an answer with its request's id, and ``cold`` after a cold start."""
     cold = {"cold": True} if context.cold else {}
     return _json({**answer, "request_id": request.request_id, **cold})
 

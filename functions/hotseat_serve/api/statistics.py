@@ -56,7 +56,7 @@ class Statistics:
             return {"model_stats": [_to_json(name, version, count)]}
 
     def all(self) -> dict[str, Any]:
-        """Return the statistics of all versions that were asked."""
+        """Return the statistics of all versions with requests."""
         with self._lock:
             statistics = [_to_json(*key, item) for key, item in self._counts.items()]
         return {"model_stats": statistics}

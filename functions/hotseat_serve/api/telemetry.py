@@ -1,9 +1,9 @@
 """Write one JSON line for each request: its log and its metrics.
 
 The line is CloudWatch's embedded metric format (docs.aws.amazon.com, "Specification:
-Embedded metric format"), so CloudWatch makes metrics of it and nothing has to be sent.
-Inputs are in it only where sampling is switched on, and then masked; a player's id only
-as a keyed hash.
+Embedded metric format"): CloudWatch derives metrics from it, without a further request.
+It contains inputs only with sampling, and then masked; a player's id only as a keyed
+hash.
 """
 
 import hashlib
@@ -26,8 +26,8 @@ NAMESPACE = "Hotseat"
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 _CONTROL = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 _MAX_SAMPLED = 32_000
-"""Characters and elements of the inputs that are logged; CloudWatch takes 256 kB a
-line."""
+"""Characters and elements of logged inputs, at most; CloudWatch's limit is 256 kB for
+each line."""
 _ROUTE_LENGTH = 200
 """Characters of a route in the log."""
 _MILLISECONDS = {"Unit": "Milliseconds"}
@@ -43,22 +43,22 @@ _REQUEST = {
 
 
 def trace_of(headers: Mapping[str, str]) -> str | None:
-    """Return the caller's traceparent where it is a valid one."""
+    """Return the caller's traceparent if it is valid."""
     traceparent = headers.get("traceparent")
     return traceparent if traceparent and _TRACEPARENT.match(traceparent) else None
 
 
 def to_stdout(line: bytes) -> None:
-    """Write a line where Lambda and every container runtime read it."""
+    """Write a line to the output that Lambda and container runtimes read."""
     text = line.decode()
     if not text.isascii() or "\x7f" in text:
-        text = text.translate(_CONTROL)  # JSON escapes those under 32 alone
+        text = text.translate(_CONTROL)  # JSON escapes only those under 32
     sys.stdout.write(text + "\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """Writes a line a request. `env` is the process's environment, for X-Ray's id."""
+    """Writes a line for each request. `env` is the environment, for X-Ray's id."""
 
     env: Mapping[str, str]
     write: Callable[[bytes], None] = to_stdout
@@ -73,7 +73,7 @@ class Telemetry:
     ) -> None:
         """Write the line of a request."""
         stages = context.stages
-        # whoever sets a deadline can make it pass: no caller rings an alarm
+        # a caller's own deadline must not raise an alarm
         is_service_fault = (
             answer.status >= 500 and context.problem_code != "deadline_exceeded"
         )
@@ -122,7 +122,7 @@ class Telemetry:
         self.write(orjson.dumps(line))
 
     def event(self, name: str, fields: Mapping[str, Any]) -> None:
-        """Write that something happened outside a request, as a metric of count 1."""
+        """Write an event outside a request, as a metric of count 1."""
         metric = {
             "Namespace": self.namespace,
             "Dimensions": [["model"]],
@@ -142,12 +142,12 @@ class Telemetry:
 
 
 def _short(text: str) -> str:
-    """Return what a caller sent as a line can hold it: short, without surrogates."""
+    """Return a caller's text for a log line: short, without surrogates."""
     return text[:_ROUTE_LENGTH].encode("utf-8", "replace").decode()
 
 
 def masked(value: Any) -> Any:
-    """Return a value whose texts show their form alone: letters x, digits 0."""
+    """Return a value whose texts show only their form: letters x, digits 0."""
     if isinstance(value, str):
         return re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "0", value))
     if isinstance(value, Mapping):

@@ -240,13 +240,13 @@ class Search:
         visits = [float(count) for count in root.counts]
         if root.proven is None:
             visits = [
-                0.0 if there == 1.0 else visit
-                for visit, there in zip(visits, known, strict=True)
+                0.0 if result == 1.0 else visit
+                for visit, result in zip(visits, known, strict=True)
             ]
-        elif any(there is not None for there in known):  # else the shortcut has it
+        elif any(result is not None for result in known):  # else the shortcut has it
             visits = [
-                visit + 1 if there is not None and -there == root.proven else 0.0
-                for visit, there in zip(visits, known, strict=True)
+                visit + 1 if result is not None and -result == root.proven else 0.0
+                for visit, result in zip(visits, known, strict=True)
             ]
         if not any(visits):
             visits = list(root.prior) or [1.0] * len(visits)

@@ -19,13 +19,13 @@ class Refresh:
         self._ended.set()
 
     def wait(self, seconds: float) -> None:
-        """Wait for the end, for so many seconds at most."""
+        """Wait for the end, for at most so many seconds."""
         self._ended.wait(seconds)
 
 
 @dataclass(slots=True)
 class TrackedAlias:
-    """An alias and the version that answers for it."""
+    """An alias and its current version."""
 
     head: Head
     loaded: LoadedModel
@@ -33,7 +33,7 @@ class TrackedAlias:
     refresh: Refresh | None = None
     """The refresh in progress, if there is one."""
     refused_version: int = 0
-    """A version that did not open, the time of the next try, and the wait after it."""
+    """A version that failed to open, the time of the next try, and the next wait."""
     retry_at: float = 0.0
     retry_wait: float = 0.0
 

@@ -1,10 +1,10 @@
 """Batch texts by length, because a batch is padded to its longest text.
 
-A graph that reads texts makes a table of [rows, longest]. What a run costs is about the
-same for each, plus so much for each cell of that table; on large tables a cell costs
-more, because they leave the processor's cache. So the texts of a request are sorted by
-length and cut into batches of limited tables and little padding; the answers keep the
-order of the texts. The limits were chosen by measuring (`make bench`).
+A graph that reads texts makes a table of [rows, longest]. A run has a fixed cost and a
+cost for each cell of that table; in large tables a cell costs more, because they exceed
+the processor's cache. So the texts of a request are sorted by length and cut into
+batches of limited tables and little padding; the answers keep the order of the texts.
+The limits come from measurements (`make bench`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from hotseat_serve.codec.tensors import Array
 CELLS = 1_024
 """Characters of one batch, padding included."""
 PADDING = 256
-"""Characters of padding in one batch: about what a run costs without any."""
+"""Characters of padding in one batch: about the fixed cost of a run."""
 
 Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
@@ -39,7 +39,7 @@ def batches(lengths: Sequence[int]) -> list[Array]:
 def run(name: str, tensors: Mapping[str, Array], one: Run) -> Mapping[str, Array]:
     """Run texts [rows] in batches; every output has to be [rows, ...].
 
-    `name` is the input with the texts, and the only one.
+    `name` is the only input, with the texts.
     """
     texts = tensors[name]
     parts = batches([len(text) for text in texts])

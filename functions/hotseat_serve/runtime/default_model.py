@@ -7,11 +7,11 @@ from hotseat_registry.parallel import map_parallel
 
 
 class LiveModels(NamedTuple):
-    """The models of which a version is live."""
+    """The models with a live version."""
 
     names: list[str]
     reason: str
-    """Why there is no default model, and what to do; empty if there is one."""
+    """The reason for a missing default model and the remedy; empty if there is one."""
 
 
 def read_live(registry: Registry) -> LiveModels:
@@ -21,14 +21,14 @@ def read_live(registry: Registry) -> LiveModels:
 
 
 def live_models(registry: Registry) -> list[str]:
-    """Return the models with a live version; one request a model, in parallel."""
+    """Return the models with a live version; one request for each, in parallel."""
     names = registry.models()
     found = zip(names, map_parallel(registry.aliases, names), strict=True)
     return [name for name, aliases in found if LIVE in aliases]
 
 
 def why_no_default(registry: Registry, live: list[str]) -> str:
-    """Return why there is no default model, and what to do."""
+    """Return the reason for a missing default model, and the remedy."""
     if live:
         named = ", ".join(live[:10]) + (" ..." if len(live) > 10 else "")
         return (

@@ -19,21 +19,20 @@ Predict = Callable[[list[Any], Options], Sequence[Mapping[str, Any]]]
 _UNREADABLE = (
     ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError
 )  # fmt: skip
-"""Errors of invalid golden rows; whatever the file holds, it is refused."""
+"""Errors of invalid golden rows; each refuses the version."""
 
 
 def check(data: bytes, variant: str, predict: Predict, run: Run, what: str) -> None:
     """Predict the golden rows and compare the answers; raises `IntegrityError`.
 
     `data` is ``{"rows": [{"input", "expected"}], "tolerance": {variant: number}}``, and
-    a row may have ``options``; numbers may differ by the variant's tolerance, lists of
-    anything else (a generated item) not at all, and a label or an action only follows
-    from numbers.
+    a row may have ``options``. Numbers may differ by the variant's tolerance; lists of
+    other values (a generated item) must be equal; a label or an action is not compared,
+    because it follows from numbers.
 
-    A row with ``variants`` is asked of those alone: what is drawn cell by cell is an
-    item of its own in int8, and on CPUs that add 8-bit products otherwise. For that
-    there is ``graph``: tensors ``[{"inputs", "outputs"}]`` that every variant is run
-    on, and whose outputs are numbers.
+    A row with ``variants`` checks those alone: an item drawn cell by cell differs in
+    int8, and on CPUs with other sums of 8-bit products. For them there is ``graph``:
+    tensors ``[{"inputs", "outputs"}]`` with numbers as outputs, for every variant.
     """
     try:
         golden = json.loads(data)
@@ -78,7 +77,7 @@ def predict_rows(
 
 
 def tensors(inputs: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
-    """Return tensors that are written as the protocol has them; raises `ValueError`."""
+    """Return tensors from the protocol's format; raises `ValueError`."""
     return {
         item["name"]: from_json(item["data"], item["datatype"], item["shape"])
         for item in inputs
@@ -94,14 +93,14 @@ def numbered(outputs: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def distance(got: Mapping[str, Any], want: Mapping[str, Any]) -> float:
-    """Return the largest difference of any number that is expected.
+    """Return the largest difference from any expected number.
 
-    It is infinite where a list differs and where an answer is no number.
+    It is infinite if a list differs or an answer is not a number.
     """
     largest = 0.0
     for key, value in want.items():
         if isinstance(value, Mapping):
-            # of all that is legal, what has no chance at all is not listed
+            # legal actions with probability 0 are not listed
             there = got[key]
             difference = distance({name: there.get(name, 0.0) for name in value}, value)
         elif isinstance(value, list):
@@ -110,14 +109,14 @@ def distance(got: Mapping[str, Any], want: Mapping[str, Any]) -> float:
             difference = abs(float(got[key]) - value)
         else:
             continue
-        if isnan(difference):  # `max` would let it pass
+        if isnan(difference):  # `max` would ignore NaN
             return inf
         largest = max(largest, difference)
     return largest
 
 
 def _apart(got: Any, want: Any) -> float:
-    """Return the largest difference of numbers in nested lists; others are equal."""
+    """Return the largest difference of numbers in nested lists."""
     if isinstance(want, list):
         if not isinstance(got, list) or len(got) != len(want):
             return inf

@@ -37,9 +37,9 @@ class LoadedModel:
     slots: Any = None
     """The inputs, from `inference_inputs.slots` at the first request."""
     files: Mapping[str, Any] = field(default_factory=dict)
-    """The opened files that the signature names, as tokenizers."""
+    """The opened files of the signature, such as tokenizers."""
     texts: str | None = None
-    """The name of its one input of texts, found at the first request."""
+    """The name of its only input of texts, set at the first request."""
     last_used: float = 0.0
     """Time of the last request, on the clock of `ModelCache`."""
 
@@ -131,21 +131,25 @@ class LoadedModel:
         options: Options | None = None,
         context: RequestContext | None = None,
     ) -> dict[str, Any]:
-        """Return the answer to one input and what each part of it weighs."""
-        from hotseat_serve.kinds.explain import explain  # late: most functions never do
+        """Return the answer to one input and the weight of each part."""
+        from hotseat_serve.kinds.explain import (
+            explain,
+        )  # late: most functions never explain
 
         context = context or RequestContext()
 
         def predict(inputs: list[Any]) -> list[dict[str, Any]]:
             answers = self.predict(inputs, [pointer] * len(inputs), options, context)
-            context.warnings.closed = True  # the first is the caller's, others are ours
+            context.warnings.closed = (
+                True  # the first input is the caller's, the others lack one part
+            )
             return answers
 
         return explain(self.manifest.signature, row_input, predict)
 
 
 def one_by_one(signature: Signature) -> bool:
-    """Tell whether a graph takes one input at a time: its batch is fixed at 1."""
+    """Whether a graph takes one input at a time: its batch is fixed at 1."""
     return any(
         item.form == "array" or item.shape[:1] == (1,) for item in signature.inputs
     )
@@ -161,9 +165,9 @@ def load(
 ) -> LoadedModel:
     """Fetch a version, check its digests and golden rows, and return it warm.
 
-    `reserve_memory` receives the model and the memory that it will need, before
-    anything is fetched. It may refuse, and returns whether there is also enough memory
-    to open the version `in_subprocess` first. Raises `RegistryError`.
+    `reserve_memory` receives the model and its memory before the fetch. It may refuse,
+    and returns whether the memory also allows to open the version `in_subprocess`
+    first. Raises `RegistryError`.
     """
     cache = Cache.private(settings.cache_folder, settings.cache_bytes)
     manifest = registry.resolve(reference, cache)
@@ -188,7 +192,7 @@ def load(
     seconds = settings.open_seconds
     if in_subprocess and has_spare_memory:
         from hotseat_serve.runtime import (
-            trial,  # late: no cold start tries a version apart
+            trial,  # late: a cold start never opens a version in a subprocess
         )
 
         trial.run(
@@ -203,7 +207,7 @@ def load(
         manifest, variant.name, paths_to_open, settings.threads, seconds
     )
     for name, path in paths.items():
-        cache.check(path, manifest.files[name])  # what was opened is what was hashed
+        cache.check(path, manifest.files[name])  # the hashed files are the opened files
     loaded.bytes = size
     return loaded
 
@@ -217,9 +221,9 @@ def open_variant(
 ) -> LoadedModel:
     """Open a variant and check it against signature and golden rows.
 
-    `paths` are ``graph``, ``golden`` rows where there are any, and by their own names
-    the files that the signature names. Raises `IntegrityError`, also where an answer
-    takes longer than `seconds`.
+    `paths` are ``graph``, ``golden`` rows if there are any, and the signature's files
+    by their names. Raises `IntegrityError`, also if an answer takes longer than
+    `seconds`.
     """
     variant = manifest.variant(name)
     session = Session(paths["graph"], threads, optimized=bool(variant.optimized))
@@ -249,7 +253,7 @@ def open_variant(
 
 
 def open_files(signature: Signature, paths: Mapping[str, Path]) -> dict[str, Any]:
-    """Open what reading a request takes: tokenizers; raises `IntegrityError`."""
+    """Open the files that the codec needs: tokenizers; raises `IntegrityError`."""
     if any(item.form == "image" for item in signature.inputs):
         from hotseat_serve.codec.images import check_decoder
 
@@ -273,7 +277,7 @@ def memory_estimate(manifest: Manifest, variant: Variant) -> int:
     """Return the estimated memory of a variant, in bytes.
 
     This is the value measured in training, or twice the size of its files: the weights
-    in the file and the copy that the runtime makes.
+    in the file and the runtime's copy.
     """
     measured = variant.metrics.get("memory_bytes")
     if isinstance(measured, int):

@@ -31,15 +31,15 @@ from hotseat_serve.settings import Settings
 log = logging.getLogger("hotseat.serve")
 
 _MAX_VERSIONS = 8
-"""Versions in memory where no budget is set."""
+"""Versions in memory without a budget."""
 _MAX_WAIT = 10.0
 """Seconds to wait for a refresh, or for another thread to open a version."""
 _MAX_RETRY_WAIT = 60.0
-"""Seconds between two tries to open a version that does not open."""
+"""Seconds between two tries to open a version that fails to open."""
 _SUBPROCESS_BYTES = 150 << 20
-"""Bytes that the interpreter and the runtime take in a process of their own."""
+"""Bytes of the interpreter and the runtime in a subprocess."""
 _MAX_NAMES = 1_000
-"""Names cached at most: heads, and names that were not found."""
+"""Names cached at most: heads, and unknown names."""
 
 Notify = Callable[[str, dict[str, Any]], None]
 Value = TypeVar("Value")
@@ -49,7 +49,7 @@ _system = random.SystemRandom()
 
 
 class MemoryBudgetError(RegistryError):
-    """A version needs more memory than there is for versions."""
+    """A version needs more memory than the budget for versions."""
 
 
 def _start_thread(job: Callable[[], None]) -> None:
@@ -63,9 +63,9 @@ def _ignore(_name: str, _fields: dict[str, Any]) -> None:
 class ModelCache:
     """The versions that this process serves. Safe for several threads.
 
-    `draw` gives numbers in [0, 1) for the jitter: from the system, because what is
-    seeded before a snapshot is the same in every copy. `in_background` runs a job
-    without waiting for it. `notify` receives events for the operator.
+    `draw` gives numbers in [0, 1) for the jitter, from the system: a generator seeded
+    before a snapshot repeats in every copy. `in_background` runs a job without waiting
+    for it. `notify` receives events for the operator.
     """
 
     def __init__(
@@ -97,9 +97,9 @@ class ModelCache:
     def get(self, reference: Reference, wait: float | None = None) -> LoadedModel:
         """Return the version that `reference` means now.
 
-        `wait` are the seconds that the request may wait for a look at the registry;
-        None: until the look was given up. Raises `RegistryError` when the version
-        cannot be loaded and none served before.
+        `wait` is how many seconds the request may wait for a read of the registry;
+        None: until the read ends or fails. Raises `RegistryError` if the version cannot
+        be loaded and there is no earlier one.
         """
         now = self.clock()
         max_wait = _MAX_WAIT if wait is None else max(0.0, min(wait, _MAX_WAIT))
@@ -134,7 +134,7 @@ class ModelCache:
             return
         now = self.clock()
         if len(self._heads) >= _MAX_NAMES and model not in self._heads:
-            self._heads.clear()  # made-up names fill no memory
+            self._heads.clear()  # invented names must not fill the memory
         cached = self._heads.setdefault(model, CachedHead(None, 0.0))
         if now >= cached.refresh_at and cached.lock.acquire(blocking=False):
             try:
@@ -151,7 +151,7 @@ class ModelCache:
     def with_cached_misses(
         self, reference: Reference, find: Callable[[Reference], Value]
     ) -> Value:
-        """Call `find`, or raise the cached `NotFoundError` of a moment ago."""
+        """Call `find`, or raise a recently cached `NotFoundError`."""
         miss = self._misses.get(reference)
         if miss and self.clock() < miss[1]:
             raise copy_of(miss[0])
@@ -167,9 +167,9 @@ class ModelCache:
     def default(self) -> str:
         """Return the model of POST /model-service.
 
-        Without a setting it is the only live one, found once: another that comes to
-        life later changes nothing for whoever asks already.
-        Raises `NotFoundError` when there is none, or several and none is named.
+        Without a setting it is the only live one, found once: a model that goes live
+        later does not change it.
+        Raises `NotFoundError` if there is none, or several and none is set.
         """
         if not self._default:
             live = self._live.get("", lambda: read_live(self.registry))
@@ -179,7 +179,7 @@ class ModelCache:
         return self._default
 
     def live(self) -> list[str]:
-        """Return the models that are live; the default alone, where there is one."""
+        """Return the live models; only the default if there is one."""
         if self._default:
             return [self._default]
         return self._live.get("", lambda: read_live(self.registry)).names
@@ -192,7 +192,7 @@ class ModelCache:
         number = head.entry.aliases[str(reference.alias)]
         loaded = self._load(reference.model, number)
         with self._lock:
-            # whichever thread was here first
+            # the first thread's value
             tracked = TrackedAlias(head, loaded, self._next_refresh())
             return self._tracked.setdefault(reference, tracked)
 
@@ -275,7 +275,7 @@ class ModelCache:
             raise
         with self._lock:
             if tracked.refresh is not refresh:
-                return  # it took long, and a later look knows better
+                return  # a later read was faster and has a newer state
             tracked.head, tracked.loaded, tracked.refused_version = head, loaded, 0
         log.info("%s is %s", reference, loaded.manifest.reference)
         self.notify(
@@ -293,7 +293,7 @@ class ModelCache:
     ) -> LoadedModel:
         reference = Reference(model, version=number)
         name = str(reference)
-        # one thread opens it; who wants another version does not wait for it
+        # one thread opens it; requests for other versions do not wait
         lock = self._opening_locks.setdefault(name, threading.Lock())
         if not lock.acquire(timeout=-1 if max_wait is None else max_wait):
             raise StoreError(f"{name} is still being opened")

@@ -1,9 +1,9 @@
 """Check that an open version answers once per row, with valid probabilities.
 
-Golden rows say what a version must answer. Where it has none, one and two made rows are
-asked, so that a graph that answers once for all rows does not go live. Whatever a row
-of zeros or an empty text makes the model say is no fault of the version; what is
-refused is the shape of its answers.
+Golden rows define the answers of a version. Without them, the check runs one and two
+artificial rows, so that a graph with one answer for all rows does not go live. The
+values for a row of zeros or an empty text are no fault of the version; only the shape
+of its answers is checked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,15 +24,15 @@ ROLES = {
     "classification": "scores", "multilabel": "scores", "regression": "value",
     "embedding": "embedding", "policy": "policy",
 }  # fmt: skip
-"""The output that each kind reads, one answer a row."""
+"""The output that each kind reads, with one answer for each row."""
 _ANY = 1
-"""What a dimension of any length is, when rows are made."""
+"""Length of a dimension of any length in artificial rows."""
 
 Run = Any
 
 
 def check(manifest: Manifest, run: Run) -> None:
-    """Ask for one row and for two; raises `IntegrityError`.
+    """Run one row and two rows; raises `IntegrityError`.
 
     `run` takes tensors by name and returns outputs by name, or raises `Problem`.
     """
@@ -47,12 +47,12 @@ def check(manifest: Manifest, run: Run) -> None:
                 raise IntegrityError(
                     f"{manifest.reference}: one row took longer than an opening may"
                 ) from None
-            return  # made rows may be none that the model takes
+            return  # the model may refuse artificial rows
         check_shape(manifest, outputs, rows)
 
 
 def probe_tensors(manifest: Manifest, rows: int) -> dict[str, Array] | None:
-    """Return tensors of so many rows; None where a batch has a fixed size."""
+    """Return tensors of so many rows; None if the batch has a fixed size."""
     inputs = manifest.signature.inputs
     if any(item.form == "array" for item in inputs):
         return None  # a whole tensor's first dimension need not be rows
@@ -104,7 +104,7 @@ def _probabilities(manifest: Manifest, scores: Array) -> None:
         )
     values = scores.astype(np.float64)
     if not np.isfinite(values).all():
-        return  # the rows are artificial: any answer to them is accepted
+        return  # of artificial rows: NaN in their answers is no fault of the model
     if values.min(initial=0) < -_SUM or (abs(values.sum(1) - 1) > _SUM).any():
         raise IntegrityError(
             f"{manifest.reference}: 'scores' are no probabilities: a row sums to "

@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 
 class WaitTimeoutError(Exception):
-    """Another thread is still reading the value after the time to wait."""
+    """Another thread still reads the value when the time to wait is over."""
 
 
 class ReadCache(Generic[T]):
@@ -68,7 +68,7 @@ class ReadCache(Generic[T]):
 
     def _put(self, entries: dict[str, tuple[V, float]], name: str, value: V) -> None:
         if name not in entries and len(entries) >= self._size:
-            # the oldest goes; another thread may have taken it already
+            # evict the oldest; another thread may have evicted it already
             entries.pop(next(iter(entries.copy()), ""), None)
         entries.pop(name, None)
         entries[name] = value, self._clock() + self._seconds

@@ -36,21 +36,21 @@ class Session:
     `inputs` and `output_types` map names to the protocol's datatype and the shape,
     where -1 is any length.
 
-    Raises `IntegrityError` when the file is no graph that this runtime runs.
+    Raises `IntegrityError` if this runtime cannot run the file.
     """
 
     def __init__(
         self, path: Path, threads: int = 1, *, optimized: bool = False
     ) -> None:
         options = onnxruntime.SessionOptions()
-        if optimized:  # before it was published: nothing is left to do at the start
+        if optimized:  # publishing has optimised the graph already
             options.graph_optimization_level = (
                 onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
             )
         # left unset, onnxruntime counts the host's cores and not the function's
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # what fails is said by the answer
+        options.log_severity_level = 4  # the answer reports a failure
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
@@ -75,9 +75,9 @@ class Session:
     ) -> dict[str, np.ndarray[Any, Any]]:
         """Return outputs by name (all, unless some are named).
 
-        After `seconds` the run is ended; the runtime looks at that between two nodes,
-        so that one long node goes on to its end. Raises `Problem`: deadline_exceeded,
-        invalid_input for what the graph refuses, too_large where memory runs out.
+        After `seconds` the run ends; the runtime checks this between two nodes, so a
+        long node runs to its end. Raises `Problem`: deadline_exceeded, invalid_input
+        if the graph refuses the inputs, too_large if the memory is not enough.
         """
         names = self._outputs if outputs is None else outputs
         options = watch = None
@@ -99,7 +99,7 @@ def _end(options: Any) -> None:
 
 
 def _problem(error: Exception) -> Problem:
-    """Return what a run failed by, in the runtime's words but without its sources."""
+    """Return the cause of a failed run in the runtime's words, without source lines."""
     text = str(error)
     if "terminate flag" in text:
         return Problem("deadline_exceeded", "the time allowed was over during the run")

@@ -1,8 +1,8 @@
 """Open a version in a subprocess with limits on time and memory.
 
 ``python -m hotseat_serve.runtime.trial`` reads one JSON object from standard
-input, opens the graph, runs its golden rows, and writes what is wrong, or nothing. A
-graph that never ends, or that fills the memory, ends that process and not the service.
+input, opens the graph, runs its golden rows, and writes the fault, or nothing. A graph
+that never ends or fills the memory ends only that process, not the service.
 """
 
 import json
@@ -18,7 +18,7 @@ from hotseat_registry.errors import IntegrityError
 from hotseat_registry.manifest import Manifest
 
 MEMORY = 512 << 20
-"""Bytes beyond twice the version's own that its opening may take."""
+"""Bytes beyond twice the version's own memory that it may take to open."""
 
 
 def run(
@@ -32,8 +32,8 @@ def run(
 ) -> None:
     """Open a version in a process of its own; raises `IntegrityError`.
 
-    `paths` are ``graph`` and, where there are any, ``golden`` rows; `memory` is in
-    bytes, beyond what the process takes without the version.
+    `paths` are ``graph`` and, if there are any, ``golden`` rows; `memory` is in bytes,
+    beyond those of the process without the version.
     """
     trial_input = {
         "manifest": manifest.to_json(),
@@ -87,9 +87,9 @@ def main() -> int:
 
 
 def _limit(memory: int, seconds: float) -> None:
-    """Limit the address space to what it is now and `memory` bytes, where it can be.
+    """Limit the address space to its present size plus `memory`, if the system can.
 
-    The processor's time is limited too, for a trial whose service is gone.
+    Processor time is limited too, in case the service ends before the trial.
     """
     try:
         import resource
@@ -101,7 +101,7 @@ def _limit(memory: int, seconds: float) -> None:
         most = pages * os.sysconf("SC_PAGE_SIZE") + memory
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     except (ImportError, OSError, ValueError):
-        return  # Windows and macOS: time alone is limited
+        return  # Windows and macOS: only time is limited
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _MAX_DROPPED = 1_000
-"""Ended watches that may lie in the heap before it is built anew."""
+"""Ended watches in the heap, at most, before it is rebuilt."""
 
 
 @dataclass(order=True, slots=True)
@@ -36,13 +36,13 @@ class Watchdog:
         self._process = 0
 
     def watch(self, seconds: float, end: Callable[[], None]) -> Watch:
-        """Call `end` in so many seconds, unless the watch is dropped before."""
+        """Call `end` after so many seconds, unless the watch is dropped before."""
         watch = Watch(self._clock() + seconds, next(self._numbers), end)
         if self._process != os.getpid():
             self._start()
         with self._changed:
             heapq.heappush(self._heap, watch)
-            if self._heap[0] is watch:  # else the thread wakes early enough
+            if self._heap[0] is watch:  # else the thread wakes up early enough
                 self._changed.notify()
         return watch
 
