@@ -224,7 +224,7 @@ def test_looking(capsys):
         (["quantize", "nothing"], 1, "hotseat train nothing"),
         (["publish", "nothing"], 1, "hotseat train nothing"),
         (["model", "versions", "--registry", "gs://x"], 1, "s3://bucket/prefix"),
-        (["predict", "x", "--url", "nowhere"], 1, "no base URL"),
+        (["predict", "x", "--url", "nowhere"], 1, "not a base URL"),
         (["model", "promte", "mood@1"], 2, "did you mean 'model promote'?"),
         (["promte", "mood@1"], 2, "did you mean 'model promote'?"),
         ([], 2, ""),

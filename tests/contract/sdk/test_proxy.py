@@ -147,7 +147,7 @@ def test_the_environments_proxies_are_not_read(service, monkeypatch):
 @pytest.mark.parametrize("made", [ModelServiceClient, AsyncModelServiceClient])
 def test_what_cannot_work_is_refused_at_once(made, tmp_path):
     """No proxy, no certificates, or both beside a transport of one's own."""
-    with pytest.raises(ConfigError, match="proxy is no URL"):
+    with pytest.raises(ConfigError, match="proxy is not a URL"):
         made(proxy="http://ada:s3cret@[x")
     with pytest.raises(ConfigError, match="holds no certificates"):
         made("https://x", ca_file=tmp_path / "none.pem")

@@ -1,4 +1,4 @@
-"""Ask a Hotseat model service from a game or a game server.
+"""Client of a Hotseat model service, for games and game servers.
 
 >>> from hotseat import ModelServiceClient
 >>> ModelServiceClient().predict("这是一个简单的文本分类任务").label  # doctest: +SKIP

@@ -14,12 +14,12 @@ def base(url: str) -> str:
         port_is_one = False
         parts = urlsplit("")
     if parts.username is not None or parts.password is not None:
-        raise ConfigError("a base URL holds no user or password: give api_key")
+        raise ConfigError("a base URL must not contain user or password: pass api_key")
     fits = parts.scheme in {"http", "https"} and parts.hostname and port_is_one
     if not fits or parts.query or parts.fragment:
         raise ConfigError(
-            f"{url!r} is no base URL, such as https://models.example/prod; set "
-            "HOTSEAT_URL or give base_url"
+            f"{url!r} is not a base URL, such as https://models.example/prod; set "
+            "HOTSEAT_URL or pass base_url"
         )
     return url.rstrip("/")
 
@@ -33,7 +33,7 @@ def proxy(url: str | None) -> str | None:
         port_is_one = False
         parts = urlsplit("")
     if not (parts.scheme in {"http", "https"} and parts.hostname and port_is_one):
-        raise ConfigError("proxy is no URL, such as http://proxy:3128")
+        raise ConfigError("proxy is not a URL, such as http://proxy:3128")
     return url
 
 
@@ -41,7 +41,7 @@ def path_of(verb: str, model: str | None, version: int | str | None) -> str:
     """Return the path of a model's endpoint; raises `ConfigError`."""
     if model is None:
         if version is not None:
-            raise ConfigError("a version belongs to a model: give model as well")
+            raise ConfigError("version without model: pass model as well")
         return "/model-service"
     path = f"/v1/models/{part(model)}"
     if version is not None:

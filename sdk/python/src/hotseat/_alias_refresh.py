@@ -10,7 +10,7 @@ log = logging.getLogger("hotseat")
 
 
 class AliasRefresher:
-    """Calls `renew` at a fixed interval after `every`."""
+    """Calls `renew` at the interval that `every` sets."""
 
     def __init__(self, renew: Callable[[], None]) -> None:
         self._renew = renew
@@ -38,4 +38,4 @@ class AliasRefresher:
             try:
                 self._renew()
             except Exception:  # a failed refresh must not end the thread
-                log.exception("the versions on this device could not be looked after")
+                log.exception("refreshing the versions on this device failed")

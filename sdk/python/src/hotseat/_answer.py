@@ -1,6 +1,6 @@
-"""Parses responses, strictly: they may come from something between client and service.
+"""Parser of responses. Strict: they may come from a server between client and service.
 
-A response that is not the service's (a captive portal's page, half a catalogue) is a
+A response of another server (a captive portal's page, half a catalogue) is a
 `TransportError`.
 """
 
@@ -16,7 +16,7 @@ from hotseat.errors import TransportError, class_of
 # a gateway's response has no `retryable` field, only its status
 _PASSING = {429, 502, 503, 504}
 _ANSWERS = ("label", "labels", "value", "embedding", "action", "item", "outputs")
-"""What an answer is, by the model's kind."""
+"""The fields of which an answer has at least one, depending on the model's kind."""
 _REQUEST_IDS = ("x-request-id", "apigw-requestid", "x-amzn-requestid")
 
 
@@ -32,15 +32,15 @@ def read(response: Response) -> dict[str, Any]:
         return body
     problem = body if isinstance(body, dict) else {}
     headers = response.headers
-    said = problem.get("detail") or problem.get("message")  # API Gateway's own field
-    if not said and 300 <= response.status < 400:
-        said = f"it redirects to {headers.get('location')}: give that as base URL"
+    detail = problem.get("detail") or problem.get("message")  # API Gateway's own field
+    if not detail and 300 <= response.status < 400:
+        detail = f"it redirects to {headers.get('location')}: give that as base URL"
     retryable = problem.get("retryable")
     if not isinstance(retryable, bool):
         retryable = response.status in _PASSING
     traced = next((headers[name] for name in _REQUEST_IDS if name in headers), "")
     raise class_of(response.status)(
-        str(said or "the service gave no reason"),
+        str(detail or "the service gave no reason"),
         status=response.status,
         code=str(problem.get("code") or ""),
         retryable=retryable,
@@ -91,13 +91,13 @@ def stand_in(default: Any, latency: float = 0.0) -> Prediction:
     and every default the value; a `Prediction` is used as it is.
     """
     if isinstance(default, Prediction):
-        given = default
+        answer = default
     else:
         text = default if isinstance(default, str) else None
         action = str(default) if type(default) is int else text
         item = tuple(default) if isinstance(default, list | tuple) else None
-        given = Prediction(label=text, action=action, item=item, value=default)
-    return replace(given, latency=latency, is_default=True, source="default")
+        answer = Prediction(label=text, action=action, item=item, value=default)
+    return replace(answer, latency=latency, is_default=True, source="default")
 
 
 def predictions(
@@ -108,31 +108,31 @@ def predictions(
     if len(items) != count:
         raise _strange(f"holds {len(items)} predictions for {count} inputs")
     source = {key: value for key, value in answer.items() if key != "predictions"}
-    told = source.pop("warnings", None)
+    warnings = source.pop("warnings", None)
     return [
         prediction(
-            {**source, **item, **warnings_of_row(told, f"/inputs/{row}")}, latency
+            {**source, **item, **warnings_of_row(warnings, f"/inputs/{row}")}, latency
         )
         for row, item in enumerate(items)
     ]
 
 
-def warnings_of_row(told: Any, pointer: str) -> dict[str, Any]:
-    """Return the warnings of the input at `pointer`, and those of no single input.
+def warnings_of_row(warnings: Any, pointer: str) -> dict[str, Any]:
+    """Return the warnings of the input at `pointer`, and of the whole request.
 
     The result has the key ``warnings`` if there are any.
     """
-    found = []
-    for one in told if isinstance(told, list) else ():
-        there = str(one.get("pointer")) if isinstance(one, Mapping) else ""
-        of_another = there.startswith("/inputs/")
-        if not of_another or there == pointer or there.startswith(f"{pointer}/"):
-            found.append(one)
-    return {"warnings": found} if found else {}
+    own = []
+    for one in warnings if isinstance(warnings, list) else ():
+        place = str(one.get("pointer")) if isinstance(one, Mapping) else ""
+        of_another = place.startswith("/inputs/")
+        if not of_another or place == pointer or place.startswith(f"{pointer}/"):
+            own.append(one)
+    return {"warnings": own} if own else {}
 
 
-def _warnings(told: Any) -> tuple[InputWarning, ...]:
-    """Return the warnings of an answer; malformed ones are left out."""
+def _warnings(warnings: Any) -> tuple[InputWarning, ...]:
+    """Return the warnings of an answer without malformed ones."""
     return tuple(
         InputWarning(
             code=str(one["code"]),
@@ -140,7 +140,7 @@ def _warnings(told: Any) -> tuple[InputWarning, ...]:
             pointer=str(one.get("pointer") or ""),
             suggestion=one.get("suggestion"),
         )
-        for one in (told if isinstance(told, list) else ())
+        for one in (warnings if isinstance(warnings, list) else ())
         if isinstance(one, Mapping) and "code" in one
     )
 
@@ -162,7 +162,7 @@ def model(item: Mapping[str, Any]) -> Model:
             raw=item,
         )
     except (KeyError, TypeError):
-        raise _strange("describes no model") from None
+        raise _strange("does not describe a model") from None
 
 
 def _items(answer: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

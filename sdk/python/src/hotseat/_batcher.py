@@ -1,9 +1,8 @@
 """Collects submitted inputs into batches, one request for each.
 
-A frame calls `submit`, which only puts the input into a queue. A thread collects what
-was submitted within a short window and sends it in one request, so that twenty inputs
-of a frame cost one round trip. A few such threads take turns, so that a slow answer
-delays no other.
+A frame calls `submit`, which only puts the input into a queue. A thread collects the
+inputs of a short window and sends them in one request: twenty inputs of a frame take
+one round trip. A few such threads take turns, so that a slow answer delays no other.
 """
 
 import _thread
@@ -22,19 +21,19 @@ from hotseat.errors import CancelledError, ConfigError, HotseatError, TransportE
 log = logging.getLogger("hotseat")
 
 WINDOW = 0.004
-"""Seconds in which submitted inputs become one request; a quarter of a frame."""
+"""Seconds of inputs in one request; a quarter of a frame."""
 BATCH = 64
 _SENDERS = 4
 
-Ask = Callable[[list[bytes], InferenceRequest, float], list[Prediction]]
-"""Answers the inputs of one request, whose time counts from a start."""
+Send = Callable[[list[bytes], InferenceRequest, float], list[Prediction]]
+"""Answers the inputs of one request; its time counts from the last argument."""
 
 
 @dataclass(slots=True)
 class _Item:
     """One ticket in the queue."""
 
-    given: bytes
+    row: bytes
     ticket: Ticket
     since: float
     until: float
@@ -42,13 +41,13 @@ class _Item:
 
 @dataclass(slots=True)
 class Batcher:
-    """Collects tickets and gets their answers from `ask`, many in one request.
+    """Collects tickets and gets their answers from `send`, many in one request.
 
-    A ticket's time counts from when it was submitted; one that
-    expires in the queue is not sent.
+    A ticket's time counts from `submit`; a ticket that expires in the queue is not
+    sent.
     """
 
-    ask: Ask
+    send: Send
     clock: Callable[[], float]
     window: float = WINDOW
     batch: int = BATCH
@@ -67,8 +66,8 @@ class Batcher:
         if self.batch < 1:
             raise ConfigError(f"a batch is 1 or more, not {self.batch!r}")
 
-    def submit(self, given: bytes, request: InferenceRequest, allowed: float) -> Ticket:
-        """Queue an input; returns at once."""
+    def submit(self, row: bytes, request: InferenceRequest, allowed: float) -> Ticket:
+        """Queue an input and return its ticket at once."""
         ticket, now = Ticket(), self.clock()
         with self._wake:
             if self._closed:
@@ -77,12 +76,12 @@ class Batcher:
             waiting = self._waiting.get(request)
             if waiting is None:
                 waiting = self._waiting[request] = deque()
-            waiting.append(_Item(given, ticket, now, now + allowed))
+            waiting.append(_Item(row, ticket, now, now + allowed))
             self._wake.notify()
             if self._senders:
                 return ticket
             self._senders = 1
-        # Thread.start waits until the thread runs, which a frame must not
+        # Thread.start waits until the thread runs, but a frame must not wait
         _thread.start_new_thread(self._start, ())
         return ticket
 
@@ -120,14 +119,14 @@ class Batcher:
             self._answer(*self._take())
 
     def _take(self) -> tuple[InferenceRequest, list[_Item]]:
-        """Take the oldest waiting input and those that can share its request."""
+        """Take the oldest input and the others that can share its request."""
         with self._wake:
             request = next(iter(self._waiting), InferenceRequest())
             waiting = self._waiting.pop(request, None) or deque()
             taken: list[_Item] = []
             while waiting and len(taken) < self.batch:
                 item = waiting.popleft()
-                if not item.ticket.ready():  # else it was cancelled
+                if not item.ticket.ready():  # a ready ticket was cancelled
                     taken.append(item)
             if waiting:
                 self._waiting[request] = waiting  # to the end of the queue
@@ -144,18 +143,20 @@ class Batcher:
         """Answer tickets: those in time together, then the late ones."""
         now = self.clock()
         for late in (False, True):
-            self._ask(request, [i for i in taken if (i.until <= now) is late])
+            self._send(request, [i for i in taken if (i.until <= now) is late])
 
-    def _ask(self, request: InferenceRequest, items: list[_Item]) -> None:
+    def _send(self, request: InferenceRequest, items: list[_Item]) -> None:
         if not items:
             return
         try:
-            found = self.ask([item.given for item in items], request, items[0].since)
+            predictions = self.send(
+                [item.row for item in items], request, items[0].since
+            )
         except HotseatError as error:
             if len(items) > 1 and getattr(error, "pointer", None) is not None:
-                # one input is invalid: ask again for each, so that the others succeed
+                # one input is invalid: send each alone, so that the others succeed
                 for item in items:
-                    self._ask(request, [item])
+                    self._send(request, [item])
                 return
             for item in items:
                 item.ticket.settle(None, error)
@@ -165,5 +166,5 @@ class Batcher:
             for item in items:
                 item.ticket.settle(None, why)
         else:
-            for item, prediction in zip(items, found, strict=True):
+            for item, prediction in zip(items, predictions, strict=True):
                 item.ticket.settle(prediction, None)

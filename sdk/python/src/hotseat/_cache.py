@@ -1,6 +1,6 @@
 """A response cache for deterministic models, limited in time and size.
 
-Deterministic are classification and regression without a temperature or a seed. When
+Classification and regression without a temperature or a seed are deterministic. When
 an alias moves, the answers of its old version expire.
 """
 
@@ -13,7 +13,7 @@ from hotseat._inference_request import InferenceRequest
 from hotseat._types import Prediction
 
 LIMIT = 4096
-"""Most answers; the least recently used are removed first."""
+"""Maximum number of answers; the least recently used are removed first."""
 
 _Key = tuple[str | None, int | str | None, bytes, bytes]
 
@@ -33,17 +33,17 @@ class ResponseCache:
     )
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def get(self, request: InferenceRequest, given: bytes) -> Prediction | None:
+    def get(self, request: InferenceRequest, row: bytes) -> Prediction | None:
         """Return the cached answer to an input unless it has expired."""
         if not self.seconds or request.verb != "predict":
             return None
-        key = (request.model, request.version, request.options, given)
+        key = (request.model, request.version, request.options, row)
         with self._lock:
-            found = self._entries.get(key)
-            if found is None:
+            entry = self._entries.get(key)
+            if entry is None:
                 return None
-            at, answer = found
-            # an answer must expire although the clock jumped back
+            at, answer = entry
+            # an answer must expire even if the clock jumped back
             young = 0 <= self.clock() - at < self.seconds
             if young and answer.version == self._newest.get(key[:2]):
                 self._entries.move_to_end(key)
@@ -51,14 +51,14 @@ class ResponseCache:
             del self._entries[key]
             return None
 
-    def put(self, request: InferenceRequest, given: bytes, answer: Prediction) -> None:
+    def put(self, request: InferenceRequest, row: bytes, answer: Prediction) -> None:
         """Store the service's answer if the model is deterministic."""
         if not self.seconds or request.verb != "predict":
             return
         drawn = b'"seed"' in request.options or b'"temperature"' in request.options
         if drawn or answer.action is not None or answer.item is not None:
             return
-        key = (request.model, request.version, request.options, given)
+        key = (request.model, request.version, request.options, row)
         with self._lock:
             self._newest[key[:2]] = answer.version
             self._entries[key] = (self.clock(), answer)

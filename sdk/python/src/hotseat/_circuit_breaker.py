@@ -1,10 +1,10 @@
-"""A retry budget and a circuit breaker: protect a failing service, and the game's time.
+"""A retry budget and a circuit breaker, to spare a failing service and the game's time.
 
-A retry budget: each retry takes a token, each success returns a tenth of one, so
-that retries are at most a tenth of the traffic when many calls fail (as gRPC's retry
-throttling, gRFC A6). A circuit breaker: after five failures in a row calls fail at
-once for a while, then one probe is sent (Nygard, "Release It!").
-Both are rules over a clock that is passed in; a lock makes them safe for threads.
+The retry budget: each retry takes a token, each success returns a tenth of one, so
+that retries are at most a tenth of the traffic when many calls fail (as in gRPC's
+retry throttling, gRFC A6). The circuit breaker: after five failures in a row, calls
+fail at once for a while, then the client sends one probe (Nygard, "Release It!").
+Both take the clock as an argument; a lock makes them safe for threads.
 """
 
 import threading
@@ -22,7 +22,7 @@ class CircuitBreaker:
 
     clock: Callable[[], float]
     opened_count: int = 0
-    """How often the circuit has opened."""
+    """The number of times the circuit opened."""
     _tokens: int = _TOKENS
     _failures: int = 0
     _closed_at: float = 0.0
@@ -43,7 +43,7 @@ class CircuitBreaker:
             return True
 
     def may_retry(self) -> bool:
-        """Take a token for a retry; returns whether there was one."""
+        """Take a token for a retry; return whether one was left."""
         with self._lock:
             if self._tokens < _TOKEN:
                 return False
@@ -51,13 +51,13 @@ class CircuitBreaker:
             return True
 
     def succeeded(self) -> None:
-        """Record that the service answered, with success or an error of the request."""
+        """Record an answer of the service: a success, or an error of the request."""
         with self._lock:
             self._tokens = min(self._tokens + 1, _TOKENS)
             self._failures, self._pause, self._probing = 0, _FIRST, False
 
     def failed(self) -> None:
-        """Record that no answer came, or that the service failed."""
+        """Record a missing answer or a failure of the service."""
         with self._lock:
             self._failures += 1
             if self._failures < _FAILURES:
@@ -71,6 +71,6 @@ class CircuitBreaker:
             self._closed_at = self.clock() + self._pause
 
     def gave_up(self) -> None:
-        """Record that a call ended without showing the service's state."""
+        """Record the end of a call that says nothing about the service's state."""
         with self._lock:
             self._probing = False

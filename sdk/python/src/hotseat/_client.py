@@ -35,17 +35,17 @@ Input = str | Mapping[str, Any] | Sequence[Any]
 class ModelServiceClient:
     """A client of a model service. Safe for several threads.
 
-    `base_url` is by default HOTSEAT_URL, else where `hotseat serve` listens.
+    `base_url` defaults to HOTSEAT_URL, else to the address of `hotseat serve`.
     `deadline` is the time limit of a call in seconds, including connecting and
     retries.
 
-    `api_key` (default HOTSEAT_API_KEY) goes as ``x-api-key``; where it is a function,
-    it is called for each try and returns a player's short-lived token, which goes as
+    `api_key` (default HOTSEAT_API_KEY) is sent as ``x-api-key``. If it is a function,
+    each try calls it for a player's short-lived token, sent as
     ``authorization: Bearer``. `auth` signs requests instead, as `hotseat.sigv4.SigV4`.
 
-    `cache_seconds` is how long answers of classifications and regressions are cached;
-    0 turns the cache off. `window` (seconds) and `batch` (inputs) limit what `submit`
-    collects for one request. `proxy` is a URL, `ca_file` a file with
+    `cache_seconds` is the lifetime of cached classifications and regressions; 0 turns
+    the cache off. `window` (seconds) and `batch` (inputs) limit the inputs that
+    `submit` collects for one request. `proxy` is a URL, `ca_file` a file with
     certificates to trust in place of the system's, `user_agent` the game's own name.
     `hook` is called after every call.
 
@@ -95,7 +95,7 @@ class ModelServiceClient:
 
     @property
     def circuit_opened_count(self) -> int:
-        """How often the circuit breaker opened because the service failed."""
+        """The number of times the circuit breaker opened because the service failed."""
         return self._core.breaker.opened_count
 
     @property
@@ -127,10 +127,10 @@ class ModelServiceClient:
     ) -> Prediction:
         """Predict one input: a text, named features, a board.
 
-        `model` is by default the service's own default; `version` is a number or an
-        alias; `options` are temperature, seed and level. With `default`, a
-        prediction with it is returned if no answer comes; only bad input and a wrong
-        configuration still raise.
+        `model` defaults to the service's default model; `version` is a number or an
+        alias; `options` are temperature, seed and level. If no answer comes, returns
+        a prediction with `default`, if given; bad input and a wrong configuration
+        raise anyway.
 
         Raises `HotseatError`.
         """
@@ -152,12 +152,12 @@ class ModelServiceClient:
     ) -> list[Prediction]:
         """Predict many inputs in one request; answers keep their order.
 
-        `default` stands for each answer, as in `predict`. Raises `HotseatError`.
+        `default` replaces each answer, as in `predict`. Raises `HotseatError`.
         """
         request = inference_request(
             "predict", model, version, options, player_id, deadline
         )
-        rows = [to_json(given) for given in input_list(inputs)]
+        rows = [to_json(row) for row in input_list(inputs)]
         return self._driver.call(self._core.answers(request, rows, default))
 
     def explain(
@@ -170,7 +170,7 @@ class ModelServiceClient:
         deadline: float | None = None,
         default: Any = RAISE,
     ) -> Prediction:
-        """Explain a prediction: returns it with `parts` and their weights.
+        """Explain a prediction: return it with `parts` and their weights.
 
         Raises as `predict` does.
         """
@@ -195,17 +195,16 @@ class ModelServiceClient:
     ) -> Prediction:
         """Choose a policy's action: `action`, and the probability of each legal one.
 
-        `level` is one of the model's strengths; `legal` lists the actions that the
-        game allows now. A `default` is the action to use if no answer comes. Raises
-        as `predict` does.
+        `level` is one of the model's strengths; `legal` lists the legal actions.
+        `default` is the action to use if no answer comes. Raises as `predict` does.
         """
         options = {"level": level, "temperature": temperature, "seed": seed}
         request = inference_request(
             "predict", model, version, options, player_id, deadline
         )
         instead = str(default) if isinstance(default, int) else default
-        given = _inference_request.board_input(board, legal)
-        return self._driver.call(self._core.answer(request, given, instead))
+        position = _inference_request.board_input(board, legal)
+        return self._driver.call(self._core.answer(request, position, instead))
 
     def generate(
         self,
@@ -220,8 +219,8 @@ class ModelServiceClient:
     ) -> Prediction:
         """Generate an `item`; the same `seed` and wishes repeat it.
 
-        A `default` is the item to use, as its rows, if no answer comes. Raises as
-        `predict` does.
+        `default` is the item to use, as a list of rows, if no answer comes. Raises
+        as `predict` does.
         """
         options = {"seed": seed}
         request = inference_request(
@@ -241,7 +240,7 @@ class ModelServiceClient:
         player_id: str | None = None,
         deadline: float | None = None,
     ) -> Ticket:
-        """Submit an input without waiting; check the ticket in later frames.
+        """Submit an input without waiting; return a ticket to check in later frames.
 
         Inputs submitted within `window` seconds share one request. Raises
         `ConfigError`; the ticket raises later errors.
@@ -250,11 +249,11 @@ class ModelServiceClient:
         request = inference_request(
             "predict", model, version, options, player_id, deadline
         )
-        given = to_json(input)
-        kept = self._core.cached(request, given)
-        if kept is not None:
-            return Ticket.settled(kept)
-        return self._batcher.submit(given, request, self._core.allowed(request))
+        row = to_json(input)
+        cached = self._core.cached(request, row)
+        if cached is not None:
+            return Ticket.settled(cached)
+        return self._batcher.submit(row, request, self._core.allowed(request))
 
     def models(self, *, deadline: float | None = None) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
@@ -282,24 +281,24 @@ class ModelServiceClient:
         refresh: float = 60.0,
         deadline: float = 60.0,
     ) -> Download:
-        """Download a version to this device, to answer when the service is unavailable.
+        """Download a version to this device, for answers while the service is away.
 
         `reference` is ``connect-four#live`` or ``connect-four@3``. Call it from a
-        loading screen: it waits, at most `deadline` seconds, until the version is
+        loading screen: it waits at most `deadline` seconds, until the version is
         downloaded, verified and warm. If the service is unavailable, it uses the last
-        download. Then an alias is refreshed in the background, every `refresh` seconds
-        (0: never); a new version replaces the old one only when it is complete.
+        download. Afterwards it refreshes an alias in the background every `refresh`
+        seconds (0: never); only a complete new version replaces the old one.
 
-        `folder` is by default in the system's cache folder. With `trust`, files with
-        public keys (PEM), a version must be signed by one of them.
+        `folder` defaults to a folder in the system's cache folder. `trust` lists files
+        with public keys (PEM), one of which must have signed the version.
 
         Raises `HotseatError`: `ConfigError` if the extra is missing
         (``pip install hotseat[offline]``) or the version cannot run on a device.
         """
         models = self._core.offline()
-        found = self._driver.call(models.bring(reference, folder, trust, deadline))
+        version = self._driver.call(models.bring(reference, folder, trust, deadline))
         self._follower.every(refresh)
-        return found
+        return version
 
     def close(self) -> None:
         """Cancel open tickets, stop refreshing aliases, and close connections.
@@ -313,7 +312,7 @@ class ModelServiceClient:
         self._transport.close()
 
     def __enter__(self) -> "ModelServiceClient":  # noqa: PYI034 (Self is 3.11)
-        """Return the client, which closes at the end of the block."""
+        """Return the client; the end of the block closes it."""
         return self
 
     def __exit__(

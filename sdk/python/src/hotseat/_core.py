@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hotseat._device.offline_model import OfflineModels
 
 BASE_URL = "http://localhost:8080"
-"""Where `hotseat serve` listens."""
+"""The default address of `hotseat serve`."""
 DEADLINE = 2.0
 _DAY = 86_400.0
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class ClientOptions:
 
 
 class Core:
-    """One service, as seen by one client in one process."""
+    """The state of one client of one service, in one process."""
 
     def __init__(self, options: ClientOptions) -> None:
         env = os.environ
@@ -85,16 +85,16 @@ class Core:
 
     def allowed(self, request: InferenceRequest) -> float:
         """Return the time limit of a request in seconds; raises `ConfigError`."""
-        given = request.deadline
-        return self._deadline if given is None else _finite(given)
+        deadline = request.deadline
+        return self._deadline if deadline is None else _finite(deadline)
 
     def answer(
-        self, request: InferenceRequest, given: Any, default: Any = RAISE
+        self, request: InferenceRequest, value: Any, default: Any = RAISE
     ) -> Steps[Prediction]:
         """Return the steps to the answer to one input; raises `HotseatError`."""
-        inputs = [to_json(given)]
-        found = yield from self.answers(request, inputs, default, many=False)
-        return found[0]
+        inputs = [to_json(value)]
+        answers = yield from self.answers(request, inputs, default, many=False)
+        return answers[0]
 
     def answers(
         self,
@@ -110,23 +110,23 @@ class Core:
         Tries the cache, the service, the offline model and the default, in this order.
         """
         start = self.clock() if start is None else start
-        cached = [self.cached(request, given) for given in inputs]
-        uncached = [g for g, found in zip(inputs, cached, strict=True) if found is None]
+        cached = [self.cached(request, row) for row in inputs]
+        uncached = [r for r, hit in zip(inputs, cached, strict=True) if hit is None]
         if not uncached:
-            return [found for found in cached if found is not None]
+            return [hit for hit in cached if hit is not None]
         try:
-            fresh = yield from self._ask(request, uncached, start, many=many)
+            fresh = yield from self._send(request, uncached, start, many=many)
         except HotseatError as error:
             fresh = yield from self._fall_back(
                 request, uncached, error, default, start, many=many
             )
         answers = iter(fresh)
-        return [found or next(answers) for found in cached]
+        return [hit or next(answers) for hit in cached]
 
-    def cached(self, request: InferenceRequest, given: bytes) -> Prediction | None:
+    def cached(self, request: InferenceRequest, row: bytes) -> Prediction | None:
         """Return a cached answer that has not expired, marked with its source."""
-        found = self.cache.get(request, given)
-        return found and replace(found, source="cache", latency=0.0, cold=False)
+        hit = self.cache.get(request, row)
+        return hit and replace(hit, source="cache", latency=0.0, cold=False)
 
     def get(self, path: str, deadline: float | None = None) -> Steps[dict[str, Any]]:
         """Return the steps of a GET of a path; raises `HotseatError`."""
@@ -163,7 +163,7 @@ class Core:
         """Return the offline models; raises `ConfigError`."""
         self.check_process()
         if self.offline_models is None:
-            try:  # late: it needs the extra `offline`
+            try:  # imported late: it needs the extra `offline`
                 from hotseat._device.offline_model import OfflineModels
             except ModuleNotFoundError as error:
                 raise ConfigError(
@@ -181,10 +181,10 @@ class Core:
         """Raise `ConfigError` in any process but the one that created the client."""
         if not self.is_ours:
             raise ConfigError(
-                "this client was made before a fork: make one in each process"
+                "this client was created before a fork: create one in each process"
             )
 
-    def _ask(
+    def _send(
         self,
         request: InferenceRequest,
         inputs: Sequence[bytes],
@@ -202,13 +202,13 @@ class Core:
         )  # fmt: skip
         took = self.clock() - start
         if many:
-            found = _answer.predictions(answer, len(inputs), took)
+            predictions = _answer.predictions(answer, len(inputs), took)
         else:
-            found = [_answer.prediction(answer, took)]
-        self._warning_log.log(found)
-        for given, prediction in zip(inputs, found, strict=True):
-            self.cache.put(request, given, prediction)
-        return found
+            predictions = [_answer.prediction(answer, took)]
+        self._warning_log.log(predictions)
+        for row, prediction in zip(inputs, predictions, strict=True):
+            self.cache.put(request, row, prediction)
+        return predictions
 
     def _fall_back(
         self,
@@ -220,20 +220,20 @@ class Core:
         *,
         many: bool,
     ) -> Steps[list[Prediction]]:
-        """Answer from the offline model or the default; else raises `error`."""
+        """Answer from the offline model or the default; else raise `error`."""
         if self.offline_models is not None and _is_away(error):
             models = self.offline_models
-            found = yield RunJob(lambda: models.answer(request, inputs, many=many))
-            if isinstance(found, HotseatError):
-                error = found
-            elif found is not None:
+            result = yield RunJob(lambda: models.answer(request, inputs, many=many))
+            if isinstance(result, HotseatError):
+                error = result
+            elif result is not None:
                 took = self.clock() - start
-                here = [
-                    replace(_answer.prediction(one, took), source="offline")
-                    for one in found
+                predictions = [
+                    replace(_answer.prediction(answer, took), source="offline")
+                    for answer in result
                 ]
-                self._warning_log.log(here)
-                return here
+                self._warning_log.log(predictions)
+                return predictions
         if default is RAISE or isinstance(error, ConfigError | BadInputError):
             raise error
         return [_answer.stand_in(default, self.clock() - start) for _ in inputs]

@@ -1,8 +1,8 @@
 """DNS look-ups with a deadline.
 
 The system's look-up has no deadline: without a network it may take half a minute. It
-runs in a thread of its own, one for each name at a time, which continues after its
-caller has given up; the next call uses its result.
+runs in a thread of its own, one thread for each name at a time. The thread continues
+after its caller's deadline, and the next call uses its result.
 """
 
 import socket
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Address = tuple[Any, ...]
-"""What `socket.getaddrinfo` returns: family, kind, protocol, name, address."""
+"""A result of `socket.getaddrinfo`: family, kind, protocol, name, address."""
 Resolve = Callable[[str, int], list[Address]]
 
 
@@ -23,7 +23,7 @@ def _resolve(host: str, port: int) -> list[Address]:
 @dataclass(slots=True)
 class _Lookup:
     done: threading.Event = field(default_factory=threading.Event)
-    found: list[Address] = field(default_factory=list)
+    addresses: list[Address] = field(default_factory=list)
     error: OSError | None = None
 
 
@@ -53,15 +53,15 @@ class DnsResolver:
             raise TimeoutError(f"no address of {host} within {seconds:.3g} s")
         if looking.error is not None:
             raise looking.error
-        return looking.found
+        return looking.addresses
 
     def _look(self, host: str, port: int, looking: _Lookup) -> None:
         try:
-            looking.found = self._resolve(host, port)
+            looking.addresses = self._resolve(host, port)
         except OSError as error:
             looking.error = error
         except Exception as error:  # noqa: BLE001 (a name that IDNA cannot encode)
-            looking.error = OSError(f"{host!r} is no name: {error}")
+            looking.error = OSError(f"{host!r} is not a valid name: {error}")
         finally:
             with self._lock:
                 del self._looking[host, port]

@@ -1,4 +1,4 @@
-"""Effects: what a call needs from its driver, as values.
+"""Effects: the requests of a call to its driver, as values.
 
 A call yields effects and receives their results. The client runs them in the caller's
 thread, the asynchronous client on its event loop.
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
-    """Send a request within `timeout` seconds; results in a response or an error."""
+    """Send a request within `timeout` seconds; the result is a response or an error."""
 
     request: Request
     timeout: float
@@ -30,7 +30,7 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class RunJob:
-    """Run a function that uses the processor for some milliseconds and never waits."""
+    """Run a function of some milliseconds of processor time that never waits."""
 
     job: Callable[[], Any]
 

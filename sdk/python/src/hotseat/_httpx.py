@@ -62,7 +62,7 @@ class HttpxTransport:
                 ),
                 timeout,
             )
-        # in Python 3.10 asyncio's is an error of its own
+        # in Python 3.10, asyncio has its own TimeoutError
         except (asyncio.TimeoutError, TimeoutError, httpx.TimeoutException) as error:
             raise DeadlineError(f"no answer within {timeout:.3g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:

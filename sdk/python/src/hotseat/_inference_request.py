@@ -1,7 +1,7 @@
 """An inference request as a value, before anything is sent.
 
-Inputs are converted to JSON at once, so that later changes to a board do not reach the
-request.
+Inputs are converted to JSON at once, so that later changes to a board do not change
+the request.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 from hotseat.errors import ConfigError
 
 RAISE: Any = object()
-"""Marks a missing default: raise the error."""
+"""Marks a missing default: the call raises its error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +52,18 @@ def inference_request(
     deadline: float | None = None,
 ) -> InferenceRequest:
     """Return an inference request; options that are None are left out."""
-    kept = {name: value for name, value in (options or {}).items() if value is not None}
+    used = {name: value for name, value in (options or {}).items() if value is not None}
     return InferenceRequest(
-        verb, model, version, to_json(kept) if kept else b"", player_id, deadline
+        verb, model, version, to_json(used) if used else b"", player_id, deadline
     )
 
 
 def board_input(board: Any, legal: Sequence[str | int] | None) -> dict[str, Any]:
     """Return a policy's input."""
-    given: dict[str, Any] = {"board": board}
+    fields: dict[str, Any] = {"board": board}
     if legal is not None:
-        given["legal"] = list(legal)
-    return given
+        fields["legal"] = list(legal)
+    return fields
 
 
 def input_list(inputs: Any) -> list[Any]:

@@ -1,7 +1,7 @@
 """Authentication headers: an API key, a player's token or a signature.
 
-Each try computes them again, so that an expired token or signature is replaced.
-Nothing here shows a secret.
+Each try computes them again and so replaces an expired token or signature. No text
+of this module shows a secret.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ def headers(keys: "Keys", request: Request) -> Mapping[str, str]:
 
 
 class Keys:
-    """A fixed key, a function that returns tokens, or one that signs."""
+    """A fixed key, a function for tokens, or a function for signatures."""
 
     __slots__ = ("_auth", "_key", "token")
 
@@ -67,7 +67,7 @@ def sendable(key: str, what: str = "the API key") -> str:
     """Return a text that is valid in a header; raises `ConfigError`."""
     if not (key.isascii() and key.isprintable()):
         raise ConfigError(
-            f"{what} has a character that no header can carry: is there a line "
-            "break at its end?"
+            f"{what} has a character that is not valid in a header, such as a line "
+            "break at its end"
         )
     return key

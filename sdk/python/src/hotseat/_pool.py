@@ -1,8 +1,8 @@
 """urllib3's connection pool with a deadline for a whole request and its response.
 
 A socket's timeout restarts with every byte, so a server that sends one byte at a time
-never exceeds it. Here the timeout counts from when urllib3 sets it: before a request
-and again after sending it. DNS, each address and the TLS handshake share the time left.
+never exceeds it. Here the timeout starts when urllib3 sets it: before a request and
+again after sending it. DNS, each address and the TLS handshake share the time left.
 """
 
 import io
@@ -20,12 +20,12 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from hotseat._dns import DnsResolver
 
-THREADS = 64  # more requests at a time work, on connections that are not pooled
+THREADS = 64  # further requests at a time use connections that are not pooled
 _lookup = DnsResolver()
 
 
 def _renew() -> None:
-    """After a fork, replace the resolver, whose lock and threads are the parent's."""
+    """Replace the resolver after a fork: its lock and threads belong to the parent."""
     global _lookup  # noqa: PLW0603 (there is no other way to replace it)
     _lookup = DnsResolver()
 
@@ -101,27 +101,27 @@ class _DeadlineConnection:
         self.sock: Any = _Socket(self.sock, self._end)
 
     def _new_conn(self) -> socket.socket:
-        """Return a socket connected to the first address that accepts."""
+        """Return a socket connected to the first reachable address."""
         connection: Any = self
         host, port, end = connection._dns_host, connection.port, self._end  # noqa: SLF001
         why: OSError = OSError("no address")
         try:
             addresses = _lookup.addresses(host, port, 60 if end is None else _left(end))
             for family, kind, protocol, _, address in addresses:
-                made = socket.socket(family, kind, protocol)
+                connected = socket.socket(family, kind, protocol)
                 try:
                     for option in connection.socket_options or ():
-                        made.setsockopt(*option)
-                    made.settimeout(None if end is None else _left(end))
-                    made.connect(address)
-                    made.settimeout(None if end is None else _left(end))
+                        connected.setsockopt(*option)
+                    connected.settimeout(None if end is None else _left(end))
+                    connected.connect(address)
+                    connected.settimeout(None if end is None else _left(end))
                 except OSError as error:
-                    made.close()
+                    connected.close()
                     why = error
                     if isinstance(error, TimeoutError):
                         break
                 else:
-                    return made
+                    return connected
         except socket.gaierror as error:
             raise NameResolutionError(host, connection, error) from error
         except OSError as error:
@@ -152,7 +152,7 @@ def open_pool(
 ) -> PoolManager:
     """Return a pool that neither retries nor follows redirects.
 
-    `proxy` may name user and password. `ca_file` holds the trusted
+    `proxy` may contain user and password. `ca_file` contains the trusted
     certificates (PEM), in place of the system's; raises `OSError` if it has none.
     """
     options: dict[str, Any] = {"maxsize": THREADS, "retries": False}
@@ -167,7 +167,9 @@ def open_pool(
         pool = PoolManager(**options)
     else:
         at = parse_url(proxy)
-        known = make_headers(proxy_basic_auth=at.auth) if at.auth else None
-        pool = ProxyManager(at._replace(auth=None).url, proxy_headers=known, **options)
+        headers = make_headers(proxy_basic_auth=at.auth) if at.auth else None
+        pool = ProxyManager(
+            at._replace(auth=None).url, proxy_headers=headers, **options
+        )
     pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
     return pool

@@ -1,9 +1,9 @@
 """Retry rules, without a clock or a network.
 
-The service decides: a request that it calls not retryable is never sent twice. Its
-Retry-After is the shortest wait; without one, backoff with full jitter, doubling from
-50 ms to at most 1 s (Brooker 2015, "Exponential Backoff And Jitter"). Never past the
-deadline.
+The service decides: after an error that is not retryable, the client never repeats the
+request. Retry-After is the minimum wait; without one, the wait is a backoff with full
+jitter, doubling from 50 ms to at most 1 s (Brooker 2015, "Exponential Backoff And
+Jitter"). No wait passes the deadline.
 """
 
 from hotseat.errors import (

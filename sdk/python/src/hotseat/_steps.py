@@ -28,13 +28,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Describes a finished call to a hook."""
+    """A finished call, as the argument of a hook."""
 
     path: str
     tries: int
     seconds: float
     status: int
-    """Status of the last response; 0 without any."""
+    """Status of the last response; 0 without a response."""
     error: str
     """Name of the error's class; empty on success."""
 
@@ -50,13 +50,13 @@ class CallSettings:
 
 
 class ServiceCaller(Protocol):
-    """Makes calls to one service, for code that needs nothing else of a client."""
+    """Makes calls to one service: the part of a client that downloads need."""
 
     clock: Callable[[], float]
 
     @property
     def base_url(self) -> str:
-        """Where the service is."""
+        """The base URL of the service."""
 
     def get(self, path: str, deadline: float | None = None) -> Steps[dict[str, Any]]:
         """Return the steps of a GET; raises `HotseatError`."""
@@ -76,7 +76,7 @@ class ServiceCaller(Protocol):
 
 @dataclass(slots=True)
 class _Outcome:
-    """Holds what a call came to so far."""
+    """The state of a call so far."""
 
     tries: int = 0
     status: int = 0
@@ -99,7 +99,7 @@ def steps(
     try:
         if not settings.breaker.admit():
             raise CircuitOpenError(  # noqa: TRY301 (so that the hook is called, too)
-                f"{path}: the service failed often; it is left alone for a moment"
+                f"{path}: the service failed often; the circuit breaker is open"
             )
         return (
             yield from _tries(request, path, start, allowed, settings, read, outcome)
@@ -135,7 +135,7 @@ def _tries(
             if not outcome.tries:  # nothing was sent: the service's state is unknown
                 breaker.gave_up()
             raise DeadlineError(f"{path}: no answer within {allowed:g} s")
-        # lets the service stop when the caller has given up
+        # lets the service stop at the caller's deadline
         headers = {**request.headers, "deadline-ms": str(max(round(left * 1000), 1))}
         got = yield SendRequest(replace(request, headers=headers), left)
         outcome.tries += 1

@@ -1,4 +1,4 @@
-"""Answers that a game loop does not wait for.
+"""Tickets: answers without waiting, for a game loop.
 
 A frame gets a ticket from `submit` and checks in later frames whether it is ready.
 """
@@ -20,7 +20,7 @@ _settling = threading.Lock()  # shared by all tickets: it protects one assignmen
 
 
 def _renew() -> None:
-    """After a fork, replace a lock that a thread of the parent may have held."""
+    """Replace the lock after a fork: a thread of the parent may have held it."""
     global _settling  # noqa: PLW0603 (there is no other way to replace it)
     _settling = threading.Lock()
 
@@ -30,14 +30,16 @@ if hasattr(os, "register_at_fork"):
 
 
 class Ticket:
-    """A pending answer. Only `result` waits, and only with `wait`."""
+    """A pending answer. Only `result` with `wait` waits."""
 
     __slots__ = ("_arrived", "_error", "_prediction")
 
     def __init__(self) -> None:
         self._prediction: Prediction | None = None
         self._error: HotseatError | None = None
-        self._arrived: threading.Event | None = None  # created by the first that waits
+        self._arrived: threading.Event | None = (
+            None  # created by the first waiting caller
+        )
 
     @classmethod
     def settled(cls, prediction: Prediction) -> "Ticket":
@@ -53,9 +55,8 @@ class Ticket:
     def result(self, default: Any = RAISE, *, wait: float = 0.0) -> Prediction:
         """Return the answer; waits at most `wait` seconds, by default not at all.
 
-        With `default`, a prediction holding it is returned where there is no answer
-        yet, or none could be had. Else raises what the call raised, and
-        `NotReadyError`.
+        Without an answer, returns a prediction with `default`, if given; otherwise
+        raises the error of the call, or `NotReadyError`.
         """
         if wait > 0:
             self._await(wait)
@@ -63,14 +64,14 @@ class Ticket:
             return self._prediction
         if default is not RAISE:
             return stand_in(default)
-        raise self._error or NotReadyError("the answer is not there yet")
+        raise self._error or NotReadyError("the answer has not arrived")
 
     def cancel(self) -> bool:
-        """Cancel the ticket; returns whether it was still open."""
+        """Cancel the ticket; return whether it was still open."""
         return self.settle(None, CancelledError("the ticket was cancelled"))
 
     def settle(self, prediction: Prediction | None, error: HotseatError | None) -> bool:
-        """Set the answer or the error unless one is set; returns whether it did."""
+        """Set the answer or the error unless one is set; return whether it did."""
         with _settling:
             if self.ready():
                 return False

@@ -56,7 +56,7 @@ class HttpTransport:
         *,
         secure: bool = True,
     ) -> None:
-        import urllib3  # late: keeps the import of the SDK fast
+        import urllib3  # imported late: keeps the import of the SDK fast
 
         from hotseat._pool import open_pool
 
@@ -88,7 +88,7 @@ class HttpTransport:
 
     def close(self) -> None:
         """See `Transport.close`."""
-        # close now: urllib3 waits until nothing refers to a pool, and errors do
+        # close at once: urllib3 waits until nothing refers to a pool, but errors do
         for key in self._pool.pools.keys():  # noqa: SIM118 (it cannot be iterated)
             pool = self._pool.pools.get(key)
             if pool is not None:
@@ -108,7 +108,7 @@ class HttpTransport:
             ):
                 return DeadlineError(f"no answer within {timeout:.3g} s")
         if isinstance(error, exceptions.LocationValueError):
-            return TransportError(f"{request.url} is no address: {error}")
+            return TransportError(f"{request.url} is not an address: {error}")
         away = isinstance(error, refused | exceptions.SSLError)
         how = "cannot be reached" if away else "broke off"
         return TransportError(f"{request.url} {how}: {error}")

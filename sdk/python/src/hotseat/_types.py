@@ -16,7 +16,7 @@ class InputWarning:
     """unknown_field, out_of_range, unknown_category, ...; others may follow."""
     detail: str
     pointer: str
-    """JSON pointer to it in the request, as ``/input/agee``."""
+    """JSON pointer to the mistake in the request, as ``/input/agee``."""
     suggestion: str | None = None
     """The most similar known name."""
 
@@ -25,9 +25,9 @@ class InputWarning:
 class Prediction:
     """The answer to one input.
 
-    Which of the fields a model fills depends on its kind: a classification has
-    `label`, `probability` and `scores`, a policy `action` and `actions`, a generation
-    `item`. `is_default` means that no model answered: the prediction holds the
+    The fields depend on the kind of the model: a classification has `label`,
+    `probability` and `scores`, a policy `action` and `actions`, a generation `item`.
+    `is_default` means that no model answered: the prediction holds the
     caller's default.
     """
 
@@ -42,13 +42,13 @@ class Prediction:
     item: tuple[str, ...] | None = None
     """The generated item as rows."""
     labels: tuple[str, ...] | None = None
-    """Of labels that do not exclude each other, those that hold."""
+    """The labels that apply, of a model with several labels an input."""
     embedding: tuple[float, ...] | None = None
     """The vector of a text or an image."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
-    """Of a model of the kind tensor: each output by its name, as nested lists."""
+    """The outputs of a tensor model by name, as nested lists."""
     seed: int | None = None
-    """Repeats the answer."""
+    """The seed that repeats the answer."""
     parts: tuple[Mapping[str, Any], ...] = ()
     """Parts of the input with their weights, from `explain`."""
     judged_part: Mapping[str, int] | None = None
@@ -63,11 +63,11 @@ class Prediction:
     cold: bool = False
     """Whether this request caused a cold start."""
     warnings: tuple[InputWarning, ...] = ()
-    """Possible mistakes in the input, such as a misspelt field; each is also logged
-    once. ``options={"strict": True}`` turns the first into an error."""
+    """Possible mistakes in the input, such as a misspelt field; the client also logs
+    each once. ``options={"strict": True}`` turns the first into an error."""
     is_default: bool = False
     source: Source = "service"
-    """Where the answer comes from: the service, the cache, the offline model or the
+    """The source of the answer: the service, the cache, the offline model or the
     default."""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The whole answer, including fields unknown to this SDK."""
@@ -95,6 +95,6 @@ class Download:
     variant: str
     folder: Path
     is_current: bool
-    """Whether the service confirmed it now; else it is the last verified download."""
+    """Whether the service confirmed it now; if not, the last verified download."""
     signed_by: str | None = None
     """SHA-256 of the trusted public key (PEM) that signed it."""

@@ -1,4 +1,4 @@
-"""Logs each input warning once, however often a game repeats the request."""
+"""Log of input warnings, each written once even if a game repeats the request."""
 
 import logging
 import re
@@ -10,7 +10,7 @@ from hotseat._types import Prediction
 log = logging.getLogger("hotseat")
 
 LIMIT = 1_000
-"""Most distinct warnings that one client logs."""
+"""Maximum number of distinct warnings in the log of one client."""
 _ROW = re.compile(r"/inputs/\d+|/input(?=/|$)")
 
 

@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 class AsyncModelServiceClient:
-    """Asks a model service; takes the options of `ModelServiceClient`.
+    """An asynchronous client with the options of `ModelServiceClient`.
 
     An `api_key` function may be asynchronous.
     """
@@ -86,7 +86,7 @@ class AsyncModelServiceClient:
 
     @property
     def circuit_opened_count(self) -> int:
-        """How often the circuit breaker opened because the service failed."""
+        """The number of times the circuit breaker opened because the service failed."""
         return self._core.breaker.opened_count
 
     @property
@@ -139,7 +139,7 @@ class AsyncModelServiceClient:
         request = inference_request(
             "predict", model, version, options, player_id, deadline
         )
-        rows = [to_json(given) for given in input_list(inputs)]
+        rows = [to_json(row) for row in input_list(inputs)]
         return await self._call(self._core.answers(request, rows, default))
 
     async def explain(
@@ -178,8 +178,8 @@ class AsyncModelServiceClient:
             "predict", model, version, options, player_id, deadline
         )
         instead = str(default) if isinstance(default, int) else default
-        given = _inference_request.board_input(board, legal)
-        return await self._call(self._core.answer(request, given, instead))
+        position = _inference_request.board_input(board, legal)
+        return await self._call(self._core.answer(request, position, instead))
 
     async def generate(
         self,
@@ -227,20 +227,20 @@ class AsyncModelServiceClient:
     ) -> Download:
         """See `ModelServiceClient.download`."""
         models = self._core.offline()
-        found = await self._call(models.bring(reference, folder, trust, deadline))
+        version = await self._call(models.bring(reference, folder, trust, deadline))
         if refresh and self._follower is None:
             self._follower = asyncio.create_task(self._follow(models, refresh))
-        return found
+        return version
 
     async def aclose(self) -> None:
-        """Stop following, and give back connections."""
+        """Stop refreshing aliases, and close connections."""
         if self._follower is not None:
             self._follower.cancel()
             await asyncio.wait([self._follower])
         await self._transport.aclose()
 
     async def __aenter__(self) -> "AsyncModelServiceClient":  # noqa: PYI034
-        """Return the client, which closes at the end of the block."""
+        """Return the client; the end of the block closes it."""
         return self
 
     async def __aexit__(self, *_error: object) -> None:
@@ -299,7 +299,7 @@ async def _fetched(token: Callable[[], Any], timeout: float) -> Mapping[str, str
         raise
     except (asyncio.TimeoutError, TimeoutError):
         raise TokenError("api_key took all the time") from None
-    except Exception as error:  # noqa: BLE001 (the caller's, as in `_keys.headers`)
+    except Exception as error:  # noqa: BLE001 (the caller's error, as in `_keys.headers`)
         raise TokenError(
             f"no key could be had: {type(error).__name__} in api_key"
         ) from None

@@ -1,8 +1,8 @@
-"""The tree of errors that the SDK raises; it raises no others.
+"""All errors of the SDK.
 
 HotseatError
 ├─ ConfigError            the client's options or a call's arguments are invalid
-├─ TransportError         no answer came, or not the service's
+├─ TransportError         no answer came, or one of another server
 │  ├─ DeadlineError          (the deadline passed)
 │  ├─ CircuitOpenError       (the circuit breaker is open)
 │  ├─ TokenError             (api_key or auth failed)
@@ -58,8 +58,8 @@ class CancelledError(TransportError):
 class StatusError(HotseatError):
     """The service answered with an error.
 
-    `code` names the problem, `pointer` is the JSON pointer to the invalid part of the
-    input, `retry_after` the seconds to wait if the service named them.
+    `code` is the name of the problem, `pointer` the JSON pointer to the invalid part of
+    the input, `retry_after` the seconds to wait, if the response has them.
     """
 
     def __init__(
@@ -86,8 +86,8 @@ class StatusError(HotseatError):
         """Return status, code, place, reason and request."""
         code = f" {self.code}" if self.code else ""
         where = f" at {self.pointer}" if self.pointer else ""
-        asked = f" (request {self.request_id})" if self.request_id else ""
-        return f"{self.status}{code}{where}: {self.detail}{asked}"
+        request = f" (request {self.request_id})" if self.request_id else ""
+        return f"{self.status}{code}{where}: {self.detail}{request}"
 
 
 class BadInputError(StatusError):

@@ -1,13 +1,13 @@
 """Requests signed with AWS credentials: ``pip install hotseat[sigv4]``.
 
-For a studio's own servers, whose role may call the API (authorizer IAM). Never ship AWS
-credentials with a game.
+For a studio's own servers with a role that may call the API (authorizer IAM). Never
+ship AWS credentials with a game.
 
 ::
 
     client = ModelServiceClient(url, auth=SigV4("eu-central-1"))
 
-The signer is botocore's (docs.aws.amazon.com, "AWS Signature Version 4").
+The signer comes from botocore (docs.aws.amazon.com, "AWS Signature Version 4").
 """
 
 import logging
@@ -23,7 +23,7 @@ from hotseat.errors import ConfigError
 
 __all__ = ["SigV4"]
 
-# at DEBUG it writes the session token into the log
+# at DEBUG botocore writes the session token into the log
 logging.getLogger("botocore.auth").setLevel(logging.INFO)
 
 _SIGNED = ("content-type", "idempotency-key")
@@ -31,9 +31,9 @@ _SIGNED = ("content-type", "idempotency-key")
 
 
 class SigV4:
-    """Signs each try again, so that refreshed credentials are used.
+    """Signs each try again, with the current credentials.
 
-    `session` is a botocore session, by default one with the settings of AWS's tools.
+    `session` is a botocore session; the default has the settings of AWS's tools.
     `service` is execute-api for API Gateway, lambda for a function URL.
     """
 
@@ -46,13 +46,12 @@ class SigV4:
 
     def __call__(self, request: Request) -> Mapping[str, str]:
         """Return the headers of the signature; raises `ConfigError`."""
-        found = self._session.get_credentials()
-        if found is None:
+        credentials = self._session.get_credentials()
+        if credentials is None:
             raise ConfigError(
-                "there are no AWS credentials: set AWS_PROFILE, or give the server "
-                "a role"
+                "no AWS credentials: set AWS_PROFILE, or assign a role to the server"
             )
-        keys = found.get_frozen_credentials()
+        keys = credentials.get_frozen_credentials()
         headers = {
             name: request.headers[name] for name in _SIGNED if name in request.headers
         }

@@ -8,10 +8,10 @@
     assert client.predict("gg", default="ok").is_default
     assert transport.requests[0].url.endswith("/model-service")
 
-An answer is a mapping (sent as JSON with status 200), a `Response` with a status of its
-own, a `HotseatError` to raise (`TransportError`: no connection, `DeadlineError`: no
-answer in time), or a function of the request that returns one of these. The
-transport returns them in turn and repeats the last one.
+An answer is a mapping (returned as JSON with status 200), a `Response` with its own
+status, a `HotseatError` to raise (`TransportError`: no connection, `DeadlineError`: no
+answer in time), or a function of the request with one of these as result. The
+transport returns the answers in turn and repeats the last one.
 """
 
 import json
@@ -60,7 +60,7 @@ class FakeTransport:
 
 
 class AsyncFakeTransport:
-    """The same for `hotseat.aio.AsyncModelServiceClient`."""
+    """A `FakeTransport` for `hotseat.aio.AsyncModelServiceClient`."""
 
     def __init__(self, *answers: Answer) -> None:
         self._fake = FakeTransport(*answers)
