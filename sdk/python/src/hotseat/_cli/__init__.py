@@ -1,8 +1,8 @@
-"""The command `hotseat`: finds the verb, loads it, runs it.
+"""The command `hotseat`: find the verb, load it, run it.
 
 A verb is an entry point of the group ``hotseat.verbs``, named `train` or, inside a
 group, `model promote`. It is a function that adds its arguments to a parser and
-returns the function to run with them, which returns the exit code: 0 done,
+returns the function to run. The result of the second function is the exit code: 0 done,
 1 refused, 2 wrong usage.
 """
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = _main(words)
-        sys.stdout.flush()  # here, where a closed pipe is still expected
+        sys.stdout.flush()  # flush inside the try block, which handles a closed pipe
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
@@ -73,7 +73,7 @@ def _run(entry: EntryPoint, words: list[str]) -> int:
 
 
 def _wrapped(description: str | None) -> str | None:
-    """Wrap a description to the terminal, unless it has lines of its own."""
+    """Wrap a description to the terminal, unless it contains line breaks."""
     if description is None or "\n" in description:
         return description
     import shutil
@@ -93,7 +93,7 @@ def _missing(name: str, module: str | None = None) -> int:
 
 
 def _help(words: list[str]) -> int:
-    """Print the overview or a group's verbs, or name the word that is wrong."""
+    """Print the overview or a group's verbs, or name the unknown word."""
     from hotseat._cli import help_text
 
     verbs = catalogue.installed()

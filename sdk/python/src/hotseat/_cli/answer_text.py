@@ -7,7 +7,7 @@ from hotseat._types import Prediction
 
 
 def show(answer: Prediction, *, as_json: bool) -> None:
-    """Print an answer; of an item its rows alone, to be piped into a file."""
+    """Print an answer; of an item only the rows, for a pipe into a file."""
     if as_json:
         print(json.dumps(answer.raw, ensure_ascii=False, indent=2))
     elif answer.item is not None:
@@ -21,8 +21,8 @@ def _text(answer: Prediction) -> str:
     if answer.action is not None:
         return _move(answer)
     if answer.labels is not None:
-        held = ", ".join(answer.labels) or "no label"
-        return f"{held} of {len(answer.scores)}"
+        labels = ", ".join(answer.labels) or "no label"
+        return f"{labels} of {len(answer.scores)}"
     if answer.embedding is not None:
         numbers = ", ".join(f"{x:.4f}" for x in answer.embedding[:4])
         return f"vector of {len(answer.embedding)}: {numbers}, ..."

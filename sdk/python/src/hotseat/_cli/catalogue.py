@@ -1,4 +1,4 @@
-"""The verbs of the command: those of the SDK, those installed, those one can add."""
+"""The verbs of the command: of the SDK, of installed packages, of missing extras."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
@@ -41,9 +41,9 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "running": {"serve": "serve", "predict": "", "generate": "", "demo": ""},
 }
-"""Our verbs in the order of the help; each with the extra of hotseat-platform that
-brings it, empty for the SDK's own. Without the platform its entry points are not
-there to be read, and the command still names the extra to install."""
+"""Our verbs in the order of the help, each with its extra of hotseat-platform; empty
+for a verb of the SDK. Without the platform there are no entry points, so the command
+takes the name of the extra from this table."""
 
 EXTRAS = {verb: extra for verbs in SECTIONS.values() for verb, extra in verbs.items()}
 
@@ -59,9 +59,9 @@ _SDK = {
 
 
 def find(words: Sequence[str]) -> EntryPoint | None:
-    """Return the verb that the words name, in a group or alone."""
+    """Return the verb of these words, in a group or alone."""
     names = (" ".join(words[:2]), words[0])
-    for name in names:  # reading what is installed takes a while
+    for name in names:  # the SDK's first: reading entry points is slow
         if name in _SDK:
             return _SDK[name]
     verbs = installed()
@@ -69,7 +69,7 @@ def find(words: Sequence[str]) -> EntryPoint | None:
 
 
 def installed() -> dict[str, EntryPoint]:
-    """Return every verb that is installed, by its name."""
+    """Return all installed verbs by name."""
     verbs = dict(_SDK)
     for entry in entry_points(group=GROUP):
         verbs.setdefault(entry.name, entry)
@@ -77,11 +77,11 @@ def installed() -> dict[str, EntryPoint]:
 
 
 def known(words: Sequence[str]) -> str | None:
-    """Return the name of our verb that the words name, installed or not."""
+    """Return the name of our verb for these words, installed or not."""
     names = (" ".join(words[:2]), *words[:1])
     return next((name for name in names if name in EXTRAS), None)
 
 
 def groups(verbs: Iterable[str]) -> set[str]:
-    """Return the first words of the verbs that stand in a group."""
+    """Return the names of the groups."""
     return {name.split()[0] for name in {*verbs, *EXTRAS} if " " in name}

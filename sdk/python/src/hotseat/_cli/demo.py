@@ -1,7 +1,7 @@
-"""The verb `demo`: the whole life of one model, with each command printed.
+"""The verb `demo`: the life cycle of one model, with each command printed.
 
-It runs the command itself in processes of their own, as a person would type it. The
-end-to-end test runs it in an empty folder, on few rows.
+It runs each command in its own process, as a person would type it. The end-to-end test
+runs the demo in an empty folder, on few rows.
 """
 
 import argparse
@@ -28,11 +28,11 @@ MODEL = "sentiment"
 TEXT = "这是一个简单的文本分类任务"
 ROWS = 4_000
 HELD_OUT = 3
-"""Reviews of the test split that are predicted as well."""
+"""Number of further reviews to predict, from the test split."""
 
 
 class DemoError(Exception):
-    """A step of the demo did not do what it should."""
+    """A step of the demo failed."""
 
 
 def demo(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
@@ -139,9 +139,9 @@ class Demo:
     def output(
         self, *words: str, each: Callable[[str], None] = lambda _line: None
     ) -> str:
-        """Return the output of the command, `each` called with a line as it comes.
+        """Return the output of the command; call `each` with each line at once.
 
-        Raises `DemoError` where the command fails.
+        Raises `DemoError` if the command fails.
         """
         lines = []
         with subprocess.Popen(  # noqa: S603 (our own command)
@@ -160,7 +160,7 @@ class Demo:
         return "".join(lines)
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of each command, which names the registry."""
+        """Return the environment of each command, with the registry's URI."""
         uri = f"file://{(self.folder / 'registry').absolute().as_posix()}"
         return {**os.environ, "HOTSEAT_REGISTRY": uri, "PYTHONUTF8": "1"}
 
@@ -205,7 +205,7 @@ class Demo:
             server.wait(10)
 
     def over_http(self, url: str, text: str) -> dict[str, Any]:
-        """Predict as curl would."""
+        """Predict over HTTP, as curl does."""
         import urllib3
 
         body = json.dumps({"text": text}, ensure_ascii=False)
@@ -230,7 +230,7 @@ class Demo:
         )
 
     def held_out(self) -> list[str]:
-        """Return a few golden rows: reviews that no training has seen."""
+        """Return a few golden rows: reviews outside the training split."""
         golden = self.folder / "runs" / MODEL / "demo-sgd" / "golden.json"
         rows = json.loads(golden.read_text("utf-8"))["rows"]
         return [row["input"]["text"] for row in rows[:HELD_OUT]]
@@ -261,7 +261,7 @@ def _command(*words: str) -> list[str]:
 
 
 def _version(answer: Prediction) -> str:
-    """Return the version that answered, as sentiment@1."""
+    """Return the version of an answer, as sentiment@1."""
     return f"{answer.model}@{answer.version}"
 
 
@@ -271,7 +271,7 @@ def _expect(holds: bool, message: str) -> None:
 
 
 def _wait(true: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    """Wait until a condition is true; raises `DemoError` after so many seconds."""
+    """Wait until a condition is true; raises `DemoError` after `seconds`."""
     end = time.monotonic() + seconds
     while not true():
         _expect(time.monotonic() < end, f"waited {seconds:.0f} s for {what}")

@@ -24,7 +24,7 @@ def download(parser: argparse.ArgumentParser) -> Run:
         metavar="FILE",
         action="append",
         default=[],
-        help="a public key (PEM): accept only versions that it signed",
+        help="a public key (PEM): accept only versions signed by it",
     )
     add_service(parser, 60.0)
     return _download
@@ -47,6 +47,6 @@ def _download(arguments: argparse.Namespace) -> int:
     print(f"{version.model}@{version.version} ({version.variant}){key}: "
           f"{version.folder}")  # fmt: skip
     if not version.is_current:
-        print("the service was not there: this is what was good before",
+        print("the service is unavailable: this is the last verified download",
               file=sys.stderr)  # fmt: skip
     return 0

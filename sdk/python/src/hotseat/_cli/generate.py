@@ -10,7 +10,7 @@ from hotseat._client import ModelServiceClient
 
 
 def generate(parser: argparse.ArgumentParser) -> Run:
-    """Generate an item, as a level, with the features asked for."""
+    """Generate an item, such as a level, with the requested features."""
     parser.description = (
         "Generate one item with a generator of the service and print it as text. "
         "Model, version and seed go to stderr: the same seed generates the same item."
@@ -51,7 +51,7 @@ def generate(parser: argparse.ArgumentParser) -> Run:
 
 
 def _value(text: str) -> Any:
-    """Return a number, a truth or a list as JSON has it, else the text."""
+    """Return the text parsed as JSON (a number, a boolean, a list), else the text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The help of the command and of its groups, written from the installed verbs."""
+"""The help of the command and of its groups, generated from the installed verbs."""
 
 import argparse
 import difflib
@@ -13,7 +13,7 @@ Verbs = Mapping[str, EntryPoint]
 _GROUPS = {
     "model": "List, check, promote and roll back the versions of a model.",
     "registry": "Clean up a registry, and move versions between registries.",
-    "deploy": "Check a deployment before it is made: models, signatures, cost.",
+    "deploy": "Check a deployment before the rollout: models, signatures, cost.",
 }
 _EXAMPLES = {
     "model": 'hotseat model promote sentiment@2 --because "better on slang"',
@@ -66,7 +66,7 @@ def group(name: str, verbs: Verbs) -> str:
 
 
 def unknown(name: str, verbs: Verbs) -> str:
-    """Return the message for a verb that does not exist, with the nearest one."""
+    """Return the message for an unknown verb, with the most similar verb."""
     names = {verb.split()[-1]: verb for verb in (*verbs, *EXTRAS)}
     names |= {verb: verb for verb in names.values()}
     close = difflib.get_close_matches(name, names, 1)
@@ -75,7 +75,7 @@ def unknown(name: str, verbs: Verbs) -> str:
 
 
 def _others(verbs: Verbs) -> Iterator[str]:
-    """Yield a section for each other package that adds verbs of its own."""
+    """Yield a section for each other package with verbs."""
     ours = {name.split()[0] for name in EXTRAS} | set(old_spellings.RETIRED)
     packages: dict[str, list[str]] = {}
     for name, entry in verbs.items():
@@ -87,7 +87,7 @@ def _others(verbs: Verbs) -> Iterator[str]:
 
 
 def _lines(names: Iterable[str], verbs: Verbs) -> Iterator[str]:
-    """Yield a line a verb; then, by extra, the verbs that are not installed."""
+    """Yield one line for each verb; then, by extra, the missing verbs."""
     missing: dict[str, list[str]] = {}
     for name in names:
         text = _summary(verbs[name]) if name in verbs else None
@@ -102,9 +102,9 @@ def _lines(names: Iterable[str], verbs: Verbs) -> Iterator[str]:
 
 
 def _summary(entry: EntryPoint) -> str | None:
-    """Return a verb's help in one line, or None where a library of it is missing.
+    """Return a verb's help in one line, or None if one of its libraries is missing.
 
-    The line is the first of the function's docstring, else of its parser's
+    It is the first line of the function's docstring, else of its parser's
     description.
     """
     try:

@@ -1,4 +1,4 @@
-"""Spellings of the last release, which work for one more."""
+"""Spellings of the last release, accepted for one more release."""
 
 import sys
 from collections.abc import Sequence
@@ -25,18 +25,18 @@ VERBS = {
 }
 
 RETIRED = {"optimizers": "python -m hotseat_train.cli.optimizers"}
-"""Verbs that leave the command, with what takes their place."""
+"""Verbs to be removed from the command, with their replacements."""
 
 
 def translate(words: Sequence[str]) -> list[str]:
-    """Return the words in the new spelling, and warn of the old one."""
+    """Return the words in the new spelling, and warn about the old spelling."""
     new = VERBS[words[0]]
     warn(f"hotseat {words[0]}", f"hotseat {new}")
     return [*new.split(), *words[1:]]
 
 
 def warn(old: str, new: str) -> None:
-    """Name the new spelling on stderr, where no script parses it."""
+    """Print the new spelling to stderr, which no script parses."""
     print(
         f"hotseat: '{old}' is now '{new}'; the old spelling goes in the next release",
         file=sys.stderr,

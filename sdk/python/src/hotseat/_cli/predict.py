@@ -17,7 +17,7 @@ example: hotseat predict --model connect-four --input board.json
 
 
 def predict(parser: argparse.ArgumentParser) -> Run:
-    """Ask a model service for one prediction."""
+    """Predict one input with a model service."""
     parser.description = (
         "Send one input to a model service and print the answer: the label and its "
         "probability, the value of a regression, the move of a policy, or the item "
@@ -49,7 +49,7 @@ def predict(parser: argparse.ArgumentParser) -> Run:
 
 def _input(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> Any:
     file = arguments.input
-    try:  # bytes: json finds the encoding, and a byte order mark
+    try:  # bytes: json detects the encoding and a byte order mark
         return json.loads(
             sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         )

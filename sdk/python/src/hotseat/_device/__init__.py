@@ -1,5 +1,5 @@
-"""The version on the device: fetched, checked, run; ``pip install hotseat[offline]``.
+"""Versions on the device: download, check, run; ``pip install hotseat[offline]``.
 
-The client imports this when a game first calls `download`, so that games which do not
-carry neither numpy nor onnxruntime.
+The client imports this package at the first `download`, so that other games need
+neither numpy nor onnxruntime.
 """

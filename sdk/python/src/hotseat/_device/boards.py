@@ -1,7 +1,7 @@
-"""Encodings of boards for networks, by the names that signatures use.
+"""Encodings of boards for networks, by the names of rules in signatures.
 
-The service has the same rules with all that search and self-play need; here is how a
-board becomes planes, and what two plies show of it.
+The service has the complete rules, for search and self-play. This module has two parts
+of them: the planes of a board, and its tactics within two plies.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,10 +13,10 @@ Array = np.ndarray[Any, Any]
 
 
 def connect_four(board: Any) -> Array:
-    """Return planes [2, 6, 7] of six rows of seven: whoever is to move, the other.
+    """Return planes [2, 6, 7] of six rows of seven: the side to move, the other side.
 
     0 is empty, 1 the first player, 2 the second; the top row first. Raises `ValueError`
-    for what is no position of a game that goes on.
+    if the board is not a position of an unfinished game.
     """
     if not isinstance(board, list) or len(board) != 6:
         raise ValueError("a board is a list of 6 rows, the top one first")
@@ -38,7 +38,7 @@ def connect_four(board: Any) -> Array:
 
 
 def _line(stones: Array) -> bool:
-    """Whether four lie in a line: along a row, upward, or along either diagonal."""
+    """Whether four stones are in a line: a row, a column or a diagonal."""
     for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
         run = np.ones((6 - 3 * down, 7 - 3 * abs(right)), bool)
         left = 3 if right < 0 else 0
@@ -51,10 +51,10 @@ def _line(stones: Array) -> bool:
 
 
 def connect_four_glance(planes: Array) -> tuple[list[int], float | None]:
-    """Return the columns worth a look, and the value where two plies prove it.
+    """Return the candidate columns, and the value if two plies prove it.
 
-    Planes are [2, 6, 7], as `connect_four` returns them. A win is taken, a threat is
-    met, and nothing goes beneath a cell where the other side wins.
+    Planes are [2, 6, 7], as `connect_four` returns them. The candidates are the wins,
+    else the blocks of a threat, without cells below a win of the other side.
     """
     own, other = planes > 0
     stones = own | other
@@ -71,7 +71,7 @@ def connect_four_glance(planes: Array) -> tuple[list[int], float | None]:
 
 
 def _wins(stones: Array, row: int, column: int) -> bool:
-    """Whether one stone more, there, makes a line."""
+    """Whether one more stone in this cell makes a line."""
     more = stones.copy()
     more[row, column] = True
     return _line(more)

@@ -22,12 +22,12 @@ KINDS = ("classification", "regression", "policy")
 FORMS = ("text", "features", "board", "tensor")
 _FORMAT = 2
 LARGEST = 8 << 30
-"""Most bytes of a version on a device; a larger size is an error."""
+"""Maximum bytes of a version on a device; a larger size is an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A model, and a number or an alias of it, as text."""
+    """A model, and its number or alias, as text."""
 
     model: str
     version: str
@@ -35,12 +35,12 @@ class Reference:
     @classmethod
     def parse(cls, text: str) -> "Reference":
         """Read ``model#alias``, ``model@3`` or ``model``; raises `ConfigError`."""
-        found = _REFERENCE.fullmatch(text)
-        if not found or (found[2] == "@" and not found[3].isdigit()):
+        match = _REFERENCE.fullmatch(text)
+        if not match or (match[2] == "@" and not match[3].isdigit()):
             raise ConfigError(
-                f"{text!r} names no version: write connect-four#live or connect-four@3"
+                f"{text!r} is not a version: write connect-four#live or connect-four@3"
             )
-        return cls(found[1], found[3] or "live")
+        return cls(match[1], match[3] or "live")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A version, as the service describes it."""
+    """A version as described by the service."""
 
     document: Mapping[str, Any]
     requested_as: str
-    """The name in the service's address; a route may have another than its model."""
+    """The name in the URL; the name of a route may differ from its model's name."""
     model: str
     version: int
     kind: str
@@ -68,7 +68,7 @@ class Bundle:
     optimized: bool
     golden: str | None
     files: tuple[File, ...]
-    """All files needed to run and verify it."""
+    """All files needed to run and verify the version."""
 
     @classmethod
     def read(cls, document: Mapping[str, Any], requested_as: str) -> "Bundle":
@@ -82,7 +82,7 @@ class Bundle:
             names = [variant["file"], *(variant.get("data") or ())]
             names += [golden] if golden else []
             files = tuple(_file(name, manifest["files"][name]) for name in names)
-            found = cls(
+            bundle = cls(
                 document,
                 requested_as,
                 str(manifest["model"]),
@@ -96,27 +96,27 @@ class Bundle:
                 files,
             )
             newer = manifest["format"] > _FORMAT
-            forms = {str(item["form"]) for item in found.signature["inputs"]}
+            forms = {str(item["form"]) for item in bundle.signature["inputs"]}
         except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
-            raise TransportError("what came describes no version") from None
-        found._check(newer, forms)
-        return found
+            raise TransportError("the response does not describe a version") from None
+        bundle._check(newer, forms)
+        return bundle
 
     def _check(self, newer: bool, forms: set[str]) -> None:
-        """Raise `ConfigError` where this SDK cannot run the version."""
+        """Raise `ConfigError` if this SDK cannot run the version."""
         rules = self.signature.get("rules")
         size = sum(file.size for file in self.files)
         why = ""
         if newer:
-            why = "it is of a newer format: update hotseat"
+            why = "it has a newer format: update hotseat"
         elif self.kind not in KINDS:
-            why = f"kind {self.kind!r} is answered by the service alone"
+            why = f"only the service runs models of kind {self.kind!r}"
         elif unknown := forms - set(FORMS):
-            why = f"inputs as {min(unknown)!r} are read by the service alone"
+            why = f"only the service reads inputs of form {min(unknown)!r}"
         elif rules is not None and str(rules) not in boards.GAMES:
-            why = f"it goes by the rules of {rules!r}, which are not known here"
+            why = f"this SDK does not have the rules of {rules!r}"
         elif size > LARGEST:
-            why = f"it has {size:,} bytes, and {LARGEST:,} is the most"
+            why = f"it has {size:,} bytes; the limit is {LARGEST:,}"
         if why:
             raise ConfigError(f"{self.name} cannot run on this device: {why}")
 
@@ -126,15 +126,17 @@ class Bundle:
         return f"{self.model}@{self.version}"
 
     def content(self) -> bytes:
-        """Return the signed part of the manifest: all but number, time and author."""
+        """Return the signed part of the manifest: without number, time and author."""
         left_out = {"version", "published_at", "published_by", "seal"}
-        kept = {k: v for k, v in self.document["manifest"].items() if k not in left_out}
-        text = json.dumps(kept, ensure_ascii=False, indent=1, sort_keys=True)
+        signed = {
+            k: v for k, v in self.document["manifest"].items() if k not in left_out
+        }
+        text = json.dumps(signed, ensure_ascii=False, indent=1, sort_keys=True)
         return text.encode() + b"\n"
 
 
 def check_digest(path: Path, file: File) -> None:
-    """Raise `TransportError`, and remove the file, unless its bytes are right."""
+    """Raise `TransportError`, and remove the file, unless its digest matches."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as opened:
@@ -144,7 +146,7 @@ def check_digest(path: Path, file: File) -> None:
         raise TransportError(f"{path} cannot be read: {error.strerror}") from None
     if digest.hexdigest() != file.sha256:
         path.unlink(missing_ok=True)
-        raise TransportError(f"{file.name}: its bytes do not match their digest")
+        raise TransportError(f"{file.name}: the content does not match the digest")
 
 
 def _number(version: object) -> int:
@@ -158,5 +160,5 @@ def _file(name: str, described: Mapping[str, Any]) -> File:
     if not (_FILE.fullmatch(name) and _DIGEST.fullmatch(sha256)):
         raise ValueError(name)
     if name.endswith((".", ".part")) or type(size) is not int or size < 0:
-        raise ValueError(name)  # a part is what has come so far of another file
+        raise ValueError(name)  # the name of an incomplete file
     return File(name, sha256, size)

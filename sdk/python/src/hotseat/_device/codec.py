@@ -1,7 +1,7 @@
 """Game-shaped JSON to tensors, from a version's signature alone, as in the service.
 
-Written once more, and short, because a game carries this package and not the service;
-`tests/contract/sdk/test_device.py` holds both to the same answers and refusals.
+A second, shorter implementation, because a game ships this package without the service;
+`tests/contract/sdk/test_device.py` compares the answers and errors of both.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,15 +29,15 @@ from hotseat.errors import StatusError
 
 Json = Mapping[str, Any]
 Values = Sequence[tuple[Any, str]]
-"""Values, each with the JSON pointer to it; the first that is wrong is named."""
+"""Values, each with its JSON pointer; errors name the first invalid one."""
 
 MAX_ROWS = 1_000
-"""Inputs at once, where the signature says nothing else."""
+"""Maximum number of inputs in a request, unless the signature has another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The inputs of one request, with the JSON pointer to each."""
+    """The inputs of one request, each with its JSON pointer."""
 
     signature: Json
     inputs: Sequence[Any]
@@ -45,32 +45,32 @@ class Rows:
     warnings: Warnings
 
     def values(self, item: Json) -> Values:
-        """Return an input's values; a lone input needs no name around it."""
+        """Return an input's values; a single input may come without its name."""
         alone = len(self.signature["inputs"]) == 1
-        found, name = [], item["name"]
-        for given, at in zip(self.inputs, self.pointers, strict=True):
-            if is_object(given):
-                if name not in given:
-                    got = listed(sorted(given)) if given else "no field"
+        values, name = [], item["name"]
+        for row, at in zip(self.inputs, self.pointers, strict=True):
+            if is_object(row):
+                if name not in row:
+                    got = listed(sorted(row)) if row else "no field"
                     raise bad(f"expected {name!r}{place(at)}, got {got}",
                               inside(at, name))  # fmt: skip
-                found.append((given[name], inside(at, name)))
+                values.append((row[name], inside(at, name)))
             elif alone:
-                found.append((given, at))
+                values.append((row, at))
             else:
-                raise expected("an object", at, given)
-        return found
+                raise expected("an object", at, row)
+        return values
 
     def check_names(self) -> None:
-        """Warn of the fields that nothing reads; raises `BadInputError`."""
+        """Warn about unknown fields; raises `BadInputError`."""
         items = self.signature["inputs"]
         named = any(item["form"] == "features" for item in items)
         known = list(dict.fromkeys(_names(self.signature)))
-        for given, at in zip(self.inputs, self.pointers, strict=True):
-            if not is_object(given):
+        for row, at in zip(self.inputs, self.pointers, strict=True):
+            if not is_object(row):
                 continue
-            unknown = given.keys() - set(known)
-            if named and len(unknown) == len(given):
+            unknown = row.keys() - set(known)
+            if named and len(unknown) == len(row):
                 if unknown:
                     raise absent(unknown, known, at)
                 self.warnings.add(
@@ -108,7 +108,7 @@ def encode(
 
 
 def check_rows(signature: Json, count: int) -> None:
-    """Raise `TooLargeError` for more inputs than one request may have."""
+    """Raise `TooLargeError` if a request has too many inputs."""
     limit = signature.get("max_rows") or MAX_ROWS
     if count > limit:
         raise too_large(f"{count} inputs; the limit is {limit}")
@@ -225,7 +225,7 @@ def _no_list(value: Any, length: int, pointer: str, *, loose: bool) -> StatusErr
 
 
 def _one(item: Json, array: Array, values: Values) -> Array:
-    """Return the one value of an input that has no dimension, not even of rows."""
+    """Return the single value of an input without dimensions."""
     first = array[0]
     for value, (_, at) in zip(array, values, strict=True):
         if value != first and (value == value or first == first):  # noqa: PLR0124 (NaN)

@@ -1,4 +1,4 @@
-"""Objects of named features to the columns of a tensor, as in the service."""
+"""Objects with named features to the columns of a tensor, as in the service."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -27,23 +27,23 @@ def filled(
     *,
     non_finite: bool,
 ) -> Array:
-    """Return the tensor [rows, fields] of objects that name the fields.
+    """Return the tensor [rows, fields] of objects with named fields.
 
     Raises `BadInputError`.
     """
     fields, flat, pointers = item.get("fields") or (), [], []
-    for given, at in rows:
-        if not is_object(given):
-            raise expected("an object", at, given)
+    for row, at in rows:
+        if not is_object(row):
+            raise expected("an object", at, row)
         pointers.append(at)
         flat += [
-            _field(field, given.get(field["name"]), at, warnings, non_finite=non_finite)
+            _field(field, row.get(field["name"]), at, warnings, non_finite=non_finite)
             for field in fields
         ]
 
     def where(at: int) -> str:
-        row, column = divmod(at, len(fields))
-        return inside(pointers[row], fields[column]["name"])
+        place_, column = divmod(at, len(fields))
+        return inside(pointers[place_], fields[column]["name"])
 
     array = elements(flat, item["datatype"], where, non_finite=non_finite)
     return array.reshape(len(pointers), len(fields))
@@ -88,7 +88,7 @@ def _category(field: Json, value: Any, at: str, warnings: Warnings) -> str:
     categories, known = field.get("categories"), field.get("known")
     words = (*(categories or ()), *(known or ()))
     if type(value) is int and any(w.removeprefix("-").isdecimal() for w in words):
-        value = str(value)  # a code that a table holds as a number
+        value = str(value)  # a code stored as a number in a table
     if not isinstance(value, str):
         raise expected("a string", at, value)
     if categories is not None and value not in categories:

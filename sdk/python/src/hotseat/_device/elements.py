@@ -45,10 +45,10 @@ def elements(
 
 
 def size(text: str, pointer: str) -> int:
-    """Return the bytes of a text in UTF-8; raises `BadInputError` where it has none."""
+    """Return the bytes of a text in UTF-8; raises `BadInputError`."""
     try:
         return len(text.encode())
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can write
+    except UnicodeEncodeError:  # a lone surrogate, which JSON allows
         raise bad(f"the string{place(pointer)} is not valid Unicode", pointer) from None
 
 
@@ -92,7 +92,7 @@ def _integers(
         if not is_number(value):
             raise expected("a whole number", where(at), value)
     for at, value in enumerate(values):
-        if value != value // 1:  # NaN and infinity are not, either
+        if value != value // 1:  # also for NaN and infinity
             got = number(value)
             raise bad(f"expected a whole number{place(where(at))}, got {got}",
                       where(at))  # fmt: skip

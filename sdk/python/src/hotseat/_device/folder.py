@@ -9,7 +9,7 @@ from pathlib import Path
 def cache_folder(
     platform: str = sys.platform, env: Mapping[str, str] = os.environ
 ) -> Path:
-    """Return the folder for caches, by each system's own rule.
+    """Return the folder for caches, by the rule of each system.
 
     Windows: learn.microsoft.com, KNOWNFOLDERID LocalAppData; macOS:
     developer.apple.com, File System Basics; others: XDG Base Directory Specification.
@@ -21,7 +21,7 @@ def cache_folder(
         return root / "hotseat" / "Cache"
     if platform == "darwin":
         return home / "Library" / "Caches" / "hotseat"
-    given = env.get("XDG_CACHE_HOME", "")
+    path = env.get("XDG_CACHE_HOME", "")
     # the specification: ignore a path that is not absolute
-    root = Path(given) if given.startswith("/") else home / ".cache"
+    root = Path(path) if path.startswith("/") else home / ".cache"
     return root / "hotseat"

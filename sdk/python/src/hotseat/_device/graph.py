@@ -1,6 +1,6 @@
-"""A version's ONNX graph, open and checked against its golden rows.
+"""A version's open ONNX graph, checked against its golden rows.
 
-The only module here that imports onnxruntime.
+The only module of the package that imports onnxruntime.
 """
 
 import json
@@ -22,19 +22,19 @@ from hotseat._device.warnings import Warnings
 from hotseat.errors import ConfigError, HotseatError, StatusError, TransportError
 
 OLDEST = (1, 24)
-"""The first onnxruntime that reads a graph's weights from its own folder alone: 1.23
-opens any path that the graph names, and a graph comes over the network."""
+"""The first onnxruntime that reads a graph's weights only from the graph's folder. 1.23
+opens any path in the graph, and the graph comes over the network."""
 
 
 @dataclass(slots=True)
 class Graph:
-    """Answers as the service does. Safe for several threads."""
+    """A graph with the answers of the service. Safe for several threads."""
 
     bundle: Bundle
     session: Any
     clock: Callable[[], float]
     seconds: float = 0.0
-    """Seconds that the last answer took."""
+    """Duration of the last answer in seconds."""
 
     @classmethod
     def open(cls, bundle: Bundle, folder: Path, clock: Callable[[], float]) -> "Graph":
@@ -71,20 +71,20 @@ class Graph:
     ) -> list[dict[str, Any]]:
         """Return an answer for each input; raises `BadInputError`, `TooLargeError`.
 
-        `warnings` takes what is answered and may still be a mistake.
+        `warnings` collects possible mistakes in the inputs.
         """
         began = self.clock()
-        asked = kinds.Request(inputs, pointers, options, warnings or Warnings())
+        request = kinds.Request(inputs, pointers, options, warnings or Warnings())
         bundle = self.bundle
-        found = kinds.answer(bundle.kind, bundle.signature, self._run, asked)
+        answers = kinds.answer(bundle.kind, bundle.signature, self._run, request)
         self.seconds = self.clock() - began
-        return found
+        return answers
 
     def check(self, golden: bytes) -> None:
-        """Raise `TransportError` unless the golden rows are answered as was measured.
+        """Raise `TransportError` unless the answers match the golden rows.
 
-        Rows at a level that searches are left out: what a search finds in its time is
-        the service's own.
+        Skips rows at levels with a search: their answers depend on the service's time.
+
         """
         name = self.bundle.name
         levels = self.bundle.signature.get("levels") or {}
@@ -97,19 +97,19 @@ class Graph:
                 .get("simulations")
             ]  # fmt: skip
             for options, group in groupby(rows, lambda row: row.get("options")):
-                asked = list(group)
-                inputs = [row["input"] for row in asked]
+                some = list(group)
+                inputs = [row["input"] for row in some]
                 places = [f"/{n}" for n in range(len(inputs))]
-                found = self.answer(inputs, places, options or {})
-                for got, row in zip(found, asked, strict=True):
+                answers = self.answer(inputs, places, options or {})
+                for got, row in zip(answers, some, strict=True):
                     _check_row(name, got, row["expected"], tolerance)
-            if rows:  # one alone, warm: what a game's question will take
+            if rows:  # a single warm answer measures the time of a game's call
                 self.answer(inputs[:1], places[:1], options or {})
         except StatusError as error:
             raise TransportError(f"{name}: golden rows: {error}") from None
         except HotseatError:
             raise
-        except Exception as error:  # noqa: BLE001 (the file's faults, the runtime's)
+        except Exception as error:  # noqa: BLE001 (faults of the file or the runtime)
             raise TransportError(f"{name}: golden rows: {error}") from None
 
     def _run(self, tensors: Mapping[str, Array]) -> Mapping[str, Array]:
@@ -118,25 +118,25 @@ class Graph:
 
 
 def check_runtime(version: str) -> None:
-    """Raise `ConfigError` for an onnxruntime that opens files outside a version."""
+    """Raise `ConfigError` if onnxruntime may open files outside a version."""
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST:
         raise ConfigError(
             f"onnxruntime {version} lets a graph read any file of this device: "
-            "pip install 'onnxruntime>=1.24' (it takes Python 3.11 or newer)"
+            "pip install 'onnxruntime>=1.24' (requires Python 3.11 or newer)"
         )
 
 
 def _check_row(name: str, got: Json, expected: Json, tolerance: float) -> None:
     off = _distance(got, expected)
-    if not off <= tolerance:  # NaN is not
+    if not off <= tolerance:  # also for NaN
         raise TransportError(
-            f"{name}: a golden row is {off:.3g} off what was measured "
+            f"{name}: the answer to a golden row is off by {off:.3g} "
             f"(at most {tolerance:.3g})"
         )
 
 
 def _distance(got: Json, want: Json) -> float:
-    """Return the largest difference of any number that is expected."""
+    """Return the largest difference to an expected number."""
     largest = 0.0
     for key, value in want.items():
         if isinstance(value, Mapping):

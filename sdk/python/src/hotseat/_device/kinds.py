@@ -1,7 +1,8 @@
 """Answers of each kind of model on the device, in the service's JSON form.
 
-A level that searches through the game's rules looks two plies ahead here, and follows
-the network among what is left: the service's `hard`, and the most that a device plays.
+A level with a search through the game's rules checks two plies on the device, and
+follows the network among the remaining actions. This equals the service's `hard`, the
+strongest level on a device.
 """
 
 import secrets
@@ -38,7 +39,7 @@ Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Inputs of one request, and where each stands in it."""
+    """Inputs of one request, with their JSON pointers."""
 
     inputs: Sequence[Any]
     pointers: Sequence[str]
@@ -68,18 +69,21 @@ def answer(
 def _answers_to_texts(
     kind: str, signature: Json, run: Run, request: Request, item: Json
 ) -> list[dict[str, Any]]:
-    """Return answers where a text may be longer than the signature's limit."""
+    """Return answers if texts may be longer than the signature's limit."""
     check_rows(signature, len(request.inputs))
-    found = long_texts.expand(item, request.inputs, request.pointers, request.warnings)
-    if found is None:
+    expanded = long_texts.expand(
+        item, request.inputs, request.pointers, request.warnings
+    )
+    if expanded is None:
         return _answers(kind, signature, run, request)
     answers: list[dict[str, Any]] = []
     rows = signature.get("max_rows") or MAX_ROWS
-    for at in range(0, len(found.inputs), rows):
-        some, places = found.inputs[at : at + rows], found.pointers[at : at + rows]
+    for at in range(0, len(expanded.inputs), rows):
+        some = expanded.inputs[at : at + rows]
+        places = expanded.pointers[at : at + rows]
         part = replace(request, inputs=some, pointers=places)
         answers += _answers(kind, signature, run, part)
-    return long_texts.fold(signature, found, answers)
+    return long_texts.fold(signature, expanded, answers)
 
 
 def _answers(
@@ -101,7 +105,7 @@ def _answers(
 
 
 def _by_role(signature: Json, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
-    """Return the outputs, those with a role under its name as well."""
+    """Return the outputs by name; those with a role by role as well."""
     roles = {
         one["role"]: outputs[one["name"]]
         for one in signature["outputs"]
@@ -111,7 +115,7 @@ def _by_role(signature: Json, outputs: Mapping[str, Array]) -> Mapping[str, Arra
 
 
 def _probabilities(signature: Json, scores: Array) -> Array:
-    """Return [rows, labels] from scores, as the service's kinds/scores does it."""
+    """Return [rows, labels] from scores, as in the service's kinds/scores."""
     output = next(
         one for one in signature["outputs"]
         if (one.get("role") or one["name"]) == "scores"
@@ -146,7 +150,7 @@ def _glanced(
     outputs: Mapping[str, Array],
     options: Json,
 ) -> Mapping[str, Array]:
-    """Return the outputs with what two plies show, if the level asks for a search."""
+    """Return the outputs after a check of two plies, if the level has a search."""
     level = (signature.get("levels") or {}).get(options.get("level")) or {}
     glance = TACTICAL_SHORTCUTS.get(signature.get("rules") or "")
     if not level.get("simulations") or glance is None:
@@ -158,7 +162,7 @@ def _glanced(
         actions, proven = glance(planes)
         looked = np.zeros_like(policy[row])
         looked[actions] = np.maximum(policy[row, actions], 1e-6)
-        if proven is not None:  # then all of them have this value
+        if proven is not None:  # all candidates have this value
             looked[actions], value[row] = 1.0, proven
         policy[row] = looked
     return {**outputs, "policy": policy, "value": value}
@@ -222,7 +226,7 @@ def _listed(given: Any, names: Sequence[str], pointer: str) -> Array:
 
 
 def _chosen(legal: Array, heat: float, seed: int | None, row: int) -> int:
-    """Return the place of the action: the best, or the one that the seed draws."""
+    """Return the index of the action: the best, or one drawn with the seed."""
     if not heat > 0:
         return int(legal.argmax())
     assert seed is not None
@@ -271,7 +275,7 @@ def _unfit(what: str, name: str, value: Any) -> StatusError:
 
 
 def _without_nan(answers: Sequence[dict[str, Any]], request: Request) -> None:
-    """Put None for numbers that are not finite, which JSON cannot write."""
+    """Replace numbers that are not finite by None: JSON has no such numbers."""
     for fields, pointer in zip(answers, request.pointers, strict=False):
         cleaned = {name: _cleaned(value) for name, value in fields.items()}
         names = [name for name, value in fields.items() if cleaned[name] != value]

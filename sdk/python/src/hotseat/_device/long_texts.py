@@ -1,6 +1,6 @@
-"""A text over the signature's limit: refused, cut or judged in parts.
+"""Rules for a text over the signature's limit: refuse it, cut it or judge it in parts.
 
-As in the service: of parts the one counts that is least likely to be neutral.
+As in the service, the part with the lowest probability of the neutral label decides.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +13,11 @@ from hotseat._device.warnings import Warnings
 from hotseat._device.wording import inside, is_object, place, too_large
 
 MOST_PARTS = 16
-"""Of one text; a longer one is refused."""
+"""Maximum number of parts of a text; a longer text is an error."""
 
 Json = Mapping[str, Any]
 Span = tuple[int, int]
-"""Where a part begins and ends in its text, in characters."""
+"""Start and end of a part in its text, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class Expanded:
     inputs: Sequence[Any]
     pointers: Sequence[str]
     spans: Sequence[Sequence[Span]]
-    """The parts of each input that was given; none where it is whole."""
+    """The parts of each original input; empty for a whole text."""
 
 
 def rule(signature: Json) -> Json | None:
-    """Return the input whose long texts are not refused."""
+    """Return the input that accepts long texts."""
     items: Sequence[Json] = signature["inputs"]
     for item in items:
         if item.get("too_long") in {"cut", "parts"} and item.get("max_bytes"):
@@ -42,22 +42,22 @@ def rule(signature: Json) -> Json | None:
 def expand(
     item: Json, inputs: Sequence[Any], pointers: Sequence[str], warnings: Warnings
 ) -> Expanded | None:
-    """Return the inputs as they are asked; None where no text is too long.
+    """Return the inputs of the model; None if no text is too long.
 
     Raises `BadInputError`, and `TooLargeError` for more than `MOST_PARTS` parts.
     """
     limit, is_cut = item["max_bytes"], item["too_long"] == "cut"
-    found: list[Any] = []
+    rows: list[Any] = []
     places: list[str] = []
     spans: list[list[Span]] = []
     is_whole = True
-    for given, pointer in zip(inputs, pointers, strict=True):
-        text, where = _text(item, given, pointer)
+    for row, pointer in zip(inputs, pointers, strict=True):
+        text, where = _text(item, row, pointer)
         # a character has four bytes at most
         short = len(text) * 4 <= limit or size(text, where) <= limit
         parts = [] if short else _judged(item, text, where)
         if not parts:
-            found.append(given)
+            rows.append(row)
             places.append(pointer)
             spans.append([])
             continue
@@ -72,44 +72,44 @@ def expand(
         spans.append([] if is_cut else parts)
         for start, end in parts:
             part = text[start:end]
-            found.append({**given, item["name"]: part} if is_object(given) else part)
+            rows.append({**row, item["name"]: part} if is_object(row) else part)
             places.append(pointer)
-    return None if is_whole else Expanded(found, places, spans)
+    return None if is_whole else Expanded(rows, places, spans)
 
 
 def fold(
     signature: Json, expanded: Expanded, answers: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Return one answer an input: of parts the worst, with its place.
+    """Return one answer for each input: of the worst part, with its place.
 
-    A part whose score is no number is the worst there is.
+    A part with a score of NaN is the worst.
     """
 
     def neutral(judged: tuple[dict[str, Any], Span]) -> float:
         score = float(judged[0]["scores"][signature["neutral_label"]])
         return -inf if isnan(score) else score
 
-    left, found = iter(answers), []
+    left, folded = iter(answers), []
     for spans in expanded.spans:
         if not spans:
-            found.append(next(left))
+            folded.append(next(left))
             continue
         worst, (start, end) = min(((next(left), span) for span in spans), key=neutral)
         part = {"start": start, "end": end, "of": len(spans)}
-        found.append({**worst, "judged_part": part})
-    return found
+        folded.append({**worst, "judged_part": part})
+    return folded
 
 
-def _text(item: Json, given: Any, pointer: str) -> tuple[str, str]:
-    """Return an input's text and where it stands; the codec says what is wrong."""
-    value = given
-    if is_object(given):
-        value, pointer = given.get(item["name"]), inside(pointer, item["name"])
+def _text(item: Json, row: Any, pointer: str) -> tuple[str, str]:
+    """Return an input's text and its JSON pointer; the codec checks it later."""
+    value = row
+    if is_object(row):
+        value, pointer = row.get(item["name"]), inside(pointer, item["name"])
     return (value if isinstance(value, str) else ""), pointer
 
 
 def _judged(item: Json, text: str, where: str) -> list[Span]:
-    """Return what is read of a long text; none where that would be spaces alone."""
+    """Return the parts of a long text to read; empty if they contain only spaces."""
     limit = item["max_bytes"]
     if item["too_long"] == "parts":
         return list(_parts(text, limit, where))
@@ -138,6 +138,6 @@ def _parts(text: str, limit: int, where: str) -> Iterator[Span]:
 
 
 def _end(text: str, start: int, limit: int) -> int:
-    """Return where a part that begins at `start` ends: as far as the bytes go."""
+    """Return the end of the longest part from `start` within the limit of bytes."""
     part = text[start : start + limit].encode()[:limit]
     return start + max(1, len(part.decode("utf-8", "ignore")))

@@ -34,7 +34,7 @@ class ModelStore:
 
     @classmethod
     def at(cls, folder: str | os.PathLike[str] | None, base_url: str) -> "ModelStore":
-        """Return a store in a folder, by default one for this service of this user."""
+        """Return a store in a folder; default: the user's folder for this service."""
         if folder is not None:
             return cls(Path(folder))
         service = hashlib.sha256(base_url.encode()).hexdigest()[:16]
@@ -58,13 +58,13 @@ class ModelStore:
                     if path != whole and size == file.size:
                         path.replace(whole)
                     return size
-                path.unlink()  # longer than the file can be: it is not a part of it
+                path.unlink()  # longer than the file: damaged
         if file.size == 0:
             self.add(bundle, file, b"")
         return 0
 
     def add(self, bundle: Bundle, file: File, piece: bytes) -> int:
-        """Append a piece to a file's part; returns the bytes stored."""
+        """Append a piece to an incomplete file; return its size."""
         whole = self.folder_of(bundle) / file.name
         part = _part(whole)
         try:
@@ -98,7 +98,7 @@ class ModelStore:
             raise ConfigError(f"{self.root} cannot be written: {error}") from None
 
     def noted(self, reference: Reference) -> Bundle | None:
-        """Return the version in use, if there is one."""
+        """Return the version in use, or None."""
         try:
             document = json.loads(self._note(reference).read_text("utf-8"))
             return Bundle.read(document, reference.model)
@@ -112,13 +112,13 @@ class ModelStore:
         """Remove the versions of a model that are not in use."""
         folder = self.root / model
         named = {
-            str(found.version)
+            str(bundle.version)
             for path in folder.glob("*.json")
-            if (found := self.noted(Reference(model, path.stem)))
+            if (bundle := self.noted(Reference(model, path.stem)))
         }
         for path in folder.iterdir():
             if path.is_dir() and path.name.isdigit() and path.name not in named:
-                # files open on Windows stay until the next time
+                # on Windows, open files stay until the next refresh
                 shutil.rmtree(path, ignore_errors=True)
 
 

@@ -40,14 +40,14 @@ T = TypeVar("T")
 log = logging.getLogger("hotseat")
 
 PIECE = 1_000_000
-"""Bytes in one request: a slow line loads them within one deadline."""
+"""Bytes in one request, few enough for a slow connection within one deadline."""
 _PATIENCE = 300.0
 """Time limit in seconds of a refresh in the background."""
 
 
 @dataclass(slots=True)
 class OfflineModel:
-    """A version that answers on this device."""
+    """A version in use on this device."""
 
     reference: Reference
     store: ModelStore
@@ -87,7 +87,9 @@ class OfflineModels:
             if cached is None:
                 raise
             local, is_current = cached, False
-            log.warning("%s: %s answers, for: %s", text, local.bundle.name, error)
+            log.warning(
+                "%s: offline answers from %s: %s", text, local.bundle.name, error
+            )
         yield from self._put(local)
         bundle = local.bundle
         return Download(
@@ -106,12 +108,12 @@ class OfflineModels:
                 )
             except HotseatError as error:
                 name = local.bundle.name
-                log.warning("%s goes on answering here, for: %s", name, error)
+                log.warning("%s stays in use on this device: %s", name, error)
                 continue
             yield from self._put(newer)
 
     def seconds(self, request: "InferenceRequest") -> float:
-        """Return the seconds that a local answer takes; 0 without a model."""
+        """Return the duration of a local answer in seconds; 0 without a model."""
         local = self._find(request)
         return local.graph.seconds if local else 0.0
 
@@ -125,15 +127,15 @@ class OfflineModels:
         local = self._find(request)
         if local is None:
             return None
-        rows = [json.loads(given) for given in inputs]
+        rows = [json.loads(row) for row in inputs]
         pointers = [f"/inputs/{n}" for n in range(len(rows))] if many else ["/input"]
         options = json.loads(request.options or b"{}")
         warnings = Warnings()
         try:
-            found = local.graph.answer(rows, pointers, options, warnings)
+            answers = local.graph.answer(rows, pointers, options, warnings)
         except StatusError:
             raise
-        except Exception:  # whatever fails in the runtime, the game has its default
+        except Exception:  # any error of the runtime: the game has its default
             log.exception("%s does not answer on this device", local.bundle.name)
             return None
         bundle = local.bundle
@@ -145,7 +147,7 @@ class OfflineModels:
         document = warnings.to_json()
         return [
             {**one, **source, **_answer.warnings_of_row(document, pointer)}
-            for one, pointer in zip(found, pointers, strict=True)
+            for one, pointer in zip(answers, pointers, strict=True)
         ]
 
     def _put(self, local: OfflineModel) -> Steps[None]:
@@ -191,21 +193,21 @@ class OfflineModels:
         if self._refused.get(reference) == bundle.version and serving:
             return serving  # it failed to open before; wait for another version
         for file in bundle.files:
-            here = yield from _run(partial(store.have, bundle, file))
-            while here < file.size:
-                last = min(here + PIECE, file.size) - 1
+            stored = yield from _run(partial(store.have, bundle, file))
+            while stored < file.size:
+                last = min(stored + PIECE, file.size) - 1
                 body = yield from self.service.call(
                     "GET",
                     f"{path.rpartition('/')[0]}/{bundle.version}/files/{file.name}",
                     None,
                     _left(self.service.clock, end),
-                    partial(_piece, here),
+                    partial(_piece, stored),
                     headers={
-                        "range": f"bytes={here}-{last}",
+                        "range": f"bytes={stored}-{last}",
                         "accept": "application/octet-stream",
                     },
                 )
-                here = yield from _run(partial(store.add, bundle, file, body))
+                stored = yield from _run(partial(store.add, bundle, file, body))
         try:
             local = yield from _run(partial(_open, reference, store, trust, bundle))
         except HotseatError:
@@ -235,7 +237,7 @@ def _open_cached(
     try:
         return _open(reference, store, trust, bundle)
     except TransportError as error:
-        log.warning("%s was brought before and is damaged: %s", bundle.name, error)
+        log.warning("%s, downloaded earlier, is damaged: %s", bundle.name, error)
         return None
 
 
@@ -254,12 +256,12 @@ def _piece(first: int, response: Response) -> bytes:
         place = response.headers.get("content-range", "")
         if response.body and place.startswith(f"bytes {first}-"):
             return response.body
-    elif response.status == 200:  # a proxy between ignores ranges
+    elif response.status == 200:  # a proxy ignored the range
         if len(response.body) > first:
             return response.body[first:]
     else:
         _answer.read(response)
-    raise TransportError("what came is not the piece that was asked for")
+    raise TransportError("the response is not the requested piece")
 
 
 def _is_refusal(error: HotseatError) -> bool:
@@ -270,5 +272,5 @@ def _is_refusal(error: HotseatError) -> bool:
 def _left(clock: Callable[[], float], end: float) -> float:
     left = end - clock()
     if left <= 0:
-        raise DeadlineError("the version did not come within the time allowed")
+        raise DeadlineError("the download did not finish within its deadline")
     return left

@@ -1,4 +1,4 @@
-"""Whether a trusted key signed a version: OpenSSF model-signing 1.0, as the registry's.
+"""Verification of signatures: OpenSSF model-signing 1.0, as in the registry.
 
 A signature is a Sigstore bundle whose DSSE envelope holds an in-toto statement of the
 digests of all files, and of the manifest as ``manifest.json``.
@@ -26,7 +26,7 @@ _UNREADABLE = (
 class Trust:
     """The public keys (PEM) that may sign a version; one signature is enough.
 
-    Raises `ConfigError` for a file that holds none.
+    Raises `ConfigError` for a file without a key.
     """
 
     def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
@@ -38,15 +38,15 @@ class Trust:
             from cryptography.hazmat.primitives.asymmetric import ec
         except ModuleNotFoundError:
             raise ConfigError(
-                "trust needs one more package: pip install hotseat[trust]"
+                "trust needs the package cryptography: pip install hotseat[trust]"
             ) from None
         for path in paths:
             try:
                 key = s.load_pem_public_key(Path(path).read_bytes())
             except (OSError, ValueError) as error:
-                raise ConfigError(f"{path} is no public key: {error}") from None
+                raise ConfigError(f"{path} is not a public key: {error}") from None
             if not isinstance(key, ec.EllipticCurvePublicKey):
-                raise ConfigError(f"{path} is no key on an elliptic curve")
+                raise ConfigError(f"{path} is not a key on an elliptic curve")
             pem = key.public_bytes(s.Encoding.PEM, s.PublicFormat.SubjectPublicKeyInfo)
             self._keys[hashlib.sha256(pem).hexdigest()] = key
 
@@ -80,7 +80,7 @@ class Trust:
         payload = base64.b64decode(envelope["payload"], validate=True)
         signed = base64.b64decode(envelope["signatures"][0]["sig"], validate=True)
         if envelope["payloadType"] != _PAYLOAD:
-            raise ValueError("it is no in-toto statement")
+            raise ValueError("not an in-toto statement")
         encoded = b"DSSEv1 %d %s %d %s" % (  # DSSE's pre-authentication encoding
             len(_PAYLOAD), _PAYLOAD.encode(), len(payload), payload
         )  # fmt: skip
@@ -95,11 +95,11 @@ class Trust:
 def _compare(statement: Any, bundle: Bundle) -> None:
     """Raise `ValueError` unless the statement is about exactly this version."""
     if (statement["_type"], statement["predicateType"]) != (_STATEMENT, _PREDICATE):
-        raise ValueError("it is no model signature")
+        raise ValueError("not a model signature")
     signed = {r["name"]: r["digest"] for r in statement["predicate"]["resources"]}
     files = bundle.document["manifest"]["files"]
     wanted = {name: file["sha256"] for name, file in files.items()}
     wanted["manifest.json"] = hashlib.sha256(bundle.content()).hexdigest()
     for name in sorted({*signed, *wanted}):
         if signed.get(name) != wanted.get(name):
-            raise ValueError(f"{name} is not what was signed")
+            raise ValueError(f"{name} differs from the signed file")
