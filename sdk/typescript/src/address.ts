@@ -6,7 +6,7 @@ import { ConfigError } from "./errors.js";
 export function base(url: string): string {
   const plain = url.replace(/\/+$/, "");
   if (!/^https?:\/\/[^/?#@\s]+(\/[^?#\s]*)?$/.test(plain)) {
-    throw new ConfigError(`"${url}" is no base URL, such as https://models.example/prod`);
+    throw new ConfigError(`"${url}" is not a base URL, such as https://models.example/prod`);
   }
   return plain;
 }
@@ -15,7 +15,7 @@ export function base(url: string): string {
 export function pathOf(verb: string, model?: string, version?: number | string): string {
   if (model === undefined) {
     if (version === undefined) return "/model-service";
-    throw new ConfigError("a version belongs to a model: give model as well");
+    throw new ConfigError("version without model: pass model as well");
   }
   const at = version === undefined ? "" : `/versions/${part(String(version))}`;
   return `/v1/models/${part(model)}${at}/${verb}`;

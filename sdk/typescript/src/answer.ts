@@ -1,7 +1,7 @@
 /**
- * Parses responses, strictly: they may come from something between client and service.
+ * Parser of responses. Strict: they may come from a server between client and service.
  *
- * A response that is not the service's (a captive portal's page, half a catalogue) is a
+ * A response of another server (a captive portal's page, half a catalogue) is a
  * TransportError.
  */
 
@@ -13,7 +13,7 @@ export interface InputWarning {
   /** unknown_field, out_of_range, unknown_category, ...; others may follow. */
   code: string;
   detail: string;
-  /** JSON pointer to it in the request, as `/input/agee`. */
+  /** JSON pointer to the mistake in the request, as `/input/agee`. */
   pointer: string;
   /** The most similar known name. */
   suggestion: string | null;
@@ -31,19 +31,19 @@ export interface Prediction {
   actions: Record<string, number>;
   /** The generated item as rows. */
   item: string[] | null;
-  /** Of labels that do not exclude each other, those that hold. */
+  /** The labels that apply, of a model with several labels an input. */
   labels: string[] | null;
   /** The vector of a text or an image. */
   embedding: number[] | null;
-  /** Of a model of the kind tensor: each output by its name, as nested lists. */
+  /** The outputs of a tensor model by name, as nested lists. */
   outputs: Record<string, unknown>;
-  /** Repeats the answer. */
+  /** The seed that repeats the answer. */
   seed: number | null;
   /** Parts of the input with their weights, from `explain`. */
   parts: { part: string; at?: number[]; weight: number }[];
   /**
-   * Of a long text that is judged in parts, the worst, which this answer is about: where
-   * it begins and ends in the text, in code points, and of how many parts it is one.
+   * The part of a long text that decided the answer: its start and end in code points,
+   * and the number of parts.
    */
   judged_part: { start: number; end: number; of: number } | null;
   model: string | null;
@@ -51,8 +51,8 @@ export interface Prediction {
   variant: string | null;
   request_id: string | null;
   /**
-   * What was answered and may still be a mistake, as a misspelt field;
-   * `options: { strict: true }` makes the first an error.
+   * Possible mistakes in the input, such as a misspelt field;
+   * `options: { strict: true }` turns the first into an error.
    */
   warnings: InputWarning[];
   /** Whether this request caused a cold start. */
@@ -62,8 +62,7 @@ export interface Prediction {
   /** Whether no model answered: the prediction holds the caller's default. */
   is_default: boolean;
   /**
-   * Who answered: the service now or before (cache), the version on this device
-   * (offline), or nobody (default).
+   * The source of the answer: the service, the cache, the offline model or the default.
    */
   source: "service" | "cache" | "offline" | "default";
 }
@@ -75,7 +74,7 @@ export interface Model {
   version: number;
   versions: number[];
   aliases: Record<string, number>;
-  /** From `card`: its inputs and outputs, and its card as Markdown. */
+  /** From `card`: inputs and outputs, and the card as Markdown. */
   signature?: unknown;
   card?: string;
 }
@@ -90,7 +89,7 @@ const EMPTY: Prediction = {
 };
 // a gateway's response has no `retryable` field, only its status
 const PASSING = new Set([429, 502, 503, 504]);
-/** What an answer is, by the model's kind. */
+/** The fields of which an answer has at least one, depending on the model's kind. */
 const ANSWERS = ["label", "labels", "value", "embedding", "action", "item", "outputs"];
 const REQUEST_IDS = ["x-request-id", "apigw-requestid", "x-amzn-requestid"];
 
@@ -128,27 +127,28 @@ export function refuse(met: Met, problem: Json): never {
 /** The prediction of an answer; throws TransportError. */
 export function prediction(answer: Json, latency: number): Prediction {
   const warnings = warningsOf(answer["warnings"]);
-  const said = ANSWERS.some((name) => answer[name] != null) ||
+  const complete = ANSWERS.some((name) => answer[name] != null) ||
     // a number that is not finite is null in JSON, with a warning
     warnings.some(({ code }) => code === "not_finite" || code === "more_warnings");
-  if (!said) throw strange("holds no prediction");
+  if (!complete) throw strange("holds no prediction");
   return {
     ...EMPTY, ...(answer as Partial<Prediction>), warnings, latency, is_default: false,
     source: "service",
   };
 }
 
-/** The warnings of the input at `pointer`, and those of no single input. */
-export function ofRow(told: unknown, pointer: string): unknown[] {
-  return (Array.isArray(told) ? told : []).filter((one) => {
-    const there = isObject(one) ? String(one["pointer"]) : "";
-    const other = there.startsWith("/inputs/");
-    return !other || there === pointer || there.startsWith(`${pointer}/`);
+/** The warnings of the input at `pointer`, and of the whole request. */
+export function ofRow(warnings: unknown, pointer: string): unknown[] {
+  return (Array.isArray(warnings) ? warnings : []).filter((one) => {
+    const place = isObject(one) ? String(one["pointer"]) : "";
+    const other = place.startsWith("/inputs/");
+    return !other || place === pointer || place.startsWith(`${pointer}/`);
   });
 }
 
-function warningsOf(told: unknown): InputWarning[] {
-  return (Array.isArray(told) ? told : []).filter(isObject).filter((one) => "code" in one).map(
+function warningsOf(warnings: unknown): InputWarning[] {
+  const list = (Array.isArray(warnings) ? warnings : []).filter(isObject);
+  return list.filter((one) => "code" in one).map(
     (one) => ({
       code: String(one["code"]),
       detail: String(one["detail"] ?? ""),
@@ -178,7 +178,7 @@ export function models(answer: Json): Model[] {
 /** One model; throws TransportError. */
 export function model(item: Json): Model {
   if (["name", "kind", "version"].some((name) => item[name] === undefined)) {
-    throw strange("describes no model");
+    throw strange("does not describe a model");
   }
   return { versions: [], aliases: {}, ...item } as unknown as Model;
 }

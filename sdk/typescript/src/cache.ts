@@ -1,7 +1,7 @@
 /**
  * A response cache for deterministic models, limited in time and size.
  *
- * Deterministic are classification and regression without a temperature or a seed. When
+ * Classification and regression without a temperature or a seed are deterministic. When
  * an alias moves, the answers of its old version expire.
  */
 
@@ -13,42 +13,42 @@ const LIMIT = 4096; // answers; the least recently used are removed first
 export class Cache {
   readonly #seconds: number;
   readonly #clock: () => number;
-  readonly #kept = new Map<string, { found: Prediction; at: number }>();
+  readonly #entries = new Map<string, { prediction: Prediction; at: number }>();
   readonly #newest = new Map<string, number | null>();
 
-  /** `seconds` is how long an answer is cached; 0 turns the cache off. */
+  /** `seconds` is the lifetime of an answer; 0 turns the cache off. */
   constructor(seconds: number, clock: () => number) {
     this.#seconds = seconds;
     this.#clock = clock;
   }
 
   /** The cached answer to an input unless it has expired. */
-  get(asked: InferenceRequest, input: unknown): Prediction | null {
+  get(request: InferenceRequest, input: unknown): Prediction | null {
     if (!this.#seconds) return null;
-    const key = keyOf(asked, input);
-    const entry = this.#kept.get(key);
+    const key = keyOf(request, input);
+    const entry = this.#entries.get(key);
     if (!entry) return null;
-    this.#kept.delete(key);
+    this.#entries.delete(key);
     const age = this.#clock() - entry.at;
-    // an answer must expire although the clock jumped back
+    // an answer must expire even if the clock jumped back
     const young = age >= 0 && age < this.#seconds;
-    if (!young || entry.found.version !== this.#newest.get(keyOf(asked))) return null;
-    this.#kept.set(key, entry);
-    return { ...entry.found, latency: 0, source: "cache" };
+    if (!young || entry.prediction.version !== this.#newest.get(keyOf(request))) return null;
+    this.#entries.set(key, entry);
+    return { ...entry.prediction, latency: 0, source: "cache" };
   }
 
   /** Store the service's answer if the model is deterministic. */
-  put(asked: InferenceRequest, input: unknown, found: Prediction): void {
-    const { seed, temperature } = asked.options ?? {};
+  put(request: InferenceRequest, input: unknown, prediction: Prediction): void {
+    const { seed, temperature } = request.options ?? {};
     const drawn = seed !== undefined || temperature !== undefined;
-    if (!this.#seconds || drawn || found.action !== null || found.item !== null) return;
-    this.#newest.set(keyOf(asked), found.version);
-    const key = keyOf(asked, input);
-    this.#kept.delete(key);
-    this.#kept.set(key, { found, at: this.#clock() });
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= LIMIT) break;
-      this.#kept.delete(oldest);
+    if (!this.#seconds || drawn || prediction.action !== null || prediction.item !== null) return;
+    this.#newest.set(keyOf(request), prediction.version);
+    const key = keyOf(request, input);
+    this.#entries.delete(key);
+    this.#entries.set(key, { prediction, at: this.#clock() });
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= LIMIT) break;
+      this.#entries.delete(oldest);
     }
   }
 }

@@ -7,7 +7,7 @@ const FIRST = 1;
 const LONGEST = 30;
 
 export class CircuitBreaker {
-  /** How often the circuit has opened. */
+  /** The number of times the circuit opened. */
   openedCount = 0;
   private tokens = TOKENS;
   private failures = 0;
@@ -27,14 +27,14 @@ export class CircuitBreaker {
     return true;
   }
 
-  /** Take a token for a retry; returns whether there was one. */
+  /** Take a token for a retry; return whether one was left. */
   mayRetry(): boolean {
     if (this.tokens < TOKEN) return false;
     this.tokens -= TOKEN;
     return true;
   }
 
-  /** Record that the service answered, with success or an error of the request. */
+  /** Record an answer of the service: a success, or an error of the request. */
   succeeded(): void {
     this.tokens = Math.min(this.tokens + 1, TOKENS);
     this.failures = 0;
@@ -42,7 +42,7 @@ export class CircuitBreaker {
     this.probing = false;
   }
 
-  /** Record that no answer came, or that the service failed. */
+  /** Record a missing answer or a failure of the service. */
   failed(): void {
     this.failures += 1;
     if (this.failures < FAILURES) return;
@@ -53,7 +53,7 @@ export class CircuitBreaker {
     this.until = this.clock() + this.pause;
   }
 
-  /** Record that a call ended without showing the service's state. */
+  /** Record the end of a call that says nothing about the service's state. */
   gaveUp(): void {
     this.probing = false;
   }

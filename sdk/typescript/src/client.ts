@@ -11,11 +11,11 @@ import { type CallOptions, Service, type ServiceOptions } from "./service.js";
 import { Batcher, type InferenceRequest, type Ticket } from "./ticket.js";
 
 export interface ClientOptions extends ServiceOptions {
-  /** Seconds in which submitted inputs become one request; default: 0.004. */
+  /** Seconds of submitted inputs in one request; default: 0.004. */
   window?: number;
   /** Inputs in one such request; default: 64. */
   batch?: number;
-  /** Seconds for which answers of classifications and regressions are cached; default: 0. */
+  /** Lifetime of cached classifications and regressions in seconds; default: 0. */
   cacheSeconds?: number;
   /** Runs versions on this device: `new Device()` of `hotseat/offline`. */
   offline?: Offline;
@@ -33,11 +33,11 @@ export interface OfflineModel {
   readonly model: string;
   readonly version: number;
   readonly variant: string;
-  /** Whether the service confirmed it now; else it is the last verified download. */
+  /** Whether the service confirmed it now; if not, the last verified download. */
   readonly is_current: boolean;
   /** Whether it is the requested version or alias. */
   fits(version: number | string | undefined): boolean;
-  /** Answer as the service does; throws HotseatError. */
+  /** Predict some inputs, as the service does; throws HotseatError. */
   predict(inputs: unknown[], options: Record<string, unknown>): Promise<Prediction[]>;
 }
 
@@ -71,7 +71,7 @@ export class ModelServiceClient {
     return this.#service.baseUrl;
   }
 
-  /** How often the circuit breaker opened because the service failed. */
+  /** The number of times the circuit breaker opened because the service failed. */
   get circuitOpenedCount(): number {
     return this.#service.breaker.openedCount;
   }
@@ -81,7 +81,7 @@ export class ModelServiceClient {
     return this.circuitOpenedCount;
   }
 
-  /** Ask about one input: a text, named features, a board. Throws HotseatError. */
+  /** Predict one input: a text, named features, a board. Throws HotseatError. */
   async predict(input: unknown, given: AskOptions = {}): Promise<Prediction> {
     const plain = given.model === undefined && typeof input === "string";
     return this.#one("predict", plain ? { text: input } : { input }, input, given);
@@ -93,22 +93,22 @@ export class ModelServiceClient {
     return this.#answers("predict", inputs, given, (open) => ({ inputs: open }));
   }
 
-  /** Ask why: the prediction, with `parts` and what each of them weighs. */
+  /** Explain a prediction: return it with `parts` and their weights. */
   async explain(input: unknown, given: AskOptions & { model: string }): Promise<Prediction> {
     return this.#one("explain", { input }, input, given);
   }
 
-  /** Ask a policy what to do; a default is the action to take without an answer. */
+  /** Choose a policy's action; a default is the action to use if no answer comes. */
   async choose(
     board: unknown,
     given: AskOptions & {
       model: string;
-      /** A strength that the model names. */
+      /** One of the model's strengths. */
       level?: string;
       /** 0 takes the best; 1 follows the probabilities. */
       temperature?: number;
       seed?: number;
-      /** The actions that the game allows here. */
+      /** The legal actions. */
       legal?: (string | number)[];
     },
   ): Promise<Prediction> {
@@ -118,7 +118,7 @@ export class ModelServiceClient {
     return this.#one("predict", { input }, input, { ...given, options });
   }
 
-  /** Ask for a generated item; the same seed and wishes give the same one. */
+  /** Generate an item; the same seed and wishes repeat it. */
   async generate(
     wishes: Record<string, unknown> = {},
     given: AskOptions & { model: string; seed?: number },
@@ -127,7 +127,7 @@ export class ModelServiceClient {
     return this.#one("predict", { input: wishes }, wishes, { ...given, options });
   }
 
-  /** Ask without waiting, from a game loop; look at the ticket in later frames. */
+  /** Submit an input without waiting; return a ticket to check in later frames. */
   submit(input: unknown, request: InferenceRequest = {}): Ticket {
     return this.#batcher.submit(input, request);
   }
@@ -154,18 +154,19 @@ export class ModelServiceClient {
   }
 
   /**
-   * Fetch and check a version, `connect-four#live`, to answer while the service is away.
+   * Download a version, `connect-four#live`, for answers while the service is away.
    *
-   * For a loading screen: it waits until the version is here, checked and warm; where the
-   * service is away it opens what was kept. Then the alias is followed beside the game,
-   * every `refresh` seconds (default: 60; 0: not at all). Throws HotseatError.
+   * For a loading screen: it waits until the version is downloaded, verified and warm. If
+   * the service is unavailable, it opens the stored version. Afterwards it refreshes the
+   * alias in the background every `refresh` seconds (default: 60; 0: never). Throws
+   * HotseatError.
    */
   async download(
     reference: string, given: CallOptions & { refresh?: number } = {},
   ): Promise<OfflineModel> {
     const device = this.#offline;
     if (!device) {
-      throw new ConfigError("nothing runs versions here: give offline, a Device of hotseat/offline");
+      throw new ConfigError("no device: pass offline, a Device of hotseat/offline");
     }
     const { refresh = 60, deadline = 60, signal } = given;
     const bring = async () => {
@@ -177,13 +178,13 @@ export class ModelServiceClient {
     clearInterval(this.#following.get(reference));
     if (refresh) {
       const timer = setInterval(() => void bring().catch(() => {}), 1000 * refresh);
-      (timer as { unref?: () => void }).unref?.(); // it keeps no process of Node alive
+      (timer as { unref?: () => void }).unref?.(); // the timer keeps no process of Node alive
       this.#following.set(reference, timer);
     }
     return local;
   }
 
-  /** Cancel open tickets, and stop following aliases. */
+  /** Cancel open tickets, and stop refreshing aliases. */
   close(): void {
     this.#batcher.close();
     for (const timer of this.#following.values()) clearInterval(timer);
@@ -202,7 +203,7 @@ export class ModelServiceClient {
   ): Promise<Prediction[]> {
     const start = this.#service.clock();
     const took = () => this.#service.clock() - start;
-    // who asks, and how patiently, changes no answer
+    // player and deadline do not change the answer
     const asked = defined({ model: given.model, version: given.version, options: given.options });
     const cached = verb === "predict" ? this.#cache : null;
     const kept = inputs.map((input) => cached?.get(asked, input) ?? null);
@@ -227,8 +228,8 @@ export class ModelServiceClient {
   }
 
   /**
-   * Answer on the device where the service is away and the version is here; else what no
-   * answer came by: `error`, or that the device refuses the inputs as the service would.
+   * Answer on the device if the service is unavailable and the device has the version;
+   * otherwise return `error`, or the device's error for invalid inputs.
    */
   async #onDevice(
     error: unknown, verb: string, inputs: unknown[], given: AskOptions,
@@ -243,7 +244,7 @@ export class ModelServiceClient {
   }
 }
 
-/** The default for each input; throws `error` where nothing may stand in. */
+/** The default for each input; throws `error` if a default may not replace it. */
 function standIns(
   error: unknown, inputs: unknown[], given: AskOptions, latency: number,
 ): Prediction[] {

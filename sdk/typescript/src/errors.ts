@@ -1,4 +1,4 @@
-/** The errors that the SDK throws; it throws no others. See sdk/spec/errors.json. */
+/** All errors of the SDK. See sdk/spec/errors.json. */
 
 export class HotseatError extends Error {
   override name = "HotseatError";
@@ -9,7 +9,7 @@ export class ConfigError extends HotseatError {
   override name = "ConfigError";
 }
 
-/** No answer came, or not the service's. */
+/** No answer came, or one of another server. */
 export class TransportError extends HotseatError {
   override name = "TransportError";
 }
@@ -43,7 +43,7 @@ export interface Refusal {
   request_id: string;
   /** JSON pointer to the invalid part of the input. */
   pointer: string | null;
-  /** Seconds to wait, if the service named them. */
+  /** Seconds to wait, if the response has them. */
   retry_after: number | null;
 }
 

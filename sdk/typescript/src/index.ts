@@ -1,5 +1,5 @@
 /**
- * Ask a Hotseat model service from a game, in browsers and Node.
+ * Client of a Hotseat model service, for games in browsers and Node.
  *
  *     const client = new ModelServiceClient({ baseUrl: "https://models.example/prod" });
  *     const { label } = await client.predict("gg wp", { model: "chat-moderation", default: "ok" });

@@ -1,4 +1,4 @@
-/** One service as a client sees it: its address, its keys and the rules of a call. */
+/** The state of one client: the service's address, its keys and the rules of a call. */
 
 import type { Json } from "./answer.js";
 import { read } from "./answer.js";
@@ -11,19 +11,19 @@ import { CircuitBreaker } from "./circuit-breaker.js";
 import { away, mayRetry, pause } from "./retry.js";
 import { type Met, type Request, type Transport, over, reason, within } from "./transport.js";
 
-/** Describes a finished call to a hook. */
+/** A finished call, as the argument of a hook. */
 export interface Call {
   path: string;
   tries: number;
   seconds: number;
-  /** Status of the last response; 0 without any. */
+  /** Status of the last response; 0 without a response. */
   status: number;
   /** Name of the error; empty on success. */
   error: string;
 }
 
 export interface ServiceOptions {
-  /** Default: where `hotseat serve` listens. */
+  /** Default: the address of `hotseat serve`. */
   baseUrl?: string;
   /** Time limit of a call in seconds, including connecting and retries; default: 2. */
   deadline?: number;
@@ -63,8 +63,8 @@ export class Service {
     this.breaker = new CircuitBreaker(this.clock);
     this.#deadline = positive(given.deadline ?? 2);
     this.#key = typeof given.apiKey === "string" ? sendable(given.apiKey) : given.apiKey;
-    // late: a page may replace fetch
-    this.#transport = given.transport ?? over(given.fetch ?? ((...asked) => fetch(...asked)));
+    // look up fetch at each call: a page may replace it
+    this.#transport = given.transport ?? over(given.fetch ?? ((...args) => fetch(...args)));
     this.#hook = given.hook;
     this.#sleep =
       given.sleep ?? ((s) => new Promise((resolve) => setTimeout(resolve, 1000 * s)));
@@ -78,7 +78,7 @@ export class Service {
   ): Promise<T> {
     const start = this.clock();
     const allowed = positive(given.deadline ?? this.#deadline);
-    const told = { path, tries: 0, seconds: 0, status: 0, error: "" };
+    const call = { path, tries: 0, seconds: 0, status: 0, error: "" };
     let unheard = false; // whether the circuit breaker waits for the outcome of this call
     const hear = (answered: boolean) => {
       unheard = false;
@@ -88,35 +88,35 @@ export class Service {
     try {
       unheard = this.breaker.admit();
       if (!unheard) {
-        throw new CircuitOpenError(`${path}: the service failed often; it is left alone`);
+        throw new CircuitOpenError(`${path}: the service failed often; the circuit breaker is open`);
       }
       const request = this.#request(method, path, body, headers);
       await this.#sign(request, allowed, given.signal);
-      return await this.#tries(request, given, start + allowed, told, hear, understand);
+      return await this.#tries(request, given, start + allowed, call, hear, understand);
     } catch (error) {
-      told.error = error instanceof Error ? error.name : "Error";
+      call.error = error instanceof Error ? error.name : "Error";
       if (unheard) this.breaker.gaveUp();
       throw error;
     } finally {
-      told.seconds = this.clock() - start;
-      this.#hook?.(told);
+      call.seconds = this.clock() - start;
+      this.#hook?.(call);
     }
   }
 
   async #tries<T>(
-    request: Request, { signal }: CallOptions, end: number, told: Call,
+    request: Request, { signal }: CallOptions, end: number, call: Call,
     hear: (answered: boolean) => void, understand: (met: Met) => T,
   ): Promise<T> {
     for (;;) {
       const left = end - this.clock();
-      if (left <= 0) throw new DeadlineError(`${told.path}: the time allowed is over`);
-      if (signal?.aborted) throw new CancelledError(`${told.path}: it was cancelled`);
-      // lets the service stop when the caller has given up
+      if (left <= 0) throw new DeadlineError(`${call.path}: the deadline passed`);
+      if (signal?.aborted) throw new CancelledError(`${call.path}: the call was cancelled`);
+      // lets the service stop at the caller's deadline
       request.headers["deadline-ms"] = String(Math.max(Math.round(1000 * left), 1));
-      told.tries += 1;
+      call.tries += 1;
       try {
         const met = await this.#transport(request, left, signal);
-        told.status = met.status;
+        call.status = met.status;
         const answer = understand(met);
         hear(true);
         return answer;
@@ -125,7 +125,7 @@ export class Service {
         const known = error instanceof HotseatError ? error : new TransportError(reason(error));
         if (known instanceof CancelledError) throw known;
         hear(!away(known));
-        const wait = pause(told.tries - 1, this.#random(), known);
+        const wait = pause(call.tries - 1, this.#random(), known);
         const again = mayRetry(known) && this.clock() + wait < end;
         if (!again || !this.breaker.mayRetry()) throw known;
         await this.#wait(wait, signal);
@@ -172,7 +172,7 @@ export class Service {
           return await key();
         } catch (error) {
           if (error instanceof HotseatError) throw error;
-          throw new TransportError(`apiKey gave no token: ${reason(error)}`);
+          throw new TransportError(`apiKey returned no token: ${reason(error)}`);
         }
       });
       request.headers["authorization"] = `Bearer ${sendable(token)}`;
@@ -193,5 +193,5 @@ function positive(seconds: number): number {
 
 function sendable(key: string): string {
   if (/^[\x20-\x7e]*$/.test(key)) return key;
-  throw new ConfigError("apiKey has a character that no header can carry: a line break?");
+  throw new ConfigError("apiKey has a character that is not valid in a header: a line break?");
 }

@@ -5,7 +5,7 @@ import type { Met, Request, Transport } from "./transport.js";
 
 export type { Met, Request, Transport } from "./transport.js";
 
-/** An object is sent as JSON with status 200, a Met unchanged; an error is thrown. */
+/** An object is returned as JSON with status 200, a Met unchanged; an error is thrown. */
 export type Canned = Record<string, unknown> | Met | HotseatError;
 
 /**

@@ -1,11 +1,11 @@
-/** Answers that a game loop does not wait for: many of one frame in one request. */
+/** Tickets: answers without waiting; inputs of one frame share one request. */
 
 import { type Prediction, standIn } from "./answer.js";
 import {
   CancelledError, ConfigError, HotseatError, NotReadyError, StatusError,
 } from "./errors.js";
 
-/** The parts that inputs of one HTTP request have in common. */
+/** The common parts of all inputs of one HTTP request. */
 export interface InferenceRequest {
   /** Default: the service's own. */
   model?: string;
@@ -30,11 +30,11 @@ export class Ticket {
     return this.#answer !== null || this.#error !== null;
   }
 
-  /** The answer, or the default without one; throws if there is neither. */
+  /** The answer, else the default; throws without either. */
   result(fallback?: { default: unknown }): Prediction {
     if (this.#answer) return this.#answer;
     if (fallback) return standIn(fallback.default);
-    throw this.#error ?? new NotReadyError("the answer is not there yet");
+    throw this.#error ?? new NotReadyError("the answer has not arrived");
   }
 
   /** Wait for the answer: for menus and loading screens, not for frames. */
@@ -43,12 +43,12 @@ export class Ticket {
     return this.result();
   }
 
-  /** Cancel the ticket; returns whether it was still open. */
+  /** Cancel the ticket; return whether it was still open. */
   cancel(): boolean {
     return this.settle(null, new CancelledError("the ticket was cancelled"));
   }
 
-  /** Set the answer or the error unless one is set; returns whether it did. @internal */
+  /** Set the answer or the error unless one is set; return whether it did. @internal */
   settle(answer: Prediction | null, error: HotseatError | null): boolean {
     if (this.ready()) return false;
     this.#answer = answer;
@@ -138,12 +138,12 @@ export class Batcher {
 
   async #answer(items: Item[], request: InferenceRequest): Promise<void> {
     try {
-      const found = await this.#ask(items.map(({ input }) => input), request);
-      items.forEach(({ ticket }, at) => ticket.settle(found[at]!, null));
+      const predictions = await this.#ask(items.map(({ input }) => input), request);
+      items.forEach(({ ticket }, at) => ticket.settle(predictions[at]!, null));
     } catch (error) {
       const pointed = error instanceof StatusError && error.pointer !== null;
       if (items.length > 1 && pointed) {
-        // one input is invalid: ask again for each, so that the others succeed
+        // one input is invalid: send each alone, so that the others succeed
         await Promise.all(items.map((item) => this.#answer([item], request)));
         return;
       }

@@ -47,9 +47,9 @@ export const over = (fetching: typeof fetch): Transport => (request, seconds, si
   });
 
 /**
- * Run something with a time limit in seconds, and abort it afterwards.
+ * Run a function with a time limit in seconds, and abort it afterwards.
  *
- * Throws DeadlineError then, CancelledError if `signal` came first.
+ * Throws DeadlineError at the limit, CancelledError if `signal` came first.
  */
 export function within<T>(
   seconds: number, signal: AbortSignal | undefined, act: (stop: AbortSignal) => Promise<T>,
@@ -76,7 +76,7 @@ export function within<T>(
   });
 }
 
-/** Return an error's message with its cause, where fetch often hides the reason. */
+/** Return an error's message with its cause, in which fetch often hides the reason. */
 export function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;

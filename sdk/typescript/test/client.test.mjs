@@ -229,7 +229,7 @@ test("a token is fetched for each call, within its deadline, and its failure is 
   const sent = transport.requests.map(({ headers }) => headers.authorization);
   assert.deepEqual(sent, ["Bearer token-1", "Bearer token-2"]);
   const broken = keyed(() => Promise.reject(new Error("log in again")));
-  await assert.rejects(broken.predict("x"), /apiKey gave no token: log in again/);
+  await assert.rejects(broken.predict("x"), /apiKey returned no token: log in again/);
   assert.equal((await broken.predict("x", { default: "ok" })).is_default, true);
   const began = performance.now();
   await assert.rejects(keyed(() => new Promise(() => {})).predict("x"), DeadlineError);

@@ -164,7 +164,7 @@ test("bytes that were not published are never run", async () => {
       return new Response(bytes, { status: 206 });
     },
   });
-  await assert.rejects(client.download("connect-four"), /is not what was published/);
+  await assert.rejects(client.download("connect-four"), /does not match its digest/);
 });
 
 /** A client whose service tells of a version in other words. */
@@ -248,7 +248,7 @@ test("what a device cannot run is said before it is needed", async () => {
   const { client } = cut();
   await assert.rejects(client.download("sokoban-levels"), (error) => {
     assert.ok(error instanceof ConfigError);
-    assert.match(error.message, /the kind generation, which this device cannot: ask the service/);
+    assert.match(error.message, /the kind generation, which this device cannot run: use the service/);
     return true;
   });
   await assert.rejects(online.download("connect-four"), /give offline, a Device/);

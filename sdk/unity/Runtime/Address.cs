@@ -12,15 +12,15 @@ namespace Hotseat
                 && (parts.Scheme == "http" || parts.Scheme == "https") && parts.Host != "";
             if (isOne && parts.UserInfo != "")
             {
-                throw new ConfigError("a base URL holds no user or password: give ApiKey");
+                throw new ConfigError("a base URL must not contain user or password: set ApiKey");
             }
             if (!isOne || parts.Query != "" || parts.Fragment != "" || url.EndsWith("?"))
             {
-                // without the URL where it may hold a password
-                var shown = url.Contains("@") ? "what was given" : $"\"{url}\"";
+                // hide a URL that may contain a password
+                var shown = url.Contains("@") ? "the base URL" : $"\"{url}\"";
                 throw new ConfigError(
-                    $"{shown} is no base URL, such as https://models.example/prod; set "
-                    + "HOTSEAT_URL or give BaseUrl");
+                    $"{shown} is not a base URL, such as https://models.example/prod; set "
+                    + "HOTSEAT_URL or BaseUrl");
             }
             return url.TrimEnd('/');
         }
@@ -31,7 +31,7 @@ namespace Hotseat
             if (model == null)
             {
                 if (version == null) return "/model-service";
-                throw new ConfigError("a version belongs to a model: give Model as well");
+                throw new ConfigError("Version without Model: set Model as well");
             }
             var numbered = version == null ? "" : $"/versions/{Part(version.ToString())}";
             return $"/v1/models/{Part(model)}{numbered}/{verb}";

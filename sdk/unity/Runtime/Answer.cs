@@ -8,16 +8,16 @@ using System.Text;
 namespace Hotseat
 {
     /// <summary>
-    /// From a response to values: pure, and strict, for anything may stand in between. What
-    /// is no answer of the service (a captive portal's page, half a catalogue) is a
-    /// TransportError: no answer came.
+    /// Parser of responses. Strict: they may come from a server between client and service.
+    /// A response of another server (a captive portal's page, half a catalogue) is a
+    /// TransportError.
     /// </summary>
     internal static class Answer
     {
         private static readonly int[] Passing = { 429, 502, 503, 504 };
         private static readonly string[] RequestIds =
             { "x-request-id", "apigw-requestid", "x-amzn-requestid" };
-        /// <summary>What an answer is, by the model's kind.</summary>
+        /// <summary>The fields of which an answer has at least one.</summary>
         private static readonly string[] Answers =
         {
             "label", "labels", "value", "embedding", "action", "item", "outputs"
@@ -72,7 +72,7 @@ namespace Hotseat
             }
             catch (InvalidCastException)
             {
-                throw Strange("holds a strange prediction");
+                throw Strange("holds an invalid prediction");
             }
         }
 
@@ -121,25 +121,25 @@ namespace Hotseat
             catch (Exception error) when (error is KeyNotFoundException
                 || error is InvalidCastException || error is NullReferenceException)
             {
-                throw Strange("describes no model");
+                throw Strange("does not describe a model");
             }
         }
 
         /// <summary>
-        /// A prediction that holds a default, where a game will look for it: a text is label
-        /// and action, rows of text an item, anything the value; a Prediction is taken as it is.
+        /// A prediction with a default. A text becomes label and action, rows of text the item,
+        /// and every default the value; a Prediction is used as it is.
         /// </summary>
         public static Prediction StandIn(object value, double latency)
         {
-            var given = value as Prediction;
-            if (given == null)
+            var prediction = value as Prediction;
+            if (prediction == null)
             {
                 var text = value as string;
                 var rows = text == null && !(value is IDictionary) ? value as IEnumerable : null;
                 var item = rows?.Cast<object>().Select(row => row as string).ToArray();
-                given = new Prediction { Label = text, Action = text, Item = item, Value = value };
+                prediction = new Prediction { Label = text, Action = text, Item = item, Value = value };
             }
-            return given.AsDefault(latency);
+            return prediction.AsDefault(latency);
         }
 
         private static object Parsed(byte[] body)
@@ -157,17 +157,17 @@ namespace Hotseat
         private static StatusError Refusal(Response response, Dictionary<string, object> body)
         {
             var problem = body ?? new Dictionary<string, object>();
-            var said = Said(problem, "detail") ?? Said(problem, "message"); // a gateway's own word
-            if (said == null && response.Status >= 300 && response.Status < 400)
+            var detail = TextOf(problem, "detail") ?? TextOf(problem, "message"); // a gateway's own field
+            if (detail == null && response.Status >= 300 && response.Status < 400)
             {
-                said = $"it redirects to {Header(response, "location")}: give that as BaseUrl";
+                detail = $"it redirects to {Header(response, "location")}: give that as BaseUrl";
             }
-            var error = StatusError.Of(response.Status, said ?? "the service gave no reason");
+            var error = StatusError.Of(response.Status, detail ?? "the service gave no reason");
             error.Status = response.Status;
-            error.Code = Said(problem, "code") ?? "";
+            error.Code = TextOf(problem, "code") ?? "";
             error.Retryable = Of(problem, "retryable") is bool word
                 ? word : Passing.Contains(response.Status);
-            error.RequestId = Said(problem, "request_id")
+            error.RequestId = TextOf(problem, "request_id")
                 ?? RequestIds.Select(name => Header(response, name)).FirstOrDefault(id => id != null)
                 ?? "";
             error.Pointer = Of(problem, "pointer") as string;
@@ -202,10 +202,10 @@ namespace Hotseat
             return (string)value;
         }
 
-        private static string Said(Dictionary<string, object> problem, string name)
+        private static string TextOf(Dictionary<string, object> problem, string name)
         {
-            var said = Convert.ToString(Of(problem, name), CultureInfo.InvariantCulture);
-            return string.IsNullOrEmpty(said) ? null : said;
+            var detail = Convert.ToString(Of(problem, name), CultureInfo.InvariantCulture);
+            return string.IsNullOrEmpty(detail) ? null : detail;
         }
 
         private static object Of(Dictionary<string, object> item, string name)
@@ -218,7 +218,7 @@ namespace Hotseat
             return response.Headers.TryGetValue(name, out var value) ? value : null;
         }
 
-        /// <summary>A Retry-After in seconds; as a date it would need a clock that nobody set.</summary>
+        /// <summary>A Retry-After in seconds; ignores dates, as a device's clock may be off.</summary>
         private static double? Seconds(string text)
         {
             var isCount = int.TryParse(

@@ -5,8 +5,8 @@ using System.Linq;
 namespace Hotseat
 {
     /// <summary>
-    /// Collects the tickets of a frame and gets their answers, many in one request. Used
-    /// under the client's lock, but for Submit.
+    /// Collects the tickets of a frame and gets their answers, many in one request. All
+    /// methods except Submit need the client's lock.
     /// </summary>
     internal sealed class Batcher
     {
@@ -18,10 +18,10 @@ namespace Hotseat
         private readonly Func<object[], CallOptions, double, Work> ask;
         private readonly Queue<Group> waiting = new Queue<Group>();
 
-        // the open group of inputs, by the options they share
+        // the open group of inputs, by their common options
         private readonly Dictionary<string, Group> filling = new Dictionary<string, Group>();
         private readonly List<Group> underWay = new List<Group>();
-        private double? first; // when the oldest that waits came
+        private double? first; // time of the oldest waiting input
         private bool closed;
 
         public Batcher(
@@ -34,7 +34,7 @@ namespace Hotseat
             this.ask = ask;
         }
 
-        /// <summary>Queue an input; returns at once. Throws CancelledError when closed.</summary>
+        /// <summary>Queue an input and return at once. Throws CancelledError when closed.</summary>
         public void Submit(object input, string question, CallOptions options, Ticket<Prediction> ticket)
         {
             lock (gate)
@@ -141,8 +141,8 @@ namespace Hotseat
                 try
                 {
                     var latency = clock() - group.Start;
-                    var found = Answer.Predictions(work.Answer, group.Tickets.Count, latency);
-                    for (var at = 0; at < found.Count; at++) group.Tickets[at].Settle(found[at], null);
+                    var predictions = Answer.Predictions(work.Answer, group.Tickets.Count, latency);
+                    for (var at = 0; at < predictions.Count; at++) group.Tickets[at].Settle(predictions[at], null);
                     return true;
                 }
                 catch (TransportError strange)
@@ -155,7 +155,7 @@ namespace Hotseat
             return true;
         }
 
-        /// <summary>One input is invalid: ask again for each, so that the others succeed.</summary>
+        /// <summary>One input is invalid: send each alone, so that the others succeed.</summary>
         private void Part(Group group)
         {
             lock (gate)
@@ -172,8 +172,8 @@ namespace Hotseat
         }
 
         /// <summary>
-        /// Inputs that go in one request, with their tickets. Their time counts from when the
-        /// first of them was submitted.
+        /// The inputs of one request, with their tickets. Their time counts from the first
+        /// Submit.
         /// </summary>
         private sealed class Group
         {
@@ -189,7 +189,7 @@ namespace Hotseat
                 Start = start;
             }
 
-            /// <summary>The inputs that were not cancelled.</summary>
+            /// <summary>The inputs without the cancelled ones.</summary>
             public Group Open()
             {
                 var open = new Group(Options, Start);

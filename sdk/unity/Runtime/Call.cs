@@ -4,11 +4,11 @@ using System.Globalization;
 
 namespace Hotseat
 {
-    /// <summary>What to do next: send, or pause, or it is over. One of the four is set.</summary>
+    /// <summary>The next step: send, pause or end. One of the four is set.</summary>
     internal sealed class Step
     {
         public Request Send;
-        public double Seconds; // that sending may take, or to pause
+        public double Seconds; // the time limit of sending, or the pause
         public bool Pause;
         public Dictionary<string, object> Answer;
         public HotseatError Error;
@@ -18,10 +18,10 @@ namespace Hotseat
     /// The rules of one call, without a network. Coroutines, tickets and tasks run its
     /// steps.
     ///
-    /// The service decides: a request that it calls not retryable is never sent twice. Its
-    /// Retry-After is the shortest wait; else backoff with full jitter, doubling from 50 ms
-    /// to at most 1 s (Brooker 2015, "Exponential Backoff And Jitter"). Never past the
-    /// deadline.
+    /// The service decides: after an error that is not retryable, the client never repeats
+    /// the request. Retry-After is the minimum wait; without one, the wait is a backoff with
+    /// full jitter, doubling from 50 ms to at most 1 s (Brooker 2015, "Exponential Backoff And
+    /// Jitter"). No wait passes the deadline.
     /// </summary>
     internal sealed class Call
     {
@@ -45,17 +45,17 @@ namespace Hotseat
             this.hook = hook;
         }
 
-        /// <summary>When its time is over, on the clock.</summary>
+        /// <summary>The deadline on the clock.</summary>
         public double End => start + allowed;
 
         public Step Begin()
         {
             if (core.Breaker.Admit()) return Resume();
             return Over(new CircuitOpenError(
-                $"{path}: the service failed often; it is left alone for a moment"));
+                $"{path}: the service failed often; the circuit breaker is open"));
         }
 
-        /// <summary>After a pause.</summary>
+        /// <summary>The next step after a pause.</summary>
         public Step Resume()
         {
             var left = End - core.Clock();
@@ -64,7 +64,7 @@ namespace Hotseat
                 if (tries == 0) core.Breaker.GaveUp(); // nothing was sent: the service's state is unknown
                 return Over(Late());
             }
-            // lets the service stop when the caller has given up
+            // lets the service stop at the caller's deadline
             var whole = Math.Max(Math.Round(left * 1000), 1);
             var text = whole.ToString(CultureInfo.InvariantCulture);
             try
@@ -79,7 +79,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>After a try that met a response, or else an error.</summary>
+        /// <summary>The next step after a response or an error.</summary>
         public Step After(Response met, HotseatError failed)
         {
             tries++;
@@ -109,7 +109,7 @@ namespace Hotseat
             return new DeadlineError($"{path}: no answer within {allowed:0.###} s");
         }
 
-        /// <summary>Record that the caller has given up.</summary>
+        /// <summary>End the call: the caller cancelled it.</summary>
         public Step GiveUp(string why)
         {
             core.Breaker.GaveUp();
@@ -137,8 +137,8 @@ namespace Hotseat
         private double Wait(HotseatError error, double drawn)
         {
             var jittered = drawn * Math.Min(Largest, First * Math.Pow(2, Math.Min(tries - 1, 10)));
-            var asked = (error as StatusError)?.RetryAfter ?? 0;
-            return Math.Max(asked, jittered); // a 0 must not cause a retry storm
+            var least = (error as StatusError)?.RetryAfter ?? 0;
+            return Math.Max(least, jittered); // a 0 must not cause a retry storm
         }
 
         private static bool MayRetry(HotseatError error)
@@ -157,7 +157,7 @@ namespace Hotseat
         }
     }
 
-    /// <summary>Describes a finished call to a hook.</summary>
+    /// <summary>A finished call, as the argument of a hook.</summary>
     public sealed class CallOver
     {
         internal CallOver(string path, int tries, double seconds, int status, string error)
@@ -173,7 +173,7 @@ namespace Hotseat
         public int Tries { get; }
         public double Seconds { get; }
 
-        /// <summary>Status of the last response; 0 without any.</summary>
+        /// <summary>Status of the last response; 0 without a response.</summary>
         public int Status { get; }
 
         /// <summary>Name of the error's class; empty on success.</summary>

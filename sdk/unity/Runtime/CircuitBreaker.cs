@@ -3,11 +3,11 @@ using System;
 namespace Hotseat
 {
     /// <summary>
-    /// A retry budget and a circuit breaker: protect a failing service, and the game's time.
-    /// A retry budget: each retry takes a token, each success returns a tenth of one (as
-    /// gRPC's retry throttling, gRFC A6). A circuit breaker: after some failures in a row
-    /// calls fail at once for a while, then one call is let through to look (Nygard,
-    /// "Release It!"). Rules over a clock in seconds; safe for threads.
+    /// A retry budget and a circuit breaker, to spare a failing service and the game's time.
+    /// The retry budget: each retry takes a token, each success returns a tenth of one (as in
+    /// gRPC's retry throttling, gRFC A6). The circuit breaker: after some failures in a row,
+    /// calls fail at once for a while, then the client sends one probe (Nygard,
+    /// "Release It!"). Safe for threads; the clock is in seconds.
     /// </summary>
     internal sealed class CircuitBreaker
     {
@@ -25,7 +25,7 @@ namespace Hotseat
             this.clock = clock;
         }
 
-        /// <summary>How often the circuit opened so far.</summary>
+        /// <summary>The number of times the circuit opened.</summary>
         public int OpenedCount { get; private set; }
 
         /// <summary>Whether a call may be sent now; an open circuit admits one probe.</summary>
@@ -42,7 +42,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Take a token for a retry; returns whether there was one.</summary>
+        /// <summary>Take a token for a retry; return whether one was left.</summary>
         public bool MayRetry()
         {
             lock (gate)
@@ -53,7 +53,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Record that the service answered, with success or an error of the request.</summary>
+        /// <summary>Record an answer of the service: a success, or an error of the request.</summary>
         public void Succeeded()
         {
             lock (gate)
@@ -65,7 +65,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Record that no answer came, or that the service failed.</summary>
+        /// <summary>Record a missing answer or a failure of the service.</summary>
         public void Failed()
         {
             lock (gate)
@@ -80,7 +80,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Record that a call ended without showing the service's state.</summary>
+        /// <summary>Record the end of a call that says nothing about the service's state.</summary>
         public void GaveUp()
         {
             lock (gate) probing = false;

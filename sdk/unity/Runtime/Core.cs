@@ -6,37 +6,37 @@ using System.Threading.Tasks;
 
 namespace Hotseat
 {
-    /// <summary>One service as a client sees it: its address, its keys and the rules of a call.</summary>
+    /// <summary>The state of one client: the service's address, its keys and the rules of a call.</summary>
     internal sealed class Core
     {
-        private const string Home = "http://localhost:8080"; // where `hotseat serve` listens
+        private const string Home = "http://localhost:8080"; // the address of `hotseat serve`
         private const double Day = 86400;
         private static readonly Stopwatch Watch = Stopwatch.StartNew();
         private static readonly Random Chance = new Random();
-        private readonly ClientOptions given;
+        private readonly ClientOptions options;
         private readonly string key;
 
-        public Core(ClientOptions given)
+        public Core(ClientOptions options)
         {
-            this.given = given;
-            Url = Address.Base(Set(given.BaseUrl) ?? Environment("HOTSEAT_URL") ?? Home);
-            if (!(given.Deadline > 0 && given.Deadline <= Day))
+            this.options = options;
+            Url = Address.Base(Set(options.BaseUrl) ?? Environment("HOTSEAT_URL") ?? Home);
+            if (!(options.Deadline > 0 && options.Deadline <= Day))
             {
                 throw new ConfigError(
-                    $"a deadline is more than 0 seconds and at most a day, not {given.Deadline}");
+                    $"a deadline is more than 0 seconds and at most a day, not {options.Deadline}");
             }
-            if (!(given.Window >= 0 && given.Window <= 1) || given.Batch < 1)
+            if (!(options.Window >= 0 && options.Window <= 1) || options.Batch < 1)
             {
                 throw new ConfigError(
-                    $"a window is from 0 to 1 second and a batch 1 or more, not {given.Window} "
-                    + $"and {given.Batch}");
+                    $"a window is from 0 to 1 second and a batch 1 or more, not {options.Window} "
+                    + $"and {options.Batch}");
             }
-            key = Sendable(Set(given.ApiKey) ?? Environment("HOTSEAT_API_KEY") ?? "");
-            Clock = given.Clock ?? (() => Watch.Elapsed.TotalSeconds);
-            Random = given.Random ?? Draw;
-            Sleep = given.Sleep
+            key = Sendable(Set(options.ApiKey) ?? Environment("HOTSEAT_API_KEY") ?? "");
+            Clock = options.Clock ?? (() => Watch.Elapsed.TotalSeconds);
+            Random = options.Random ?? Draw;
+            Sleep = options.Sleep
                 ?? ((seconds, cancel) => Task.Delay(TimeSpan.FromSeconds(seconds), cancel));
-            Transport = given.Transport ?? Usual();
+            Transport = options.Transport ?? Usual();
             Breaker = new CircuitBreaker(Clock);
         }
 
@@ -47,7 +47,7 @@ namespace Hotseat
         public ITransport Transport { get; }
         public CircuitBreaker Breaker { get; }
 
-        /// <summary>The call that asks a model; throws ConfigError.</summary>
+        /// <summary>A call to a model; throws ConfigError.</summary>
         public Call Asking(
             string verb, Dictionary<string, object> body, CallOptions options, double start)
         {
@@ -62,32 +62,32 @@ namespace Hotseat
             string method, string path, Dictionary<string, object> body, double? deadline,
             double start)
         {
-            var allowed = deadline ?? given.Deadline;
+            var allowed = deadline ?? options.Deadline;
             if (!(allowed <= Day)) // NaN too
             {
                 throw new ConfigError($"a deadline is at most {Day} seconds, not {allowed}");
             }
-            return new Call(this, Request(method, path, body), path, start, allowed, given.Hook);
+            return new Call(this, Request(method, path, body), path, start, allowed, options.Hook);
         }
 
         /// <summary>
-        /// The request with who asks: a token is asked for anew for each try, so that one
-        /// that ran out is replaced. Throws ConfigError, TokenError.
+        /// The request with its authentication header. Each try calls Token again and so
+        /// replaces an expired token. Throws ConfigError, TokenError.
         /// </summary>
         public Request Signed(Request request)
         {
-            if (given.Token == null) return key == "" ? request : request.With("x-api-key", key);
+            if (options.Token == null) return key == "" ? request : request.With("x-api-key", key);
             string token;
             try
             {
-                token = given.Token();
+                token = options.Token();
             }
             catch (Exception error)
             {
-                // without its message, which may hold a secret
-                throw new TokenError($"no token could be had: {error.GetType().Name} in Token");
+                // without the message, which may contain a secret
+                throw new TokenError($"no token: {error.GetType().Name} in Token");
             }
-            if (string.IsNullOrEmpty(token)) throw new TokenError("no token could be had: Token gave none");
+            if (string.IsNullOrEmpty(token)) throw new TokenError("no token: Token returned none");
             return request.With("authorization", "Bearer " + Sendable(token));
         }
 
@@ -140,8 +140,8 @@ namespace Hotseat
                 if (letter < ' ' || letter > '~')
                 {
                     throw new ConfigError(
-                        "the API key has a character that no header can carry: is there a "
-                        + "line break at its end?");
+                        "the API key has a character that is not valid in a header, such as a "
+                        + "line break at its end");
                 }
             }
             return key;

@@ -1,14 +1,13 @@
 using System;
 
-// The tree of errors that the SDK throws; it throws no others. All languages share the
-// names; see sdk/spec/errors.json.
+// All errors of the SDK. All languages share the names; see sdk/spec/errors.json.
 //
 // HotseatError
 // ├─ ConfigError            the client's options or a call's arguments are invalid
-// ├─ TransportError         no answer came, or not the service's
+// ├─ TransportError         no answer came, or one of another server
 // │  ├─ DeadlineError          (the deadline passed)
 // │  ├─ CircuitOpenError       (the circuit breaker is open)
-// │  ├─ TokenError             (the function given as Token gave none)
+// │  ├─ TokenError             (the function Token returned none)
 // │  ├─ NotReadyError          (a ticket's answer has not arrived)
 // │  └─ CancelledError         (the ticket or the client was closed)
 // └─ StatusError            the service refused or failed
@@ -32,7 +31,7 @@ namespace Hotseat
         public ConfigError(string detail) : base(detail) { }
     }
 
-    /// <summary>No answer came: no connection, a broken one, or not the service's answer.</summary>
+    /// <summary>No answer came: no connection, a broken one, or an answer of another server.</summary>
     public class TransportError : HotseatError
     {
         public TransportError(string detail) : base(detail) { }
@@ -50,7 +49,7 @@ namespace Hotseat
         public CircuitOpenError(string detail) : base(detail) { }
     }
 
-    /// <summary>The function in Token failed or returned none.</summary>
+    /// <summary>The function Token failed or returned none.</summary>
     public class TokenError : TransportError
     {
         public TokenError(string detail) : base(detail) { }
@@ -79,7 +78,7 @@ namespace Hotseat
         public string Detail { get; }
         public int Status { get; internal set; }
 
-        /// <summary>Names the problem; empty if a gateway answered.</summary>
+        /// <summary>The name of the problem; empty for the answer of a gateway.</summary>
         public string Code { get; internal set; } = "";
 
         public bool Retryable { get; internal set; }
@@ -88,7 +87,7 @@ namespace Hotseat
         /// <summary>JSON pointer to the invalid part of the input, or null.</summary>
         public string Pointer { get; internal set; }
 
-        /// <summary>Seconds to wait, if the service named them.</summary>
+        /// <summary>Seconds to wait, if the response has them.</summary>
         public double? RetryAfter { get; internal set; }
 
         /// <summary>Status, code, place, reason and request.</summary>
@@ -98,8 +97,8 @@ namespace Hotseat
             {
                 var code = string.IsNullOrEmpty(Code) ? "" : " " + Code;
                 var where = Pointer == null ? "" : " at " + Pointer;
-                var asked = string.IsNullOrEmpty(RequestId) ? "" : $" (request {RequestId})";
-                return $"{Status}{code}{where}: {Detail}{asked}";
+                var request = string.IsNullOrEmpty(RequestId) ? "" : $" (request {RequestId})";
+                return $"{Status}{code}{where}: {Detail}{request}";
             }
         }
 

@@ -74,7 +74,7 @@ namespace Hotseat
         private static HttpRequestMessage Message(Request request)
         {
             var message = new HttpRequestMessage(new HttpMethod(request.Method), request.Url);
-            message.Headers.ExpectContinue = false; // it costs a round trip
+            message.Headers.ExpectContinue = false; // it takes a round trip
             if (request.Body != null) message.Content = new ByteArrayContent(request.Body);
             foreach (var header in request.Headers)
             {

@@ -5,18 +5,18 @@ using System.Linq;
 
 namespace Hotseat
 {
-    /// <summary>A request and how to read its answer, for tickets and tasks alike.</summary>
+    /// <summary>A request and the parser of its answer, for tickets and tasks.</summary>
     internal sealed class InferenceRequest<T>
     {
         public Func<Core, Call> Call;
         public Func<Dictionary<string, object>, double, T> Read;
 
-        /// <summary>Returns a prediction with a default.</summary>
+        /// <summary>Makes a prediction with a default.</summary>
         public Func<object, double, T> StandIn;
 
         public CallOptions Options = new CallOptions();
 
-        /// <summary>Return the default for a failed call; throws the error without one.</summary>
+        /// <summary>Return the default for a failed call; without one, throws the error.</summary>
         public T Instead(HotseatError error, double latency)
         {
             if (!Options.HasDefault || error is ConfigError || error is BadInputError) throw error;
@@ -40,9 +40,9 @@ namespace Hotseat
 
         public static InferenceRequest<Prediction> Choose(object board, CallOptions options)
         {
-            var given = new Dictionary<string, object> { ["board"] = board };
-            if (options?.Legal != null) given["legal"] = options.Legal;
-            var request = Named(One("predict", "input", given, options));
+            var fields = new Dictionary<string, object> { ["board"] = board };
+            if (options?.Legal != null) fields["legal"] = options.Legal;
+            var request = Named(One("predict", "input", fields, options));
             request.StandIn = (value, latency) =>
                 Answer.StandIn(value is int || value is long ? value.ToString() : value, latency);
             return request;
@@ -85,7 +85,7 @@ namespace Hotseat
             var request = Get(
                 _ => "/v2/health/ready", within,
                 answer => answer.TryGetValue("ready", out var word) && word is bool ready && ready);
-            request.Options.Default = false; // no answer is a no
+            request.Options.Default = false; // no answer means not ready
             return request;
         }
 
@@ -102,12 +102,12 @@ namespace Hotseat
             };
         }
 
-        /// <summary>The service has no default model for this.</summary>
+        /// <summary>These requests need a model: the service has no default for them.</summary>
         private static InferenceRequest<Prediction> Named(InferenceRequest<Prediction> request)
         {
             var call = request.Call;
             request.Call = core => request.Options.Model == null
-                ? throw new ConfigError("name the model that is asked: give Model") : call(core);
+                ? throw new ConfigError("no model: set Model") : call(core);
             return request;
         }
 

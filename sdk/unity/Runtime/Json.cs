@@ -42,7 +42,7 @@ namespace Hotseat
             else if (value is IDictionary entries) Entries(text, entries, depth);
             else if (value is Array grid && grid.Rank > 1) Grid(text, grid, new int[0], depth);
             else if (value is IEnumerable items) Items(text, items, depth);
-            else throw Wrong($"a {value.GetType().Name} is none of its values");
+            else throw Wrong($"a {value.GetType().Name} is not a JSON value");
         }
 
         /// <summary>A value already written as JSON.</summary>
@@ -91,7 +91,7 @@ namespace Hotseat
             text.Append(']');
         }
 
-        /// <summary>A board may be an int[,]: its rows become arrays.</summary>
+        /// <summary>An int[,], such as a board: its rows become arrays.</summary>
         private static void Grid(StringBuilder text, Array grid, int[] at, int depth)
         {
             if (at.Length == grid.Rank)
@@ -114,7 +114,7 @@ namespace Hotseat
         private static string Number(double number)
         {
             Check(number);
-            // the shortest that comes back as it went: "R" alone does not keep that promise
+            // the shortest text that parses to the same number: "R" alone does not guarantee it
             var text = number.ToString("R", Plain);
             return double.Parse(text, Plain).Equals(number) ? text : number.ToString("G17", Plain);
         }
@@ -144,7 +144,7 @@ namespace Hotseat
                 {
                     text.Append(letter).Append(words[++at]);
                 }
-                else throw Wrong("a text has half a character (a lone surrogate)");
+                else throw Wrong("a text has a lone surrogate");
             }
             text.Append('"');
         }

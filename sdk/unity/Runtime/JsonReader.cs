@@ -44,10 +44,10 @@ namespace Hotseat
 
         private Dictionary<string, object> Object(int depth)
         {
-            var found = new Dictionary<string, object>();
+            var result = new Dictionary<string, object>();
             at++;
             Space();
-            if (Took('}')) return found;
+            if (Took('}')) return result;
             do
             {
                 Space();
@@ -55,39 +55,39 @@ namespace Hotseat
                 var key = Words();
                 Space();
                 if (!Took(':')) throw Strange();
-                found[key] = Value(depth + 1);
+                result[key] = Value(depth + 1);
                 Space();
             } while (Took(','));
             if (!Took('}')) throw Strange();
-            return found;
+            return result;
         }
 
         private List<object> Items(int depth)
         {
-            var found = new List<object>();
+            var result = new List<object>();
             at++;
             Space();
-            if (Took(']')) return found;
+            if (Took(']')) return result;
             do
             {
-                found.Add(Value(depth + 1));
+                result.Add(Value(depth + 1));
                 Space();
             } while (Took(','));
             if (!Took(']')) throw Strange();
-            return found;
+            return result;
         }
 
         private string Words()
         {
-            var found = new StringBuilder();
+            var result = new StringBuilder();
             at++;
             while (true)
             {
                 var letter = Peek();
                 if (letter < ' ') throw Strange(); // the end of the text, too
                 at++;
-                if (letter == '"') return found.ToString();
-                found.Append(letter == '\\' ? Escaped() : letter);
+                if (letter == '"') return result.ToString();
+                result.Append(letter == '\\' ? Escaped() : letter);
             }
         }
 

@@ -7,8 +7,8 @@ using System.Threading.Tasks;
 namespace Hotseat
 {
     /// <summary>
-    /// The methods that return a Task and await an answer until the deadline. For servers and
-    /// menus; in a browser (WebGL), which has no threads, use tickets.
+    /// The methods that return a Task. For servers and menus; in a browser (WebGL), which has
+    /// no threads, use tickets.
     /// </summary>
     public sealed partial class ModelServiceClient
     {
@@ -24,7 +24,7 @@ namespace Hotseat
             return Answered(InferenceRequest.PredictMany(inputs, options));
         }
 
-        /// <summary>Explain a prediction: returns it with Parts and their weights.</summary>
+        /// <summary>Explain a prediction: return it with Parts and their weights.</summary>
         public Task<Prediction> ExplainAsync(object input, CallOptions options)
         {
             return Answered(InferenceRequest.Explain(input, options));
@@ -106,7 +106,7 @@ namespace Hotseat
             return step.Answer;
         }
 
-        /// <summary>Send, and return in time whatever the transport does.</summary>
+        /// <summary>Send, and return in time even if the transport does not.</summary>
         private async Task<Task<Response>> Sent(Step step, CancellationToken cancel)
         {
             var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
@@ -133,7 +133,7 @@ namespace Hotseat
             }
             catch (OperationCanceledException)
             {
-                // told by whoever looks at the token
+                // the caller checks the token
             }
         }
     }

@@ -27,9 +27,9 @@ namespace Hotseat
 
         public ModelServiceClient(ClientOptions options = null)
         {
-            var given = options ?? new ClientOptions();
-            core = new Core(given);
-            batcher = new Batcher(given.Window, given.Batch, core.Clock, AskMany);
+            var all = options ?? new ClientOptions();
+            core = new Core(all);
+            batcher = new Batcher(all.Window, all.Batch, core.Clock, AskMany);
         }
 
         public ModelServiceClient(string baseUrl) : this(new ClientOptions { BaseUrl = baseUrl }) { }
@@ -37,14 +37,14 @@ namespace Hotseat
         /// <summary>The base URL of the service.</summary>
         public string BaseUrl => core.Url;
 
-        /// <summary>How often the circuit breaker opened because the service failed.</summary>
+        /// <summary>The number of times the circuit breaker opened because the service failed.</summary>
         public int CircuitOpenedCount => core.Breaker.OpenedCount;
 
         /// <summary>The old name of CircuitOpenedCount, for one release.</summary>
         [Obsolete("Use CircuitOpenedCount")]
         public int Openings => CircuitOpenedCount;
 
-        /// <summary>Names the service, never the key.</summary>
+        /// <summary>Shows the service, never the key.</summary>
         public override string ToString()
         {
             return $"ModelServiceClient({BaseUrl})";
@@ -62,7 +62,7 @@ namespace Hotseat
             return Ask(InferenceRequest.PredictMany(inputs, options));
         }
 
-        /// <summary>Explain a prediction: returns it with Parts and their weights.</summary>
+        /// <summary>Explain a prediction: return it with Parts and their weights.</summary>
         public Ticket<Prediction> Explain(object input, CallOptions options)
         {
             return Ask(InferenceRequest.Explain(input, options));
@@ -99,7 +99,7 @@ namespace Hotseat
         }
 
         /// <summary>
-        /// Submit from a game loop: inputs submitted within a few milliseconds share a request.
+        /// Submit from a game loop: inputs of a few milliseconds share a request.
         /// Pass a default to the ticket's Result, not here.
         /// </summary>
         public Ticket<Prediction> Submit(object input, CallOptions options = null)
@@ -108,7 +108,7 @@ namespace Hotseat
             var chosen = options ?? Nothing;
             try
             {
-                // written now: errors show at once, and no frame writes a whole batch
+                // converted at once: errors show here, and no frame converts a whole batch
                 var text = new Json.Written(Json.Write(input));
                 var request = Json.Write(new[]
                 {
@@ -161,7 +161,7 @@ namespace Hotseat
             core.Transport.Dispose();
         }
 
-        /// <summary>When to poll although nothing arrives, on the clock.</summary>
+        /// <summary>The time of the next poll without new data, on the clock.</summary>
         internal double? WakesAt
         {
             get

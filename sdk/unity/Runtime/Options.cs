@@ -8,25 +8,25 @@ namespace Hotseat
     /// <summary>Options of a client; all are optional.</summary>
     public sealed class ClientOptions
     {
-        /// <summary>Else HOTSEAT_URL, else where `hotseat serve` listens.</summary>
+        /// <summary>Default: HOTSEAT_URL, else the address of `hotseat serve`.</summary>
         public string BaseUrl { get; set; }
 
         /// <summary>Time limit of a call in seconds, including connecting and retries.</summary>
         public double Deadline { get; set; } = 2;
 
-        /// <summary>For servers; else HOTSEAT_API_KEY. Goes as x-api-key.</summary>
+        /// <summary>For servers; default: HOTSEAT_API_KEY. Sent as x-api-key.</summary>
         public string ApiKey { get; set; }
 
         /// <summary>
-        /// Returns a player's short-lived token, sent as a bearer token. It is called for each
-        /// try and must not block: return a stored token.
+        /// Returns a player's short-lived token, sent as a bearer token. Each try calls it; it
+        /// must not block: return a stored token.
         /// </summary>
         public Func<string> Token { get; set; }
 
-        /// <summary>Seconds in which submitted inputs become one request.</summary>
+        /// <summary>Seconds of submitted inputs in one request.</summary>
         public double Window { get; set; } = 0.004;
 
-        /// <summary>Inputs in one request at most; not more than a model's own limit.</summary>
+        /// <summary>Maximum number of inputs in one request; not more than a model's own limit.</summary>
         public int Batch { get; set; } = 64;
 
         public ITransport Transport { get; set; }
@@ -60,11 +60,11 @@ namespace Hotseat
 
         public string PlayerId { get; set; }
 
-        /// <summary>Seconds; else the client's.</summary>
+        /// <summary>Seconds; default: the client's.</summary>
         public double? Deadline { get; set; }
 
         /// <summary>
-        /// Used if no answer comes; only bad input and a wrong configuration still throw. For
+        /// Used if no answer comes; bad input and a wrong configuration throw anyway. For
         /// Choose an action, for Generate the item's rows.
         /// </summary>
         public object Default
@@ -77,7 +77,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>For Choose: the actions that the game allows now.</summary>
+        /// <summary>For Choose: the legal actions.</summary>
         public IEnumerable<object> Legal { get; set; }
 
         /// <summary>For Choose: one of the model's strengths.</summary>
@@ -94,7 +94,7 @@ namespace Hotseat
 
         internal bool HasDefault { get; private set; }
 
-        /// <summary>The body's options: what was named here, over what was listed.</summary>
+        /// <summary>The body's options: the named ones override the listed ones.</summary>
         internal Dictionary<string, object> Chosen()
         {
             var chosen = Options == null

@@ -3,7 +3,7 @@ using System.Collections.Generic;
 namespace Hotseat
 {
     /// <summary>
-    /// The answer to one input. Which fields a model fills depends on its kind: a
+    /// The answer to one input. The fields depend on the kind of the model: a
     /// classification has Label, Probability and Scores, a policy Action and Actions, a
     /// generation Item.
     /// </summary>
@@ -23,16 +23,16 @@ namespace Hotseat
         /// <summary>The generated item as rows.</summary>
         public IReadOnlyList<string> Item { get; internal set; }
 
-        /// <summary>Of labels that do not exclude each other, those that hold.</summary>
+        /// <summary>The labels that apply, of a model with several labels an input.</summary>
         public IReadOnlyList<string> Labels { get; internal set; }
 
         /// <summary>The vector of a text or an image.</summary>
         public IReadOnlyList<double> Embedding { get; internal set; }
 
-        /// <summary>Of a model of the kind tensor: each output by its name.</summary>
+        /// <summary>The outputs of a tensor model by name.</summary>
         public IReadOnlyDictionary<string, object> Outputs { get; internal set; }
 
-        /// <summary>Repeats the answer.</summary>
+        /// <summary>The seed that repeats the answer.</summary>
         public long? Seed { get; internal set; }
 
         /// <summary>Parts of the input with their weights, from `explain`.</summary>

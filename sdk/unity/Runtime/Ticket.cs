@@ -5,7 +5,7 @@ namespace Hotseat
 {
     /// <summary>
     /// A pending answer. No member waits. In a coroutine,
-    /// <c>yield return ticket;</c> goes on when it is ready.
+    /// <c>yield return ticket;</c> continues when it is ready.
     /// </summary>
     public sealed class Ticket<T> : IEnumerator
     {
@@ -32,9 +32,9 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Why there is no answer, or null.</summary>
+        /// <summary>The reason for the missing answer, or null.</summary>
         public HotseatError Error =>
-            settled ? error : new NotReadyError("the answer is not there yet");
+            settled ? error : new NotReadyError("the answer has not arrived");
 
         /// <summary>The answer; throws the call's error, or NotReadyError.</summary>
         public T Result()
@@ -48,7 +48,7 @@ namespace Hotseat
             return Error == null ? answer : standIn(orElse);
         }
 
-        /// <summary>Cancel the ticket; returns whether it was still open.</summary>
+        /// <summary>Cancel the ticket; return whether it was still open.</summary>
         public bool Cancel()
         {
             return Settle(default(T), new CancelledError("the ticket was cancelled"));
@@ -63,18 +63,18 @@ namespace Hotseat
 
         void IEnumerator.Reset()
         {
-            throw new NotSupportedException("a ticket is asked once");
+            throw new NotSupportedException("a ticket cannot be reset");
         }
 
         internal bool IsSettled => settled;
 
-        /// <summary>Set the answer or the error unless one is set; returns whether it did.</summary>
-        internal bool Settle(T found, HotseatError failed)
+        /// <summary>Set the answer or the error unless one is set; return whether it did.</summary>
+        internal bool Settle(T result, HotseatError failed)
         {
             lock (gate)
             {
                 if (settled) return false;
-                answer = found;
+                answer = result;
                 error = failed;
                 settled = true;
                 return true;

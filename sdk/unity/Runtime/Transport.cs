@@ -22,7 +22,7 @@ namespace Hotseat
         /// <summary>Names in lower case. They include the key: do not log them.</summary>
         public IReadOnlyDictionary<string, string> Headers { get; }
 
-        /// <summary>JSON in UTF-8; null of a GET.</summary>
+        /// <summary>JSON in UTF-8; null for a GET.</summary>
         public byte[] Body { get; }
 
         internal Request With(string name, string value)
@@ -37,9 +37,9 @@ namespace Hotseat
     /// <summary>One HTTP response.</summary>
     public sealed class Response
     {
-        /// <param name="status">As 200.</param>
+        /// <param name="status">For example 200.</param>
         /// <param name="headers">Names in lower case.</param>
-        /// <param name="body">All of it.</param>
+        /// <param name="body">The whole body.</param>
         public Response(int status, IReadOnlyDictionary<string, string> headers, byte[] body)
         {
             Status = status;
@@ -57,7 +57,7 @@ namespace Hotseat
     {
         /// <summary>
         /// Send a request; never blocks. The task ends within `seconds` with a response or
-        /// a <see cref="TransportError"/>; the client does not wait for it any longer.
+        /// a <see cref="TransportError"/>; the client waits no longer.
         /// </summary>
         Task<Response> Send(Request request, double seconds, CancellationToken cancel);
     }

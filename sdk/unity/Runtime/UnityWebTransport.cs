@@ -34,7 +34,7 @@ namespace Hotseat
             {
                 downloadHandler = new DownloadHandlerBuffer(),
                 redirectLimit = 0, // a redirect would carry the key along
-                timeout = (int)Math.Ceiling(seconds), // whole seconds: the client keeps the rest
+                timeout = (int)Math.Ceiling(seconds), // whole seconds: the client measures the rest
             };
             if (request.Body != null) web.uploadHandler = new UploadHandlerRaw(request.Body);
             foreach (var header in request.Headers)
@@ -74,10 +74,10 @@ namespace Hotseat
                 return;
             }
             var headers = new Dictionary<string, string>();
-            var found = web.GetResponseHeaders();
-            if (found != null)
+            var headers_ = web.GetResponseHeaders();
+            if (headers_ != null)
             {
-                foreach (var header in found) headers[header.Key.ToLowerInvariant()] = header.Value;
+                foreach (var header in headers_) headers[header.Key.ToLowerInvariant()] = header.Value;
             }
             var body = web.downloadHandler.data ?? new byte[0];
             done.TrySetResult(new Response((int)web.responseCode, headers, body));

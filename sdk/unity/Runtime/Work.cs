@@ -26,10 +26,10 @@ namespace Hotseat
         public HotseatError Error { get; private set; }
         public bool IsOver => Answer != null || Error != null;
 
-        /// <summary>When a pause ends; null while a try is under way.</summary>
+        /// <summary>The end of the pause; null during a try.</summary>
         public double? WakesAt { get; private set; }
 
-        /// <summary>Continue as far as possible without waiting; returns whether it is over.</summary>
+        /// <summary>Continue as far as possible without waiting; return whether the call is over.</summary>
         public bool Poll()
         {
             while (!IsOver)
@@ -79,7 +79,7 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Stop the request under way and observe its error, or .NET would report it.</summary>
+        /// <summary>Stop the request and observe its error; otherwise .NET reports it.</summary>
         private void Release()
         {
             if (sending == null) return;

@@ -221,7 +221,7 @@ def test_bad_input_raises_in_spite_of_a_default(client):
         asker.predict("x", default="ok")
     with pytest.raises(errors.ConfigError, match="not JSON"):
         asker.predict({"x": object()}, default="ok")
-    with pytest.raises(errors.ConfigError, match="give model"):
+    with pytest.raises(errors.ConfigError, match="pass model"):
         asker.predict("x", version=3, default="ok")
 
 

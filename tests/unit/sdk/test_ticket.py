@@ -269,7 +269,7 @@ def test_a_tickets_time_counts_from_its_frame():
 def test_a_fault_of_the_sdk_leaves_no_ticket_open(echo, monkeypatch):
     """Whatever is raised inside, the game hears a documented error."""
     with ModelServiceClient(transport=echo) as client:
-        monkeypatch.setattr(client._batcher, "ask", lambda *_: 1 / 0)
+        monkeypatch.setattr(client._batcher, "send", lambda *_: 1 / 0)
         with pytest.raises(TransportError, match="ZeroDivisionError"):
             client.submit("gg").result(wait=5)
         monkeypatch.undo()

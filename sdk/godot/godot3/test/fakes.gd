@@ -1,5 +1,5 @@
 extends Reference
-# A server that answers as it is told, on a clock that it moves itself.
+# A server with canned answers and a clock of its own.
 
 const Client = preload("res://addons/hotseat/client.gd")
 const Failure = preload("res://addons/hotseat/error.gd")

@@ -4,12 +4,12 @@ extends Reference
 
 const Client = preload("res://addons/hotseat/client.gd")
 const DEADLINE = 0.4
-const LATE = 0.5 # a machine that does much else is late by so much
+const LATE = 0.5 # the tolerance for a busy machine
 
 func run(tests):
 	var given = OS.get_environment("HOTSEAT_FAULTS")
 	if given == "":
-		print("  none are given")
+		print("  HOTSEAT_FAULTS is empty")
 		return
 	var looks = []
 	for fault in parse_json(given):

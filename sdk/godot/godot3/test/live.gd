@@ -12,7 +12,7 @@ func run(tests):
 	_tests = tests
 	var url = OS.get_environment("HOTSEAT_LIVE")
 	if url == "":
-		print("  none is given")
+		print("  HOTSEAT_LIVE is empty")
 		return
 	_client = Client.new()
 	_client.base_url = url
@@ -63,12 +63,12 @@ func run(tests):
 	_client.queue_free()
 
 
-# Twenty questions a frame for thirty frames; each has its own answer, and asking is quick.
+# Twenty inputs a frame for thirty frames; each has its own answer, and submitting is quick.
 func _frames():
 	var tickets = []
 	var asking = []
 	_looks = []
-	_client.set_process(false) # looked at below, with a watch
+	_client.set_process(false) # polled below, with a measurement
 	for _frame in range(30):
 		for at in range(20):
 			var text = "good" if at % 2 == 0 else "bad"
@@ -89,7 +89,7 @@ func _frames():
 	_tests.quick("a look", _looks, 16000)
 
 
-# The example's scene, as it stands: HOTSEAT_URL is the live service, too.
+# The example's unchanged scene: HOTSEAT_URL is the live service, too.
 func _example():
 	var scene = load("res://example/example.tscn").instance()
 	_tests.get_root().add_child(scene)

@@ -1,5 +1,5 @@
 extends Reference
-# Rules that no vector tells: JSON, answers, defaults, addresses, keys.
+# Rules without vectors: JSON, answers, defaults, addresses, keys.
 
 const Address = preload("res://addons/hotseat/address.gd")
 const Answer = preload("res://addons/hotseat/answer.gd")

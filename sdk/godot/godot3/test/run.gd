@@ -1,8 +1,8 @@
 extends SceneTree
 # The addon's own tests: godot3-server --path . -s test/run.gd
 #
-# Prints a line a check and ends with their count; exits 1 where one failed. Which suites
-# run, and where services are, stands in the environment: see tests/engines.
+# Prints a line for each check, then their count; exits with 1 if one failed. The suites to
+# run and the URLs of services are environment variables: see tests/engines.
 
 const SUITES = ["rules", "tickets", "vectors", "faults", "live"]
 
@@ -26,8 +26,8 @@ func same(name, found, wanted):
 	check(name, equal(found, wanted), "%s is not %s" % [found, wanted])
 
 
-# Half of what took so many microseconds took less than `most`: of a machine that does
-# much else, the slowest say little.
+# Check that the median of the durations in microseconds is less than `most`: on a busy
+# machine, the maximum says little.
 func quick(name, took, most):
 	took.sort()
 	var usual = took[took.size() / 2]

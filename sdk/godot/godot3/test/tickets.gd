@@ -1,5 +1,5 @@
 extends Reference
-# What tickets do, and what keeps a service that is down from being hammered.
+# Tickets, the retry budget and the circuit breaker.
 
 const Fakes = preload("fakes.gd")
 const CircuitBreaker = preload("res://addons/hotseat/circuit_breaker.gd")
@@ -34,17 +34,17 @@ func test_the_circuit_opens_and_one_call_looks():
 func test_the_circuit_breaker_by_its_steps():
 	var world = Fakes.new([])
 	var breaker = CircuitBreaker.new(world)
-	# what is heard, or seconds that pass; whether a call is admitted then; openings
+	# an outcome, or seconds of waiting; whether a call is admitted afterwards; openings
 	var steps = [["failed", true, 0], ["failed", true, 0], ["failed", true, 0],
 			["failed", true, 0], ["failed", false, 1], [0.9, false, 1], [0.2, true, 1],
-			[0.0, false, 1], # one looks, and no other
+			[0.0, false, 1], # one probe at a time
 			["failed", false, 2], [1.9, false, 2], [0.2, true, 2],
-			["gave_up", true, 2], # nobody heard what the look found: another may
-			["failed", false, 3], ["failed", false, 3], # was under way before
-			[3.9, false, 3], [-1000.0, true, 3], # a clock that jumps back
+			["gave_up", true, 2], # a probe without an outcome: another is admitted
+			["failed", false, 3], ["failed", false, 3], # a call that was under way before
+			[3.9, false, 3], [-1000.0, true, 3], # the clock jumps back
 			["succeeded", true, 3], ["failed", true, 3], ["failed", true, 3],
 			["failed", true, 3], ["failed", true, 3], ["failed", false, 4],
-			[1.1, true, 4]] # closing it made the pause short again
+			[1.1, true, 4]] # closing resets the pause
 	for step in steps:
 		if step[0] is String:
 			breaker.call(step[0])
@@ -53,7 +53,7 @@ func test_the_circuit_breaker_by_its_steps():
 		_tests.same("after %s" % [step], [breaker.admit(), breaker.opened_count], [step[1], step[2]])
 	for _look in range(10):
 		breaker.failed()
-		_tests.check("left alone", not breaker.admit())
+		_tests.check("open", not breaker.admit())
 		world.at += 30.1 # the longest pause
 		_tests.check("looked at again", breaker.admit())
 	world.client.free()

@@ -1,9 +1,9 @@
 extends Node
-# A chat that hides what a model finds toxic, and never holds up a frame for it.
+# A chat that hides toxic lines and never blocks a frame.
 #
-# It asks the service at HOTSEAT_URL, else where `hotseat serve` listens.
+# The service is at HOTSEAT_URL, else at the address of `hotseat serve`.
 
-var _asked = [] # lines whose answer is on its way
+var _asked = [] # lines that wait for their answers
 
 
 func say(line):
@@ -19,5 +19,5 @@ func _process(_delta):
 	for item in _asked.duplicate():
 		if item.ticket.ready():
 			_asked.erase(item)
-			var found = item.ticket.result("ok") # shown where the service is away
+			var found = item.ticket.result("ok") # shown if the service is unavailable
 			$Chat.text += "%s (%s)\n" % [item.line, found.label]

@@ -21,9 +21,7 @@ def headers(keys: "Keys", request: Request) -> Mapping[str, str]:
     except HotseatError:
         raise
     except Exception as error:  # noqa: BLE001 (the caller's error: its text may hold a secret)
-        raise TokenError(
-            f"no key could be had: {type(error).__name__} in api_key or auth"
-        ) from None
+        raise TokenError(f"no key: {type(error).__name__} in api_key or auth") from None
 
 
 class Keys:

@@ -300,6 +300,4 @@ async def _fetched(token: Callable[[], Any], timeout: float) -> Mapping[str, str
     except (asyncio.TimeoutError, TimeoutError):
         raise TokenError("api_key took all the time") from None
     except Exception as error:  # noqa: BLE001 (the caller's error, as in `_keys.headers`)
-        raise TokenError(
-            f"no key could be had: {type(error).__name__} in api_key"
-        ) from None
+        raise TokenError(f"no key: {type(error).__name__} in api_key") from None

@@ -1,4 +1,4 @@
-/** A version on this device: opens it, checks its golden rows, and predicts. */
+/** A version on this device: open it, check its golden rows, predict. */
 
 import { type Prediction, ofRow, prediction } from "../answer.js";
 import type { Offline, OfflineModel } from "../client.js";
@@ -52,7 +52,7 @@ export class Device implements Offline {
     const { manifest } = found.bundle;
     const what = `${manifest.model}@${manifest.version}`;
     try {
-      return await this.#held(service, found, named(reference).version, what);
+      return await this.#opened(service, found, named(reference).version, what);
     } catch (error) {
       if (error instanceof HotseatError) throw error;
       throw new TransportError(`${what} cannot be read: ${reason(error)}`);
@@ -60,11 +60,11 @@ export class Device implements Offline {
   }
 
   /** Open a version and check its golden rows. */
-  async #held(service: Service, found: Fetched, alias: string, what: string): Promise<OfflineModel> {
+  async #opened(service: Service, found: Fetched, alias: string, what: string): Promise<OfflineModel> {
     const { manifest, variant } = found.bundle;
     const missing = missingHere(manifest);
     if (missing) {
-      throw new ConfigError(`${what} needs ${missing}, which this device cannot: ask the service`);
+      throw new ConfigError(`${what} needs ${missing}, which this device cannot run: use the service`);
     }
     const run = await this.#open(found, what);
     const local = new Local(manifest, variant, alias, found.current, run, service.clock);
@@ -80,7 +80,7 @@ export class Device implements Offline {
     try {
       runtime = (await this.#load()) as Runtime;
     } catch (error) {
-      throw new ConfigError(`there is no onnxruntime-web: npm install it (${reason(error)})`);
+      throw new ConfigError(`onnxruntime-web is missing: npm install it (${reason(error)})`);
     }
     let session: Session;
     try {
@@ -90,7 +90,7 @@ export class Device implements Offline {
       });
     } catch (error) {
       throw new ConfigError(
-        `onnxruntime-web cannot run ${what}: ${reason(error)}; ask the service, ` +
+        `onnxruntime-web cannot run ${what}: ${reason(error)}; use the service, ` +
           "or publish a variant without that operator",
       );
     }
@@ -132,19 +132,19 @@ class Local implements OfflineModel {
     const start = this.clock();
     const { manifest, run, clock, model, version, variant } = this;
     const warnings = new Warnings();
-    let found: Record<string, unknown>[];
+    let answers: Record<string, unknown>[];
     try {
       const pointers = places(inputs.length);
-      found = await answered({ manifest, run, inputs, pointers, options, clock, warnings });
+      answers = await answered({ manifest, run, inputs, pointers, options, clock, warnings });
     } catch (error) {
       if (error instanceof HotseatError) throw error;
       throw new HotseatError(`${model}@${version} failed on this device: ${reason(error)}`);
     }
     const latency = this.clock() - start;
-    const said = { model, version, variant };
+    const source = { model, version, variant };
     const warned = warnings.list();
-    return found.map((item, row) => ({
-      ...prediction({ ...item, ...said, warnings: ofRow(warned, `/inputs/${row}`) }, latency),
+    return answers.map((item, row) => ({
+      ...prediction({ ...item, ...source, warnings: ofRow(warned, `/inputs/${row}`) }, latency),
       source: "offline",
     }));
   }
@@ -159,12 +159,12 @@ async function held(local: OfflineModel, { bundle, files }: Fetched, what: strin
     const [found] = await local.predict([input], options ?? {});
     const far = distance(found, expected);
     if (!(far <= (tolerance[bundle.variant] ?? 0))) {
-      throw new HotseatError(`${what}: golden row ${at} is ${far} off on this device: it is not used`);
+      throw new HotseatError(`${what}: golden row ${at} is ${far} off on this device`);
     }
   }
 }
 
-/** What a version needs that this device lacks; null if it lacks nothing. */
+/** The requirement that this device does not meet; null if it meets all. */
 function missingHere({ kind, format = 1, signature }: Manifest): string | null {
   if (format > 1) return `manifest format ${format}`;
   return KINDS[kind] ? foreign(signature) : `the kind ${kind}`;

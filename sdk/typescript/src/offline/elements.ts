@@ -17,7 +17,7 @@ const INTEGERS: Record<string, [string, (flat: number[]) => Data, number, number
   INT8: ["int8", (flat) => Int8Array.from(flat), -128, 127],
   UINT8: ["uint8", (flat) => Uint8Array.from(flat), 0, 255],
   INT32: ["int32", (flat) => Int32Array.from(flat), -(2 ** 31), 2 ** 31 - 1],
-  // the greatest whole number below 2^63 that a number here can be
+  // the greatest number below 2^63 in JavaScript
   INT64: ["int64", (flat) => BigInt64Array.from(flat, BigInt), -(2 ** 63), 2 ** 63 - 1024],
 };
 
@@ -60,7 +60,7 @@ export function elements(
   return { type, data: make(values as number[]) };
 }
 
-/** Throw BadInputError for half of a surrogate pair, which JSON can write. */
+/** Throw BadInputError for a lone surrogate, which JSON allows. */
 export function checkUnicode(text: string, pointer: string): void {
   if (!/\p{Surrogate}/u.test(text)) return;
   throw bad(`the string${place(pointer)} is not valid Unicode`, pointer);

@@ -1,4 +1,4 @@
-/** Faults in an input, worded as the service words them. */
+/** Errors of invalid inputs, with the wording of the service. */
 
 import { BadInputError, TooLargeError } from "../errors.js";
 

@@ -1,4 +1,4 @@
-/** Objects of named features to the columns of a tensor, as in the service. */
+/** Objects with named features to the columns of a tensor, as in the service. */
 
 import { bad } from "./fault.js";
 import type { Field } from "./manifest.js";
@@ -34,7 +34,7 @@ export function fieldOf(
 function categoryOf(field: Field, value: unknown, at: string, warnings: Warnings): string {
   const { categories, known } = field;
   const codes = [...(categories ?? []), ...(known ?? [])].some((word) => /^-?\d+$/.test(word));
-  // a code that a table holds as a number
+  // a code stored as a number in a table
   const text = codes && Number.isSafeInteger(value) ? String(value) : value;
   if (typeof text !== "string") throw expected("a string", at, value);
   if (categories && !categories.includes(text)) {

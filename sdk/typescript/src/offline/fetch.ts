@@ -8,20 +8,20 @@ import type { Met } from "../transport.js";
 import { type Bundle, checked, needed } from "./manifest.js";
 import type { Store } from "./store.js";
 
-const PIECE = 4_000_000; // what the service sends at once
+const PIECE = 4_000_000; // the most that the service sends at once
 
 export interface Fetched {
   bundle: Bundle;
   files: Record<string, Uint8Array>;
-  /** Whether the service confirmed it now; else it is the last verified download. */
+  /** Whether the service confirmed it now; if not, the last verified download. */
   current: boolean;
 }
 
 /** `connect-four#live`, `connect-four@3` or `connect-four` as model and version. */
 export function named(reference: string): { model: string; version: string } {
-  const found = /^([^@#]+)(?:[@#](.+))?$/.exec(reference);
-  if (!found) throw new ConfigError(`"${reference}" is no reference, such as connect-four#live`);
-  return { model: found[1]!, version: found[2] ?? "live" };
+  const match = /^([^@#]+)(?:[@#](.+))?$/.exec(reference);
+  if (!match) throw new ConfigError(`"${reference}" is not a reference, such as connect-four#live`);
+  return { model: match[1]!, version: match[2] ?? "live" };
 }
 
 /** Download the version of a reference, or open the stored one; throws HotseatError. */
@@ -31,14 +31,14 @@ export async function fetched(
   const { model, version } = named(reference);
   const key = `${model}#${version}`;
   const path = `/v1/models/${part(model)}/versions/${part(version)}`;
-  const kept = await bundleOf(store, key);
+  const stored = await bundleOf(store, key);
   let bundle: Bundle;
   try {
     bundle = checked(await service.call("GET", path, null, given), reference);
   } catch (error) {
     const away = error instanceof TransportError || (error instanceof StatusError && error.status >= 500);
-    if (!kept || !away) throw error;
-    return { bundle: kept, files: await opened(store, key, kept), current: false };
+    if (!stored || !away) throw error;
+    return { bundle: stored, files: await opened(store, key, stored), current: false };
   }
   // by number: the alias may move during the download
   const whole = `/v1/models/${part(model)}/versions/${bundle.manifest.version}/files`;
@@ -49,7 +49,7 @@ export async function fetched(
     const good = here && (await digest(here)) === sha256;
     const bytes = good ? here : await pieces(service, `${whole}/${part(name)}`, size, given);
     if (!good && (await digest(bytes)) !== sha256) {
-      throw new TransportError(`${reference}: ${name} is not what was published: it is not used`);
+      throw new TransportError(`${reference}: ${name} does not match its digest`);
     }
     if (!good) await store.put(`${key}/${sha256}`, bytes);
     files[name] = bytes;
@@ -58,7 +58,7 @@ export async function fetched(
   await store.put(key, new TextEncoder().encode(JSON.stringify(bundle)));
   const digests = (one: Bundle) => needed(one).map((name) => one.manifest.files[name]!.sha256);
   const current = new Set(digests(bundle));
-  for (const sha256 of kept ? digests(kept) : []) {
+  for (const sha256 of stored ? digests(stored) : []) {
     if (!current.has(sha256)) await store.remove(`${key}/${sha256}`);
   }
   return { bundle, files, current: true };
@@ -81,7 +81,7 @@ async function opened(
     const { sha256 } = bundle.manifest.files[name]!;
     const bytes = await store.get(`${key}/${sha256}`);
     if (!bytes || (await digest(bytes)) !== sha256) {
-      throw new HotseatError(`what was kept of ${key} is damaged: download it again`);
+      throw new HotseatError(`the stored files of ${key} are damaged: download it again`);
     }
     files[name] = bytes;
   }
@@ -96,8 +96,8 @@ async function pieces(
     const last = Math.min(at + PIECE, size) - 1;
     const range = { range: `bytes=${at}-${last}`, accept: "application/octet-stream" };
     const bytes = await service.call("GET", path, null, given, range, bytesOf);
-    if (bytes.byteLength !== last - at + 1) throw new TransportError(`${path} came cut short`);
-    // with the first piece, not because a size was said
+    if (bytes.byteLength !== last - at + 1) throw new TransportError(`${path}: the response is too short`);
+    // allocate after the first piece: the size in the manifest may be wrong
     if (!at) whole = new Uint8Array(size);
     whole.set(new Uint8Array(bytes), at);
   }

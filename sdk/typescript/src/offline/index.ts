@@ -2,7 +2,7 @@
  * Runs a version on the device when the service is unavailable.
  *
  *     const client = new ModelServiceClient({ baseUrl, offline: new Device() });
- *     await client.download("connect-four#live"); // verified, and kept for the next start
+ *     await client.download("connect-four#live"); // verified, and stored for the next start
  */
 
 export { Device } from "./device.js";

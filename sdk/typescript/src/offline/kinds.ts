@@ -12,14 +12,14 @@ import type { Warnings } from "./warnings.js";
 import { expected, jsonType, listed, quoted } from "./wording.js";
 
 type Json = Record<string, unknown>;
-/** Tensors in, numbers by output's name out. */
+/** Runs a graph: tensors to numbers by the output's name. */
 export type Run = (tensors: Record<string, Plain>) => Promise<Record<string, ArrayLike<number>>>;
 /** One version with its graph, and one request for it. */
 export interface Asked {
   manifest: Manifest;
   run: Run;
   inputs: unknown[];
-  /** Where each input stands in the request. */
+  /** The JSON pointer to each input. */
   pointers: string[];
   options: Json;
   clock: () => number;
@@ -28,7 +28,7 @@ export interface Asked {
 }
 type Kind = (asked: Asked) => Promise<Json[]>;
 
-const SEARCH_SECONDS = 0.045; // of one board; the service shares them among a request's
+const SEARCH_SECONDS = 0.045; // of one board; the service divides them among all boards of a request
 const SLICE = 0.004; // a quarter of a frame: then it yields to the game
 
 export const KINDS: Record<string, Kind> = { classification, regression, policy };
@@ -45,7 +45,7 @@ export async function answered(asked: Asked): Promise<Json[]> {
   return found;
 }
 
-/** Answers where a text may be longer than the signature's limit. */
+/** Answers if texts may be longer than the signature's limit. */
 async function ofTexts(asked: Asked, kind: Kind, item: Input): Promise<Json[]> {
   const { manifest: { signature }, inputs, pointers, warnings } = asked;
   const most = checkRows(signature, inputs.length);
@@ -86,7 +86,7 @@ function unfit(what: string, name: string, value: unknown): Error {
   return bad(`expected ${what} at /options/${name}, got ${got}`, `/options/${name}`);
 }
 
-/** Put null for numbers that are not finite, which JSON cannot write. */
+/** Replace numbers that are not finite by null: JSON has no such numbers. */
 function checkFinite(answer: Json, pointer: string, warnings: Warnings): void {
   const isOff = (value: unknown): boolean =>
     typeof value === "number" ? !Number.isFinite(value)
@@ -123,7 +123,7 @@ async function regression(asked: Asked): Promise<Json[]> {
   return asked.inputs.map((_, row) => ({ value: values.slice(row * each, (row + 1) * each) }));
 }
 
-/** An action for each row, among the legal ones. */
+/** A legal action for each row. */
 async function policy(asked: Asked): Promise<Json[]> {
   const { manifest, inputs, options } = asked;
   const level = levelOf(manifest, options["level"]);
@@ -176,8 +176,8 @@ async function searched(
     const data = Float32Array.from(asked.flatMap((state) => game.encode(state)));
     const dims = [asked.length, ...board.shape.slice(1)];
     const outputs = await run({ [board.name]: { type: "float32", data, dims } });
-    const worth = output(outputs, "value");
-    return rowsOf(output(outputs, "policy"), asked.length).map((row, at) => [row, worth[at]!]);
+    const scores = output(outputs, "value");
+    return rowsOf(output(outputs, "policy"), asked.length).map((row, at) => [row, scores[at]!]);
   };
   const chances: number[][] = [];
   const values: number[] = [];
@@ -190,7 +190,7 @@ async function searched(
   return { chances, values };
 }
 
-/** Let frames and clicks through; a timer of 0 would take the browser's 4 ms. */
+/** Yield to frames and clicks; a timer of 0 would take the browser's 4 ms. */
 function breath(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
@@ -235,7 +235,7 @@ function legalOf(chances: number[], given: unknown, names: string[], pointer: st
   return shares.map((share) => share / whole);
 }
 
-/** The place of the action: the best, or one drawn at that temperature. */
+/** The index of the action: the best, or one drawn at that temperature. */
 function chosen(shares: number[], heat: number, seed: number, row: number): number {
   if (!(heat > 0)) return shares.indexOf(Math.max(...shares));
   const places = shares.flatMap((share, place) => (share > 0 ? [place] : []));

@@ -1,7 +1,8 @@
 /**
- * A text over the signature's limit: refused, cut or judged in parts, as in the service.
+ * Rules for a text over the signature's limit, as in the service: refuse, cut or parts.
  *
- * Of parts the one counts that is least likely to be neutral. Places are in code points.
+ * The part with the lowest probability of the neutral label decides. Places are in code
+ * points.
  */
 
 import { checkUnicode } from "./elements.js";
@@ -10,7 +11,7 @@ import type { Input, Signature } from "./manifest.js";
 import type { Warnings } from "./warnings.js";
 import { inside, isObject, place } from "./wording.js";
 
-const MOST_PARTS = 16; // of one text; a longer one is refused
+const MOST_PARTS = 16; // of one text; a longer text is an error
 
 type Json = Record<string, unknown>;
 type Span = [start: number, end: number];
@@ -19,11 +20,11 @@ type Span = [start: number, end: number];
 export interface Expanded {
   inputs: unknown[];
   pointers: string[];
-  /** The parts of each input that was given; none where it is whole. */
+  /** The parts of each original input; empty for a whole text. */
   spans: Span[][];
 }
 
-/** The input whose long texts are not refused. */
+/** The input that accepts long texts. */
 export function rule({ inputs }: Signature): Input | null {
   const ruled = inputs.find(({ too_long: rule, max_bytes: most }) =>
     (rule === "cut" || rule === "parts") && most);
@@ -45,7 +46,7 @@ export function expand(
     const pointer = pointers[row]!;
     const value = isObject(given) ? given[item.name] : given;
     const where = isObject(given) ? inside(pointer, item.name) : pointer;
-    const text = typeof value === "string" ? value : ""; // `encode` says what is wrong
+    const text = typeof value === "string" ? value : ""; // `encode` throws for other types
     const size = sizeOf(text, limit, where);
     const characters = size > limit ? Array.from(text) : [];
     const parts = size > limit ? judged(characters, item, size, where) : [];
@@ -70,11 +71,11 @@ export function expand(
   return isWhole ? null : found;
 }
 
-/** One answer an input: of parts the worst, with its place. */
+/** One answer for each input: of the worst part, with its place. */
 export function fold({ neutral_label: neutral }: Signature, { spans }: Expanded, answers: Json[]): Json[] {
   const calm = (answer: Json) => {
     const score = (answer["scores"] as Record<string, number>)[neutral!]!;
-    return Number.isNaN(score) ? -Infinity : score; // what is no number is not passed over
+    return Number.isNaN(score) ? -Infinity : score; // NaN is the worst score
   };
   let next = 0;
   return spans.map((parts) => {
@@ -87,14 +88,14 @@ export function fold({ neutral_label: neutral }: Signature, { spans }: Expanded,
   });
 }
 
-/** The bytes of a text in UTF-8; of a short one no more than that it is within the limit. */
+/** The bytes of a text in UTF-8; 0 for a text that is certainly within the limit. */
 function sizeOf(text: string, limit: number, where: string): number {
-  if (text.length * 3 <= limit) return 0; // what takes four bytes has two code units
+  if (text.length * 3 <= limit) return 0; // four bytes are two code units
   checkUnicode(text, where);
   return new TextEncoder().encode(text).length;
 }
 
-/** What is read of a long text; none where that would be spaces alone. */
+/** The parts of a long text to read; empty if they contain only spaces. */
 function judged(characters: string[], item: Input, size: number, where: string): Span[] {
   const limit = item.max_bytes!;
   if (item.too_long === "parts") return [...partsOf(characters, limit, size, where)];
@@ -122,7 +123,7 @@ function* partsOf(
   }
 }
 
-/** Where a part that begins at `start` ends: as far as the bytes go. */
+/** The end of the longest part from `start` within the limit of bytes. */
 function endOf(characters: string[], start: number, limit: number): number {
   let end = start;
   for (let bytes = 0; end < characters.length; end++) {

@@ -1,8 +1,8 @@
-/** A version's manifest, as the service sends it to a device. */
+/** The manifest of a version, from the service. */
 
 import { ConfigError, TransportError } from "../errors.js";
 
-/** Bytes of a version on a device: a page's memory holds them all. */
+/** Maximum bytes of a version on a device: a page loads all of them into memory. */
 export const LARGEST = 2 ** 30;
 
 export interface Field {
@@ -13,15 +13,15 @@ export interface Field {
   minimum?: number;
   maximum?: number;
   categories?: string[];
-  /** The least and the greatest number that training saw. */
+  /** The minimum and the maximum in the training data. */
   observed?: [number, number];
-  /** The categories that training learned. */
+  /** The categories in the training data. */
   known?: string[];
 }
 
 export interface Input {
   name: string;
-  /** Of the Open Inference Protocol: BYTES, FP32, INT64 ... */
+  /** A type of the Open Inference Protocol: BYTES, FP32, INT64 ... */
   datatype: string;
   /** -1 is any length; the first is the batch. */
   shape: number[];
@@ -78,11 +78,11 @@ export interface Bundle {
 }
 
 /**
- * What came or was kept, if it describes a version: digests become names of a store, and
- * sizes memory. Throws TransportError, and ConfigError for more than a device holds.
+ * Validate a version's description: its digests become keys of the store, its sizes
+ * memory. Throws TransportError, and ConfigError for a version that is too large.
  */
-export function checked(told: unknown, what: string): Bundle {
-  const bundle = told as Bundle;
+export function checked(document: unknown, what: string): Bundle {
+  const bundle = document as Bundle;
   let size = 0;
   try {
     const { manifest } = bundle;
@@ -98,10 +98,10 @@ export function checked(told: unknown, what: string): Bundle {
       size += file.size;
     }
   } catch {
-    throw new TransportError(`${what}: what came describes no version with a graph`);
+    throw new TransportError(`${what}: the response describes no version with a graph`);
   }
   if (size > LARGEST) {
-    throw new ConfigError(`${what} has ${size} bytes, and a device holds ${LARGEST}: ask the service`);
+    throw new ConfigError(`${what} has ${size} bytes; the limit on a device is ${LARGEST}`);
   }
   return bundle;
 }

@@ -1,6 +1,6 @@
 /**
- * Chance that is the same everywhere: Philox 4x64, ten rounds (Salmon et al., "Parallel
- * random numbers: as easy as 1, 2, 3", 2011), as numpy has it and the service draws.
+ * Random numbers equal on all platforms: Philox 4x64, ten rounds (Salmon et al., "Parallel
+ * random numbers: as easy as 1, 2, 3", 2011), as in numpy and the service.
  */
 
 const MASK = (1n << 64n) - 1n;
@@ -9,7 +9,7 @@ const M1 = 0xca5a826395121157n;
 const W0 = 0x9e3779b97f4a7c15n;
 const W1 = 0xbb67ae8584caa73bn;
 
-/** The first number in [0, 1) of the stream that seed and row name. */
+/** The first number in [0, 1) of the stream of a seed and a row. */
 export function draw(seed: number, row: number): number {
   let [k0, k1] = [BigInt(row), BigInt(seed)];
   let [a, b, c, d] = [1n, 0n, 0n, 0n]; // numpy counts before it draws

@@ -1,18 +1,18 @@
-/** Games whose rules run beside a model, as the service has them. */
+/** Rules of games, as in the service. */
 
-/** What search and encoding need of a game for two who move in turn. */
+/** The rules of a game for two players in turn, for search and encoding. */
 export interface Game<S> {
   actions: number;
   apply(state: S, action: number): S;
-  /** What the end is worth to whoever is to move: -1, 0, 1; null: the game goes on. */
+  /** The result for the side to move: -1, 0, 1; null: the game is not over. */
   outcome(state: S): number | null;
-  /** What two plies show: the actions worth a look, and what is certain, else null. */
+  /** The candidate actions after two plies, and the proven value or null. */
   glance(state: S): [number[], number | null];
-  /** Alike for states that are one position. */
+  /** Equal for states of the same position. */
   key(state: S): string;
-  /** As whoever is to move sees it: planes of 0 and 1, one after the other. */
+  /** Planes of 0 and 1 from the view of the side to move, one after the other. */
   encode(state: S): number[];
-  /** The position of a board as JSON has it; throws Error. */
+  /** The position of a board in JSON; throws Error. */
   read(board: unknown): S;
 }
 
@@ -64,12 +64,12 @@ const connectFour: Game<Four> = {
     const theirs = winning(cells, mover === 1 ? 2 : 1);
     const forced = landing.filter((place) => theirs.has(place));
     const open = forced.length ? forced : landing;
-    // beneath a cell where the other side wins no stone may go
+    // no stone below a cell where the other side wins
     const safe = open.filter((place) => !theirs.has(place - WIDTH));
     if (forced.length > 1 || !safe.length) return [columns(open), -1];
     return [columns(safe), null];
   },
-  key: ({ cells }) => cells.join(""), // their number says who is to move
+  key: ({ cells }) => cells.join(""), // the number of stones determines the side to move
   encode({ cells, mover }) {
     const other = mover === 1 ? 2 : 1;
     return [mover, other].flatMap((who) => cells.map((cell) => Number(cell === who)));
@@ -102,14 +102,14 @@ function line(cells: number[], who: number): boolean {
   return LINES.some((places) => places.every((place) => cells[place] === who));
 }
 
-/** The empty cells where one stone more makes a line. */
+/** The empty cells where one more stone makes a line. */
 function winning(cells: number[], who: number): Set<number> {
-  const found = new Set<number>();
+  const cellsToWin = new Set<number>();
   for (const places of LINES) {
     const others = places.filter((place) => cells[place] !== who);
-    if (others.length === 1 && !cells[others[0]!]) found.add(others[0]!);
+    if (others.length === 1 && !cells[others[0]!]) cellsToWin.add(others[0]!);
   }
-  return found;
+  return cellsToWin;
 }
 
 export const games: Record<string, Game<any>> = { "connect-four": connectFour };

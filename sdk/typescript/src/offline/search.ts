@@ -1,7 +1,7 @@
 /**
  * The service's search, on the device: PUCT (Silver et al., 2018) on a graph of positions
- * (Czech et al., 2021), with what is certain passed up (Winands et al., 2008). What two
- * plies show, and positions with one action worth a look, are not put to the network.
+ * (Czech et al., 2021), with proven values backed up (Winands et al., 2008). The
+ * network does not evaluate positions that two plies decide, or with one candidate action.
  */
 
 import type { Game } from "./rules.js";
@@ -9,7 +9,7 @@ import type { Game } from "./rules.js";
 export interface Found {
   /** Each action's share of the visits; a proven win takes all. */
   policy: number[];
-  /** What whoever is to move may expect, from -1 to 1. */
+  /** The expected result for the side to move, from -1 to 1. */
   value: number;
   /** Whether the value is certain. */
   proven: boolean;
@@ -20,21 +20,21 @@ export interface Found {
 export type Evaluate<S> = (states: S[]) => Promise<[ArrayLike<number>, number][]>;
 
 const EXPLORE = 1.5;
-/** How much less than its parent an action is taken to be worth before it is tried. */
+/** Reduction of the parent's value for an action without visits. */
 const UNSEEN = 0.2;
-/** Leaves that are evaluated at once: more of them cost little more. */
+/** Leaves in one evaluation: the time grows slowly with their number. */
 const TOGETHER = 8;
 
 type Path = [Node, number][];
 
-/** A position; values are as whoever is to move there sees them. */
+/** A position; values are from the view of its side to move. */
 class Node {
   base = 0;
-  /** What is known by now; null: the network was not asked yet. */
+  /** The current value; null before the evaluation. */
   value: number | null;
   prior: number[] = [];
   readonly counts: number[];
-  /** Of what each action leads to; -Infinity where it loses for certain. */
+  /** The value of each action; -Infinity for a proven loss. */
   readonly values: number[];
   readonly nexts: (Node | null)[];
 
@@ -55,7 +55,7 @@ class Node {
     this.base = this.value = value;
   }
 
-  /** The place of the action to follow. */
+  /** The index of the action to follow. */
   best(): number {
     if (this.counts.length === 1) return 0;
     const wide = EXPLORE * Math.sqrt(sum(this.counts) + 1);
@@ -69,7 +69,7 @@ class Node {
     return best;
   }
 
-  /** Take what is known of an action's end; pass up what is certain. */
+  /** Update an action's value; back up proven values. */
   update(place: number): void {
     const after = this.nexts[place]!;
     this.values[place] = -after.value!;
@@ -85,8 +85,8 @@ class Node {
         return;
       }
     }
-    if (this.proven !== null) return; // later visits change nothing of what is certain
-    // where one action is left, the network was not asked: nothing else counts
+    if (this.proven !== null) return; // later visits do not change a proven value
+    // with one action the network was not evaluated: only its value counts
     let [total, weight] = this.prior.length ? [this.base, 1] : [0, 0];
     this.counts.forEach((count, at) => {
       if (!count || this.values[at] === -Infinity) return;
@@ -97,7 +97,7 @@ class Node {
   }
 }
 
-/** A search from a position that goes on: `ask` for states, `tell` the answers. */
+/** A search from a position: `ask` returns states, `tell` takes their values. */
 class Search<S> {
   simulations = 0;
   readonly #known = new Map<string, Node>();
@@ -111,7 +111,7 @@ class Search<S> {
     this.root = this.#node(state);
   }
 
-  /** Simulate on; states to evaluate, at most `together`, maybe none. */
+  /** Simulate further; return at most `together` states to evaluate, maybe none. */
   ask(together: number): S[] {
     if (this.root.value === null && this.root.actions.length > 1) {
       this.#pending.push([this.root, []]);
@@ -143,7 +143,7 @@ class Search<S> {
     this.#pending = [];
   }
 
-  /** Follow the best actions to a node that is certain or was not evaluated. */
+  /** Follow the best actions to a node that is proven or not evaluated. */
   #descend(): [Node, Path, S] {
     let [node, here] = [this.root, this.state];
     const path: Path = [];
@@ -151,7 +151,7 @@ class Search<S> {
       const place = node.best();
       path.push([node, place]);
       here = this.game.apply(here, node.actions[place]!);
-      // until it is told better this visit counts as lost: the next one goes elsewhere
+      // a virtual loss until the evaluation: the next visit takes another path
       const count = node.counts[place]!;
       node.values[place] = (node.values[place]! * count - 1) / (count + 1);
       node.counts[place] = count + 1;
@@ -174,7 +174,7 @@ class Search<S> {
     return node;
   }
 
-  /** Take back a visit that ended where another one waits. */
+  /** Undo a visit to a node that another visit already waits for. */
   #undo(path: Path): void {
     this.simulations -= 1;
     for (const [node, place] of path.reverse()) {
@@ -190,7 +190,7 @@ class Search<S> {
     let visits = root.counts;
     if (root.proven === null) {
       visits = visits.map((count, at) => (known[at] === 1 ? 0 : count));
-    } else if (known.some((there) => there !== null)) { // else a glance has proven it
+    } else if (known.some((there) => there !== null)) { // otherwise two plies proved it
       visits = visits.map((count, at) =>
         known[at] !== null && -known[at]! === root.proven ? count + 1 : 0,
       );
@@ -203,7 +203,7 @@ class Search<S> {
   }
 }
 
-/** Search one position, at most so many simulations and until `stop` says so. */
+/** Search one position until `stop`, with at most so many simulations. */
 export async function search<S>(
   game: Game<S>, state: S, evaluate: Evaluate<S>, simulations: number, stop: () => boolean,
 ): Promise<Found> {
@@ -211,7 +211,7 @@ export async function search<S>(
   for (;;) {
     const left = simulations - tree.simulations;
     if (tree.root.proven !== null || left <= 0 || (tree.simulations && stop())) break;
-    // a search that has just begun knows too little to look at many leaves at once
+    // at the start, a search has too few values for many leaves at once
     const together = Math.min(TOGETHER, 1 + Math.floor(tree.simulations / TOGETHER), left);
     const asked = tree.ask(together);
     if (asked.length) tree.tell(await evaluate(asked));

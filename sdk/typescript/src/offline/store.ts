@@ -1,4 +1,4 @@
-/** Where fetched versions lie on a device. */
+/** Stores of downloaded versions on a device. */
 
 export interface Store {
   get(key: string): Promise<Uint8Array | null>;
@@ -6,17 +6,17 @@ export interface Store {
   remove(key: string): Promise<void>;
 }
 
-/** In memory: gone with the page or the process. */
+/** A store in memory, for the lifetime of the page or the process. */
 export function memory(): Store {
-  const kept = new Map<string, Uint8Array>();
+  const entries = new Map<string, Uint8Array>();
   return {
-    get: async (key) => kept.get(key) ?? null,
-    put: async (key, bytes) => void kept.set(key, bytes),
-    remove: async (key) => void kept.delete(key),
+    get: async (key) => entries.get(key) ?? null,
+    put: async (key, bytes) => void entries.set(key, bytes),
+    remove: async (key) => void entries.delete(key),
   };
 }
 
-/** In the browser's own cache: there again when the page is opened without a network. */
+/** A store in the browser's cache, which also works without a network. */
 export function browser(name = "hotseat"): Store {
   const at = (key: string) => `https://hotseat.invalid/${encodeURIComponent(key)}`;
   return {
@@ -33,7 +33,7 @@ export function browser(name = "hotseat"): Store {
   };
 }
 
-/** The browser's own cache where there is one, else memory. */
+/** The browser's cache if it has one, else memory. */
 export function store(): Store {
   return typeof caches === "undefined" ? memory() : browser();
 }

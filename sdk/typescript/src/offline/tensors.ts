@@ -1,4 +1,4 @@
-/** Game-shaped JSON to tensors, from the signature alone: as the service's codec does. */
+/** Game-shaped JSON to tensors, from the signature alone, as in the service's codec. */
 
 import { checkUnicode, type Data, elements, fills } from "./elements.js";
 import { bad, tooLarge } from "./fault.js";
@@ -12,7 +12,7 @@ import {
 
 export type { Data } from "./elements.js";
 
-/** What the runtime makes a tensor of. */
+/** Type, data and shape of a tensor of the runtime. */
 export interface Plain {
   type: string;
   data: Data;
@@ -23,7 +23,7 @@ type Value = [unknown, string];
 
 const MAX_ROWS = 1000;
 
-/** Whether a signature has a form or a type that this device cannot fill; which one. */
+/** The form or type of a signature that this device does not support, else null. */
 export function foreign(signature: Signature): string | null {
   for (const { form, datatype } of signature.inputs) {
     if (!["text", "features", "board", "tensor"].includes(form)) return `the form ${form}`;
@@ -33,14 +33,14 @@ export function foreign(signature: Signature): string | null {
   return rules && !games[rules] ? `the rules of ${rules}` : null;
 }
 
-/** Throw TooLargeError for more inputs than one request may have; the limit. */
+/** Throw TooLargeError if a request has too many inputs; return the limit. */
 export function checkRows({ max_rows }: Signature, count: number): number {
   const limit = max_rows ?? MAX_ROWS;
   if (count > limit) throw tooLarge(`${count} inputs; the limit is ${limit}`, null);
   return limit;
 }
 
-/** Where each of `count` inputs stands in a request. */
+/** The JSON pointer to each of `count` inputs. */
 export function places(count: number): string[] {
   return Array.from({ length: count }, (_, row) => `/inputs/${row}`);
 }
@@ -67,7 +67,7 @@ export function encode(
   );
 }
 
-/** The positions that boards show; throws BadInputError. */
+/** The positions of boards; throws BadInputError. */
 export function states<S>(game: Game<S>, signature: Signature, inputs: unknown[]): S[] {
   const item = signature.inputs.find(({ form }) => form === "board")!;
   return valuesOf(item, signature, inputs, places(inputs.length)).map(([value, pointer]) => {
@@ -79,7 +79,7 @@ export function states<S>(game: Game<S>, signature: Signature, inputs: unknown[]
   });
 }
 
-/** Warn of the fields that nothing reads; throws BadInputError where none is known. */
+/** Warn about unknown fields; throws BadInputError if all are unknown. */
 function checkNames(
   signature: Signature, inputs: unknown[], warnings: Warnings, pointers: string[],
 ): void {
@@ -89,10 +89,10 @@ function checkNames(
   );
   if (signature.outputs?.some(({ name }) => name === "policy")) names.push("legal");
   const known = [...new Set(names)];
-  inputs.forEach((given, row) => {
-    if (!isObject(given)) return;
+  inputs.forEach((value, row) => {
+    if (!isObject(value)) return;
     const at = pointers[row]!;
-    const own = Object.keys(given);
+    const own = Object.keys(value);
     const unknown = own.filter((name) => !known.includes(name));
     if (named && unknown.length === own.length) {
       if (unknown.length) throw absent(unknown, known, at);
@@ -109,10 +109,10 @@ function filled(
   const nonFinite = signature.non_finite === true;
   if (item.form === "features") {
     const fields = item.fields ?? [];
-    const flat = inputs.flatMap((given, row) => {
+    const flat = inputs.flatMap((value, row) => {
       const at = pointers[row]!;
-      if (!isObject(given)) throw expected("an object", at, given);
-      return fields.map((field) => fieldOf(field, given[field.name], at, warnings, nonFinite));
+      if (!isObject(value)) throw expected("an object", at, value);
+      return fields.map((field) => fieldOf(field, value[field.name], at, warnings, nonFinite));
     });
     const where = (n: number) =>
       inside(pointers[Math.floor(n / fields.length)]!, fields[n % fields.length]!.name);
@@ -163,7 +163,7 @@ function nested(item: Input, values: Value[], nonFinite: boolean): Plain {
   return { ...tensor, dims: [values.length, ...shape] };
 }
 
-/** The lengths of a value's lists where any length will do. */
+/** The lengths of a value's lists, for dimensions of any length. */
 function shapeOf(value: unknown, lengths: number[]): number[] {
   return lengths.map((length) => {
     const list = Array.isArray(value) ? value : [];
@@ -187,7 +187,7 @@ function flattened(
   return value.flatMap((part, n) => flattened(part, rest, inner, `${pointer}/${n}`));
 }
 
-/** The one value of an input that has no dimension, not even of rows. */
+/** The single value of an input without dimensions. */
 function one(item: Input, tensor: Plain, values: Value[]): Plain {
   const data = Array.from(tensor.data as ArrayLike<unknown>);
   data.forEach((value, row) => {
@@ -217,19 +217,19 @@ function textOf(text: unknown, { max_bytes }: Input, pointer: string): string {
   return text.replaceAll("\0", " "); // NUL pads strings inside the graph
 }
 
-/** An input's values and where they stand; the one input needs no name around it. */
+/** An input's values and their pointers; a single input may come without its name. */
 function valuesOf(
   item: Input, signature: Signature, inputs: unknown[], pointers: string[],
 ): Value[] {
-  return inputs.map((given, row): Value => {
+  return inputs.map((value, row): Value => {
     const pointer = pointers[row]!;
-    if (isObject(given)) {
-      if (item.name in given) return [given[item.name], inside(pointer, item.name)];
-      const own = Object.keys(given).sort();
+    if (isObject(value)) {
+      if (item.name in value) return [value[item.name], inside(pointer, item.name)];
+      const own = Object.keys(value).sort();
       const got = own.length ? listed(own) : "no field";
       throw bad(`expected '${item.name}'${place(pointer)}, got ${got}`, inside(pointer, item.name));
     }
-    if (signature.inputs.length > 1) throw expected("an object", pointer, given);
-    return [given, pointer];
+    if (signature.inputs.length > 1) throw expected("an object", pointer, value);
+    return [value, pointer];
   });
 }

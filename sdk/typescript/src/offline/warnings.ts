@@ -1,12 +1,12 @@
-/** What an answer says of its question although it is answered, as in the service. */
+/** Warnings about possible mistakes in inputs, as in the service. */
 
 import type { InputWarning } from "../answer.js";
 import type { BadInputError } from "../errors.js";
 import { bad } from "./fault.js";
 import { NAME_LENGTH, inside, listed, quoted } from "./wording.js";
 
-const MOST = 20; // warnings in one answer; one more says how many others there are
-const COMPARISONS = 4000; // names that are compared for the suggestions of one answer
+const MOST = 20; // warnings in one answer; a last one counts the others
+const COMPARISONS = 4000; // comparisons of names for the suggestions of one answer
 const ALIKE = 0.6;
 
 /** The warnings of one request: each place once for each code. */
@@ -16,7 +16,7 @@ export class Warnings {
   readonly #kept = new Map<string, InputWarning>();
   #comparisons = COMPARISONS;
 
-  /** Keep a warning; throws BadInputError where the caller is strict. */
+  /** Add a warning; throws BadInputError with the option `strict`. */
   add(code: string, detail: string, pointer: string, suggestion: string | null = null): void {
     const key = `${code} ${pointer}`;
     if (this.#kept.has(key)) return;
@@ -26,12 +26,12 @@ export class Warnings {
     this.#kept.set(key, { code, detail, pointer, suggestion });
   }
 
-  /** Whether one more would only be counted. */
+  /** Whether a further warning is only counted. */
   get full(): boolean {
     return this.#kept.size >= MOST && !this.strict;
   }
 
-  /** Warn of fields of the object at `pointer` that nothing reads. */
+  /** Warn about unknown fields of the object at `pointer`. */
   unknown(names: string[], known: string[], pointer: string): void {
     for (const name of [...names].sort()) {
       if (this.full) {
@@ -44,7 +44,7 @@ export class Warnings {
     }
   }
 
-  /** What `nearest` finds, while there are comparisons left. */
+  /** The result of `nearest` while comparisons are left, then null. */
   nearest(name: string, known: string[]): string | null {
     if (this.full || this.#comparisons <= 0) return null;
     this.#comparisons -= known.length;
@@ -60,7 +60,7 @@ export class Warnings {
   }
 }
 
-/** The known name that is most like another, if one is like it, whatever the case. */
+/** The most similar known name in any case, if one is similar enough. */
 export function nearest(name: string, known: string[]): string | null {
   const word = name.slice(0, NAME_LENGTH).toLowerCase();
   let best: [number, string, string] | null = null;
@@ -75,12 +75,12 @@ export function nearest(name: string, known: string[]): string | null {
   return best && best[2];
 }
 
-/** What to write instead: the nearest name, else the names there are. */
+/** A suggestion: the nearest name, else all known names. */
 export function hint(near: string | null, known: string[]): string {
   return near === null ? `the fields are ${listed(known)}` : `did you mean ${quoted(near)}?`;
 }
 
-/** The error of an object of which nothing is known. */
+/** The error of an object with unknown fields only. */
 export function absent(unknown: string[], known: string[], pointer: string): BadInputError {
   const names = [...unknown].sort();
   const found = names.slice(0, 3).map((name) => nearest(name, known));
@@ -91,7 +91,7 @@ export function absent(unknown: string[], known: string[], pointer: string): Bad
   );
 }
 
-/** Ratcliff and Obershelp's measure, from 0 to 1, as Python's difflib has it. */
+/** Ratcliff and Obershelp's measure, from 0 to 1, as in Python's difflib. */
 function likeness(a: string, b: string): number {
   return a.length + b.length ? (2 * matches(a, b)) / (a.length + b.length) : 1;
 }

@@ -1,18 +1,18 @@
-/** The words of a refusal or a warning, as the service has them. */
+/** The wording of errors and warnings, as in the service. */
 
 import type { BadInputError } from "../errors.js";
 import { bad } from "./fault.js";
 
-/** Characters of a name that a sentence repeats. */
+/** Maximum length of a name in a message. */
 export const NAME_LENGTH = 80;
 const NAMES = 5;
 
-/** The error of a value of another type than the one that fits. */
+/** The error of a value with the wrong type. */
 export function expected(what: string, pointer: string, given: unknown): BadInputError {
   return bad(`expected ${what}${place(pointer)}, got ${jsonType(given)}`, pointer);
 }
 
-/** What JSON calls a value, with its article. */
+/** The JSON type of a value, with its article. */
 export function jsonType(value: unknown): string {
   if (value === null || value === undefined) return "null";
   if (typeof value === "boolean") return String(value);
@@ -22,25 +22,25 @@ export function jsonType(value: unknown): string {
   return Object.keys(value).length ? "an object" : "an empty object";
 }
 
-/** A name in quotation marks, cut where it is long. */
+/** A name in quotation marks, cut if it is long. */
 export function quoted(name: string): string {
   return `'${name.length <= NAME_LENGTH ? name : `${name.slice(0, NAME_LENGTH)}...`}'`;
 }
 
-/** The first names in quotation marks, and how many more there are. */
+/** The first names in quotation marks, and the number of others. */
 export function listed(names: string[]): string {
   const shown = names.slice(0, NAMES).map(quoted).join(", ");
   const more = names.length - NAMES;
   return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
-/** The JSON pointer (RFC 6901) to a field; of a long name, to its object. */
+/** The JSON pointer (RFC 6901) to a field, or to its object if it is long. */
 export function inside(pointer: string, name: string): string {
   if (name.length > NAME_LENGTH) return pointer;
   return `${pointer}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
-/** Where something stands, as the end of a phrase. */
+/** A place as the end of a phrase, such as ` at /input`. */
 export function place(pointer: string): string {
   return pointer ? ` at ${pointer}` : "";
 }

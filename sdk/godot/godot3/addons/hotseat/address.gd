@@ -3,7 +3,7 @@ extends Reference
 
 const Platform = preload("platform.gd")
 const Failure = preload("error.gd")
-const HOME = "http://localhost:8080" # where `hotseat serve` listens
+const HOME = "http://localhost:8080" # the address of `hotseat serve`
 const PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
 
@@ -42,7 +42,7 @@ static func parts_of(url):
 static func path_of(verb, model, version):
 	if model == null:
 		if version != null:
-			return _wrong("a version belongs to a model: give model as well")
+			return _wrong("version without model: pass model as well")
 		return "/model-service"
 	var named = part(model)
 	if named is Failure:
@@ -68,9 +68,9 @@ static func part(name):
 
 
 static func _no_base(url):
-	# hides a URL that may hold a password
-	var shown = "what was given" if url.find("@") >= 0 else "\"%s\"" % url
-	return _wrong("%s is no base URL, such as https://models.example/prod" % shown)
+	# hides a URL that may contain a password
+	var shown = "the base URL" if url.find("@") >= 0 else "\"%s\"" % url
+	return _wrong("%s is not a base URL, such as https://models.example/prod" % shown)
 
 
 static func _wrong(what):

@@ -1,7 +1,7 @@
 extends Reference
-# Parses responses, strictly: they may come from something between client and service.
+# Parser of responses. Strict: they may come from a server between client and service.
 #
-# A response that is not the service's (a captive portal's page, half a catalogue) is a
+# A response of another server (a captive portal's page, half a catalogue) is a
 # TransportError. Each function returns its value or an error.
 
 const Json = preload("json.gd")
@@ -30,10 +30,10 @@ static func prediction(answer, latency):
 		return _strange("holds no prediction")
 	for field in ["scores", "actions", "outputs"]:
 		if answer.get(field) != null and not answer[field] is Dictionary:
-			return _strange("holds strange %s" % field)
+			return _strange("holds invalid %s" % field)
 	for field in ["item", "labels", "embedding", "parts"]:
 		if answer.get(field) != null and not answer[field] is Array:
-			return _strange("holds a strange %s" % field)
+			return _strange("holds an invalid %s" % field)
 	var found = Prediction.new()
 	found.label = answer.get("label")
 	found.probability = answer.get("probability")
@@ -95,7 +95,7 @@ static func models(answer):
 static func model(item):
 	for field in ["name", "kind", "version"]:
 		if item.get(field) == null:
-			return _strange("describes no model")
+			return _strange("does not describe a model")
 	var found = {"versions": [], "aliases": {}}
 	for key in item:
 		found[key] = item[key]

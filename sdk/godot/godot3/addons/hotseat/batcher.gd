@@ -7,29 +7,29 @@ const Json = preload("json.gd")
 const Ticket = preload("ticket.gd")
 const SENDERS = 4 # requests under way at a time
 
-var window = 0.004 # seconds in which submitted inputs become one request
+var window = 0.004 # seconds of submitted inputs in one request
 var batch = 64
 var _client
 var _world
 var _waiting = [] # groups of inputs, each one request
-var _filling = {} # the open group of inputs, by the options they share
-var _first = null # when the oldest of them came
+var _filling = {} # the open group of inputs, by their common options
+var _first = null # time of the oldest of them
 var _under_way = []
 var _settled
 
 
 func _init(client, world, settled):
-	_client = weakref(client) # which holds this batcher
+	_client = weakref(client) # the owner of this batcher
 	_world = world
 	_settled = settled
 
 
-# Queue an input; returns at once.
+# Queue an input and return its ticket at once.
 func submit(input, options):
 	var ticket = Ticket.new(_settled)
 	var key = Json.write([options.get("model"), options.get("version"),
 			options.get("options"), options.get("player_id"), options.get("deadline")])
-	# written now: errors show at once, and no frame has to write a whole batch
+	# converted at once: errors show here, and no frame converts a whole batch
 	var text = Json.write(input)
 	if key == null or text == null:
 		ticket.settle(Failure.new("ConfigError", "the input or its options are not JSON"))
@@ -61,7 +61,7 @@ func poll():
 		_first = null
 
 
-# When the next window or pause ends; null without one.
+# The end of the next window or pause; null without one.
 func wakes_at():
 	var first = null
 	if _first != null and _under_way.size() < SENDERS:
@@ -97,7 +97,7 @@ func _send(group):
 	open.inputs = []
 	open.tickets = []
 	for at in range(group.tickets.size()):
-		if not group.tickets[at].ready(): # else it was cancelled
+		if not group.tickets[at].ready(): # a ready ticket was cancelled
 			open.inputs.append(group.inputs[at])
 			open.tickets.append(group.tickets[at])
 	var client = _client.get_ref()
@@ -127,7 +127,7 @@ func _arrived(group):
 	elif tickets.size() == 1 or outcome.pointer == null:
 		_settle_all(group, outcome)
 	else:
-		# one input is invalid: ask again for each, so that the others succeed
+		# one input is invalid: send each alone, so that the others succeed
 		for at in range(tickets.size()):
 			var alone = _group(group.options, group.start)
 			alone.inputs.append(group.inputs[at])

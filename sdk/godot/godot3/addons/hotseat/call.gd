@@ -1,10 +1,10 @@
 extends Reference
 # The rules of one call, without a network: what to send and how long to wait.
 #
-# The service decides: a request that it calls not retryable is never sent twice. Its
-# Retry-After is the shortest wait; without one, backoff with full jitter, doubling from
-# 50 ms to at most 1 s (Brooker 2015, "Exponential Backoff And Jitter"). Never past the
-# deadline.
+# The service decides: after an error that is not retryable, the client never repeats the
+# request. Retry-After is the minimum wait; without one, the wait is a backoff with full
+# jitter, doubling from 50 ms to at most 1 s (Brooker 2015, "Exponential Backoff And
+# Jitter"). No wait passes the deadline.
 
 const Answer = preload("answer.gd")
 const Failure = preload("error.gd")
@@ -15,7 +15,7 @@ const FINAL = ["DeadlineError", "CircuitOpenError", "CancelledError", "TokenErro
 
 var path
 var tries = 0
-var status = 0 # of the last response; 0 without any
+var status = 0 # of the last response; 0 without a response
 var end
 var _request
 var _key
@@ -39,7 +39,7 @@ func _init(request, key, of_path, start, allowed, world, breaker):
 func begin():
 	if not _breaker.admit():
 		return {"error": Failure.new("CircuitOpenError",
-				"%s: the service failed often; it is left alone for a moment" % path)}
+				"%s: the service failed often; the circuit breaker is open" % path)}
 	return resume()
 
 
@@ -53,7 +53,7 @@ func resume():
 				"%s: no answer within %s s" % [path, _allowed])}
 	var sent = _request.duplicate()
 	sent.headers = _request.headers.duplicate()
-	# lets the service stop when the caller has given up
+	# lets the service stop at the caller's deadline
 	var whole = int(round(left * 1000.0))
 	sent.headers["deadline-ms"] = str(whole if whole > 1 else 1)
 	var wrong = Request.add_key(sent.headers, _key)
@@ -80,7 +80,7 @@ func after(met):
 	return {"pause": wait}
 
 
-# Record that the caller has given up.
+# End the call: the caller cancelled it.
 func give_up():
 	_breaker.gave_up()
 

@@ -1,10 +1,10 @@
 extends Reference
-# A retry budget and a circuit breaker: protect a failing service, and the game's time.
+# A retry budget and a circuit breaker, to spare a failing service and the game's time.
 #
-# A retry budget: each retry takes a token, each success returns a tenth of one (as
-# gRPC's retry throttling, gRFC A6). A circuit breaker: after some failures in a row
-# calls fail at once for a while, then one call is let through to look (Nygard,
-# "Release It!"). Both are rules over a clock that is passed in.
+# The retry budget: each retry takes a token, each success returns a tenth of one (as in
+# gRPC's retry throttling, gRFC A6). The circuit breaker: after some failures in a row,
+# calls fail at once for a while, then the client sends one probe (Nygard,
+# "Release It!"). Both take the clock as an argument.
 
 const TOKENS = 100
 const TOKEN = 10 # in tenths, so that ten of them are one
@@ -12,7 +12,7 @@ const FAILURES = 5
 const FIRST = 1.0
 const LONGEST = 30.0
 
-var opened_count = 0 # how often the circuit opened so far
+var opened_count = 0 # the number of times the circuit opened
 var _world
 var _tokens = TOKENS
 var _failures = 0
@@ -37,7 +37,7 @@ func admit():
 	return true
 
 
-# Take a token for a retry; returns whether there was one.
+# Take a token for a retry; return whether one was left.
 func may_retry():
 	if _tokens < TOKEN:
 		return false
@@ -45,7 +45,7 @@ func may_retry():
 	return true
 
 
-# Record that the service answered, with success or an error of the request.
+# Record an answer of the service: a success, or an error of the request.
 func succeeded():
 	_tokens = min(_tokens + 1, TOKENS)
 	_failures = 0
@@ -53,7 +53,7 @@ func succeeded():
 	_probing = false
 
 
-# Record that no answer came, or that the service failed.
+# Record a missing answer or a failure of the service.
 func failed():
 	_failures += 1
 	if _failures < FAILURES:
@@ -67,6 +67,6 @@ func failed():
 	_until = _world.now() + _pause
 
 
-# Record that a call ended without showing the service's state.
+# Record the end of a call that says nothing about the service's state.
 func gave_up():
 	_probing = false

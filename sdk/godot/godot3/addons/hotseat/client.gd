@@ -5,8 +5,8 @@ extends Node
 # once; check it in later frames, or wait for its signal `done`.
 #
 # `options` of a call, all optional: model, version (a number or an alias), options
-# (temperature, seed, level), player_id, deadline (seconds), and default, which is
-# used if no answer comes; only bad input and a wrong configuration are still errors.
+# (temperature, seed, level), player_id, deadline (seconds), and default: the answer to
+# use if no answer comes; bad input and a wrong configuration are errors anyway.
 
 # Emitted after each call; without a response `status` is 0, without an error `error` "".
 signal call_over(path, tries, seconds, status, error)
@@ -25,10 +25,10 @@ const Work = preload("work.gd")
 const DAY = 86400.0
 const KNOWN = ["model", "version", "options", "player_id", "deadline", "default"]
 
-var base_url = "" # else HOTSEAT_URL, else where `hotseat serve` listens
+var base_url = "" # default: HOTSEAT_URL, else the address of `hotseat serve`
 var deadline = 2.0 # time limit of a call in seconds, including connecting and retries
-# A key, or a function that returns a player's short-lived token and is called for each
-# try; it must not wait. Else HOTSEAT_API_KEY.
+# A key, or a function that returns a player's short-lived token. Each try calls the
+# function; it must not wait. Default: HOTSEAT_API_KEY.
 var api_key = null
 var transport = Transport.new()
 var world = Platform.new() # clock and random numbers
@@ -36,7 +36,7 @@ var batcher
 var desk # the old name of batcher, for one release
 var _breaker
 var _open = [] # calls under way: work, ticket, reader
-var _settled = [] # settled tickets whose signal is still to come
+var _settled = [] # settled tickets before their signal
 
 
 func _init(given_transport = null, given_world = null):
@@ -72,13 +72,13 @@ func predict_many(inputs, options = {}):
 	return _start(ticket, "predict", {"inputs": inputs}, options, inputs.size())
 
 
-# Explain a prediction: returns it with `parts` and their weights.
+# Explain a prediction: return it with `parts` and their weights.
 func explain(input, options):
 	return _one("explain", {"input": input}, options, true)
 
 
 # Choose a policy's action: `action`, and the probability of each legal one. `options`
-# may also hold level, temperature, seed, and legal: the actions that the game allows now.
+# may also hold level, temperature, seed, and legal: the legal actions.
 func choose(board, options):
 	var given = {"board": board}
 	if options.get("legal") != null:
@@ -94,12 +94,12 @@ func generate(wishes, options):
 	return _one("predict", {"input": wishes}, _with_options(options, ["seed"], []), true)
 
 
-# Submit from a game loop: inputs submitted within a few milliseconds share a request.
+# Submit from a game loop: inputs of a few milliseconds share a request.
 # Pass a default to `result` of the ticket, not here.
 func submit(input, options = {}):
 	var wrong = _unknown(options)
 	if wrong == null and options.has("default"):
-		wrong = _wrong("a default is given to the ticket's result")
+		wrong = _wrong("pass the default to the ticket's result")
 	if wrong != null:
 		var ticket = Ticket.new(_settled)
 		ticket.settle(wrong)
@@ -138,7 +138,7 @@ func tick():
 	_tell()
 
 
-# When to poll although nothing arrives, on the world's clock; null while only the
+# The time of the next poll without new data, on the world's clock; null if only the
 # network can change something.
 func wakes_at():
 	var first = batcher.wakes_at()
@@ -149,7 +149,7 @@ func wakes_at():
 	return first
 
 
-# How often the circuit breaker opened because the service failed.
+# The number of times the circuit breaker opened because the service failed.
 func circuit_opened_count():
 	return _breaker.opened_count
 
@@ -171,7 +171,7 @@ func close():
 	_tell()
 
 
-# Start a call to a model; returns its work or an error.
+# Start a call to a model; return its work or an error.
 func work_for(verb, body, options, start):
 	var path = Address.path_of(verb, options.get("model"), options.get("version"))
 	if path is Failure:
@@ -185,7 +185,7 @@ func work_for(verb, body, options, start):
 	return _work("POST", path, whole, options.get("deadline"), start)
 
 
-# Emit the signals of settled tickets; holds each, or Godot would free it meanwhile.
+# Emit the signals of settled tickets; a reference keeps Godot from freeing them.
 func _tell():
 	var settled = _settled.duplicate()
 	_settled.clear()
@@ -195,8 +195,8 @@ func _tell():
 
 func _one(verb, body, options, named = false):
 	var ticket = Ticket.new(_settled)
-	if named and options.get("model") == null: # the service has no default for this
-		ticket.settle(_wrong("name the model that is asked: give model"))
+	if named and options.get("model") == null: # the service has no default model for these requests
+		ticket.settle(_wrong("no model: pass model"))
 		return ticket
 	return _start(ticket, verb, body, options, "prediction")
 

@@ -1,12 +1,12 @@
 extends Reference
-# Why no answer came, as a value: GDScript has no exceptions.
+# The reason for a missing answer, as a value: GDScript has no exceptions.
 #
 # HotseatError
 # ├─ ConfigError            the client's options or a call's arguments are invalid
-# ├─ TransportError         no answer came, or not the service's
+# ├─ TransportError         no answer came, or one of another server
 # │  ├─ DeadlineError          (the deadline passed)
 # │  ├─ CircuitOpenError       (the circuit breaker is open)
-# │  ├─ TokenError             (the function given as api_key gave no token)
+# │  ├─ TokenError             (the function api_key returned no token)
 # │  ├─ NotReadyError          (a ticket's answer has not arrived)
 # │  └─ CancelledError         (the ticket or the client was closed)
 # └─ StatusError            the service refused or failed
@@ -47,8 +47,8 @@ const BY_STATUS = {
 
 var type = "HotseatError"
 var detail = ""
-# of a StatusError: `code` names the problem, `pointer` is the JSON pointer to the
-# invalid part of the input, `retry_after` the seconds to wait if the service named them
+# of a StatusError: `code` is the name of the problem, `pointer` the JSON pointer to the
+# invalid part of the input, `retry_after` the seconds to wait, if the response has them
 var status = 0
 var code = ""
 var retryable = false
@@ -62,7 +62,7 @@ func _init(given_type, given_detail):
 	detail = given_detail
 
 
-# Whether it is of a type or of one below it: every StatusError is a HotseatError.
+# Whether the error has a type or a subtype of it: every StatusError is a HotseatError.
 func is_a(wanted):
 	var own = type
 	while own != wanted:

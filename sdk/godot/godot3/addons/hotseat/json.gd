@@ -4,7 +4,7 @@ extends Reference
 
 const Platform = preload("platform.gd")
 const DEEPEST = 64
-const SHORT = 16384 # bytes: too few for a depth that overflows the reader
+const SHORT = 16384 # bytes: shorter texts cannot nest deep enough to overflow the reader
 const WHOLE = 9007199254740992.0 # 2^53: the largest exact range of a float
 
 

@@ -2,7 +2,7 @@ extends Reference
 # All differences between Godot 3 and Godot 4. The other files are the same in both.
 
 
-var _chance = RandomNumberGenerator.new() # leaves the game's own random numbers alone
+var _chance = RandomNumberGenerator.new() # does not change the game's own random numbers
 
 
 func _init():

@@ -1,7 +1,7 @@
 extends Reference
 # The answer to one input.
 #
-# Which fields a model fills depends on its kind: a classification has `label`,
+# The fields depend on the kind of the model: a classification has `label`,
 # `probability` and `scores`, a policy `action` and `actions`, a generation `item`.
 
 var label = null
@@ -11,10 +11,10 @@ var value = null
 var action = null
 var actions = {}
 var item = null
-var labels = null # of labels that do not exclude each other, those that hold
+var labels = null # the labels that apply, of a model with several labels an input
 var embedding = null # the vector of a text or an image
-var outputs = {} # of a model of the kind tensor: each output by its name
-var seed_used = null # repeats the answer; `seed` in the service's JSON
+var outputs = {} # the outputs of a tensor model by name
+var seed_used = null # the seed that repeats the answer; `seed` in the service's JSON
 var parts = [] # parts of the input with their weights, from `explain`
 var model = null
 var version = null

@@ -8,7 +8,7 @@ const Platform = preload("platform.gd")
 
 
 # {method, tls, host, port, path, headers, body}, or an error. Without `url`,
-# HOTSEAT_URL is used if it is set.
+# the URL is HOTSEAT_URL, if set.
 static func made(url, method, path, body):
 	for other in [OS.get_environment("HOTSEAT_URL"), Address.HOME]:
 		url = other if url == "" else url
@@ -29,14 +29,13 @@ static func made(url, method, path, body):
 			"path": base.path + path, "headers": headers, "body": data}
 
 
-# Add the authentication header, or return an error. A function is called for each try,
-# so that an expired token is replaced. Without a key, HOTSEAT_API_KEY is used if it is
-# set.
+# Add the authentication header, or return an error. Each try calls a function again and
+# so replaces an expired token. Without a key, the key is HOTSEAT_API_KEY, if set.
 static func add_key(headers, key):
 	if Platform.is_function(key):
 		key = Platform.called(key)
 		if not key is String or key == "":
-			return Failure.new("TokenError", "the function given as api_key gave no token")
+			return Failure.new("TokenError", "the function api_key returned no token")
 		headers["authorization"] = "Bearer %s" % key
 	else:
 		key = OS.get_environment("HOTSEAT_API_KEY") if key == null else key
@@ -44,8 +43,8 @@ static func add_key(headers, key):
 			headers["x-api-key"] = key
 	for byte in Platform.bytes_of(str(key)):
 		if byte < 32 or byte > 126:
-			return _wrong("the API key has a character that no header can carry: "
-					+ "is there a line break at its end?")
+			return _wrong("the API key has a character that is not valid in a header, "
+					+ "such as a line break at its end")
 	return null
 
 

@@ -20,29 +20,29 @@ func ready():
 	return _answer != null or _error != null
 
 
-# The answer. Without one yet, or after an error: a prediction with the default, or null
-# if there is none; `error` has the reason.
+# The answer. Before it, or after an error: a prediction with the default, or null
+# without one; `error` has the reason.
 func result(default = null):
 	if _answer != null:
 		return _answer
 	return null if default == null else Answer.stand_in(default, 0.0)
 
 
-# Why there is no answer, or null.
+# The reason for the missing answer, or null.
 func error():
 	if _answer != null:
 		return null
 	if _error != null:
 		return _error
-	return Failure.new("NotReadyError", "the answer is not there yet")
+	return Failure.new("NotReadyError", "the answer has not arrived")
 
 
-# Cancel the ticket; returns whether it was still open.
+# Cancel the ticket; return whether it was still open.
 func cancel():
 	return settle(Failure.new("CancelledError", "the ticket was cancelled"))
 
 
-# Set the answer or the error unless one is set; returns whether it did.
+# Set the answer or the error unless one is set; return whether it did.
 func settle(what):
 	if ready():
 		return false

@@ -6,7 +6,7 @@ extends Reference
 
 const Platform = preload("platform.gd")
 const Failure = preload("error.gd")
-const CHUNKS = 64 # most chunks read in one poll, so that a large response does not block a frame
+const CHUNKS = 64 # maximum number of chunks in one poll, so that a large response does not block a frame
 
 var _idle = [] # connections to reuse
 
@@ -76,7 +76,7 @@ class Sending extends Reference:
 	func cancel():
 		_http.close()
 
-	# Poll the connection once; `_moved` is whether another poll may find more.
+	# Poll the connection once; `_moved` is whether another poll may read more.
 	func _look():
 		var before = _http.get_status()
 		_moved = true
@@ -98,7 +98,7 @@ class Sending extends Reference:
 			_http.poll()
 			_moved = _http.get_status() != before
 		else:
-			return _broke("it cannot be reached, or it broke off")
+			return _broke("the service cannot be reached, or the connection broke")
 		return null
 
 	func _is_waiting(status):
@@ -126,7 +126,7 @@ class Sending extends Reference:
 
 	func _over():
 		if not _answered:
-			return _broke("it said nothing")
+			return _broke("the connection closed without a response")
 		if _http.get_status() == HTTPClient.STATUS_CONNECTED:
 			_transport.give_back(_http, _origin)
 		else:

@@ -26,7 +26,7 @@ func begin():
 	_do(_call.begin())
 
 
-# Continue as far as possible without waiting; returns whether it is over.
+# Continue as far as possible without waiting; return whether the call is over.
 func poll():
 	while outcome == null:
 		if _until != null:
@@ -48,7 +48,7 @@ func poll():
 	return true
 
 
-# When to poll although nothing arrives; null while a try is under way.
+# The time of the next poll without new data; null during a try.
 func wakes_at():
 	return _until
 
