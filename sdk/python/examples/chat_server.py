@@ -1,10 +1,10 @@
-"""A chat server small enough to read: what a bot of Discord sees, on loopback.
+"""A small chat server on loopback, with the events of Discord's gateway.
 
     python chat_server.py --port 7070
 
-One JSON object a line, named as Discord's gateway names its events: a member says who
-it is (IDENTIFY), then sends MESSAGE_CREATE and hears everybody's; a bot may also send
-MESSAGE_DELETE. What is said in `moderators` is heard by bots and moderators alone.
+Each line is a JSON object with the name of an event of Discord's gateway: a member
+identifies itself (IDENTIFY), then sends and receives MESSAGE_CREATE; a bot may also
+send MESSAGE_DELETE. Only bots and moderators receive the messages in `moderators`.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 
 MODERATORS = "moderators"
 LONGEST = 8192
-"""Bytes of one line."""
+"""Maximum bytes of a line."""
 
 
 @dataclass(eq=False)
@@ -34,11 +34,11 @@ class Member:
 
 @dataclass
 class ChatServer:
-    """Everybody who is here."""
+    """The connected members."""
 
     members: set[Member] = field(default_factory=set)
-    said: int = 0
-    """How many messages there were; the last one's id."""
+    last_id: int = 0
+    """The id of the last message."""
 
     async def start(self, port: int = 0) -> asyncio.Server:
         """Listen on loopback."""
@@ -58,7 +58,7 @@ class ChatServer:
             while line := await reader.readline():
                 self._act(member, json.loads(line))
         except (ValueError, KeyError, AttributeError, ConnectionError):
-            pass  # whoever speaks something else is shown out
+            pass  # disconnect after an invalid message
         finally:
             self.members.discard(member)  # type: ignore[arg-type]
             writer.close()
@@ -66,16 +66,16 @@ class ChatServer:
     def _act(self, member: Member, event: dict[str, Any]) -> None:
         if event["t"] == "MESSAGE_CREATE":
             channel = str(event["channel"])
-            self.said += 1
-            said = {
+            self.last_id += 1
+            message = {
                 "t": "MESSAGE_CREATE",
-                "id": self.said,
+                "id": self.last_id,
                 "channel": channel,
                 "author": member.name,
                 "bot": member.role == "bot",
                 "content": str(event["content"]),
             }
-            self._tell(said, private=channel == MODERATORS)
+            self._tell(message, private=channel == MODERATORS)
         elif event["t"] == "MESSAGE_DELETE" and member.role == "bot":
             self._tell({"t": "MESSAGE_DELETE", "id": int(event["id"])}, private=False)
 
@@ -88,7 +88,7 @@ class ChatServer:
 async def join(
     port: int, name: str, role: str = "player"
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect to a chat server as somebody."""
+    """Connect to a chat server under a name and role."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=LONGEST)
     hello = {"t": "IDENTIFY", "name": name, "role": role}
     writer.write(json.dumps(hello).encode() + b"\n")

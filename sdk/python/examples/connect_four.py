@@ -1,11 +1,11 @@
-"""Connect Four against the service, in pygame; without a network it plays on.
+"""Connect Four against the service, in pygame; also without a network.
 
     pip install 'hotseat[offline]' pygame-ce
     python connect_four.py --url http://localhost:8080
 
-The frame loop never waits: it submits the board in one frame and looks at the ticket in
-later ones. Whoever answered stands at the foot of the window: the service, the same
-version on this device, or nobody, and then a stone falls into any column that is open.
+The frame loop never waits: it submits the board in one frame and checks the ticket in
+later ones. The bottom of the window shows the source of the last move: the service, the
+same version on this device, or the default, a random open column.
 """
 
 import argparse
@@ -23,7 +23,7 @@ MODEL, LEVELS = "connect-four", ("easy", "medium", "hard", "best")
 WIDTH, HEIGHT = 7, 6
 CELL, GAP = 84, 16
 FALL = 0.4
-"""Seconds that the longest fall takes."""
+"""Duration of the longest fall in seconds."""
 SIZE = (WIDTH * CELL + 2 * GAP, HEIGHT * CELL + 2 * GAP + 150)
 TOP = 76
 NIGHT, FRAME, HOLE = (17, 21, 34), (44, 74, 156), (23, 29, 48)
@@ -45,7 +45,7 @@ def empty() -> Board:
 
 
 def landing(board: Board, column: int) -> int | None:
-    """Return the row where a stone comes to rest; None: the column is full."""
+    """Return the row where a stone lands, or None for a full column."""
     open_rows = [row for row in range(HEIGHT) if not board[row][column]]
     return open_rows[-1] if open_rows else None
 
@@ -74,16 +74,16 @@ class Game:
     ticket: Ticket | None = None
     said: Prediction | None = None
     falling: tuple[int, int, float] | None = None
-    """Column, row, and when the last stone was let go."""
+    """Column, row and start time of the last stone."""
 
     @property
     def won(self) -> list[tuple[int, int]]:
-        """The four that decided the game."""
+        """The four cells of the winning line."""
         return line(self.board, 1) or line(self.board, 2)
 
     @property
     def over(self) -> bool:
-        """Whether nobody may move."""
+        """Whether the game is over."""
         return bool(self.won) or all(self.board[0])
 
     @property
@@ -92,11 +92,11 @@ class Game:
         return self.ticket is None and not self.over
 
     def is_falling(self, now: float) -> bool:
-        """Whether the last stone is in the air."""
+        """Whether the last stone is still falling."""
         return self.falling is not None and now - self.falling[2] < FALL
 
     def drop(self, column: int, player: int, now: float) -> None:
-        """Let a stone fall; a full column is passed over."""
+        """Drop a stone; ignore a full column."""
         row = landing(self.board, column)
         if row is None:
             return
@@ -109,7 +109,7 @@ class Game:
             )
 
     def look(self, now: float) -> None:
-        """Take the answer when it is there: called once a frame, never waits."""
+        """Play the model's answer if it has arrived; never waits."""
         if self.ticket is None or not self.ticket.ready():
             return
         columns = [c for c in range(WIDTH) if landing(self.board, c) is not None]
@@ -120,7 +120,7 @@ class Game:
 
 
 def level_boxes() -> dict[str, pygame.Rect]:
-    """Return where the strengths are chosen."""
+    """Return the buttons of the levels."""
     wide = (SIZE[0] - 2 * GAP - 3 * 10) // len(LEVELS)
     return {
         name: pygame.Rect(GAP + place * (wide + 10), 20, wide, 38)
@@ -129,7 +129,7 @@ def level_boxes() -> dict[str, pygame.Rect]:
 
 
 class Painter:
-    """Draws a game; knows nothing of the service."""
+    """Draws a game, independently of the service."""
 
     def __init__(self, screen: pygame.Surface) -> None:
         pygame.font.init()
@@ -205,7 +205,7 @@ def _center(row: int, column: int) -> tuple[int, int]:
 
 
 def _fallen(game: Game, row: int, column: int, now: float, y: int) -> int:
-    """Return how far the last stone has fallen."""
+    """Return the current height of the last stone."""
     if game.falling is None or game.falling[:2] != (column, row):
         return y
     seconds = now - game.falling[2]
@@ -213,9 +213,9 @@ def _fallen(game: Game, row: int, column: int, now: float, y: int) -> int:
 
 
 def play(game: Game, moves: Sequence[int] | None, picture: str | None) -> list[float]:
-    """Play until the window is closed; return each frame's own seconds.
+    """Play until the window is closed; return the duration of each frame.
 
-    With `moves` they are played for the player, and the end is `picture`.
+    `moves` are the player's moves, if given; then `picture` is the file for the end.
     """
     pygame.display.init()
     screen = pygame.display.set_mode(SIZE)
@@ -225,7 +225,7 @@ def play(game: Game, moves: Sequence[int] | None, picture: str | None) -> list[f
     frames: list[float] = []
     while True:
         began = time.perf_counter()
-        if _heard(game, began):
+        if _handle_events(game, began):
             return frames
         game.look(began)
         over = script is not None and _scripted(game, script, began)
@@ -241,7 +241,7 @@ def play(game: Game, moves: Sequence[int] | None, picture: str | None) -> list[f
 
 
 def _scripted(game: Game, script: deque[int], now: float) -> bool:
-    """Move for the player when the last stone lies; whether all is done."""
+    """Play the next scripted move after the last stone lands; return whether to end."""
     if game.ticket is not None or game.is_falling(now):
         return False
     if game.over or not script:
@@ -250,8 +250,8 @@ def _scripted(game: Game, script: deque[int], now: float) -> bool:
     return False
 
 
-def _heard(game: Game, now: float) -> bool:
-    """Take what the player did; whether the window was closed."""
+def _handle_events(game: Game, now: float) -> bool:
+    """Handle the player's events; return whether the window was closed."""
     for event in pygame.event.get():
         if event.type == pygame.QUIT:
             return True
@@ -279,25 +279,29 @@ def _clicked(game: Game, at: tuple[int, int], now: float) -> None:
 
 
 def main() -> None:
-    """Play."""
+    """Play a game."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--url", help="default: HOTSEAT_URL, else localhost:8080")
     parser.add_argument("--level", choices=LEVELS, default="hard")
-    parser.add_argument("--folder", help="where the offline version is kept")
+    parser.add_argument("--folder", help="folder of the offline version")
     parser.add_argument("--moves", help="play these columns and end: 3,3,2")
     parser.add_argument("--picture", help="write the end to this PNG")
     parser.add_argument("--deadline", type=float, default=0.5, help="default: 0.5 s")
-    given = parser.parse_args()
-    moves = None if given.moves is None else [int(m) for m in given.moves.split(",")]
-    with ModelServiceClient(given.url, deadline=given.deadline) as client:
+    arguments = parser.parse_args()
+    moves = (
+        None
+        if arguments.moves is None
+        else [int(m) for m in arguments.moves.split(",")]
+    )
+    with ModelServiceClient(arguments.url, deadline=arguments.deadline) as client:
         try:
-            client.download(MODEL, folder=given.folder, deadline=3)
+            client.download(MODEL, folder=arguments.folder, deadline=3)
         except ConfigError as error:
-            print(f"plays online alone: {error}")
+            print(f"online only: {error}")
         except HotseatError as error:
             print(f"no version on this device yet: {error}")
-        game = Game(client, given.level)
-        frames = play(game, moves, given.picture)
+        game = Game(client, arguments.level)
+        frames = play(game, moves, arguments.picture)
     if game.said is not None:
         print(f"the last move was by {SOURCES[game.said.source]}")
     middle, longest = sorted(frames)[len(frames) // 2], max(frames)

@@ -1,4 +1,4 @@
-"""Sokoban levels by wish: written as any Sokoban program reads them, and drawn.
+"""Generate Sokoban levels: write them as XSB files and draw them.
 
     python levels.py --boxes 3 --difficulty 6 --count 6 --seed 1 --into levels
 
@@ -28,7 +28,7 @@ ANSI = {
 
 
 def xsb(level: Prediction, title: str) -> str:
-    """Return a level in XSB, with what the service measured as comments."""
+    """Return a level in XSB, with the service's measurements as comments."""
     measured = {k: level.raw[k] for k in ("pushes", "boxes") if k in level.raw}
     notes = [f"; {title}", f"; {level.model}@{level.version}, seed {level.seed}"]
     notes += [f"; {name}: {value}" for name, value in measured.items()]
@@ -88,7 +88,7 @@ def _box(x: int, y: int, inset: int, look: str, high: int = TILE) -> str:
 
 
 def main() -> int:
-    """Generate, write and draw."""
+    """Generate, write and draw the levels."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--url", help="default: HOTSEAT_URL, else localhost:8080")
     parser.add_argument("--boxes", type=int, default=3, help="1 to 4 (default: 3)")
@@ -96,27 +96,27 @@ def main() -> int:
         "--difficulty", type=int, default=6, help="0 to 12 (default: 6)"
     )
     parser.add_argument("--count", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=1, help="of the first level")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the first level")
     parser.add_argument("--into", type=Path, default=Path("levels"))
-    given = parser.parse_args()
-    wishes = {"boxes": given.boxes, "difficulty": given.difficulty}
+    arguments = parser.parse_args()
+    wishes = {"boxes": arguments.boxes, "difficulty": arguments.difficulty}
     levels = []
-    with ModelServiceClient(given.url, deadline=60) as client:
-        for number in range(given.count):
+    with ModelServiceClient(arguments.url, deadline=60) as client:
+        for number in range(arguments.count):
             try:
                 levels.append(
-                    client.generate(wishes, model=MODEL, seed=given.seed + number)
+                    client.generate(wishes, model=MODEL, seed=arguments.seed + number)
                 )
             except HotseatError as error:
                 print(f"level {number + 1}: {error}", file=sys.stderr)
                 return 1
             print(shown(levels[-1].item or ()), "\n")
-    given.into.mkdir(parents=True, exist_ok=True)
+    arguments.into.mkdir(parents=True, exist_ok=True)
     for number, level in enumerate(levels, 1):
-        path = given.into / f"level-{number}.xsb"
+        path = arguments.into / f"level-{number}.xsb"
         path.write_text(xsb(level, f"Level {number}"), "utf-8")
-    (given.into / "sheet.svg").write_text(sheet(levels), "utf-8")
-    print(f"wrote {len(levels)} levels and sheet.svg into {given.into}")
+    (arguments.into / "sheet.svg").write_text(sheet(levels), "utf-8")
+    print(f"wrote {len(levels)} levels and sheet.svg into {arguments.into}")
     return 0
 
 

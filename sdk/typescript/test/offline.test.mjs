@@ -204,7 +204,7 @@ test("digests, sizes and numbers that are none are refused before a file is fetc
     assert.equal(asked.length, 1, String(change));
   }
   const { client, asked } = lying((told, file) => { file.size = 2 ** 40; });
-  await assert.rejects(client.download("connect-four"), /a device holds 1073741824/);
+  await assert.rejects(client.download("connect-four"), /the limit on a device is 1073741824/);
   assert.equal(asked.length, 1);
 });
 
