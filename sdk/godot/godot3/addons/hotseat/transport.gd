@@ -6,7 +6,7 @@ extends Reference
 
 const Platform = preload("platform.gd")
 const Failure = preload("error.gd")
-const CHUNKS = 64 # maximum number of chunks in one poll, so that a large response does not block a frame
+const CHUNKS = 64 # maximum in one poll, so that a large response does not block a frame
 
 var _idle = [] # connections to reuse
 
