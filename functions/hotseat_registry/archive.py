@@ -58,7 +58,7 @@ def write(
     path: Path,
     progress: StartProgress = no_progress,
 ) -> None:
-    """Write a version into one file; the file is there whole or not at all."""
+    """Write a version into one file, which appears complete or not at all."""
     part = path.with_name(f"{path.name}.part")
     try:
         with tempfile.TemporaryDirectory() as folder, tarfile.open(part, "w") as tar:
@@ -158,7 +158,7 @@ def _copy(source: IO[bytes], target: IO[bytes]) -> None:
 
 
 def add_signature(registry: Registry, manifest: Manifest, signature: bytes) -> str:
-    """Keep a signature of a version; return its key's hint. Twice is once."""
+    """Store a signature of a version and return its key's hint; idempotent."""
     hint = _hint(signature)
     key = layout.signature(manifest.model, manifest.version, hint)
     with suppress(ConflictError):  # this key has signed it already
@@ -206,7 +206,7 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def _plain(item: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Leave out who and when, so that the same version is the same file."""
+    """Leave out author and time, so that equal versions give equal files."""
     item.uid = item.gid = item.mtime = 0
     item.uname = item.gname = ""
     item.mode = 0o644

@@ -19,7 +19,7 @@ from hotseat_registry.registry import Registry, StartProgress, no_progress
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """How much was checked, and the damage."""
+    """The number of checked files, and the damage."""
 
     versions: int
     files: int

@@ -22,7 +22,7 @@ def bake(
 ) -> Manifest:
     """Write a version, its signatures and the alias live as a registry in `folder`.
 
-    The number stays what it is, so the image answers under the version's own name.
+    The number is kept, so that the image answers with the version's own number.
     Raises `ExistsError` when the folder holds anything, and what fetching raises.
     """
     if folder.exists() and any(folder.iterdir()):

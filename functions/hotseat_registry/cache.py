@@ -1,10 +1,10 @@
 """Files of versions on this machine: checked, shared by processes, bounded.
 
-A file lies under its digest and appears by a rename, so a process that is killed in
-mid-download leaves nothing that another would take for whole. Every use checks the
-digest, and `check` says whether what lies there now is still what was hashed: whoever
-opens a file by its path calls it after the opening. When there is more than `limit`
-bytes, what was used least recently goes.
+A file is named by its digest and appears by a rename, so a process that is killed
+during a download leaves no file that another would read as complete. Every use checks
+the digest. Code that opens a file by its path calls `check` after opening it: the file
+must still be the one that was hashed. Over `limit` bytes, the least recently used files
+are removed.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ class Cache:
             return cls(fresh, limit)
 
     def check(self, path: Path, file: File) -> None:
-        """Raise `IntegrityError` unless the path has the bytes that were hashed."""
+        """Raise `IntegrityError` unless the file is still the one that was hashed."""
         try:
             if _VERIFIED.get(path) == (file.sha256, _state(path.stat())):
                 return
@@ -69,7 +69,7 @@ class Cache:
         raise IntegrityError(f"{path.name} changed while it was opened")
 
     def get(self, file: File, suffix: str) -> Path | None:
-        """Return the file if it is here and whole."""
+        """Return the file if it is cached and complete."""
         path = self._path(file, suffix)
         with contextlib.suppress(OSError):  # gone or not ours: its age matters little
             os.utime(path)
@@ -80,7 +80,7 @@ class Cache:
         return path if right else None
 
     def find(self, file: File, suffix: str) -> Path | None:
-        """Return the file if it is here as it was hashed, else as `get` does."""
+        """Return the file if it is unchanged since its hash, else as `get` does."""
         path = self._path(file, suffix)
         with contextlib.suppress(OSError):
             if _VERIFIED.get(path) == (file.sha256, _state(path.stat())):
@@ -117,7 +117,7 @@ class Cache:
         return self.folder / file.sha256[:2] / f"{file.sha256}{suffix}"
 
     def _shrink(self, keep: Path) -> None:
-        """Remove parts of the dead, and the least recently used over the limit."""
+        """Remove partial files of ended processes, and least recently used files."""
         files = []
         for path in self.folder.glob("??/*"):
             with contextlib.suppress(OSError):  # another process was here first
@@ -138,7 +138,7 @@ class Cache:
 
 
 class Bounded:
-    """A file that takes no more than so many bytes: a store may send any number."""
+    """A file with a maximum size, because a store may send any number of bytes."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file, self._size = file, size
@@ -192,7 +192,7 @@ def _remember(path: Path, sha256: str, state: _State) -> None:
 
 
 def _state(found: os.stat_result) -> _State:
-    """Return what tells a changed file: only the system sets the time of a change."""
+    """Return what changes with the file: only the system sets its ctime."""
     return (
         found.st_dev,
         found.st_ino,

@@ -13,13 +13,13 @@ MAX_DEPTH = 64
 
 
 def to_bytes(value: Any) -> bytes:
-    """Return the one way in which the registry writes JSON."""
+    """Return the canonical JSON of the registry."""
     text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
     return text.encode() + b"\n"
 
 
 def write_checksummed(value: Mapping[str, Any]) -> bytes:
-    """Return an object as it is stored: with the SHA-256 of the rest of it inside."""
+    """Return an object as stored: with the SHA-256 of the rest inside."""
     return to_bytes(
         {**value, _CHECKSUM_FIELD: hashlib.sha256(to_bytes(value)).hexdigest()}
     )

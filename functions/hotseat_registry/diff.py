@@ -1,4 +1,4 @@
-"""What changed from one version to another: signature, metrics, sizes, card."""
+"""The differences of two versions: signature, metrics, sizes, card."""
 
 from collections.abc import Mapping
 from typing import Any

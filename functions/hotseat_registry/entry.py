@@ -1,4 +1,4 @@
-"""One change of a model, chained to the one before, and the state that came of it.
+"""One change of a model, chained to the one before it, and the state after it.
 
 Rules, free of any store:
 
@@ -6,13 +6,13 @@ Rules, free of any store:
   retired, and the gate. So a change and its record are one object, written by one
   compare-and-swap.
 - Every entry holds the SHA-256 of the entry before, so an edited, removed or
-  reordered entry shows.
+  reordered entry is detected.
 - Before the head moves on, its entry is copied to a key of its own. That copy is
   created once and is the same bytes whoever writes it, so a crash leaves nothing
-  half done: at worst a copy of what the head still says.
+  half done: at worst there is a copy of the current head.
 - Times never go backwards, even if a clock does.
-- What grows is kept short: retired versions as ranges, of where an alias stood the last
-  positions (see `positions`).
+- What grows is stored briefly: retired versions as ranges, and only the last positions
+  of an alias (see `positions`).
 """
 
 import hashlib
@@ -44,7 +44,7 @@ _MOST_RETIRED = 1_000_000  # whoever lists them counts them out
 
 @dataclass(frozen=True, slots=True)
 class Entry(JsonDataclass):
-    """One change: who, when, what and why, and all that holds after it."""
+    """One change: who, when, what and why, and the state after it."""
 
     model: str
     action: str

@@ -1,17 +1,17 @@
-"""What can go wrong in a registry, as one tree, by whose move it is.
+"""The errors of a registry, as one tree.
 
 RegistryError
 ├─ BadNameError          a name or reference that cannot be read
-├─ NotFoundError         nothing there by that name
+├─ NotFoundError         there is nothing with that name
 │  ├─ ModelNotFoundError
 │  ├─ VersionNotFoundError
-│  │  └─ RetiredError           (it was there, and gc took it)
+│  │  └─ RetiredError           (gc removed it)
 │  └─ AliasNotFoundError
-├─ ConflictError         somebody else was first
+├─ ConflictError         another writer was first
 │  ├─ ExistsError           (a key that may be created only once)
-│  └─ AliasMovedError       (a lost compare-and-swap: says who won)
+│  └─ AliasMovedError       (a lost compare-and-swap; the message names the winner)
 ├─ IntegrityError        bytes are not what their digest or manifest says
-├─ RefusedError          a rule said no
+├─ RefusedError          a rule forbids it
 │  ├─ GateError             (the evidence does not pass the model's gate)
 │  └─ UntrustedError        (no signature by a trusted key)
 └─ StoreError            the folder or bucket cannot be reached or written
@@ -27,7 +27,7 @@ class BadNameError(RegistryError):
 
 
 class NotFoundError(RegistryError):
-    """Nothing stands under that name."""
+    """There is nothing with that name."""
 
 
 class ModelNotFoundError(NotFoundError):
@@ -47,7 +47,7 @@ class AliasNotFoundError(NotFoundError):
 
 
 class ConflictError(RegistryError):
-    """Somebody else was first."""
+    """Another writer was first."""
 
 
 class ExistsError(ConflictError):
@@ -55,7 +55,7 @@ class ExistsError(ConflictError):
 
 
 class AliasMovedError(ConflictError):
-    """The alias moved between reading and writing; the message says who won."""
+    """The alias moved between reading and writing; the message names the winner."""
 
 
 class IntegrityError(RegistryError):
@@ -63,7 +63,7 @@ class IntegrityError(RegistryError):
 
 
 class RefusedError(RegistryError):
-    """A rule of the registry said no."""
+    """A rule of the registry forbids it."""
 
 
 class GateError(RefusedError):

@@ -1,4 +1,4 @@
-"""What a version must show before it may become live; data, not code."""
+"""The conditions that a version must meet before it becomes live; data, not code."""
 
 from dataclasses import dataclass, fields
 
@@ -10,7 +10,7 @@ from hotseat_registry.signature import Input
 
 @dataclass(frozen=True, slots=True)
 class Gate(JsonDataclass):
-    """Limits on a version's evidence; what is None is not looked at.
+    """Limits on a version's measurements; a limit of None is not checked.
 
     Quality is `metric` of the variant that serves, with its 95 % interval.
     """
@@ -30,7 +30,7 @@ class Gate(JsonDataclass):
     """Whoever asks what is live must be able to ask this."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no limit; raises `GateError`."""
+        """Check the limits; raises `GateError`."""
         if self.extra:
             known = ", ".join(f.name for f in fields(self) if f.name != "extra")
             raise GateError(f"a gate has no {min(self.extra)!r}; it has {known}")
@@ -107,7 +107,7 @@ class Gate(JsonDataclass):
 
 
 def _measured(variant: Variant, metric: str) -> float | None:
-    """Return what was measured of a variant; what is no number was not."""
+    """Return the measurements of a variant that are numbers."""
     from hotseat_registry import metric_names
 
     found = metric_names.find(variant.metrics, metric)
@@ -122,7 +122,7 @@ def _low(variant: Variant) -> float | None:
 
 
 def incompatible(manifest: Manifest, live: Manifest) -> list[str]:
-    """Return why whoever asks `live` could not ask `manifest`, one reason each."""
+    """Return why callers of `live` could not call `manifest`, one reason each."""
     new, old = manifest.signature, live.signature
     faults = []
     if manifest.kind != live.kind:
@@ -143,6 +143,6 @@ def incompatible(manifest: Manifest, live: Manifest) -> list[str]:
 
 
 def _shape(item: Input) -> tuple[object, ...]:
-    """Return what a caller has to send: type, shape, and features without a default."""
+    """Return what callers must send: type, shape, features without a default."""
     needed = {f.name for f in item.fields or () if f.default is None}
     return item.datatype, item.shape, item.form, frozenset(needed)

@@ -2,8 +2,8 @@
 
 A version stays while an alias points to it or pointed to it within `keep`, while it is
 younger than that, and while it is its model's newest. The rest are retired by one
-ledger entry a model, so a promote and a sweep at once cannot both win. Numbers and
-manifests stay for ever; blobs go after the grace time (see `blobs`).
+ledger entry a model, so a promote and a collection at once cannot both succeed.
+Numbers and manifests stay for ever; blobs go after the grace time (see `blobs`).
 """
 
 from collections.abc import Iterable
@@ -46,12 +46,12 @@ def collect_garbage(
     dry_run: bool = False,
     progress: StartProgress = no_progress,
 ) -> GarbageReport:
-    """Retire versions and remove blobs; with `dry_run`, only say which.
+    """Retire versions and remove blobs; with `dry_run`, only list them.
 
     `progress` is called with each of its stages and the number of its steps.
 
     Raises `IntegrityError` before anything goes, when a manifest or ledger cannot be
-    read: what is not understood is not swept.
+    read: nothing is removed then.
     """
     now = registry.clock()
     models = registry.models()
@@ -155,7 +155,7 @@ def _retire(registry: Registry, model: str, numbers: tuple[int, ...], by: str) -
 
 
 def _named(registry: Registry, gone: set[str], progress: StartProgress) -> set[str]:
-    """Return the digests that a version names which is not retired."""
+    """Return the digests of all versions that are not retired."""
     models = registry.models()
 
     def references_to_keep(model: str) -> list[Reference]:

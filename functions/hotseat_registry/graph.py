@@ -1,9 +1,9 @@
-"""Whether an ONNX file may be served, read without ONNX.
+"""Check that an ONNX file may be served, without the onnx package.
 
 The registry runs where the onnx package is not installed, so the file's protobuf is
 read by `graph_tree`. Every operator has to be of a known domain or a function of the
 model's own; no tensor's data may lie outside the version; and what it computes must end
-and fit (`graph_growth`). Only the structure is looked at, so that it can be done again
+and fit (`graph_growth`). Only the structure is read, so that the check is repeated
 before each opening.
 """
 
@@ -27,7 +27,7 @@ _ORT = b"ORTM"
 
 
 class Interface(NamedTuple):
-    """What a graph takes and answers."""
+    """The inputs and outputs of a graph."""
 
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]

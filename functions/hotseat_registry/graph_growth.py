@@ -1,13 +1,12 @@
-"""Whether what a graph computes ends and fits, as far as its structure shows.
+"""Check that a graph ends and fits into memory, as far as its structure shows.
 
 A small file can ask for terabytes or for ever: functions that call each other twice
 forty times, a tensor joined with itself again and again, a constant of a huge shape, a
 loop whose condition never changes. Sizes are lower bounds: they are followed from
 inputs and constants through the operators that make tensors larger and those that keep
 their size, and nothing is concluded of what other operators make (a shape, a slice, a
-product). So this finds what is plain to see and refuses no graph that fits; what it
-does not see is limited when a version is opened: time, and where it can be tried apart,
-memory.
+product). So the check finds what is evident and refuses no graph that fits; the rest
+is limited when a version is opened: by time, and in a subprocess by memory.
 """
 
 from collections.abc import Callable, Mapping, Sequence

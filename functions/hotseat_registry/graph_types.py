@@ -1,4 +1,4 @@
-"""What an ONNX graph takes and answers: names, types and shapes, read without ONNX."""
+"""Inputs and outputs of an ONNX graph: names, types and shapes, read without onnx."""
 
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ class Tensor(NamedTuple):
 def read(graph: Graph) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return inputs and outputs by name; raises `ValueError`.
 
-    Weights that old files list as inputs as well are none.
+    Weights that old files also list as inputs are left out.
     """
     weights = {weight.name for weight in graph.weights}
     inputs = {

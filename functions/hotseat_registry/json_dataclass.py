@@ -1,8 +1,8 @@
 """Frozen dataclasses that are read from JSON objects.
 
-Readers keep the fields that they do not know (`extra`), so that a newer publisher
-never breaks an older reader or loses anything by way of it. Fields that they know have
-the types that are declared (`json_types`), or the object is refused.
+Readers keep unknown fields (`extra`), so that a newer publisher neither breaks an older
+reader nor loses data through it. An object is refused if a known field has another type
+than declared (`json_types`).
 """
 
 import dataclasses

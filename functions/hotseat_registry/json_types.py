@@ -1,4 +1,4 @@
-"""What a field of a JSON object takes, after the type that its dataclass declares.
+"""The JSON values that a field may have, by the type that its dataclass declares.
 
 Only what JSON has: numbers, texts, lists, objects. true and false are no numbers.
 """

@@ -1,4 +1,4 @@
-"""The ledger of every model, as it lies in a store (see `entry` for its rules)."""
+"""The ledger of every model in a store (`entry` has its rules)."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -177,7 +177,7 @@ class Ledger:
 
 
 def _say(entry: Entry) -> str:
-    """Say in a few words what an entry did."""
+    """Describe an entry in a few words."""
     if entry.alias:
         return f"{entry.action} {entry.model}#{entry.alias} to version {entry.after}"
     return f"{entry.action} of {entry.model}"

@@ -42,7 +42,7 @@ class File(JsonDataclass):
     size: int
 
     def __post_init__(self) -> None:
-        """Refuse what is no digest or size; raises `IntegrityError`."""
+        """Check digest and size; raises `IntegrityError`."""
         if not _DIGEST.fullmatch(self.sha256):
             raise IntegrityError(f"{self.sha256[:80]!r} is no SHA-256 in hex")
         if self.size < 0:
@@ -51,7 +51,7 @@ class File(JsonDataclass):
 
 @dataclass(frozen=True, slots=True)
 class Variant(JsonDataclass):
-    """One ONNX file of a version, with what was measured of it."""
+    """One ONNX file of a version, with its measurements."""
 
     name: str
     file: str
@@ -75,7 +75,7 @@ class Variant(JsonDataclass):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All that has to be there to run it."""
+        """The names of all files that are needed to run it."""
         return (self.file, *(self.data or ()))
 
 
@@ -146,7 +146,7 @@ class Manifest(JsonDataclass):
         return write_checksummed(self.to_json())
 
     def content(self) -> bytes:
-        """Return what is the same in every registry: all but number, when and who."""
+        """Return the part that is equal in all registries: no number, time, author."""
         kept = self.to_json()
         for name in ("version", "published_at", "published_by"):
             kept.pop(name, None)

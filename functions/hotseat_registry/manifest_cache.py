@@ -1,6 +1,6 @@
 """Cache manifests on disk, because they never change.
 
-They lie under no digest, so each is checked by checksum and name when it is read.
+They are not named by a digest, so their checksum and name are checked on reading.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ def place(cache: Cache | None, uri: str, model: str, number: int) -> Path | None
 
 
 def find(path: Path | None, model: str, number: int) -> Manifest | None:
-    """Return what is kept; None for what is missing, damaged or of another version."""
+    """Return the cached bytes; None if missing, damaged or of another version."""
     if path is not None:
         with suppress(IntegrityError, OSError):
             return parse(path.read_bytes(), str(path), model, number)
@@ -39,7 +39,7 @@ def find(path: Path | None, model: str, number: int) -> Manifest | None:
 
 
 def keep(path: Path | None, data: bytes) -> None:
-    """Keep a manifest's bytes; a full or read-only disk costs a request, no answer."""
+    """Store a manifest's bytes; a full or read-only disk is ignored."""
     if path is None:
         return
     part = path.with_suffix(f".{uuid4().hex}")
@@ -54,7 +54,7 @@ def keep(path: Path | None, data: bytes) -> None:
 
 
 def parse(data: bytes, key: str, model: str, number: int) -> Manifest:
-    """Read a manifest that has to be of this version; raises `IntegrityError`."""
+    """Read a manifest of exactly this version; raises `IntegrityError`."""
     manifest = Manifest.from_bytes(data, key)
     if (manifest.model, manifest.version) != (model, number):
         raise IntegrityError(f"{key} holds the manifest of {manifest.reference}")

@@ -1,6 +1,6 @@
 """How versions are named: ``sentiment@3`` is fixed, ``sentiment#live`` moves.
 
-The same two marks stand in the command line, logs, documents and errors.
+The command line, logs, documents and errors use the same two marks.
 """
 
 import re

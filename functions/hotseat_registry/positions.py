@@ -1,9 +1,9 @@
 """Earlier positions of an alias, and the target of a roll back.
 
-The positions of an alias are a stack: a promote to another version puts one on, a roll
-back of n steps takes n off. Every entry keeps the upper part of each stack, so that
-the newest entry alone answers a roll back. Entries of the first releases do not: from
-them the way is read backwards, entry by entry, as far as it has to be.
+The positions of an alias are a stack: a promote to another version pushes one, a roll
+back of n steps pops n. Every entry stores the upper part of each stack, so that the
+newest entry is enough for a roll back. Entries of the first releases do not store it:
+there the ledger is read backwards, entry by entry, as far as needed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ ROLLBACK = "rollback"
 
 
 class Move(Protocol):
-    """What is read of an entry."""
+    """The fields of an entry that positions depend on."""
 
     @property
     def action(self) -> str:

@@ -13,7 +13,7 @@ from hotseat_registry.stores.store import MAX_OBJECT_BYTES
 def check_free(given: str, names: Iterable[str], what: str = "model") -> None:
     """Raise `BadNameError` for a name that another differs from by case alone.
 
-    On many disks, a laptop's or a player's, the two would be one file.
+    On file systems that ignore case the two would be one file.
     """
     for name in names:
         if name != given and name.casefold() == given.casefold():
@@ -26,7 +26,7 @@ def check_free(given: str, names: Iterable[str], what: str = "model") -> None:
 def check_files(manifest: Manifest, files: Mapping[str, Path]) -> None:
     """Raise `IntegrityError` for a file that is missing or may not be in a version.
 
-    Graphs have to be such as may be served, and to fit the signature.
+    Graphs must be allowed (`graph.check`) and fit the signature.
     """
     for name in files:
         check_file_name(name)

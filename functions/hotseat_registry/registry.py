@@ -69,9 +69,8 @@ class Registry:
     ) -> Manifest:
         """Make a version of `files` and return its manifest, numbered.
 
-        The files go first, the manifest last: until it is there nobody sees the
-        version, and then all of it is there. Numbers have no gaps, however many
-        publish at once.
+        The files are stored first, the manifest last: a version becomes visible when it
+        is complete. Numbers have no gaps, however many processes publish at once.
 
         Raises `IntegrityError` for a file that is missing, of a format that could
         carry code, or no graph that may be served, and for a manifest that could not be
@@ -251,10 +250,10 @@ class Registry:
         by: str,
         because: str | None = None,
     ) -> Entry:
-        """Move `alias` to where it stood `steps` moves ago; a change like any other.
+        """Move `alias` back to its position `steps` moves ago, as a change of its own.
 
-        No gate stands in the way back. Raises as `promote` does, and `RefusedError`
-        when it never stood elsewhere.
+        No gate applies. Raises as `promote` does, and `RefusedError` when the alias has
+        no earlier position.
         """
         head, after = self._back(model, alias, steps)
         manifest = self.resolve(Reference(model, version=after))
@@ -281,7 +280,7 @@ class Registry:
     def set_gate(
         self, model: str, rule: Gate, *, by: str, because: str | None = None
     ) -> Entry:
-        """Say what a version must pass to become live; raises as `promote` does."""
+        """Set the gate that a version must pass to become live; raises as `promote`."""
         self._known(model)
         head = self.ledger.newest(model)
         change = Entry(model, GATE, by, self.time(), because, gate=rule.to_json())

@@ -1,7 +1,7 @@
-"""Whether a signature fits the graph that answers under it.
+"""Check that a signature fits its graph.
 
-Held at publishing, by `verify`, at import, and each time a version is opened: a
-signature that promises what the graph does not have would fail every request.
+Checked at publishing, by `verify`, at import, and each time a version is opened: a
+signature that does not fit its graph would fail every request.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The signatures of a version, as they lie in a store."""
+"""The signatures of a version in a store."""
 
 from itertools import islice
 

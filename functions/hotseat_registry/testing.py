@@ -15,9 +15,9 @@ Listener = Callable[[str, str], None]
 class MemoryStore:
     """Bytes in a dictionary, for several threads.
 
-    `before` is called ahead of every operation with its name and key, `after` behind
-    every one that wrote: they may raise any `RegistryError`, to play a store that is
-    away or whose answer was lost.
+    `before` is called before every operation with its name and key, `after` after every
+    write: they may raise any `RegistryError`, to simulate a store that is unreachable
+    or whose response was lost.
     """
 
     def __init__(

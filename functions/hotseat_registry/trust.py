@@ -33,7 +33,7 @@ _UNREADABLE = (
 
 
 class Key(Protocol):
-    """A private key on NIST P-256, wherever it lies."""
+    """A private key on NIST P-256, in a file or in a service."""
 
     def sign(self, data: bytes) -> bytes:
         """Return the ECDSA signature of SHA-256 over `data`, DER."""

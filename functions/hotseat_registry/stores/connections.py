@@ -42,7 +42,7 @@ class Connections:
     def release(
         self, connection: Connection, response: http.client.HTTPResponse
     ) -> None:
-        """Keep a connection whose answer was read to its end; close any other."""
+        """Keep a connection whose response was read completely; close any other."""
         with self._lock:
             if (
                 connection.generation == self._generation

@@ -1,8 +1,8 @@
 """A folder as a store, safe for several processes on one machine.
 
 A file appears under its key by a rename, complete or not at all, and is on the disk
-before it is said to be written. Compare-and-swap holds a lock that the operating
-system gives back when its holder dies.
+when `write` returns. Compare-and-swap holds a lock that the operating system releases
+when its holder dies.
 """
 
 import hashlib
@@ -156,7 +156,7 @@ def _small(path: Path) -> bytes:
 
 
 def _unless_missing(error: OSError) -> None:
-    """Raise what a walk would pass over in silence; a folder may go meanwhile."""
+    """Raise errors of a walk; a folder that was removed meanwhile is none."""
     if not isinstance(error, FileNotFoundError):
         raise error
 

@@ -1,4 +1,4 @@
-"""What the registry asks of a place that keeps bytes under keys.
+"""The protocol of a store: bytes under keys.
 
 A store knows nothing of models. It must be strongly consistent: what a write
 returned from is what every later read sees (a folder is; S3 is since 2020).
@@ -71,7 +71,7 @@ class Store(Protocol):
     def upload(self, key: str, path: Path, on_bytes: OnBytes = ignore_bytes) -> bool:
         """Store the file unless the key exists; return whether it was sent.
 
-        `on_bytes` hears of every piece, in bytes.
+        `on_bytes` is called with the size of each piece.
         """
 
     def download(
