@@ -13,7 +13,7 @@ from hotseat_registry import Manifest, open_registry
 from hotseat_train.errors import ParityError
 from hotseat_train.external import publish as external
 from hotseat_train.external.errors import SourceError
-from hotseat_train.external.wishes import Wishes
+from hotseat_train.external.overrides import Overrides
 
 Array = np.ndarray[Any, Any]
 MOST_MOVED = 0.02
@@ -50,9 +50,9 @@ def publish(
         np.save(temporary / "example.npy", rows.astype(np.float32))
         work = temporary / "version"
         work.mkdir()
-        wishes = Wishes(kind=kind, labels=tuple(labels) or _classes(model))
+        overrides = Overrides(kind=kind, labels=tuple(labels) or _classes(model))
         prepared = external.prepare(
-            path, name, wishes, work, example=temporary / "example.npy"
+            path, name, overrides, work, example=temporary / "example.npy"
         )
         _check_parity(model, rows, prepared)
         uri = registry or os.environ.get("HOTSEAT_REGISTRY", "file://.hotseat/registry")

@@ -22,8 +22,8 @@ from hotseat_train.errors import TrainError
 if TYPE_CHECKING:
     from hotseat_registry.signature import Image
     from hotseat_train.external.description import Description
+    from hotseat_train.external.overrides import Overrides
     from hotseat_train.external.publish import Prepared
-    from hotseat_train.external.wishes import Wishes
 
 # onnx and onnxruntime are imported by the verb that runs
 
@@ -87,7 +87,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     from hotseat_train.external.publish import inspect as describe
 
     with tempfile.TemporaryDirectory() as folder:
-        described = describe(arguments.file, wishes(arguments), Path(folder))
+        described = describe(arguments.file, overrides(arguments), Path(folder))
     if arguments.json:
         return print_json(
             {
@@ -108,7 +108,7 @@ def publish_file(arguments: argparse.Namespace) -> int:
     model = arguments.model or _model_name(path)
     with tempfile.TemporaryDirectory() as folder:
         prepared = publish.prepare(
-            path, model, wishes(arguments), Path(folder), example=arguments.example
+            path, model, overrides(arguments), Path(folder), example=arguments.example
         )
         _print(prepared)
         if arguments.dry_run:
@@ -134,8 +134,8 @@ def quantize_file(arguments: argparse.Namespace) -> int:
         methods = list(METHODS)
     with tempfile.TemporaryDirectory() as folder:
         first, *made = compress(
-            Path(arguments.run), wishes(arguments), Path(folder), arguments.calibrate,
-            methods,
+            Path(arguments.run), overrides(arguments), Path(folder),
+            arguments.calibrate, methods,
         )  # fmt: skip
     print_table(
         ("variant", "KiB", "ms", "speed", "agreement (95 %)"),
@@ -197,11 +197,11 @@ def _model_name(path: Path) -> str:
     return "".join(c if c.isalnum() else "-" for c in stem.lower()).strip("-")
 
 
-def wishes(arguments: argparse.Namespace) -> "Wishes":
+def overrides(arguments: argparse.Namespace) -> "Overrides":
     """Read the flags of `add_description`; raises `UnclearError`."""
-    from hotseat_train.external.wishes import Wishes
+    from hotseat_train.external.overrides import Overrides
 
-    return Wishes(
+    return Overrides(
         kind=arguments.kind,
         labels=_label_names(arguments.labels),
         roles=_pairs("--output", arguments.output),
@@ -250,7 +250,7 @@ def _pairs(flag: str, texts: list[str]) -> dict[str, str]:
 
 def _forms(arguments: argparse.Namespace) -> dict[str, str]:
     from hotseat_train.external.errors import UnclearError
-    from hotseat_train.external.wishes import FORMS
+    from hotseat_train.external.overrides import FORMS
 
     forms = {}
     for text in arguments.input:

@@ -19,7 +19,7 @@ from hotseat_train.errors import RunError
 from hotseat_train.evaluation.paired_bootstrap import wilson
 from hotseat_train.external import description, examples, publish, source
 from hotseat_train.external.errors import SourceError
-from hotseat_train.external.wishes import Wishes
+from hotseat_train.external.overrides import Overrides
 
 Array = np.ndarray[Any, Any]
 Tensors = Mapping[str, Array]
@@ -46,7 +46,7 @@ class Compressed:
 
 def compress(
     path: Path,
-    wishes: Wishes,
+    overrides: Overrides,
     folder: Path,
     example: Path,
     methods: Sequence[str] = METHODS,
@@ -61,7 +61,7 @@ def compress(
     """
     origin = source.find(path)
     cut, session = publish.open_graph(origin, folder)
-    described = description.describe(session, origin, wishes, cut.outputs)
+    described = description.describe(session, origin, overrides, cut.outputs)
     signature = described.signature
     paths = {name: origin.tokenizer for name in signature.files if origin.tokenizer}
     inputs = publish.named(examples.read(example, signature), signature)

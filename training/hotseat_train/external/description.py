@@ -10,8 +10,8 @@ from hotseat_serve.runtime.probe import ROLES
 from hotseat_serve.runtime.session import Session
 from hotseat_train.external.errors import UnclearError
 from hotseat_train.external.inputs import inputs_of
+from hotseat_train.external.overrides import Overrides
 from hotseat_train.external.source import Source
-from hotseat_train.external.wishes import Wishes
 
 _VECTORS = {
     "sentence_embedding", "embedding", "embeddings", "pooler_output", "text_embeds",
@@ -39,7 +39,7 @@ class Description:
 def describe(
     session: Session,
     source: Source,
-    wishes: Wishes,
+    overrides: Overrides,
     maps: Mapping[str, tuple[str, ...]],
 ) -> Description:
     """Return the graph's description; `maps` has the labels of outputs that were maps.
@@ -47,27 +47,29 @@ def describe(
     `with_activation` decides later, from answers, whether scores are probabilities.
     Raises `UnclearError`, which names the missing flag.
     """
-    _check_names(session, wishes)
+    _check_names(session, overrides)
     notes: list[str] = []
-    inputs = inputs_of(session, source, wishes, notes)
-    labels = _labels(source, wishes, maps)
-    kind = _kind(session, source, wishes, labels)
+    inputs = inputs_of(session, source, overrides, notes)
+    labels = _labels(source, overrides, maps)
+    kind = _kind(session, source, overrides, labels)
     role = ROLES.get(kind)
-    chosen = wishes.roles.get(role) or _chosen(role, session, maps) if role else None
+    chosen = overrides.roles.get(role) or _chosen(role, session, maps) if role else None
     if kind in _LABELLED:
         labels = _checked_labels(session, str(chosen), labels, kind)
     outputs = tuple(
-        _output(session, name, role if name == chosen else None, source, wishes, notes)
+        _output(
+            session, name, role if name == chosen else None, source, overrides, notes
+        )
         for name in session.output_types
     )
-    if wishes.kind is None:
+    if overrides.kind is None:
         reason = f"inferred from the output {chosen!r}" if chosen else "named tensors"
         notes.append(f"kind {kind}: {reason}; --kind overrides it")
     signature = Signature(
         inputs=inputs,
         outputs=outputs,
         labels=labels if kind in {*_LABELLED, "policy"} else (),
-        threshold=wishes.threshold if kind == "multilabel" else None,
+        threshold=overrides.threshold if kind == "multilabel" else None,
     )
     return Description(kind, signature, tuple(notes))
 
@@ -77,22 +79,22 @@ def _output(
     name: str,
     role: str | None,
     source: Source,
-    wishes: Wishes,
+    overrides: Overrides,
     notes: list[str],
 ) -> Output:
     """Return an output with its role and, for embeddings, its pooling."""
     datatype, shape = session.output_types[name]
     if role is None:
-        role = next((r for r, named in wishes.roles.items() if named == name), None)
+        role = next((r for r, named in overrides.roles.items() if named == name), None)
     output = Output(name, datatype, shape, role=None if role == name else role)
     if role != "embedding":
         return output
-    pooling = wishes.pooling
+    pooling = overrides.pooling
     if pooling is None and len(shape) == 3:
         first = source.pooling.get("pooling_mode_cls_token")
         pooling = "first" if first else "mean"
         notes.append(f"vectors of tokens are pooled: {pooling}; --pooling overrides it")
-    return replace(output, pooling=pooling, normalize=wishes.normalize)
+    return replace(output, pooling=pooling, normalize=overrides.normalize)
 
 
 def with_activation(
@@ -147,12 +149,12 @@ def _are_probabilities(scores: Sequence[np.ndarray], *, alone: bool) -> bool:
     return True
 
 
-def _check_names(session: Session, wishes: Wishes) -> None:
+def _check_names(session: Session, overrides: Overrides) -> None:
     """Refuse flags that name inputs or outputs that do not exist."""
     for flag, names, known in (
-        ("--output", wishes.roles.values(), session.output_types),
-        ("--input", wishes.forms, session.inputs),
-        ("--default", wishes.defaults, session.inputs),
+        ("--output", overrides.roles.values(), session.output_types),
+        ("--input", overrides.forms, session.inputs),
+        ("--default", overrides.defaults, session.inputs),
     ):
         for name in names:
             if name not in known:
@@ -162,10 +164,10 @@ def _check_names(session: Session, wishes: Wishes) -> None:
 
 
 def _labels(
-    source: Source, wishes: Wishes, maps: Mapping[str, tuple[str, ...]]
+    source: Source, overrides: Overrides, maps: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, ...]:
-    if wishes.labels:
-        return wishes.labels
+    if overrides.labels:
+        return overrides.labels
     named = source.config.get("id2label")
     if isinstance(named, Mapping) and named:
         return tuple(str(named[key]) for key in sorted(named, key=int))
@@ -194,13 +196,13 @@ def _checked_labels(
 
 
 def _kind(
-    session: Session, source: Source, wishes: Wishes, labels: tuple[str, ...]
+    session: Session, source: Source, overrides: Overrides, labels: tuple[str, ...]
 ) -> str:
     """Return the kind, from flags, files next to the graph, or outputs."""
-    if wishes.kind is not None:
-        return wishes.kind
+    if overrides.kind is not None:
+        return overrides.kind
     for kind in ("classification", "regression", "embedding", "policy"):
-        if ROLES[kind] in wishes.roles:
+        if ROLES[kind] in overrides.roles:
             return kind
     if any(shape[:1] not in {(-1,), (1,)} for _, shape in session.inputs.values()):
         return "tensor"

@@ -6,8 +6,8 @@ from dataclasses import replace
 from hotseat_registry.signature import Field, Image, Input, Tokens
 from hotseat_serve.runtime.session import Session
 from hotseat_train.external.errors import UnclearError
+from hotseat_train.external.overrides import Overrides
 from hotseat_train.external.source import Source
-from hotseat_train.external.wishes import Wishes
 
 TOKENS = {
     "input_ids": "ids", "attention_mask": "mask", "token_type_ids": "types",
@@ -18,7 +18,7 @@ _MAX_TEXT = 20_000
 
 
 def inputs_of(
-    session: Session, source: Source, wishes: Wishes, notes: list[str]
+    session: Session, source: Source, overrides: Overrides, notes: list[str]
 ) -> tuple[Input, ...]:
     """Return the graph's inputs; add inferences to `notes`.
 
@@ -26,24 +26,24 @@ def inputs_of(
     """
     names = list(session.inputs)
     tokenized = source.tokenizer is not None and "input_ids" in names
-    whole = _are_whole(session, wishes)
-    if whole and not wishes.forms:
+    whole = _are_whole(session, overrides)
+    if whole and not overrides.forms:
         notes.append(
             "the inputs have no common first dimension: a request has one input with "
             "whole tensors (form array)"
         )
     inputs = []
     for name, (datatype, shape) in session.inputs.items():
-        form = wishes.forms.get(name)
+        form = overrides.forms.get(name)
         if form is None and tokenized and name in TOKENS:
             form = "tokens"
-        if form is None and _is_image(shape, source, wishes):
+        if form is None and _is_image(shape, source, overrides):
             form = "image"
         if form is None and whole:
             form = "array"
         if form is None:
-            form = _form(datatype, shape, wishes, alone=len(names) == 1)
-        inputs.append(_input(name, datatype, shape, form, source, wishes))
+            form = _form(datatype, shape, overrides, alone=len(names) == 1)
+        inputs.append(_input(name, datatype, shape, form, source, overrides))
     if "input_ids" in names and not tokenized:
         notes.append(
             "the graph takes token ids, and there is no tokenizer.json next to it: "
@@ -52,26 +52,35 @@ def inputs_of(
     return tuple(inputs)
 
 
-def _are_whole(session: Session, wishes: Wishes) -> bool:
+def _are_whole(session: Session, overrides: Overrides) -> bool:
     """Return whether the first dimension of some input is not the rows."""
     batches = {shape[0] if shape else None for _, shape in session.inputs.values()}
     return (
-        bool(batches - {-1, 1}) or len(batches) > 1 or "array" in wishes.forms.values()
+        bool(batches - {-1, 1})
+        or len(batches) > 1
+        or "array" in overrides.forms.values()
     )
 
 
-def _is_image(shape: tuple[int, ...], source: Source, wishes: Wishes) -> bool:
-    if wishes.image is None and not source.preprocessor:
+def _is_image(shape: tuple[int, ...], source: Source, overrides: Overrides) -> bool:
+    if overrides.image is None and not source.preprocessor:
         return False
     return len(shape) == 4 and (shape[1] in {1, 3} or shape[3] in {1, 3})
 
 
-def _form(datatype: str, shape: tuple[int, ...], wishes: Wishes, *, alone: bool) -> str:
-    if datatype == "BYTES" and alone and len(shape) in {1, 2} and not wishes.features:
+def _form(
+    datatype: str, shape: tuple[int, ...], overrides: Overrides, *, alone: bool
+) -> str:
+    if (
+        datatype == "BYTES"
+        and alone
+        and len(shape) in {1, 2}
+        and not overrides.features
+    ):
         return "text"
     if len(shape) == 2 and (shape[1] == 1 and not alone):
         return "features"  # one named column
-    if len(shape) == 2 and wishes.features and alone:
+    if len(shape) == 2 and overrides.features and alone:
         return "features"
     return "tensor"
 
@@ -82,9 +91,9 @@ def _input(
     shape: tuple[int, ...],
     form: str,
     source: Source,
-    wishes: Wishes,
+    overrides: Overrides,
 ) -> Input:
-    item = Input(name, datatype, shape, form, default=wishes.defaults.get(name))
+    item = Input(name, datatype, shape, form, default=overrides.defaults.get(name))
     if form == "tokens":
         assert source.tokenizer is not None
         tokens = Tokens(
@@ -92,11 +101,11 @@ def _input(
         )
         return replace(item, tokens=tokens, max_bytes=_MAX_TEXT)
     if form == "image":
-        image = wishes.image or _image(shape, source.preprocessor)
+        image = overrides.image or _image(shape, source.preprocessor)
         return replace(item, image=_laid_out(image, name, shape))
     if form == "features":
         kind = "category" if datatype == "BYTES" else "number"
-        names = wishes.features if len(wishes.features) else (name,)
+        names = overrides.features if len(overrides.features) else (name,)
         if shape[1] not in {-1, len(names)}:
             raise UnclearError(
                 f"--features names {len(names)} columns, but {name!r} has {shape[1]}"

@@ -24,7 +24,7 @@ from hotseat_train.evaluation import golden_rows, latency_memory
 from hotseat_train.external import card, description, examples, source, zipmap
 from hotseat_train.external.description import Description
 from hotseat_train.external.errors import SourceError, UnclearError
-from hotseat_train.external.wishes import Wishes
+from hotseat_train.external.overrides import Overrides
 
 VARIANT = "original"
 _RANDOM = 16
@@ -57,17 +57,17 @@ class Prepared:
     examples: int
 
 
-def inspect(path: Path, wishes: Wishes, folder: Path) -> Description:
+def inspect(path: Path, overrides: Overrides, folder: Path) -> Description:
     """Return a graph's description without measurements; raises `TrainError`."""
     origin = source.find(path)
     cut, session = open_graph(origin, folder)
-    return description.describe(session, origin, wishes, cut.outputs)
+    return description.describe(session, origin, overrides, cut.outputs)
 
 
 def prepare(
     path: Path,
     model: str,
-    wishes: Wishes,
+    overrides: Overrides,
     folder: Path,
     *,
     example: Path | None = None,
@@ -81,7 +81,7 @@ def prepare(
     check_name(model)
     origin = source.find(path)
     cut, session = open_graph(origin, folder)
-    described = description.describe(session, origin, wishes, cut.outputs)
+    described = description.describe(session, origin, overrides, cut.outputs)
     files = {"model.onnx": cut.graph, **origin.data}
     for name in described.signature.files:
         assert origin.tokenizer is not None
@@ -93,7 +93,7 @@ def prepare(
     else:
         inputs = named(examples.read(example, described.signature), described.signature)
         scores = _scores(session, described.signature, inputs, opened)
-    described = description.with_activation(described, scores, wishes.activation)
+    described = description.with_activation(described, scores, overrides.activation)
     manifest = Manifest(
         model=model,
         kind=described.kind,

@@ -20,7 +20,7 @@ from hotseat_train.external import publish, source
 from hotseat_train.external.compress import compress
 from hotseat_train.external.description import Description, with_activation
 from hotseat_train.external.errors import SourceError, UnclearError
-from hotseat_train.external.wishes import Wishes
+from hotseat_train.external.overrides import Overrides
 
 FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 
@@ -61,7 +61,7 @@ def prepare(tmp_path):
     folder.mkdir()
 
     def prepare(path, example=None, **said):
-        return publish.prepare(path, "mood", Wishes(**said), folder, example=example)
+        return publish.prepare(path, "mood", Overrides(**said), folder, example=example)
 
     return prepare
 
@@ -325,7 +325,7 @@ def test_smaller_variants_agree_with_the_file(tmp_path):
     np.savez(rows, x=rng.normal(size=(60, 64)).astype(np.float32))
     work = tmp_path / "work"
     work.mkdir()
-    first, *made = compress(path, Wishes(labels=tuple("abcdefgh")), work, rows)
+    first, *made = compress(path, Overrides(labels=tuple("abcdefgh")), work, rows)
     assert (first.name, first.agreement) == ("original", 1.0)
     assert [one.name for one in made] == ["int8-dynamic", "int8-static", "fp16"]
     for one in made:
@@ -349,4 +349,6 @@ def test_what_cannot_be_made_smaller_says_so(tmp_path):
     with pytest.raises(
         SourceError, match=r"was not made smaller: int8-dynamic: .*int8"
     ):
-        compress(path, Wishes(labels=("a", "b")), tmp_path, rows, ["dynamic", "static"])
+        compress(
+            path, Overrides(labels=("a", "b")), tmp_path, rows, ["dynamic", "static"]
+        )

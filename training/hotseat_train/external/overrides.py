@@ -10,7 +10,7 @@ FORMS = ("text", "features", "tensor", "array", "image")
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Overrides:
     """The values of the flags that describe a graph; None: not set."""
 
     kind: str | None = None
