@@ -104,7 +104,7 @@ class Router:
             if "vary" in cors_headers and "vary" in answer.headers:
                 headers["vary"] = f"{answer.headers['vary']}, {cors_headers['vary']}"
         body = answer.body
-        if request.method == "HEAD":  # GET's answer without its body
+        if request.method == "HEAD":  # a GET answer without its body
             headers["content-length"], body = str(len(body)), b""
         return Answer(answer.status, body, headers)
 
