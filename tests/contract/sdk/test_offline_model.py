@@ -519,10 +519,10 @@ def test_the_command_brings_a_version(service, tmp_path, monkeypatch, capsys):
     assert _cli.main(["model", "download", "mood#live", "--folder", folder]) == 0
     assert capsys.readouterr().out.startswith(f"mood@1 (fp32): {folder}")
     service.away = True
-    again = ["download", "mood#live", "--folder", folder, "--deadline", "0.2"]
+    again = ["model", "download", "mood#live", "--folder", folder, "--deadline", "0.2"]
     assert _cli.main(again) == 0
-    assert "was not there" in capsys.readouterr().err
-    assert _cli.main(["model", "download", "mood@2", *again[2:]]) == 1
+    assert "the last verified download" in capsys.readouterr().err
+    assert _cli.main(["model", "download", "mood@2", *again[3:]]) == 1
     assert "cable pulled" in capsys.readouterr().err
     assert _cli.main(["model", "download", "a b"]) == 1
 

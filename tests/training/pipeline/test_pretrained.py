@@ -37,7 +37,7 @@ def test_a_pretrained_graph_needs_no_data(name, tmp_path, registry):
     """It brings card, figures and golden rows, is published, and answers."""
     run = take(tasks.find(name), tmp_path / "run")
     manifest, note = measured(run)
-    assert "came with the pretrained graph" in note
+    assert "installed with the pretrained graph" in note
     assert "HOTSEAT_DATA" in note
     assert manifest.card.startswith(f"# {name}")
     made = publish(run, registry, by="ada", max_loss=100)
