@@ -251,7 +251,7 @@ test("what a device cannot run is said before it is needed", async () => {
     assert.match(error.message, /the kind generation, which this device cannot run: use the service/);
     return true;
   });
-  await assert.rejects(online.download("connect-four"), /give offline, a Device/);
+  await assert.rejects(online.download("connect-four"), /pass offline, a Device/);
   await assert.rejects(client.download("nobody"), /model_not_found/);
   const without = new ModelServiceClient({
     baseUrl: service.url,
