@@ -257,7 +257,7 @@ test("what a device cannot run is said before it is needed", async () => {
     baseUrl: service.url,
     offline: new Device({ store: memory(), runtime: () => import("no-such-package") }),
   });
-  await assert.rejects(without.download("connect-four"), /no onnxruntime-web: npm install it/);
+  await assert.rejects(without.download("connect-four"), /onnxruntime-web is missing: npm install it/);
 });
 
 test("an alias is followed beside the game, until the client is closed", async () => {
