@@ -46,6 +46,19 @@ def graph(nodes, inputs, outputs, constants=()):
     return helper.make_model(made, opset_imports=opset, ir_version=9)
 
 
+def wide():
+    """A graph with 128 KiB of weights, which the runtime optimises."""
+    weights = np.random.default_rng(0).normal(size=(64, 512)).astype(np.float32)
+    nodes = [node("MatMul", ["x", "w"], ["z"]), node("Add", ["z", "b"], ["y"]),
+             node("Relu", ["y"], ["scores"])]  # fmt: skip
+    constants = (
+        constant("w", weights),
+        constant("b", np.zeros(512, np.float32)),
+    )
+    scores = value("scores", F, ["n", 512])
+    return graph(nodes, [value("x", F, ["n", 64])], [scores], constants)
+
+
 def words():
     """Texts: as likely bad as not, whatever they say."""
     halves = constant("halves", np.zeros((1, 2), np.float32))

@@ -246,9 +246,8 @@ class Router:
 
     @property
     def _downloads(self) -> "Downloads":
-        from hotseat_serve.api.downloads import (
-            Downloads,
-        )  # late: few functions offer it
+        # Late: few functions offer it.
+        from hotseat_serve.api.downloads import Downloads
 
         models = self.models
         return Downloads(

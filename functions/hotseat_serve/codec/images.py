@@ -9,6 +9,7 @@ import base64
 import binascii
 import io
 import warnings
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ MAX_BYTES = 4_500_000
 def check_decoder() -> None:
     """Raise `IntegrityError` if images cannot be decoded."""
     try:
-        import PIL.Image  # noqa: F401
+        import_module("PIL.Image")
     except ImportError:
         raise IntegrityError("this version reads images: pip install pillow") from None
 

@@ -8,6 +8,7 @@ from hotseat_registry.manifest import Manifest
 from hotseat_serve import rules
 from hotseat_serve.codec import game_json
 from hotseat_serve.codec.tensors import Array
+from hotseat_serve.kinds import scores as scores_of_labels
 from hotseat_serve.kinds.inference_request import InferenceRequest
 from hotseat_serve.problems import Problem
 
@@ -36,16 +37,12 @@ def _scores(request: InferenceRequest) -> Array:
     scores = each_row(request.run(request.tensors())["scores"], request)
     if output.activation is None and scores.ndim == 2 and scores.shape[1] != 1:
         return scores
-    from hotseat_serve.kinds.scores import probabilities  # late: few versions need it
-
-    return probabilities(scores, output, len(request.signature.labels))
+    return scores_of_labels.probabilities(scores, output, len(request.signature.labels))
 
 
 def multilabel(request: InferenceRequest) -> list[dict[str, Any]]:
     """Answer with each label by itself, from ``scores`` [rows, labels]."""
-    from hotseat_serve.kinds import scores
-
-    return scores.multilabel(_scores(request), request.signature)
+    return scores_of_labels.multilabel(_scores(request), request.signature)
 
 
 def embedding(request: InferenceRequest) -> list[dict[str, Any]]:

@@ -207,9 +207,8 @@ def _sample_cells(logits: Array, temperature: float, uniform: Array) -> Array:
     sums = _weights()[below].cumsum(1)
     aim = np.floor(uniform * sums[:, -1])
     cells_index = (sums <= aim[:, None]).sum(1)
-    return np.asarray(
-        np.minimum(cells_index, logits.shape[1] - 1)
-    )  # without any weight
+    # Without any weight, the index would lie past the last cell.
+    return np.asarray(np.minimum(cells_index, logits.shape[1] - 1))
 
 
 @cache

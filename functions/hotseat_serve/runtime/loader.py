@@ -132,17 +132,15 @@ class LoadedModel:
         context: RequestContext | None = None,
     ) -> dict[str, Any]:
         """Return the answer to one input and the weight of each part."""
-        from hotseat_serve.kinds.explain import (
-            explain,
-        )  # late: most functions never explain
+        # late: most functions never explain
+        from hotseat_serve.kinds.explain import explain
 
         context = context or RequestContext()
 
         def predict(inputs: list[Any]) -> list[dict[str, Any]]:
             answers = self.predict(inputs, [pointer] * len(inputs), options, context)
-            context.warnings.closed = (
-                True  # the first input is the caller's, the others lack one part
-            )
+            # the first input is the caller's, the others lack one part
+            context.warnings.closed = True
             return answers
 
         return explain(self.manifest.signature, row_input, predict)
@@ -191,9 +189,8 @@ def load(
     paths_to_open |= {name: paths[name] for name in manifest.signature.files}
     seconds = settings.open_seconds
     if in_subprocess and has_spare_memory:
-        from hotseat_serve.runtime import (
-            trial,  # late: a cold start never opens a version in a subprocess
-        )
+        # late: a cold start never opens a version in a subprocess
+        from hotseat_serve.runtime import trial
 
         trial.run(
             manifest,

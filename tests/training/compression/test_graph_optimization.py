@@ -2,10 +2,9 @@
 
 import json
 
-import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from small_models import wide
 
 from hotseat_train.compression import graph_optimization
 from hotseat_train.run import Run
@@ -13,23 +12,9 @@ from hotseat_train.run import Run
 
 @pytest.fixture
 def run(tmp_path):
-    """A run with a graph whose weights are worth a file of their own."""
-    weights = np.random.default_rng(0).normal(size=(64, 512)).astype(np.float32)
-    graph = helper.make_graph(
-        [
-            helper.make_node("MatMul", ["x", "w"], ["z"]),
-            helper.make_node("Add", ["z", "b"], ["y"]),
-            helper.make_node("Relu", ["y"], ["scores"]),
-        ],
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 64])],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 512])],
-        [numpy_helper.from_array(weights, "w"),
-         numpy_helper.from_array(np.zeros(512, np.float32), "b")],
-    )  # fmt: skip
+    """A run with a graph whose weights are stored beside the optimised one."""
     made = Run(tmp_path)
-    opset = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), made.model)
+    onnx.save(wide(), made.model)
     return made
 
 

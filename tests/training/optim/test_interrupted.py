@@ -8,45 +8,15 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import four_points
 import pytest
 import torch
+from four_points import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotseat_train.optim.loop import OPTIMIZERS, Plan
 from hotseat_train.optim.schedule import SCHEDULES
-from hotseat_train.optim.supervised import fit
-
-POINTS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
-TARGETS = (0, 1, 1, 0)
-
-
-class Points:
-    """Rows that are already tensors."""
-
-    def __init__(self, points=POINTS):
-        self.points = points
-
-    def __len__(self):
-        return len(self.points)
-
-    def take(self, rows):
-        return (self.points[rows],)
-
-
-def line():
-    """A linear classifier that begins at zero."""
-    module = torch.nn.Linear(2, 2)
-    torch.nn.init.zeros_(module.weight)
-    torch.nn.init.zeros_(module.bias)
-    return module
-
-
-def run(plan, module=None, **options):
-    """Descend on the four points, validated on the same."""
-    module = module or line()
-    data = (Points(), TARGETS)
-    return module, fit(module, data, data, plan, **options)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -72,12 +42,12 @@ def test_a_killed_training_leaves_a_whole_checkpoint(tmp_path):
     path = tmp_path / "checkpoint.pt"
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
-        "from test_interrupted import run, Plan\n"
+        "from four_points import run; from hotseat_train.optim.loop import Plan\n"
         "plan = Plan('gd', 1e-3, max_epochs=10**6, tolerance=0, patience=10**6)\n"
         "run(plan, checkpoint=Path(sys.argv[1]), report=lambda e: print(e.number))"
     )
     child = subprocess.Popen(
-        [sys.executable, "-u", "-c", code, path, Path(__file__).parent],
+        [sys.executable, "-u", "-c", code, path, Path(four_points.__file__).parent],
         stdout=subprocess.PIPE,
     )
     for _ in range(20):

@@ -13,7 +13,8 @@ from hotseat_registry.cli.common import (
     watched,
 )
 from hotseat_train.cli.arguments import add_max_quality_drop, add_run
-from hotseat_train.cli.external import add_description, publish_file
+from hotseat_train.cli.external import publish_file
+from hotseat_train.cli.graph_flags import add_description
 from hotseat_train.errors import TrainError
 from hotseat_train.external.source import is_source
 

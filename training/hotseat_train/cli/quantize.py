@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hotseat_registry.cli.common import DONE, Run, answering
 from hotseat_train.cli.arguments import add_max_quality_drop, add_run
-from hotseat_train.cli.external import add_description, quantize_file
+from hotseat_train.cli.external import quantize_file
+from hotseat_train.cli.graph_flags import add_description
 from hotseat_train.errors import TrainError
 from hotseat_train.external.source import is_source
 

@@ -82,8 +82,9 @@ def compress(
     answers = {
         name: [one.run(call) for call in calls] for name, one in sessions.items()
     }
+    milliseconds = _milliseconds(sessions, calls)
     return [
-        _compared(name, written[name], sessions[name], calls, answers, signature)
+        _compared(name, written[name], milliseconds[name], answers, signature)
         for name in written
     ]
 
@@ -111,8 +112,7 @@ _MAKERS: Mapping[str, Callable[[Path, Path, Sequence[Tensors]], Path]] = {
 def _compared(
     name: str,
     path: Path,
-    session: Session,
-    calls: Sequence[Tensors],
+    milliseconds: float,
     answers: Mapping[str, Sequence[Tensors]],
     signature: Signature,
 ) -> Compressed:
@@ -125,7 +125,7 @@ def _compared(
         name,
         path,
         path.stat().st_size,
-        round(_milliseconds(session, calls), 4),
+        round(milliseconds, 4),
         share,
         wilson(sum(agreed), len(agreed)),
         len(agreed),
@@ -146,10 +146,14 @@ def _agreement(mine: Tensors, first: Tensors, signature: Signature) -> float:
     return max(0.0, 1 - (difference / norm) ** 0.5) if norm else float(difference == 0)
 
 
-def _milliseconds(session: Session, calls: Sequence[Tensors]) -> float:
-    times = []
+def _milliseconds(
+    sessions: Mapping[str, Session], calls: Sequence[Tensors]
+) -> dict[str, float]:
+    """Return each median; in turns, so that the machine's drift changes no ratio."""
+    times: dict[str, list[float]] = {name: [] for name in sessions}
     for call in calls:
-        start = time.perf_counter()
-        session.run(call)
-        times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times)
+        for name, session in sessions.items():
+            start = time.perf_counter()
+            session.run(call)
+            times[name].append(time.perf_counter() - start)
+    return {name: 1000 * statistics.median(t) for name, t in times.items()}

@@ -18,7 +18,11 @@ from hotseat_serve.kinds.options import Options
 from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.models.games.alphazero import Round, learn, plan
 from hotseat_train.models.games.board_net import BoardNet, export
-from hotseat_train.models.games.self_play import Experience, SelfPlayPlan
+from hotseat_train.models.games.self_play import (
+    Experience,
+    SelfPlayPlan,
+    random_position,
+)
 from hotseat_train.tasks.self_trained import SelfTrainedTask
 
 GAME = rules.game("connect-four")
@@ -134,14 +138,7 @@ def board(state: Any) -> list[list[int]]:
 
 def _somewhere(random: np.random.Generator) -> list[list[int]]:
     """Return the board of an unfinished random game."""
-    while True:
-        state = GAME.start()
-        for _ in range(int(random.integers(4, 30))):
-            state = GAME.apply(state, int(random.choice(GAME.legal(state))))
-            if GAME.outcome(state) is not None:
-                break
-        else:
-            return board(state)
+    return board(random_position(GAME, random, 4, 30)[0])
 
 
 def _won(loaded: LoadedModel, level: str, random: np.random.Generator) -> float:

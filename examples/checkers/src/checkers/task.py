@@ -19,7 +19,11 @@ from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.evaluation.paired_bootstrap import wilson
 from hotseat_train.models.games.alphazero import Round, learn, plan
 from hotseat_train.models.games.board_net import BoardNet
-from hotseat_train.models.games.self_play import Experience, SelfPlayPlan
+from hotseat_train.models.games.self_play import (
+    Experience,
+    SelfPlayPlan,
+    random_position,
+)
 from hotseat_train.onnx_graph.export import to_onnx
 from hotseat_train.tasks.self_trained import SelfTrainedTask
 
@@ -91,7 +95,10 @@ class Checkers(SelfTrainedTask):
     def inputs(self) -> Sequence[Any]:
         """Return positions of random games."""
         rng = np.random.default_rng(11)
-        return [_somewhere(rng) for _ in range(_POSITIONS)]
+        return [
+            {"board": GAME.board(random_position(GAME, rng, 4, 60)[0])}
+            for _ in range(_POSITIONS)
+        ]
 
     def measure(self, loaded: LoadedModel) -> dict[str, Any]:
         """Return points (win 1, draw 1/2) against moves at random, with an interval."""
@@ -129,18 +136,6 @@ def _export(module: torch.nn.Module, path: Path) -> None:
 def _same(positions: Experience) -> Experience:
     """Return the positions themselves: a board of draughts has no mirror."""
     return positions
-
-
-def _somewhere(rng: np.random.Generator) -> dict[str, Any]:
-    """Return the board of a random game that goes on."""
-    while True:
-        state = GAME.start()
-        for _ in range(int(rng.integers(4, 60))):
-            state = GAME.apply(state, int(rng.choice(GAME.legal(state))))
-            if GAME.outcome(state) is not None:
-                break
-        else:
-            return {"board": GAME.board(state)}
 
 
 def _points(

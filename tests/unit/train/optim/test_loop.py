@@ -6,43 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from four_points import POINTS, TARGETS, Points, line, run
 
 from hotseat_train.errors import RunError, TrainError
 from hotseat_train.optim import checkpoint as checkpoints
 from hotseat_train.optim.loop import OPTIMIZERS, Plan
 from hotseat_train.optim.schedule import SCHEDULES
 from hotseat_train.optim.supervised import fit
-
-POINTS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
-TARGETS = (0, 1, 1, 0)
-
-
-class Points:
-    """Rows that are already tensors."""
-
-    def __init__(self, points=POINTS):
-        self.points = points
-
-    def __len__(self):
-        return len(self.points)
-
-    def take(self, rows):
-        return (self.points[rows],)
-
-
-def line():
-    """A linear classifier that begins at zero."""
-    module = torch.nn.Linear(2, 2)
-    torch.nn.init.zeros_(module.weight)
-    torch.nn.init.zeros_(module.bias)
-    return module
-
-
-def run(plan, module=None, **options):
-    """Descend on the four points, validated on the same."""
-    module = module or line()
-    data = (Points(), TARGETS)
-    return module, fit(module, data, data, plan, **options)
 
 
 def test_a_step_of_gd_is_the_gradient_of_the_whole_data():

@@ -93,7 +93,7 @@ class _Episode:
     ) -> None:
         self._game, self._plan, self._rng = game, plan, rng
         self._cache = cache
-        self._state, self._moves = _opening(game, plan, rng)
+        self._state, self._moves = random_position(game, rng, 0, plan.random_moves + 1)
         self._past: list[tuple[Array, Array, float | None, bool]] = []
         self._begin_search()
 
@@ -212,17 +212,20 @@ def play(
     )
 
 
-def _opening(
-    game: Game[Any], plan: SelfPlayPlan, rng: np.random.Generator
+def random_position(
+    game: Game[Any], rng: np.random.Generator, fewest: int, most: int
 ) -> tuple[Any, int]:
-    """Return an unfinished position after random moves, and their number."""
+    """Return an unfinished position after random moves, and the number of moves.
+
+    `fewest` moves or more, and fewer than `most`.
+    """
     while True:
-        state, count = game.start(), int(rng.integers(plan.random_moves + 1))
+        state, count = game.start(), int(rng.integers(fewest, most))
         for _ in range(count):
+            state = game.apply(state, int(rng.choice(game.legal(state))))
             if game.outcome(state) is not None:
                 break
-            state = game.apply(state, int(rng.choice(game.legal(state))))
-        if game.outcome(state) is None:
+        else:
             return state, count
 
 
