@@ -86,7 +86,7 @@ fuzz: $(READY) ## hours of odd events, bodies, manifests, heads and graphs
 	@HOTSEAT_FUZZ=long $(BIN)/pytest tests/fuzz
 
 unit: $(READY) ## the fast tests alone, in seconds (tests/README.md explains the folders)
-	@$(BIN)/pytest tests/unit
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile -p no:schemathesis tests/unit
 
 property: $(READY) ## state machines: any order of calls against a simple model
 	@$(BIN)/pytest tests/property

@@ -188,7 +188,7 @@ def test_a_token_is_fetched_for_each_call_and_shown_nowhere():
 
 
 def test_a_frame_is_never_held_up(echo):
-    """Two seconds of a 60 Hz loop, the service cut off in the middle of it.
+    """One second of a 60 Hz loop, the service cut off in the middle of it.
 
     Each frame submits and asks; the loop's own work takes no part of the measure. The
     bound is generous, because machines that test are shared.
@@ -196,10 +196,10 @@ def test_a_frame_is_never_held_up(echo):
     slow, answered, cut = 0, [], 0
     with ModelServiceClient(transport=echo, deadline=0.3) as client:
         open_ = []
-        for frame in range(120):
-            if frame == 40:
+        for frame in range(60):
+            if frame == 20:
                 echo.gate.clear()
-            if frame == 80:
+            if frame == 40:
                 echo.gate.set()
             began = time.perf_counter()
             open_.append(client.submit(f"{frame}"))
@@ -211,8 +211,8 @@ def test_a_frame_is_never_held_up(echo):
             slow += time.perf_counter() - began > 0.005
             time.sleep(1 / 60)
         assert slow <= 6
-        assert any(frame < 40 for frame in answered)
-        assert any(frame > 90 for frame in answered)
+        assert any(frame < 20 for frame in answered)
+        assert any(frame > 45 for frame in answered)
 
 
 def test_a_board_is_asked_as_it_was(client):

@@ -54,7 +54,7 @@ def server(monkeypatch) -> Iterator[Server]:
     """A server on the loopback; no local copies."""
     monkeypatch.delenv("HOTSEAT_DATA", raising=False)
     with Server() as made:
-        threading.Thread(target=made.serve_forever, daemon=True).start()
+        threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
         yield made
         made.shutdown()
 
