@@ -1,4 +1,4 @@
-"""The schemas of the OpenAPI document; requests are answered without them."""
+"""The schemas of the OpenAPI document; the service answers without them."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Options(BaseModel):
-    """How to choose, beyond the inputs; an unknown one is answered with a warning."""
+    """Options of the answer; an unknown option gives a warning."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -16,10 +16,10 @@ class Options(BaseModel):
     seed: int | None = Field(
         None, ge=0, lt=1 << 53, description="The same seed gives the same answer."
     )
-    level: str | None = Field(None, description="A strength that the signature names.")
-    strict: bool | None = Field(
-        None, description="Whether each warning is an error instead."
+    level: str | None = Field(
+        None, description="One of the signature's levels of strength."
     )
+    strict: bool | None = Field(None, description="Turn every warning into an error.")
 
 
 class Request(BaseModel):
@@ -27,23 +27,25 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    text: str | None = Field(None, description="The one input of a text model.")
-    input: Any = Field(None, description="One input, as the signature says.")
+    text: str | None = Field(None, description="The input of a text model.")
+    input: Any = Field(
+        None, description="One input, in the form that the signature describes."
+    )
     inputs: list[Any] | None = Field(None, description="Many inputs.", min_length=1)
     options: Options | None = None
-    player_id: str | None = Field(None, description="Never logged in the clear.")
+    player_id: str | None = Field(None, description="The log holds only its hash.")
 
 
 class JudgedPart(BaseModel):
-    """The part of a long text that the answer is about, in characters of the text."""
+    """The part of a long text that the answer describes, in characters."""
 
     start: int
-    end: int = Field(description="The first character that is not in it.")
-    of: int = Field(description="How many parts the text was judged in.")
+    end: int = Field(description="The first character after the part.")
+    of: int = Field(description="The number of parts of the text.")
 
 
 class Prediction(BaseModel):
-    """What one input was answered; which fields there are follows from the kind."""
+    """The answer to one input; the model's kind decides which fields it has."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -53,14 +55,16 @@ class Prediction(BaseModel):
         None, description="classification, multilabel"
     )
     value: float | None = Field(
-        None, description="regression, policy; null where it is not finite"
+        None, description="regression, policy; null if it is not finite"
     )
     action: str | None = Field(None, description="policy")
     actions: dict[str, float | None] | None = Field(
         None, description="policy: each legal action and its probability"
     )
     item: list[str] | None = Field(None, description="generation: the item's rows")
-    labels: list[str] | None = Field(None, description="multilabel: those that hold")
+    labels: list[str] | None = Field(
+        None, description="multilabel: the labels that apply"
+    )
     embedding: list[float | None] | None = Field(None, description="embedding")
     outputs: dict[str, Any] | None = Field(
         None, description="tensor: each output by its name, as nested lists"
@@ -68,13 +72,13 @@ class Prediction(BaseModel):
     seed: int | None = Field(None, description="policy, generation: repeats the answer")
     judged_part: JudgedPart | None = Field(
         None,
-        description="Of a text over the signature's limit that is judged in parts: the "
-        "part that is least likely to be neutral, which the answer is about.",
+        description="Present for a text over the signature's limit that is judged in "
+        "parts: the part that is least likely to be neutral, described by the answer.",
     )
 
 
 class Part(BaseModel):
-    """A part of an input, and what the answer loses without it."""
+    """A part of an input, and how much the answer changes without it."""
 
     part: str
     at: list[int] | None = None
@@ -82,21 +86,19 @@ class Part(BaseModel):
 
 
 class InputWarning(BaseModel):
-    """Something in the request that was answered and may still be a mistake."""
+    """A possible mistake in a request that was answered nevertheless."""
 
     code: str = Field(
         description="unknown_field, ignored_field, all_defaults, out_of_range, "
         "unknown_category, text_cut, not_finite, more_warnings; others may follow."
     )
     detail: str
-    pointer: str = Field(description="JSON pointer to it in the request.")
-    suggestion: str | None = Field(
-        None, description="The name that was probably meant."
-    )
+    pointer: str = Field(description="JSON pointer to the value in the request.")
+    suggestion: str | None = Field(None, description="The most similar known name.")
 
 
 class Source(BaseModel):
-    """Which model said it."""
+    """The model, version and variant that answered."""
 
     model: str
     version: int
@@ -104,12 +106,12 @@ class Source(BaseModel):
     request_id: str
     cold: bool = Field(
         default=False,
-        description="It was the first of its process; left out where it was not.",
+        description="Whether this was the first request of its process; absent if not.",
     )
     warnings: list[InputWarning] = Field(
         default=[],
-        description="At most 20, and one that counts the others; left out where there "
-        "are none.",
+        description="At most 20, and one with the number of further warnings; absent "
+        "without any.",
     )
 
 
@@ -124,13 +126,13 @@ class Many(Source):
 
 
 class Explained(One):
-    """The answer to one input, and the weight of each of its parts."""
+    """The answer to one input, with the weight of each part of it."""
 
     parts: list[Part]
 
 
 class Model(BaseModel):
-    """A model in short."""
+    """A model in a list."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -141,7 +143,7 @@ class Model(BaseModel):
 
 
 class Card(Model):
-    """A model whole."""
+    """One model in full."""
 
     versions: list[int]
 
@@ -160,13 +162,15 @@ class Catalogue(BaseModel):
 
 
 class Version(BaseModel):
-    """A version for a device that runs it itself."""
+    """A version for a device that runs it offline."""
 
     manifest: dict[str, Any] = Field(
-        description="What it is, and the SHA-256 and size of each of its files."
+        description="The manifest, with the SHA-256 and size of each file."
     )
     variant: str = Field(description="The variant that the service runs.")
-    signatures: list[str] = Field(description="Of OpenSSF model-signing.")
+    signatures: list[str] = Field(
+        description="Signatures in the format of OpenSSF model-signing."
+    )
 
 
 class Problem(BaseModel):
@@ -183,7 +187,7 @@ class Problem(BaseModel):
 
 
 class Instances(BaseModel):
-    """Inputs as KServe's version 1 names them."""
+    """A request of KServe's version 1."""
 
     instances: list[Any]
 
@@ -231,7 +235,7 @@ class Indexed(BaseModel):
 
 
 class TensorMetadata(BaseModel):
-    """A tensor that a model takes or gives; -1 is any length."""
+    """An input or output tensor of a model; -1 means any length."""
 
     name: str
     datatype: str
@@ -256,7 +260,7 @@ class Tensor(TensorMetadata):
 
 
 class WantedOutput(BaseModel):
-    """An output that is wanted."""
+    """A requested output."""
 
     name: str
     parameters: dict[str, Any] | None = None
