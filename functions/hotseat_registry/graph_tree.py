@@ -24,7 +24,8 @@ _GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_SPARSE, _GRAPH_INPUT, _GRAPH_OUTPUT = (
 _NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 4, 5, 7
 _FUNCTION_NAME, _FUNCTION_NODE, _FUNCTION_DOMAIN = 1, 7, 10
 _ATTRIBUTE_NAME, _ATTRIBUTE_INTS = 1, 8
-_ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS, _ATTRIBUTE_SPARSE = (5, 10), (6, 11), (22, 23)
+_ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_SPARSE = 5, 6, 22
+_ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS, _ATTRIBUTE_SPARSES = 10, 11, 23
 _SPARSE_VALUES, _SPARSE_INDICES, _SPARSE_DIMS = 1, 2, 3
 _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_INT64, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 7, 8, 9
 _TENSOR_EXTERNAL, _ENTRY_KEY, _ENTRY_VALUE = 13, 1, 2
@@ -86,7 +87,7 @@ class Model(NamedTuple):
 def read(data: memoryview) -> Model:
     """Return the structure of a ModelProto."""
     found = protobuf.message(data)
-    graphs = protobuf.parts(found, _MODEL_GRAPH)
+    graphs = protobuf.single(found, _MODEL_GRAPH)
     if not graphs:
         raise ValueError("it has no graph")
     functions = {}
@@ -97,7 +98,7 @@ def read(data: memoryview) -> Model:
             protobuf.text(function, _FUNCTION_NAME),
         )
         functions[name] = _nodes(function, _FUNCTION_NODE, 0)
-    return Model(_graph(graphs[-1], 0), functions)
+    return Model(_graph(graphs[0], 0), functions)
 
 
 def _graph(data: memoryview, depth: int) -> Graph:
@@ -135,9 +136,9 @@ def _node(data: memoryview, depth: int) -> Node:
 
 def _attribute(data: memoryview, depth: int) -> Attribute:
     found = protobuf.message(data)
-    tensors = [p for n in _ATTRIBUTE_TENSORS for p in protobuf.parts(found, n)]
-    sparse = [p for n in _ATTRIBUTE_SPARSE for p in protobuf.parts(found, n)]
-    graphs = [p for n in _ATTRIBUTE_GRAPHS for p in protobuf.parts(found, n)]
+    tensors = _one_or_many(found, _ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS)
+    sparse = _one_or_many(found, _ATTRIBUTE_SPARSE, _ATTRIBUTE_SPARSES)
+    graphs = _one_or_many(found, _ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS)
     return Attribute(
         protobuf.text(found, _ATTRIBUTE_NAME),
         (*map(_weight, tensors), *_sparse(sparse)),
@@ -146,12 +147,16 @@ def _attribute(data: memoryview, depth: int) -> Attribute:
     )
 
 
+def _one_or_many(found: Message, one: int, many: int) -> list[memoryview]:
+    return [*protobuf.single(found, one), *protobuf.parts(found, many)]
+
+
 def _sparse(parts: list[memoryview]) -> Iterator[Weight]:
     for part in parts:
         found = protobuf.message(part)
-        yield from map(_weight, protobuf.parts(found, _SPARSE_INDICES))
+        yield from map(_weight, protobuf.single(found, _SPARSE_INDICES))
         dims = protobuf.wholes(found, _SPARSE_DIMS, _FEW)
-        for weight in map(_weight, protobuf.parts(found, _SPARSE_VALUES)):
+        for weight in map(_weight, protobuf.single(found, _SPARSE_VALUES)):
             # the runtime fills it up when it opens the graph
             yield weight._replace(elements=_elements(dims))
 

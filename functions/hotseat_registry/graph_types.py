@@ -48,16 +48,16 @@ def name(value: memoryview) -> str:
 def _value(data: memoryview) -> tuple[str, Tensor]:
     found = protobuf.message(data)
     title = protobuf.text(found, _VALUE_NAME)
-    for part in protobuf.parts(found, _VALUE_TYPE):
+    for part in protobuf.single(found, _VALUE_TYPE):
         return title, _type(part)
     return title, Tensor("undefined", None)
 
 
 def _type(data: memoryview) -> Tensor:
     found = protobuf.message(data)
-    for part in protobuf.parts(found, _TYPE_TENSOR):
+    for part in protobuf.single(found, _TYPE_TENSOR):
         return _tensor(part)
-    for part in protobuf.parts(found, _TYPE_SEQUENCE):
+    for part in protobuf.single(found, _TYPE_SEQUENCE):
         inner = protobuf.parts(protobuf.message(part), _ELEMENT_TYPE)
         maps = any(_TYPE_MAP in protobuf.message(one) for one in inner)
         return Tensor("sequence of maps" if maps else "sequence", None)
@@ -68,7 +68,7 @@ def _tensor(data: memoryview) -> Tensor:
     found = protobuf.message(data)
     element = protobuf.whole(found, _ELEMENT)
     kind = DATATYPES.get(element) or _NAMES.get(element, f"element type {element}")
-    for shape in protobuf.parts(found, _SHAPE):
+    for shape in protobuf.single(found, _SHAPE):
         dims = protobuf.parts(protobuf.message(shape), _DIM)
         return Tensor(kind, tuple(map(_dim, dims)))
     return Tensor(kind, None)

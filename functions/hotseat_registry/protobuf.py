@@ -51,6 +51,18 @@ def parts(found: Message, number: int) -> list[memoryview]:
     return [v for v in found.get(number, ()) if not isinstance(v, int)]
 
 
+def single(found: Message, number: int) -> list[memoryview]:
+    """Return the only value of a field that is a message, in a list; empty without it.
+
+    Raises `ValueError` for two: protobuf merges them into one, which no writer needs,
+    and a reader that checks either alone checks something else.
+    """
+    values = parts(found, number)
+    if len(values) > 1:
+        raise ValueError("it has a message twice, in two halves")
+    return values
+
+
 def text(found: Message, number: int) -> str:
     """Return the last value of a field as text; empty where there is none."""
     values = parts(found, number)

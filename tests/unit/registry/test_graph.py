@@ -101,3 +101,45 @@ def test_the_trained_graphs_pass(tmp_path):
     path = saved(tmp_path / "m.onnx", helper.make_node("Relu", ["x"], ["y"]))
     onnx.checker.check_model(onnx.load(path))
     graph.check(path, set())
+
+
+@pytest.mark.parametrize("hidden", ["operator", "external data"])
+def test_a_graph_in_two_halves_is_refused(tmp_path, hidden):
+    """Protobuf merges both; a check that reads one would miss what is in the other."""
+    node = helper.make_node("Anything", ["x"], ["y"], domain="my.custom")
+    half = onnx.ModelProto()
+    if hidden == "operator":
+        half.graph.node.append(node)
+    else:
+        half.graph.initializer.append(external("/etc/passwd"))
+    path = saved(tmp_path / "m.onnx")
+    path.write_bytes(half.SerializeToString() + path.read_bytes())
+    assert onnx.load(path, load_external_data=False).graph.output[0].name == "x"
+    with pytest.raises(IntegrityError, match="in two halves"):
+        graph.check(path, set())
+
+
+def field(number, data):
+    """A protobuf field of bytes."""
+    size, rest = bytearray(), len(data)
+    while rest >= 0x80:
+        size.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    return bytes([number << 3 | 2, *size, rest]) + data
+
+
+def test_a_tensor_in_two_halves_is_refused(tmp_path):
+    """Its dimensions would be those of both halves."""
+    tensor = numpy_helper.from_array(np.ones(4, np.float32), "w")
+    node = helper.make_node("Constant", [], ["x"], value=tensor)
+    (attribute,) = node.attribute
+    data = attribute.SerializeToString() + field(5, field(1, b"\x07"))
+    node.ClearField("attribute")
+    made = helper.make_graph([], "g", [FLOATS], [FLOATS]).SerializeToString()
+    made += field(1, node.SerializeToString() + field(5, data))
+    path = tmp_path / "m.onnx"
+    path.write_bytes(saved(path).read_bytes()[:2] + field(7, made))
+    (read,) = onnx.load(path).graph.node
+    assert list(read.attribute[0].t.dims) == [4, 7]
+    with pytest.raises(IntegrityError, match="in two halves"):
+        graph.check(path, set())
