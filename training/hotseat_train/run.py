@@ -28,6 +28,12 @@ from hotseat_train.errors import RunError
 
 RUNS = Path(".hotseat/runs")
 FP32 = "fp32"
+_FILES = (
+    "checkpoint.pt", "pruned.pt", "distilled.pt", "model.onnx", "model.*.onnx",
+    "refused.json", "variants.png", "curve.png", "report.json", "golden.json",
+    "manifest.json",
+)  # fmt: skip
+"""What a run writes, beside its record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,16 @@ class Run:
         if not found:
             self.needs(self.model, "train")
         return found
+
+    def clear(self) -> None:
+        """Remove a finished run's files, so that none outlives its model.
+
+        The record goes first: an interruption then leaves an unfinished run.
+        """
+        self.record.unlink(missing_ok=True)
+        for pattern in _FILES:
+            for path in self.folder.glob(pattern):
+                path.unlink()
 
     def gone(self) -> list[dict[str, Any]]:
         """Return refused variants that no longer exist, with their metrics."""

@@ -40,7 +40,7 @@ def test_a_search_goes_on_where_it_was(tmp_path):
 
 def test_what_does_worse_is_ended_early(tmp_path):
     """A network's trial reports each epoch, and some do not come to their end."""
-    task, _ = table(tmp_path, rows(), family="logistic")
+    task, _ = table(tmp_path, rows(), family="mlp")
     search = Search(tmp_path / "search")
     short = replace(question(task), plan=replace(task.plan("adam"), max_epochs=4))
     search.run(short, 14)

@@ -17,7 +17,7 @@ def test_each_step_reads_its_data_once(tmp_path, monkeypatch):
         return read(task)
 
     monkeypatch.setattr(OwnTable, "dataset", counted)
-    task, _ = own_table(tmp_path, players(), family="logistic")
+    task, _ = own_table(tmp_path, players(), family="mlp")
     run = train(task, task.plan_of({"max_epochs": 2}), tmp_path / "run")
     assert len(reads) == 1
     variants.make(run, ("static",))

@@ -34,7 +34,7 @@ def test_churn_is_trained_measured_published_and_served(family, tmp_path, regist
     assert 0.02 < high - low < 0.1
     assert metrics["lift_top_tenth"] > 1.5
     assert {"average_precision", "brier", "f1"} <= set(metrics)
-    said = "fitted in one go" if family == "trees" else "by adam"
+    said = "fitted in one go"
     assert family in manifest.card
     assert said in manifest.card
     publish(run, registry, by="ada")

@@ -89,6 +89,8 @@ def _compare(arguments: argparse.Namespace) -> int:
             for item in found
         ),
     )
+    if note := comparing.different_rows(found):
+        print(f"  note: {note}")
     print(
         f"recommended: {taken.name}" if taken else "no candidate is within the limits"
     )

@@ -30,7 +30,7 @@ def optimizers(parser: argparse.ArgumentParser) -> Run:
     )
     parser.add_argument(
         "--family",
-        choices=("logistic", "mlp"),
+        choices=("mlp",),
         help="of player-churn: a family trained by gradient (default: mlp)",
     )
     parser.add_argument("--max-epochs", type=int, default=20, help="(default: 20)")

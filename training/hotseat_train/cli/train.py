@@ -95,14 +95,17 @@ def _train(arguments: argparse.Namespace) -> int:
     if found.get("family") and not arguments.family:
         arguments.family = found["family"]
     task = task_of(arguments, settings=found.get("settings"))
+    flags = {
+        name: value
+        for name in (*PLAN, "optimizer")
+        if (value := getattr(arguments, name)) is not None
+    }
+    if not (arguments.cv or arguments.pretrained) and (why := task.unused(flags)):
+        raise TrainError(why)
     options = {
         "optimizer": found.get("optimizer"),
         **found.get("plan", {}),
-        **{
-            name: value
-            for name in (*PLAN, "optimizer")
-            if (value := getattr(arguments, name)) is not None
-        },
+        **flags,
     }
     more: dict[str, Any] = {}
     if arguments.cv:

@@ -32,6 +32,14 @@ class Split:
             tuple(self.keys[row] for row in rows) if self.keys else (),
         )
 
+    def digest(self) -> str:
+        """Return the SHA-256 of the inputs and targets, whatever their order."""
+        rows = sorted(
+            hashlib.sha256(f"{target} {value}".encode(errors="replace")).digest()
+            for value, target in zip(self.inputs, self.targets, strict=True)
+        )
+        return hashlib.sha256(b"".join(rows)).hexdigest()
+
     def __add__(self, other: "Split") -> "Split":
         """Return the rows of both."""
         return Split(

@@ -15,8 +15,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from hotseat_registry import Signature
 from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.data.dataset import Dataset, Requests, Split
-from hotseat_train.errors import ParityError
-from hotseat_train.evaluation import calibration_error, robustness
+from hotseat_train.evaluation import calibration_error, parity, robustness
 from hotseat_train.evaluation.paired_bootstrap import Z, drops, wilson
 from hotseat_train.run import FP32
 
@@ -30,7 +29,8 @@ _BATCH = 256
 class SupervisedEvaluator:
     """Measures variants on the labelled rows of the test split; see `Evaluator`.
 
-    `best` are the trained model's measurements on the validation rows. `group` names
+    `answers` are the trained model's on the first validation rows (see `parity`); none
+    in runs of earlier releases. `group` names
     the group of a row whose quality is reported separately. `golden` are inputs for the
     golden rows if those of the test split must not be published. `obfuscated` spells
     texts as players do to evade a filter.
@@ -40,14 +40,14 @@ class SupervisedEvaluator:
         self,
         dataset: Dataset,
         signature: Signature,
-        best: Mapping[str, Any],
+        answers: Sequence[Sequence[float]],
         *,
         group: Callable[[Any], str] | None = None,
         golden: Sequence[Any] | None = None,
         obfuscated: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None,
     ) -> None:
         self.signature = signature
-        self._dataset, self._best = dataset, best
+        self._dataset, self._model_answers = dataset, answers
         self._group, self._obfuscated = group, obfuscated
         inputs = dataset.test.inputs
         self.timed: Requests = [(given, {}) for given in inputs[:_TIMED_ROWS]]
@@ -63,8 +63,11 @@ class SupervisedEvaluator:
         Raises `ParityError`.
         """
         dataset, test = self._dataset, self._dataset.test
+        exact: dict[str, Any] = {}
         if FP32 in models:
-            _check_parity(models[FP32], dataset.validation, self._best)
+            off = parity.check(models[FP32], dataset.validation, self._model_answers)
+            exact = {} if off is None else {"parity_difference": round(off, 6)}
+        rows = test.digest()
         answers = {name: predict(model, test.inputs) for name, model in models.items()}
         true = [dataset.labels[target] for target in test.targets]
         metrics = {
@@ -74,6 +77,8 @@ class SupervisedEvaluator:
                 **self._on_obfuscated(models[name]),
                 **_corrupted(models[name], dataset),
                 **_lost(answers, name, dataset),
+                **(exact if name == FP32 else {}),
+                "test_sha256": rows,
             }
             for name, given in answers.items()
         }
@@ -245,21 +250,3 @@ def _f1(predicted: Sequence[str], true: Sequence[str], label: str) -> float:
     hits = sum(a == b == label for a, b in zip(predicted, true, strict=True))
     named = predicted.count(label) + true.count(label)
     return 2 * hits / named if named else 0.0
-
-
-def _check_parity(
-    model: LoadedModel, validation: Split, best: Mapping[str, Any]
-) -> None:
-    """Compare the served graph's validation loss with that of the training."""
-    answers = predict(model, validation.inputs)
-    labels = model.manifest.signature.labels
-    losses = [
-        -math.log(max(answer["scores"][labels[target]], 1e-30))
-        for answer, target in zip(answers, validation.targets, strict=True)
-    ]
-    loss, want = statistics.fmean(losses), best["validation_loss"]
-    if abs(loss - want) > 1e-4:
-        raise ParityError(
-            f"the exported graph has validation loss {loss:.6f}, "
-            f"the trained model had {want:.6f}"
-        )

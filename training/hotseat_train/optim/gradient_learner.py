@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from torch import nn
 
-from hotseat_train.optim.supervised import Rows
+from hotseat_train.optim.supervised import Rows, answers
 
 HiddenUnits = tuple[nn.Module, str, str]
 """A parent module, and the names of its linear layers before and after the units."""
@@ -22,6 +23,11 @@ class GradientLearner(ABC):
     @abstractmethod
     def encode(self, inputs: tuple[Any, ...]) -> Rows:
         """Return the inputs as the module takes them."""
+
+    def probabilities(self, inputs: tuple[Any, ...]) -> np.ndarray[Any, Any]:
+        """Return the module's own probabilities [rows, labels]."""
+        logits = answers(self.module, self.encode(inputs))
+        return np.asarray(logits.softmax(1).numpy())
 
     def hidden_units(self) -> Sequence[HiddenUnits]:
         """Return the hidden units that pruning may remove; none by default."""

@@ -48,11 +48,13 @@ class State:
     seconds: list[float] = field(default_factory=list)
     """Seconds of training at the end of each epoch, without interruptions."""
     steps: int = 0
+    kept: Epoch | None = None
+    """The measurements of the kept model, where they are taken from the model."""
 
     @property
     def best_epoch(self) -> Epoch:
-        """The epoch with the lowest validation loss, the first of equal ones."""
-        return min(self.curve, key=lambda epoch: epoch.validation_loss)
+        """The kept epoch: that with the lowest validation loss, the first of equals."""
+        return self.kept or min(self.curve, key=lambda epoch: epoch.validation_loss)
 
 
 class Objective(ABC, Generic[Batch]):

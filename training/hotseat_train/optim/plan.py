@@ -10,6 +10,12 @@ from hotseat_train.optim.schedule import SCHEDULES
 OPTIMIZERS = ("gd", "sgd", "momentum", "adam")
 """Optimizers for commands; self-training uses ``adamw``."""
 
+GRADIENT = (
+    "optimizer", "learning_rate", "momentum", "batch_size", "max_epochs", "tolerance",
+    "patience", "seed",
+)  # fmt: skip
+"""Options of a command that a training by gradient descent uses."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

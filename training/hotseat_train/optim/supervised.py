@@ -54,14 +54,16 @@ def fit(
     plan: Plan,
     *,
     teacher: Array | None = None,
+    identity: str = "",
     **options: Any,
 ) -> State:
     """Train on rows and labels; leave the weights of the best epoch in `module`.
 
     `teacher` are probabilities [rows, labels] with the weight ``plan.soft`` (Hinton et
-    al. 2015). `options` are those of `loop.train`.
+    al. 2015). `identity` describes columns and settings: a checkpoint with another one
+    is not resumed. `options` are those of `loop.train`.
     """
-    objective = _Labelled(training, validation, plan, teacher)
+    objective = _Labelled(training, validation, plan, teacher, identity)
     return train(module, objective, plan, **options)
 
 
@@ -110,13 +112,14 @@ class _Labelled(Objective[Array]):
         validation: tuple[Rows, tuple[int, ...]],
         plan: Plan,
         teacher: Array | None,
+        identity: str,
     ) -> None:
         self._rows, labels = training
         self._validation, self._plan = validation, plan
         self._targets = _targets(labels, teacher, plan)
         self._size = len(self._rows) if plan.full_batch else plan.batch_size
         # before the first resampling, which changes the rows
-        self._digest = checkpoint.digest(_data(training, validation))
+        self._digest = identity + checkpoint.digest(_data(training, validation))
 
     @property
     def steps(self) -> int:

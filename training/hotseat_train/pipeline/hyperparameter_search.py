@@ -83,6 +83,9 @@ def chosen(
         if family == "svm":
             settings["gamma"] = trial.suggest_float("gamma", 1e-4, 0.3, log=True)
         return task.choose(family, settings), plan
+    if family == "logistic":
+        settings = {"C": trial.suggest_float("C", 1e-3, 30, log=True)}
+        return task.choose(family, settings), plan
     if family == "mlp":
         settings = {
             "hidden": trial.suggest_int("hidden", 8, 128, log=True),

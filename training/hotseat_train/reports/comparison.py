@@ -43,6 +43,8 @@ class Candidate:
     learning_curve: tuple[Mapping[str, float], ...] = ()
     """Its version's training, epoch by epoch."""
     labels: tuple[str, ...] = ()
+    rows: str = ""
+    """Digest of the test rows, or of the data; empty if neither was recorded."""
 
     @property
     def robust(self) -> dict[str, float]:
@@ -109,15 +111,37 @@ def candidates(
     if not found:
         what = by or "quality"
         raise TrainError(f"{model} has no version with measured {what}")
-    return [replace(item, best=not beaten(item, found)) for item in found]
+    return [
+        replace(item, best=not beaten(item, (o for o in found if o.rows == item.rows)))
+        for item in found
+    ]
+
+
+def comparable(found: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates that were measured on the same rows as the last one."""
+    return [item for item in found if item.rows == found[-1].rows]
+
+
+def different_rows(found: Sequence[Candidate]) -> str:
+    """Return a note if candidates were measured on different rows; else nothing."""
+    same = comparable(found)
+    others = [item.name for item in found if item not in same]
+    if not others:
+        return ""
+    return (
+        f"{', '.join(others)}: measured on other test rows than {same[-1].name}, so "
+        "their qualities cannot be ranked together; the front is drawn within equal "
+        f"rows, and the recommendation is among {', '.join(i.name for i in same)}"
+    )
 
 
 def recommend(found: Iterable[Candidate], limits: Limits) -> Candidate | None:
     """Return the best candidate within the limits; None when there is none.
 
-    The highest quality; of those whose interval it does not leave, the fastest.
+    Of those measured on the same rows as the last one: the highest quality; of those
+    whose interval it does not leave, the fastest.
     """
-    fitting = [item for item in found if limits.fit(item)]
+    fitting = [item for item in comparable(list(found)) if limits.fit(item)]
     if not fitting:
         return None
     top = max(fitting, key=lambda item: item.quality)
@@ -149,6 +173,8 @@ def _of(
                 ),
                 learning_curve=tuple(drawn.get("curve", ())),
                 labels=manifest.signature.labels,
+                rows=metrics.get("test_sha256")
+                or manifest.lineage.get("data", {}).get("sha256", ""),
             )
         )  # fmt: skip
     return found

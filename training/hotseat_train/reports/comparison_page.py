@@ -4,7 +4,7 @@ import html
 import json
 from collections.abc import Sequence
 
-from hotseat_train.reports import charts
+from hotseat_train.reports import charts, comparison
 from hotseat_train.reports.comparison import Candidate, Limits
 
 _DRAWN = 8
@@ -69,6 +69,7 @@ Measured on {html.escape("; ".join(cpus)) or "an unnamed CPU"}, one thread.
         else ""
     }</p>
 {_advice(found, taken, limits)}
+{_note(found)}
 <div class="card">{_table(order, taken)}</div>
 <p class="soft"><span class="front">&#9733;</span> no other is at least as good, as fast
 and as small. Intervals are 95 %. Dollars: a million answers on Lambda, requests and
@@ -86,11 +87,17 @@ compute.{
 """
 
 
+def _note(found: Sequence[Candidate]) -> str:
+    note = comparison.different_rows(found)
+    return f'<p class="said none">{html.escape(note)}.</p>' if note else ""
+
+
 def _advice(found: Sequence[Candidate], taken: Candidate | None, limits: Limits) -> str:
     wanted = f" Limits: {html.escape(limits.describe())}." if limits.describe() else ""
     if taken is None:
         return f'<p class="said none">None keeps to the limits.{wanted}</p>'
-    top = max((i for i in found if limits.fit(i)), key=lambda item: item.quality)
+    same = comparison.comparable(found)
+    top = max((i for i in same if limits.fit(i)), key=lambda item: item.quality)
     why = (
         "it has the highest quality, and nothing as good is faster."
         if top is taken

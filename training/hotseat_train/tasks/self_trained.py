@@ -39,6 +39,7 @@ class SelfTrainedTask(OneFamily, ABC):
     evaluated_at_once = True
     minutes = 1.0
     """The usual length of a training."""
+    options = ("minutes",)
     data: Mapping[str, Any]
     """``source`` and ``licence`` of the training data."""
 

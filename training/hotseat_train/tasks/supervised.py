@@ -1,20 +1,24 @@
 """Supervised tasks: the model is trained and evaluated on labelled rows."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+import numpy as np
+
 from hotseat_registry import Signature
 from hotseat_serve.codec import game_json
 from hotseat_train.data.dataset import Dataset, Split
 from hotseat_train.errors import TrainError
+from hotseat_train.evaluation import parity
 from hotseat_train.evaluation.evaluator import Evaluator, Tensors
 from hotseat_train.evaluation.labelled import SupervisedEvaluator
 from hotseat_train.models.tables import families
 from hotseat_train.optim.loop import Epoch, Plan, State
+from hotseat_train.optim.plan import GRADIENT
 from hotseat_train.run import Run, commit
 from hotseat_train.tasks.task import OneFamily, Progress
 
@@ -41,6 +45,9 @@ class Learner(Protocol):
     ) -> State:
         """Train on `train`; a model without epochs reports one."""
 
+    def probabilities(self, inputs: tuple[Any, ...]) -> np.ndarray[Any, Any]:
+        """Return the model's own probabilities [rows, labels], without its graph."""
+
     def export(self, path: Path) -> None:
         """Write the graph, preprocessing included."""
 
@@ -56,6 +63,7 @@ class SupervisedTask(OneFamily, ABC):
     """The selected one of `families`."""
     compressions: Sequence[str] = ("dynamic", "static", "prune", "distill")
     evaluated_at_once = False
+    options: Collection[str] = GRADIENT
     optimizer = "sgd"
     """The usual optimizer."""
     group: Callable[[Any], str] | None = None
@@ -94,8 +102,13 @@ class SupervisedTask(OneFamily, ABC):
     def train(
         self, run: Run, plan: Plan, progress: Progress, rows: int | None = None
     ) -> dict[str, Any]:
-        """See `Task.train`; an interrupted training goes on from its checkpoint."""
+        """See `Task.train`; an interrupted training resumes from its checkpoint.
+
+        A finished run is trained anew, and its files are removed.
+        """
         dataset = self.dataset()
+        if run.record.exists():
+            run.clear()
         part = dataset.train.pick(range(len(dataset.train))[:rows])
         train_rows = (
             dataset.training_rows(part, dataset.validation) if rows is None else part
@@ -118,6 +131,7 @@ class SupervisedTask(OneFamily, ABC):
             "curve": [asdict(epoch) for epoch in state.curve],
             "best": asdict(state.best_epoch),
             "reason": state.reason,
+            "answers": parity.answers(learner, dataset.validation),
             "began_at": began.isoformat(timespec="seconds"),
             "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
             "commit": commit(),
@@ -139,7 +153,7 @@ class SupervisedTask(OneFamily, ABC):
         return SupervisedEvaluator(
             dataset,
             self.signature(dataset),
-            record["best"],
+            record.get("answers", ()),
             group=self.group,
             golden=self.golden,
             obfuscated=self.obfuscated,
@@ -181,6 +195,20 @@ class TableTask(SupervisedTask):
                 f"{', '.join(self.families)}"
             )
         return replace(self, family=family, settings=settings or self.settings)
+
+    def unused(self, options: Collection[str]) -> str:
+        """Return which of these options the family does not use, and what does."""
+        left = sorted(set(options) - set(families.find(self.family).options))
+        if not left:
+            return ""
+        flag = f"--{left[0].replace('_', '-')}"
+        if left[0] not in GRADIENT:
+            return f"{flag} is for self-trained tasks: leave it out"
+        return (
+            f"the family {self.family} does not use {flag}, which is for networks: "
+            "leave it out, choose --family mlp, or search the settings of "
+            f"{self.family} with hotseat tune"
+        )
 
     def record(self) -> dict[str, Any]:
         """Return the settings: `tasks.of` reads them."""

@@ -1,6 +1,6 @@
 """The protocol of tasks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -67,6 +67,12 @@ class Task(Protocol):
     def plan_of(self, options: Mapping[str, Any]) -> Any:
         """Return the plan of a training: the usual one with these `options`."""
 
+    def unused(self, options: Collection[str]) -> str:
+        """Return why the first of these options of a plan is not used.
+
+        Empty: all are.
+        """
+
     def title(self, plan: Any) -> str:
         """Return the title of a training's progress."""
 
@@ -97,6 +103,19 @@ class OneFamily:
 
     name: str
     families: Sequence[str] = ()
+    options: Collection[str] = ()
+    """The options of a plan that its training uses."""
+
+    def unused(self, options: Collection[str]) -> str:
+        """See `Task.unused`."""
+        left = sorted(set(options) - set(self.options))
+        if not left:
+            return ""
+        used = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(self.options))
+        return (
+            f"{self.name} does not use --{left[0].replace('_', '-')}: leave it out; "
+            f"it uses {used}"
+        )
 
     def choose(
         self, family: str | None, settings: Mapping[str, Any] | None = None

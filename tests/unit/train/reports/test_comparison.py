@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from hotseat_registry import Variant
 from hotseat_train.errors import TrainError
-from hotseat_train.reports.comparison import Candidate, Limits, candidates, recommend
+from hotseat_train.reports.comparison import (
+    Candidate,
+    Limits,
+    candidates,
+    different_rows,
+    recommend,
+)
 from hotseat_train.reports.comparison_page import page as report
 
 figures = st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 5))
@@ -130,3 +136,13 @@ def test_quality_is_what_is_asked_for(bundle, registry):
     assert (item.quality, item.low, item.high) == (0.9, 0.85, 0.95)
     with pytest.raises(TrainError, match="no version with measured recall"):
         candidates(registry, "mood", by="recall")
+
+
+def test_versions_that_were_measured_on_other_rows_are_not_ranked_together():
+    """A higher figure on easier rows is no better model: it is said, and left out."""
+    old = replace(made("mood@1 fp32", 0.99, 1, 1), rows="a")
+    new = replace(made("mood@2 fp32", 0.80, 1, 1), rows="b")
+    assert recommend([old, new], Limits()) is new
+    assert "mood@1 fp32: measured on other test rows" in different_rows([old, new])
+    assert "other test rows" in report("mood", [old, new], new, Limits())
+    assert not different_rows([replace(old, rows="b"), new])

@@ -7,6 +7,7 @@ other weights need fitting, and the probabilities already have the same scale.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,7 +16,6 @@ from hotseat_train.data.dataset import Split
 from hotseat_train.models.tables.preprocessing import (
     Array,
     Preprocessor,
-    answers,
     write,
 )
 from hotseat_train.onnx_graph.merge import mean
@@ -39,6 +39,10 @@ class Member(ABC):
         report: Callable[[Epoch], None] = lambda _epoch: None,
     ) -> State:
         """Train; see `Learner.fit`."""
+
+    @abstractmethod
+    def probabilities(self, inputs: tuple[Any, ...]) -> Array:
+        """Return the model's own probabilities [rows, labels], without its graph."""
 
     @abstractmethod
     def part(self) -> onnx.ModelProto:
@@ -70,14 +74,18 @@ class SoftVotingEnsemble(Member):
         del checkpoint  # members would read the checkpoints of others
         for member in self._members:
             member.fit(train, validation, plan)
-        model = self.part()
         (train_loss, _), (loss, accuracy) = (
-            measure(answers(model, self.preprocessor, side), side.targets)
+            measure(self.probabilities(side.inputs), side.targets)
             for side in (train, validation)
         )
         epoch = Epoch(1, train_loss, loss, accuracy)
         report(epoch)
         return State([epoch], {}, "fitted")
+
+    def probabilities(self, inputs: tuple[Any, ...]) -> Array:
+        """Return the mean of the members' probabilities [rows, labels]."""
+        found = [member.probabilities(inputs) for member in self._members]
+        return np.asarray(np.mean(found, axis=0))
 
     def part(self) -> onnx.ModelProto:
         """Return the members' graphs side by side and the mean of their outputs."""

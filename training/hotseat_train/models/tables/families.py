@@ -4,27 +4,20 @@ A family trains on the columns of a `Preprocessor`; its graph has the input ``x`
 [rows, columns] and the output ``scores`` [rows, labels].
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
-import onnx
-import torch
-
-from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError
-from hotseat_train.models.tables.converted import SvmLearner, TreesLearner
 from hotseat_train.models.tables.ensemble import Member, SoftVotingEnsemble
-from hotseat_train.models.tables.preprocessing import Array, Preprocessor
-from hotseat_train.onnx_graph.export import to_onnx
-from hotseat_train.optim.gradient_learner import (
-    GradientLearner,
-    HiddenUnits,
-    between_layers,
-)
-from hotseat_train.optim.loop import Plan, State
-from hotseat_train.optim.supervised import fit_learner
+from hotseat_train.models.tables.logistic import LogisticLearner
+from hotseat_train.models.tables.network import NetworkLearner
+from hotseat_train.models.tables.preprocessing import Preprocessor
+from hotseat_train.models.tables.svm import SvmLearner
+from hotseat_train.models.tables.trees import TreesLearner
+from hotseat_train.optim.loop import Plan
+from hotseat_train.optim.plan import GRADIENT
 
 Settings = Mapping[str, Any]
 GROUP = "hotseat.families"
@@ -39,6 +32,8 @@ class Family:
     settings: Settings
     """The default settings; a search overrides them."""
     make: Make
+    options: Collection[str] = GRADIENT
+    """Options of a plan that it uses; others are refused."""
 
 
 def names() -> tuple[str, ...]:
@@ -91,73 +86,16 @@ def plan(optimizer: str) -> Plan:
     }[optimizer]
 
 
-class TableRows:
-    """Preprocessed rows, the source of batches."""
-
-    def __init__(self, array: Array) -> None:
-        self._tensor = torch.from_numpy(array)
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(self._tensor)
-
-    def take(self, rows: Array) -> tuple[torch.Tensor, ...]:
-        """Return these rows."""
-        return (self._tensor[rows],)
-
-
-class NetworkLearner(Member, GradientLearner):
-    """Logistic regression, or a network with one layer of `hidden` units."""
-
-    module: torch.nn.Sequential
-
-    def __init__(
-        self,
-        preprocessor: Preprocessor,
-        labels: int,
-        seed: int,
-        hidden: int = 0,
-        dropout: float = 0,
-    ) -> None:
-        self.preprocessor, self.family = preprocessor, "mlp" if hidden else "logistic"
-        torch.manual_seed(seed)
-        layers: list[torch.nn.Module] = []
-        width = preprocessor.columns
-        if hidden:
-            layers = [torch.nn.Linear(width, hidden), torch.nn.ReLU(),
-                      torch.nn.Dropout(dropout)]  # fmt: skip
-            width = hidden
-        self.module = torch.nn.Sequential(*layers, torch.nn.Linear(width, labels))
-
-    def encode(self, inputs: tuple[Any, ...]) -> TableRows:
-        """Return the preprocessed rows."""
-        return TableRows(self.preprocessor.encode(inputs))
-
-    def hidden_units(self) -> list[HiddenUnits]:
-        """Return the units between the layers; a linear model has none."""
-        return between_layers(self.module)
-
-    def fit(self, train: Split, validation: Split, plan: Plan, **options: Any) -> State:
-        """Train by gradient descent; see `Learner.fit`."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # more threads are slower on matrices this small
-        try:
-            return fit_learner(self, train, validation, plan, **options)
-        finally:
-            torch.set_num_threads(threads)
-
-    def part(self) -> onnx.ModelProto:
-        """Return the family's own graph."""
-        network = torch.nn.Sequential(*self.module, torch.nn.Softmax(1))
-        return to_onnx(
-            network, {"x": torch.zeros(2, self.preprocessor.columns)}, ["scores"]
-        )
-
-
 def _network(
     preprocessor: Preprocessor, labels: int, seed: int, settings: Settings
 ) -> Member:
     return NetworkLearner(preprocessor, labels, seed, **settings)
+
+
+def _logistic(
+    preprocessor: Preprocessor, labels: int, seed: int, settings: Settings
+) -> Member:
+    return LogisticLearner(preprocessor, labels, seed, settings)
 
 
 def _svm(
@@ -179,7 +117,8 @@ def _blend(
     )
 
 
-LOGISTIC = Family({}, _network)
+_FITTED = ("seed",)
+LOGISTIC = Family({"C": 0.0}, _logistic, _FITTED)
 MLP = Family({"hidden": 64, "dropout": 0.2}, _network)
 TREES = Family(
     {
@@ -188,7 +127,8 @@ TREES = Family(
         "reg_lambda": 5.0,
     },
     TreesLearner,
+    _FITTED,
 )  # fmt: skip
-SVM_LINEAR = Family({"C": 0.1}, _svm)
-SVM = Family({"C": 1.0, "gamma": "scale"}, _svm)
+SVM_LINEAR = Family({"C": 0.1}, _svm, _FITTED)
+SVM = Family({"C": 1.0, "gamma": "scale"}, _svm, _FITTED)
 BLEND = Family({"members": ("trees", "mlp", "svm-linear")}, _blend)

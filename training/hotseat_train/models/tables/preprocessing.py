@@ -140,6 +140,13 @@ class Preprocessor:
             "preprocessing", self._shapes(), {"x": (FLOAT, ["n", self.columns])}
         )
 
+    def identity(self) -> dict[str, Any]:
+        """Return what tells one table's columns from another's."""
+        return {
+            "numbers": [field.name for field in self.numbers],
+            "categories": {name: list(w) for name, w in self.known_categories.items()},
+        }
+
     @property
     def columns(self) -> int:
         """The number of columns of ``x``."""

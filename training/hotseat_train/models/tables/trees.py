@@ -1,0 +1,136 @@
+"""Gradient boosted trees (LightGBM) with early stopping."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+import onnx
+from lightgbm.callback import EarlyStopException
+
+from hotseat_train.data.dataset import Split
+from hotseat_train.models.tables.ensemble import Member, measure
+from hotseat_train.models.tables.preprocessing import Array, Preprocessor
+from hotseat_train.onnx_graph.converted import with_scores
+from hotseat_train.optim.loop import Epoch, Plan, State
+
+_STEP, _PATIENCE = 20, 100
+"""Trees between two points of the curve; patience of early stopping in trees."""
+
+
+class TreesLearner(Member):
+    """Gradient boosted trees; the best number of them by the validation loss."""
+
+    family = "trees"
+    _booster: lightgbm.Booster
+
+    def __init__(
+        self,
+        preprocessor: Preprocessor,
+        labels: int,
+        seed: int,
+        settings: Mapping[str, Any],
+    ) -> None:
+        self.preprocessor, self._labels = preprocessor, labels
+        self._settings = dict(settings)
+        self._trees = int(self._settings.pop("n_estimators"))
+        binary = labels == 2
+        self._settings |= {
+            "objective": "binary" if binary else "multiclass",
+            "metric": ["binary_logloss", "binary_error"] if binary
+            else ["multi_logloss", "multi_error"],
+            "subsample_freq": 1, "seed": seed, "num_threads": 1, "verbose": -1,
+            "deterministic": True, "force_row_wise": True,
+        }  # fmt: skip
+        if not binary:
+            self._settings["num_class"] = labels
+
+    def fit(
+        self,
+        train: Split,
+        validation: Split,
+        plan: Plan,
+        *,
+        checkpoint: Path | None = None,
+        report: Callable[[Epoch], None] = lambda _epoch: None,
+    ) -> State:
+        """Fit trees; the curve has a point every few trees, and the kept point.
+
+        An iteration without a split adds no tree, so trees are counted, and the losses
+        of the kept model are taken from the model itself.
+        """
+        del plan, checkpoint
+        sides = [
+            (self.preprocessor.encode(split.inputs), np.array(split.targets))
+            for split in (train, validation)
+        ]
+        data = lightgbm.Dataset(*sides[0], params={"verbose": -1})
+        curve: list[Epoch] = []
+        best = (np.inf, 0, 0)
+        """Validation loss, iteration and trees of the best point."""
+
+        def record(env: Any) -> None:
+            nonlocal best
+            results = env.evaluation_result_list
+            metrics = {(name, metric): value for name, metric, value, *_ in results}
+            trees = env.model.current_iteration()
+            epoch = Epoch(
+                trees,
+                _metric(metrics, "train", "logloss"),
+                _metric(metrics, "validation", "logloss"),
+                1 - _metric(metrics, "validation", "error"),
+            )
+            if epoch.validation_loss < best[0]:
+                best = (epoch.validation_loss, env.iteration, trees)
+            if (env.iteration + 1) % _STEP == 0:
+                if not curve or curve[-1].number < trees:
+                    curve.append(epoch)
+                report(epoch)
+            if env.iteration - best[1] >= _PATIENCE:
+                raise EarlyStopException(env.iteration, [])
+
+        grown = lightgbm.train(
+            self._settings,
+            data,
+            self._trees,
+            valid_sets=[data, data.create_valid(*sides[1])],
+            valid_names=["train", "validation"],
+            callbacks=[record],
+        )
+        # the kept trees alone, so that nothing else is measured or exported
+        self._booster = lightgbm.Booster(
+            model_str=grown.model_to_string(num_iteration=best[2])
+        )
+        (train_loss, _), (loss, accuracy) = (
+            measure(self._predict(x), y.tolist()) for x, y in sides
+        )
+        kept = Epoch(best[2], train_loss, loss, accuracy)
+        points = {epoch.number: epoch for epoch in [*curve, kept]}
+        curve = [points[number] for number in sorted(points)]
+        return State(curve, {}, "fitted", kept=kept)
+
+    def probabilities(self, inputs: tuple[Any, ...]) -> Array:
+        """Return the kept trees' probabilities [rows, labels]."""
+        return self._predict(self.preprocessor.encode(inputs))
+
+    def _predict(self, columns: Array) -> Array:
+        found = np.asarray(self._booster.predict(columns))
+        return np.stack([1 - found, found], axis=1) if found.ndim == 1 else found
+
+    def part(self) -> onnx.ModelProto:
+        """Return the graph without preprocessing."""
+        from onnxmltools import convert_lightgbm
+        from onnxmltools.convert.common.data_types import FloatTensorType
+
+        converted = convert_lightgbm(
+            self._booster,
+            initial_types=[("x", FloatTensorType([None, self.preprocessor.columns]))],
+            zipmap=False,
+            target_opset=15,  # the newest one of the converter
+        )
+        return with_scores(converted, self._labels)
+
+
+def _metric(metrics: Mapping[tuple[str, str], float], side: str, name: str) -> float:
+    return next(v for (s, m), v in metrics.items() if s == side and m.endswith(name))
