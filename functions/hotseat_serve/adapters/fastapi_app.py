@@ -19,6 +19,7 @@ from hotseat_serve.adapters.asgi import (
     with_body,
 )
 from hotseat_serve.api import downloads
+from hotseat_serve.api.image_body import MEDIA_TYPES
 from hotseat_serve.api.messages import JSON, Request
 from hotseat_serve.api.router import Router
 from hotseat_serve.problems import MEDIA_TYPE
@@ -30,6 +31,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
         400: "The body is not JSON",
         404: "No such model or version",
         413: "The input is larger than the limit",
+        415: "The body is of a type that the route or the model does not take",
         422: "The input does not fit the signature",
         503: "The model cannot be loaded now",
         504: "The time allowed was over",
@@ -64,6 +66,11 @@ _FILE: dict[str, Any] = {
     "description": "Bytes; ETag is the whole file's SHA-256",
     "content": {downloads.BYTES: {"schema": {"type": "string", "format": "binary"}}},
 }
+_IMAGES: dict[str, Any] = {
+    media_type: {"schema": {"type": "string", "format": "binary"}}
+    for media_type in MEDIA_TYPES
+}
+_PREDICT = ("/predict", "/model-service")
 # path, method, body, answer, summary; a path parameter is named in braces
 _ROUTES: list[tuple[str, str, Any, Any, str]] = [
     ("/model-service", "POST", schemas.Request, schemas.One | schemas.Many,
@@ -140,7 +147,10 @@ def create_app(router: Router) -> FastAPI:
             schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
             extra["requestBody"] = {
                 "required": True,
-                "content": {"application/json": {"schema": schema}},
+                "content": {
+                    "application/json": {"schema": schema},
+                    **(_IMAGES if path.endswith(_PREDICT) else {}),
+                },
             }
         app.add_api_route(
             path,

@@ -9,6 +9,7 @@ import orjson
 from hotseat_registry import Reference
 from hotseat_registry.errors import NotFoundError, RegistryError
 from hotseat_registry.names import check_name
+from hotseat_serve.api import image_body
 from hotseat_serve.api.catalogue import Catalogue
 from hotseat_serve.api.messages import Request
 from hotseat_serve.codec.game_json import check_top, read_inputs
@@ -42,7 +43,9 @@ class GameApi:
 
         `version` is a number or an alias; the default is live.
         """
-        body = _parsed(request.body)
+        body = _parsed(request, images=True)
+        if isinstance(body, bytes):
+            return self._image(body, context, model, version)
         options = self._read_options(body, context)
         inputs, pointers, many = read_inputs(body, context.warnings)
         context.rows, context.inputs = len(inputs), inputs
@@ -52,6 +55,21 @@ class GameApi:
         answer: dict[str, Any] = {"predictions": answers} if many else answers[0]
         return {**answer, **_source(loaded), **_warnings(context)}
 
+    def _image(
+        self,
+        image: bytes,
+        context: RequestContext,
+        model: str | None,
+        version: str | None,
+    ) -> dict[str, Any]:
+        """Answer a request whose body is the one image of its input."""
+        context.rows = 1
+        loaded = self._load(model, version, context)
+        given = image_body.input_of(loaded.manifest, image)
+        answers = loaded.predict([given], [""], None, context)
+        finite(answers, [""], context.warnings)
+        return {**answers[0], **_source(loaded), **_warnings(context)}
+
     def instances(
         self,
         request: Request,
@@ -60,7 +78,7 @@ class GameApi:
         version: str | None = None,
     ) -> dict[str, Any]:
         """Answer a request in the shape of KServe's version 1."""
-        body = _parsed(request.body)
+        body = _parsed(request)
         options = self._read_options(body, context)
         inputs = body.get("instances") if isinstance(body, Mapping) else None
         if not isinstance(inputs, list) or not inputs:
@@ -77,7 +95,7 @@ class GameApi:
         self, request: Request, context: RequestContext, model: str, version: str | None
     ) -> dict[str, Any]:
         """Answer one input, with the weight of each of its parts."""
-        body = _parsed(request.body)
+        body = _parsed(request)
         options = self._read_options(body, context)
         inputs, pointers, many = read_inputs(body, context.warnings)
         if many:
@@ -166,9 +184,12 @@ def _source(loaded: LoadedModel) -> dict[str, Any]:
     }
 
 
-def _parsed(body: bytes) -> Any:
-    check_body(body)
+def _parsed(request: Request, *, images: bool = False) -> Any:
+    """Return the JSON of a body, or with `images` the bytes of an image."""
+    check_body(request.body)
     try:
-        return orjson.loads(body)
+        return orjson.loads(request.body)
     except orjson.JSONDecodeError as error:
+        if images and image_body.is_image(request):
+            return request.body
         raise Problem("invalid_json", f"the body is not JSON: {error}") from None

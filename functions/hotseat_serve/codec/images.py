@@ -37,7 +37,8 @@ def check_decoder() -> None:
 def images(item: Input, rows: Rows) -> Array:
     """Return the tensor [rows, channels, height, width], or NHWC, of encoded images.
 
-    Values are base64 strings, with or without ``data:image/png;base64,`` in front.
+    Values are base64 strings, with or without ``data:image/png;base64,`` in front, or
+    bytes, where an image is the whole body.
     Raises `Problem` (invalid_input, too_large) with a pointer to the first fault.
     """
     assert item.image is not None
@@ -48,16 +49,22 @@ def images(item: Input, rows: Rows) -> Array:
 
 
 def _bytes(value: Any, item: Input, pointer: str) -> bytes:
-    if not isinstance(value, str):
-        raise expected("an image in base64", pointer, value)
     limit = item.max_bytes or MAX_BYTES
-    if len(value) > limit * 4 // 3 + 100:
+    if isinstance(value, bytes):
+        size, most = len(value), limit
+    elif isinstance(value, str):
+        size, most = len(value), limit * 4 // 3 + 100
+    else:
+        raise expected("an image in base64", pointer, value)
+    if size > most:
         raise Problem(
             "too_large",
             f"the image{place(pointer)} has more than {limit:,} bytes, which is the "
             "limit",
             pointer,
         )
+    if isinstance(value, bytes):
+        return value
     if value.startswith("data:"):
         value = value.partition(",")[2]
     try:

@@ -19,10 +19,14 @@ def tensor(item: Input, rows: Rows) -> Array:
     """Return the tensor ``[rows, ...]`` that the rows' nested lists fill.
 
     A dimension of -1 takes a list of any length, the same in all rows of a request; an
-    input of no dimension takes one value, the same in all rows.
+    input of no dimension takes one value, the same in all rows. In a row that leaves it
+    out, the signature's default fills it; a dimension of any length is then as long as
+    in the other rows, or 1.
     Raises `Problem` (invalid_input) with a pointer to the first fault.
     """
     values = rows.values(item)
+    if item.default is not None:
+        values = _with_default(item, values)
     shape = _shape(values[0][0], item.shape[1:]) if values else item.shape[1:]
     loose = [length == -1 for length in item.shape[1:]]
     flat: list[Any] = []
@@ -44,6 +48,18 @@ def tensor(item: Input, rows: Rows) -> Array:
     if not item.shape:
         return one(item, array, values)
     return array.reshape(len(values), *shape)
+
+
+def _with_default(
+    item: Input, values: Sequence[tuple[Any, str]]
+) -> list[tuple[Any, str]]:
+    """Return the values, with the signature's default for those that are left out."""
+    first = next((value for value, _ in values if value is not None), None)
+    shape = [abs(length) for length in item.shape[1:]]
+    if first is not None:
+        shape = list(_shape(first, item.shape[1:]))
+    default = np.full(shape, item.default).tolist()
+    return [(default if value is None else value, at) for value, at in values]
 
 
 def array(item: Input, rows: Rows) -> Array:

@@ -2,6 +2,7 @@
 
 import * as answers from "./answer.js";
 import type { Json, Model, Prediction } from "./answer.js";
+import { withBase64 } from "./base64.js";
 import { part, pathOf } from "./address.js";
 import { Cache } from "./cache.js";
 import {
@@ -81,8 +82,12 @@ export class ModelServiceClient {
     return this.circuitOpenedCount;
   }
 
-  /** Predict one input: a text, named features, a board. Throws HotseatError. */
+  /**
+   * Predict one input: a text, the bytes of an image, named features, a board. Throws
+   * HotseatError.
+   */
   async predict(input: unknown, given: AskOptions = {}): Promise<Prediction> {
+    input = withBase64(input);
     const plain = given.model === undefined && typeof input === "string";
     return this.#one("predict", plain ? { text: input } : { input }, input, given);
   }
@@ -90,7 +95,8 @@ export class ModelServiceClient {
   /** Predict many inputs in one request; answers keep their order. */
   async predictMany(inputs: unknown[], given: AskOptions = {}): Promise<Prediction[]> {
     if (!Array.isArray(inputs)) throw new ConfigError("inputs is a list: use predict for one");
-    return this.#answers("predict", inputs, given, (open) => ({ inputs: open }));
+    const rows = inputs.map(withBase64);
+    return this.#answers("predict", rows, given, (open) => ({ inputs: open }));
   }
 
   /** Explain a prediction: return it with `parts` and their weights. */
@@ -129,7 +135,7 @@ export class ModelServiceClient {
 
   /** Submit an input without waiting; return a ticket to check in later frames. */
   submit(input: unknown, request: InferenceRequest = {}): Ticket {
-    return this.#batcher.submit(input, request);
+    return this.#batcher.submit(withBase64(input), request);
   }
 
   /** The service's catalogue. */

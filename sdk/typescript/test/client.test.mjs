@@ -66,6 +66,20 @@ test("one bad input does not spoil the others", async () => {
   });
 });
 
+test("bytes of an image are sent in base64, alone and as a field", async () => {
+  const sent = [];
+  const transport = async ({ body }) => {
+    sent.push(JSON.parse(body));
+    return { status: 200, headers: {}, body: JSON.stringify(OK) };
+  };
+  const client = new ModelServiceClient({ transport });
+  const bytes = Uint8Array.from({ length: 20_000 }, (_, at) => at % 256);
+  await client.predict(bytes, { model: "nsfw" });
+  await client.predict({ image: bytes.buffer, size: 2 }, { model: "nsfw" });
+  const wanted = Buffer.from(bytes).toString("base64");
+  assert.deepEqual(sent, [{ input: wanted }, { input: { image: wanted, size: 2 } }]);
+});
+
 test("a cancelled ticket and a closed client settle at once", async () => {
   await served(echo([]), async (client) => {
     const ticket = client.submit("a");

@@ -225,6 +225,16 @@ def test_bad_input_raises_in_spite_of_a_default(client):
         asker.predict("x", version=3, default="ok")
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_bytes_of_an_image_are_sent_in_base64(client, kind):
+    """Alone, and as a field."""
+    asker, transport = client({"value": 1.0}, {"value": 1.0})
+    asker.predict(kind(b"\x89PNG\xff"), model="nsfw")
+    asker.predict({"image": kind(b"\x89PNG\xff"), "size": 2}, model="nsfw")
+    sent = [json.loads(request.body)["input"] for request in transport.requests]
+    assert sent == ["iVBOR/8=", {"image": "iVBOR/8=", "size": 2}]
+
+
 def test_the_catalogue_is_values(client):
     """Models come as values, with what the SDK does not know in `raw`."""
     entry = {"name": "mood", "kind": "classification", "version": 2,

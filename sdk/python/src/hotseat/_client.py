@@ -28,8 +28,8 @@ from hotseat._transport import HttpTransport, Transport
 from hotseat._types import Download, Model, Prediction
 from hotseat.errors import ConfigError, HotseatError
 
-Input = str | Mapping[str, Any] | Sequence[Any]
-"""A text, named features, a board."""
+Input = str | bytes | Mapping[str, Any] | Sequence[Any]
+"""A text, an encoded image, named features, a board."""
 
 
 class ModelServiceClient:
@@ -125,7 +125,7 @@ class ModelServiceClient:
         deadline: float | None = None,
         default: Any = RAISE,
     ) -> Prediction:
-        """Predict one input: a text, named features, a board.
+        """Predict one input: a text, an encoded image, named features, a board.
 
         `model` defaults to the service's default model; `version` is a number or an
         alias; `options` are temperature, seed and level. If no answer comes, returns

@@ -280,6 +280,22 @@ def test_an_input_without_dimensions_is_one_value_for_all_rows():
     assert problem.detail == "expected a number at /0/factor, got a list of 1"
 
 
+def test_a_tensor_that_is_left_out_has_its_default():
+    """As long as in the other rows, or 1; a scalar stays one value."""
+    items = (
+        Input("x", "FP32", (-1, 2), "tensor"),
+        Input("state", "INT64", (-1, 2, -1), "tensor", default=3),
+        Input("rate", "INT64", (), "tensor", default=16_000),
+    )
+    signature = Signature(items, ())
+    tensors = game_json.encode(signature, [{"x": [1, 2]}, {"x": [3, 4]}])
+    assert tensors["state"].tolist() == [[[3], [3]]] * 2
+    assert (tensors["rate"].shape, int(tensors["rate"])) == ((), 16_000)
+    one = {"x": [1, 2], "state": [[1, 2, 3], [4, 5, 6]], "rate": 16_000}
+    tensors = game_json.encode(signature, [{"x": [3, 4]}, one])
+    assert tensors["state"].tolist() == [[[3] * 3] * 2, one["state"]]
+
+
 def test_a_dimension_of_any_length_is_the_same_in_all_rows():
     """Lists of one length, none included; a ragged one is refused where it stands."""
     signature = alone("FP32", (-1, -1, 2))

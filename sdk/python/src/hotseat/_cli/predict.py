@@ -10,9 +10,11 @@ from hotseat._cli.answer_text import show
 from hotseat._cli.service import Run, add_service, add_version, refusing
 from hotseat._client import ModelServiceClient
 
+_IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 _EPILOG = """\
 example: hotseat predict "这是一个简单的文本分类任务" --json
 example: hotseat predict --model connect-four --input board.json
+example: hotseat predict --model nsfw --input picture.png
 """
 
 
@@ -26,7 +28,9 @@ def predict(parser: argparse.ArgumentParser) -> Run:
     parser.epilog = _EPILOG
     parser.add_argument("text", nargs="?", help="the input of a text model")
     parser.add_argument(
-        "--input", metavar="FILE", help="read the input as JSON from a file, or -"
+        "--input",
+        metavar="FILE",
+        help="the input: a file with JSON or an image, or - for JSON on stdin",
     )
     parser.add_argument("--model", help="default: the service's own")
     add_version(parser)
@@ -49,6 +53,11 @@ def predict(parser: argparse.ArgumentParser) -> Run:
 
 def _input(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> Any:
     file = arguments.input
+    if Path(file).suffix.lower() in _IMAGES:
+        try:
+            return Path(file).read_bytes()
+        except OSError as error:
+            parser.error(f"--input {file}: {error}")
     try:  # bytes: json detects the encoding and a byte order mark
         return json.loads(
             sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
