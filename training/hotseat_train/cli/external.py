@@ -62,7 +62,7 @@ def publish_file(arguments: argparse.Namespace) -> int:
     from hotseat_train.external import publish
 
     path = Path(arguments.run)
-    model = arguments.model or _model_name(path)
+    model = arguments.model or model_name(path)
     with tempfile.TemporaryDirectory() as folder:
         prepared = publish.prepare(
             path, model, overrides(arguments), Path(folder), example=arguments.example
@@ -76,42 +76,6 @@ def publish_file(arguments: argparse.Namespace) -> int:
             manifest = publish.publish(prepared, target, by=author(), progress=progress)
     print(f"published {manifest.reference} to {target.store.uri}")
     print(f"  next: hotseat model promote {manifest.reference}")
-    return DONE
-
-
-def quantize_file(arguments: argparse.Namespace) -> int:
-    """Write smaller variants beside a model's file, and remove those that differ."""
-    from hotseat_train.external.compress import METHODS, compress
-    from hotseat_train.external.errors import UnclearError
-
-    if arguments.calibrate is None:
-        raise UnclearError("--calibrate FILE gives the inputs to compare variants on")
-    methods = [m for m in METHODS if m in (arguments.method or METHODS)]
-    if not methods or "all" in (arguments.method or ()):
-        methods = list(METHODS)
-    with tempfile.TemporaryDirectory() as folder:
-        first, *made = compress(
-            Path(arguments.run), overrides(arguments), Path(folder),
-            arguments.calibrate, methods,
-        )  # fmt: skip
-    print_table(
-        ("variant", "KiB", "ms", "speed", "agreement (95 %)"),
-        (
-            (one.name, f"{one.bytes / 1024:,.0f}", f"{one.milliseconds:.3f}",
-             f"{first.milliseconds / one.milliseconds:.2f}x",
-             f"{one.agreement:.4f} ({one.interval[0]:.4f} to {one.interval[1]:.4f})")
-            for one in (first, *made)
-        ),
-    )  # fmt: skip
-    for one in made:
-        most = 100 * (1 - one.interval[0])
-        if arguments.max_quality_drop is not None and most > arguments.max_quality_drop:
-            one.path.unlink()
-            print(f"  removed {one.path}: on {one.rows} inputs it may differ in "
-                  f"{most:.2f} %; --max-quality-drop allows "
-                  f"{arguments.max_quality_drop:g} %")  # fmt: skip
-        else:
-            print(f"  wrote {one.path}")
     return DONE
 
 
@@ -146,7 +110,7 @@ def _labels(labels: tuple[str, ...]) -> str:
     return f", labels {', '.join(labels[:8])}{more}"
 
 
-def _model_name(path: Path) -> str:
+def model_name(path: Path) -> str:
     """Return a model's name from its file's."""
     stem = path.stem if path.suffix else path.name
     if stem == "model":

@@ -2,13 +2,17 @@
 
 import argparse
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotseat_registry.cli.common import DONE, Run, answering
-from hotseat_train.cli.arguments import add_max_quality_drop, add_run
-from hotseat_train.cli.external import quantize_file
+from hotseat_registry.cli.common import DONE, Run, add_registry, answering
+from hotseat_registry.names import Reference
+from hotseat_train.cli.arguments import add_max_quality_drop
 from hotseat_train.cli.graph_flags import add_description
+from hotseat_train.cli.quantize_graph import (
+    add_flags,
+    quantize_file,
+    quantize_version,
+)
 from hotseat_train.errors import TrainError
 from hotseat_train.external.source import is_source
 
@@ -19,26 +23,34 @@ if TYPE_CHECKING:
 
 
 def quantize(parser: argparse.ArgumentParser) -> Run:
-    """Make smaller, faster variants of a run's graph."""
+    """Make smaller, faster variants of a run, an ONNX file or a version."""
     parser.description = (
         "Make variants of a run's graph: int8 with ranges measured at each call "
         "(dynamic) or beforehand on calibration data (static). For supervised "
         "networks also with fewer hidden units (prune), or a smaller network "
         "distilled from the run's (distill), both in int8 as well. With "
         "--max-quality-drop they are measured at once through the serving code, and "
-        "those that may exceed it are removed. Of an ONNX file, int8 and fp16 variants "
-        "are written beside it and compared with it on --calibrate."
+        "those that may exceed it are removed. Of an ONNX file or a published version "
+        "(NAME@N, NAME#ALIAS, NAME), int8 and fp16 variants are compared with the "
+        "original on --calibrate; they are written beside the file, or with --publish "
+        "published as the next version."
     )
     parser.epilog = (
         "example: hotseat quantize sentiment --method all --max-quality-drop 0.5%\n"
-        "example: hotseat quantize mood.onnx --calibrate rows.npz"
+        "example: hotseat quantize mood.onnx --calibrate rows.npz\n"
+        "example: hotseat quantize mood@3 --calibrate rows.csv --target label --publish"
     )
-    add_run(parser)
+    parser.add_argument(
+        "run",
+        help="a run's folder, a task's name for its newest run, an ONNX file or a "
+        "folder with one, or a version: mood@3",
+    )
     parser.add_argument(
         "--method",
         action="append",
         choices=("dynamic", "static", "fp16", "prune", "distill", "all"),
-        help="repeat for several (default: dynamic)",
+        help="repeat for several (default: dynamic; of files and versions: dynamic, "
+        "static and fp16)",
     )
     parser.add_argument(
         "--calibration",
@@ -57,13 +69,8 @@ def quantize(parser: argparse.ArgumentParser) -> Run:
         None,
         "measure, and keep the variants whose quality drops by at most this",
     )
-    parser.add_argument(
-        "--calibrate",
-        metavar="FILE",
-        type=Path,
-        help="inputs of an ONNX file (.csv, .jsonl, .npz ...): for static ranges, and "
-        "to compare the variants with it",
-    )
+    add_registry(parser)
+    add_flags(parser)
     add_description(parser)
     return _quantize
 
@@ -72,6 +79,8 @@ def quantize(parser: argparse.ArgumentParser) -> Run:
 def _quantize(arguments: argparse.Namespace) -> int:
     if is_source(arguments.run):
         return quantize_file(arguments)
+    if "@" in arguments.run or "#" in arguments.run or arguments.calibrate is not None:
+        return quantize_version(Reference.parse(arguments.run), arguments)
     from hotseat_train import run
     from hotseat_train.cli.progress import epochs
     from hotseat_train.compression import variants
@@ -106,8 +115,8 @@ def _keep(source: "RunFolder", max_loss: float) -> None:
     """Measure the variants, show them, and remove those whose quality drops too far."""
     from hotseat_train.cli.evaluate import show
     from hotseat_train.errors import GateError
+    from hotseat_train.evaluation import quality_gate
     from hotseat_train.pipeline.evaluate import evaluate, refuse, write
-    from hotseat_train.pipeline.publish import gate
 
     manifest = write(source, evaluate(source))
     show(manifest)
@@ -115,7 +124,7 @@ def _keep(source: "RunFolder", max_loss: float) -> None:
     refused = []
     for variant in manifest.variants:
         try:
-            gate(variant, manifest.variants[0], max_loss)
+            quality_gate.check(variant, manifest.variants[0], max_loss)
         except GateError as error:
             refused.append(variant)
             print(f"  removed: {error}")

@@ -79,8 +79,8 @@ def wilson(right: float, total: int) -> tuple[float, float]:
 
 
 def quality(metrics: Mapping[str, Any]) -> str:
-    """Return the name of the metric that a variant may lose: accuracy or quality."""
-    return "accuracy" if "accuracy" in metrics else "quality"
+    """Return the name of the metric that a variant may lose."""
+    return next((n for n in ("accuracy", "agreement") if n in metrics), "quality")
 
 
 def _relative(measure: Any, counts: Array) -> Array:

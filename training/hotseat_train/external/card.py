@@ -31,6 +31,36 @@ def of(manifest: Manifest, name: str, notes: Sequence[str], *, random: bool) -> 
     return "\n".join(lines) + "\n"
 
 
+_VARIANTS = "## Variants"
+
+
+def with_variants(manifest: Manifest) -> str:
+    """Return the card with a table of the variants, compared with the first one."""
+    rows = []
+    for variant in manifest.variants:
+        found = variant.metrics
+        low, high = found["agreement_interval"]
+        accuracy = found.get("accuracy", found.get("mae"))
+        rows.append((
+            variant.name, f"{found['bytes'] / 1024:,.0f}",
+            f"{found['milliseconds']:.2f}",
+            f"{found['agreement']:.4f} ({low:.4f} to {high:.4f})",
+            "" if accuracy is None else f"{accuracy:.4g}",
+        ))  # fmt: skip
+    first = manifest.variants[0].metrics
+    quality = "mean absolute error" if "mae" in first else "accuracy"
+    columns = ("variant", "KiB", "ms", f"agreement with {manifest.variants[0].name}",
+               quality)  # fmt: skip
+    lines = [_VARIANTS, *_table(columns, rows), "",
+             f"Compared on {first['rows']} inputs."]  # fmt: skip
+    return (
+        manifest.card.partition(_VARIANTS)[0].rstrip()
+        + "\n\n"
+        + "\n".join(lines)
+        + "\n"
+    )
+
+
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     yield from ("", f"| {' | '.join(head)} |", "|---" * len(head) + "|")
     yield from (f"| {' | '.join(row)} |" for row in rows)

@@ -69,8 +69,11 @@ def prepare(
     folder: Path,
     *,
     example: Path | None = None,
+    target: str | None = None,
 ) -> Prepared:
     """Describe, run and measure a graph; write the version's files to `folder`.
+
+    `example` has inputs, and true answers in its field `target`, which is left out.
 
     Raises `SourceError` if the graph cannot be served, and `UnclearError` if a flag is
     missing.
@@ -88,7 +91,8 @@ def prepare(
     if example is None:
         inputs, scores = _random_examples(session, described.signature, opened)
     else:
-        inputs = named(examples.read(example, described.signature), described.signature)
+        read = examples.read_labelled(example, described.signature, target)
+        inputs = named(read.inputs, described.signature)
         scores = _scores(session, described.signature, inputs, opened)
     described = description.with_activation(described, scores, overrides.activation)
     manifest = Manifest(
@@ -118,10 +122,15 @@ def publish(
     *,
     by: str,
     progress: StartProgress = no_progress,
+    parent: str | None = None,
 ) -> Manifest:
-    """Publish a prepared version as the model's next one."""
+    """Publish a prepared version as the model's next one.
+
+    `parent` is the version that it was made from; without one, it is the live version.
+    """
     live = registry.aliases(prepared.manifest.model).get(LIVE)
-    parent = f"{prepared.manifest.model}@{live}" if live else None
+    if parent is None and live:
+        parent = f"{prepared.manifest.model}@{live}"
     lineage = {**prepared.manifest.lineage, "parent": parent}
     manifest = replace(prepared.manifest, lineage=lineage)
     return registry.publish(manifest, prepared.files, by=by, progress=progress)

@@ -5,16 +5,14 @@ from pathlib import Path
 
 import onnx
 
-from hotseat_registry import LIVE, Manifest, Registry, Variant
+from hotseat_registry import LIVE, Manifest, Registry
 from hotseat_registry.registry import StartProgress, no_progress
 from hotseat_train.errors import GateError, ParityError
-from hotseat_train.evaluation.paired_bootstrap import quality
+from hotseat_train.evaluation import quality_gate
 from hotseat_train.run import Run
 
-MAX_LOSS = 0.5
+MAX_LOSS = quality_gate.MAX_DROP
 """Maximum quality drop in percent of the first variant's quality."""
-_SLOW = 0.67
-"""Minimum share of the first variant's speed that a default variant needs."""
 
 
 def publish(
@@ -38,9 +36,7 @@ def publish(
     if unknown := set(variants) - {v.name for v in chosen}:
         raise GateError(f"{run.folder} has no variant {min(unknown)!r}")
     for variant in chosen:
-        gate(variant, first, max_loss)
-    fast = [v for v in chosen if v.metrics.get("speed", 1.0) >= _SLOW] or chosen
-    smallest = min(fast, key=lambda variant: variant.metrics["bytes"])
+        quality_gate.check(variant, first, max_loss)
     for variant in chosen:
         _check(Path(run.folder, variant.file))
     live = registry.aliases(manifest.model).get(LIVE)
@@ -55,7 +51,7 @@ def publish(
         replace(
             manifest,
             variants=chosen,
-            default_variant=smallest.name,
+            default_variant=quality_gate.default(chosen).name,
             lineage={**manifest.lineage, "parent": parent},
         ),
         files,
@@ -69,28 +65,6 @@ def _check(path: Path) -> None:
         onnx.checker.check_model(str(path))
     except onnx.checker.ValidationError as error:
         raise ParityError(f"{path} is not a valid ONNX graph: {error}") from None
-
-
-def gate(variant: Variant, first: Variant, max_loss: float) -> None:
-    """Refuse a variant with too large a quality drop; raises `GateError`.
-
-    The upper end of the drop's interval must not exceed `max_loss` percent: with too
-    few test rows the interval is wide, and the variant does not pass.
-    """
-    if variant.name == first.name:
-        return
-    drop, (_, most) = (
-        variant.metrics["quality_drop"],
-        variant.metrics["quality_drop_interval"],
-    )
-    if not 100 * most <= max_loss:
-        raise GateError(
-            f"{variant.name} lost {100 * drop:.2f} % of {first.name}'s "
-            f"{quality(variant.metrics)}; with {variant.metrics['rows']} measurements "
-            f"the drop may be {100 * most:.2f} %, and the gate allows {max_loss:g} %. "
-            f"Publish without it (--variant {first.name}) or raise the limit "
-            "(--max-quality-drop)"
-        )
 
 
 def read(run: Run) -> Manifest:

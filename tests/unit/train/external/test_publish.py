@@ -17,7 +17,6 @@ from hotseat_serve.runtime.loader import load
 from hotseat_serve.settings import Settings
 from hotseat_train.errors import TrainError
 from hotseat_train.external import publish, source
-from hotseat_train.external.compress import compress
 from hotseat_train.external.description import Description, with_activation
 from hotseat_train.external.errors import SourceError, UnclearError
 from hotseat_train.external.overrides import Overrides
@@ -311,44 +310,3 @@ def test_nothing_is_fetched(prepare, tmp_path, monkeypatch):
     """Publishing needs no network."""
     monkeypatch.setattr(socket.socket, "connect", None)
     prepare(linear(tmp_path / "m.onnx"), labels=("calm", "angry"))
-
-
-def test_smaller_variants_agree_with_the_file(tmp_path):
-    """Int8 and half floats, measured on the inputs that are given."""
-    rng = np.random.default_rng(0)
-    weights = [("w", rng.normal(size=(64, 8)).astype(np.float32))]
-    path = model(
-        tmp_path / "m.onnx", LINEAR, [value("x", FLOAT, ["n", 64])],
-        [value("logits", FLOAT, ["n", 8])], weights,
-    )  # fmt: skip
-    rows = tmp_path / "rows.npz"
-    np.savez(rows, x=rng.normal(size=(60, 64)).astype(np.float32))
-    work = tmp_path / "work"
-    work.mkdir()
-    first, *made = compress(path, Overrides(labels=tuple("abcdefgh")), work, rows)
-    assert (first.name, first.agreement) == ("original", 1.0)
-    assert [one.name for one in made] == ["int8-dynamic", "int8-static", "fp16"]
-    for one in made:
-        assert one.path.exists()
-        assert one.bytes < first.bytes
-        assert one.agreement > 0.9
-        low, high = one.interval
-        assert low <= one.agreement <= high + 1e-9
-
-
-def test_what_cannot_be_made_smaller_says_so(tmp_path):
-    """Trees and additions have no weights for int8."""
-    path = model(
-        tmp_path / "m.onnx",
-        [helper.make_node("Add", ["x", "x"], ["logits"])],
-        [value("x", FLOAT, ["n", 2])],
-        [value("logits", FLOAT, ["n", 2])],
-    )
-    rows = tmp_path / "rows.json"
-    rows.write_text("[[1, 2]]")
-    with pytest.raises(
-        SourceError, match=r"was not made smaller: int8-dynamic: .*int8"
-    ):
-        compress(
-            path, Overrides(labels=("a", "b")), tmp_path, rows, ["dynamic", "static"]
-        )
