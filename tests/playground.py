@@ -79,6 +79,8 @@ def served(
         str(port),
         "--model",
         "chat-moderation",
+        "--downloads",
+        "*",
     ]
     server = subprocess.Popen(
         [sys.executable, "-m", "hotseat._cli", *command, *options],

@@ -21,8 +21,8 @@ example: hotseat serve --registry file://.hotseat/registry --port 8080
 example: several models, one of them as default of POST /model-service
   hotseat serve --model sentiment
 
-example: in a container, with 20 seconds for open requests after SIGTERM
-  hotseat serve --host 0.0.0.0 --grace 20 --log
+example: for this network, without asking who it is; a device may download mood
+  hotseat serve --host 0.0.0.0 --open --downloads mood
 
 Other settings are environment variables (HOTSEAT_TRUST, HOTSEAT_MAX_BODY_BYTES, ...);
 docs/reference/service.md lists them.
@@ -43,7 +43,19 @@ def serve(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="0.0.0.0: other machines may connect too (default: 127.0.0.1)",
+        help="0.0.0.0: other machines may connect too, with --open "
+        "(default: 127.0.0.1)",
+    )
+    parser.add_argument(
+        "--open",
+        action="store_true",
+        help="answer whoever can connect, whatever their Host header",
+    )
+    parser.add_argument(
+        "--downloads",
+        default="",
+        metavar="LIST",
+        help="models that devices may download, mood,chat or * (default: none)",
     )
     parser.add_argument(
         "--model",
@@ -123,10 +135,18 @@ def _count(text: str) -> int:
 def _serve(arguments: argparse.Namespace) -> int:
     from hotseat_serve.adapters.asgi import Application
     from hotseat_serve.adapters.bounded_server import Limits, Server
+    from hotseat_serve.adapters.host_rule import is_loopback, is_own_host
     from hotseat_serve.api.factory import create_router
     from hotseat_serve.log_safety import escape_logs
 
     escape_logs()
+    if not (arguments.open or is_loopback(arguments.host)):
+        print(
+            f"hotseat: --host {arguments.host} lets other machines connect: add --open "
+            "to answer whoever does",
+            file=sys.stderr,
+        )
+        return REFUSED
     try:
         settings = _settings(arguments)
     except ValueError as error:  # an environment variable's
@@ -138,7 +158,11 @@ def _serve(arguments: argparse.Namespace) -> int:
         receive=arguments.receive,
         grace=arguments.grace,
     )
-    application = Application(router, threads=arguments.parallel)
+    application = Application(
+        router,
+        threads=arguments.parallel,
+        accepts_host=(lambda _: True) if arguments.open else is_own_host,
+    )
     server = Server(application, limits)
     application.is_crowded = lambda: server.is_crowded
     gc.freeze()  # as the handler does
@@ -180,13 +204,13 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         Settings.from_env(os.environ),
         registry=arguments.registry,
         refresh_seconds=arguments.refresh,
-        downloads=os.environ.get("HOTSEAT_DOWNLOADS", "*"),
         log=arguments.log,
     )
     given = {
         "origins": arguments.origins,
         "default_model": arguments.model,
         "base_path": arguments.base_path,
+        "downloads": arguments.downloads,
     }
     return replace(settings, **{name: text for name, text in given.items() if text})
 

@@ -33,6 +33,8 @@ class Kind:
 KINDS = {
     "invalid_json": Kind(400, False, "The body is not JSON"),
     "invalid_input": Kind(422, False, "The input does not fit the model's signature"),
+    "unauthorized": Kind(401, False, "A valid token is needed"),
+    "forbidden": Kind(403, False, "The request has no access to this"),
     "not_found": Kind(404, False, "No such route"),
     "model_not_found": Kind(404, False, "No such model"),
     "version_not_found": Kind(404, False, "No such version"),
@@ -40,6 +42,7 @@ KINDS = {
     "too_large": Kind(413, False, "The input or the answer is larger than the limit"),
     "unsupported_media_type": Kind(415, False, "The body is of a type not taken here"),
     "not_generated": Kind(409, False, "No generated item passed the check"),
+    "throttled": Kind(429, True, "Too many requests"),
     "internal": Kind(500, False, "The service failed"),
     "unavailable": Kind(503, True, "The model cannot be loaded now"),
     "deadline_exceeded": Kind(504, True, "The time allowed was over"),

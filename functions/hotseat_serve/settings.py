@@ -21,6 +21,12 @@ class Settings:
     """The registry's address: s3://bucket/prefix or file://folder."""
     default_model: str = ""
     """The model of POST /model-service; empty: the registry's only live model."""
+    models: str = ""
+    """Models that requests reach, separated by commas: ``mood,chat#beta``, where chat
+    follows the alias beta. Of each, requests reach live and the followed alias, and the
+    versions on which these stand. Empty: the whole registry."""
+    by_number: bool = False
+    """Whether requests reach every version of these models by its number."""
     static: bool = False
     """Whether the registry is in the image; aliases are then read only once."""
     route: str = ""

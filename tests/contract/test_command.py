@@ -344,3 +344,9 @@ def test_predict_asks_a_running_service(folder, capsys, monkeypatch):
     finally:
         server.should_exit = True
         thread.join()
+
+
+def test_other_machines_may_connect_only_where_it_is_said(capsys):
+    """--host beyond loopback is refused, and names the flag."""
+    assert _cli.main(["serve", "--host", "0.0.0.0", "--port", "0"]) == 1
+    assert "--open" in capsys.readouterr().err

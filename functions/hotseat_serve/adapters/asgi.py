@@ -38,6 +38,9 @@ _LIVENESS_PATHS = frozenset({"/v2", "/v2/health/live"})
 """Answered on the event loop, because they use neither model nor registry."""
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}\Z")
 _PROBES = 2  # threads for /ready, separate from those for models
+_FOREIGN_HOST = (
+    "the Host header is no address of this server; hotseat serve --open accepts any"
+)
 _WITHOUT_BODY = frozenset({204, 304})
 
 
@@ -88,7 +91,8 @@ class Application:
 
     `threads` run models at once; `waiting` is the limit of requests in progress,
     including those that wait for a thread: further ones are refused with 503 and
-    Retry-After. `is_crowded` returns whether the server has too many connections.
+    Retry-After. `is_crowded` returns whether the server has too many connections,
+    `accepts_host` whether to answer a request with this Host header.
     """
 
     def __init__(
@@ -98,8 +102,10 @@ class Application:
         threads: int = 0,
         waiting: int = 256,
         is_crowded: Callable[[], bool] = lambda: False,
+        accepts_host: Callable[[str], bool] = lambda _host: True,
     ) -> None:
         self.router = router
+        self._accepts_host = accepts_host
         self._waiting = waiting
         self.is_crowded = is_crowded
         self._running = 0
@@ -116,10 +122,14 @@ class Application:
             return
         settings = self.router.settings
         path = path_of(scope, settings.base_path)
+        request = request_head(scope, path, self.router.clock())
+        if not self._accepts_host(request.headers.get("host", "")):
+            problem = Problem("forbidden", _FOREIGN_HOST)
+            await _send(send, self._faulty(request, problem))
+            return
         if path.startswith(PAGES):
             await self._page(scope, path, receive, send)
             return
-        request = request_head(scope, path, self.router.clock())
         try:
             answer = await self._answer(request, receive)
         except ClientDisconnectedError:

@@ -6,7 +6,7 @@ It is cached for the refresh time.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from hotseat_registry import LIVE, Manifest, Reference, Registry
@@ -20,6 +20,7 @@ from hotseat_registry.errors import (
 )
 from hotseat_registry.parallel import map_parallel
 from hotseat_serve.kinds.request_context import RequestContext
+from hotseat_serve.runtime.reach import Reach, visible_versions
 from hotseat_serve.runtime.read_cache import ReadCache, WaitTimeoutError
 from hotseat_serve.settings import Settings
 
@@ -41,7 +42,9 @@ class Catalogue:
         registry: Registry,
         settings: Settings,
         clock: Callable[[], float] = time.monotonic,
+        reach: Reach | None = None,
     ) -> None:
+        self._reach = reach
         self._registry = registry
         self._settings = settings
         seconds = float("inf") if settings.static else settings.refresh_seconds
@@ -65,12 +68,17 @@ class Catalogue:
 
         `versions` excludes those that gc retired.
         """
+        if self._reach is not None:
+            self._reach.check_model(name)
         return self._one.get(name, lambda: self._whole(name))
 
     def _read(self, context: RequestContext) -> Listing:
         models_found: list[dict[str, Any]] = []
         damaged: list[str] = []
-        model_names = self._registry.models()
+        if self._reach is None:
+            model_names = self._registry.models()
+        else:  # other models are not even listed
+            model_names = sorted(self._reach.followed)
         # the threads live only for this read
         for name, item in zip(
             model_names,
@@ -97,7 +105,7 @@ class Catalogue:
         head = self._registry.ledger.newest(name)
         if head is None:
             return self._unpromoted(name)
-        aliases = dict(head.entry.aliases)
+        aliases = self._visible(name, head.entry.aliases)
         number = aliases.get(LIVE) or max(aliases.values(), default=0)
         if not number:
             return self._unpromoted(name)
@@ -109,7 +117,7 @@ class Catalogue:
     def _unpromoted(self, name: str) -> dict[str, Any] | None:
         """Return a model without a promotion, by its newest version."""
         versions = self._registry.versions(name)
-        if not versions:
+        if not versions or (self._reach and not self._reach.by_number):
             return None
         kind = self._manifest(name, versions[-1]).kind
         return {"name": name, "kind": kind, "version": versions[-1], "aliases": {}}
@@ -119,7 +127,10 @@ class Catalogue:
         if not versions:
             raise ModelNotFoundError(f"no model {name!r}")
         head = self._registry.ledger.newest(name)
-        aliases = dict(head.entry.aliases) if head else {}
+        aliases = self._visible(name, head.entry.aliases if head else {})
+        versions = visible_versions(self._reach, versions, aliases)
+        if not versions:
+            raise ModelNotFoundError(f"no model {name!r}")
         retired = head.entry.retired if head else ()
         manifest = self._manifest(name, aliases.get(LIVE) or versions[-1])
         return {
@@ -133,6 +144,11 @@ class Catalogue:
             "card": manifest.card,
             "ready": LIVE in aliases,
         }
+
+    def _visible(self, name: str, aliases: Mapping[str, int]) -> dict[str, int]:
+        if self._reach is None:
+            return dict(aliases)
+        return self._reach.visible(name, aliases)
 
     def _manifest(self, name: str, number: int) -> Manifest:
         settings = self._settings

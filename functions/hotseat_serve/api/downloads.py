@@ -36,6 +36,8 @@ class Downloads:
 
     registry: Registry
     settings: Settings
+    check_reach: Callable[[Reference], None] = lambda _reference: None
+    """Raises `NotFoundError` for a version that requests may not name."""
     check_not_retired: Callable[[str, int], None] = lambda _model, _number: None
     """Raises `RetiredError` for a version that gc retired."""
     with_cached_misses: Callable[
@@ -98,9 +100,10 @@ class Downloads:
         offered = {name.strip() for name in self.settings.downloads.split(",")}
         if not offered & {model, "*"}:
             raise Problem("not_found", f"{model} is not offered for download")
+        named = Reference.of(model, version)
+        self.check_reach(named)
         manifest = self.with_cached_misses(
-            Reference.of(model, version),
-            lambda reference: self.registry.resolve(reference, self._cache),
+            named, lambda reference: self.registry.resolve(reference, self._cache)
         )
         self.check_not_retired(model, manifest.version)
         self.registry.check_trust(manifest)

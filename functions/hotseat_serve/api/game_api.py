@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 
-from hotseat_registry import Reference
 from hotseat_registry.errors import NotFoundError, RegistryError
 from hotseat_registry.names import check_name
 from hotseat_serve.api import image_body
@@ -30,7 +29,9 @@ class GameApi:
 
     def __init__(self, models: ModelCache) -> None:
         self._models = models
-        self.models = Catalogue(models.registry, models.settings, models.clock)
+        self.models = Catalogue(
+            models.registry, models.settings, models.clock, models.reach
+        )
 
     def predict(
         self,
@@ -122,7 +123,8 @@ class GameApi:
         context.mark("read")
         try:
             name = model or self._default()
-            loaded = self._models.get(Reference.of(name, version), context.remaining)
+            reference = self._models.reference(name, version)
+            loaded = self._models.get(reference, context.remaining)
         except RegistryError as error:
             raise self._problem(error, version) from error
         context.mark("load")
@@ -157,7 +159,7 @@ class GameApi:
         try:
             live = self._models.live()
             name = live[0] if len(live) > 1 else self._models.default()
-            self._models.get(Reference.of(name))
+            self._models.get(self._models.reference(name, None))
         except RegistryError as error:
             log.warning("not ready: %s", error)
             return False

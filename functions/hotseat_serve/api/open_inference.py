@@ -8,7 +8,7 @@ index. Every error is ``{"error": "..."}``. Inference itself is `infer`'s.
 import json
 from typing import Any
 
-from hotseat_registry import LIVE, Reference
+from hotseat_registry import LIVE
 from hotseat_registry.errors import RegistryError
 from hotseat_serve.api.catalogue import Catalogue
 from hotseat_serve.api.messages import Answer
@@ -37,7 +37,7 @@ def get(
     """Return the requested version; raises `Problem`."""
     try:
         return models.get(
-            Reference.of(model, version), context.remaining if context else None
+            models.reference(model, version), context.remaining if context else None
         )
     except RegistryError as error:
         raise from_registry(error, version) from error

@@ -253,8 +253,9 @@ class Router:
         return Downloads(
             models.registry,
             self.settings,
-            models.check_not_retired,
-            models.with_cached_misses,
+            models.heads.check,
+            models.heads.check_not_retired,
+            models.heads.with_cached_misses,
         )
 
     def _find_v2(self, parts: Sequence[str]) -> dict[str, Action]:  # noqa: PLR0911

@@ -1,5 +1,6 @@
 """Find the default model when no setting names one."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from hotseat_registry import LIVE, Registry
@@ -14,15 +15,19 @@ class LiveModels(NamedTuple):
     """The reason for a missing default model and the remedy; empty if there is one."""
 
 
-def read_live(registry: Registry) -> LiveModels:
-    """Read every model's aliases; raises `RegistryError`."""
-    names = live_models(registry)
-    return LiveModels(names, "" if len(names) == 1 else why_no_default(registry, names))
+def read_live(registry: Registry, names: Sequence[str] | None = None) -> LiveModels:
+    """Read the aliases of `names`, or of all models; raises `RegistryError`."""
+    live = live_models(registry, names)
+    if len(live) == 1:
+        return LiveModels(live, "")
+    if names and not live:
+        return LiveModels([], f"no model of this stage is live: {', '.join(names)}")
+    return LiveModels(live, why_no_default(registry, live))
 
 
-def live_models(registry: Registry) -> list[str]:
+def live_models(registry: Registry, names: Sequence[str] | None = None) -> list[str]:
     """Return the models with a live version; one request for each, in parallel."""
-    names = registry.models()
+    names = registry.models() if names is None else names
     found = zip(names, map_parallel(registry.aliases, names), strict=True)
     return [name for name, aliases in found if LIVE in aliases]
 

@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from hotseat_registry import Reference, Registry
 from hotseat_registry.errors import (
@@ -22,10 +22,12 @@ from hotseat_registry.errors import (
     RetiredError,
     StoreError,
 )
-from hotseat_serve.runtime.alias_state import CachedHead, Refresh, TrackedAlias
+from hotseat_serve.runtime.alias_state import Refresh, TrackedAlias
 from hotseat_serve.runtime.default_model import LiveModels, read_live
+from hotseat_serve.runtime.head_cache import HeadCache
 from hotseat_serve.runtime.loader import LoadedModel, load
-from hotseat_serve.runtime.read_cache import ReadCache, copy_of
+from hotseat_serve.runtime.reach import Reach
+from hotseat_serve.runtime.read_cache import ReadCache
 from hotseat_serve.settings import Settings
 
 log = logging.getLogger("hotseat.serve")
@@ -38,11 +40,8 @@ _MAX_RETRY_WAIT = 60.0
 """Seconds between two tries to open a version that fails to open."""
 _SUBPROCESS_BYTES = 150 << 20
 """Bytes of the interpreter and the runtime in a subprocess."""
-_MAX_NAMES = 1_000
-"""Names cached at most: heads, and unknown names."""
 
 Notify = Callable[[str, dict[str, Any]], None]
-Value = TypeVar("Value")
 
 
 _system = random.SystemRandom()
@@ -85,14 +84,21 @@ class ModelCache:
         self._draw = draw
         self._in_background = in_background
         self._default = settings.default_model
+        self.reach = Reach.read(settings.models, by_number=settings.by_number)
         self._lock = threading.RLock()
         self._tracked: dict[Reference, TrackedAlias] = {}
         self._loaded: dict[str, LoadedModel] = {}
         self._opening_locks: dict[str, threading.Lock] = {}
-        self._heads: dict[str, CachedHead] = {}
+        self.heads = HeadCache(
+            registry,
+            self.reach,
+            clock,
+            self._next_refresh,
+            self._serving,
+            static=settings.static,
+        )
         seconds = float("inf") if settings.static else settings.refresh_seconds
         self._live: ReadCache[LiveModels] = ReadCache(seconds, clock)
-        self._misses: dict[Reference, tuple[NotFoundError, float]] = {}
 
     def get(self, reference: Reference, wait: float | None = None) -> LoadedModel:
         """Return the version that `reference` means now.
@@ -111,58 +117,31 @@ class ModelCache:
         elif reference.version is not None:
             loaded = self._by_number(reference, max_wait)
         else:
-            loaded = self.with_cached_misses(reference, self._track).loaded
+            if self.reach is not None:
+                self.reach.check_alias(reference)
+            loaded = self.heads.with_cached_misses(reference, self._track).loaded
         loaded.last_used = now
         return loaded
+
+    def reference(self, model: str, version: str | None) -> Reference:
+        """Return what a request names; without a version, the followed alias."""
+        if version is None and self.reach is not None:
+            version = self.reach.followed.get(model)
+        return Reference.of(model, version)
 
     def _by_number(self, reference: Reference, max_wait: float) -> LoadedModel:
         """Return a version by its number, unless gc retired it."""
         model, number = reference.model, reference.version
         assert number is not None
-        self.check_not_retired(model, number)
+        try:
+            self.heads.check_number(model, number)
+        except RetiredError:
+            self._loaded.pop(str(reference), None)
+            raise
         found = self._loaded.get(str(reference))
-        return found or self.with_cached_misses(
+        return found or self.heads.with_cached_misses(
             reference, lambda _: self._load(model, number, max_wait)
         )
-
-    def check_not_retired(self, model: str, number: int) -> None:
-        """Raise `RetiredError` for a version that gc retired, with a cached head.
-
-        An unreachable store does not make a version retired.
-        """
-        if self._settings.static:
-            return
-        now = self.clock()
-        if len(self._heads) >= _MAX_NAMES and model not in self._heads:
-            self._heads.clear()  # invented names must not fill the memory
-        cached = self._heads.setdefault(model, CachedHead(None, 0.0))
-        if now >= cached.refresh_at and cached.lock.acquire(blocking=False):
-            try:
-                cached.head = self.registry.ledger.newest(model, unless=cached.head)
-            except RegistryError as error:
-                log.warning("%s@%s: %s", model, number, error)
-            finally:
-                cached.refresh_at = self._next_refresh()
-                cached.lock.release()
-        if cached.head and cached.head.entry.is_retired(number):
-            self._loaded.pop(f"{model}@{number}", None)
-            raise RetiredError(f"{model}@{number} was retired by gc")
-
-    def with_cached_misses(
-        self, reference: Reference, find: Callable[[Reference], Value]
-    ) -> Value:
-        """Call `find`, or raise a recently cached `NotFoundError`."""
-        miss = self._misses.get(reference)
-        if miss and self.clock() < miss[1]:
-            raise copy_of(miss[0])
-        try:
-            return find(reference)
-        except NotFoundError as error:
-            with self._lock:
-                if len(self._misses) >= _MAX_NAMES:
-                    self._misses.clear()
-                self._misses[reference] = copy_of(error), self._next_refresh()
-            raise
 
     def default(self) -> str:
         """Return the model of POST /model-service.
@@ -172,7 +151,7 @@ class ModelCache:
         Raises `NotFoundError` if there is none, or several and none is set.
         """
         if not self._default:
-            live = self._live.get("", lambda: read_live(self.registry))
+            live = self._live.get("", self._read_live)
             if len(live.names) != 1:
                 raise NotFoundError(live.reason)
             self._default = live.names[0]
@@ -182,7 +161,11 @@ class ModelCache:
         """Return the live models; only the default if there is one."""
         if self._default:
             return [self._default]
-        return self._live.get("", lambda: read_live(self.registry)).names
+        return self._live.get("", self._read_live).names
+
+    def _read_live(self) -> LiveModels:
+        names = None if self.reach is None else sorted(self.reach.followed)
+        return read_live(self.registry, names)
 
     def _track(self, reference: Reference) -> TrackedAlias:
         head = self.registry.ledger.newest(reference.model)
@@ -195,6 +178,14 @@ class ModelCache:
             # the first thread's value
             tracked = TrackedAlias(head, loaded, self._next_refresh())
             return self._tracked.setdefault(reference, tracked)
+
+    def _serving(self, model: str) -> set[int]:
+        """Return the versions of a model that serve its tracked aliases."""
+        return {
+            tracked.loaded.manifest.version
+            for reference, tracked in list(self._tracked.items())
+            if reference.model == model
+        }
 
     def _next_refresh(self) -> float:
         if self._settings.static:

@@ -172,6 +172,9 @@ class Stage:
     """ARN of that registry's KMS key, if its bucket has one."""
     trust: tuple[str, ...] = ()
     """Public keys in functions/trust; the service accepts only their signatures."""
+    all_versions: bool = False
+    """Whether requests reach every version of the stage's models by number; otherwise
+    only the live one and the one that the model follows."""
     default_model: str = ""
     """The model behind POST /model-service; empty: the only model."""
     log_days: int = 30

@@ -70,6 +70,8 @@ class ModelFunction(Construct):
         settings = Settings(
             registry="file:///var/task/registry" if static else uri,
             default_model=name,
+            models=",".join(f"{other}#{stage.models[other].alias}" for other in reads),
+            by_number=stage.all_versions,
             route=model.route,
             static=static,
             max_body_bytes=stage.api.max_body_bytes,

@@ -56,8 +56,8 @@ class ServiceStack(Stack):
                 model=settings,
                 registry=registry,
                 uri=uri,
-                # the default model's function also answers for the whole catalogue
-                reads=() if model == default else (model,),
+                # the default model's function also answers for the stage's catalogue
+                reads=tuple(stage.models) if model == default else (model,),
             )
             for model, settings in stage.models.items()
         }

@@ -24,7 +24,7 @@ export function furnished() {
 export async function served(uri, { port = 0, origins = "*" } = {}) {
   const server = spawn(PYTHON, [
     "-m", "hotseat._cli", "serve", "--registry", uri, "--port", String(port),
-    "--model", "chat-moderation", "--origins", origins,
+    "--model", "chat-moderation", "--origins", origins, "--downloads", "*",
   ], { stdio: ["ignore", "pipe", "inherit"] });
   for await (const line of createInterface({ input: server.stdout })) {
     const found = / on (http:\S+)/.exec(line);

@@ -49,10 +49,13 @@ def test_the_operator_moves_aliases_and_publishes_nothing(full):
 
 
 def test_a_function_reads_its_own_model_alone(full):
-    """The default model's reads the whole catalogue; a static one needs no bucket."""
+    """The default model's reads the stage's models; a static one needs no bucket."""
     churn = full.allowed("churnRole")
     assert churn["s3:GetObject"] == {"/hotseat/models/churn/*", "/hotseat/blobs/*"}
-    assert full.allowed("sentimentRole")["s3:GetObject"] == {"/hotseat/*"}
+    assert full.allowed("sentimentRole")["s3:GetObject"] == {
+        "/hotseat/blobs/*",
+        *(f"/hotseat/models/{name}/*" for name in ("churn", "sentiment", "sokoban")),
+    }
     assert churn.keys() == READ.keys() | LOGS | TRACES
     assert full.allowed("sokobanRole").keys() == LOGS | TRACES
     listing = [
@@ -171,6 +174,7 @@ def test_an_existing_registry_is_read_below_its_prefix(
         ":s3:::ours/models/models/churn/*", ":s3:::ours/models/blobs/*",
     }  # fmt: skip
     assert synthesized.allowed("sentimentRole")["s3:GetObject"] == {
-        ":s3:::ours/models/*"
+        ":s3:::ours/models/blobs/*",
+        *(f":s3:::ours/models/models/{name}/*" for name in everything.models),
     }
     assert churn["kms:Decrypt"] == {key}

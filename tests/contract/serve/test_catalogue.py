@@ -167,8 +167,8 @@ def test_made_up_names_fill_no_memory(registry, publish, counts, seconds, tmp_pa
         assert ask(router, path, "POST", body=b'{"text": "good"}')[0] == 404
     catalogue = router.game_api.models
     assert len(catalogue._one._misses) <= 1_000
-    assert len(router.models._heads) <= 1_000
-    assert len(router.models._misses) <= 1_000
+    assert len(router.models.heads._heads) <= 1_000
+    assert len(router.models.heads._misses) <= 1_000
     assert sent(counts, lambda: ask(router, "/v1/models/mood")) == 0
     assert sent(counts, lambda: ask(router, "/v1/models")) == 0
 

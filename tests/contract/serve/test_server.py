@@ -17,6 +17,7 @@ import pytest
 from hotseat_registry import Reference, open_registry
 from hotseat_serve.adapters.asgi import Application
 from hotseat_serve.adapters.bounded_server import Limits, Server
+from hotseat_serve.adapters.host_rule import is_own_host
 from hotseat_serve.api.messages import Answer, Request
 from hotseat_serve.api.router import Router
 from hotseat_serve.runtime.model_cache import ModelCache
@@ -481,3 +482,12 @@ def test_several_live_models_are_named_with_how_to_choose(folder, publish, comma
     assert ask(port, "POST", "/model-service", b'{"text": "good"}')[0] == 200
     lines = [chosen.stdout.readline() for _ in range(3)]
     assert "note" not in "".join(lines)
+
+
+def test_a_foreign_host_is_refused_on_every_route(router):
+    """DNS rebinding: a page's own name for this address reaches nothing, pages too."""
+    with serving(router, Limits(), threads=1, accepts_host=is_own_host) as port:
+        for path in ("/v1/models", "/v2", "/v2/health/live", "/docs", "/openapi.json"):
+            status, body, _ = ask(port, "GET", path, headers={"Host": "evil.example"})
+            assert (status, b"Host" in body) == (403, True), path
+            assert ask(port, "GET", path)[0] == 200
