@@ -14,6 +14,7 @@ RegistryError
 ├─ RefusedError          a rule forbids it
 │  ├─ GateError             (the evidence does not pass the model's gate)
 │  └─ UntrustedError        (no signature by a trusted key)
+│     └─ ExpiredError          (a signed head, after its grace)
 └─ StoreError            the folder or bucket cannot be reached or written
 """
 
@@ -72,6 +73,10 @@ class GateError(RefusedError):
 
 class UntrustedError(RefusedError):
     """No signature by a trusted key."""
+
+
+class ExpiredError(UntrustedError):
+    """A signed head is past its expiry and the grace after it."""
 
 
 class StoreError(RegistryError):

@@ -7,6 +7,9 @@
     models/<model>/head.json            the aliases, and the ledger's newest entry
     models/<model>/ledger/<n>.json      the ledger's older entries
     models/<model>/signatures/<n>/<key>.json    a signature of a version
+    models/<model>/signed.json          the newest signed head (`signed_head`)
+    models/<model>/signed/<n>.json      the older ones
+    models/<model>/pending.json         a head that more people have to sign
     garbage/<sha256>.json               a blob that nothing names any more
 """
 
@@ -73,6 +76,26 @@ def signatures(model: str, version: int) -> str:
 def signature(model: str, version: int, key: str) -> str:
     """Key of the signature made with the public key of that hash."""
     return f"{signatures(model, version)}{key}.json"
+
+
+def signed(model: str) -> str:
+    """Key of a model's newest signed head."""
+    return f"{MODELS}{model}/signed.json"
+
+
+def signed_folder(model: str) -> str:
+    """Prefix of a model's older signed heads."""
+    return f"{MODELS}{model}/signed/"
+
+
+def signed_before(model: str, sequence: int) -> str:
+    """Key of one older signed head."""
+    return f"{signed_folder(model)}{sequence}.json"
+
+
+def pending(model: str) -> str:
+    """Key of a head that needs more signatures."""
+    return f"{MODELS}{model}/pending.json"
 
 
 def garbage(sha256: str) -> str:

@@ -42,7 +42,8 @@ class Ledger:
     def head(self, model: str, *, unless: Head | None = None) -> Head:
         """Return the newest entry of the ledger of `model`; one request.
 
-        With `unless`, an unchanged head is returned without being sent again.
+        With `unless`, an unchanged head is returned without being sent again, and
+        `IntegrityError` is raised for one that does not follow it.
         Raises `AliasNotFoundError` when nothing was ever done.
         """
         key = layout.head(check_name(model))
@@ -58,6 +59,8 @@ class Ledger:
         entry = Entry.from_bytes(stored.data, key)
         if entry.model != model:
             raise IntegrityError(f"{key} holds the ledger of {entry.model!r}")
+        if unless is not None:
+            self._check_follows(entry, unless.entry)
         return Head(entry, stored.tag)
 
     def newest(self, model: str, *, unless: Head | None = None) -> Head | None:
@@ -155,6 +158,37 @@ class Ledger:
                 f"did {_say(won)} at {won.at}; look again and repeat"
             ) from None
         return entry
+
+    def check_fresh(self, head: Head) -> None:
+        """Raise `ExpiredError` for a head that is too old; unsigned heads never are."""
+
+    def check_manifest(self, model: str, version: int, digest: str) -> None:
+        """Raise `UntrustedError` for another manifest than the head names.
+
+        Unsigned heads name none.
+        """
+
+    def _check_follows(self, entry: Entry, seen: Entry) -> None:
+        """Raise `IntegrityError` unless the chain leads from `seen` to `entry`.
+
+        What was missed meanwhile is read, unless it is more than `_MOST` entries.
+        """
+        if entry.sequence < seen.sequence:
+            raise IntegrityError(
+                f"{entry.model}: an older head was put back, entry {entry.sequence} "
+                f"after {seen.sequence}; restart what should accept it"
+            )
+        if entry.sequence == seen.sequence:
+            if entry.digest() != seen.digest():
+                raise IntegrityError(
+                    f"{entry.model}: entry {entry.sequence} was replaced by another"
+                )
+            return
+        numbers = range(seen.sequence + 1, entry.sequence)
+        if len(numbers) > _MOST:
+            return
+        missed = map_parallel(lambda n: self._entry(entry.model, n), numbers)
+        check((seen, *missed, entry), seen.sequence)
 
     def _at(self, head: Head, sequence: int) -> Entry:
         if sequence == head.entry.sequence:

@@ -23,7 +23,7 @@ from hotseat_registry.manifest import Manifest
 from hotseat_registry.names import LIVE, Reference, check_name, is_name
 from hotseat_registry.publish_check import check_files, check_free, check_readable
 from hotseat_registry.stores import OnBytes, Store, ignore_bytes, open_store
-from hotseat_registry.trust import Trust
+from hotseat_registry.trust import Trust, manifest_digest
 
 StartProgress = Callable[[str, int], OnBytes]
 """Called with each file's name and size; returns the callback for its bytes."""
@@ -42,7 +42,8 @@ class Registry:
     """Publish, resolve, fetch, promote, roll back; over any store.
 
     With `trust`, only versions that a trusted key signed are promoted or fetched to
-    be served. Every method may raise `StoreError` when the store cannot be reached.
+    be served. A `SignedLedger` as `ledger` follows signed heads alone.
+    Every method may raise `StoreError` when the store cannot be reached.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class Registry:
         clock: Callable[[], datetime] = _now,
         *,
         trust: Trust | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.store = store
-        self.ledger = Ledger(store)
+        self.ledger: Ledger = ledger or Ledger(store)
         self.clock = clock
         self.trust = trust
 
@@ -188,8 +190,13 @@ class Registry:
         return paths
 
     def check_trust(self, manifest: Manifest) -> None:
-        """Raise `UntrustedError` unless a trusted key signed the version."""
+        """Raise `UntrustedError` unless a trusted key signed the version.
+
+        With signed heads, it also has to be the version that the head names.
+        """
         if self.trust is not None:
+            digest = manifest_digest(manifest)
+            self.ledger.check_manifest(manifest.model, manifest.version, digest)
             self.trust.check(manifest, self.signatures(manifest))
 
     def signatures(self, manifest: Manifest) -> list[bytes]:

@@ -16,30 +16,27 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
+from hotseat_registry.envelope import (
+    UNREADABLE,
+    Key,
+    Signed,
+    encoded,
+    hint,
+    is_signature,
+    read,
+)
 from hotseat_registry.errors import RegistryError, UntrustedError
 from hotseat_registry.manifest import Manifest
+
+__all__ = ["Key", "LocalKey", "Trust", "hint", "manifest_digest", "sign"]
 
 MANIFEST = "manifest.json"
 _BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _PAYLOAD = "application/vnd.in-toto+json"
 _STATEMENT = "https://in-toto.io/Statement/v1"
 _PREDICATE = "https://model_signing/signature/v1.0"
-_UNREADABLE = (
-    ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError
-)  # fmt: skip
-"""What comes of bytes that are no signature."""
-
-
-class Key(Protocol):
-    """A private key on NIST P-256, in a file or in a service."""
-
-    def sign(self, data: bytes) -> bytes:
-        """Return the ECDSA signature of SHA-256 over `data`, DER."""
-
-    def public(self) -> bytes:
-        """Return the public key, PEM."""
 
 
 class LocalKey:
@@ -73,11 +70,6 @@ class LocalKey:
         )
 
 
-def hint(public: bytes) -> str:
-    """Return the name of a public key: the SHA-256 of its PEM."""
-    return hashlib.sha256(public).hexdigest()
-
-
 def sign(manifest: Manifest, key: Key) -> bytes:
     """Return a signature of the version, as a bundle in JSON."""
     payload = json.dumps(_statement(manifest)).encode()
@@ -92,7 +84,9 @@ def sign(manifest: Manifest, key: Key) -> bytes:
             "payloadType": _PAYLOAD,
             "signatures": [
                 {
-                    "sig": base64.b64encode(key.sign(_encoded(payload))).decode(),
+                    "sig": base64.b64encode(
+                        key.sign(encoded(_PAYLOAD, payload))
+                    ).decode(),
                     "keyid": "",
                 }
             ],
@@ -103,13 +97,21 @@ def sign(manifest: Manifest, key: Key) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Public keys (PEM); a valid signature of any one of them is enough."""
+    """Public keys (PEM).
+
+    A version needs the valid signature of any one of them, a signed head those of
+    `threshold` different ones.
+    """
 
     keys: tuple[bytes, ...]
+    threshold: int = 1
 
     @classmethod
-    def read(cls, paths: str) -> Self:
-        """Read public keys from files, separated by commas; raises `RegistryError`."""
+    def read(cls, paths: str, threshold: int = 1) -> Self:
+        """Read public keys from files, separated by commas.
+
+        Raises `RegistryError`, also for a threshold that no signatures can reach.
+        """
         from cryptography.hazmat.primitives import serialization as s
 
         keys = []
@@ -119,8 +121,46 @@ class Trust:
             except (OSError, ValueError) as error:
                 raise RegistryError(f"{path} is no public key: {error}") from None
             pem = key.public_bytes(s.Encoding.PEM, s.PublicFormat.SubjectPublicKeyInfo)
-            keys.append(pem)
-        return cls(tuple(keys))
+            if pem not in keys:
+                keys.append(pem)
+        if not 1 <= threshold <= max(1, len(keys)):
+            raise RegistryError(
+                f"{threshold} signatures are demanded, and there are {len(keys)} keys"
+            )
+        return cls(tuple(keys), threshold)
+
+    @property
+    def name(self) -> str:
+        """The SHA-256 of keys and threshold, in hex; another one after a rotation."""
+        names = sorted(map(hint, self.keys))
+        return hashlib.sha256(f"{self.threshold} {names}".encode()).hexdigest()
+
+    def signers(self, kind: str, signed: Signed) -> list[str]:
+        """Return the names of the trusted keys whose signatures are valid, sorted."""
+        data = encoded(kind, signed.payload)
+        keys = {hint(key): key for key in self.keys}
+        return sorted(
+            name
+            for name, signature in signed.signatures.items()
+            if name in keys and is_signature(keys[name], signature, data)
+        )
+
+    def open(self, data: bytes, kind: str, what: str) -> bytes:
+        """Return the payload of an envelope that `threshold` trusted keys signed.
+
+        Raises `UntrustedError` naming `what` otherwise.
+        """
+        try:
+            signed = read(data, kind)
+        except ValueError as error:
+            raise UntrustedError(f"{what} is no signed document: {error}") from None
+        count = len(self.signers(kind, signed))
+        if count < self.threshold:
+            raise UntrustedError(
+                f"{what} has {count} valid signatures by trusted keys, and needs "
+                f"{self.threshold}"
+            )
+        return signed.payload
 
     def check(self, manifest: Manifest, signatures: Iterable[bytes]) -> str:
         """Return the hint of a trusted key that signed exactly this version.
@@ -131,7 +171,7 @@ class Trust:
         for signature in signatures:
             try:
                 return self._verify(manifest, signature)
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 reasons.append(str(error) or type(error).__name__)
         why = f" ({'; '.join(reasons)})" if reasons else ": it has no signature"
         raise UntrustedError(
@@ -139,10 +179,6 @@ class Trust:
         )
 
     def _verify(self, manifest: Manifest, signature: bytes) -> str:
-        from cryptography.exceptions import InvalidSignature
-        from cryptography.hazmat.primitives import hashes, serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-
         bundle = json.loads(signature)
         named = bundle["verificationMaterial"]["publicKey"]["hint"]
         pem = next((key for key in self.keys if hint(key) == named), None)
@@ -153,27 +189,20 @@ class Trust:
         signed = base64.b64decode(envelope["signatures"][0]["sig"], validate=True)
         if envelope["payloadType"] != _PAYLOAD:
             raise ValueError(f"payload type {envelope['payloadType']!r}")
-        key = serialization.load_pem_public_key(pem)
-        if not isinstance(key, ec.EllipticCurvePublicKey):
-            raise ValueError("the trusted key is not on an elliptic curve")  # noqa: TRY004
-        try:
-            key.verify(signed, _encoded(payload), ec.ECDSA(hashes.SHA256()))
-        except InvalidSignature:
-            raise ValueError("the signature is not the key's") from None
+        if not is_signature(pem, signed, encoded(_PAYLOAD, payload)):
+            raise ValueError("the signature is not the key's")
         _compare(json.loads(payload), manifest)
         return str(named)
 
 
-def _encoded(payload: bytes) -> bytes:
-    """Return DSSE's pre-authentication encoding."""
-    return b"DSSEv1 %d %s %d %s" % (
-        len(_PAYLOAD), _PAYLOAD.encode(), len(payload), payload
-    )  # fmt: skip
+def manifest_digest(manifest: Manifest) -> str:
+    """Return the SHA-256 of a manifest without number, time and publisher, in hex."""
+    return hashlib.sha256(manifest.content()).hexdigest()
 
 
 def _resources(manifest: Manifest) -> list[dict[str, str]]:
     digests = {name: file.sha256 for name, file in manifest.files.items()}
-    digests[MANIFEST] = hashlib.sha256(manifest.content()).hexdigest()
+    digests[MANIFEST] = manifest_digest(manifest)
     return [
         {"name": name, "algorithm": "sha256", "digest": digest}
         for name, digest in sorted(digests.items())

@@ -44,7 +44,15 @@ class Settings:
     """Maximum size of all fetched versions in bytes; Lambda's /tmp has 512 MB."""
     trust: str = ""
     """Files with public keys, separated by commas: only versions that one of them
-    signed are served. Empty: no signature is required."""
+    signed are served. Empty: no signature is required. A static deployment checks
+    signatures when the version is baked, not here."""
+    signed_heads: bool = False
+    """Whether aliases stand where the signed head says (`hotseat registry sign`), and
+    nowhere without one. Takes `trust`."""
+    trust_threshold: int = 1
+    """How many keys of `trust` must have signed a head."""
+    head_grace_days: float = 7.0
+    """Days after its expiry in which a signed head is still followed, with warnings."""
     origins: str = ""
     """Origins of web pages that may call the API (``https://game.example``), separated
     by commas; ``*``: any page. Empty: none. Only browsers apply this."""

@@ -93,6 +93,14 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
         help="public keys: accept only versions that one of them signed "
         "(default: HOTSEAT_TRUST; without it, signatures are not checked)",
     )
+    parser.add_argument(
+        "--threshold",
+        type=int,
+        metavar="N",
+        default=int(os.environ.get("HOTSEAT_TRUST_THRESHOLD", "1")),
+        help="keys that must sign a head, two for two people "
+        "(default: HOTSEAT_TRUST_THRESHOLD, else 1)",
+    )
 
 
 def querying(parser: argparse.ArgumentParser) -> None:
@@ -117,9 +125,13 @@ def moving(parser: argparse.ArgumentParser) -> None:
 
 def registry(arguments: argparse.Namespace) -> Registry:
     """Open the registry that ``--registry`` names, under ``--trust``."""
+    return open_registry(arguments.registry, trust=read_trust(arguments))
+
+
+def read_trust(arguments: argparse.Namespace) -> Trust | None:
+    """Return the keys of ``--trust``, or None without any."""
     keys = getattr(arguments, "trust", "")
-    trust = Trust.read(keys) if keys else None
-    return open_registry(arguments.registry, trust=trust)
+    return Trust.read(keys, getattr(arguments, "threshold", 1)) if keys else None
 
 
 def date(text: str) -> datetime:

@@ -11,8 +11,11 @@ from hotseat_registry.cli.common import (
     print_json,
     registry,
 )
+from hotseat_registry.cli.signed_heads import add_signing, outcome_text, signer
 from hotseat_registry.entry import Entry
 from hotseat_registry.names import LIVE, Reference
+from hotseat_registry.registry import Registry
+from hotseat_registry.signing import Signer, check_promotable, has_signed_head
 
 _REFERENCE = "a version: sentiment@3, sentiment#live"
 
@@ -33,6 +36,7 @@ def promote(parser: argparse.ArgumentParser) -> Run:
         help="ignore the model's gate; the ledger records the reason",
     )
     moving(parser)
+    add_signing(parser, required=False)
     return _promote
 
 
@@ -45,14 +49,16 @@ def _promote(arguments: argparse.Namespace) -> int:
     )
     if not _plan(reference.model, arguments.to, before, after, arguments):
         return DONE
+    target = Reference(reference.model, version=after)
+    by_key = _check_signable(arguments, source, target)
     entry = source.promote(
-        Reference(reference.model, version=after),
+        target,
         arguments.to,
         by=author(),
         because=arguments.because,
         override=arguments.override,
     )
-    return _done(entry, arguments)
+    return _done(entry, arguments, by_key)
 
 
 def rollback(parser: argparse.ArgumentParser) -> Run:
@@ -68,6 +74,7 @@ def rollback(parser: argparse.ArgumentParser) -> Run:
         "--steps", type=_steps, default=1, help="number of moves to undo (default: 1)"
     )
     moving(parser)
+    add_signing(parser, required=False)
     return _rollback
 
 
@@ -79,6 +86,8 @@ def _rollback(arguments: argparse.Namespace) -> int:
     )
     if not _plan(arguments.model, arguments.alias, before, after, arguments):
         return DONE
+    target = Reference(arguments.model, version=after)
+    by_key = _check_signable(arguments, source, target)
     entry = source.rollback(
         arguments.model,
         arguments.alias,
@@ -86,7 +95,20 @@ def _rollback(arguments: argparse.Namespace) -> int:
         by=author(),
         because=arguments.because,
     )
-    return _done(entry, arguments)
+    return _done(entry, arguments, by_key)
+
+
+def _check_signable(
+    arguments: argparse.Namespace, source: Registry, target: Reference
+) -> Signer | None:
+    """Return who signs the move; raises `RefusedError` before anything is written."""
+    found = signer(arguments, source)
+    if found is not None:
+        found.check_signed(target.model)
+    trust = found.trust_keys if found else source.trust
+    if trust is not None:
+        check_promotable(source, target, trust)
+    return found
 
 
 def _steps(text: str) -> int:
@@ -110,8 +132,16 @@ def _plan(
     return not arguments.dry_run
 
 
-def _done(entry: Entry, arguments: argparse.Namespace) -> int:
+def _done(entry: Entry, arguments: argparse.Namespace, by_key: Signer | None) -> int:
+    outcome = by_key.approve(entry.model) if by_key else None
     if arguments.json:
         return print_json(entry.to_json())
     print(f"done: entry {entry.sequence} of the ledger, by {entry.by}")
+    if outcome is not None:
+        print(outcome_text(outcome))
+    elif has_signed_head(registry(arguments), entry.model):
+        print(
+            f"note: {entry.model} has a signed head, and services that demand it do "
+            f"not follow this move yet: hotseat model approve {entry.model} --key KEY"
+        )
     return DONE

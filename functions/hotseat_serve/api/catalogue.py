@@ -16,6 +16,7 @@ from hotseat_registry.errors import (
     IntegrityError,
     ModelNotFoundError,
     NotFoundError,
+    RefusedError,
     RegistryError,
 )
 from hotseat_registry.parallel import map_parallel
@@ -98,8 +99,8 @@ class Catalogue:
             return self._short(name)
         except BadNameError:
             return None  # a folder without a model
-        except (IntegrityError, NotFoundError) as error:
-            return error  # damaged, or an alias points to nothing
+        except (IntegrityError, NotFoundError, RefusedError) as error:
+            return error  # damaged, not signed, or an alias points to nothing
 
     def _short(self, name: str) -> dict[str, Any] | None:
         head = self._registry.ledger.newest(name)

@@ -2,8 +2,10 @@
 
 import os
 import random
+from datetime import timedelta
 
-from hotseat_registry import open_registry
+from hotseat_registry import Registry, open_registry
+from hotseat_registry.errors import RegistryError
 from hotseat_registry.trust import Trust
 from hotseat_serve.api.router import Router
 from hotseat_serve.api.telemetry import Telemetry
@@ -16,10 +18,7 @@ def create_router(settings: Settings) -> Router:
 
     The first request fetches the first version.
     """
-    trust = Trust.read(settings.trust) if settings.trust else None
-    models = ModelCache(
-        open_registry(settings.registry, trust=trust, reading=True), settings
-    )
+    models = ModelCache(_registry(settings), settings)
     telemetry = None
     if settings.log:
         telemetry = Telemetry(
@@ -30,3 +29,26 @@ def create_router(settings: Settings) -> Router:
             random=random.SystemRandom().random,
         )
     return Router(models, settings, telemetry=telemetry)
+
+
+def _registry(settings: Settings) -> Registry:
+    """Return the registry; with `trust`, one that checks signatures.
+
+    A version in the image was checked when it was baked.
+    """
+    if settings.static or not settings.trust:
+        if settings.signed_heads and not settings.static:
+            raise RegistryError("HOTSEAT_SIGNED_HEADS takes keys in HOTSEAT_TRUST")
+        return open_registry(settings.registry, reading=True)
+    trust = Trust.read(settings.trust, settings.trust_threshold)
+    if not settings.signed_heads:
+        return open_registry(settings.registry, trust=trust, reading=True)
+    # late: only these services take it
+    from hotseat_registry.signed_ledger import open_signed
+
+    return open_signed(
+        settings.registry,
+        trust,
+        memory=settings.cache_folder,
+        grace=timedelta(days=settings.head_grace_days),
+    )

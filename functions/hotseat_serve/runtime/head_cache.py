@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from hotseat_registry import Reference, Registry
 from hotseat_registry.errors import (
+    ExpiredError,
     NotFoundError,
     RegistryError,
     RetiredError,
@@ -121,6 +122,11 @@ class HeadCache:
         if is_due and cached.lock.acquire(blocking=False):
             try:
                 cached.head = self._registry.ledger.newest(model, unless=cached.head)
+                if cached.head:
+                    self._registry.ledger.check_fresh(cached.head)
+            except ExpiredError:
+                cached.head = None
+                raise
             except RegistryError as error:
                 log.warning("%s: %s", model, error)
             finally:

@@ -17,6 +17,7 @@ from typing import Any
 
 from hotseat_registry import Reference, Registry
 from hotseat_registry.errors import (
+    ExpiredError,
     NotFoundError,
     RegistryError,
     RetiredError,
@@ -224,6 +225,7 @@ class ModelCache:
             self._update_alias(reference, tracked, refresh)
         except RegistryError as error:
             serving = tracked.loaded.manifest.reference
+            self._drop_if_expired(reference, tracked)
             log.warning("%s stays on %s: %s", reference, serving, error)
             outcome = "unreachable" if isinstance(error, StoreError) else "refused"
             self.notify(
@@ -237,6 +239,18 @@ class ModelCache:
             if tracked.refresh is refresh:
                 tracked.refresh = None
             refresh.end()
+
+    def _drop_if_expired(self, reference: Reference, tracked: TrackedAlias) -> None:
+        """Stop serving an alias whose signed head has expired, and its grace is over.
+
+        An old head that somebody keeps in place must not hold an old version live.
+        """
+        try:
+            self.registry.ledger.check_fresh(tracked.head)
+        except ExpiredError:
+            with self._lock:
+                if self._tracked.get(reference) is tracked:
+                    del self._tracked[reference]
 
     def _update_alias(
         self, reference: Reference, tracked: TrackedAlias, refresh: Refresh
