@@ -5,6 +5,7 @@ signed head says, whatever the unsigned head of the store says.
 """
 
 import hashlib
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,8 @@ from hotseat_registry.signed_head import (
 )
 from hotseat_registry.stores import Store
 from hotseat_registry.trust import Trust
+
+log = logging.getLogger("hotseat.registry")
 
 MAX_CHAIN = 64
 """Heads before a new one that are read to join it to the last accepted one; a service
@@ -80,6 +83,11 @@ class SignedLedger(Ledger):
         head = SignedHead.from_bytes(payload, model)
         self._check_order(head, payload)
         head.check_time(self._clock(), self._grace)
+        if self._clock() > datetime.fromisoformat(head.expires):
+            log.warning(
+                "the signed head of %s expired at %s and is followed for %s more",
+                model, head.expires, self._grace,
+            )  # fmt: skip
         self._seen.keep(model, _seen(head, payload))
         self._heads[model] = head
         return Head(_entry(head), stored.tag)
@@ -96,14 +104,6 @@ class SignedLedger(Ledger):
         if signed is not None:
             signed.check_manifest(version, digest)
 
-    def days_left(self, model: str) -> float | None:
-        """Return the days until the expiry of a head that was read; None: none was."""
-        signed = self._heads.get(model)
-        if signed is None:
-            return None
-        left = datetime.fromisoformat(signed.expires) - self._clock()
-        return left.total_seconds() / 86_400
-
     def change(self, head: Head | None, change: Entry) -> Entry:
         """Refuse: whoever moves an alias reads the ledger itself."""
         del head, change
@@ -113,7 +113,7 @@ class SignedLedger(Ledger):
         """Raise the error for a model without a signed head."""
         if self._seen.get(model) is not None:
             raise UntrustedError(f"the signed head of {model} was removed")
-        if super().newest(model) is None:
+        if Ledger(self._store).newest(model) is None:
             raise AliasNotFoundError(f"{model} has no aliases: promote a version first")
         raise UntrustedError(
             f"{model} has no signed head: hotseat registry sign --key KEY"
