@@ -20,7 +20,7 @@ from hotseat_registry.json_dataclass import (
 )
 from hotseat_registry.signature import Signature
 
-FORMAT = 2
+FORMAT = 3
 """The newest that this reader knows; a version has the least that says it all."""
 GRAPHS = (".onnx", ".ort")
 SUFFIXES = (*GRAPHS, ".data", ".json", ".md", ".png", ".html")

@@ -10,6 +10,7 @@ from hotseat_registry.json_dataclass import (
     from_json_list,
     set_frozen_field,
 )
+from hotseat_registry.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +19,10 @@ class Field(JsonDataclass):
 
     name: str
     type: str = "number"
-    """number or category."""
+    """number, category, date (in days since 1970), text or list."""
     default: Any = None
-    """What a missing feature is; None: it must be given."""
+    """What a missing feature is; None: it must be given. Of a date ``now``: the time of
+    the request."""
     minimum: float | None = None
     """A number below it is refused; None: any."""
     maximum: float | None = None
@@ -33,9 +35,13 @@ class Field(JsonDataclass):
     known: tuple[str, ...] | None = None
     """The categories that training learned; others are answered, with a warning.
     None: not known."""
+    reading: Reading | None = None
+    """How texts become values. None: a number is no text, a category nothing else."""
 
     def __post_init__(self) -> None:
         """Take JSON's lists for tuples; raises `IntegrityError` for what is none."""
+        if isinstance(self.reading, Mapping):
+            set_frozen_field(self, "reading", Reading.from_json(self.reading))
         for name in ("categories", "observed", "known"):
             if getattr(self, name) is not None:
                 set_frozen_field(self, name, tuple(getattr(self, name)))
@@ -303,8 +309,11 @@ class Signature(JsonDataclass):
         """The least manifest format whose readers understand it.
 
         Readers of format 1 know neither roles nor what is done to inputs and outputs:
-        they would answer otherwise, and so have to refuse.
+        they would answer otherwise, and so have to refuse. Readers of format 2 do not
+        know features that are dates, texts or lists.
         """
+        if any(f.type in _FORMAT_3 for i in self.inputs for f in i.fields or ()):
+            return 3
         newer = any(
             item.default is not None or item.form in _FORMAT_2 for item in self.inputs
         ) or any(
@@ -325,3 +334,4 @@ class Signature(JsonDataclass):
 
 
 _FORMAT_2 = {"array", "tokens", "image"}
+_FORMAT_3 = {"date", "text", "list"}
