@@ -2,31 +2,18 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from hotseat_serve.codec import cells
-from hotseat_train.data.tables import dates
+from hotseat_train.data.tables import dates, ids, notation
 from hotseat_train.data.tables.description import ColumnType
 from hotseat_train.data.tables.profile import Profile
+from hotseat_train.data.tables.remarks import Fault, cure, listed, marked
 
 _MOSTLY = 0.8
 """Minimum share of numbers in a column that makes its other values faults."""
 _MIN_VALUES = 10
 """Minimum number of values of a feature."""
-_DENSE = 20
-"""Distinct integers look like ids if their range is below so many times their count."""
-_EXACT = 2.0**53
-"""Larger whole numbers are ids: nothing measured has so many digits."""
-_IDS = re.compile(
-    r"(^|[_\W])(id|uuid|guid|key|index|hash|token|steam|serial)s?$|[a-z]I[dD]$"
-)
-_PERSONS = re.compile(
-    r"(^|[_\W])(player|user|account|member|customer|device|session|client|steam|gamer"
-    r"|person|email|e-mail|mail|phone|ip|nick|nickname|username|gamertag|handle)"
-    r"([_\W]?(id|uuid|guid|key|name|hash|no|number|tag|address))?$",
-    re.IGNORECASE,
-)
 _TIMES = re.compile(
     r"time|date|stamp|epoch|joined|created|updated|last|first|login|seen|(_|^)(at|ts|on)$",
     re.IGNORECASE,
@@ -47,14 +34,6 @@ _LISTED = 0.3
 """Share of values with a separator that makes a column one of lists."""
 _ITEM_WORDS = 3
 _SHOWN = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A column that cannot be read, with the way out."""
-
-    column: str
-    text: str
 
 
 def infer(
@@ -115,13 +94,13 @@ def _as(  # noqa: PLR0911 (one return a type)
     if kind == "boolean":
         return _boolean(profile, base) or Fault(
             profile.name, "has values that are neither true nor false: "
-            f"{_listed(list(profile.texts))}; {_cure(profile.name, 'category')}"
+            f"{listed(list(profile.texts))}; {cure(profile.name, 'category')}"
         )  # fmt: skip
     if kind == "date":
         return _date_as(profile, base, why, form)
-    found = _number(profile, base, comma=comma)
+    found = notation.number(profile, base, comma=comma)
     if found is None:
-        return _mixed(profile)
+        return notation.mixed(profile)
     return replace(found, why=why)
 
 
@@ -132,13 +111,15 @@ def _inferred(profile: Profile, base: ColumnType, *, comma: bool) -> ColumnType 
     found = (
         _boolean(profile, base)
         or _date(profile, base)
-        or _personal(profile, base)
-        or _number(profile, base, comma=comma)
+        or ids.personal(profile, base)
+        or notation.number(profile, base, comma=comma)
     )
+    if found is None and any(spelled.code for spelled in profile.numbers):
+        found = _words(profile, base)
     if found is None:
-        numbers = _most(profile, comma=comma)[1]
+        numbers = notation.most(profile, comma=comma)[1]
         if numbers >= _MOSTLY * sum(profile.numbers.values()):
-            return _mixed(profile)
+            return notation.mixed(profile)
         found = (
             _list(profile, base, "") or _text(profile, base) or _words(profile, base)
         )
@@ -165,18 +146,6 @@ def _one_value(profile: Profile, found: ColumnType) -> ColumnType:
     return replace(found, type="constant", why="one value", dropped=why)
 
 
-def _marked(profile: Profile, base: ColumnType) -> ColumnType:
-    """Count words such as n/a as missing, and note those that are read so."""
-    if not profile.markers:
-        return base
-    shown = ", ".join(f"{w!r} ({n})" for w, n in profile.markers.most_common(4))
-    return replace(
-        base,
-        missing=profile.missing + sum(profile.markers.values()),
-        notes=(*base.notes, f"read as missing: {shown}"),
-    )
-
-
 def _boolean(profile: Profile, base: ColumnType) -> ColumnType | None:
     words = {text.lower() for text in profile.texts}
     bare = words - {"true", "false", "0", "1"}
@@ -190,12 +159,12 @@ def _boolean(profile: Profile, base: ColumnType) -> ColumnType | None:
         false=None if false == "false" else (false,),
     )
     why = f"its values are {' and '.join(sorted(words))}"
-    return replace(_marked(profile, base), type="boolean", why=why, reading=reading,
+    return replace(marked(profile, base), type="boolean", why=why, reading=reading,
                    minimum=0.0, maximum=1.0)  # fmt: skip
 
 
 def _date(profile: Profile, base: ColumnType) -> ColumnType | None:
-    base = _marked(profile, base)
+    base = marked(profile, base)
     if profile.kind == "date":
         return replace(base, type="date", why="dates in the file",
                        reading=replace(profile.reading, date="iso"))  # fmt: skip
@@ -234,154 +203,13 @@ def _date_as(
                     f"has {text[:30]!r}, which is no date in the form {form}",
                 )
         reading = replace(profile.reading, date=form)
-        return replace(_marked(profile, base), type="date", why=why, reading=reading)
+        return replace(marked(profile, base), type="date", why=why, reading=reading)
     return _date(profile, base) or Fault(
         profile.name,
         "has no date format that fits all its values, such as "
-        f"{_listed(list(profile.texts))}: give it, as --column "
+        f"{listed(list(profile.texts))}: give it, as --column "
         f"{profile.name}=date:%d.%m.%Y",
     )
-
-
-def _most(profile: Profile, *, comma: bool) -> tuple[tuple[str, str], int]:
-    """Return the notation that reads the most rows, and how many these are."""
-    rows: Counter[tuple[str, str]] = Counter()
-    for spelled, count in profile.numbers.items():
-        for notation in spelled.notations:
-            rows[notation] += count
-    if not rows:
-        return (".", ""), 0
-    best = max(rows.values())
-    tied = [notation for notation, count in rows.items() if count == best]
-    return min(tied, key=lambda n: (_rank(n, comma=comma), n)), best
-
-
-def _rank(notation: tuple[str, str], *, comma: bool) -> int:
-    """Return how probable a notation is among those that read all values; 0: most."""
-    decimal, thousands = notation
-    if notation == (".", ""):
-        return 0
-    if notation == (",", ""):
-        return 1 if comma else 3
-    # 1,234 may be either: a mark of thousands, unless the file has decimal commas
-    return 2 + (decimal == ",") + 2 * (thousands not in {",", "."})
-
-
-def _number(profile: Profile, base: ColumnType, *, comma: bool) -> ColumnType | None:
-    total = sum(profile.numbers.values())
-    notation, rows = _most(profile, comma=comma)
-    if rows < total or not total:
-        return None
-    if any(spelled.code for spelled in profile.numbers):
-        return _words(profile, base, "whole numbers with zeros in front, like codes")
-    units = {spelled.unit for spelled in profile.numbers} - {""}
-    if len(units) > 1:
-        return None
-    decimal, thousands = notation
-    unit = next(iter(units), None)
-    reading = replace(
-        profile.reading,
-        decimal=None if decimal == "." else decimal,
-        thousands=thousands or None,
-        unit=unit,
-    )
-    base = _marked(profile, base)
-    found = replace(
-        base, type="number", reading=reading, why=_spelled(decimal, thousands, unit),
-        notes=(*base.notes, *_doubts(profile, notation, unit)),
-        minimum=_finite(profile.minimum), maximum=_finite(profile.maximum),
-    )  # fmt: skip
-    return _id(profile, found)
-
-
-def _doubts(profile: Profile, notation: tuple[str, str], unit: str | None) -> list[str]:
-    """Return notes on what was guessed."""
-    notes = []
-    common = frozenset.intersection(*(s.notations for s in profile.numbers))
-    if notation != (".", "") and {(",", ""), (".", ",")} <= common:
-        read = "decimal commas" if notation[0] == "," else "commas between thousands"
-        notes.append(f"read with {read}; its values would fit the other reading, too")
-    if unit == "%":
-        notes.append("read as it is written: 12 % is 12")
-    return notes
-
-
-def _spelled(decimal: str, thousands: str, unit: str | None) -> str:
-    parts = ["numbers"]
-    if decimal == ",":
-        parts.append("decimal commas")
-    if thousands:
-        parts.append(f"{thousands!r} between thousands")
-    if unit:
-        parts.append(f"the unit {unit}")
-    return ", ".join(parts)
-
-
-def _finite(value: float) -> float | None:
-    return value if abs(value) < float("inf") else None
-
-
-def _id(profile: Profile, found: ColumnType) -> ColumnType:
-    """Return the column as an id if its whole numbers look like ids."""
-    if not profile.whole:
-        return found
-    count, unique = profile.distinct.count, profile.distinct.unique
-    why = None
-    if max(abs(profile.minimum), abs(profile.maximum)) >= _EXACT:
-        why = "its whole numbers have more digits than anything measured has"
-    elif _PERSONS.search(profile.name) and count > _SHOWN:
-        why = "its name is that of an id"
-    elif unique and count > 1:
-        # account numbers, say: all of one length
-        long = profile.minimum >= 1e8 and len(f"{profile.minimum:.0f}") == len(
-            f"{profile.maximum:.0f}"
-        )
-        dense = profile.maximum - profile.minimum < _DENSE * count
-        if _IDS.search(profile.name) or dense or long:
-            why = "every row has a different integer"
-    if why is None:
-        return found
-    return _as_id(found, why, "number")
-
-
-def _as_id(found: ColumnType, why: str, kind: str) -> ColumnType:
-    return replace(
-        found, type="id", why=why,
-        dropped=f"{why}, like an id, which cannot generalise to other players; "
-        f"--column {found.name}={kind} includes it nevertheless",
-    )  # fmt: skip
-
-
-def _personal(profile: Profile, base: ColumnType) -> ColumnType | None:
-    kind, rows = next(iter(profile.personal.most_common(1)), ("", 0))
-    if not rows or rows < _MOSTLY * sum(profile.numbers.values()):
-        return None
-    return _as_id(base, f"it holds {kind}", "category")
-
-
-def _mixed(profile: Profile) -> Fault:
-    total = sum(profile.numbers.values())
-    _, rows = _most(profile, comma=False)
-    units = {spelled.unit for spelled in profile.numbers} - {""}
-    if rows == total and len(units) > 1:
-        return Fault(
-            profile.name, f"has numbers in several units ({', '.join(sorted(units))}): "
-            f"convert them to one, or {_cure(profile.name, 'category')}"
-        )  # fmt: skip
-    values = ", ".join(
-        f"row {row + 2} holds {text[:20]!r}" for text, row in profile.strays.items()
-    )
-    first = next(iter(profile.strays), "")
-    return Fault(
-        profile.name,
-        f"is of mixed types: {rows} of {total} values are numbers, and {values}. "
-        f"Correct the values; or read a word as missing: --missing {first[:20]!r}; or "
-        f"give the type: {_cure(profile.name, 'category')}",
-    )
-
-
-def _cure(name: str, kind: str) -> str:
-    return f"--column {name}={kind}"
 
 
 def _list(profile: Profile, base: ColumnType, why: str) -> ColumnType | None:
@@ -437,16 +265,12 @@ def _words(profile: Profile, base: ColumnType, why: str = "") -> ColumnType:
         )
         found = replace(found, notes=(*found.notes, note))
     if profile.distinct.unique and count > 1:
-        return _as_id(found, "every row has a different value", "category")
-    if count > total / 2 or (_PERSONS.search(profile.name) and count > _SHOWN):
+        return ids.dropped(found, "every row has a different value", "category")
+    if count > total / 2 or (ids.is_personal_name(profile.name) and count > _SHOWN):
         why = f"{total} rows hold {count} different values"
-        return _as_id(found, why, "category")
+        return ids.dropped(found, why, "category")
     return found
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN * 2 else f"{text[: _SHOWN * 2]}..."
-
-
-def _listed(values: list[Any]) -> str:
-    return ", ".join(repr(str(value)[:20]) for value in values[:3])
