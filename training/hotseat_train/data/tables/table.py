@@ -11,9 +11,10 @@ import pyarrow as pa
 from hotseat_registry.reading import Reading
 from hotseat_train.data.tables import files, formats, typed
 from hotseat_train.data.tables.description import ColumnType, Description
-from hotseat_train.data.tables.infer import Fault, infer
+from hotseat_train.data.tables.infer import infer
 from hotseat_train.data.tables.options import Options, explicit
 from hotseat_train.data.tables.profile import Profile
+from hotseat_train.data.tables.remarks import Fault
 from hotseat_train.errors import DatasetError
 
 _NAMES = 20
