@@ -4,6 +4,7 @@ Encoding: protobuf.dev/programming-guides/encoding. Raises `ValueError` for what
 no protobuf. Values are views of the data, not copies.
 """
 
+import struct
 from collections.abc import Sequence
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -95,6 +96,25 @@ def wholes(found: Message, number: int, most: int | None = None) -> list[int]:
             one, place = varint(value, place)
             numbers.append(signed(one))
     return numbers[:most]
+
+
+def floats(data: memoryview, number: int) -> list[float]:
+    """Return the values of a field of floats (32 bits), packed or not."""
+    numbers: list[float] = []
+    at = 0
+    while at < len(data):
+        tag, at = varint(data, at)
+        kind = tag & 7
+        if kind == _VARINT:
+            _, at = varint(data, at)
+            continue
+        size = {_FIXED32: 4, _FIXED64: 8}.get(kind, 0)
+        if kind == _BYTES:
+            size, at = varint(data, at)
+        if tag >> 3 == number and kind in {_FIXED32, _BYTES}:
+            numbers += struct.unpack(f"<{size // 4}f", data[at : at + size // 4 * 4])
+        at += size
+    return numbers
 
 
 def signed(value: int) -> int:

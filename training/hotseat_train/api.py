@@ -14,6 +14,7 @@ from hotseat_train.errors import ParityError
 from hotseat_train.external import publish as external
 from hotseat_train.external.errors import SourceError
 from hotseat_train.external.overrides import Overrides
+from hotseat_train.onnx_graph import covers
 
 Array = np.ndarray[Any, Any]
 MOST_MOVED = 0.02
@@ -75,12 +76,17 @@ def _converted(model: Any, rows: Array, path: Path) -> Path:
         )
     try:
         graph = convert(model, rows)
+        covers.take(graph, _final_step(model))
     except Exception as error:
         raise SourceError(
             f"{type(model).__name__} cannot be converted: {str(error)[:300]}"
         ) from error
     path.write_bytes(graph.SerializeToString())
     return path
+
+
+def _final_step(model: Any) -> Any:
+    return model.steps[-1][1] if hasattr(model, "steps") else model
 
 
 def _scikit_learn(model: Any, rows: Array) -> Any:

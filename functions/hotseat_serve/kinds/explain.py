@@ -62,6 +62,7 @@ def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any
         others += predict([without() for _, without in parts[start : start + rows]])
     return {
         **answer,
+        "method": "occlusion",
         "parts": [
             {**described, "weight": score(answer) - score(other)}
             for (described, _), other in zip(parts, others, strict=True)

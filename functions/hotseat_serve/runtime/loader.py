@@ -10,10 +10,11 @@ from typing import Any
 
 from hotseat_registry import Manifest, Reference, Registry, graph, signature_check
 from hotseat_registry.cache import Cache
+from hotseat_registry.errors import IntegrityError
 from hotseat_registry.graph_types import Tensor
 from hotseat_registry.manifest import Variant
 from hotseat_registry.signature import Signature
-from hotseat_serve.codec import long_texts
+from hotseat_serve.codec import game_json, long_texts
 from hotseat_serve.codec.tensors import Array
 from hotseat_serve.kinds import dispatch
 from hotseat_serve.kinds.inference_request import InferenceRequest
@@ -40,6 +41,11 @@ class LoadedModel:
     """The opened files of the signature, such as tokenizers."""
     texts: str | None = None
     """The name of its only input of texts, set at the first request."""
+    graph: Path | None = None
+    """The graph's file, which an explanation of trees reads."""
+    threads: int = 1
+    explainer: Any = None
+    """A `TreeExplainer` after the first explanation, or the text why there is none."""
     last_used: float = 0.0
     """Time of the last request, on the clock of `ModelCache`."""
 
@@ -131,9 +137,14 @@ class LoadedModel:
         options: Options | None = None,
         context: RequestContext | None = None,
     ) -> dict[str, Any]:
-        """Return the answer to one input and the weight of each part."""
+        """Return the answer to one input and the weight of each part.
+
+        Of trees with their cover the weights are exact Shapley values; of all else,
+        see `kinds.explain`. Raises `Problem`.
+        """
         # late: most functions never explain
         from hotseat_serve.kinds.explain import explain
+        from hotseat_serve.shapley.ensemble import UnsuitableError
 
         context = context or RequestContext()
 
@@ -143,7 +154,35 @@ class LoadedModel:
             context.warnings.closed = True
             return answers
 
-        return explain(self.manifest.signature, row_input, predict)
+        explainer = self._tree_explainer()
+        if not isinstance(explainer, str):
+            (answer,) = predict([row_input])
+            tensors = game_json.encode(self.manifest.signature, [row_input], [pointer])
+            try:
+                return {**answer, **explainer.explain(tensors, answer, context)}
+            except UnsuitableError as error:
+                explainer = self.explainer = str(error)
+        return {
+            **explain(self.manifest.signature, row_input, predict), "note": explainer,
+        }  # fmt: skip
+
+    def _tree_explainer(self) -> Any:
+        """Return the explainer of a graph of trees, or the text why there is none."""
+        if self.graph is None:
+            return "no exact Shapley values: the graph's file is not known"
+        if self.explainer is None:
+            from hotseat_serve.runtime.tree_explainer import TreeExplainer
+            from hotseat_serve.shapley.ensemble import UnsuitableError
+
+            file = self.manifest.variant(self.variant).file
+            try:
+                self.explainer = TreeExplainer(
+                    self.graph, self.manifest.files[file], self.manifest.signature,
+                    self.threads,
+                )  # fmt: skip
+            except (UnsuitableError, IntegrityError, OSError, ValueError) as error:
+                self.explainer = f"no exact Shapley values: {error}"
+        return self.explainer
 
 
 def one_by_one(signature: Signature) -> bool:
@@ -228,7 +267,12 @@ def open_variant(
         manifest, _tensors(session.inputs), _tensors(session.output_types)
     )
     loaded = LoadedModel(
-        manifest, variant.name, session, files=open_files(manifest.signature, paths)
+        manifest,
+        variant.name,
+        session,
+        files=open_files(manifest.signature, paths),
+        graph=paths["graph"],
+        threads=threads,
     )
     context = RequestContext()
     context.deadline = context.started + int(seconds * 1e9)

@@ -40,8 +40,9 @@ class Session:
     """
 
     def __init__(
-        self, path: Path, threads: int = 1, *, optimized: bool = False
+        self, path: Path | bytes, threads: int = 1, *, optimized: bool = False
     ) -> None:
+        name = "the graph" if isinstance(path, bytes) else path.name
         options = onnxruntime.SessionOptions()
         if optimized:  # publishing has optimised the graph already
             options.graph_optimization_level = (
@@ -53,16 +54,18 @@ class Session:
         options.log_severity_level = 4  # the answer reports a failure
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                path if isinstance(path, bytes) else str(path),
+                options,
+                providers=["CPUExecutionProvider"],
             )
         except Exception as error:  # onnxruntime has no base class of its own
-            raise IntegrityError(f"{path.name} does not load: {error}") from error
+            raise IntegrityError(f"{name} does not load: {error}") from error
         try:
             self.inputs = dict(map(_described, self._session.get_inputs()))
             self.output_types = dict(map(_described, self._session.get_outputs()))
         except KeyError as error:
             raise IntegrityError(
-                f"{path.name} has a tensor of type {error}, which cannot be served"
+                f"{name} has a tensor of type {error}, which cannot be served"
             ) from None
         self._outputs = list(self.output_types)
 
