@@ -118,7 +118,7 @@ def test_the_house_keeps_its_contracts(house):
         (
             "functions/hotseat_serve/adapters/fastapi_app.py",
             "import onnxruntime",
-            "onnxruntime enters",
+            "only the session",
         ),
         (
             "sdk/python/src/hotseat/_types.py",
