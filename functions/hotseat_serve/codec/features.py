@@ -66,9 +66,9 @@ def _read(value: Any, field: Field, pointer: str) -> Any:
         if field.type == "category":
             return cells.category(value, reading)
         if field.type == "date":
-            return cells.date(value, reading)
+            return None if value == NOW else cells.date(value, reading)
         if field.type == "list":
-            return cells.items(value, reading)
+            return cells.items(value, reading) or None
         if field.type == "text" and isinstance(value, str):
             return cells.words(value) or None
     except (ValueError, TypeError, OverflowError):

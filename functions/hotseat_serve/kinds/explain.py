@@ -128,13 +128,17 @@ def _words(item: Input, given: Any, _gaps: bool) -> Iterator[Part]:
         yield place, without(*word.span())
 
 
+_NUMBERS = {"number", "date"}
+"""Types of fields that may be NaN."""
+
+
 def _fields(item: Input, given: Any, gaps: bool) -> Iterator[Part]:
     """Leave out each optional field; with `gaps`, numbers without a default too."""
     if not isinstance(given, Mapping):
         return
     for field in item.fields or ():
         is_set = given.get(field.name) is not None
-        if is_set and (field.default is not None or (gaps and field.type == "number")):
+        if is_set and (field.default is not None or (gaps and field.type in _NUMBERS)):
             yield {"part": field.name}, partial(_without, given, field)
 
 

@@ -33,7 +33,7 @@ def inspect(parser: argparse.ArgumentParser) -> Run:
         "MLflow), takes and answers, as publish would publish it. Nothing is stored."
     )
     parser.epilog = "example: hotseat inspect model.onnx --labels calm,angry"
-    parser.add_argument("file", type=Path, help="an ONNX file, or a folder with one")
+    parser.add_argument("file", help="a table, an ONNX file, or a folder with one")
     add_description(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     return _inspect
@@ -44,7 +44,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     from hotseat_train.external.publish import inspect as describe
 
     with tempfile.TemporaryDirectory() as folder:
-        described = describe(arguments.file, overrides(arguments), Path(folder))
+        described = describe(Path(arguments.file), overrides(arguments), Path(folder))
     if arguments.json:
         return print_json(
             {

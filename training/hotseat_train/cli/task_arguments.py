@@ -13,6 +13,9 @@ from hotseat_train.tasks import names
 if TYPE_CHECKING:
     from hotseat_train.tasks.task import Task
 
+Arguments = argparse.ArgumentParser | argparse._ArgumentGroup  # noqa: SLF001 (its type)
+STANDARD_INPUT = ("-", "/dev/stdin")
+
 # torch, onnx and matplotlib take seconds to import: only a verb that runs imports them
 
 
@@ -27,7 +30,8 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         "--data",
         metavar="PATH",
         help="folder with local copies of a task's files (default: HOTSEAT_DATA), or a "
-        "table of your own: CSV or Parquet",
+        "table of your own: CSV, JSON lines, Parquet, Feather or Excel, packed or not; "
+        "a folder of parts; - (standard input); s3:// or https:// with #sha256=...",
     )
     own = parser.add_argument_group("a table of your own")
     own.add_argument("--target", metavar="COLUMN", help="the column to predict")
@@ -40,16 +44,45 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         "--model-name", metavar="NAME", help="name of the model (default: the file's)"
     )
     own.add_argument(
-        "--column",
-        action="append",
-        default=[],
-        metavar="NAME=TYPE",
-        help="type of a column: number, category or out; repeat for several",
+        "--now",
+        metavar="DATE",
+        help="day that ages of dates count to (default: the newest date of the table)",
     )
+    add_reading(own)
     parser.add_argument(
         "--family",
         choices=("logistic", "mlp", "trees", "svm-linear", "svm", "blend"),
         help="kind of model for tables (default: trees)",
+    )
+
+
+def add_reading(parser: Arguments) -> None:
+    """Add the flags that say how a table is read."""
+    parser.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="NAME=TYPE",
+        help="type of a column: number, category, boolean, date, date:%%d.%%m.%%Y, "
+        "text, list, id (never learned, never published) or out; repeat for several",
+    )
+    parser.add_argument(
+        "--missing",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="read this word as a missing value; repeat for several",
+    )
+    parser.add_argument(
+        "--encoding", metavar="NAME", help="of a text file (default: found)"
+    )
+    parser.add_argument(
+        "--delimiter", metavar="CHARACTER", help="of a text file (default: found)"
+    )
+    parser.add_argument(
+        "--no-header",
+        action="store_true",
+        help="the first line is a row: columns are called column_1, column_2 ...",
     )
 
 
@@ -79,13 +112,15 @@ def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
     import sys
 
     from hotseat_registry.names import check_name
+    from hotseat_train.cli.table import show
     from hotseat_train.tasks.own_table import OwnTable, slug
 
     if arguments.task is not None:
         raise TrainError(f"{arguments.task} has its own data: omit --target")
     if not arguments.data:
         raise TrainError("--target needs a table: --data FILE")
-    path = Path(arguments.data)
+    data = arguments.data
+    path = data if "://" in data or data in STANDARD_INPUT else Path(data)
     name = arguments.model_name or slug(path)
     try:
         check_name(name)
@@ -98,5 +133,7 @@ def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
     return OwnTable(
         path=path, target=arguments.target, name=name, id=arguments.id,
         types=tuple(arguments.column), family=arguments.family or "trees",
-        settings=settings, warn=warn,
+        settings=settings, warn=warn, show=show, now=arguments.now,
+        missing=tuple(arguments.missing), encoding=arguments.encoding,
+        delimiter=arguments.delimiter, header=not arguments.no_header,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hotseat_registry import Signature
+from hotseat_serve.codec.features import NOW
 
 Rows = Sequence[Mapping[str, Any]]
 _GONE, _OFF = 0.2, 0.2
@@ -26,8 +27,8 @@ def corrupted(signature: Signature, rows: Rows) -> dict[str, list[dict[str, Any]
     if not fields:
         return {}
     gaps = bool(signature.non_finite)
-    may = [f for f in fields if f.default is not None or
-           (gaps and f.type == "number")]  # fmt: skip
+    may = [f for f in fields if f.default != NOW and (f.default is not None or
+           (gaps and f.type in {"number", "date"}))]  # fmt: skip
     rng = random.Random(0)  # noqa: S311 (to be the same every time)
     found: dict[str, list[dict[str, Any]]] = {"gaps": [], "noise": []}
     words = [field.name for field in fields if field.type == "category"]
@@ -42,7 +43,7 @@ def corrupted(signature: Signature, rows: Rows) -> dict[str, list[dict[str, Any]
         for field in fields:
             value = row.get(field.name)
             whole = field.maximum == 1 and field.minimum == 0
-            if field.type == "category" or value is None or whole:
+            if field.type != "number" or value is None or whole:
                 continue
             moved = value * (1 + rng.gauss(0, _OFF))
             low, high = field.observed or (field.minimum, field.maximum)

@@ -6,27 +6,31 @@ split by the id column, if there is one, so that a player's rows are in one spli
 by their content, so that duplicate rows are in one split.
 """
 
-import difflib
-import hashlib
 import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.tree import DecisionTreeClassifier
 
 from hotseat_registry import Field, Signature
+from hotseat_registry.reading import Reading
+from hotseat_serve.codec import cells
+from hotseat_train.data import tables
 from hotseat_train.data.dataset import Dataset, Split, split
+from hotseat_train.data.tables import ColumnType, Description, Options, Table
+from hotseat_train.data.tables.options import column_types
 from hotseat_train.errors import DatasetError
-from hotseat_train.models.tables import families, schema
-from hotseat_train.models.tables.preprocessing import Preprocessor
-from hotseat_train.models.tables.schema import Column
+from hotseat_train.models.tables import families
+from hotseat_train.models.tables.preprocessing import Preprocessor, now_name
 from hotseat_train.optim.loop import Plan
 from hotseat_train.tasks.supervised import Learner, TableTask
 
@@ -42,15 +46,25 @@ _TELLS = 0.99
 class OwnTable(TableTask):
     """Named features in, the label's probabilities out."""
 
-    path: Path
+    path: Path | str
+    """A file or folder, ``-``, or an address (s3, https); see `data.tables`."""
     target: str
     name: str
     id: str | None = None
     types: tuple[str, ...] = ()
     """Types of columns, as ``NAME=TYPE``."""
+    missing: tuple[str, ...] = ()
+    """Further texts of a missing value."""
+    now: str | None = None
+    """The day that ages count to, in ISO 8601; None: the newest date of the table."""
+    encoding: str | None = None
+    delimiter: str | None = None
+    header: bool = True
     sha256: str | None = None
     """Of the file that a run was trained on; None: any."""
     warn: Callable[[str], None] = lambda _remark: None
+    show: Callable[[Description], None] = lambda _description: None
+    """Takes the description of the table once it is read."""
 
     intended_use = "Tell a column of the studio's own table from the others."
     limits = (
@@ -60,12 +74,16 @@ class OwnTable(TableTask):
     )
 
     def record(self) -> dict[str, Any]:
-        """Return what `tasks.of` reads from the run's record."""
+        """Return what `tasks.of` reads from the run's record, and the columns."""
+        path = self.path.resolve() if isinstance(self.path, Path) else self.path
         table = {
-            "path": str(self.path.resolve()), "target": self.target, "id": self.id,
-            "types": list(self.types), "name": self.name,
+            "path": str(path), "target": self.target, "id": self.id,
+            "types": list(self.types), "name": self.name, "now": self.now,
+            "missing": list(self.missing), "encoding": self.encoding,
+            "delimiter": self.delimiter, "header": self.header,
         }  # fmt: skip
-        return {**super().record(), "table": table}
+        columns = self._table.description.public()["columns"]
+        return {**super().record(), "table": table, "columns": columns}
 
     @classmethod
     def of(cls, record: Mapping[str, Any], sha256: str, **more: Any) -> "OwnTable":
@@ -73,17 +91,21 @@ class OwnTable(TableTask):
         fields = dict(record)
         types = fields.pop("said", ())  # how earlier releases stored `types`
         fields["types"] = tuple(fields.get("types", types))
-        fields["path"] = Path(record["path"])
+        fields["missing"] = tuple(fields.get("missing", ()))
+        path = record["path"]
+        fields["path"] = path if "://" in path or path == "-" else Path(path)
         return cls(**fields, sha256=sha256, **more)
 
     def dataset(self) -> Dataset:
         """Read, check and split the table; raises `DatasetError`."""
-        found, remarks = self._columns
-        notes = list(remarks)
-        features = [item for item in found if item.name not in {self.target, self.id}]
-        target = next(item for item in found if item.name == self.target)
-        keys = next((item for item in found if item.name == self.id), None)
-        rows, labels = self._rows(features, target, keys)
+        table = self._table
+        features = self._features
+        self.show(table.description)
+        notes = table.description.remarks()
+        rows, labels = self._rows(features)
+        if self._dates:
+            day, why = self._today
+            notes.append(f"ages count to {_iso(day)}, {why}")
         train, validation, test = split(rows, _SEED)
         for name, part in (("validation", validation), ("test", test)):
             if none := set(range(len(labels))) - set(part.targets):
@@ -96,63 +118,80 @@ class OwnTable(TableTask):
             f"leave it out: --column {name}=out"
             for name in _leaking(features, rows, [row[2] for row in rows])
         ]
-        if gone := len(target.values) - len(rows):
+        if gone := len(table) - len(rows):
             notes.append(f"{gone} rows have no {self.target}, and are left out")
         for note in notes:
             self.warn(note)
         by = f"the column {self.id!r}" if self.id else "what a row holds"
         return Dataset(
             train=train, validation=validation, test=test, labels=labels,
-            source=f"{self.path.name}, {self.target} told from "
+            source=f"{table.description.name}, {self.target} told from "
             f"{', '.join(item.name for item in features)}",
             licence="the studio's own",
-            sha256=hashlib.sha256(self.path.read_bytes()).hexdigest(),
+            sha256=table.description.sha256,
             preparation="; ".join([*notes, f"split 80/10/10 by a hash of {by}"]),
         )  # fmt: skip
 
     @cached_property
-    def _columns(self) -> tuple[list[Column], list[str]]:
-        """Return the columns with a type, and remarks on the others."""
-        table = schema.read(self.path)
-        if self.sha256:
-            digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
-            if digest != self.sha256:
-                raise DatasetError(f"{self.path} has changed since it was trained on")
-        for name in filter(None, (self.target, self.id)):
-            if name not in table:
-                near = difflib.get_close_matches(name, table, 1)
-                hint = f"; do you mean {near[0]!r}?" if near else ""
-                raise DatasetError(
-                    f"{self.path} has no column {name!r}{hint} It has: "
-                    f"{', '.join(list(table)[:20])}"
-                )
-        explicit = schema.explicit_types(self.types, table)
-        explicit |= {name: "category" for name in (self.target, self.id) if name}
-        size = len(table[self.target])
-        if size < _ROWS:
+    def _table(self) -> Table:
+        """Return the table's values and description; raises `DatasetError`."""
+        columns = column_types(self.types)
+        columns.setdefault(self.target, "category")
+        if self.id:
+            columns[self.id] = "id"
+        options = Options(
+            columns=columns, targets=(self.target,), keep=(self.id,) if self.id else (),
+            missing=self.missing, encoding=self.encoding, delimiter=self.delimiter,
+            header=self.header, sha256=self.sha256,
+        )  # fmt: skip
+        table = tables.read(self.path, options=options)
+        if len(table) < _ROWS:
             raise DatasetError(
-                f"{self.path}: {size} rows are too few to learn from and be judged by; "
-                f"at least {_ROWS}"
+                f"{self.path}: {len(table)} rows are too few to learn from and be "
+                f"judged by; at least {_ROWS}"
             )
-        found, notes = [], []
-        for name, values in table.items():
-            column = schema.infer(name, values, explicit.get(name))
-            if isinstance(column, Column):
-                found.append(column)
-            else:
-                notes.append(f"column {name!r} is left out: {column}")
-        if len(found) < 2 + bool(self.id):
+        return table
+
+    @cached_property
+    def _features(self) -> list[ColumnType]:
+        """Return the columns that are features; raises `DatasetError` for none."""
+        description = self._table.description
+        found = [
+            column
+            for column in description.columns
+            if column.used and column.name not in {self.target, self.id}
+        ]
+        if not found:
             raise DatasetError(
                 f"{self.path}: no column is left to tell {self.target!r} from. "
-                f"{'; '.join(notes)}"
+                f"{'; '.join(description.remarks())}"
             )
-        return found, notes
+        return found
+
+    @property
+    def _dates(self) -> list[str]:
+        return [column.name for column in self._features if column.type == "date"]
+
+    @cached_property
+    def _today(self) -> tuple[float, str]:
+        """Return the day that ages count to, and where it is from."""
+        if self.now is not None:
+            try:
+                return cells.days(self.now, "iso"), "as --now says"
+            except ValueError:
+                raise DatasetError(
+                    f"--now {self.now}: expected a date such as 2026-11-28"
+                ) from None
+        days = [pc.max(self._table.arrow.column(name)).as_py() for name in self._dates]
+        newest = max(day for day in days if day is not None)
+        return newest, "the newest date of the table (--now DATE takes another)"
 
     def _rows(
-        self, features: Sequence[Column], target: Column, keys: Column | None
+        self, features: Sequence[ColumnType]
     ) -> tuple[list[tuple[str, dict[str, Any], int]], tuple[str, ...]]:
         """Return (key, input, target) of each row that has a target, and the labels."""
-        counts = Counter(value for value in target.values if value is not None)
+        targets = self._targets()
+        counts = Counter(value for value in targets if value is not None)
         if len(counts) == 1:
             raise DatasetError(
                 f"{self.path}: {self.target!r} is {next(iter(counts))!r} in every row: "
@@ -171,60 +210,88 @@ class OwnTable(TableTask):
                 f"{sum(counts.values())} rows; at least {_OF_A_LABEL} are needed"
             )
         labels = tuple(sorted(counts, key=_natural))
+        numbers = {label: at for at, label in enumerate(labels)}
+        inputs = self._table.rows([item.name for item in features])
+        keys = self._table.values(self.id) if self.id else [None] * len(inputs)
+        present = {}
+        if self._dates:
+            present = {now_name([item.name for item in features]): self._today[0]}
         rows = []
-        for at, value in enumerate(target.values):
-            if value is None:
-                continue
-            row = {item.name: item.values[at] for item in features}
-            key = (keys and keys.values[at]) or json.dumps(row, sort_keys=True)
-            rows.append((key, row, labels.index(value)))
+        for key, row, value in zip(keys, inputs, targets, strict=True):
+            if value is not None:
+                key = key or json.dumps(row, sort_keys=True)  # noqa: PLW2901
+                rows.append((key, {**row, **present}, numbers[value]))
         return rows, labels
 
-    def _table(self, train: Split) -> Preprocessor:
+    def _targets(self) -> list[str | None]:
+        """Return the label of each row; CSV's True is Parquet's true."""
+        values = self._table.values(self.target)
+        lower = {None if value is None else value.lower() for value in values}
+        if lower <= {"true", "false", None}:
+            return [value and value.lower() for value in values]
+        return values
+
+    def _preprocessor(self, train: Split) -> Preprocessor:
         """Return the preprocessing, derived from the training rows alone."""
-        numbers, words = [], []
-        for column in self._columns[0]:
-            name = column.name
-            if name not in train.inputs[0]:
-                continue
-            if column.type == "category":
-                words.append(Field(name, "category", default=""))
-            else:
+        numbers: list[Field] = []
+        others: dict[str, list[Field]] = {
+            "category": [], "date": [], "text": [], "list": [],
+        }  # fmt: skip
+        for column in self._features:
+            name, reading = column.name, column.reading or Reading()
+            if column.type in {"number", "boolean"}:
                 values = [row[name] for row in train.inputs]
                 there = [value for value in values if value is not None]
-                numbers.append(_number(name, there, column, len(values) - len(there)))
-        return Preprocessor(numbers, words, train)
+                numbers.append(_number(column, there, len(values) - len(there)))
+            else:
+                default = "" if column.type == "category" else None
+                others[column.type].append(
+                    Field(name, column.type, default, reading=reading)
+                )
+        return Preprocessor(
+            numbers, others["category"], train, dates=others["date"],
+            texts=[*others["text"], *others["list"]],
+        )  # fmt: skip
 
     def learner(self, train: Split, seed: int) -> Learner:
         """Return a model of the task's family."""
         labels = max(train.targets) + 1
         return families.learner(
-            self.family, self._table(train), labels, seed, self.settings
+            self.family, self._preprocessor(train), labels, seed, self.settings
         )
 
     def signature(self, dataset: Dataset) -> Signature:
         """Return the fields that the columns became, and the labels."""
-        return self._table(dataset.train).signature(dataset.labels)
+        return self._preprocessor(dataset.train).signature(dataset.labels)
 
     def plan(self, optimizer: str) -> Plan:
         """Return the usual plan for tables."""
         return families.plan(optimizer)
 
 
-def slug(path: Path) -> str:
+def slug(path: Path | str) -> str:
     """Return a model's name after a file's."""
-    return re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-") or "table"
+    stem = Path(str(path).partition("#")[0]).name.partition(".")[0]
+    return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "table"
 
 
-def _number(name: str, there: Sequence[float], column: Column, missing: int) -> Field:
+def _number(column: ColumnType, there: Sequence[float], missing: int) -> Field:
     """Return a number's field; its default is the median if training always had it.
 
     Only a truth value has hard bounds: the data of any other column show which values
     occurred, not which are possible.
     """
-    low, high = (0.0, 1.0) if column.boolean else (None, None)
-    default = None if missing else float(np.median(there))
-    return Field(name, default=default, minimum=low, maximum=high)
+    low, high = (0.0, 1.0) if column.type == "boolean" else (None, None)
+    default = None if missing or not there else float(np.median(there))
+    return Field(
+        column.name, default=default, minimum=low, maximum=high,
+        reading=column.reading or Reading(),
+    )  # fmt: skip
+
+
+def _iso(day: float) -> str:
+    moment = datetime.fromtimestamp(day * cells.SECONDS_PER_DAY, UTC)
+    return moment.isoformat(timespec="minutes").removesuffix("T00:00+00:00")
 
 
 def _natural(label: str) -> tuple[int, float, str]:
@@ -235,11 +302,13 @@ def _natural(label: str) -> tuple[int, float, str]:
 
 
 def _leaking(
-    features: Sequence[Column], rows: Sequence[Any], targets: Sequence[int]
+    features: Sequence[ColumnType], rows: Sequence[Any], targets: Sequence[int]
 ) -> list[str]:
     """Return the columns from which a small tree predicts nearly every target."""
     found = []
     for item in features:
+        if item.type in {"text", "list"}:
+            continue
         values = [row[1][item.name] for row in rows]
         if item.type == "category":
             often = {word: at for at, (word, _) in

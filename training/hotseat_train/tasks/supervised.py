@@ -16,7 +16,7 @@ from hotseat_train.errors import TrainError
 from hotseat_train.evaluation import parity
 from hotseat_train.evaluation.evaluator import Evaluator, Tensors
 from hotseat_train.evaluation.labelled import SupervisedEvaluator
-from hotseat_train.models.tables import families
+from hotseat_train.models.tables import families, synthetic_rows
 from hotseat_train.optim.loop import Epoch, Plan, State
 from hotseat_train.optim.plan import GRADIENT
 from hotseat_train.run import Run, commit
@@ -155,9 +155,14 @@ class SupervisedTask(OneFamily, ABC):
             self.signature(dataset),
             record.get("answers", ()),
             group=self.group,
-            golden=self.golden,
+            golden=self.golden_inputs(dataset),
             obfuscated=self.obfuscated,
         )
+
+    def golden_inputs(self, dataset: Dataset) -> Sequence[Any] | None:
+        """Return the inputs of the golden rows; None: some of the test split's."""
+        del dataset
+        return self.golden
 
     def calibration(self, run: Run) -> list[Tensors]:
         """Return training rows as the graph takes them."""
@@ -213,6 +218,10 @@ class TableTask(SupervisedTask):
     def record(self) -> dict[str, Any]:
         """Return the settings: `tasks.of` reads them."""
         return {"settings": dict(self.settings)}
+
+    def golden_inputs(self, dataset: Dataset) -> Sequence[Any]:
+        """Return invented rows: a player's row never leaves the studio."""
+        return synthetic_rows.rows(self.signature(dataset), dataset.train)
 
 
 def _source(dataset: Dataset, rows: int, more: int) -> dict[str, object]:

@@ -11,8 +11,8 @@ from hotseat_registry.json_dataclass import (
 )
 from hotseat_registry.reading import Reading
 
-PRIVATE = {"id", "text"}
-"""Types whose values are a person's own: they stand in no file of a run."""
+REQUESTED = "as requested"
+"""Why a column is dropped that the caller names: nothing to remark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Description(JsonDataclass):
         """Return the notes of the file and of every column, as sentences."""
         found = list(self.notes)
         for column in self.columns:
-            if column.dropped is not None:
+            if column.dropped not in {None, REQUESTED}:
                 found.append(f"column {column.name!r} is left out: {column.dropped}")
             found += [f"column {column.name!r}: {note}" for note in column.notes]
         return found

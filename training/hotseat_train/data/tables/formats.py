@@ -1,6 +1,7 @@
 """Reads the batches of a file: its format is found by its first bytes."""
 
 import gzip
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -116,7 +117,7 @@ def _without_index(batches: Any) -> Iterator[pa.RecordBatch]:
 def _json_lines(path: Path, packing: str | None) -> Iterator[pa.RecordBatch]:
     """Read an object a line, or one list of objects; inner objects become a.b."""
     rows: list[dict[str, Any]] = []
-    with _stream(path, packing) as file:
+    with io.BufferedReader(cast("io.RawIOBase", _stream(path, packing))) as file:
         for row in _objects(file, path):
             rows.append(row)
             if len(rows) == _ROWS:
@@ -128,7 +129,13 @@ def _json_lines(path: Path, packing: str | None) -> Iterator[pa.RecordBatch]:
 
 def _objects(file: IO[bytes], path: Path) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(file, 1):
-        text = line.decode("utf-8-sig", "replace").strip()
+        try:
+            text = line.decode("utf-8-sig").strip()
+        except UnicodeDecodeError as error:
+            raise DatasetError(
+                f"{path}, line {number}: byte 0x{line[error.start]:02X} is no UTF-8; "
+                "JSON is written in UTF-8"
+            ) from None
         if number == 1 and text.startswith("["):
             try:
                 listed = json.loads(text + file.read().decode())

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hotseat_serve.codec import cells
 from hotseat_train.data.tables import dates, ids, notation
-from hotseat_train.data.tables.description import ColumnType
+from hotseat_train.data.tables.description import REQUESTED, ColumnType
 from hotseat_train.data.tables.profile import Profile
 from hotseat_train.data.tables.remarks import Fault, cure, listed, marked
 
@@ -57,17 +57,19 @@ def infer(
     if kind == "out":
         found = _inferred(profile, base, comma=comma)
         named = replace(base, type="id") if isinstance(found, Fault) else found
-        return replace(named, dropped="as requested")
+        return replace(named, dropped=REQUESTED)
     if not profile.texts:
         return _empty(profile, base)
-    if kind is not None:
-        return _as(profile, base, kind, form, comma=comma)
-    found = _inferred(profile, base, comma=comma)
+    found = (
+        _as(profile, base, kind, form, comma=comma)
+        if kind is not None
+        else _inferred(profile, base, comma=comma)
+    )
     if not target:
         return found
     if isinstance(found, Fault):
-        return _category(profile, base, "the target")
-    return replace(found, dropped=None)
+        found = _category(profile, base, "")
+    return replace(found, dropped=None, why="the target")
 
 
 def _empty(profile: Profile, base: ColumnType) -> ColumnType:
@@ -86,7 +88,7 @@ def _as(  # noqa: PLR0911 (one return a type)
     if kind == "category":
         return _category(profile, base, why)
     if kind == "id":
-        return replace(base, type="id", why=why, dropped="as requested: an id")
+        return replace(base, type="id", why=why, dropped=REQUESTED)
     if kind == "text":
         return replace(base, type="text", why=why)
     if kind == "list":
@@ -101,7 +103,7 @@ def _as(  # noqa: PLR0911 (one return a type)
     found = notation.number(profile, base, comma=comma)
     if found is None:
         return notation.mixed(profile)
-    return replace(found, why=why)
+    return replace(found, type="number", dropped=None, why=why)
 
 
 def _inferred(profile: Profile, base: ColumnType, *, comma: bool) -> ColumnType | Fault:

@@ -64,11 +64,12 @@ class Profile:
         )
         self.missing += array.null_count
         if kind == "number":
-            self._add_numbers(
-                np.asarray(array.drop_null().cast(pa.float64(), safe=False))
-            )
+            values = array.drop_null()
+            self._show(map(str, values.slice(0, _EXAMPLES).to_pylist()))
+            self._add_numbers(np.asarray(values.cast(pa.float64(), safe=False)))
         elif kind == "text" and self._is_plain(array):
             values = pc.utf8_trim_whitespace(array.drop_null())
+            self._show(values.slice(0, _EXAMPLES).to_pylist())
             self._add_numbers(np.asarray(values.cast(pa.float64())))
         elif kind != "empty":
             self._add_texts(array if kind == "text" else as_text(array))
@@ -108,7 +109,6 @@ class Profile:
         if not self.overflow:
             spelled = [_spelled(value) for value in unique[: KEPT + 1].tolist()]
             self._keep(spelled, counts[: KEPT + 1].tolist())
-        self._show(_spelled(value) for value in values[:_EXAMPLES].tolist())
 
     def _add_texts(self, array: pa.Array) -> None:
         counted = pc.value_counts(array.drop_null())

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hotseat_registry.reading import Reading
+from hotseat_serve.codec import cells
 from hotseat_train.data.tables import files, formats, typed
 from hotseat_train.data.tables.description import ColumnType, Description
 from hotseat_train.data.tables.infer import infer
@@ -40,8 +42,19 @@ class Table:
         return found
 
     def rows(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        """Return the rows as objects with these columns, as a request has them."""
-        found: list[dict[str, Any]] = self.arrow.select(list(names)).to_pylist()
+        """Return the rows as objects with these columns, as a request has them.
+
+        Where a column has seconds since 1970, the objects have them, too.
+        """
+        selected = self.arrow.select(list(names))
+        for at, name in enumerate(names):
+            column = self.description.column(name)
+            if column.type == "date" and column.reading is not None:
+                days = cells.date(1.0, column.reading) or 1.0
+                if days != 1.0:
+                    scaled = pc.divide(selected.column(at), days)
+                    selected = selected.set_column(at, name, scaled)
+        found: list[dict[str, Any]] = selected.to_pylist()
         return found
 
 
@@ -96,7 +109,7 @@ def _files(source: str | Path, options: Options) -> files.Files:
     found = files.find(source, offline=options.offline)
     if options.sha256 not in {None, found.sha256}:
         raise DatasetError(
-            f"{found.name} has changed: its SHA-256 is {found.sha256[:16]}, and was "
+            f"{found.name} has changed since it was trained on: its SHA-256 is {found.sha256[:16]}, and was "
             f"{str(options.sha256)[:16]}"
         )
     return found

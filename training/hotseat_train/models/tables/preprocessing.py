@@ -2,7 +2,8 @@
 
 A number becomes its signed logarithm, its sign and, if training rows lack it, a flag
 for a missing value; the median replaces a missing number. A category is one-hot encoded
-over its frequent values; for other values all columns are zero. Constant columns of
+over its frequent values; for other values all columns are zero. Dates, texts and lists
+have features of their own (`date_features`, `word_features`). Constant columns of
 numbers are dropped, and the others standardised. The graph of a model (see `families`)
 follows, with the input ``x`` [rows, columns].
 """
@@ -17,11 +18,18 @@ import numpy as np
 import onnx
 
 from hotseat_registry import Field, Input, Output, Signature
+from hotseat_registry.reading import Reading
 from hotseat_serve.codec import game_json
+from hotseat_serve.codec.features import NOW
 from hotseat_serve.limits import MAX_ROWS
 from hotseat_serve.runtime.session import Session
 from hotseat_train.data.dataset import Split
-from hotseat_train.models.tables import time_series_features
+from hotseat_train.models.tables import (
+    date_features,
+    time_series_features,
+    word_features,
+)
+from hotseat_train.models.tables.synthetic_rows import rounded
 from hotseat_train.onnx_graph.builder import FLOAT, STRING, Graph
 from hotseat_train.onnx_graph.merge import chain
 
@@ -38,7 +46,9 @@ class Preprocessor:
     """Preprocessing, fitted to training rows.
 
     `series` names the number fields of a time series of counts, for additional features
-    (see `time_series_features`).
+    (see `time_series_features`). `texts` are fields of texts and lists. Where there are
+    `dates`, every row has the field `now_name`: the day that ages count to, for which a
+    request may have another day, and has the present one if it leaves the field out.
     """
 
     def __init__(
@@ -47,13 +57,22 @@ class Preprocessor:
         categories: Sequence[Field],
         train: Split,
         series: Sequence[str] = (),
+        *,
+        dates: Sequence[Field] = (),
+        texts: Sequence[Field] = (),
     ) -> None:
         self.numbers = tuple(
             replace(field, observed=_observed(train.inputs, field.name))
             for field in numbers
         )
         self.categories = tuple(categories)
+        self.dates = tuple(dates)
+        self.texts = tuple(
+            replace(field, default=word_features.EMPTY) for field in texts
+        )
         names = [field.name for field in numbers]
+        every = (*numbers, *categories, *dates, *texts)
+        self._now = _now(now_name([field.name for field in every]))
         self._series = [names.index(name) for name in series]
         tensors = self.tensors(train.inputs)
         self.known_categories = {
@@ -64,14 +83,27 @@ class Preprocessor:
             replace(field, known=tuple(self.known_categories[field.name]))
             for field in categories
         )
+        self.vocabularies = {
+            field.name: word_features.vocabulary(
+                tensors["texts"][:, i].tolist(),
+                train.targets,
+                pairs=field.type == "text",
+            )
+            for i, field in enumerate(self.texts)
+        }
         self._median = self._mean = self._scale = np.zeros(0, np.float32)
+        self._ages = np.zeros(0, np.float32)
         self._missing: list[int] = []
         self._varying: list[int] = []
-        if self.numbers:
-            missing = np.isnan(tensors["numbers"])
-            self._missing = np.flatnonzero(missing.any(0)).tolist()
+        if self.numbers or self.dates:
+            values = tensors["numbers"][:, : len(self.numbers)]
+            self._missing = np.flatnonzero(np.isnan(values).any(0)).tolist()
             self._median = np.array(
-                [_median(column) for column in tensors["numbers"].T]
+                [_median(column) for column in values.T], np.float32
+            )
+            days = tensors["numbers"][:, len(self.numbers) :]
+            self._ages = np.array(
+                [_median(days[:, -1] - column) for column in days.T[:-1]], np.float32
             )
             plain = _run(self._plain(), {"numbers": tensors["numbers"]})
             spread = plain.std(0)
@@ -88,16 +120,18 @@ class Preprocessor:
         The fields have the values of the training rows: the service warns of others.
         """
         inputs = []
-        if self.numbers:
-            shape = (-1, len(self.numbers))
-            inputs.append(
-                Input("numbers", "FP32", shape, "features", fields=self.numbers)
-            )
+        if self.numbers or self.dates:
+            fields = (*self.numbers, *self.dates, *([self._now] if self.dates else []))
+            shape = (-1, len(fields))
+            inputs.append(Input("numbers", "FP32", shape, "features", fields=fields))
         if self.categories:
             shape = (-1, len(self.categories))
             inputs.append(
                 Input("words", "BYTES", shape, "features", fields=self.categories)
             )
+        if self.texts:
+            shape = (-1, len(self.texts))
+            inputs.append(Input("texts", "BYTES", shape, "features", fields=self.texts))
         return tuple(inputs)
 
     def signature(self, labels: Sequence[str]) -> Signature:
@@ -110,7 +144,10 @@ class Preprocessor:
             outputs=(Output("scores", "FP32", (-1, len(labels))),),
             labels=tuple(labels),
             max_rows=MAX_ROWS,
-            non_finite=any(field.default is None for field in self.numbers) or None,
+            non_finite=any(
+                field.default is None for field in (*self.numbers, *self.dates)
+            )
+            or None,
         )
 
     def tensors(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
@@ -125,7 +162,7 @@ class Preprocessor:
     def graph(self) -> onnx.ModelProto:
         """Return the graph from the inputs to ``x``."""
         graph, parts = Graph(), []
-        if self.numbers:
+        if self.numbers or self.dates:
             plain = self._numbers(graph)
             varying = graph.add("Gather", plain, graph.integers(*self._varying), axis=1)
             centred = graph.add(
@@ -135,6 +172,11 @@ class Preprocessor:
                 graph.add("Div", centred, graph.constant("scale", self._scale[None]))
             )
         parts += [self._one_hot(graph, i) for i in range(len(self.categories))]
+        parts += [
+            word_features.part(graph, "texts", i, grams)
+            for i, grams in enumerate(self.vocabularies.values())
+            if grams
+        ]
         graph.add("Concat", *parts, name="x", axis=1)
         return graph.model(
             "preprocessing", self._shapes(), {"x": (FLOAT, ["n", self.columns])}
@@ -150,14 +192,14 @@ class Preprocessor:
     @property
     def columns(self) -> int:
         """The number of columns of ``x``."""
-        return len(self._varying) + sum(map(len, self.known_categories.values()))
+        words = (*self.known_categories.values(), *self.vocabularies.values())
+        return len(self._varying) + sum(map(len, words))
 
     def _shapes(self) -> dict[str, tuple[int, list[str | int]]]:
         shapes: dict[str, tuple[int, list[str | int]]] = {}
-        if self.numbers:
-            shapes["numbers"] = (FLOAT, ["n", len(self.numbers)])
-        if self.categories:
-            shapes["words"] = (STRING, ["n", len(self.categories)])
+        kinds = {"FP32": FLOAT, "BYTES": STRING}
+        for item in self.inputs:
+            shapes[item.name] = (kinds[item.datatype], ["n", item.shape[1]])
         return shapes
 
     def _plain(self) -> onnx.ModelProto:
@@ -168,9 +210,26 @@ class Preprocessor:
         return graph.model("plain", shapes, {"plain": (FLOAT, ["n", "columns"])})
 
     def _numbers(self, graph: Graph) -> str:
-        missing = graph.add("IsNaN", "numbers")
+        """Add the features of numbers and dates; return the name of [n, features]."""
+        if not self.dates:
+            return graph.add("Concat", *self._amounts(graph, "numbers"), axis=1)
+        count = len(self.numbers)
+        columns = [*range(count, count + len(self.dates))]
+        days = graph.add("Gather", "numbers", graph.integers(*columns), axis=1)
+        now = graph.add(
+            "Gather", "numbers", graph.integers(count + len(self.dates)), axis=1
+        )
+        parts = date_features.parts(graph, days, now, self._ages)
+        if self.numbers:
+            which = graph.integers(*range(count))
+            amounts = graph.add("Gather", "numbers", which, axis=1)
+            parts = [*self._amounts(graph, amounts), *parts]
+        return graph.add("Concat", *parts, axis=1)
+
+    def _amounts(self, graph: Graph, numbers: str) -> list[str]:
+        missing = graph.add("IsNaN", numbers)
         median = graph.constant("median", self._median[None])
-        imputed = graph.add("Where", missing, median, "numbers")
+        imputed = graph.add("Where", missing, median, numbers)
         largest = graph.constant("largest", np.float32(_LARGEST))
         smallest = graph.constant("smallest", np.float32(-_LARGEST))
         filled = graph.add("Clip", imputed, smallest, largest)
@@ -186,7 +245,7 @@ class Preprocessor:
             )
         if self._series:
             parts += time_series_features.parts(graph, filled, logs, self._series)
-        return graph.add("Concat", *parts, axis=1)
+        return parts
 
     def _one_hot(self, graph: Graph, index: int) -> str:
         known = self.known_categories[self.categories[index].name]
@@ -201,12 +260,29 @@ class Preprocessor:
         return graph.add("Reshape", encoded, graph.integers(-1, len(known)))
 
 
+def now_name(names: Sequence[str]) -> str:
+    """Return the name of the field for the present day, which no column has."""
+    name = NOW
+    while name in names:
+        name += "_"
+    return name
+
+
+def _now(name: str) -> Field:
+    return Field(name, "date", default=NOW, reading=Reading(date="iso"))
+
+
 def _observed(
     rows: Sequence[Mapping[str, Any]], name: str
 ) -> tuple[float, float] | None:
-    """Return the minimum and maximum of a column; None without numbers."""
+    """Return the range of a column, None without numbers.
+
+    It is rounded outwards to three digits: the extremes are single players' values.
+    """
     present = [float(row[name]) for row in rows if row.get(name) is not None]
-    return (min(present), max(present)) if present else None
+    if not present:
+        return None
+    return rounded(min(present), up=False), rounded(max(present), up=True)
 
 
 def _median(column: Array) -> np.float32:
