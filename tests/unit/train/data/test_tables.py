@@ -29,12 +29,11 @@ def text(rows=ROWS, header=HEADER, mark=","):
 
 def column(values, name="x", **options):
     """Return what a column of texts is, described from a CSV file."""
-    described = describe(("y,x\n" if name == "x" else f"y,{name}\n") + "".join(
-        f"{at % 2},{value}\n" for at, value in enumerate(values)), **options)  # fmt: skip
-    return described.column(name)
+    rows = "".join(f"{at % 2},{value}\n" for at, value in enumerate(values))
+    return describe(f"y,{name}\n{rows}", **options).column(name)
 
 
-def describe(content, tmp=None, **options):
+def describe(content, **options):
     with _kept(content) as path:
         return tables.describe(path, options=Options(**options))
 
@@ -66,14 +65,16 @@ def spread(low, count=40):
 
 COLUMNS = {
     "numbers": ([1.5, 2, 3] * 10, "number", {}),
-    "decimal commas": (['"1,5"', '"12,25"', '"0,125"'] * 10, "number", {"decimal": ","}),
+    "decimal commas": (
+        ['"1,5"', '"12,25"', '"0,125"'] * 10, "number", {"decimal": ","}),
     "thousands": (
         ['"1,234.5"', '"12"', '"7,000"'] * 10, "number", {"thousands": ","}),
     "Swiss": (["1'234.5", "12", "7'000"] * 10, "number", {"thousands": "'"}),
     "euros": (["1.5 €", "12 €", "€ 7"] * 10, "number", {"unit": "€"}),
     "percent": (["1.5%", "12 %", "0%"] * 10, "number", {"unit": "%"}),
     "gaps": (["1.5", "-", "#N/A", "\\N", "2", "?", "inf"] * 5, "number", {}),
-    "yes or no": (["yes", "no", ""] * 10, "boolean", {"true": ["yes"], "false": ["no"]}),
+    "yes or no": (
+        ["yes", "no", ""] * 10, "boolean", {"true": ["yes"], "false": ["no"]}),
     "true or false": (["True", "FALSE"] * 10, "boolean", {}),
     "postcodes": (["01067", "10115", "20095"] * 10, "category", {"whole": True}),
     "regions": (["NA", "EU", "KR"] * 10, "category", {}),

@@ -109,8 +109,8 @@ def _files(source: str | Path, options: Options) -> files.Files:
     found = files.find(source, offline=options.offline)
     if options.sha256 not in {None, found.sha256}:
         raise DatasetError(
-            f"{found.name} has changed since it was trained on: its SHA-256 is {found.sha256[:16]}, and was "
-            f"{str(options.sha256)[:16]}"
+            f"{found.name} has changed since it was trained on: its SHA-256 is "
+            f"{found.sha256[:16]}, and was {str(options.sha256)[:16]}"
         )
     return found
 

@@ -192,8 +192,9 @@ class Preprocessor:
     @property
     def columns(self) -> int:
         """The number of columns of ``x``."""
-        words = (*self.known_categories.values(), *self.vocabularies.values())
-        return len(self._varying) + sum(map(len, words))
+        words = sum(map(len, self.known_categories.values()))
+        grams = sum(map(len, self.vocabularies.values()))
+        return len(self._varying) + words + grams
 
     def _shapes(self) -> dict[str, tuple[int, list[str | int]]]:
         shapes: dict[str, tuple[int, list[str | int]]] = {}
