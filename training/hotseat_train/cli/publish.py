@@ -82,6 +82,7 @@ def _publish(arguments: argparse.Namespace) -> int:
             max_loss=arguments.max_quality_drop,
             variants=tuple(arguments.variant),
             watch=watch,
+            report=lambda line: print(f"  {line}"),
         )
     print(f"published {manifest.reference} to {target.store.uri}")
     for name, file in manifest.files.items():

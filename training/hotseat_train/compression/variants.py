@@ -31,13 +31,18 @@ def make(
     """
     model = source.needs(source.model, "train")
     task = tasks.of(source.read())
+    if tree_pruning.has_trees(load(model)):
+        return tree_pruning.cut_ensemble(source)
+    if not task.compressions:
+        raise RunError(
+            f"{source.folder} holds a model without weights that int8 could hold "
+            f"(a support vector machine has none): hotseat publish {source.folder}"
+        )
     if unfit := set(methods) - set(task.compressions):
         raise RunError(
             f"{min(unfit)} is for networks that are fitted to rows, and {task.name} is "
             f"not: --method {' or '.join(task.compressions)}"
         )
-    if tree_pruning.has_trees(load(model)):
-        return tree_pruning.cut_ensemble(source)
     found: dict[str, Path] = {}
     bases = {"int8": model}
     for method, small in (("prune", "pruned"), ("distill", "distilled")):

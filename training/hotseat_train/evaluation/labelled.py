@@ -24,6 +24,8 @@ Array = np.ndarray[Any, Any]
 _TIMED_ROWS = 200
 _GOLDEN_ROWS = 16
 _BATCH = 256
+_EQUAL = 1e-3
+"""Maximum difference of scores that counts as float rounding."""
 
 
 class SupervisedEvaluator:
@@ -201,7 +203,17 @@ def _lost(
         key: [number[answer["label"]] for answer in answers[key]]
         for key in (first, name)
     }
-    return drops(dataset.test.targets, predicted[first], predicted[name], len(number))
+    off = max(
+        abs(one["scores"][label] - other["scores"][label])
+        for one, other in zip(answers[first], answers[name], strict=True)
+        for label in dataset.labels
+    )
+    equal = off <= _EQUAL and predicted[first] == predicted[name]
+    return {
+        **drops(dataset.test.targets, predicted[first], predicted[name], len(number)),
+        "equal_answers": equal,
+        "largest_difference": round(off, 6),
+    }
 
 
 def _recall(scores: Sequence[float], true: Sequence[bool]) -> float:

@@ -1,14 +1,17 @@
 """Publishes a measured run as a version if it passes the quality gate."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import onnx
 
-from hotseat_registry import LIVE, Manifest, Registry
+from hotseat_registry import LIVE, Manifest, Registry, Variant
 from hotseat_registry.registry import StartProgress, no_progress
+from hotseat_train import tasks
 from hotseat_train.errors import GateError, ParityError
 from hotseat_train.evaluation import quality_gate
+from hotseat_train.reports import model_card
 from hotseat_train.run import Run
 
 MAX_LOSS = quality_gate.MAX_DROP
@@ -23,12 +26,14 @@ def publish(
     max_loss: float = MAX_LOSS,
     variants: tuple[str, ...] = (),
     watch: StartProgress = no_progress,
+    report: Callable[[str], None] = lambda _line: None,
 ) -> Manifest:
-    """Publish a run's `variants` (default: all) and return the manifest.
+    """Publish a run's `variants` (default: those that pass) and return the manifest.
 
-    The default variant is the smallest one that is not much slower than the first.
-    Raises `RunError`, and `GateError` if the quality of a variant may be more than
-    `max_loss` percent below the first one's.
+    The default variant is the smallest one that is not much slower than the first. A
+    variant whose quality may be more than `max_loss` percent below the first one's is
+    left out, and `report` gets the reason. Raises `RunError`, and `GateError` if it was
+    named in `variants`.
     """
     manifest = read(run)
     first = manifest.variants[0]
@@ -36,7 +41,14 @@ def publish(
     if unknown := set(variants) - {v.name for v in chosen}:
         raise GateError(f"{run.folder} has no variant {min(unknown)!r}")
     for variant in chosen:
-        quality_gate.check(variant, first, max_loss)
+        try:
+            quality_gate.check(variant, first, max_loss)
+        except GateError as error:
+            if variant.name in variants:
+                raise
+            chosen = tuple(v for v in chosen if v is not variant)
+            manifest = _without(run, manifest, variant)
+            report(f"left out: {error}")
     for variant in chosen:
         _check(Path(run.folder, variant.file))
     live = registry.aliases(manifest.model).get(LIVE)
@@ -58,6 +70,18 @@ def publish(
         by=by,
         progress=watch,
     )
+
+
+def _without(run: Run, manifest: Manifest, variant: Variant) -> Manifest:
+    """Return the manifest without a variant, whose figures stay in its card."""
+    refused: Sequence[object] = manifest.lineage.get("refused", ())
+    manifest = replace(
+        manifest,
+        variants=tuple(v for v in manifest.variants if v.name != variant.name),
+        lineage={**manifest.lineage, "refused": [*refused, variant.to_json()]},
+    )
+    card = model_card.write(manifest, tasks.of(run.read()))
+    return replace(manifest, card=card)
 
 
 def _check(path: Path) -> None:

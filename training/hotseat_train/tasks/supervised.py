@@ -189,6 +189,11 @@ class TableTask(SupervisedTask):
     families = families.names()
     optimizer = "adam"
 
+    @property
+    def compressions(self) -> Sequence[str]:  # type: ignore[override] # by the family
+        """Methods that suit the family."""
+        return families.find(self.family).compressions
+
     def choose(
         self, family: str | None, settings: Mapping[str, Any] | None = None
     ) -> Self:

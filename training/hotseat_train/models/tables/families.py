@@ -4,7 +4,7 @@ A family trains on the columns of a `Preprocessor`; its graph has the input ``x`
 [rows, columns] and the output ``scores`` [rows, labels].
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
@@ -34,6 +34,8 @@ class Family:
     make: Make
     options: Collection[str] = GRADIENT
     """Options of a plan that it uses; others are refused."""
+    compressions: Sequence[str] = ("dynamic", "static", "prune", "distill")
+    """Methods of `compression.variants` that suit its graphs; trees have their own."""
 
 
 def names() -> tuple[str, ...]:
@@ -118,7 +120,7 @@ def _blend(
 
 
 _FITTED = ("seed",)
-LOGISTIC = Family({"C": 0.0}, _logistic, _FITTED)
+LOGISTIC = Family({"C": 0.0}, _logistic, _FITTED, ("dynamic", "static"))
 MLP = Family({"hidden": 64, "dropout": 0.2}, _network)
 TREES = Family(
     {
@@ -129,6 +131,6 @@ TREES = Family(
     TreesLearner,
     _FITTED,
 )  # fmt: skip
-SVM_LINEAR = Family({"C": 0.1}, _svm, _FITTED)
-SVM = Family({"C": 1.0, "gamma": "scale"}, _svm, _FITTED)
+SVM_LINEAR = Family({"C": 0.1}, _svm, _FITTED, ())
+SVM = Family({"C": 1.0, "gamma": "scale"}, _svm, _FITTED, ())
 BLEND = Family({"members": ("trees", "mlp", "svm-linear")}, _blend)

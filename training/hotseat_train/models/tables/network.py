@@ -49,6 +49,7 @@ class NetworkLearner(Member, GradientLearner):
     ) -> None:
         self.preprocessor, self.family = preprocessor, "mlp" if hidden else "logistic"
         self._settings = {"hidden": hidden, "dropout": dropout}
+        self._labels, self._seed = labels, seed
         torch.manual_seed(seed)
         layers: list[torch.nn.Module] = []
         width = preprocessor.columns
@@ -69,6 +70,15 @@ class NetworkLearner(Member, GradientLearner):
     def hidden_units(self) -> list[HiddenUnits]:
         """Return the units between the layers; a linear model has none."""
         return between_layers(self.module)
+
+    def student(self) -> "NetworkLearner | None":
+        """Return an untrained network of half the hidden units."""
+        hidden, dropout = self._settings["hidden"], self._settings["dropout"]
+        if hidden < 2:
+            return None
+        return NetworkLearner(
+            self.preprocessor, self._labels, self._seed, int(hidden) // 2, dropout
+        )
 
     def fit(self, train: Split, validation: Split, plan: Plan, **options: Any) -> State:
         """Train by gradient descent; see `Learner.fit`."""
