@@ -18,6 +18,7 @@ from hotseat_registry.cli.common import (
 )
 from hotseat_train.cli.graph_flags import add_description, overrides
 from hotseat_train.errors import TrainError
+from hotseat_train.external import mlflow_model
 
 if TYPE_CHECKING:
     from hotseat_train.external.description import Description
@@ -33,7 +34,11 @@ def inspect(parser: argparse.ArgumentParser) -> Run:
         "MLflow), takes and answers, as publish would publish it. Nothing is stored."
     )
     parser.epilog = "example: hotseat inspect model.onnx --labels calm,angry"
-    parser.add_argument("file", help="a table, an ONNX file, or a folder with one")
+    parser.add_argument(
+        "file",
+        help="a table, an ONNX file, a folder with one, or models:/NAME/VERSION of "
+        "MLflow",
+    )
     add_description(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     return _inspect
@@ -41,10 +46,16 @@ def inspect(parser: argparse.ArgumentParser) -> Run:
 
 @answering(TrainError)
 def _inspect(arguments: argparse.Namespace) -> int:
-    from hotseat_train.external.publish import inspect as describe
+    from hotseat_train.external import folder, publish, source
+    from hotseat_train.external.overrides import Overrides
 
-    with tempfile.TemporaryDirectory() as folder:
-        described = describe(Path(arguments.file), overrides(arguments), Path(folder))
+    given = overrides(arguments)
+    with tempfile.TemporaryDirectory() as name:
+        path = source.local(arguments.file, Path(name))
+        if given == Overrides() and folder.holds_version(path):
+            described = folder.read(path).described
+        else:
+            described = publish.inspect(path, given, Path(name))
     if arguments.json:
         return print_json(
             {
@@ -59,14 +70,20 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 def publish_file(arguments: argparse.Namespace) -> int:
     """Publish a model's file, or with --dry-run do all but that."""
-    from hotseat_train.external import publish
+    from hotseat_train.external import folder, publish, source
+    from hotseat_train.external.overrides import Overrides
 
-    path = Path(arguments.run)
-    model = arguments.model or model_name(path)
-    with tempfile.TemporaryDirectory() as folder:
-        prepared = publish.prepare(
-            path, model, overrides(arguments), Path(folder), example=arguments.example
-        )
+    given = overrides(arguments)
+    with tempfile.TemporaryDirectory() as name:
+        path = source.local(arguments.run, Path(name))
+        asks_anew = given != Overrides() or arguments.example is not None
+        if folder.holds_version(path) and not asks_anew:
+            prepared = folder.read(path, arguments.model)
+        else:
+            model = arguments.model or model_name(arguments.run)
+            prepared = publish.prepare(
+                path, model, given, Path(name), example=arguments.example
+            )
         _print(prepared)
         if arguments.dry_run:
             print("nothing is published (--dry-run)")
@@ -110,8 +127,10 @@ def _labels(labels: tuple[str, ...]) -> str:
     return f", labels {', '.join(labels[:8])}{more}"
 
 
-def model_name(path: Path) -> str:
-    """Return a model's name from its file's."""
+def model_name(text: str) -> str:
+    """Return a model's name from its file's, or from MLflow's URI."""
+    is_uri = text.startswith(mlflow_model.URI)
+    path = Path(mlflow_model.name_of(text) if is_uri else text)
     stem = path.stem if path.suffix else path.name
     if stem == "model":
         stem = path.resolve().parent.name

@@ -26,9 +26,10 @@ def publish(parser: argparse.ArgumentParser) -> Run:
     parser.description = (
         "Publish an evaluated run as the next version of its model; a variant whose "
         "quality may have dropped by more than the gate allows is refused. Or publish "
-        "a model that was trained elsewhere: an ONNX file, or a folder with one (of "
-        "Hugging Face, Triton or MLflow). Its signature is read from the graph, it is "
-        "run and measured, and the result is printed."
+        "a model that was trained elsewhere: an ONNX file, a folder with one (of "
+        "Hugging Face, Triton, MLflow or `hotseat model export`), or "
+        "models:/NAME/VERSION of MLflow's registry. Its signature is read from the "
+        "graph, it is run and measured, and the result is printed."
     )
     parser.epilog = (
         "example: hotseat publish sentiment --max-quality-drop 0.5%\n"

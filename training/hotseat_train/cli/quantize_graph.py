@@ -51,12 +51,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def quantize_file(arguments: argparse.Namespace) -> int:
     """Write variants beside a model's file, and remove those that differ too much."""
-    from hotseat_train.external import publish
+    from hotseat_train.external import publish, source
 
-    path = Path(arguments.run)
-    model = arguments.model or model_name(path)
+    model = arguments.model or model_name(arguments.run)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        path = source.local(arguments.run, folder)
         original = publish.prepare(
             path, model, overrides(arguments), folder,
             example=_calibration(arguments), target=arguments.target,
@@ -65,9 +65,7 @@ def quantize_file(arguments: argparse.Namespace) -> int:
         version = _gated(made, arguments)
         if arguments.publish:
             return _publish(version, arguments, None)
-        from hotseat_train.external.source import find
-
-        graph = find(path).graph
+        graph = source.find(path).graph
         for variant in version.manifest.variants[1:]:
             target = graph.with_name(f"{graph.stem}.{variant.name}.onnx")
             shutil.copyfile(version.files[variant.file], target)

@@ -10,6 +10,7 @@ from typing import Any
 from hotseat_registry import graph_tree
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.graph_tree import Graph, Node, Weight
+from hotseat_train.external import mlflow_model
 from hotseat_train.external.errors import SourceError
 
 REFUSED = {
@@ -75,9 +76,23 @@ class Source:
 def is_source(text: str) -> bool:
     """Return whether a command's argument is a model's file or folder, not a run."""
     path = Path(text)
+    if text.startswith(mlflow_model.URI):
+        return True
     if path.suffix.lower() in {".onnx", ".ort", *REFUSED}:
         return True
     return path.is_dir() and not (path / "run.json").exists()
+
+
+def local(text: str, folder: Path) -> Path:
+    """Return a command's argument as a path; a ``models:/`` URI is fetched.
+
+    Raises `SourceError`.
+    """
+    if not text.startswith(mlflow_model.URI):
+        return Path(text)
+    target = folder / "mlflow"
+    target.mkdir()
+    return mlflow_model.download(text, target)
 
 
 def find(path: Path) -> Source:

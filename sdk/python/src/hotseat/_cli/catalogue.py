@@ -29,6 +29,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "model sign": "ops",
         "model verify": "ops",
         "model download": "",
+        "model export": "publish",
     },
     "registry": {
         "registry sign": "ops",
