@@ -1,13 +1,16 @@
 """Compare a stage with its registry and its images, before anything is deployed."""
 
+from datetime import timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from hotseat_infra.deployment import DeploymentError, Model, Stage
 from hotseat_registry import Manifest, Reference, Registry, open_registry
 from hotseat_registry.audit import audit
-from hotseat_registry.errors import RegistryError
-from hotseat_registry.trust import Trust
+from hotseat_registry.errors import RegistryError, UntrustedError
+from hotseat_registry.seen_heads import SeenHeads
+from hotseat_registry.signed_ledger import SignedLedger
+from hotseat_registry.trust import Trust, manifest_digest
 
 _PYTHON_MB = 150
 """Memory of the interpreter and the runtime before a version is loaded."""
@@ -28,6 +31,8 @@ def check(stage: Stage, registry: Registry) -> dict[str, Manifest]:
         try:
             manifest = registry.resolve(_reference(name, model))
             registry.check_trust(manifest)
+            if registry.trust and model.mode == "dynamic" and not stage.unsigned:
+                _check_signed_head(registry, registry.trust, manifest)
         except RegistryError as error:
             raise DeploymentError(f"{where}: {error}") from error
         check_size(model, manifest, where)
@@ -35,6 +40,24 @@ def check(stage: Stage, registry: Registry) -> dict[str, Manifest]:
         _check_preprocessing(name, model, manifest, where)
         served[name] = manifest
     return served
+
+
+def _check_signed_head(registry: Registry, trust: Trust, manifest: Manifest) -> None:
+    """Raise `RegistryError` unless the signed head names this version.
+
+    It is read as a function would, but without the grace after its expiry.
+    """
+    seen = SeenHeads(None, registry.store.uri, trust.name)
+    ledger = SignedLedger(
+        registry.store, trust, registry.clock, seen=seen, grace=timedelta(0)
+    )
+    aliases = ledger.head(manifest.model).entry.aliases
+    ledger.check_manifest(manifest.model, manifest.version, manifest_digest(manifest))
+    if manifest.version not in aliases.values():
+        raise UntrustedError(
+            f"{manifest.reference} is not in the signed head of {manifest.model}: "
+            f"hotseat model approve {manifest.model} --key KEY"
+        )
 
 
 def check_packages(stage: Stage, functions: Path) -> None:
@@ -144,7 +167,9 @@ def _reference(name: str, model: Model) -> Reference:
 
 def read_trust(stage: Stage, folder: Path) -> Trust | None:
     """Return the keys that a stage trusts; raises as `trusted_key_paths`."""
-    return Trust.read(trusted_key_paths(stage, folder)) if stage.trust else None
+    if not stage.trust:
+        return None
+    return Trust.read(trusted_key_paths(stage, folder), stage.trust_threshold)
 
 
 def trusted_key_paths(stage: Stage, folder: Path) -> str:

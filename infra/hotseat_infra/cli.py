@@ -58,7 +58,9 @@ def check(parser: argparse.ArgumentParser) -> Run:
 def _check(arguments: argparse.Namespace) -> int:
     stage = read(arguments.file, arguments.stage)
     # the keys that the functions will trust, unless --trust names others
-    arguments.trust = arguments.trust or trusted_key_paths(stage, TRUST)
+    if not arguments.trust:
+        arguments.trust = trusted_key_paths(stage, TRUST)
+        arguments.threshold = stage.trust_threshold
     found = hold(stage, registry(arguments))
     rows = [
         {

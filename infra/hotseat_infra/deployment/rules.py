@@ -75,6 +75,17 @@ def _check_stage(stage: Stage, where: str) -> None:
         raise DeploymentError(
             f"{where}.registry_key: expected a KMS key's ARN, together with registry"
         )
+    if not (stage.trust or stage.unsigned):
+        raise DeploymentError(
+            f"{where}: nothing says whose signatures it trusts: set trust to public "
+            "keys in functions/trust, or unsigned = true"
+        )
+    if not 1 <= stage.trust_threshold <= max(1, len(stage.trust)):
+        raise DeploymentError(
+            f"{where}.trust_threshold: {stage.trust_threshold} signatures, and trust "
+            f"has {len(stage.trust)} keys"
+        )
+    _check_range(stage.head_grace_days, (0, 365), f"{where}.head_grace_days")
     if stage.monthly_budget_usd <= 0:
         raise DeploymentError(f"{where}.monthly_budget_usd: expected more than 0")
     _check_choice(stage.log_days, LOG_DAYS, f"{where}.log_days")

@@ -171,7 +171,15 @@ class Stage:
     registry_key: str = ""
     """ARN of that registry's KMS key, if its bucket has one."""
     trust: tuple[str, ...] = ()
-    """Public keys in functions/trust; the service accepts only their signatures."""
+    """Public keys in functions/trust: the service follows only the heads, and serves
+    only the versions, that they signed."""
+    trust_threshold: int = 1
+    """How many of these keys must have signed a head: 2 for two people."""
+    head_grace_days: float = 7.0
+    """Days after its expiry in which a signed head is still followed."""
+    unsigned: bool = False
+    """Whether aliases stand where the registry says, without a signed head. A stage
+    needs `trust` or this."""
     all_versions: bool = False
     """Whether requests reach every version of the stage's models by number; otherwise
     only the live one and the one that the model follows."""

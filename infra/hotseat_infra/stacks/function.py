@@ -80,7 +80,13 @@ class ModelFunction(Construct):
             refresh_seconds=model.refresh_seconds,
             origins=",".join(stage.api.origins),
             downloads=name if model.downloads else "",
-            trust=",".join(f"/var/task/trust/{key}" for key in stage.trust),
+            # a version in the image is verified when it is baked and deployed
+            trust=""
+            if static
+            else ",".join(f"/var/task/trust/{key}" for key in stage.trust),
+            trust_threshold=stage.trust_threshold,
+            signed_heads=bool(stage.trust) and not (static or stage.unsigned),
+            head_grace_days=stage.head_grace_days,
         )
         # the platform sets the rest
         environment = {

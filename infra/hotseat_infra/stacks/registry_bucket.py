@@ -11,9 +11,15 @@ from constructs import Construct
 from hotseat_infra.stacks.nag import acknowledge
 
 PREFIX = "hotseat"
-_CREATED_ONCE = (f"{PREFIX}/models/*/versions/*", f"{PREFIX}/models/*/ledger/*")
+_CREATED_ONCE = (
+    f"{PREFIX}/models/*/versions/*",
+    f"{PREFIX}/models/*/ledger/*",
+    f"{PREFIX}/models/*/signed/*",
+)
 _OBJECTS = "there are many objects: the wildcard is limited to a prefix of one bucket"
-_SWAPPED = (f"{PREFIX}/models/*/head.json",)
+_SWAPPED = tuple(
+    f"{PREFIX}/models/*/{name}.json" for name in ("head", "pending", "signed")
+)
 
 
 class RegistryBucket(Construct):
@@ -89,8 +95,19 @@ class RegistryBucket(Construct):
             "models/*/head.json",
             "models/*/ledger/*",
             "models/*/signatures/*",
+            "models/*/signed.json",
+            "models/*/signed/*",
+            "models/*/pending.json",
         )
-        self._allow(self.operator, ["s3:DeleteObject"], "blobs/*", "garbage/*")
+        self._allow(
+            self.operator,
+            ["s3:DeleteObject"],
+            "blobs/*",
+            "garbage/*",
+            "models/*/signed.json",
+            "models/*/signed/*",
+            "models/*/pending.json",
+        )
 
     def grant_read(self, role: iam.Role, *models: str) -> None:
         """Let a role list and get the objects of these models, or of all models."""

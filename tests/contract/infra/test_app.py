@@ -13,6 +13,7 @@ GOOD = """
 [stages.dev]
 region = "eu-west-1"
 alarm_email = "a@example.com"
+unsigned = true
 [stages.dev.models.mood]
 """
 

@@ -35,6 +35,12 @@ def test_the_publisher_adds_versions_and_deletes_or_moves_nothing(full):
     }
 
 
+SIGNED = {
+    "/hotseat/models/*/signed.json", "/hotseat/models/*/signed/*",
+    "/hotseat/models/*/pending.json",
+}  # fmt: skip
+
+
 def test_the_operator_moves_aliases_and_publishes_nothing(full):
     """It writes heads, ledgers, signatures and garbage; it writes no manifest."""
     assert full.allowed("RegistryOperator") == {
@@ -43,8 +49,9 @@ def test_the_operator_moves_aliases_and_publishes_nothing(full):
         "s3:PutObject": {
             "/hotseat/blobs/*", "/hotseat/garbage/*", "/hotseat/models/*/head.json",
             "/hotseat/models/*/ledger/*", "/hotseat/models/*/signatures/*",
+            *SIGNED,
         },
-        "s3:DeleteObject": {"/hotseat/blobs/*", "/hotseat/garbage/*"},
+        "s3:DeleteObject": {"/hotseat/blobs/*", "/hotseat/garbage/*", *SIGNED},
     }  # fmt: skip
 
 

@@ -188,6 +188,7 @@ TEXT = """
 [stages.dev]
 region = "eu-west-1"
 alarm_email = "a@example.com"
+unsigned = true
 [stages.dev.models.mood]
 """
 

@@ -17,6 +17,7 @@ GOOD = """
 [stages.dev]
 region = "eu-west-1"
 alarm_email = "a@example.com"
+unsigned = true
 [stages.dev.models.mood]
 """
 SCHEDULE = """
@@ -326,3 +327,41 @@ def test_rules_that_the_image_would_not_have_are_refused(write, registry, bundle
     with pytest.raises(DeploymentError, match="'halma', which are not Hotseat's own"):
         check(read(write(GOOD), "dev"), registry)
     check(read(write(GOOD + 'packages = "halma"'), "dev"), registry)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("", "unsigned = true"),
+        ('trust = ["a.pub"]\ntrust_threshold = 2', "trust has 1 keys"),
+        ('trust = ["a.pub"]\nhead_grace_days = 400', "head_grace_days"),
+    ],
+)
+def test_a_stage_says_whom_it_trusts(write, keys, words):
+    """Without keys it says `unsigned`; a threshold can be reached."""
+    text = GOOD.replace("unsigned = true", keys)
+    with pytest.raises(DeploymentError, match=words):
+        read(write(text), "dev")
+
+
+def test_the_check_wants_a_signed_head(write, registry, publish, pair):
+    """A stage with keys deploys no alias that its functions would not follow."""
+    from hotseat_registry import archive, trust
+    from hotseat_registry.signing import Signer
+
+    private, public = pair()
+    key, registry.trust = trust.LocalKey(private), trust.Trust.read(str(public))
+    for positive in (0.9, 0.8):
+        manifest = publish(positive=positive)
+        archive.add_signature(registry, manifest, trust.sign(manifest, key))
+    registry.promote(Reference("mood", version=1), by="ada")
+    text = GOOD.replace("unsigned = true", 'trust = ["key.pub"]')
+    stage = read(write(text), "dev")
+    with pytest.raises(DeploymentError, match="hotseat registry sign"):
+        check(stage, registry)
+    Signer(registry, key, "ada").renew("mood")
+    assert check(stage, registry)
+    registry.promote(Reference("mood", version=2), by="ada")
+    with pytest.raises(DeploymentError, match="hotseat model approve mood"):
+        check(stage, registry)
+    assert check(replace(stage, unsigned=True), registry)["mood"].version == 2
