@@ -47,7 +47,7 @@ async def test_many_calls_at_once(url):
         many = await client.predict_many(["good", "bad"], model="mood", player_id="p")
         assert [a.version for a in many] == [1, 1]
         with pytest.raises(BadInputError) as caught:
-            await client.predict("", model="mood", default="ok")
+            await client.predict("", model="mood")
         assert caught.value.pointer == "/input"
 
 

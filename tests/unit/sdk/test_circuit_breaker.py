@@ -2,10 +2,15 @@
 
 import pytest
 
-from hotseat import CircuitOpenError, ModelServiceClient, TransportError
+from hotseat import (
+    CircuitOpenError,
+    DeadlineError,
+    ModelServiceClient,
+    TransportError,
+)
 from hotseat._circuit_breaker import CircuitBreaker
 from hotseat.aio import AsyncModelServiceClient
-from hotseat.testing import AsyncFakeTransport, FakeTransport
+from hotseat.testing import AsyncFakeTransport, FakeTransport, Response
 
 
 class Clock:
@@ -48,9 +53,34 @@ def test_the_count_is_still_read_by_its_old_name(make):
         AsyncModelServiceClient: AsyncFakeTransport,
     }
     client = make(transport=fakes[make]({"label": "ok"}))
-    client._core.breaker.opened_count = 3
+    client._core.breakers.of("chat").opened_count = 3
     with pytest.warns(DeprecationWarning, match="circuit_opened_count"):
         assert client.openings == client.circuit_opened_count == 3
+
+
+def test_a_broken_model_silences_no_other():
+    """Each model has a circuit of its own."""
+
+    def answer(request):
+        bad = "/bad/" in request.url
+        return Response(500, {}, b'{"detail": "d"}') if bad else {"label": "ok"}
+
+    client = ModelServiceClient(transport=FakeTransport(answer))
+    for _ in range(6):
+        client.predict("gg", model="bad", default="d")
+    assert client.circuit_opened_count == 1
+    assert client.predict("gg", model="good").source == "service"
+
+
+def test_a_callers_tiny_deadline_says_little_about_the_service():
+    """A missed deadline counts as its share of the client's own."""
+    client = ModelServiceClient(transport=FakeTransport(DeadlineError("late")))
+    for _ in range(20):
+        client.predict({}, model="levels", deadline=0.1, default="d")
+    assert client.circuit_opened_count == 0
+    for _ in range(5):
+        client.predict({}, model="levels", default="d")
+    assert client.circuit_opened_count == 1
 
 
 def test_retries_are_a_tenth_of_what_succeeds():

@@ -214,11 +214,21 @@ def test_a_default_stands_where_a_game_looks_for_it(
     assert answer.value == default
 
 
-def test_bad_input_raises_in_spite_of_a_default(client):
-    """A wrong call is a bug to see, default or not."""
+def test_bad_input_becomes_the_default_and_says_why(client, caplog):
+    """A player's text cannot stop a game; the reason is in the answer and the log."""
     asker, _ = client(problem(422))
+    for _ in range(2):
+        answer = asker.predict("", default="ok")
+        assert (answer.label, answer.is_default) == ("ok", True)
+        assert answer.reason.startswith("BadInputError: 422")
+    assert caplog.text.count("the default replaced an answer") == 1
     with pytest.raises(errors.BadInputError):
-        asker.predict("x", default="ok")
+        asker.predict("")
+
+
+def test_a_mistake_of_the_program_raises_in_spite_of_a_default(client):
+    """A value that has no JSON and an impossible call are bugs to see."""
+    asker, _ = client(problem(422))
     with pytest.raises(errors.ConfigError, match="not JSON"):
         asker.predict({"x": object()}, default="ok")
     with pytest.raises(errors.ConfigError, match="pass model"):

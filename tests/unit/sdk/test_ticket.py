@@ -40,7 +40,10 @@ class Echo:
                 "pointer": f"/inputs/{at}",
             }
             return Response(422, {}, json.dumps(problem).encode())
-        answers = [{"label": text} for text in body["inputs"]]
+        answers = [
+            {"label": one} if isinstance(one, str) else {"value": one}
+            for one in body["inputs"]
+        ]
         return Response(200, {}, json.dumps({"predictions": answers}).encode())
 
     def close(self):
@@ -117,7 +120,7 @@ def test_closing_settles_what_is_open(echo):
     done = client.submit("gg")
     assert done.result(wait=5).label == "gg"
     client.close()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     with pytest.raises(CancelledError):
         client.submit("late").result()
 
@@ -151,7 +154,7 @@ def test_ten_thousand_tickets_leave_no_thread_behind(echo):
         for part, number, ticket in tickets:
             assert ticket.result(wait=30).label == f"{part}-{number}"
         assert threading.active_count() <= before + 4
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_a_client_is_not_pickled():
@@ -162,18 +165,23 @@ def test_a_client_is_not_pickled():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_client_is_refused_after_a_fork():
-    """The child is told to make its own; the parent's goes on."""
-    client = ModelServiceClient(transport=FakeTransport({"label": "ok"}))
+def test_a_client_works_on_in_a_forked_process(echo):
+    """The child's copy answers, by call and by ticket; so does the parent's."""
+    client = ModelServiceClient(transport=echo)
+    open_ticket = client.submit("gg")
     child = os.fork()
     if not child:
         try:
-            client.predict("gg")
-        except ConfigError:
-            os._exit(7)
-        os._exit(1)
+            good = client.predict_many(["gg"])[0].label == "gg"
+            good &= client.submit("gg").result(wait=5).label == "gg"
+            good &= open_ticket.ready()
+            os._exit(7 if good else 1)
+        finally:
+            os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-    assert client.predict("gg").label == "ok"
+    assert client.predict_many(["gg"])[0].label == "gg"
+    assert open_ticket.result(wait=5).label == "gg"
+    client.close()
 
 
 def test_a_token_is_fetched_for_each_call_and_shown_nowhere():
@@ -220,7 +228,7 @@ def test_a_board_is_asked_as_it_was(client):
     board = ["a"]
     ticket = client.submit({"board": board})
     board[0] = "b"
-    assert ticket.result(wait=5).label == {"board": ["a"]}
+    assert ticket.result(wait=5).value == {"board": ["a"]}
 
 
 def test_what_cannot_be_asked_is_told_at_once(client):
@@ -269,7 +277,7 @@ def test_a_tickets_time_counts_from_its_frame():
 def test_a_fault_of_the_sdk_leaves_no_ticket_open(echo, monkeypatch):
     """Whatever is raised inside, the game hears a documented error."""
     with ModelServiceClient(transport=echo) as client:
-        monkeypatch.setattr(client._batcher, "send", lambda *_: 1 / 0)
+        monkeypatch.setattr(client._batcher, "_send_rows", lambda *_: 1 / 0)
         with pytest.raises(TransportError, match="ZeroDivisionError"):
             client.submit("gg").result(wait=5)
         monkeypatch.undo()
@@ -323,3 +331,66 @@ def test_a_clock_that_jumps_opens_and_closes_as_ever():
         for _ in range(9):
             client.predict("gg", default="ok")
         transport._answers = [{"label": "gg"}]
+
+
+def test_closing_ends_a_call_under_way_at_once(echo):
+    """Tickets are settled and threads let go, however long the deadline is."""
+    echo.gate.clear()
+    client = ModelServiceClient(transport=echo, deadline=30)
+    tickets = [client.submit("gg", model=f"m{n}") for n in range(8)]
+    time.sleep(0.05)
+    began = time.monotonic()
+    client.close()
+    assert time.monotonic() - began < 0.5
+    for ticket in tickets:
+        with pytest.raises(CancelledError):
+            ticket.result()
+    echo.gate.set()
+
+
+def test_a_client_dropped_without_close_leaves_no_thread(echo):
+    """Its tickets are answered, then its threads end."""
+    before = threading.active_count()
+    tickets = [ModelServiceClient(transport=echo).submit("gg") for _ in range(5)]
+    assert {ticket.result(wait=5).label for ticket in tickets} == {"gg"}
+    end = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < end:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
+
+
+def test_boards_wishes_and_explanations_have_tickets():
+    """Each method has a form for a frame loop, with the same arguments."""
+    transport = FakeTransport(
+        {"predictions": [{"action": "3"}]},
+        {"predictions": [{"item": ["#"]}]},
+        {"label": "ok", "parts": []},
+    )
+    with ModelServiceClient(transport=transport) as client:
+        move = client.submit_choose([[0]], model="four", level="easy", legal=[3])
+        assert move.result(wait=5).action == "3"
+        level = client.submit_generate({"boxes": 2}, model="levels", seed=1)
+        assert level.result(wait=5).item == ("#",)
+        assert client.submit_explain("gg", model="chat").result(wait=5).label == "ok"
+    sent = [json.loads(request.body) for request in transport.requests]
+    assert sent[0]["options"] == {"level": "easy"}
+    assert sent[0]["inputs"] == [{"board": [[0]], "legal": [3]}]
+    assert sent[1]["options"] == {"seed": 1}
+    assert transport.requests[2].url.endswith("/explain")
+    assert sent[2]["input"] == "gg"
+
+
+def test_other_options_over_the_same_connections():
+    """A view of a client has its own deadline and number of retries."""
+    transport = FakeTransport(TransportError("away"))
+    with ModelServiceClient(transport=transport, sleep=lambda _: None) as client:
+        patient = client.with_options(deadline=9, retries=1)
+        with pytest.raises(TransportError):
+            patient.predict("gg")
+        assert len(transport.requests) == 2
+        assert int(transport.requests[0].headers["deadline-ms"]) > 8000
+        patient.close()
+        assert not transport.closed
+        with pytest.raises(ConfigError, match="retries"):
+            client.with_options(retries=-1)
+    assert transport.closed

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import weakref
 from collections.abc import Callable
 
 from hotseat.errors import ConfigError
@@ -13,7 +14,8 @@ class AliasRefresher:
     """Calls `renew` at the interval that `every` sets."""
 
     def __init__(self, renew: Callable[[], None]) -> None:
-        self._renew = renew
+        # weak, so that a client dropped without `close` is freed and the thread ends
+        self._renew = weakref.WeakMethod(renew)
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -23,19 +25,29 @@ class AliasRefresher:
             raise ConfigError(f"refresh is from 0 to 86400 seconds, not {seconds!r}")
         if seconds and self._thread is None and not self._over.is_set():
             self._thread = threading.Thread(
-                target=self._follow, args=(seconds,), name="hotseat-follow", daemon=True
+                target=_follow,
+                args=(self._over, self._renew, seconds),
+                name="hotseat-follow",
+                daemon=True,
             )
             self._thread.start()
 
     def stop(self) -> None:
-        """Stop, within the time limit of one request."""
+        """Stop; a refresh under way ends by itself."""
         self._over.set()
-        if self._thread is not None:
-            self._thread.join(5)
 
-    def _follow(self, seconds: float) -> None:
-        while not self._over.wait(seconds):
-            try:
-                self._renew()
-            except Exception:  # a failed refresh must not end the thread
-                log.exception("refreshing the versions on this device failed")
+
+def _follow(
+    over: threading.Event,
+    renew: "weakref.WeakMethod[Callable[[], None]]",
+    seconds: float,
+) -> None:
+    while not over.wait(seconds):
+        call = renew()
+        if call is None:
+            return
+        try:
+            call()
+        except Exception:  # a failed refresh must not end the thread
+            log.exception("refreshing the versions on this device failed")
+        del call

@@ -11,13 +11,21 @@ from typing import Any
 
 from hotseat._transport import Response
 from hotseat._types import InputWarning, Model, Prediction
-from hotseat.errors import TransportError, class_of
+from hotseat.errors import HotseatError, TransportError, class_of
 
 # a gateway's response has no `retryable` field, only its status
 _PASSING = {429, 502, 503, 504}
 _ANSWERS = ("label", "labels", "value", "embedding", "action", "item", "outputs")
 """The fields of which an answer has at least one, depending on the model's kind."""
-_REQUEST_IDS = ("x-request-id", "apigw-requestid", "x-amzn-requestid")
+_TEXT, _NUMBER, _LIST = (str, type(None)), (int, float, type(None)), (list, type(None))
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "label": _TEXT, "probability": _NUMBER, "scores": (dict, type(None)),
+    "action": _TEXT, "actions": (dict, type(None)), "item": _LIST, "labels": _LIST,
+    "embedding": _LIST, "outputs": (dict, type(None)), "parts": _LIST, "model": _TEXT,
+    "seed": (int, type(None)), "version": (int, type(None)), "variant": _TEXT,
+    "request_id": _TEXT,
+}  # fmt: skip
+"""The types of an answer's fields, each of which may be missing."""
 
 
 def read(response: Response) -> dict[str, Any]:
@@ -31,6 +39,8 @@ def read(response: Response) -> dict[str, Any]:
             raise _strange("is no JSON object")
         return body
     problem = body if isinstance(body, dict) else {}
+    # the service and its gateway explain themselves in JSON
+    is_foreign = body is not problem and 0 < response.status < 500
     headers = response.headers
     detail = problem.get("detail") or problem.get("message")  # API Gateway's own field
     if not detail and 300 <= response.status < 400:
@@ -38,20 +48,24 @@ def read(response: Response) -> dict[str, Any]:
     retryable = problem.get("retryable")
     if not isinstance(retryable, bool):
         retryable = response.status in _PASSING
-    traced = next((headers[name] for name in _REQUEST_IDS if name in headers), "")
+    pointer = problem.get("pointer")
     raise class_of(response.status)(
         str(detail or "the service gave no reason"),
         status=response.status,
         code=str(problem.get("code") or ""),
         retryable=retryable,
-        request_id=str(problem.get("request_id") or traced),
-        pointer=problem.get("pointer"),
+        request_id=str(problem.get("request_id") or response.request_id),
+        pointer=pointer if isinstance(pointer, str) else None,
         retry_after=_seconds(headers.get("retry-after", "")),
+        is_foreign=is_foreign,
     )
 
 
 def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
     """Return the prediction of an answer; raises `TransportError`."""
+    for name, kinds in _KINDS.items():
+        if not isinstance(answer.get(name), kinds):
+            raise _strange(f"has a {name} of the wrong type")
     warnings, judged = _warnings(answer.get("warnings")), answer.get("judged_part")
     empty = all(answer.get(key) is None for key in _ANSWERS)
     # a number that is not finite is null in JSON, with a warning
@@ -84,11 +98,14 @@ def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
     )
 
 
-def stand_in(default: Any, latency: float = 0.0) -> Prediction:
+def stand_in(
+    default: Any, latency: float = 0.0, error: HotseatError | None = None
+) -> Prediction:
     """Return a prediction that holds a default.
 
     A text becomes label and action, a whole number the action, rows of text the item,
-    and every default the value; a `Prediction` is used as it is.
+    and every default the value; a `Prediction` is used as it is. `error` is why no
+    model answered.
     """
     if isinstance(default, Prediction):
         answer = default
@@ -97,7 +114,10 @@ def stand_in(default: Any, latency: float = 0.0) -> Prediction:
         action = str(default) if type(default) is int else text
         item = tuple(default) if isinstance(default, list | tuple) else None
         answer = Prediction(label=text, action=action, item=item, value=default)
-    return replace(answer, latency=latency, is_default=True, source="default")
+    reason = None if error is None else f"{type(error).__name__}: {error}"
+    return replace(
+        answer, latency=latency, is_default=True, source="default", reason=reason
+    )
 
 
 def predictions(

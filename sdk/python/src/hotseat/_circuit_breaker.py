@@ -18,13 +18,13 @@ _FIRST, _LONGEST = 1.0, 30.0
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """One service's retry budget and circuit breaker."""
+    """The retry budget and the circuit breaker of one model."""
 
     clock: Callable[[], float]
     opened_count: int = 0
     """The number of times the circuit opened."""
     _tokens: int = _TOKENS
-    _failures: int = 0
+    _failures: float = 0.0
     _closed_at: float = 0.0
     _pause: float = _FIRST
     _probing: bool = False
@@ -54,16 +54,21 @@ class CircuitBreaker:
         """Record an answer of the service: a success, or an error of the request."""
         with self._lock:
             self._tokens = min(self._tokens + 1, _TOKENS)
-            self._failures, self._pause, self._probing = 0, _FIRST, False
+            self._failures, self._pause, self._probing = 0.0, _FIRST, False
 
-    def failed(self) -> None:
-        """Record a missing answer or a failure of the service."""
+    def failed(self, share: float = 1.0) -> None:
+        """Record a missing answer or a failure of the service.
+
+        `share` is how much it says about the service, from 0 to 1: a caller with a
+        tiny deadline learns little from missing it.
+        """
         with self._lock:
-            self._failures += 1
+            is_open = self._failures >= _FAILURES
+            if is_open and not self._probing:
+                return  # a call that was under way when the circuit opened
+            self._failures += share
             if self._failures < _FAILURES:
                 return
-            if self._failures > _FAILURES and not self._probing:
-                return  # a call that was under way when the circuit opened
             if self._probing:
                 self._pause = min(2 * self._pause, _LONGEST)
             self._probing = False
@@ -74,3 +79,26 @@ class CircuitBreaker:
         """Record the end of a call that says nothing about the service's state."""
         with self._lock:
             self._probing = False
+
+
+class CircuitBreakers:
+    """One circuit breaker a model, so that a broken model silences no other."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._breakers: dict[str, CircuitBreaker] = {}
+
+    def of(self, model: str | None) -> CircuitBreaker:
+        """Return the breaker of a model; None: the default model, or no model."""
+        with self._lock:
+            breaker = self._breakers.get(model or "")
+            if breaker is None:
+                breaker = self._breakers[model or ""] = CircuitBreaker(self._clock)
+            return breaker
+
+    @property
+    def opened_count(self) -> int:
+        """The number of times a circuit opened."""
+        with self._lock:
+            return sum(one.opened_count for one in self._breakers.values())

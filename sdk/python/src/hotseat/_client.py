@@ -4,7 +4,9 @@ import os
 import random
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -26,7 +28,7 @@ from hotseat._sync_driver import SyncDriver
 from hotseat._ticket import Ticket
 from hotseat._transport import HttpTransport, Transport
 from hotseat._types import Download, Model, Prediction
-from hotseat.errors import ConfigError, HotseatError
+from hotseat.errors import BadInputError, ConfigError, HotseatError
 
 Input = str | bytes | Mapping[str, Any] | Sequence[Any]
 """A text, an encoded image, named features, a board."""
@@ -49,8 +51,8 @@ class ModelServiceClient:
     certificates to trust in place of the system's, `user_agent` the game's own name.
     `hook` is called after every call.
 
-    A client belongs to the process that created it: it can neither be pickled nor used
-    after a fork.
+    A client cannot be pickled. After a fork the child's copy has connections of its
+    own; open tickets and downloads stay with the parent.
     """
 
     def __init__(
@@ -83,10 +85,43 @@ class ModelServiceClient:
                 "pass proxy and ca_file to your transport, not to the client"
             )
         secure = self._core.base_url.startswith("https")
-        self._transport = transport or HttpTransport(proxy, ca_file, secure=secure)
-        self._driver = SyncDriver(self._core, self._transport, sleep)
-        self._batcher = Batcher(self._answer_tickets, clock, window, batch)
+
+        def connect() -> Transport:
+            return transport or HttpTransport(proxy, ca_file, secure=secure)
+
+        self._connect = connect
+        self._sleep, self._limits = sleep, (clock, window, batch)
+        self._views: weakref.WeakSet[ModelServiceClient] = weakref.WeakSet()
+        self._owner: ModelServiceClient | None = None
+        self._begin(self._connect())
+        _clients.add(self)
+
+    def _begin(self, transport: Transport) -> None:
+        """Create what works for the client: driver, threads, connections."""
+        self._transport = transport
+        self._driver = SyncDriver(self._core, transport, self._sleep)
+        self._batcher = Batcher(
+            partial(_answer_tickets, self._core, self._driver), *self._limits
+        )
         self._follower = AliasRefresher(self._renew)
+
+    def with_options(
+        self, *, deadline: float | None = None, retries: int | None = None
+    ) -> "ModelServiceClient":
+        """Return a client with other options over the same connections.
+
+        `deadline` is in seconds, `retries` the most retries of a call. Cache, circuit
+        breakers and downloads are shared; closing this client closes the other one,
+        not the reverse. Raises `ConfigError`.
+        """
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        view._core = self._core.with_options(deadline, retries)
+        view._owner = self
+        view._views = weakref.WeakSet()
+        view._begin(self._transport)
+        self._views.add(view)
+        return view
 
     @property
     def base_url(self) -> str:
@@ -96,7 +131,7 @@ class ModelServiceClient:
     @property
     def circuit_opened_count(self) -> int:
         """The number of times the circuit breaker opened because the service failed."""
-        return self._core.breaker.opened_count
+        return self._core.breakers.opened_count
 
     @property
     def openings(self) -> int:
@@ -245,15 +280,61 @@ class ModelServiceClient:
         Inputs submitted within `window` seconds share one request. Raises
         `ConfigError`; the ticket raises later errors.
         """
-        self._core.check_process()
         request = inference_request(
             "predict", model, version, options, player_id, deadline
         )
-        row = to_json(input)
-        cached = self._core.cached(request, row)
-        if cached is not None:
-            return Ticket.settled(cached)
-        return self._batcher.submit(row, request, self._core.allowed(request))
+        return self._submit(request, input)
+
+    def submit_choose(
+        self,
+        board: Any,
+        *,
+        model: str,
+        version: int | str | None = None,
+        level: str | None = None,
+        temperature: float | None = None,
+        seed: int | None = None,
+        legal: Sequence[str | int] | None = None,
+        player_id: str | None = None,
+        deadline: float | None = None,
+    ) -> Ticket:
+        """Submit a board; the ticket's answer is that of `choose`."""
+        options = {"level": level, "temperature": temperature, "seed": seed}
+        request = inference_request(
+            "predict", model, version, options, player_id, deadline
+        )
+        return self._submit(request, _inference_request.board_input(board, legal))
+
+    def submit_generate(
+        self,
+        wishes: Mapping[str, Any] | None = None,
+        *,
+        model: str,
+        version: int | str | None = None,
+        seed: int | None = None,
+        player_id: str | None = None,
+        deadline: float | None = None,
+    ) -> Ticket:
+        """Submit wishes; the ticket's answer is that of `generate`."""
+        request = inference_request(
+            "predict", model, version, {"seed": seed}, player_id, deadline
+        )
+        return self._submit(request, dict(wishes or {}))
+
+    def submit_explain(
+        self,
+        input: Input,  # noqa: A002 (as on the wire)
+        *,
+        model: str,
+        version: int | str | None = None,
+        player_id: str | None = None,
+        deadline: float | None = None,
+    ) -> Ticket:
+        """Submit an input; the ticket's answer is that of `explain`."""
+        request = inference_request(
+            "explain", model, version, None, player_id, deadline
+        )
+        return self._submit(request, input)
 
     def models(self, *, deadline: float | None = None) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
@@ -301,15 +382,13 @@ class ModelServiceClient:
         return version
 
     def close(self) -> None:
-        """Cancel open tickets, stop refreshing aliases, and close connections.
-
-        In a forked process it does nothing: connections belong to the parent.
-        """
-        if not self._core.is_ours:
-            return
+        """Cancel open tickets and calls at once, and close connections."""
+        for view in list(self._views):
+            view.close()
         self._follower.stop()
         self._batcher.close()
-        self._transport.close()
+        if self._owner is None:
+            self._transport.close()
 
     def __enter__(self) -> "ModelServiceClient":  # noqa: PYI034 (Self is 3.11)
         """Return the client; the end of the block closes it."""
@@ -324,12 +403,58 @@ class ModelServiceClient:
         """Close."""
         self.close()
 
-    def _answer_tickets(
-        self, inputs: list[bytes], request: InferenceRequest, start: float
-    ) -> list[Prediction]:
-        """Answer the inputs of several tickets in one request."""
-        return self._driver.call(self._core.answers(request, inputs, start=start))
+    def _submit(self, request: InferenceRequest, value: Any) -> Ticket:
+        try:
+            row = to_json(value)
+        except BadInputError as error:  # a text that cannot be sent
+            ticket = Ticket()
+            ticket.settle(None, error)
+            return ticket
+        cached = self._core.cached(request, row)
+        if cached is not None:
+            return Ticket.settled(cached)
+        return self._batcher.submit(row, request, self._core.allowed(request))
 
     def _renew(self) -> None:
         if self._core.offline_models is not None:
             self._driver.call(self._core.offline_models.renew())
+
+    def _after_fork(self) -> None:
+        """Begin anew in a forked process: threads and connections are the parent's."""
+        forked = self._batcher
+        self._core.renew()
+        self._begin(self._connect() if self._owner is None else self._owner._transport)  # noqa: SLF001
+        forked.close("the process was forked: the parent has the ticket")
+        for view in list(self._views):
+            view._after_fork()  # noqa: SLF001 (its own class)
+
+
+def _answer_tickets(
+    core: Core,
+    driver: SyncDriver,
+    inputs: list[bytes],
+    request: InferenceRequest,
+    start: float,
+) -> list[Prediction]:
+    """Answer the inputs of several tickets, all but explanations in one request.
+
+    It knows no client, so that threads keep none alive.
+    """
+    if request.verb == "predict":
+        return driver.call(core.answers(request, inputs, start=start))
+    return [
+        driver.call(core.answers(request, [row], many=False, start=start))[0]
+        for row in inputs
+    ]
+
+
+_clients: "weakref.WeakSet[ModelServiceClient]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for client in list(_clients):
+        client._after_fork()  # noqa: SLF001 (the module's own class)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,21 +1,23 @@
 """The core of both clients: the service's address, its keys and the rules of a call."""
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hotseat import _answer, _keys
 from hotseat._address import base, path_of
 from hotseat._cache import ResponseCache
-from hotseat._circuit_breaker import CircuitBreaker
+from hotseat._circuit_breaker import CircuitBreakers
 from hotseat._effects import RunJob, Steps
 from hotseat._inference_request import RAISE, InferenceRequest, to_json
 from hotseat._steps import Call, CallSettings, steps
 from hotseat._transport import Request, Response
 from hotseat._types import Prediction
 from hotseat._version import __version__
-from hotseat._warning_log import WarningLog
+from hotseat._warning_log import WarningLog, log_to_stderr
 from hotseat.errors import (
     BadInputError,
     ConfigError,
@@ -31,6 +33,8 @@ BASE_URL = "http://localhost:8080"
 """The default address of `hotseat serve`."""
 DEADLINE = 2.0
 _DAY = 86_400.0
+_NOTED = 256
+log = logging.getLogger("hotseat")
 T = TypeVar("T")
 
 
@@ -56,7 +60,7 @@ class Core:
         env = os.environ
         self.base_url = base(options.base_url or env.get("HOTSEAT_URL") or BASE_URL)
         self.clock = options.clock
-        self.breaker = CircuitBreaker(options.clock)
+        self.breakers = CircuitBreakers(options.clock)
         self.keys = _keys.Keys(
             options.api_key, options.auth, env.get("HOTSEAT_API_KEY") or ""
         )
@@ -73,15 +77,43 @@ class Core:
             )
         self._deadline = _finite(options.deadline)
         self._settings = CallSettings(
-            options.clock, options.random, self.breaker, options.hook
-        )
+            options.clock, options.random, options.hook, self._deadline,
+            renews_keys=self.keys.are_renewed,
+        )  # fmt: skip
         product = f"hotseat-python/{__version__}"
         agent = f"{options.user_agent} {product}" if options.user_agent else product
         self._headers = {
             "accept": "application/json",
             "user-agent": _keys.sendable(agent, "user_agent"),
         }
-        self._process = os.getpid()
+        self._replaced: set[tuple[str | None, str, str | None]] = set()
+        if env.get("HOTSEAT_LOG"):
+            log_to_stderr(env["HOTSEAT_LOG"])
+
+    def with_options(self, deadline: float | None, retries: int | None) -> "Core":
+        """Return a core with another deadline and number of retries, else the same."""
+        if deadline is not None and not deadline > 0:
+            raise ConfigError(f"a deadline is more than 0 seconds, not {deadline!r}")
+        if retries is not None and retries < 0:
+            raise ConfigError(f"retries is 0 or more, not {retries!r}")
+        other = copy(self)
+        other.change_options(
+            self._deadline if deadline is None else _finite(deadline),
+            self._settings.retries if retries is None else retries,
+        )
+        return other
+
+    def change_options(self, deadline: float, retries: int | None) -> None:
+        """Replace two options, before the first call."""
+        self._deadline = deadline
+        self._settings = replace(self._settings, deadline=deadline, retries=retries)
+
+    def renew(self) -> None:
+        """Replace what a forked process cannot use: locks and offline models."""
+        self.breakers = CircuitBreakers(self.clock)
+        self.cache = ResponseCache(self.cache.seconds, self.clock)
+        self._warning_log = WarningLog()
+        self.offline_models = None
 
     def allowed(self, request: InferenceRequest) -> float:
         """Return the time limit of a request in seconds; raises `ConfigError`."""
@@ -92,7 +124,13 @@ class Core:
         self, request: InferenceRequest, value: Any, default: Any = RAISE
     ) -> Steps[Prediction]:
         """Return the steps to the answer to one input; raises `HotseatError`."""
-        inputs = [to_json(value)]
+        try:
+            inputs = [to_json(value)]
+        except BadInputError as error:
+            if default is RAISE:
+                raise
+            self._note(request, error)
+            return _answer.stand_in(default, 0.0, error)
         answers = yield from self.answers(request, inputs, default, many=False)
         return answers[0]
 
@@ -142,9 +180,12 @@ class Core:
         *,
         start: float | None = None,
         headers: Mapping[str, str] | None = None,
+        model: str | None = None,
     ) -> Steps[T]:
-        """Return the steps of a call; raises `ConfigError`."""
-        self.check_process()
+        """Return the steps of a call; raises `ConfigError`.
+
+        `model` is whose circuit breaker decides.
+        """
         sent = {**self._headers, **(headers or {})}
         if body is not None:
             sent["content-type"] = "application/json"
@@ -157,11 +198,11 @@ class Core:
             self._deadline if deadline is None else _finite(deadline),
             self._settings,
             read,
+            self.breakers.of(model),
         )
 
     def offline(self) -> "OfflineModels":
         """Return the offline models; raises `ConfigError`."""
-        self.check_process()
         if self.offline_models is None:
             try:  # imported late: it needs the extra `offline`
                 from hotseat._device.offline_model import OfflineModels
@@ -171,18 +212,6 @@ class Core:
                 ) from None
             self.offline_models = OfflineModels(self)
         return self.offline_models
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether the current process created the client."""
-        return os.getpid() == self._process
-
-    def check_process(self) -> None:
-        """Raise `ConfigError` in any process but the one that created the client."""
-        if not self.is_ours:
-            raise ConfigError(
-                "this client was created before a fork: create one in each process"
-            )
 
     def _send(
         self,
@@ -198,13 +227,17 @@ class Core:
             allowed -= min(allowed / 2, self.offline_models.seconds(request))
         answer = yield from self.call(
             "POST", path, request.body(inputs, many=many), allowed, _answer.read,
-            start=start,
+            start=start, model=request.model,
         )  # fmt: skip
         took = self.clock() - start
-        if many:
-            predictions = _answer.predictions(answer, len(inputs), took)
-        else:
-            predictions = [_answer.prediction(answer, took)]
+        try:
+            if many:
+                predictions = _answer.predictions(answer, len(inputs), took)
+            else:
+                predictions = [_answer.prediction(answer, took)]
+        except HotseatError as error:
+            error.request_id = str(answer.get("request_id") or "")
+            raise
         self._warning_log.log(predictions)
         for row, prediction in zip(inputs, predictions, strict=True):
             self.cache.put(request, row, prediction)
@@ -234,15 +267,27 @@ class Core:
                 ]
                 self._warning_log.log(predictions)
                 return predictions
-        if default is RAISE or isinstance(error, ConfigError | BadInputError):
+        if default is RAISE or isinstance(error, ConfigError):
             raise error
-        return [_answer.stand_in(default, self.clock() - start) for _ in inputs]
+        self._note(request, error)
+        return [_answer.stand_in(default, self.clock() - start, error) for _ in inputs]
+
+    def _note(self, request: InferenceRequest, error: HotseatError) -> None:
+        """Log once that a default hides a refused input, which may be a bug."""
+        if isinstance(error, BadInputError):
+            key = (request.model, error.code, error.pointer)
+            if key not in self._replaced and len(self._replaced) < _NOTED:
+                self._replaced.add(key)
+                log.warning("the default replaced an answer: %s", error)
 
 
 def _is_away(error: HotseatError) -> bool:
-    """Whether the service is unavailable, rather than refusing the request."""
+    """Whether the service is unavailable, rather than refusing the request.
+
+    An answer of another server, such as a login page, says that it is.
+    """
     if isinstance(error, StatusError):
-        return error.status >= 500 or error.status == 429
+        return error.status >= 500 or error.status == 429 or error.is_foreign
     return isinstance(error, TransportError)
 
 

@@ -1,15 +1,27 @@
-"""The asynchronous transport, over httpx."""
+"""The asynchronous transport, over httpx. Each event loop has its own connections."""
 
 import asyncio
 import os
 import ssl
-from typing import Any, Protocol
+import time
+import weakref
+from typing import Protocol
 
+import httpcore
 import httpx
 
 from hotseat import _address
+from hotseat._httpcore import PoolTransport
 from hotseat._transport import Request, Response
-from hotseat.errors import ConfigError, DeadlineError, TransportError
+from hotseat.errors import (
+    CancelledError,
+    ConfigError,
+    DeadlineError,
+    TransportError,
+)
+
+DOUBTFUL = 5.0
+"""Seconds without use after which a silent connection gets a rival."""
 
 
 class AsyncTransport(Protocol):
@@ -35,41 +47,138 @@ class HttpxTransport:
         *,
         http: httpx.AsyncClient | None = None,
     ) -> None:
+        self._own = http
+        self._proxy = _address.proxy(proxy)
+        self._tls: ssl.SSLContext | None = None
         try:
-            verify: Any = True
             if ca_file is not None:
-                verify = ssl.create_default_context(cafile=os.fspath(ca_file))
+                self._tls = ssl.create_default_context(cafile=os.fspath(ca_file))
         except OSError as error:
             raise ConfigError(f"{ca_file} holds no certificates: {error}") from None
-        self._http = http or httpx.AsyncClient(
-            proxy=_address.proxy(proxy),
-            verify=verify,
-            trust_env=False,
-            follow_redirects=False,
-        )
+        self._clients: weakref.WeakKeyDictionary[
+            asyncio.AbstractEventLoop, _Connections
+        ] = weakref.WeakKeyDictionary()
 
     async def send(self, request: Request, timeout: float) -> Response:
         """See `AsyncTransport.send`."""
         try:
             # httpx's timeouts are for each read; this one is for the whole response
-            answer = await asyncio.wait_for(
-                self._http.request(
-                    request.method,
-                    request.url,
-                    content=request.body,
-                    headers=dict(request.headers),
-                    timeout=timeout,
-                ),
-                timeout,
-            )
+            answer = await asyncio.wait_for(self._sent(request, timeout), timeout)
         # in Python 3.10, asyncio has its own TimeoutError
-        except (asyncio.TimeoutError, TimeoutError, httpx.TimeoutException) as error:
+        except (
+            asyncio.TimeoutError,
+            TimeoutError,
+            httpx.TimeoutException,
+            httpcore.TimeoutException,
+        ) as error:
             raise DeadlineError(f"no answer within {timeout:.3g} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            httpcore.NetworkError,
+            httpcore.ProtocolError,
+            httpcore.ProxyError,
+            httpcore.UnsupportedProtocol,
+            OSError,
+        ) as error:
+            raise TransportError(f"{request.url}: {error}") from error
+        except RuntimeError as error:
+            # what httpx raises once its client is closed
+            if "closed" in str(error):
+                raise CancelledError("the client was closed") from None
             raise TransportError(f"{request.url}: {error}") from error
         names = {name.lower(): value for name, value in answer.headers.items()}
         return Response(answer.status_code, names, answer.content)
 
     async def aclose(self) -> None:
         """See `AsyncTransport.aclose`."""
-        await self._http.aclose()
+        if self._own is not None:
+            await self._own.aclose()
+        here = self._clients.pop(asyncio.get_running_loop(), None)
+        self._clients.clear()  # those of other loops end with their loops
+        if here is not None:
+            await here.client.aclose()
+
+    async def _sent(self, request: Request, timeout: float) -> httpx.Response:
+        if self._own is not None:
+            return await _ask(self._own, request, timeout)
+        loop = asyncio.get_running_loop()
+        here = self._clients.get(loop)
+        if here is None:
+            here = self._clients[loop] = _Connections(self._client())
+        try:
+            if 0 <= time.monotonic() - here.used <= DOUBTFUL or not here.used:
+                return await self._on(here, request, timeout)
+            return await self._race(loop, here, request, timeout)
+        finally:
+            here.used = time.monotonic()
+
+    async def _on(
+        self, here: "_Connections", request: Request, timeout: float
+    ) -> httpx.Response:
+        """Ask once; once more at once if a pooled connection was stale."""
+        try:
+            return await _ask(here.client, request, timeout)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError,
+                httpcore.RemoteProtocolError, httpcore.ReadError,
+                httpcore.WriteError):  # fmt: skip
+            if not here.used:
+                raise
+            return await _ask(here.client, request, timeout)
+
+    async def _race(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        here: "_Connections",
+        request: Request,
+        timeout: float,
+    ) -> httpx.Response:
+        """Give idle connections that stay silent a rival; keep what answers first."""
+        first = asyncio.ensure_future(self._on(here, request, timeout))
+        tries = {first}
+        fresh: _Connections | None = None
+        try:
+            await asyncio.wait(tries, timeout=min(timeout / 3, 1.0))
+            if not first.done():
+                fresh = _Connections(self._client())
+                second = asyncio.ensure_future(self._on(fresh, request, timeout))
+                tries.add(second)
+                await asyncio.wait(tries, return_when=asyncio.FIRST_COMPLETED)
+                if not first.done() and second.exception() is None:
+                    self._clients[loop] = fresh
+                    fresh.used, fresh = time.monotonic(), here
+                    return second.result()
+            return await first
+        finally:
+            for one in tries:
+                one.cancel()
+            await asyncio.gather(*tries, return_exceptions=True)
+            if fresh is not None:
+                await fresh.client.aclose()
+
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=PoolTransport(self._proxy, self._tls),
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+
+class _Connections:
+    """One event loop's connections, and when they were last used."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+        self.used = 0.0
+
+
+async def _ask(
+    http: httpx.AsyncClient, request: Request, timeout: float
+) -> httpx.Response:
+    return await http.request(
+        request.method,
+        request.url,
+        content=request.body,
+        headers=dict(request.headers),
+        timeout=timeout,
+    )

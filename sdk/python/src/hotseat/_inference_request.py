@@ -4,12 +4,11 @@ Inputs are converted to JSON at once, so that later changes to a board do not ch
 the request.
 """
 
-import base64
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hotseat._json import to_json as to_json  # noqa: PLC0414 (others take it from here)
 from hotseat.errors import ConfigError
 
 RAISE: Any = object()
@@ -72,20 +71,3 @@ def input_list(inputs: Any) -> list[Any]:
     if isinstance(inputs, str):
         raise ConfigError("inputs is a list of texts, not one text: use predict")
     return list(inputs)
-
-
-def to_json(value: Any) -> bytes:
-    """Return a value as JSON, with bytes in base64; raises `ConfigError`."""
-    try:
-        return json.dumps(
-            value, ensure_ascii=False, allow_nan=False, default=_base64
-        ).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"the input is not JSON: {error}") from None
-
-
-def _base64(value: Any) -> str:
-    """Return the bytes of an image in base64, as a request's JSON has them."""
-    if isinstance(value, bytes | bytearray | memoryview):
-        return base64.b64encode(value).decode()
-    raise TypeError(f"{type(value).__name__} has no form in JSON")

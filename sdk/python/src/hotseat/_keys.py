@@ -39,6 +39,11 @@ class Keys:
         fixed = "" if auth or callable(key) else (key or env)
         self._key = sendable(fixed)
 
+    @property
+    def are_renewed(self) -> bool:
+        """Whether the caller's own function is called for each try."""
+        return self.token is not None or self._auth is not None
+
     def of(self, request: Request) -> Mapping[str, str]:
         """Return the headers for a request; calls the caller's own function."""
         if self._auth is not None:

@@ -7,6 +7,7 @@ Jitter"). No wait passes the deadline.
 """
 
 from hotseat.errors import (
+    CancelledError,
     CircuitOpenError,
     DeadlineError,
     HotseatError,
@@ -22,7 +23,7 @@ def may_retry(error: HotseatError) -> bool:
     """Whether the same request may succeed later."""
     if isinstance(error, StatusError):
         return error.retryable
-    final = DeadlineError | CircuitOpenError | TokenError
+    final = DeadlineError | CircuitOpenError | TokenError | CancelledError
     return isinstance(error, TransportError) and not isinstance(error, final)
 
 

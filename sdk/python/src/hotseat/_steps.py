@@ -13,6 +13,8 @@ from hotseat._circuit_breaker import CircuitBreaker
 from hotseat._effects import SendRequest, Sleep, Steps
 from hotseat._transport import Request, Response
 from hotseat.errors import (
+    AuthError,
+    CancelledError,
     CircuitOpenError,
     DeadlineError,
     HotseatError,
@@ -45,8 +47,13 @@ class CallSettings:
 
     clock: Callable[[], float]
     random: Callable[[], float]
-    breaker: CircuitBreaker
     hook: Callable[[Call], None] | None
+    deadline: float
+    """The client's time limit of a call in seconds."""
+    retries: int | None = None
+    """The most retries of a call; None: as many as deadline and budget allow."""
+    renews_keys: bool = False
+    """Whether each try gets a new key, so that a 401 is worth another try."""
 
 
 class ServiceCaller(Protocol):
@@ -90,6 +97,7 @@ def steps(
     allowed: float,
     settings: CallSettings,
     read: Callable[[Response], T],
+    breaker: CircuitBreaker,
 ) -> Steps[T]:
     """Run one call until an answer, a final error or the deadline.
 
@@ -97,17 +105,19 @@ def steps(
     """
     outcome = _Outcome()
     try:
-        if not settings.breaker.admit():
+        if not breaker.admit():
             raise CircuitOpenError(  # noqa: TRY301 (so that the hook is called, too)
                 f"{path}: the service failed often; the circuit breaker is open"
             )
         return (
-            yield from _tries(request, path, start, allowed, settings, read, outcome)
+            yield from _tries(
+                request, path, start, allowed, settings, read, breaker, outcome
+            )
         )
     except BaseException as error:
         outcome.error = type(error).__name__
         if not isinstance(error, StatusError | TransportError):
-            settings.breaker.gave_up()
+            breaker.gave_up()
         raise
     finally:
         if settings.hook is not None:
@@ -126,9 +136,12 @@ def _tries(
     allowed: float,
     settings: CallSettings,
     read: Callable[[Response], T],
+    breaker: CircuitBreaker,
     outcome: _Outcome,
 ) -> Steps[T]:
-    clock, breaker, end = settings.clock, settings.breaker, start + allowed
+    clock, end = settings.clock, start + allowed
+    # a deadline shorter than the client's says less about the service
+    share, renewed = min(allowed / settings.deadline, 1.0), False
     while True:
         left = end - clock()
         if left <= 0:
@@ -142,12 +155,20 @@ def _tries(
         try:
             body = _read(got, outcome, read)
         except HotseatError as error:
-            _record(breaker, error)
+            log.debug("%s %s: %s", request.method, path, error)
+            _record(breaker, error, share)
+            if isinstance(error, AuthError) and error.status == 401 and not renewed:
+                renewed = settings.renews_keys
+                if renewed:  # the token may have expired: at once, with a new one
+                    continue
             wait = _retry.pause(outcome.tries - 1, settings.random(), error)
             again = _retry.may_retry(error) and clock() + wait < end
+            if settings.retries is not None and outcome.tries > settings.retries:
+                again = False
             if not again or not breaker.may_retry():
                 raise
         else:
+            log.debug("%s %s: %d", request.method, path, outcome.status)
             breaker.succeeded()
             return body
         yield Sleep(wait)
@@ -158,15 +179,27 @@ def _read(got: Any, outcome: _Outcome, read: Callable[[Response], T]) -> T:
         raise got
     assert isinstance(got, Response)
     outcome.status = got.status
-    return read(got)
+    try:
+        return read(got)
+    except HotseatError as error:
+        error.request_id = error.request_id or got.request_id
+        raise
 
 
-def _record(breaker: CircuitBreaker, error: HotseatError) -> None:
-    """Record a failed call; a refused request counts as a success of the service."""
-    if isinstance(error, TokenError):
+def _record(breaker: CircuitBreaker, error: HotseatError, share: float) -> None:
+    """Record a failed call; a refused request counts as a success of the service.
+
+    `share` is what a missed deadline counts.
+    """
+    if isinstance(error, TokenError | CancelledError):
         breaker.gave_up()
+    elif isinstance(error, DeadlineError):
+        breaker.failed(share)
+    elif isinstance(error, StatusError) and error.status == 504:
+        # the service keeps the deadline itself; a gateway has its own
+        breaker.failed(share if error.code == "deadline_exceeded" else 1.0)
     elif isinstance(error, TransportError) or (
-        isinstance(error, StatusError) and error.status >= 500
+        isinstance(error, StatusError) and (error.status >= 500 or error.is_foreign)
     ):
         breaker.failed()
     else:

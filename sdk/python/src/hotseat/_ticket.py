@@ -62,9 +62,10 @@ class Ticket:
             self._await(wait)
         if self._prediction is not None:
             return self._prediction
+        error = self._error or NotReadyError("the answer has not arrived")
         if default is not RAISE:
-            return stand_in(default)
-        raise self._error or NotReadyError("the answer has not arrived")
+            return stand_in(default, error=error)
+        raise error
 
     def cancel(self) -> bool:
         """Cancel the ticket; return whether it was still open."""

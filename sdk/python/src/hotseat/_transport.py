@@ -3,10 +3,12 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from hotseat import _address
-from hotseat.errors import ConfigError, DeadlineError, TransportError
+from hotseat.errors import CancelledError, ConfigError, DeadlineError, TransportError
+
+_REQUEST_IDS = ("x-request-id", "apigw-requestid", "x-amzn-requestid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,12 @@ class Response:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+    @property
+    def request_id(self) -> str:
+        """The id that the service or its gateway gave the request, or ""."""
+        headers = self.headers
+        return next((headers[name] for name in _REQUEST_IDS if name in headers), "")
 
 
 class Transport(Protocol):
@@ -61,6 +69,7 @@ class HttpTransport:
         from hotseat._pool import open_pool
 
         self._urllib3 = urllib3
+        self._closed = 0
         ca = None if ca_file is None else os.fspath(ca_file)
         try:
             self._pool = open_pool(
@@ -71,7 +80,7 @@ class HttpTransport:
 
     def send(self, request: Request, timeout: float) -> Response:
         """See `Transport.send`."""
-        exceptions = self._urllib3.exceptions
+        exceptions, closed = self._urllib3.exceptions, self._closed
         try:
             response = self._pool.request(
                 request.method,
@@ -81,17 +90,22 @@ class HttpTransport:
                 timeout=self._urllib3.Timeout(total=timeout),
                 redirect=False,
             )
-        except (exceptions.HTTPError, OSError) as error:
+        except (exceptions.HTTPError, OSError, ValueError) as error:
+            if closed != self._closed:
+                raise CancelledError("the client was closed") from None
             raise self._narrowed(request, timeout, error) from error
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Response(response.status, headers, response.data)
 
     def close(self) -> None:
-        """See `Transport.close`."""
+        """End requests under way with `CancelledError`, and close all connections."""
+        self._closed += 1
         # close at once: urllib3 waits until nothing refers to a pool, but errors do
         for key in self._pool.pools.keys():  # noqa: SIM118 (it cannot be iterated)
-            pool = self._pool.pools.get(key)
+            pool: Any = self._pool.pools.get(key)
             if pool is not None:
+                for connection in list(pool.connections):
+                    connection.abort()
                 pool.close()
         self._pool.clear()
 

@@ -69,6 +69,8 @@ class Prediction:
     source: Source = "service"
     """The source of the answer: the service, the cache, the offline model or the
     default."""
+    reason: str | None = None
+    """Why the default was used: the error's class and message."""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The whole answer, including fields unknown to this SDK."""
 

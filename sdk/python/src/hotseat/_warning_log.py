@@ -29,3 +29,19 @@ class WarningLog:
                     continue
                 self._seen.add(key)
                 log.warning("%s: %s (%s)", prediction.model, one.detail, one.code)
+
+
+def log_to_stderr(level: str) -> None:
+    """Write the SDK's log to stderr, as HOTSEAT_LOG asks; never keys or inputs.
+
+    An unknown level counts as debug. Does nothing if the program set up the logger.
+    """
+    if log.handlers:
+        return
+    known = {"debug", "info", "warning", "error"}
+    log.setLevel(level.upper() if level.lower() in known else logging.DEBUG)
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s hotseat %(levelname)s %(message)s")
+    )
+    log.addHandler(handler)

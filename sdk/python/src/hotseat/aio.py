@@ -87,7 +87,7 @@ class AsyncModelServiceClient:
     @property
     def circuit_opened_count(self) -> int:
         """The number of times the circuit breaker opened because the service failed."""
-        return self._core.breaker.opened_count
+        return self._core.breakers.opened_count
 
     @property
     def openings(self) -> int:

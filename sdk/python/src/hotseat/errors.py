@@ -20,7 +20,12 @@ HotseatError
 
 
 class HotseatError(Exception):
-    """Base class of all errors of the SDK."""
+    """Base class of all errors of the SDK.
+
+    `request_id` is the service's name for the request, for its log; empty if none came.
+    """
+
+    request_id = ""
 
 
 class ConfigError(HotseatError):
@@ -59,7 +64,8 @@ class StatusError(HotseatError):
     """The service answered with an error.
 
     `code` is the name of the problem, `pointer` the JSON pointer to the invalid part of
-    the input, `retry_after` the seconds to wait, if the response has them.
+    the input, `retry_after` the seconds to wait, if the response has them. `is_foreign`
+    means that another server answered, such as a hotel's login page or a gateway.
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class StatusError(HotseatError):
         request_id: str = "",
         pointer: str | None = None,
         retry_after: float | None = None,
+        is_foreign: bool = False,
     ) -> None:
         super().__init__(detail)  # no other argument: keeps the error picklable
         self.status = status
@@ -81,13 +88,15 @@ class StatusError(HotseatError):
         self.request_id = request_id
         self.pointer = pointer
         self.retry_after = retry_after
+        self.is_foreign = is_foreign
 
     def __str__(self) -> str:
         """Return status, code, place, reason and request."""
         code = f" {self.code}" if self.code else ""
         where = f" at {self.pointer}" if self.pointer else ""
         request = f" (request {self.request_id})" if self.request_id else ""
-        return f"{self.status}{code}{where}: {self.detail}{request}"
+        status = str(self.status) if self.status else "not sent"
+        return f"{status}{code}{where}: {self.detail}{request}"
 
 
 class BadInputError(StatusError):
