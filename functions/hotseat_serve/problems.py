@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from hotseat_registry.errors import (
@@ -52,13 +53,30 @@ KINDS = {
 class Problem(Exception):  # noqa: N818 (the name RFC 9457 gives it)
     """An error as an answer. `pointer` is the JSON pointer to the fault."""
 
-    def __init__(self, code: str, detail: str, pointer: str | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        pointer: str | None = None,
+        *,
+        retry_after: float | None = None,
+    ) -> None:
         # half of a surrogate pair, which an event's JSON may hold, cannot be written
         detail = detail[:_DETAIL].encode("utf-8", "backslashreplace").decode()
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.pointer = pointer
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the answer, beside its content type."""
+        if self.code == "unauthorized":
+            return {"www-authenticate": "Bearer"}
+        if self.retry_after is None:
+            return {}
+        return {"retry-after": str(ceil(self.retry_after))}
 
     @property
     def status(self) -> int:

@@ -53,6 +53,23 @@ class Settings:
     """How many keys of `trust` must have signed a head."""
     head_grace_days: float = 7.0
     """Days after its expiry in which a signed head is still followed, with warnings."""
+    access: str = ""
+    """Who may ask. Empty: everybody; tokens: who sends a player token, verified here;
+    gateway: whom an authorizer in front has accepted."""
+    token_keys: str = ""
+    """Files with the keys of player tokens, separated by commas: PEM, or one JSON Web
+    Key Set. Empty: the registry's (`hotseat registry access`)."""
+    audience: str = "hotseat"
+    """`aud` of the tokens that are accepted."""
+    token_games: str = ""
+    """Games whose tokens are accepted, separated by commas; empty: any."""
+    player_rate: float = 0.0
+    """Requests a second of one player and one model; 0: no limit but a token's own,
+    where limits are on."""
+    player_burst: int = 10
+    """Requests at once of one player and one model."""
+    rate_table: str = ""
+    """DynamoDB table that holds the limits of several functions; empty: in memory."""
     origins: str = ""
     """Origins of web pages that may call the API (``https://game.example``), separated
     by commas; ``*``: any page. Empty: none. Only browsers apply this."""

@@ -7,25 +7,26 @@ the container's agent), signed with AWS Signature Version 4
 `S3Store` to the same answers.
 """
 
-import hashlib
-import hmac
 import http.client
-import json
 import os
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import quote, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
 from hotseat_registry.errors import IntegrityError, NotFoundError, StoreError
-from hotseat_registry.stores.connections import SECONDS, Connection, Connections
+from hotseat_registry.stores.connections import Connection, Connections
+from hotseat_registry.stores.credentials import (
+    Credentials,
+    CredentialSource,
+    region,
+)
+from hotseat_registry.stores.sigv4 import sign
 from hotseat_registry.stores.store import (
     MAX_OBJECT_BYTES,
     OBJECT_TOO_LARGE,
@@ -36,25 +37,14 @@ from hotseat_registry.stores.store import (
 
 _TRIES = 4
 _PIECE = 1 << 20
-_EMPTY = hashlib.sha256(b"").hexdigest()
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 _READ_ONLY = "{uri} is open for reading; publish and promote with `hotseat`"
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """A key, and until when it may be used (seconds since 1970)."""
-
-    key: str
-    secret: str = field(repr=False)
-    token: str | None = field(default=None, repr=False)
-    until: float = float("inf")
 
 
 def available(env: Mapping[str, str]) -> bool:
     """Whether the environment has what this store needs, as in Lambda."""
     keyed = "AWS_ACCESS_KEY_ID" in env and "AWS_SECRET_ACCESS_KEY" in env
-    return bool(_region(env)) and (keyed or "AWS_CONTAINER_CREDENTIALS_FULL_URI" in env)
+    return bool(region(env)) and (keyed or "AWS_CONTAINER_CREDENTIALS_FULL_URI" in env)
 
 
 class SignedStore:
@@ -75,10 +65,9 @@ class SignedStore:
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         self.uri = uri.rstrip("/")
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self._env = env
         self._now = now
         self._sleep = sleep
-        self._region = _region(env)
+        self._region = region(env)
         endpoint = env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL")
         if endpoint:  # a bucket in the path, as every S3-shaped server takes it
             url = urlsplit(endpoint)
@@ -88,8 +77,7 @@ class SignedStore:
             self._base = ""
         self._host = url.netloc
         self._connections = Connections(url.netloc, secure=url.scheme == "https")
-        self._credentials: Credentials | None = None
-        self._renewing = threading.Lock()
+        self._credentials = CredentialSource(env, now)
 
     def read(self, key: str, *, unless: str | None = None) -> Stored | None:
         """See `Store.read`."""
@@ -145,8 +133,7 @@ class SignedStore:
     def forget(self) -> None:
         """Drop all connections, those in use when they are given back, and the key."""
         self._connections.forget()
-        with self._renewing:  # what is just being fetched is dropped as well
-            self._credentials = None
+        self._credentials.forget()
 
     def _pages(self, query: dict[str, str]) -> Iterator[tuple[ET.Element, str]]:
         """Yield the pages of a listing, and the namespace of their tags."""
@@ -224,7 +211,7 @@ class SignedStore:
             path,
             query,
             headers,
-            self._current(),
+            self._credentials.current(),
             self._region,
             datetime.fromtimestamp(self._now(), UTC),
         )
@@ -243,44 +230,6 @@ class SignedStore:
                 connection.close()
                 raise
 
-    def _current(self) -> Credentials:
-        """Return credentials that hold for another minute."""
-        env = self._env
-        if "AWS_ACCESS_KEY_ID" in env:
-            return Credentials(
-                env["AWS_ACCESS_KEY_ID"],
-                env["AWS_SECRET_ACCESS_KEY"],
-                env.get("AWS_SESSION_TOKEN"),
-            )
-        with self._renewing:  # one thread renews them, the others wait for it
-            cached = self._credentials
-            if cached is None or self._now() > cached.until - 60:
-                cached = self._credentials = self._from_agent()
-            return cached
-
-    def _from_agent(self) -> Credentials:
-        """Ask the container's agent, as functions restored from a snapshot must."""
-        url = urlsplit(self._env["AWS_CONTAINER_CREDENTIALS_FULL_URI"])
-        token = self._env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
-        agent = http.client.HTTPConnection(url.netloc, timeout=SECONDS)
-        try:
-            agent.request("GET", url.path or "/", headers={"Authorization": token})
-            answer = agent.getresponse()
-            endpoint: Any = json.loads(answer.read(MAX_OBJECT_BYTES))
-            until = datetime.fromisoformat(endpoint["Expiration"]).timestamp()
-            return Credentials(
-                endpoint["AccessKeyId"],
-                endpoint["SecretAccessKey"],
-                endpoint["Token"],
-                until,
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(
-                f"the credentials' agent answered no key: {error}"
-            ) from error
-        finally:
-            agent.close()
-
 
 def signed_headers(
     host: str,
@@ -292,33 +241,7 @@ def signed_headers(
     now: datetime,
 ) -> dict[str, str]:
     """Return the headers of a GET to S3, signed with Signature Version 4."""
-    stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
-    named = {
-        "host": host,
-        "x-amz-content-sha256": _EMPTY,
-        "x-amz-date": stamp,
-        **({"x-amz-security-token": credentials.token} if credentials.token else {}),
-        **headers,
-    }
-    names = sorted(named)
-    listed = ";".join(names)
-    lines = "".join(f"{name}:{named[name].strip()}\n" for name in names)
-    request = f"GET\n{path}\n{query}\n{lines}\n{listed}\n{_EMPTY}"
-    scope = f"{day}/{region}/s3/aws4_request"
-    digest = hashlib.sha256(request.encode()).hexdigest()
-    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
-    key = f"AWS4{credentials.secret}".encode()
-    for part in (day, region, "s3", "aws4_request", text):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    named["authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={credentials.key}/{scope}, "
-        f"SignedHeaders={listed}, Signature={key.hex()}"
-    )
-    return named
-
-
-def _region(env: Mapping[str, str]) -> str:
-    return env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or ""
+    return sign("GET", host, path, query, b"", headers, credentials, region, "s3", now)
 
 
 def _whole(response: http.client.HTTPResponse) -> bytes:

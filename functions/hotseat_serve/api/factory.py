@@ -28,7 +28,13 @@ def create_router(settings: Settings) -> Router:
             player_key=settings.player_key,
             random=random.SystemRandom().random,
         )
-    return Router(models, settings, telemetry=telemetry)
+    gate = None
+    if settings.access:
+        # late: only stages that ask who calls take it
+        from hotseat_serve.access.factory import create_gate
+
+        gate = create_gate(settings, models.registry)
+    return Router(models, settings, telemetry=telemetry, gate=gate)
 
 
 def _registry(settings: Settings) -> Registry:

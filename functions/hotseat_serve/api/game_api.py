@@ -140,12 +140,14 @@ class GameApi:
 
     def catalogue(self, context: RequestContext | None = None) -> dict[str, Any]:
         """Return every model in short."""
+        context = context or RequestContext()
         try:
-            listing = self.models.all(context or RequestContext())
+            listing = self.models.all(context)
         except RegistryError as error:
             raise self._problem(error) from error
-        damaged = {"damaged": listing.damaged} if listing.damaged else {}
-        return {"models": listing.models, **damaged}
+        names = [name for name in listing.damaged if context.reaches(name)]
+        models = [item for item in listing.models if context.reaches(item["name"])]
+        return {"models": models, **({"damaged": names} if names else {})}
 
     def model(self, name: str) -> dict[str, Any]:
         """Return one model in full: card, signature, versions, aliases."""

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from hotseat_serve.access.claims import Caller
 from hotseat_serve.problems import Problem
 
 JSON = "application/json"
@@ -32,6 +33,8 @@ class Request:
     """The reason why the adapter cannot read it; the router's answer."""
     fits: "Callable[[Answer], None] | None" = None
     """Raises `Problem` (too_large) for an answer that the adapter cannot send."""
+    caller: Caller | None = None
+    """Who asks, where an authorizer in front says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,8 @@ def index(catalogue: Catalogue, context: RequestContext) -> list[dict[str, Any]]
         raise from_registry(error) from error
     index_entries = []
     for item in listing.models:
+        if not context.reaches(item["name"]):
+            continue
         live = item["aliases"].get(LIVE)
         index_entries.append(
             {
@@ -106,6 +108,7 @@ def index(catalogue: Catalogue, context: RequestContext) -> list[dict[str, Any]]
             "reason": "its ledger or manifest cannot be read",
         }
         for name in listing.damaged
+        if context.reaches(name)
     ]
     return sorted(index_entries, key=lambda item: item["name"])
 

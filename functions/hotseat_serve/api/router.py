@@ -14,7 +14,9 @@ from urllib.parse import unquote
 import orjson
 
 from hotseat_registry import Registry
+from hotseat_serve.access.gate import Gate
 from hotseat_serve.api import cors, open_inference
+from hotseat_serve.api.admission import admit
 from hotseat_serve.api.game_api import GameApi
 from hotseat_serve.api.inference_call import infer
 from hotseat_serve.api.messages import JSON, Answer, Request, compress, decompress
@@ -47,6 +49,8 @@ class Router:
     settings: Settings
     game_api: GameApi = field(init=False)
     telemetry: Telemetry | None = None
+    gate: Gate | None = None
+    """Who may ask; None: everybody."""
     clock: Callable[[], int] = time.perf_counter_ns
     statistics: Statistics = field(default_factory=Statistics)
     _is_first: bool = True
@@ -122,6 +126,9 @@ class Router:
         if preflight is not None:
             context.route = request.path
             return preflight
+        if self.gate is not None:
+            parts = self._parts(request.path)
+            admit(self.gate, request, context, parts, self.models.default)
         if request.fault is not None:
             raise request.fault
         context.deadline = self._deadline(request, context)
@@ -171,9 +178,12 @@ class Router:
     ) -> Answer:
         context.problem_code = problem.code
         if request.path.lstrip("/").startswith("v2"):
-            return open_inference.error(problem)
-        body = orjson.dumps(problem.to_json(request.request_id))
-        return Answer(problem.status, body, {"content-type": MEDIA_TYPE})
+            answer = open_inference.error(problem)
+        else:
+            body = orjson.dumps(problem.to_json(request.request_id))
+            answer = Answer(problem.status, body, {"content-type": MEDIA_TYPE})
+        more = problem.headers
+        return replace(answer, headers={**answer.headers, **more}) if more else answer
 
     def _route(self, path: str) -> dict[str, Action]:
         """Find a route and cache it, because games call the same few routes."""
@@ -273,7 +283,11 @@ class Router:
                     )
                 }
             case ["models", "stats"]:
-                return {"GET": lambda *_: _json(self.statistics.all())}
+                return {
+                    "GET": lambda _, context: _json(
+                        self.statistics.all(context.reaches)
+                    )
+                }
             case ["models", name, "versions", version, *verb] if len(verb) < 2:
                 return self._model(name, version, verb[0] if verb else "")
             case ["models", name, *verb] if len(verb) < 2:

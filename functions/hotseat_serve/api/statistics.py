@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,10 +56,16 @@ class Statistics:
             count = self._counts.get((name, version), VersionStatistics())
             return {"model_stats": [_to_json(name, version, count)]}
 
-    def all(self) -> dict[str, Any]:
-        """Return the statistics of all versions with requests."""
+    def all(
+        self, reaches: Callable[[str], bool] = lambda _model: True
+    ) -> dict[str, Any]:
+        """Return the statistics of all versions with requests, of reached models."""
         with self._lock:
-            statistics = [_to_json(*key, item) for key, item in self._counts.items()]
+            statistics = [
+                _to_json(*key, item)
+                for key, item in self._counts.items()
+                if reaches(key[0])
+            ]
         return {"model_stats": statistics}
 
 

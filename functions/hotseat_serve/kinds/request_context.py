@@ -32,6 +32,8 @@ class RequestContext:
     """Whether the request is the first of its process."""
     player: str = ""
     """The caller's player_id; never written in the clear."""
+    models: frozenset[str] | None = None
+    """The models that the caller's token names; None: all of the stage."""
     inputs: Any = None
     warnings: Warnings = field(default_factory=Warnings)
     """The warnings that the answer carries."""
@@ -50,6 +52,10 @@ class RequestContext:
         now = self.clock()
         self.stages[stage] = self.stages.get(stage, 0) + now - self._marked
         self._marked = now
+
+    def reaches(self, model: str) -> bool:
+        """Whether a list may show this model to the caller."""
+        return self.models is None or model in self.models
 
     @property
     def remaining(self) -> float | None:

@@ -164,14 +164,14 @@ def test_credentials_of_a_restored_function_are_renewed_and_forgotten():
         "AWS_CONTAINER_AUTHORIZATION_TOKEN": "open sesame",
     }
     store = SignedStore("s3://b", env, lambda: now[0])
-    assert [store._current().key for _ in range(2)] == ["KEY1", "KEY1"]
+    assert [store._credentials.current().key for _ in range(2)] == ["KEY1", "KEY1"]
     now[0] += 3541  # less than a minute is left
-    assert store._current().key == "KEY2"
+    assert store._credentials.current().key == "KEY2"
     now[0] -= 3541
     store.forget()
-    assert store._current().key == "KEY3"
+    assert store._credentials.current().key == "KEY3"
     assert Agent.given == ["open sesame"] * 3
-    assert "'s'" not in repr(store._current())
+    assert "'s'" not in repr(store._credentials.current())
     server.shutdown()
     server.server_close()
 

@@ -20,6 +20,7 @@ from hotseat_registry import Reference, Registry, layout
 from hotseat_registry.cache import Cache
 from hotseat_registry.errors import IntegrityError, NotFoundError, RegistryError
 from hotseat_registry.stores.connections import Connections
+from hotseat_registry.stores.credentials import CredentialSource
 from hotseat_registry.stores.folder import FolderStore
 from hotseat_registry.stores.s3 import S3Store
 from hotseat_registry.stores.signed import SignedStore
@@ -200,7 +201,7 @@ def test_credentials_are_renewed_by_one_thread():
     """The others wait for it; `forget` drops what is just being fetched, too."""
     calls = []
 
-    class Agent(SignedStore):
+    class Agent(CredentialSource):
         def _from_agent(self):
             calls.append(threading.get_ident())
             time.sleep(0.05)
@@ -221,16 +222,16 @@ def test_credentials_are_renewed_by_one_thread():
         threading.Thread(target=serve, daemon=True).start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
         env = {"AWS_REGION": "x", "AWS_CONTAINER_CREDENTIALS_FULL_URI": url}
-        store = Agent("s3://b", env)
-        assert together(lambda _: store._current().key, 40) == {"K": 40}
+        source = Agent(env, time.time)
+        assert together(lambda _: source.current().key, 40) == {"K": 40}
         assert len(calls) == 1
-        store.forget()
-        renewing = threading.Thread(target=store._current)
+        source.forget()
+        renewing = threading.Thread(target=source.current)
         renewing.start()
         while len(calls) < 2:
             time.sleep(0.001)
-        store.forget()
-        assert store._credentials is None
+        source.forget()
+        assert source._cached is None
         renewing.join()
 
 

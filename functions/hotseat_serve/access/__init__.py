@@ -1,0 +1,1 @@
+"""Who asks: player tokens, their keys, and limits by player and model."""

@@ -1,0 +1,71 @@
+"""Token buckets by player and model, as one number each: GCRA.
+
+The generic cell rate algorithm (ITU-T I.371, annex A) is a token bucket whose whole
+state is the time at which it is full again, so that one conditional write takes a
+token, wherever the state is kept.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+_MOST = 100_000
+"""Buckets in memory; when there are more, those that are full are dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`rate` requests a second on average, `burst` at once."""
+
+    rate: float
+    burst: int
+
+    @property
+    def interval(self) -> float:
+        """Seconds in which one token comes back."""
+        return 1 / self.rate
+
+    @property
+    def span(self) -> float:
+        """Seconds in which an empty bucket is full again."""
+        return self.burst * self.interval
+
+
+class Buckets(Protocol):
+    """Takes tokens."""
+
+    def take(self, name: str, limit: Limit) -> float:
+        """Take a token of a bucket; return 0.0, or the seconds until there is one."""
+
+
+def take(full_at: float, now: float, limit: Limit) -> tuple[float, float]:
+    """Return when the bucket is full after one more request, and the time to wait.
+
+    With a time to wait, nothing is taken.
+    """
+    next_full = max(full_at, now) + limit.interval
+    wait = next_full - now - limit.span
+    # a nanosecond of rounding must not refuse the last token
+    return (full_at, wait) if wait > 1e-9 else (next_full, 0.0)
+
+
+class MemoryBuckets:
+    """Buckets of one process. Safe for several threads."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._full_at: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def take(self, name: str, limit: Limit) -> float:
+        """See `Buckets.take`."""
+        with self._lock:
+            now = self._clock()
+            if len(self._full_at) >= _MOST and name not in self._full_at:
+                kept = {k: at for k, at in self._full_at.items() if at > now}
+                # all of them in use: a new one must not wait for them
+                self._full_at = kept if len(kept) < _MOST else {}
+            full_at, wait = take(self._full_at.get(name, 0.0), now, limit)
+            self._full_at[name] = full_at
+            return wait

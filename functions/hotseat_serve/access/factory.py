@@ -1,0 +1,52 @@
+"""Create a gate from settings."""
+
+import time
+
+from hotseat_registry import Registry
+from hotseat_registry.errors import RegistryError
+from hotseat_registry.trust import Trust
+from hotseat_serve.access.buckets import Buckets, Limit, MemoryBuckets
+from hotseat_serve.access.gate import Gate
+from hotseat_serve.access.key_source import RegistryKeys, read_files
+from hotseat_serve.access.verify import KeySource, Verifier
+from hotseat_serve.settings import Settings
+
+
+def create_gate(settings: Settings, registry: Registry) -> Gate:
+    """Return the gate of a service; raises `RegistryError`."""
+    if settings.access == "tokens":
+        verifier = create_verifier(settings, registry)
+    elif settings.access == "gateway":
+        verifier = None
+    else:
+        raise RegistryError(
+            f"HOTSEAT_ACCESS={settings.access!r} is neither tokens nor gateway"
+        )
+    buckets: Buckets | None = None
+    limit = None
+    if settings.rate_table:
+        from hotseat_serve.access.dynamodb_buckets import DynamoBuckets
+
+        buckets = DynamoBuckets(settings.rate_table)
+    elif settings.access == "tokens":
+        buckets = MemoryBuckets(time.monotonic)
+    if settings.player_rate > 0:
+        limit = Limit(settings.player_rate, settings.player_burst)
+    games = {name.strip() for name in settings.token_games.split(",")} - {""}
+    return Gate(verifier, buckets, limit, frozenset(games))
+
+
+def create_verifier(settings: Settings, registry: Registry) -> Verifier:
+    """Return the verifier of tokens; raises `RegistryError`.
+
+    The keys of a registry are read with the first token.
+    """
+    keys: KeySource
+    if settings.token_keys:
+        keys = read_files(settings.token_keys)
+    else:
+        trust = registry.trust
+        if trust is None and settings.trust:  # a static registry has none
+            trust = Trust.read(settings.trust, settings.trust_threshold)
+        keys = RegistryKeys(registry.store, trust, time.monotonic)
+    return Verifier(keys, time.time, settings.audience)
