@@ -24,6 +24,9 @@ example: several models, one of them as default of POST /model-service
 example: for this network, without asking who it is; a device may download mood
   hotseat serve --host 0.0.0.0 --open --downloads mood
 
+example: for players with a token of the studio's server, ten requests a second each
+  hotseat serve --host 0.0.0.0 --require-tokens tokens.pub --player-rate 10
+
 Other settings are environment variables (HOTSEAT_TRUST, HOTSEAT_MAX_BODY_BYTES, ...);
 docs/reference/service.md lists them.
 """
@@ -43,13 +46,28 @@ def serve(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="0.0.0.0: other machines may connect too, with --open "
+        help="0.0.0.0: other machines may connect too, with --require-tokens or --open "
         "(default: 127.0.0.1)",
     )
     parser.add_argument(
         "--open",
         action="store_true",
         help="answer whoever can connect, whatever their Host header",
+    )
+    parser.add_argument(
+        "--require-tokens",
+        nargs="?",
+        const="",
+        metavar="KEYS",
+        help="answer only requests with a player token; KEYS: files with their public "
+        "keys, PEM or one key set (default: those of the registry)",
+    )
+    parser.add_argument(
+        "--player-rate",
+        type=float,
+        default=0.0,
+        metavar="N",
+        help="with tokens: requests a second of a player and model (default: no limit)",
     )
     parser.add_argument(
         "--downloads",
@@ -140,10 +158,11 @@ def _serve(arguments: argparse.Namespace) -> int:
     from hotseat_serve.log_safety import escape_logs
 
     escape_logs()
-    if not (arguments.open or is_loopback(arguments.host)):
+    asks = arguments.require_tokens is not None
+    if not (arguments.open or asks or is_loopback(arguments.host)):
         print(
-            f"hotseat: --host {arguments.host} lets other machines connect: add --open "
-            "to answer whoever does",
+            f"hotseat: --host {arguments.host} lets other machines connect: add "
+            "--require-tokens, or --open to answer whoever does",
             file=sys.stderr,
         )
         return REFUSED
@@ -161,7 +180,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     application = Application(
         router,
         threads=arguments.parallel,
-        accepts_host=(lambda _: True) if arguments.open else is_own_host,
+        # a page that rebinds its name to this address has no token
+        accepts_host=(lambda _: True) if arguments.open or asks else is_own_host,
     )
     server = Server(application, limits)
     application.is_crowded = lambda: server.is_crowded
@@ -206,6 +226,13 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         refresh_seconds=arguments.refresh,
         log=arguments.log,
     )
+    if arguments.require_tokens is not None:
+        settings = replace(
+            settings,
+            access="tokens",
+            token_keys=arguments.require_tokens,
+            player_rate=arguments.player_rate,
+        )
     given = {
         "origins": arguments.origins,
         "default_model": arguments.model,

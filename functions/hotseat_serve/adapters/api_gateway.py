@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote
 import orjson
 import pybase64
 
+from hotseat_serve.access.gateway_caller import caller_of
 from hotseat_serve.adapters.event_headers import headers_in
 from hotseat_serve.api.answer_size import (
     fits_balancer,
@@ -78,6 +79,9 @@ def parse_event(
         None,
         fault,
         fits,
+        caller_of(context)
+        if "authorizer" in context or "identity" in context
+        else None,
     )
 
 

@@ -32,6 +32,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "model export": "publish",
     },
     "registry": {
+        "registry access": "ops",
         "registry sign": "ops",
         "registry unsign": "ops",
         "registry gc": "ops",
@@ -44,7 +45,13 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "deploy cost": "infra",
         "deploy bake": "ops",
     },
-    "running": {"serve": "serve", "predict": "", "generate": "", "demo": ""},
+    "running": {
+        "serve": "serve",
+        "token": "ops",
+        "predict": "",
+        "generate": "",
+        "demo": "",
+    },
 }
 """Our verbs in the order of the help, each with its extra of hotseat-platform; empty
 for a verb of the SDK. Without the platform there are no entry points, so the command

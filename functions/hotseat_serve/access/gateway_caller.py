@@ -1,0 +1,44 @@
+"""Who asks, as API Gateway passes it to a function after an authorizer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hotseat_serve.access.claims import Caller
+
+
+def caller_of(context: Mapping[str, Any]) -> Caller | None:
+    """Return the caller of an event's ``requestContext``, or None without one.
+
+    Of our own authorizer (REST, or HTTP with payload 2.0), of Cognito's user pools and
+    JWT authorizers (the claim `sub`), and of IAM (the caller's ARN or id). API Gateway
+    writes these fields; a client cannot.
+    """
+    found = context.get("authorizer")
+    if isinstance(found, Mapping):
+        ours = found.get("lambda", found)
+        if isinstance(ours, Mapping) and isinstance(ours.get("player"), str):
+            return _ours(ours)
+        jwt = found.get("jwt", found)
+        claims = jwt.get("claims") if isinstance(jwt, Mapping) else None
+        if isinstance(claims, Mapping) and isinstance(claims.get("sub"), str):
+            return Caller(claims["sub"])
+        iam = found.get("iam")
+        if isinstance(iam, Mapping) and isinstance(iam.get("userArn"), str):
+            return Caller(iam["userArn"])
+    identity = context.get("identity")
+    if isinstance(identity, Mapping) and isinstance(identity.get("userArn"), str):
+        return Caller(identity["userArn"])
+    return None
+
+
+def _ours(fields: Mapping[str, Any]) -> Caller:
+    """Return the caller of `authorizer.to_context`."""
+    models = fields.get("models")
+    rate, burst = fields.get("rate"), fields.get("burst")
+    return Caller(
+        fields["player"],
+        str(fields.get("game") or ""),
+        None if models is None else frozenset(str(models).split(",")) - {""},
+        None if rate is None else float(rate),
+        None if burst is None else int(burst),
+    )
