@@ -58,6 +58,9 @@ test: $(READY) .venv/clients/ready .venv/models/ready ## all tests
 test-typescript: $(READY) ## the TypeScript SDK: types, vectors, faults, a real browser
 	@bash sdk/typescript/test.sh
 
+test-runtimes: test-typescript ## the TypeScript SDK in Node 18 to 24, Bun and Deno (RUNTIMES=node-18)
+	@bash sdk/typescript/test/runtimes.sh
+
 test-godot: $(READY) ## the Godot addon in Debian's Godot 3, against a running service
 	@$(call needs,command -v godot3-server,godot3-server)
 	@$(BIN)/pytest -m engine tests/engines/test_godot.py

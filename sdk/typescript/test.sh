@@ -21,3 +21,4 @@ needs "$CHROMIUM" chromium
 export CHROMIUM=${CHROMIUM:-$(command -v chromium)}
 npm install --silent --no-audit --no-fund
 HOTSEAT_PLAYGROUND=$(realpath -m ../../.hotseat/playground) npm test
+RUNTIMES=node-18 bash test/runtimes.sh # the oldest that we promise; make test-runtimes: all

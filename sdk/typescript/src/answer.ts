@@ -65,6 +65,10 @@ export interface Prediction {
    * The source of the answer: the service, the cache, the offline model or the default.
    */
   source: "service" | "cache" | "offline" | "default";
+  /** Why the default was used: the error's name and message. */
+  reason: string | null;
+  /** The whole answer, including fields unknown to this SDK. */
+  raw: Json;
 }
 
 /** A model in the service's catalogue. */
@@ -86,6 +90,14 @@ const EMPTY: Prediction = {
   item: null, labels: null, embedding: null, outputs: {}, seed: null, parts: [],
   judged_part: null, model: null, version: null, variant: null, request_id: null,
   warnings: [], cold: false, latency: 0, is_default: false, source: "service",
+  reason: null, raw: {},
+};
+/** The types of an answer's fields, each of which may be missing. */
+const TYPES: Record<string, string> = {
+  label: "string", probability: "number", scores: "object", action: "string",
+  actions: "object", item: "list", labels: "list", embedding: "list", outputs: "object",
+  parts: "list", model: "string", seed: "number", version: "number", variant: "string",
+  request_id: "string",
 };
 // a gateway's response has no `retryable` field, only its status
 const PASSING = new Set([429, 502, 503, 504]);
@@ -100,14 +112,14 @@ export function read(met: Met): Json {
     if (!body) throw strange("is no JSON object");
     return body;
   }
-  refuse(met, body ?? {});
+  refuse(met, body);
 }
 
 /** Throw the error that a response describes. */
-export function refuse(met: Met, problem: Json): never {
+export function refuse(met: Met, body: Json | null): never {
   const { status, headers } = met;
+  const problem = body ?? {};
   const after = headers["retry-after"] ?? "";
-  const traced = REQUEST_IDS.find((name) => name in headers);
   const moved = status < 400; // a browser shows a redirect as status 0
   const silent = moved
     ? `it redirects to ${headers["location"] ?? "elsewhere"}: give that as baseUrl`
@@ -118,23 +130,41 @@ export function refuse(met: Met, problem: Json): never {
     detail: String(problem["detail"] ?? problem["message"] ?? silent),
     retryable:
       typeof problem["retryable"] === "boolean" ? problem["retryable"] : PASSING.has(status),
-    request_id: String(problem["request_id"] ?? (traced ? headers[traced] : "")),
+    request_id: String(problem["request_id"] ?? requestId(met)),
     pointer: typeof problem["pointer"] === "string" ? problem["pointer"] : null,
     retry_after: /^\d+$/.test(after) ? Number(after) : null,
+    // the service and its gateway explain themselves in JSON
+    is_foreign: !body && status < 500,
   });
+}
+
+/** The id that the service or its gateway gave the request, or "". */
+export function requestId({ headers }: Met): string {
+  const traced = REQUEST_IDS.find((name) => name in headers);
+  return traced ? headers[traced]! : "";
 }
 
 /** The prediction of an answer; throws TransportError. */
 export function prediction(answer: Json, latency: number): Prediction {
+  for (const [name, type] of Object.entries(TYPES)) {
+    const value = answer[name] ?? null;
+    const found = Array.isArray(value) ? "list" : typeof value;
+    if (value !== null && found !== type) throw strange(`has a ${name} of the wrong type`);
+  }
   const warnings = warningsOf(answer["warnings"]);
   const complete = ANSWERS.some((name) => answer[name] != null) ||
     // a number that is not finite is null in JSON, with a warning
     warnings.some(({ code }) => code === "not_finite" || code === "more_warnings");
   if (!complete) throw strange("holds no prediction");
   return {
-    ...EMPTY, ...(answer as Partial<Prediction>), warnings, latency, is_default: false,
-    source: "service",
+    ...EMPTY, ...given(answer), warnings, latency, is_default: false,
+    source: "service", reason: null, raw: answer,
   };
+}
+
+/** The fields of an answer that are there: null means missing. */
+function given(answer: Json): Partial<Prediction> {
+  return Object.fromEntries(Object.entries(answer).filter(([, value]) => value !== null));
 }
 
 /** The warnings of the input at `pointer`, and of the whole request. */
@@ -160,7 +190,9 @@ function warningsOf(warnings: unknown): InputWarning[] {
 
 /** The `count` predictions of an answer; throws TransportError. */
 export function predictions(answer: Json, count: number, latency: number): Prediction[] {
-  const { predictions: _, warnings, ...source } = answer;
+  const { predictions: many, warnings, ...source } = answer;
+  // an own fetch or transport may answer one input as a plain predict
+  if (count === 1 && many === undefined) return [prediction(answer, latency)];
   const items = list(answer, "predictions");
   if (items.length !== count) {
     throw strange(`holds ${items.length} predictions for ${count} inputs`);
@@ -184,14 +216,15 @@ export function model(item: Json): Model {
 }
 
 /** Return a prediction with a default, for any kind of model. */
-export function standIn(value: unknown, latency = 0): Prediction {
+export function standIn(value: unknown, latency = 0, error?: Error): Prediction {
+  const reason = error ? `${error.name}: ${error.message}` : null;
   const word = typeof value === "string" || Number.isInteger(value);
   return {
     ...EMPTY,
     label: typeof value === "string" ? value : null,
     action: word ? String(value) : null,
     item: Array.isArray(value) ? (value as string[]) : null,
-    value, latency, is_default: true, source: "default",
+    value, latency, is_default: true, source: "default", reason,
   };
 }
 

@@ -14,8 +14,15 @@ export function withBase64(input: unknown): unknown {
 }
 
 function bytesOf(value: unknown): Uint8Array | null {
-  if (value instanceof Uint8Array) return value;
-  return value instanceof ArrayBuffer ? new Uint8Array(value) : null;
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  return value instanceof Uint8Array && isImage(value) ? value : null;
+}
+
+/** Whether bytes begin as PNG, JPEG or WebP files do: a board may be a Uint8Array too. */
+function isImage(bytes: Uint8Array): boolean {
+  const start = String.fromCharCode(...bytes.subarray(0, 12));
+  return start.startsWith("\x89PNG") || start.startsWith("\xff\xd8\xff") ||
+    (start.startsWith("RIFF") && start.endsWith("WEBP"));
 }
 
 function base64(bytes: Uint8Array): string {

@@ -1,4 +1,4 @@
-/** A retry budget and a circuit breaker: rules over a clock in seconds. */
+/** A retry budget and a circuit breaker for each model: rules over a clock in seconds. */
 
 const TOKENS = 100;
 const TOKEN = 10; // in tenths, so that ten successes are one retry
@@ -42,11 +42,14 @@ export class CircuitBreaker {
     this.probing = false;
   }
 
-  /** Record a missing answer or a failure of the service. */
-  failed(): void {
-    this.failures += 1;
+  /**
+   * Record a missing answer or a failure of the service. `share` is how much it says about
+   * the service, from 0 to 1: a caller with a tiny deadline learns little from missing it.
+   */
+  failed(share = 1): void {
+    if (this.failures >= FAILURES && !this.probing) return; // was under way already
+    this.failures += share;
     if (this.failures < FAILURES) return;
-    if (this.failures > FAILURES && !this.probing) return; // was under way already
     if (this.probing) this.pause = Math.min(2 * this.pause, LONGEST);
     this.probing = false;
     this.openedCount += 1;
@@ -56,5 +59,25 @@ export class CircuitBreaker {
   /** Record the end of a call that says nothing about the service's state. */
   gaveUp(): void {
     this.probing = false;
+  }
+}
+
+/** One circuit breaker a model, so that a broken model silences no other. */
+export class CircuitBreakers {
+  private readonly breakers = new Map<string, CircuitBreaker>();
+
+  constructor(private readonly clock: () => number) {}
+
+  /** The breaker of a path's model; paths without a model share one. */
+  of(path: string): CircuitBreaker {
+    const model = /^\/v1\/models\/([^/]+)/.exec(path)?.[1] ?? "";
+    let breaker = this.breakers.get(model);
+    if (!breaker) this.breakers.set(model, (breaker = new CircuitBreaker(this.clock)));
+    return breaker;
+  }
+
+  /** The number of times a circuit opened. */
+  get openedCount(): number {
+    return [...this.breakers.values()].reduce((sum, { openedCount }) => sum + openedCount, 0);
   }
 }

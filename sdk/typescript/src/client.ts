@@ -6,8 +6,9 @@ import { withBase64 } from "./base64.js";
 import { part, pathOf } from "./address.js";
 import { Cache } from "./cache.js";
 import {
-  BadInputError, CancelledError, ConfigError, HotseatError, StatusError, TransportError,
+  CancelledError, ConfigError, HotseatError, StatusError, TransportError,
 } from "./errors.js";
+import { plain } from "./json.js";
 import { type CallOptions, Service, type ServiceOptions } from "./service.js";
 import { Batcher, type InferenceRequest, type Ticket } from "./ticket.js";
 
@@ -27,6 +28,18 @@ export interface AskOptions extends InferenceRequest {
   signal?: AbortSignal;
   /** Returned if no answer comes; bad input still throws. */
   default?: unknown;
+}
+
+/** Options of a policy. */
+export interface ChooseOptions {
+  model: string;
+  /** One of the model's strengths. */
+  level?: string;
+  /** 0 takes the best; 1 follows the probabilities. */
+  temperature?: number;
+  seed?: number;
+  /** The legal actions. */
+  legal?: (string | number)[];
 }
 
 /** A version on this device. */
@@ -50,19 +63,32 @@ export interface Offline {
   download(service: Service, reference: string, given: CallOptions): Promise<OfflineModel>;
 }
 
+interface Shared {
+  service: Service;
+  cache: Cache;
+  offlineModels: Map<string, OfflineModel>;
+}
+
 /** A client of a model service. */
 export class ModelServiceClient {
   readonly #service: Service;
   readonly #batcher: Batcher;
   readonly #cache: Cache;
   readonly #offline: Offline | undefined;
-  readonly #offlineModels = new Map<string, OfflineModel>();
+  readonly #offlineModels: Map<string, OfflineModel>;
   readonly #following = new Map<string, ReturnType<typeof setInterval>>();
 
-  constructor(given: ClientOptions = {}) {
-    this.#service = new Service(given);
-    this.#cache = new Cache(given.cacheSeconds ?? 0, this.#service.clock);
+  readonly #given: ClientOptions;
+
+  constructor(given?: ClientOptions);
+  /** @internal */
+  constructor(given: ClientOptions, shared: Shared | undefined);
+  constructor(given: ClientOptions = {}, shared?: Shared) {
+    this.#given = given;
+    this.#service = shared?.service ?? new Service(given);
+    this.#cache = shared?.cache ?? new Cache(given.cacheSeconds ?? 0, this.#service.clock);
     this.#offline = given.offline;
+    this.#offlineModels = shared?.offlineModels ?? new Map();
     const ask = (inputs: unknown[], request: InferenceRequest) => this.predictMany(inputs, request);
     this.#batcher = new Batcher(ask, given.window, given.batch);
   }
@@ -74,7 +100,7 @@ export class ModelServiceClient {
 
   /** The number of times the circuit breaker opened because the service failed. */
   get circuitOpenedCount(): number {
-    return this.#service.breaker.openedCount;
+    return this.#service.breakers.openedCount;
   }
 
   /** @deprecated Use `circuitOpenedCount`; this name goes with the next release. */
@@ -83,13 +109,25 @@ export class ModelServiceClient {
   }
 
   /**
+   * A client with another time limit or number of retries; it shares cache, circuit
+   * breakers and downloads.
+   */
+  withOptions(options: { deadline?: number; retries?: number }): ModelServiceClient {
+    return new ModelServiceClient({ ...this.#given, ...options }, {
+      service: this.#service.withOptions(options),
+      cache: this.#cache,
+      offlineModels: this.#offlineModels,
+    });
+  }
+
+  /**
    * Predict one input: a text, the bytes of an image, named features, a board. Throws
    * HotseatError.
    */
   async predict(input: unknown, given: AskOptions = {}): Promise<Prediction> {
     input = withBase64(input);
-    const plain = given.model === undefined && typeof input === "string";
-    return this.#one("predict", plain ? { text: input } : { input }, input, given);
+    const isText = given.model === undefined && typeof input === "string";
+    return this.#one("predict", isText ? "text" : "input", input, given);
   }
 
   /** Predict many inputs in one request; answers keep their order. */
@@ -101,27 +139,13 @@ export class ModelServiceClient {
 
   /** Explain a prediction: return it with `parts` and their weights. */
   async explain(input: unknown, given: AskOptions & { model: string }): Promise<Prediction> {
-    return this.#one("explain", { input }, input, given);
+    return this.#one("explain", "input", input, given);
   }
 
   /** Choose a policy's action; a default is the action to use if no answer comes. */
-  async choose(
-    board: unknown,
-    given: AskOptions & {
-      model: string;
-      /** One of the model's strengths. */
-      level?: string;
-      /** 0 takes the best; 1 follows the probabilities. */
-      temperature?: number;
-      seed?: number;
-      /** The legal actions. */
-      legal?: (string | number)[];
-    },
-  ): Promise<Prediction> {
-    const { level, temperature, seed, legal } = given;
-    const input = defined({ board, legal });
-    const options = defined({ ...given.options, level, temperature, seed });
-    return this.#one("predict", { input }, input, { ...given, options });
+  async choose(board: unknown, given: AskOptions & ChooseOptions): Promise<Prediction> {
+    const [input, options] = position(board, given);
+    return this.#one("predict", "input", input, { ...given, options });
   }
 
   /** Generate an item; the same seed and wishes repeat it. */
@@ -130,12 +154,31 @@ export class ModelServiceClient {
     given: AskOptions & { model: string; seed?: number },
   ): Promise<Prediction> {
     const options = defined({ ...given.options, seed: given.seed });
-    return this.#one("predict", { input: wishes }, wishes, { ...given, options });
+    return this.#one("predict", "input", wishes, { ...given, options });
   }
 
   /** Submit an input without waiting; return a ticket to check in later frames. */
   submit(input: unknown, request: InferenceRequest = {}): Ticket {
     return this.#batcher.submit(withBase64(input), request);
+  }
+
+  /** Submit a board; the ticket's answer is that of `choose`. */
+  submitChoose(board: unknown, given: InferenceRequest & ChooseOptions): Ticket {
+    const [input, options] = position(board, given);
+    return this.#batcher.submit(input, { ...requestOf(given), options });
+  }
+
+  /** Submit wishes; the ticket's answer is that of `generate`. */
+  submitGenerate(
+    wishes: Record<string, unknown>, given: InferenceRequest & { model: string; seed?: number },
+  ): Ticket {
+    const options = defined({ ...given.options, seed: given.seed });
+    return this.#batcher.submit(wishes, { ...requestOf(given), options });
+  }
+
+  /** Submit an input; the ticket's answer is that of `explain`. */
+  submitExplain(input: unknown, given: InferenceRequest & { model: string }): Ticket {
+    return this.#batcher.alone(() => this.explain(input, given));
   }
 
   /** The service's catalogue. */
@@ -190,23 +233,34 @@ export class ModelServiceClient {
     return local;
   }
 
-  /** Cancel open tickets, and stop refreshing aliases. */
+  /**
+   * Cancel open tickets and calls at once, and stop refreshing aliases. A later call works
+   * again: React mounts a component twice.
+   */
   close(): void {
     this.#batcher.close();
+    this.#service.close();
     for (const timer of this.#following.values()) clearInterval(timer);
   }
 
   async #one(
-    verb: string, body: Json, input: unknown, given: AskOptions,
+    verb: string, name: string, input: unknown, given: AskOptions,
   ): Promise<Prediction> {
-    return (await this.#answers(verb, [input], given, () => body, true))[0]!;
+    const body = (open: unknown[]) => ({ [name]: open[0] });
+    return (await this.#answers(verb, [input], given, body, true))[0]!;
   }
 
   /** Answer inputs: from the cache, the service, the device, or by the default. */
   async #answers(
-    verb: string, inputs: unknown[], given: AskOptions,
+    verb: string, raw: unknown[], given: AskOptions,
     body: (open: unknown[]) => Json, single = false,
   ): Promise<Prediction[]> {
+    let inputs: unknown[];
+    try {
+      inputs = raw.map((input, at) => plain(input, single ? "" : `/${at}`));
+    } catch (error) {
+      return standIns(error, raw, given, 0);
+    }
     const start = this.#service.clock();
     const took = () => this.#service.clock() - start;
     // player and deadline do not change the answer
@@ -255,20 +309,32 @@ function standIns(
   error: unknown, inputs: unknown[], given: AskOptions, latency: number,
 ): Prediction[] {
   const callers =
-    !(error instanceof HotseatError) || error instanceof BadInputError ||
-    error instanceof ConfigError || error instanceof CancelledError;
+    !(error instanceof HotseatError) || error instanceof ConfigError ||
+    error instanceof CancelledError;
   if (callers || !("default" in given)) throw error;
-  return inputs.map(() => answers.standIn(given.default, latency));
+  return inputs.map(() => answers.standIn(given.default, latency, error as Error));
 }
 
+/** The input and options of a policy. */
+function position(board: unknown, given: InferenceRequest & ChooseOptions): [Json, Json] {
+  const { level, temperature, seed, legal } = given;
+  return [defined({ board, legal }), defined({ ...given.options, level, temperature, seed })];
+}
+
+function requestOf(given: InferenceRequest): InferenceRequest {
+  const { model, version, playerId, deadline } = given;
+  return defined({ model, version, playerId, deadline });
+}
+
+/** Whether the service is away; the answer of another server says so, too. */
 function isAway(error: unknown): boolean {
-  if (error instanceof StatusError) return error.status >= 500 || error.status === 429;
+  if (error instanceof StatusError) return error.status >= 500 || error.status === 429 || error.is_foreign;
   return error instanceof TransportError && !(error instanceof CancelledError);
 }
 
 function extras(given: AskOptions): Json {
   const chosen = given.options && Object.keys(given.options).length ? given.options : undefined;
-  return defined({ options: chosen, player_id: given.playerId });
+  return defined({ options: chosen && plain(chosen, "/options"), player_id: given.playerId });
 }
 
 function defined(given: Json): Json {

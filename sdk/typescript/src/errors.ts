@@ -2,6 +2,8 @@
 
 export class HotseatError extends Error {
   override name = "HotseatError";
+  /** The service's name for the request, for its log; empty if no answer came. */
+  request_id = "";
 }
 
 /** The client's options or a call's arguments are invalid. */
@@ -22,6 +24,16 @@ export class DeadlineError extends TransportError {
 /** The service failed often: the circuit breaker is open for a moment. */
 export class CircuitOpenError extends TransportError {
   override name = "CircuitOpenError";
+}
+
+/** The function passed as apiKey failed or took too long. */
+export class TokenError extends TransportError {
+  override name = "TokenError";
+}
+
+/** No trusted key signed the downloaded version. */
+export class UntrustedError extends TransportError {
+  override name = "UntrustedError";
 }
 
 /** The answer of a ticket has not arrived. */
@@ -45,6 +57,8 @@ export interface Refusal {
   pointer: string | null;
   /** Seconds to wait, if the response has them. */
   retry_after: number | null;
+  /** Whether another server answered, such as a hotel's login page or a gateway. */
+  is_foreign: boolean;
 }
 
 /** The service refused or failed. */
@@ -54,14 +68,14 @@ export class StatusError extends HotseatError implements Refusal {
   code = "";
   detail = "";
   retryable = false;
-  request_id = "";
   pointer: string | null = null;
   retry_after: number | null = null;
+  is_foreign = false;
 
   constructor(refusal: Refusal) {
     const where = refusal.pointer ? ` at ${refusal.pointer}` : "";
     const code = refusal.code ? ` ${refusal.code}` : "";
-    super(`${refusal.status}${code}${where}: ${refusal.detail}`);
+    super(`${refusal.status || "not sent"}${code}${where}: ${refusal.detail}`);
     Object.assign(this, refusal);
   }
 }

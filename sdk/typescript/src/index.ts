@@ -7,7 +7,7 @@
 
 export type { InputWarning, Model, Prediction } from "./answer.js";
 export { ModelServiceClient } from "./client.js";
-export type { AskOptions, ClientOptions, Offline, OfflineModel, Twin } from "./client.js";
+export type { AskOptions, ChooseOptions, ClientOptions, Offline, OfflineModel, Twin } from "./client.js";
 export * from "./errors.js";
 export type { Call, CallOptions, ServiceOptions } from "./service.js";
 export { Ticket } from "./ticket.js";

@@ -21,5 +21,5 @@ export function pause(attempt: number, random: number, error: HotseatError): num
 
 /** Whether an error shows that the service is unavailable, rather than refusing a request. */
 export function away(error: HotseatError): boolean {
-  return error instanceof StatusError ? error.status >= 500 : true;
+  return error instanceof StatusError ? error.status >= 500 || error.is_foreign : true;
 }

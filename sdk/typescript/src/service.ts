@@ -1,13 +1,13 @@
 /** The state of one client: the service's address, its keys and the rules of a call. */
 
 import type { Json } from "./answer.js";
-import { read } from "./answer.js";
+import { read, requestId } from "./answer.js";
 import { base } from "./address.js";
 import {
-  CancelledError, CircuitOpenError, ConfigError, DeadlineError, HotseatError, StatusError,
-  TransportError,
+  AuthError, CancelledError, CircuitOpenError, ConfigError, DeadlineError, HotseatError,
+  StatusError, TokenError, TransportError,
 } from "./errors.js";
-import { CircuitBreaker } from "./circuit-breaker.js";
+import { CircuitBreakers } from "./circuit-breaker.js";
 import { away, mayRetry, pause } from "./retry.js";
 import { type Met, type Request, type Transport, over, reason, within } from "./transport.js";
 
@@ -32,7 +32,12 @@ export interface ServiceOptions {
   /** Replaces the platform's fetch, for example with Electron's. */
   fetch?: typeof fetch;
   transport?: Transport;
+  /** Called after every call; its errors are logged, not thrown. */
   hook?: (call: Call) => void;
+  /** The most retries of a call; default: as many as deadline and budget allow. */
+  retries?: number;
+  /** Gets a line for each try, without keys and inputs; Node: HOTSEAT_LOG=debug. */
+  log?: (line: string) => void;
   /** Seconds; monotonic. */
   clock?: () => number;
   sleep?: (seconds: number) => Promise<void>;
@@ -49,23 +54,29 @@ export interface CallOptions {
 export class Service {
   readonly baseUrl: string;
   readonly clock: () => number;
-  readonly breaker: CircuitBreaker;
-  readonly #deadline: number;
+  readonly breakers: CircuitBreakers;
+  readonly #given: ServiceOptions;
+  readonly deadline: number;
   readonly #key: ServiceOptions["apiKey"];
   readonly #transport: Transport;
-  readonly #hook: ((call: Call) => void) | undefined;
+  readonly #log: ((line: string) => void) | undefined;
+  #closing = new AbortController();
   readonly #sleep: (seconds: number) => Promise<void>;
   readonly #random: () => number;
 
-  constructor(given: ServiceOptions) {
+  /** Shares the circuit breakers of another service, if given. */
+  constructor(given: ServiceOptions, shared?: Service) {
+    this.#given = given;
     this.baseUrl = base(given.baseUrl ?? "http://localhost:8080");
-    this.clock = given.clock ?? (() => performance.now() / 1000);
-    this.breaker = new CircuitBreaker(this.clock);
-    this.#deadline = positive(given.deadline ?? 2);
+    this.clock = given.clock ?? seconds;
+    this.breakers = shared?.breakers ?? new CircuitBreakers(this.clock);
+    const { retries } = given;
+    if (retries !== undefined && !(retries >= 0)) throw new ConfigError("retries is 0 or more");
+    this.deadline = positive(given.deadline ?? 2);
     this.#key = typeof given.apiKey === "string" ? sendable(given.apiKey) : given.apiKey;
     // look up fetch at each call: a page may replace it
     this.#transport = given.transport ?? over(given.fetch ?? ((...args) => fetch(...args)));
-    this.#hook = given.hook;
+    this.#log = given.log ?? (environment("HOTSEAT_LOG") ? console.error : undefined);
     this.#sleep =
       given.sleep ?? ((s) => new Promise((resolve) => setTimeout(resolve, 1000 * s)));
     this.#random = given.random ?? Math.random;
@@ -77,64 +88,93 @@ export class Service {
     headers: Record<string, string> = {}, understand: (met: Met) => T = read as (met: Met) => T,
   ): Promise<T> {
     const start = this.clock();
-    const allowed = positive(given.deadline ?? this.#deadline);
+    const allowed = positive(given.deadline ?? this.deadline);
     const call = { path, tries: 0, seconds: 0, status: 0, error: "" };
-    let unheard = false; // whether the circuit breaker waits for the outcome of this call
-    const hear = (answered: boolean) => {
-      unheard = false;
-      if (answered) this.breaker.succeeded();
-      else this.breaker.failed();
+    const breaker = this.breakers.of(path);
+    let pending = false; // whether the circuit breaker waits for the outcome of this call
+    const record = (error: HotseatError | null) => {
+      pending = false;
+      if (error && (error instanceof TokenError || error instanceof CancelledError)) breaker.gaveUp();
+      else if (error && away(error)) breaker.failed(shareOf(error, allowed / this.deadline));
+      else breaker.succeeded();
     };
+    const ending = joined(given.signal, this.#closing.signal);
     try {
-      unheard = this.breaker.admit();
-      if (!unheard) {
+      pending = breaker.admit();
+      if (!pending) {
         throw new CircuitOpenError(`${path}: the service failed often; the circuit breaker is open`);
       }
       const request = this.#request(method, path, body, headers);
-      await this.#sign(request, allowed, given.signal);
-      return await this.#tries(request, given, start + allowed, call, hear, understand);
+      const { signal } = ending;
+      const may = () => breaker.mayRetry();
+      return await this.#tries(request, signal, start + allowed, call, record, may, understand);
     } catch (error) {
       call.error = error instanceof Error ? error.name : "Error";
-      if (unheard) this.breaker.gaveUp();
+      if (pending) breaker.gaveUp();
       throw error;
     } finally {
+      ending.release();
       call.seconds = this.clock() - start;
-      this.#hook?.(call);
+      try {
+        this.#given.hook?.(call);
+      } catch (error) { // a failing hook must not stop the game; its text may hold a secret
+        console.warn(`hotseat: the hook failed: ${(error as Error)?.name}`);
+      }
     }
   }
 
+  /** End all calls under way with CancelledError; later calls work. */
+  close(): void {
+    this.#closing.abort();
+    this.#closing = new AbortController();
+  }
+
+  /** The same service with other options, over the same circuit breakers. */
+  withOptions(options: { deadline?: number; retries?: number }): Service {
+    return new Service({ ...this.#given, ...options }, this);
+  }
+
   async #tries<T>(
-    request: Request, { signal }: CallOptions, end: number, call: Call,
-    hear: (answered: boolean) => void, understand: (met: Met) => T,
+    request: Request, signal: AbortSignal, end: number, call: Call,
+    record: (error: HotseatError | null) => void, mayTakeRetry: () => boolean,
+    understand: (met: Met) => T,
   ): Promise<T> {
+    const { path } = call;
+    let renewed = false;
     for (;;) {
       const left = end - this.clock();
-      if (left <= 0) throw new DeadlineError(`${call.path}: the deadline passed`);
-      if (signal?.aborted) throw new CancelledError(`${call.path}: the call was cancelled`);
-      // lets the service stop at the caller's deadline
-      request.headers["deadline-ms"] = String(Math.max(Math.round(1000 * left), 1));
+      if (left <= 0) throw new DeadlineError(`${path}: the deadline passed`);
+      if (signal.aborted) throw new CancelledError(`${path}: the call was cancelled`);
       call.tries += 1;
       try {
-        const met = await this.#transport(request, left, signal);
+        await this.#sign(request, left, signal);
+        // lets the service stop at the caller's deadline
+        request.headers["deadline-ms"] = String(Math.max(Math.round(1000 * (end - this.clock())), 1));
+        const met = await this.#transport(request, end - this.clock(), signal);
         call.status = met.status;
-        const answer = understand(met);
-        hear(true);
+        const answer = understood(met, understand);
+        record(null);
+        this.#log?.(`hotseat ${request.method} ${path}: ${met.status}`);
         return answer;
       } catch (error) {
         // an error of a custom transport must not stop the game
         const known = error instanceof HotseatError ? error : new TransportError(reason(error));
-        if (known instanceof CancelledError) throw known;
-        hear(!away(known));
+        this.#log?.(`hotseat ${request.method} ${path}: ${known.name}: ${known.message}`);
+        record(known);
+        if (known instanceof AuthError && known.status === 401 && !renewed) {
+          renewed = typeof this.#key === "function";
+          if (renewed) continue; // the token may have expired: at once, with a new one
+        }
         const wait = pause(call.tries - 1, this.#random(), known);
-        const again = mayRetry(known) && this.clock() + wait < end;
-        if (!again || !this.breaker.mayRetry()) throw known;
+        const again = mayRetry(known) && this.clock() + wait < end &&
+          call.tries <= (this.#given.retries ?? Infinity);
+        if (!again || !mayTakeRetry()) throw known;
         await this.#wait(wait, signal);
       }
     }
   }
 
-  async #wait(seconds: number, signal: AbortSignal | undefined): Promise<void> {
-    if (!signal) return this.#sleep(seconds);
+  async #wait(seconds: number, signal: AbortSignal): Promise<void> {
     await Promise.race([
       this.#sleep(seconds),
       new Promise<void>((resolve) => {
@@ -167,23 +207,70 @@ export class Service {
     if (typeof key === "string") {
       if (key) request.headers["x-api-key"] = key;
     } else if (key) {
-      const token = await within(seconds, signal, async () => {
+      const token: unknown = await within(seconds, signal, async () => {
         try {
           return await key();
         } catch (error) {
           if (error instanceof HotseatError) throw error;
-          throw new TransportError(`apiKey returned no token: ${reason(error)}`);
+          // its text may hold a secret
+          throw new TokenError(`no key: ${(error as Error)?.name ?? "an error"} in apiKey`);
         }
       });
+      if (typeof token !== "string") {
+        throw new ConfigError(`apiKey returned ${typeof token}, not a token's text`);
+      }
       request.headers["authorization"] = `Bearer ${sendable(token)}`;
     }
   }
 }
 
-/** Return a unique id; randomUUID exists on secure pages only. */
+/** Return a unique id; older runtimes have no crypto (Node 18, React Native). */
 function fresh(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const bytes = new Uint8Array(16);
+  const { crypto } = globalThis as { crypto?: Crypto };
+  if (crypto) crypto.getRandomValues(bytes);
+  else bytes.forEach((_, at) => (bytes[at] = 256 * Math.random())); // unique, not secret
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function seconds(): number {
+  return (globalThis.performance?.now?.() ?? Date.now()) / 1000;
+}
+
+function environment(name: string): string | undefined {
+  return typeof process === "undefined" ? undefined : process.env?.[name];
+}
+
+/** Run a parser; its error gets the id of the request. */
+function understood<T>(met: Met, understand: (met: Met) => T): T {
+  try {
+    return understand(met);
+  } catch (error) {
+    if (error instanceof HotseatError) error.request_id ||= requestId(met);
+    throw error;
+  }
+}
+
+/** What a missed deadline says about the service: its share of the client's own. */
+function shareOf(error: HotseatError, share: number): number {
+  const late = error instanceof DeadlineError ||
+    (error instanceof StatusError && error.status === 504 && error.code === "deadline_exceeded");
+  return late ? Math.min(share, 1) : 1;
+}
+
+/** A signal that is aborted with the first of two; `release` it afterwards. */
+function joined(one: AbortSignal | undefined, other: AbortSignal) {
+  const both = new AbortController();
+  const abort = () => both.abort();
+  const signals = one ? [one, other] : [other];
+  for (const each of signals) {
+    if (each.aborted) abort();
+    each.addEventListener("abort", abort);
+  }
+  const release = () => {
+    for (const each of signals) each.removeEventListener("abort", abort);
+  };
+  return { signal: both.signal, release };
 }
 
 function positive(seconds: number): number {

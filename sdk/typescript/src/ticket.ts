@@ -1,6 +1,7 @@
 /** Tickets: answers without waiting; inputs of one frame share one request. */
 
 import { type Prediction, standIn } from "./answer.js";
+import { plain } from "./json.js";
 import {
   CancelledError, ConfigError, HotseatError, NotReadyError, StatusError,
 } from "./errors.js";
@@ -33,8 +34,9 @@ export class Ticket {
   /** The answer, else the default; throws without either. */
   result(fallback?: { default: unknown }): Prediction {
     if (this.#answer) return this.#answer;
-    if (fallback) return standIn(fallback.default);
-    throw this.#error ?? new NotReadyError("the answer has not arrived");
+    const error = this.#error ?? new NotReadyError("the answer has not arrived");
+    if (fallback) return standIn(fallback.default, 0, error);
+    throw error;
   }
 
   /** Wait for the answer: for menus and loading screens, not for frames. */
@@ -73,7 +75,6 @@ export class Batcher {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #sending = 0;
   #sent = new Set<Ticket>();
-  #closed = false;
 
   constructor(ask: Ask, seconds = 0.004, batch = 64) {
     if (!(seconds >= 0 && seconds <= 1 && batch >= 1)) {
@@ -86,29 +87,35 @@ export class Batcher {
 
   submit(input: unknown, request: InferenceRequest): Ticket {
     const ticket = new Ticket();
-    if (this.#closed) {
-      ticket.settle(null, new CancelledError("the client was closed"));
-      return ticket;
-    }
     try {
       // a copy: the game may change its board afterwards
-      const item = { input: structuredClone(input), ticket };
+      const item = { input: plain(input), ticket };
       const key = keyOf(request);
       const group = this.#groups.get(key) ?? { request: { ...request }, items: [] };
       group.items.push(item);
       this.#groups.set(key, group);
     } catch (error) {
-      ticket.settle(null, new ConfigError(`the input is not JSON: ${String(error)}`));
+      ticket.settle(null, error instanceof HotseatError ? error : new ConfigError(String(error)));
       return ticket;
     }
     this.#timer ??= setTimeout(() => this.#flush(), this.#windowMs);
     return ticket;
   }
 
-  /** Cancel open tickets. */
+  /** A ticket for a call that shares its request with no other. */
+  alone(call: () => Promise<Prediction>): Ticket {
+    const ticket = new Ticket();
+    this.#sent.add(ticket);
+    void call()
+      .then((answer) => ticket.settle(answer, null), (error) => ticket.settle(null, known(error)))
+      .finally(() => this.#sent.delete(ticket));
+    return ticket;
+  }
+
+  /** Cancel open tickets; later ones are answered. */
   close(): void {
-    this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
     const waiting = [...this.#groups.values()].flatMap(({ items }) => items);
     for (const ticket of [...this.#sent, ...waiting.map((item) => item.ticket)]) {
       ticket.settle(null, new CancelledError("the client was closed"));
@@ -147,10 +154,13 @@ export class Batcher {
         await Promise.all(items.map((item) => this.#answer([item], request)));
         return;
       }
-      const known = error instanceof HotseatError ? error : new HotseatError(String(error));
-      for (const { ticket } of items) ticket.settle(null, known);
+      for (const { ticket } of items) ticket.settle(null, known(error));
     }
   }
+}
+
+function known(error: unknown): HotseatError {
+  return error instanceof HotseatError ? error : new HotseatError(String(error));
 }
 
 /** Return a key for a request that does not depend on the order of its options. */

@@ -25,26 +25,45 @@ export type Transport = (
   request: Request, seconds: number, signal?: AbortSignal,
 ) => Promise<Met>;
 
-/** Requests by a fetch, the platform's or your own: no cookies, cache or redirects. */
+/**
+ * Requests by a fetch, the platform's or your own: no cookies, no redirects.
+ *
+ * A browser asks before a request with the SDK's headers (a preflight) and keeps the
+ * permission for hours, unless a request forbids its cache. Answers to a POST are not
+ * cached, and a GET without a key needs no permission at all.
+ */
 export const over = (fetching: typeof fetch): Transport => (request, seconds, signal) =>
   within(seconds, signal, async (stop) => {
     try {
-      const { method, headers, body } = request;
+      const { method, headers: all, body } = request;
+      const { "deadline-ms": _, ...simple } = all;
+      const headers = method === "GET" && inBrowser() ? simple : all;
       const answer = await fetching(request.url, {
         method, headers, body, signal: stop,
-        credentials: "omit", cache: "no-store", redirect: "manual",
+        credentials: "omit", redirect: "manual",
       });
+      const names: Record<string, string> = {};
+      answer.headers.forEach((value, name) => (names[name.toLowerCase()] = value));
+      if (typeof TextDecoder === "undefined") { // React Native without a polyfill
+        return { status: answer.status, headers: names, body: await answer.text() };
+      }
       const bytes = await answer.arrayBuffer();
-      return {
-        status: answer.status,
-        headers: Object.fromEntries(answer.headers),
-        body: new TextDecoder().decode(bytes),
-        bytes,
-      };
+      return { status: answer.status, headers: names, body: new TextDecoder().decode(bytes), bytes };
     } catch (error) {
-      throw new TransportError(`${request.url} cannot be reached: ${reason(error)}`);
+      throw new TransportError(`${request.url} cannot be reached: ${reason(error)}${origins(request.url)}`);
     }
   });
+
+const inBrowser = () => typeof location !== "undefined" && typeof document !== "undefined";
+
+/** What to set if the service does not allow the page: a browser hides that reason. */
+function origins(url: string): string {
+  if (!inBrowser() || url.startsWith(`${location.origin}/`)) return "";
+  return (
+    `; if it runs, it may not allow this page: serve with HOTSEAT_ORIGINS=${location.origin}, ` +
+    "and list the service in the page's connect-src if it has a Content-Security-Policy"
+  );
+}
 
 /**
  * Run a function with a time limit in seconds, and abort it afterwards.

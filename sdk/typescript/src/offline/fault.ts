@@ -2,7 +2,7 @@
 
 import { BadInputError, TooLargeError } from "../errors.js";
 
-const SAID = { retryable: false, request_id: "", retry_after: null };
+const SAID = { retryable: false, request_id: "", retry_after: null, is_foreign: false };
 
 export function bad(detail: string, pointer: string): BadInputError {
   return new BadInputError({ ...SAID, status: 422, code: "invalid_input", detail, pointer });

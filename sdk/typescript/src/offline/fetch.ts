@@ -106,7 +106,7 @@ async function pieces(
 
 function bytesOf(met: Met): ArrayBuffer {
   if (met.status !== 200 && met.status !== 206) {
-    let problem = {};
+    let problem: Record<string, unknown> | null = null;
     try {
       problem = JSON.parse(met.body);
     } catch {
