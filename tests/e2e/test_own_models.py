@@ -5,28 +5,21 @@ library that the model is from, or against ONNX Runtime alone.
 """
 
 import json
-import os
-import re
 import shlex
-import socket
-import subprocess
-import sys
 import urllib.request
 from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import PIL.Image
 import pytest
+from own_models import BLOCKS, MODELS, Workplace, workplace
 from tokenizers import Tokenizer
 
 from hotseat import BadInputError, ModelServiceClient
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/tutorials/own-onnx.md").read_text("utf-8")
-MODELS = ROOT / ".venv/models"
-BLOCK = re.compile(r"```(sh|python|json)\n(.*?)```", re.DOTALL)
+OTHER_LIBRARIES = ("# sugar.py", "# export_minilm.py")
+"""Programs that `test_other_libraries.py` runs, in environments of their own."""
 PICTURE = np.random.default_rng(1).integers(0, 256, (300, 200, 3), np.uint8)
 
 
@@ -55,47 +48,22 @@ def live(tmp_path_factory):
     """Every command of the page, in its order, beside a running service."""
     folder = tmp_path_factory.mktemp("own")
     _files(folder)
-    registry = f"file://{folder.as_posix()}/registry"
-    env = {**os.environ, "HOTSEAT_REGISTRY": registry, "PYTHONWARNINGS": "ignore"}
-    command = [sys.executable, "-m", "hotseat._cli"]
-    port = _free_port()
-    env["HOTSEAT_URL"] = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen(
-        [*command, "serve", "--port", str(port), "--refresh", "0.2"], env=env,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
     said = []
-    try:
-        blocks = BLOCK.findall(PAGE)
-        for at, (kind, block) in enumerate(blocks):
-            if kind == "python":
-                name = block.split("\n", 1)[0].removeprefix("# ")
-                (folder / name).write_text(block)
-                subprocess.run([sys.executable, name], cwd=folder, env=env, check=True)
+    with workplace(folder) as place:
+        for at, (kind, block) in enumerate(BLOCKS):
+            if kind == "python" and not block.startswith(OTHER_LIBRARIES):
+                place.python(block.split("\n", 1)[0].removeprefix("# "), block)
             for line in block.replace("\\\n", "").splitlines() if kind == "sh" else ():
                 words = shlex.split(line)
-                if words[0] != "hotseat":
+                if words[0] != "hotseat" or "minilm-own" in words:
                     continue  # pip: the test's environment has it all
                 if "--input" in words:
                     given = folder / words[words.index("--input") + 1]
                     if not given.exists():  # it stands in the next block
-                        given.write_text(blocks[at + 1][1])
-                done = subprocess.run([*command, *words[1:]], cwd=folder, env=env,
-                                      capture_output=True, encoding="utf-8",
-                                      check=False)  # fmt: skip
-                assert done.returncode == 0, (line, done.stdout, done.stderr)
-                said.append((line, done.stdout))
-        with ModelServiceClient(env["HOTSEAT_URL"], deadline=60) as client:
+                        given.write_text(BLOCKS[at + 1][1])
+                said.append((line, place.run(line)))
+        with ModelServiceClient(place.url, deadline=60) as client:
             yield folder, client, said
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def test_each_model_of_the_tutorial_answers(live):
@@ -224,12 +192,9 @@ def test_what_is_nothing_else_is_named_tensors(live, name):
     """A classifier of files, a text detector and a reader, as ONNX Runtime has them."""
     folder, client, _ = live
     place, *flags, tensors = OTHERS[name]
-    command = [sys.executable, "-m", "hotseat._cli"]
-    registry = f"file://{folder.as_posix()}/registry"
-    env = {**os.environ, "HOTSEAT_REGISTRY": registry}
-    for words in (("publish", MODELS / place, "--model", name, *flags),
-                  ("model", "promote", f"{name}@1")):  # fmt: skip
-        subprocess.run([*command, *words], env=env, check=True, capture_output=True)
+    work = Workplace(folder, client.base_url)
+    work.run(f"hotseat publish {MODELS / place} --model {name} {' '.join(flags)}")
+    work.run(f"hotseat model promote {name}@1")
     wanted = onnxruntime.InferenceSession(MODELS / place).run(None, tensors)
     answer = client.predict(
         {key: array[0].tolist() for key, array in tensors.items()}, model=name

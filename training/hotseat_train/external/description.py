@@ -70,6 +70,7 @@ def describe(
         outputs=outputs,
         labels=labels if kind in {*_LABELLED, "policy"} else (),
         threshold=overrides.threshold if kind == "multilabel" else None,
+        non_finite=overrides.missing or None,
     )
     return Description(kind, signature, tuple(notes))
 

@@ -171,19 +171,26 @@ def _npz(path: Path, signature: Signature, target: str | None) -> Columns:
     given = target is not None and target in arrays
     targets = arrays[target].tolist() if given else None
     if any(item.form == "array" for item in signature.inputs):
-        return [{name: arrays[name].tolist() for name in names}], targets
+        return [{name: _without_nan(arrays[name]) for name in names}], targets
     rows = len(arrays[names[0]])
     return [_row(signature, {name: arrays[name][row] for name in names})
             for row in range(rows)], targets  # fmt: skip
 
 
+def _without_nan(array: np.ndarray) -> Any:
+    """Return an array as lists; JSON has null in the place of NaN."""
+    if array.dtype.kind != "f" or not np.isnan(array).any():
+        return array.tolist()
+    return np.where(np.isnan(array), None, array).tolist()
+
+
 def _row(signature: Signature, arrays: Mapping[str, np.ndarray]) -> Any:
     row: dict[str, Any] = {}
     for item in signature.inputs:
-        value = arrays[item.name].tolist()
+        value = _without_nan(arrays[item.name])
         if item.form == "features":
             names = [field.name for field in item.fields or ()]
-            row |= dict(zip(names, np.ravel(value).tolist(), strict=True))
+            row |= dict(zip(names, value, strict=True))
         else:
             row[item.key] = value
     return row

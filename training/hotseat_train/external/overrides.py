@@ -28,3 +28,5 @@ class Overrides:
     image: Image | None = None
     pooling: str | None = None
     normalize: bool | None = None
+    missing: bool = False
+    """Whether numbers may be missing: null in a request is NaN in the graph."""
