@@ -26,6 +26,9 @@ class Gate(JsonDataclass):
     """Of the variant that serves."""
     min_speed: float | None = None
     """Of the variant that serves, as a multiple of the first one's."""
+    max_cold_start_ms: float | None = None
+    """Of the variant that serves: milliseconds from the start of a process to its first
+    answer, as measured before publishing."""
     compatible: bool = True
     """Whoever asks what is live must be able to ask this."""
 
@@ -34,7 +37,8 @@ class Gate(JsonDataclass):
         if self.extra:
             known = ", ".join(f.name for f in fields(self) if f.name != "extra")
             raise GateError(f"a gate has no {min(self.extra)!r}; it has {known}")
-        for name in ("floor", "margin", "max_loss", "max_bytes", "min_speed"):
+        for name in ("floor", "margin", "max_loss", "max_bytes", "min_speed",
+                     "max_cold_start_ms"):  # fmt: skip
             value = getattr(self, name)
             if value is not None and (
                 isinstance(value, bool) or not isinstance(value, int | float)
@@ -96,6 +100,15 @@ class Gate(JsonDataclass):
         size = manifest.files[serving.file].size
         if self.max_bytes is not None and size > self.max_bytes:
             faults.append(f"{serving.name} has {size} bytes, over {self.max_bytes}")
+        if self.max_cold_start_ms is not None:
+            took = _measured(serving, "cold_start_ms")
+            if took is None:
+                faults.append(f"no cold start was measured of {serving.name}")
+            elif not took <= self.max_cold_start_ms:
+                faults.append(
+                    f"a cold start of {serving.name} takes {took:g} ms, over "
+                    f"{self.max_cold_start_ms:g}"
+                )
         if self.min_speed is not None:
             speed = _measured(serving, "speed")
             if speed is None or not speed >= self.min_speed:

@@ -68,16 +68,33 @@ def _check(arguments: argparse.Namespace) -> int:
             "serves": manifest.reference,
             "mode": stage.models[name].mode,
             "memory_mb": stage.models[name].memory_mb,
+            "cold_start_ms": manifest.variant(
+                stage.models[name].variant or manifest.default_variant
+            ).metrics.get("cold_start_ms"),
         }
         for name, manifest in found.items()
     ]
     if arguments.json:
         return print_json(rows)
     print_table(
-        ("model", "serves", "mode", "memory_mb"),
-        ((r["model"], r["serves"], r["mode"], r["memory_mb"]) for r in rows),
+        ("model", "serves", "mode", "memory_mb", "cold start"),
+        (
+            (
+                r["model"],
+                r["serves"],
+                r["mode"],
+                r["memory_mb"],
+                _milliseconds(r["cold_start_ms"]),
+            )
+            for r in rows
+        ),
     )
+    print("  a cold start is as measured before publishing, on that machine")
     return DONE
+
+
+def _milliseconds(measured: object) -> str:
+    return f"{measured:.0f} ms" if isinstance(measured, int | float) else "not measured"
 
 
 def cost(parser: argparse.ArgumentParser) -> Run:

@@ -55,7 +55,7 @@ def publish(
         path = temporary / f"{name}.onnx"
         path.write_bytes(graph)
         renamed = dict(zip(_input_names(path), inputs.values(), strict=True))
-        np.savez(temporary / "example.npz", **_savable(renamed))
+        _save(temporary / "example.npz", renamed)
         work = temporary / "version"
         work.mkdir()
         missing = any(
@@ -85,12 +85,13 @@ def _input_names(path: Path) -> list[str]:
     return list(Session(path).inputs)
 
 
-def _savable(inputs: converters.Columns) -> dict[str, Array]:
-    """Return arrays that a file can hold without pickles."""
-    return {
+def _save(path: Path, inputs: converters.Columns) -> None:
+    """Write arrays to an .npz file, without pickles."""
+    arrays: dict[str, Any] = {
         name: array.astype(str) if array.dtype.kind == "O" else array
         for name, array in inputs.items()
     }
+    np.savez(path, **arrays)
 
 
 def _with_parity(

@@ -23,7 +23,7 @@ def gate(parser: argparse.ArgumentParser) -> Run:
         "Show the gate of a model, or set it from a JSON file. Keys: metric; floor; "
         "margin, how far the lower end of the interval may lie below the live version; "
         "max_loss, the quality drop of any variant against the first; max_bytes; "
-        "min_speed; compatible."
+        "min_speed; max_cold_start_ms; compatible."
     )
     parser.epilog = "example: hotseat model gate sentiment --set gate.json"
     parser.add_argument("model")

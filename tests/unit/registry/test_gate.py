@@ -42,6 +42,11 @@ def manifest(publish):
         (Gate(min_speed=1.5), {"accuracy": 0.8, "speed": 1.6}, None, None),
         (Gate(min_speed=1.5), {"accuracy": 0.8, "speed": 1.4}, None, "not 1.5"),
         (Gate(min_speed=1.5), {"accuracy": 0.8}, None, "not 1.5"),
+        (Gate(max_cold_start_ms=300), {"accuracy": 0.8, "cold_start_ms": 300.0}, None,
+         None),
+        (Gate(max_cold_start_ms=300), {"accuracy": 0.8, "cold_start_ms": 300.5}, None,
+         "takes 300.5 ms, over 300"),
+        (Gate(max_cold_start_ms=300), {"accuracy": 0.8}, None, "no cold start was"),
     ],
 )  # fmt: skip
 def test_each_limit_is_held(manifest, gate, candidate, live, fault):

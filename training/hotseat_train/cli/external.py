@@ -100,8 +100,9 @@ def _print(prepared: "Prepared") -> None:
     show(prepared.described)
     metrics = prepared.manifest.variants[0].metrics
     memory = metrics.get("memory_bytes")
-    print(f"  an answer {metrics['milliseconds']:.2f} ms, a start "
-          f"{metrics['start_ms']:.0f} ms, {metrics['bytes'] / 2**20:.1f} MiB of files"
+    print(f"  an answer {metrics['milliseconds']:.2f} ms, a cold start "
+          f"{metrics.get('cold_start_ms', 0):.0f} ms, "
+          f"{metrics['bytes'] / 2**20:.1f} MiB of files"
           + (f", {memory / 2**20:.0f} MiB of memory" if memory else ""))  # fmt: skip
     if prepared.random:
         print("  note: measured with random inputs, and golden rows are of those; "

@@ -24,7 +24,8 @@ def of(manifest: Manifest, name: str, notes: Sequence[str], *, random: bool) -> 
                 map(output_row, manifest.signature.outputs)),
         "",
         f"Golden rows are {origin}. One answer takes {metrics['milliseconds']:.2f} ms.",
-        f"A start takes {metrics['start_ms']:.0f} ms.",
+        f"A cold start takes {metrics['cold_start_ms']:.0f} ms: from the start of a",
+        f"process to its first answer, on {metrics['cpu']}.",
         f"The files have {metrics['bytes']:,} bytes.",
         *(["", *(f"- {note}" for note in notes)] if notes else []),
     ]  # fmt: skip

@@ -27,6 +27,7 @@ from hotseat_train.external import agreement, card
 from hotseat_train.external.errors import SourceError, UnclearError
 from hotseat_train.external.examples import Examples
 from hotseat_train.external.publish import Prepared
+from hotseat_train.machine import cpu
 
 Tensors = Mapping[str, np.ndarray[Any, Any]]
 METHODS = ("dynamic", "static", "fp16")
@@ -211,6 +212,7 @@ def _measured(
                 **latency_memory.fresh_process(
                     manifest, variant.name, folder, requests
                 ),
+                "cpu": cpu(),
                 **agreement.compare(
                     answers[variant.name], answers[first], data.targets, labels
                 ),

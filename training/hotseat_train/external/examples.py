@@ -181,7 +181,9 @@ def _without_nan(array: np.ndarray) -> Any:
     """Return an array as lists; JSON has null in the place of NaN."""
     if array.dtype.kind != "f" or not np.isnan(array).any():
         return array.tolist()
-    return np.where(np.isnan(array), None, array).tolist()
+    numbers = array.astype(object)
+    numbers[np.isnan(array)] = None
+    return numbers.tolist()
 
 
 def _row(signature: Signature, arrays: Mapping[str, np.ndarray]) -> Any:

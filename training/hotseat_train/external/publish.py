@@ -24,6 +24,7 @@ from hotseat_train.external import card, description, examples, source, zipmap
 from hotseat_train.external.description import Description
 from hotseat_train.external.errors import SourceError, UnclearError
 from hotseat_train.external.overrides import Overrides
+from hotseat_train.machine import cpu
 
 VARIANT = "original"
 _RANDOM = 16
@@ -251,6 +252,7 @@ def _measured(
             latency_memory.latency({VARIANT: model}, timed)[VARIANT], 4
         ),
         **latency_memory.fresh_process(manifest, VARIANT, folder, requests),
+        "cpu": cpu(),
     }
     return replace(manifest, variants=(replace(manifest.variants[0], metrics=metrics),))
 

@@ -232,7 +232,8 @@ def test_golden_rows_are_the_examples(prepare, tmp_path):
     assert not prepared.random
     metrics = prepared.manifest.variants[0].metrics
     assert metrics["milliseconds"] > 0
-    assert metrics["start_ms"] > 0
+    assert metrics["cold_start_ms"] > metrics["start_ms"] > 0
+    assert metrics["cpu"]
 
 
 SAYS = {
