@@ -136,4 +136,5 @@ def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
         settings=settings, warn=warn, show=show, now=arguments.now,
         missing=tuple(arguments.missing), encoding=arguments.encoding,
         delimiter=arguments.delimiter, header=not arguments.no_header,
+        rows=getattr(arguments, "rows", None),
     )  # fmt: skip

@@ -79,7 +79,7 @@ def train(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument(
         "--trained", action=OldSpelling, new="--pretrained", nargs=0, const=True
     )
-    parser.add_argument("--rows", type=int, help="train on the first rows only")
+    parser.add_argument("--rows", type=int, help="read or train on the first rows only")
     parser.add_argument("--run", type=Path, metavar="DIR", help="the run's folder")
     return _train
 
@@ -118,9 +118,9 @@ def _train(arguments: argparse.Namespace) -> int:
     else:
         print(f"reading the data of {task.name} ...", flush=True)
         with watch(task, plan) as progress:
-            result = begin(
-                task, plan, folder, rows=arguments.rows, more=more, progress=progress
-            )
+            # a table of one's own is not read beyond these rows
+            rows = None if arguments.target else arguments.rows
+            result = begin(task, plan, folder, rows=rows, more=more, progress=progress)
     if task.evaluated_at_once:
         return _evaluated(result)
     if not arguments.pretrained:

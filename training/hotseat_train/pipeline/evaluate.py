@@ -177,5 +177,5 @@ def _lineage(record: Mapping[str, Any]) -> dict[str, Any]:
         "seconds",
         "commit",
     )
-    more = ("best", "reason", "settings", "families")
+    more = ("best", "reason", "settings", "families", "columns")
     return {key: record[key] for key in (*always, *more) if key in record}

@@ -6,6 +6,7 @@ from typing import Any
 from hotseat_registry import Field, Manifest
 from hotseat_serve.codec import ranges
 from hotseat_train.evaluation import paired_bootstrap
+from hotseat_train.models.tables.synthetic_rows import MIN_ROWS
 from hotseat_train.reports import cells
 from hotseat_train.tasks.task import Task
 
@@ -42,6 +43,7 @@ def _labelled(manifest: Manifest, task: Task) -> str:
         f"{rows['validation']} for validation, {rows['test']} for test.",
         f"SHA-256 `{data['sha256'][:16]}`.",
         "",
+        *_table(lineage),
         *_columns(manifest),
         "## Quality",
         "",
@@ -107,6 +109,32 @@ def _machine(manifest: Manifest) -> str:
     metrics = manifest.variants[0].metrics
     there = ", ".join(metrics["cpu_features"])
     return f"Measured on {metrics['cpu']} ({there}), one thread."
+
+
+def _table(lineage: Mapping[str, Any]) -> list[str]:
+    """Return what each column of an own table is, and what of it is published."""
+    columns = lineage.get("columns")
+    if not columns:
+        return []
+    lines = [
+        "## Table", "",
+        "| column | type | why | distinct | missing | left out |",
+        "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for column in columns:
+        values = (
+            column["name"], column["type"], column["why"], f"{column['distinct']:,}",
+            f"{column['missing']:,}", column.get("dropped") or "",
+        )  # fmt: skip
+        written = (cell.replace("|", "\\|") for cell in values)
+        lines.append(f"| {' | '.join(written)} |")
+    private = [
+        "No row of the table is part of the version: golden rows are invented, ranges",
+        f"are rounded, and a known category or word has at least {MIN_ROWS} rows.",
+    ]
+    if lineage["family"] == "svm":
+        private.append("Support vectors of the SVM are training rows, encoded.")
+    return [*lines, "", *private, ""]
 
 
 def _columns(manifest: Manifest) -> list[str]:

@@ -60,6 +60,8 @@ class OwnTable(TableTask):
     encoding: str | None = None
     delimiter: str | None = None
     header: bool = True
+    rows: int | None = None
+    """Only so many rows of the table are read; None: all."""
     sha256: str | None = None
     """Of the file that a run was trained on; None: any."""
     warn: Callable[[str], None] = lambda _remark: None
@@ -80,7 +82,7 @@ class OwnTable(TableTask):
             "path": str(path), "target": self.target, "id": self.id,
             "types": list(self.types), "name": self.name, "now": self.now,
             "missing": list(self.missing), "encoding": self.encoding,
-            "delimiter": self.delimiter, "header": self.header,
+            "delimiter": self.delimiter, "header": self.header, "rows": self.rows,
         }  # fmt: skip
         columns = self._table.description.public()["columns"]
         return {**super().record(), "table": table, "columns": columns}
@@ -142,7 +144,7 @@ class OwnTable(TableTask):
         options = Options(
             columns=columns, targets=(self.target,), keep=(self.id,) if self.id else (),
             missing=self.missing, encoding=self.encoding, delimiter=self.delimiter,
-            header=self.header, sha256=self.sha256,
+            header=self.header, rows=self.rows, sha256=self.sha256,
         )  # fmt: skip
         table = tables.read(self.path, options=options)
         if len(table) < _ROWS:

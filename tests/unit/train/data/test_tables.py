@@ -317,6 +317,7 @@ def test_what_comes_on_standard_input_is_kept_for_evaluation(tmp_path, monkeypat
     found = files.find("-")
     assert found.parts[0].path.read_text() == text()
     assert "kept as" in found.notes[0]
+    assert files.find("-", sha256=found.sha256).parts == found.parts
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,6 @@ class Delimited:
         self, rows: Sequence[Sequence[str]], options: Options
     ) -> list[str | None]:
         """Return the columns' names, None for those to leave out."""
-        widths = Counter(len(row) for row in rows[1:])
-        usual = widths.most_common(1)[0][0] if widths else len(rows[0])
         if not options.header:
             self._first_row = 0
             return [f"column_{at + 1}" for at in range(len(rows[0]))]
@@ -89,11 +87,15 @@ class Delimited:
                 f"{self.path}: the first line holds numbers ({', '.join(first[:3])}), "
                 "no names of columns: add them, or --no-header"
             )
-        if usual == len(first) + 1:
-            if all(row[-1] == "" for row in rows[1:] if len(row) == usual):
+        if {len(row) for row in rows[1:]} == {len(first) + 1}:
+            if all(row[-1] == "" for row in rows[1:]):
                 first.append("")
             else:  # as R writes it: names of rows have no header
                 first.insert(0, "")
+                self.notes.append(
+                    "every row has one value more than the header: the first one is "
+                    "read as the row's name"
+                )
         names, notes = named(first, rows[1:], str(self.path))
         self.notes += notes
         return names

@@ -86,7 +86,7 @@ class Description(JsonDataclass):
         return found
 
     def public(self) -> dict[str, Any]:
-        """Return JSON without examples of ids, texts and dropped columns.
+        """Return JSON without examples and extremes, which are single rows' values.
 
         Runs and cards hold this form: a value of a player stands in neither.
         """
@@ -94,4 +94,6 @@ class Description(JsonDataclass):
         for column in document["columns"]:
             if column["type"] != "boolean":
                 column["examples"] = []
+                column.pop("minimum", None)
+                column.pop("maximum", None)
         return document

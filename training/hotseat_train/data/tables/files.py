@@ -41,8 +41,10 @@ class Files:
     notes: tuple[str, ...] = ()
 
 
-def find(source: str | Path, *, offline: bool = False) -> Files:
-    """Return the files of a table.
+def find(
+    source: str | Path, *, sha256: str | None = None, offline: bool = False
+) -> Files:
+    """Return the files of a table; of a known digest a kept copy, if there is one.
 
     `source` is a path, a folder of parts, ``-`` (standard input), ``s3://bucket/key``
     or ``https://host/file``, to which ``#sha256=HEX`` adds its digest. Raises
@@ -50,12 +52,14 @@ def find(source: str | Path, *, offline: bool = False) -> Files:
     """
     text = str(source)
     if text in {"-", "/dev/stdin"}:
+        if sha256 and (kept := _kept(sha256, "standard-input")).exists():
+            return Files(kept.name, (Part(kept),), _verified(kept, sha256, text))
         return _copied(sys.stdin.buffer, "standard-input", None)
     scheme, _, _ = text.partition("://")
     if scheme in {"https", "http", "s3"} and "://" in text:
         if offline:
             raise DatasetError(f"{text}: addresses are not read here")
-        return _remote(text, scheme)
+        return _remote(text, scheme, sha256)
     path = Path(text)
     if path.is_dir():
         return _folder(path)
@@ -89,13 +93,17 @@ def _folder(path: Path) -> Files:
     return Files(path.name, tuple(parts), whole.hexdigest())
 
 
-def _remote(address: str, scheme: str) -> Files:
+def _kept(sha256: str, name: str) -> Path:
+    return COPIES / sha256[:16] / name
+
+
+def _remote(address: str, scheme: str, sha256: str | None) -> Files:
     plain, _, fragment = address.partition("#")
-    expected = fragment.removeprefix("sha256=").lower() or None
+    expected = fragment.removeprefix("sha256=").lower() or sha256
     if fragment and (not fragment.startswith("sha256=") or len(expected or "") != 64):
         raise DatasetError(f"{address}: expected #sha256= and 64 hexadecimal digits")
     name = urllib.parse.unquote(Path(urllib.parse.urlsplit(plain).path).name)
-    if expected and (kept := COPIES / expected[:16] / (name or "table")).exists():
+    if expected and (kept := _kept(expected, name or "table")).exists():
         return Files(kept.name, (Part(kept),), _verified(kept, expected, plain))
     if scheme == "http":
         raise DatasetError(f"{address}: anyone on the way can change it; use https")
@@ -163,7 +171,7 @@ def _copied(source: IO[bytes] | BinaryIO, name: str, expected: str | None) -> Fi
             f"{name} has SHA-256 {found[:16]}, expected {str(expected)[:16]}: it is "
             "another file now; nothing was kept"
         )
-    kept = COPIES / found[:16] / name
+    kept = _kept(found, name)
     kept.parent.mkdir(exist_ok=True)
     shutil.move(part, kept)
     note = f"{name} is kept as {kept}, so that the run can be evaluated"

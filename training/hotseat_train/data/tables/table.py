@@ -106,7 +106,7 @@ def batches(
 
 
 def _files(source: str | Path, options: Options) -> files.Files:
-    found = files.find(source, offline=options.offline)
+    found = files.find(source, sha256=options.sha256, offline=options.offline)
     if options.sha256 not in {None, found.sha256}:
         raise DatasetError(
             f"{found.name} has changed since it was trained on: its SHA-256 is "

@@ -29,13 +29,11 @@ from hotseat_train.models.tables import (
     time_series_features,
     word_features,
 )
-from hotseat_train.models.tables.synthetic_rows import rounded
+from hotseat_train.models.tables.synthetic_rows import MIN_ROWS, rounded
 from hotseat_train.onnx_graph.builder import FLOAT, STRING, Graph
 from hotseat_train.onnx_graph.merge import chain
 
 Array = np.ndarray[Any, Any]
-_MIN_ROWS = 5
-"""Minimum number of training rows of a category; rarer ones are unknown."""
 _MAX_CATEGORIES = 100
 """Maximum number of columns of a category field, for its most frequent values."""
 _LARGEST = 1e30
@@ -294,8 +292,8 @@ def _median(column: Array) -> np.float32:
 def _frequent(values: Array) -> list[str]:
     unique, counts = np.unique(values.astype(str), return_counts=True)
     order = np.argsort(-counts, kind="stable")[:_MAX_CATEGORIES]
-    frequent = [str(unique[i]) for i in order if counts[i] >= _MIN_ROWS]
-    return sorted(frequent or [str(unique[order[0]])])
+    frequent = [str(unique[i]) for i in order if counts[i] >= MIN_ROWS]
+    return sorted(frequent or [""])  # a word of fewer rows might name a player
 
 
 def _run(model: onnx.ModelProto, tensors: Mapping[str, Array]) -> Array:

@@ -17,7 +17,8 @@ from hotseat_serve.codec import cells
 from hotseat_train.data.dataset import Split
 
 COUNT = 16
-_MIN_ROWS = 5
+MIN_ROWS = 5
+"""Minimum number of training rows of a category or word that a version holds."""
 _DIGITS = 3
 _WORDS = 8
 _GAPS = 8
@@ -69,7 +70,7 @@ def _words(field: Field, there: Sequence[Any], rng: random.Random) -> list[Any]:
         for value in there
         for word in set(value if is_list else cells.words(value).split(cells.BETWEEN))
     )
-    common = [w for w, n in counts.most_common(200) if n >= _MIN_ROWS and w]
+    common = [w for w, n in counts.most_common(200) if n >= MIN_ROWS and w]
     sizes = [min(len(common), 1 + at % _WORDS) for at in range(COUNT)]
     drawn = [rng.sample(common, size) for size in sizes]
     return drawn if is_list else [" ".join(words) for words in drawn]

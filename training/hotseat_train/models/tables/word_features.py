@@ -12,11 +12,11 @@ import numpy as np
 from sklearn.feature_selection import chi2
 
 from hotseat_serve.codec.cells import BETWEEN
+from hotseat_train.models.tables.synthetic_rows import MIN_ROWS
 from hotseat_train.onnx_graph.builder import Graph
 
 EMPTY = "-"
 """The value of a missing text; no word is spelled so."""
-_MIN_ROWS = 5
 _CANDIDATES, _LARGEST = 4_000, 300
 """Most frequent n-grams that are compared, and those that become features."""
 _CONTRIB = "com.microsoft"
@@ -32,7 +32,7 @@ def vocabulary(
     """
     rows = [_grams(text, pairs=pairs) for text in texts]
     counts = Counter(gram for row in rows for gram in row)
-    common = [g for g, n in counts.most_common(_CANDIDATES) if n >= _MIN_ROWS]
+    common = [g for g, n in counts.most_common(_CANDIDATES) if n >= MIN_ROWS]
     if len(common) > _LARGEST and len(set(targets)) <= 100:
         at = {gram: column for column, gram in enumerate(common)}
         table = np.zeros((len(rows), len(common)), np.float32)
