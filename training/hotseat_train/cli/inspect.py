@@ -9,7 +9,11 @@ from hotseat_train.cli import external
 from hotseat_train.cli.task_arguments import STANDARD_INPUT, add_reading
 from hotseat_train.errors import TrainError
 
-_MODELS = (".onnx", ".ort", ".zip")
+_TABLES = {
+    ".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", ".feather", ".arrow",
+    ".xlsx", ".xls", ".ods", ".gz", ".zst", ".bz2", ".lz4",
+}  # fmt: skip
+"""Suffixes of tables; those of a model's folder are not among them."""
 
 # pyarrow and onnx are imported by what is inspected
 
@@ -37,12 +41,13 @@ def inspect(parser: argparse.ArgumentParser) -> Run:
 
 def is_table(source: str) -> bool:
     """Whether a path or address is a table's, and not that of a model."""
-    if "://" in source or ":/" in source or source in STANDARD_INPUT:
+    if "://" in source or source in STANDARD_INPUT:
         return True
     path = Path(source)
-    if path.is_dir():
-        return not any(path.rglob("*.onnx")) and not any(path.rglob("*.ort"))
-    return path.suffix.lower() not in _MODELS
+    if not path.is_dir():
+        return path.suffix.lower() in {*_TABLES, ".json"}
+    suffixes = {file.suffix.lower() for file in path.rglob("*")}
+    return bool(suffixes & _TABLES) and not suffixes & {".onnx", ".ort"}
 
 
 @answering(TrainError)
