@@ -7,7 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -107,6 +107,8 @@ def _remote(address: str, scheme: str, sha256: str | None) -> Files:
         return Files(kept.name, (Part(kept),), _verified(kept, expected, plain))
     if scheme == "http":
         raise DatasetError(f"{address}: anyone on the way can change it; use https")
+    if scheme == "s3" and (parts := _s3_folder(plain)) is not None:
+        return parts
     opened = _s3(plain) if scheme == "s3" else _https(plain)
     with opened as file:
         found = _copied(file, name or "table", expected)
@@ -144,11 +146,32 @@ def _s3(address: str) -> BinaryIO:
         system, key = fs.FileSystem.from_uri(address)
         opened: BinaryIO = system.open_input_stream(key)
     except (ArrowException, OSError, ValueError) as error:
-        raise DatasetError(
-            f"{address} cannot be read ({str(error)[:200]}); check the credentials, or "
-            "copy it: aws s3 cp"
-        ) from None
+        raise _unreadable(address, error) from None
     return opened
+
+
+def _s3_folder(address: str) -> Files | None:
+    """Copy the objects below a prefix; None for an object."""
+    from pyarrow import ArrowException, fs
+
+    folder = COPIES / hashlib.sha256(address.encode()).hexdigest()[:16]
+    try:
+        system, key = fs.FileSystem.from_uri(address.rstrip("/"))
+        if system.get_file_info(key).type != fs.FileType.Directory:
+            return None
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        fs.copy_files(key, str(folder), system, fs.LocalFileSystem())
+    except (ArrowException, OSError, ValueError) as error:
+        raise _unreadable(address, error) from None
+    return replace(_folder(folder), name=Path(key).name)
+
+
+def _unreadable(address: str, error: Exception) -> DatasetError:
+    return DatasetError(
+        f"{address} cannot be read ({str(error)[:200]}); check the credentials, or "
+        "copy it: aws s3 cp"
+    )
 
 
 def _copied(source: IO[bytes] | BinaryIO, name: str, expected: str | None) -> Files:
