@@ -37,7 +37,7 @@ def add_description(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--features", metavar="A,B,...", default="",
                        help="names of the columns of the one input of "
                        "numbers")  # fmt: skip
-    group.add_argument("--missing", action="store_true",
+    group.add_argument("--missing-numbers", action="store_true",
                        help="numbers may be missing: null in a request is NaN in "
                        "the graph, as trees take it")  # fmt: skip
     group.add_argument("--activation", choices=("softmax", "sigmoid", "none"),
@@ -75,7 +75,7 @@ def overrides(arguments: argparse.Namespace) -> "Overrides":
         image=_image(arguments.image),
         pooling=arguments.pooling,
         normalize=arguments.normalize or None,
-        missing=arguments.missing,
+        missing=arguments.missing_numbers,
     )
 
 
