@@ -101,7 +101,7 @@ def test_gradient_descent_lowers_the_same_loss():
         assert curve[-1].train_loss < 0.8 * curve[0].train_loss
 
 
-def test_a_blend_answers_the_mean_of_its_members():
+def test_a_blend_answers_the_weighted_mean_of_its_members():
     """Each is fitted as it would be alone, from the same seed."""
     table = Preprocessor(NUMBERS, WORDS, TRAIN)
     plan = Plan("adam", learning_rate=0.01, batch_size=64, max_epochs=3)
@@ -112,5 +112,7 @@ def test_a_blend_answers_the_mean_of_its_members():
     for name, model in made.items():
         model.fit(TRAIN, TEST, plan)
         said[name] = answers(model.part(), table, TEST)
-    mean = np.mean([said[name] for name in names], axis=0)
+    weights = made["blend"].weights
+    assert weights.sum() == pytest.approx(1)
+    mean = sum(w * said[name] for w, name in zip(weights, names, strict=True))
     np.testing.assert_allclose(said["blend"], mean, atol=1e-6)

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import onnx
-from onnx import compose, helper
+from onnx import compose, helper, numpy_helper
 
 from hotseat_train.onnx_graph.builder import FLOAT, finished, set_versions
 
@@ -28,7 +29,9 @@ def chain(first: onnx.ModelProto, second: onnx.ModelProto) -> onnx.ModelProto:
     return finished(merged)
 
 
-def mean(models: Sequence[onnx.ModelProto]) -> onnx.ModelProto:
+def weighted_mean(
+    models: Sequence[onnx.ModelProto], weights: Sequence[float]
+) -> onnx.ModelProto:
     """Return one model that feeds `models` the same input and averages their output.
 
     Their one input has the same name and shape; their output is ``scores`` [n, labels].
@@ -40,10 +43,15 @@ def mean(models: Sequence[onnx.ModelProto]) -> onnx.ModelProto:
     outputs = [part.output[0].name for part in parts]
     graph = helper.make_graph(
         [*(node for part in parts for node in part.node),
-         helper.make_node("Mean", outputs, ["scores"])],
+         *(helper.make_node("Mul", [output, f"weight.{at}"], [f"weighted.{at}"])
+           for at, output in enumerate(outputs)),
+         helper.make_node("Sum", [f"weighted.{at}" for at in range(len(outputs))],
+                          ["scores"])],
         "mean",
         [parts[0].input[0]],
         [helper.make_tensor_value_info("scores", FLOAT, ["n", None])],
-        [constant for part in parts for constant in part.initializer],
+        [*(constant for part in parts for constant in part.initializer),
+         *(numpy_helper.from_array(np.array(weight, np.float32), f"weight.{at}")
+           for at, weight in enumerate(weights))],
     )  # fmt: skip
     return finished(helper.make_model(graph))

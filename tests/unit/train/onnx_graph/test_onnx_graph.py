@@ -14,7 +14,7 @@ from hotseat_train.models.levels import autoregressive
 from hotseat_train.onnx_graph.builder import FLOAT, IR_VERSION, OPSETS, Graph
 from hotseat_train.onnx_graph.export import to_onnx
 from hotseat_train.onnx_graph.load import load
-from hotseat_train.onnx_graph.merge import chain, mean
+from hotseat_train.onnx_graph.merge import chain, weighted_mean
 
 
 def run(model, **inputs):
@@ -117,12 +117,12 @@ def test_a_chain_has_each_domain_once_and_only_what_is_read():
     assert merged.ir_version == IR_VERSION
 
 
-def test_a_mean_is_the_mean_of_what_each_answers():
+def test_a_weighted_mean_is_that_of_what_each_answers():
     """Members with equal names stand side by side."""
     x = np.array([[1, 2]], np.float32)
-    assert run(mean([scaled(1), scaled(2), scaled(6)]), x=x)["scores"].tolist() == [
-        [3, 6]
-    ]
+    models = [scaled(1), scaled(2), scaled(6)]
+    merged = weighted_mean(models, (0.5, 0.25, 0.25))
+    assert run(merged, x=x)["scores"].tolist() == [[2.5, 5]]
 
 
 def test_a_graph_that_is_not_well_formed_is_refused():
