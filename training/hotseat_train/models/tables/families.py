@@ -125,9 +125,9 @@ LOGISTIC = Family({"C": 0.0}, _logistic, _FITTED, ("dynamic", "static"))
 MLP = Family({"hidden": 64, "dropout": 0.2}, _network)
 TREES = Family(
     {
-        "n_estimators": 600, "learning_rate": 0.03, "num_leaves": 15,
-        "min_child_samples": 20, "subsample": 0.8, "colsample_bytree": 0.5,
-        "reg_lambda": 5.0,
+        "n_estimators": 2000, "learning_rate": 0.08, "num_leaves": 24,
+        "min_child_samples": 20, "subsample": 0.8, "colsample_bytree": 0.7,
+        "reg_lambda": 3.0,
     },
     TreesLearner,
     _FITTED,

@@ -15,8 +15,10 @@ from hotseat_train.models.tables.preprocessing import Array, Preprocessor
 from hotseat_train.onnx_graph.converted import with_scores
 from hotseat_train.optim.loop import Epoch, Plan, State
 
-_STEP, _PATIENCE = 20, 100
+_STEP, _PATIENCE = 20, 50
 """Trees between two points of the curve; patience of early stopping in trees."""
+_MANY = 10_000
+"""Rows from which several threads pay off."""
 
 
 class TreesLearner(Member):
@@ -40,7 +42,7 @@ class TreesLearner(Member):
             "objective": "binary" if binary else "multiclass",
             "metric": ["binary_logloss", "binary_error"] if binary
             else ["multi_logloss", "multi_error"],
-            "subsample_freq": 1, "seed": seed, "num_threads": 1, "verbose": -1,
+            "subsample_freq": 1, "seed": seed, "verbose": -1,
             "deterministic": True, "force_row_wise": True,
         }  # fmt: skip
         if not binary:
@@ -65,6 +67,8 @@ class TreesLearner(Member):
             (self.preprocessor.encode(split.inputs), np.array(split.targets))
             for split in (train, validation)
         ]
+        # equal trees with any number of threads: see "deterministic"
+        threads = 0 if len(train) >= _MANY else 1
         data = lightgbm.Dataset(*sides[0], params={"verbose": -1})
         curve: list[Epoch] = []
         best = (np.inf, 0, 0)
@@ -91,7 +95,7 @@ class TreesLearner(Member):
                 raise EarlyStopException(env.iteration, [])
 
         grown = lightgbm.train(
-            self._settings,
+            {**self._settings, "num_threads": threads},
             data,
             self._trees,
             valid_sets=[data, data.create_valid(*sides[1])],
