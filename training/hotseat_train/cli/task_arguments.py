@@ -41,6 +41,23 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         help="group column (player id, say): its rows stay in one split",
     )
     own.add_argument(
+        "--time",
+        metavar="COLUMN",
+        help="train on the past and test on the newest rows by this column, which is "
+        "no feature",
+    )
+    own.add_argument("--test", metavar="PATH", help="a table of its own for the test")
+    own.add_argument(
+        "--weight",
+        metavar="COLUMN",
+        help="how much a row counts in training, 0 or more; no feature",
+    )
+    own.add_argument(
+        "--balance",
+        action="store_true",
+        help="rare labels count as much as frequent ones in training",
+    )
+    own.add_argument(
         "--model-name", metavar="NAME", help="name of the model (default: the file's)"
     )
     own.add_argument(
@@ -108,6 +125,10 @@ def task_of(
     return tasks.find(arguments.task).choose(arguments.family, settings)
 
 
+def _place(path: str) -> Path | str:
+    return path if "://" in path or path in STANDARD_INPUT else Path(path)
+
+
 def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
     import sys
 
@@ -120,7 +141,7 @@ def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
     if not arguments.data:
         raise TrainError("--target needs a table: --data FILE")
     data = arguments.data
-    path = data if "://" in data or data in STANDARD_INPUT else Path(data)
+    path = _place(data)
     name = arguments.model_name or slug(path)
     try:
         check_name(name)
@@ -136,5 +157,7 @@ def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
         settings=settings, warn=warn, show=show, now=arguments.now,
         missing=tuple(arguments.missing), encoding=arguments.encoding,
         delimiter=arguments.delimiter, header=not arguments.no_header,
-        rows=getattr(arguments, "rows", None),
+        rows=getattr(arguments, "rows", None), time=arguments.time,
+        weight=arguments.weight, balance=arguments.balance,
+        test=arguments.test and _place(arguments.test),
     )  # fmt: skip

@@ -19,6 +19,8 @@ class Split:
     targets: tuple[int, ...]
     keys: tuple[str, ...] = ()
     """The key that each row was split by; rows with one key are in one split."""
+    weights: tuple[float, ...] = ()
+    """How much each row counts in a training; empty: all the same."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -30,6 +32,7 @@ class Split:
             tuple(self.inputs[row] for row in rows),
             tuple(self.targets[row] for row in rows),
             tuple(self.keys[row] for row in rows) if self.keys else (),
+            tuple(self.weights[row] for row in rows) if self.weights else (),
         )
 
     def digest(self) -> str:
@@ -46,7 +49,13 @@ class Split:
             self.inputs + other.inputs,
             self.targets + other.targets,
             self.keys + other.keys,
+            self._all_weights() + other._all_weights()
+            if self.weights or other.weights
+            else (),
         )
+
+    def _all_weights(self) -> tuple[float, ...]:
+        return self.weights or (1.0,) * len(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,16 +45,12 @@ def stratified(
         ordered = sorted(keys, key=lambda key: _digest(seed, key))
         total = sum(len(of_key[key]) for key in ordered)
         quota = max(1, round(_SHARE * total))
-        taken = 0
+        held = [2, 1] if test else [1]
+        counts = [0, 0, 0]
         for key in ordered:
-            if test and taken < quota:
-                part = 2
-            elif taken < (2 if test else 1) * quota:
-                part = 1
-            else:
-                part = 0
+            part = next((at for at in held if counts[at] < quota), 0)
             parts[part].append(key)
-            taken += len(of_key[key])
+            counts[part] += len(of_key[key])
     return _splits(rows, of_key, parts, seed, test=test)
 
 

@@ -55,15 +55,17 @@ def fit(
     *,
     teacher: Array | None = None,
     identity: str = "",
+    weights: tuple[float, ...] = (),
     **options: Any,
 ) -> State:
     """Train on rows and labels; leave the weights of the best epoch in `module`.
 
     `teacher` are probabilities [rows, labels] with the weight ``plan.soft`` (Hinton et
     al. 2015). `identity` describes columns and settings: a checkpoint with another one
-    is not resumed. `options` are those of `loop.train`.
+    is not resumed. `weights` say how much each row counts.
+    `options` are those of `loop.train`.
     """
-    objective = _Labelled(training, validation, plan, teacher, identity)
+    objective = _Labelled(training, validation, plan, teacher, identity, weights)
     return train(module, objective, plan, **options)
 
 
@@ -76,6 +78,7 @@ def fit_learner(
         (learner.encode(training.inputs), training.targets),
         (learner.encode(validation.inputs), validation.targets),
         plan,
+        weights=training.weights,
         **options,
     )
 
@@ -113,13 +116,17 @@ class _Labelled(Objective[Array]):
         plan: Plan,
         teacher: Array | None,
         identity: str,
+        weights: tuple[float, ...],
     ) -> None:
         self._rows, labels = training
         self._validation, self._plan = validation, plan
         self._targets = _targets(labels, teacher, plan)
         self._size = len(self._rows) if plan.full_batch else plan.batch_size
         # before the first resampling, which changes the rows
-        self._digest = identity + checkpoint.digest(_data(training, validation))
+        self._weights = torch.tensor(weights) if weights else None
+        self._digest = f"{identity}{weights or ''}" + checkpoint.digest(
+            _data(training, validation)
+        )
 
     @property
     def steps(self) -> int:
@@ -141,7 +148,10 @@ class _Labelled(Objective[Array]):
 
     def loss(self, module: torch.nn.Module, batch: Array) -> tuple[torch.Tensor, int]:
         logits = module(*self._rows.take(batch))
-        return cross_entropy(logits, self._targets[batch]), len(batch)
+        if self._weights is None:
+            return cross_entropy(logits, self._targets[batch]), len(batch)
+        losses = cross_entropy(logits, self._targets[batch], reduction="none")
+        return (losses * self._weights[batch]).mean(), len(batch)
 
     def validate(self, module: torch.nn.Module) -> tuple[float, float]:
         return measure(module, *self._validation)

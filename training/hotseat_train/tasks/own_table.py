@@ -1,45 +1,47 @@
 """A studio's own table: one column is predicted from the others.
 
 The signature is inferred from the data: a field for each column with its type and its
-default. Categories stay open: an unseen category is answered like any other. Rows are
-split by the id column, if there is one, so that a player's rows are in one split; else
-by their content, so that duplicate rows are in one split.
+default. Categories stay open: an unseen category is answered like any other. A tenth of
+each label's rows is for validation and a tenth for the test. Rows are split by the id
+column, if there is one, so that a player's rows are in one split; else by their
+content, so that duplicate rows are in one split; or by time.
 """
 
 import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow.compute as pc
-from sklearn.metrics import balanced_accuracy_score
-from sklearn.tree import DecisionTreeClassifier
 
 from hotseat_registry import Field, Signature
 from hotseat_registry.reading import Reading
 from hotseat_serve.codec import cells
-from hotseat_train.data import tables
-from hotseat_train.data.dataset import Dataset, Split, split
+from hotseat_train.data import splits, tables
+from hotseat_train.data.dataset import Dataset, Split
 from hotseat_train.data.tables import ColumnType, Description, Options, Table
 from hotseat_train.data.tables.options import column_types
 from hotseat_train.errors import DatasetError
 from hotseat_train.models.tables import families
 from hotseat_train.models.tables.preprocessing import Preprocessor, now_name
 from hotseat_train.optim.loop import Plan
+from hotseat_train.tasks import leakage
 from hotseat_train.tasks.supervised import Learner, TableTask
 
 _SEED = 0  # of the split, which stays the same whatever the run's seed
 _ROWS, _OF_A_LABEL = 100, 10
 """The least number of rows: in all, and of each label."""
-_LABELS = 50
-_TELLS = 0.99
-"""Balanced accuracy of one column alone that counts as target leakage."""
+_LABELS = 500
+_MANY_NUMBERS = 6
+"""Labels that are numbers, from which on a note names the other objectives."""
+_RARE = 0.05
+"""Share of the rows below which a label is noted as rare."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,14 @@ class OwnTable(TableTask):
     target: str
     name: str
     id: str | None = None
+    time: str | None = None
+    """The column whose newest rows are the test; it is no feature."""
+    test: Path | str | None = None
+    """A table of its own for the test; None: a tenth of the rows."""
+    weight: str | None = None
+    """The column that says how much a row counts in training; it is no feature."""
+    balance: bool = False
+    """Whether rare labels count as much as frequent ones in training."""
     types: tuple[str, ...] = ()
     """Types of columns, as ``NAME=TYPE``."""
     missing: tuple[str, ...] = ()
@@ -68,6 +78,8 @@ class OwnTable(TableTask):
     show: Callable[[Description], None] = lambda _description: None
     """Takes the description of the table once it is read."""
 
+    target_type: ClassVar[str] = "category"
+    """How the target's column is read."""
     intended_use = "Tell a column of the studio's own table from the others."
     limits = (
         "It knows what that table told, and nothing of players who are not like those "
@@ -77,12 +89,13 @@ class OwnTable(TableTask):
 
     def record(self) -> dict[str, Any]:
         """Return what `tasks.of` reads from the run's record, and the columns."""
-        path = self.path.resolve() if isinstance(self.path, Path) else self.path
         table = {
-            "path": str(path), "target": self.target, "id": self.id,
+            "path": str(_absolute(self.path)), "target": self.target, "id": self.id,
             "types": list(self.types), "name": self.name, "now": self.now,
             "missing": list(self.missing), "encoding": self.encoding,
             "delimiter": self.delimiter, "header": self.header, "rows": self.rows,
+            "time": self.time, "weight": self.weight, "balance": self.balance,
+            "test": None if self.test is None else str(_absolute(self.test)),
         }  # fmt: skip
         columns = self._table.description.public()["columns"]
         return {**super().record(), "table": table, "columns": columns}
@@ -96,6 +109,8 @@ class OwnTable(TableTask):
         fields["missing"] = tuple(fields.get("missing", ()))
         path = record["path"]
         fields["path"] = path if "://" in path or path == "-" else Path(path)
+        if (test := fields.get("test")) is not None and "://" not in test:
+            fields["test"] = Path(test)
         return cls(**fields, sha256=sha256, **more)
 
     def dataset(self) -> Dataset:
@@ -104,55 +119,114 @@ class OwnTable(TableTask):
         features = self._features
         self.show(table.description)
         notes = table.description.remarks()
-        rows, labels = self._rows(features)
         if self._dates:
             day, why = self._today
             notes.append(f"ages count to {_iso(day)}, {why}")
-        train, validation, test = split(rows, _SEED)
-        for name, part in (("validation", validation), ("test", test)):
+        targets, labels = self.encoded(table)
+        found = self._rows(table, targets)
+        train, validation, test = self._splits(found, labels)
+        parts = (("training", train), ("validation", validation), ("test", test))
+        for name, part in parts:
             if none := set(range(len(labels))) - set(part.targets):
                 raise DatasetError(
                     f"{self.path}: no row with {self.target} = "
                     f"{labels[min(none)]!r} fell into the {name} split: more are needed"
                 )
+        rows = [(key, value[0], target) for (key, value, target), _ in found]
         notes += [
             f"column {name!r} alone tells {self.target}: was it known before? If not, "
             f"leave it out: --column {name}=out"
-            for name in _leaking(features, rows, [row[2] for row in rows])
+            for name in self.leaking(features, rows)
         ]
+        notes += self.remarks(targets, labels)
         if gone := len(table) - len(rows):
             notes.append(f"{gone} rows have no {self.target}, and are left out")
         for note in notes:
             self.warn(note)
-        by = f"the column {self.id!r}" if self.id else "what a row holds"
         return Dataset(
             train=train, validation=validation, test=test, labels=labels,
             source=f"{table.description.name}, {self.target} told from "
             f"{', '.join(item.name for item in features)}",
             licence="the studio's own",
             sha256=table.description.sha256,
-            preparation="; ".join([*notes, f"split 80/10/10 by a hash of {by}"]),
+            preparation="; ".join([*notes, self._how_split()]),
         )  # fmt: skip
+
+    def _how_split(self) -> str:
+        by = f"the column {self.id!r}" if self.id else "what a row holds"
+        cut = f"split by a hash of {by}, a tenth of each label"
+        if self.time:
+            cut = f"split by {self.time}, the newest rows for the test"
+        if self.test is not None:
+            return f"{cut}, for validation; the test is {Path(str(self.test)).name}"
+        return f"{cut}, for validation and for the test each"
+
+    def _splits(
+        self, found: Sequence[tuple[splits.Row, float]], labels: Sequence[str]
+    ) -> tuple[Split, Split, Split]:
+        """Cut the rows, or take the test's from its own table."""
+        rows, own = [row for row, _ in found], self.test is not None
+        if self.time:
+            moments = [moment for _, moment in found]
+            parts = splits.by_time(rows, moments, test=not own)
+        else:
+            strata = self.strata([row[2] for row in rows], labels)
+            parts = splits.stratified(rows, strata, _SEED, test=not own)
+        train, validation, test = parts
+        if own:
+            table = self._read_test()
+            test = splits.as_split(
+                [row for row, _ in self._rows(table, self.encoded(table, labels)[0])]
+            )
+        return self._weighted(train), _plain(validation), _plain(test)
+
+    def _weighted(self, train: Split) -> Split:
+        """Return the training rows with their weights, if there are any."""
+        plain = _plain(train)
+        if not (self.weight or self.balance):
+            return plain
+        weights = np.array([weight for _, weight in train.inputs])
+        if self.balance:
+            counts = Counter(train.targets)
+            weights *= [len(train) / len(counts) / counts[t] for t in train.targets]
+        return replace(plain, weights=tuple((weights / weights.mean()).tolist()))
+
+    def _read_test(self) -> Table:
+        """Return the table of the test, read as the training's was."""
+        assert self.test is not None
+        description = self._table.description
+        columns = {
+            column.name: column.type for column in description.columns if column.used
+        }
+        options = replace(
+            self._options(), columns={**columns, **self._options().columns}, sha256=None
+        )
+        return tables.read(self.test, options=options)
 
     @cached_property
     def _table(self) -> Table:
         """Return the table's values and description; raises `DatasetError`."""
-        columns = column_types(self.types)
-        columns.setdefault(self.target, "category")
-        if self.id:
-            columns[self.id] = "id"
-        options = Options(
-            columns=columns, targets=(self.target,), keep=(self.id,) if self.id else (),
-            missing=self.missing, encoding=self.encoding, delimiter=self.delimiter,
-            header=self.header, rows=self.rows, sha256=self.sha256,
-        )  # fmt: skip
-        table = tables.read(self.path, options=options)
+        table = tables.read(self.path, options=self._options())
         if len(table) < _ROWS:
             raise DatasetError(
                 f"{self.path}: {len(table)} rows are too few to learn from and be "
                 f"judged by; at least {_ROWS}"
             )
         return table
+
+    def _options(self) -> Options:
+        columns = column_types(self.types)
+        columns.setdefault(self.target, self.target_type)
+        if self.id:
+            columns[self.id] = "id"
+        if self.weight:
+            columns[self.weight] = "number"
+        beside = (self.id, self.time, self.weight)
+        return Options(
+            columns=columns, targets=(self.target,), keep=tuple(filter(None, beside)),
+            missing=self.missing, encoding=self.encoding, delimiter=self.delimiter,
+            header=self.header, rows=self.rows, sha256=self.sha256,
+        )  # fmt: skip
 
     @cached_property
     def _features(self) -> list[ColumnType]:
@@ -161,7 +235,7 @@ class OwnTable(TableTask):
         found = [
             column
             for column in description.columns
-            if column.used and column.name not in {self.target, self.id}
+            if column.used and column.name not in self._no_features
         ]
         if not found:
             raise DatasetError(
@@ -169,6 +243,10 @@ class OwnTable(TableTask):
                 f"{'; '.join(description.remarks())}"
             )
         return found
+
+    @property
+    def _no_features(self) -> set[str | None]:
+        return {self.target, self.id, self.time, self.weight}
 
     @property
     def _dates(self) -> list[str]:
@@ -188,12 +266,27 @@ class OwnTable(TableTask):
         newest = max(day for day in days if day is not None)
         return newest, "the newest date of the table (--now DATE takes another)"
 
-    def _rows(
-        self, features: Sequence[ColumnType]
-    ) -> tuple[list[tuple[str, dict[str, Any], int]], tuple[str, ...]]:
-        """Return (key, input, target) of each row that has a target, and the labels."""
-        targets = self._targets()
-        counts = Counter(value for value in targets if value is not None)
+    def encoded(
+        self, table: Table, labels: Sequence[str] = ()
+    ) -> tuple[list[Any], tuple[str, ...]]:
+        """Return the label's number of each row, None without one, and the labels.
+
+        `labels` are those of the training, for a table of the test. Raises
+        `DatasetError` for labels that cannot be learned.
+        """
+        values = self._labels(table)
+        counts = Counter(value for value in values if value is not None)
+        if labels and (new := set(counts) - set(labels)):
+            raise DatasetError(
+                f"{self.test}: {self.target} = {min(new)!r} is in no training row"
+            )
+        if not labels:
+            self._check_labels(counts)
+            labels = tuple(sorted(counts, key=_natural))
+        numbers = {label: at for at, label in enumerate(labels)}
+        return [None if v is None else numbers[v] for v in values], tuple(labels)
+
+    def _check_labels(self, counts: Mapping[str, int]) -> None:
         if len(counts) == 1:
             raise DatasetError(
                 f"{self.path}: {self.target!r} is {next(iter(counts))!r} in every row: "
@@ -202,8 +295,9 @@ class OwnTable(TableTask):
         if len(counts) > _LABELS:
             raise DatasetError(
                 f"{self.path}: {self.target!r} has {len(counts)} different values, "
-                f"and at most {_LABELS} can be told apart. If it is a number, make "
-                "a few bands of it; if it is an id, it is not what to predict"
+                f"and at most {_LABELS} can be told apart. If it is a number, "
+                "--objective number learns it; if it is an id, it is not what to "
+                "predict"
             )
         label, count = min(counts.items(), key=lambda item: item[1])
         if count < _OF_A_LABEL:
@@ -211,23 +305,76 @@ class OwnTable(TableTask):
                 f"{self.path}: {self.target} = {label!r} stands on {count} of "
                 f"{sum(counts.values())} rows; at least {_OF_A_LABEL} are needed"
             )
-        labels = tuple(sorted(counts, key=_natural))
-        numbers = {label: at for at, label in enumerate(labels)}
-        inputs = self._table.rows([item.name for item in features])
-        keys = self._table.values(self.id) if self.id else [None] * len(inputs)
-        present = {}
-        if self._dates:
-            present = {now_name([item.name for item in features]): self._today[0]}
-        rows = []
-        for key, row, value in zip(keys, inputs, targets, strict=True):
-            if value is not None:
-                key = key or json.dumps(row, sort_keys=True)  # noqa: PLW2901
-                rows.append((key, {**row, **present}, numbers[value]))
-        return rows, labels
 
-    def _targets(self) -> list[str | None]:
+    def strata(self, targets: Sequence[Any], labels: Sequence[str]) -> Sequence[int]:
+        """Return the stratum of each row, of which a tenth is in each split."""
+        del labels
+        return targets
+
+    def remarks(self, targets: Sequence[Any], labels: Sequence[str]) -> list[str]:
+        """Return what to note of the targets."""
+        notes = []
+        if _numeric(labels) and len(labels) >= _MANY_NUMBERS:
+            notes.append(
+                f"{self.target} has {len(labels)} values that are numbers, learned as "
+                "labels without an order: --objective number or count learns it as a "
+                "number"
+            )
+        counts = Counter(target for target in targets if target is not None)
+        rare, total = min(counts.values()), sum(counts.values())
+        if rare < _RARE * total and not self.balance:
+            notes.append(
+                f"the rarest label has {rare} of {total} rows: judge the model by "
+                "average precision and by its threshold, not by accuracy"
+            )
+        return notes
+
+    def leaking(self, features: Sequence[ColumnType], rows: Sequence[Any]) -> list[str]:
+        """Return the columns from which a small tree predicts nearly every target."""
+        return leakage.of_labels(features, rows)
+
+    def _rows(
+        self, table: Table, targets: Sequence[Any]
+    ) -> list[tuple[splits.Row, float]]:
+        """Return (key, (input, weight), target) and the moment of each labelled row."""
+        names = [item.name for item in self._features]
+        inputs = table.rows(names)
+        keys = table.values(self.id) if self.id else [None] * len(inputs)
+        present = {now_name(names): self._today[0]} if self._dates else {}
+        moments = table.values(self.time) if self.time else [0.0] * len(inputs)
+        weights = self._weights(table)
+        there = [at for at, target in enumerate(targets) if target is not None]
+        contents = splits.content_keys(
+            [json.dumps(inputs[at], sort_keys=True) for at in there]
+        )
+        rows = []
+        for at, content in zip(there, contents, strict=True):
+            moment = moments[at]
+            if moment is None or isinstance(moment, str):
+                raise DatasetError(
+                    f"--time {self.time}: row {at + 1} holds {moment!r}; expected a "
+                    f"number or a date in each row (--column {self.time}=date)"
+                )
+            row = {**inputs[at], **present}
+            key = str(keys[at] or content)
+            rows.append(((key, (row, weights[at]), targets[at]), float(moment)))
+        return rows
+
+    def _weights(self, table: Table) -> list[float]:
+        if not self.weight:
+            return [1.0] * len(table)
+        values = table.values(self.weight)
+        for at, value in enumerate(values, 1):
+            if value is None or value < 0:
+                raise DatasetError(
+                    f"--weight {self.weight}: row {at} holds {value}; expected a "
+                    "number of 0 or more in each row"
+                )
+        return [float(value) for value in values]
+
+    def _labels(self, table: Table) -> list[str | None]:
         """Return the label of each row; CSV's True is Parquet's true."""
-        values = self._table.values(self.target)
+        values = table.values(self.target)
         lower = {None if value is None else value.lower() for value in values}
         if lower <= {"true", "false", None}:
             return [value and value.lower() for value in values]
@@ -303,26 +450,14 @@ def _natural(label: str) -> tuple[int, float, str]:
         return 1, 0.0, label
 
 
-def _leaking(
-    features: Sequence[ColumnType], rows: Sequence[Any], targets: Sequence[int]
-) -> list[str]:
-    """Return the columns from which a small tree predicts nearly every target."""
-    found = []
-    for item in features:
-        if item.type in {"text", "list"}:
-            continue
-        values = [row[1][item.name] for row in rows]
-        if item.type == "category":
-            often = {word: at for at, (word, _) in
-                     enumerate(Counter(values).most_common(20))}  # fmt: skip
-            x = np.array([often.get(value, len(often)) for value in values], float)
-        else:
-            x = np.array([np.nan if value is None else value for value in values])
-        tree = DecisionTreeClassifier(
-            max_leaf_nodes=16, min_samples_leaf=5, class_weight="balanced",
-            random_state=0,
-        )  # fmt: skip
-        predicted = tree.fit(x[:, None], targets).predict(x[:, None])
-        if balanced_accuracy_score(targets, predicted) >= _TELLS:
-            found.append(item.name)
-    return found
+def _plain(part: Split) -> Split:
+    """Return the rows without their weights."""
+    return replace(part, inputs=tuple(row for row, _ in part.inputs))
+
+
+def _absolute(path: Path | str) -> Path | str:
+    return path.resolve() if isinstance(path, Path) else path
+
+
+def _numeric(labels: Sequence[str]) -> bool:
+    return all(_natural(label)[0] == 0 for label in labels)

@@ -61,7 +61,7 @@ class LogisticLearner(Member):
             with warnings.catch_warnings():
                 # a strength that does not converge shows it by its validation loss
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                estimator.fit(*sides[0])
+                estimator.fit(*sides[0], sample_weight=train.weights or None)
             (train_loss, _), (loss, accuracy) = (
                 measure(estimator.predict_proba(x), y) for x, y in sides
             )

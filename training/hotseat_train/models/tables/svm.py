@@ -59,8 +59,13 @@ class SvmLearner(Member):
         x, y = self.preprocessor.encode(train.inputs), np.array(train.targets)
         if self.family == "svm":
             x, y = x[:_SVM_ROWS], y[:_SVM_ROWS]
+        weights = train.weights[: len(x)] or None
         try:
-            self._estimator.fit(x, y)
+            self._estimator.fit(
+                x,
+                y,
+                calibratedclassifiercv__sample_weight=weights and np.array(weights),
+            )
         except ValueError as error:
             raise DatasetError(
                 f"{self.family} cannot be fitted to these rows: {error}"
