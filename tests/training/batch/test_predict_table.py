@@ -18,8 +18,9 @@ from hotseat_serve.adapters.bounded_server import Limits, Server
 from hotseat_serve.api.router import Router
 from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
-from hotseat_train.batch import score, table_files
+from hotseat_train.batch import score
 from hotseat_train.batch.predictors import RefusedError, of_run, outcomes
+from hotseat_train.data import table_files
 from hotseat_train.errors import DatasetError
 from hotseat_train.pipeline.evaluate import evaluate, write
 from hotseat_train.pipeline.publish import publish

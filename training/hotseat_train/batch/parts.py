@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from hotseat_train import run as runs
-from hotseat_train.batch import table_files
+from hotseat_train.data import table_files
 
 
 @dataclass(frozen=True, slots=True)

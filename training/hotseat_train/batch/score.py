@@ -8,9 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from hotseat_train.batch import rows, table_files
+from hotseat_train.batch import rows
 from hotseat_train.batch.parts import Parts
 from hotseat_train.batch.predictors import Outcome, Predictor, outcomes
+from hotseat_train.data import table_files
 from hotseat_train.errors import DatasetError
 
 PART = 10_000

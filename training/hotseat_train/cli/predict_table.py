@@ -77,7 +77,8 @@ def _predictor(arguments: argparse.Namespace) -> tuple["Predictor", str]:
 
 def _to_stdout(job: Any, predictor: "Predictor") -> "Summary":
     """Print the scored rows as CSV."""
-    from hotseat_train.batch import score, table_files
+    from hotseat_train.batch import score
+    from hotseat_train.data import table_files
 
     summary = score.Summary()
     writer = None
@@ -114,7 +115,7 @@ def _show(summary: "Summary", version: str, output: str | None) -> None:
 @contextmanager
 def _progress(source: Path) -> Iterator[Callable[[int], None]]:
     """Yield what shows the rows that are done, with the time left where it is known."""
-    from hotseat_train.batch import table_files
+    from hotseat_train.data import table_files
     from hotseat_train.cli.time_left import TimeLeft
 
     total = table_files.rows_of(source)

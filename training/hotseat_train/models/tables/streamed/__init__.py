@@ -1,0 +1,1 @@
+"""Boosted trees of tables that are larger than memory: read in batches, binned once."""
