@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from hotseat_registry import Field, Input, Output, Signature
 from hotseat_serve.limits import MAX_ROWS
-from hotseat_train.models.tables.streamed.description import numbers_of, texts_of
+from hotseat_train.models.tables.streamed.sampling import numbers_of, texts_of
 from hotseat_train.onnx_graph.builder import FLOAT, STRING, Graph
 
 Array = np.ndarray[Any, Any]
@@ -80,28 +80,31 @@ class Encoding:
     """A number that training rows lack has no default: the trees handle NaN."""
     categories: tuple[Field, ...]
     ranks: Mapping[str, Ranks]
-    missing: tuple[str, ...]
-    """Texts of a missing number, in lower case."""
 
     @property
     def columns(self) -> int:
         """The number of columns of ``x``."""
         return len(self.numbers) + len(self.categories)
 
-    def encode(self, batch: pa.RecordBatch) -> tuple[Array, dict[str, Array]]:
-        """Return float32 [rows, columns], and the faulty rows by column."""
+    def encode(self, batch: pa.RecordBatch) -> Array:
+        """Return float32 [rows, columns]."""
         x = np.empty((len(batch), self.columns), np.float32)
-        faults = {}
         for at, field in enumerate(self.numbers):
-            x[:, at], wrong = numbers_of(batch.column(field.name), self.missing)
+            x[:, at] = numbers_of(batch.column(field.name))
             if field.default is not None:
                 x[np.isnan(x[:, at]), at] = field.default
-            if len(wrong):
-                faults[field.name] = wrong
         for at, field in enumerate(self.categories, len(self.numbers)):
             texts = texts_of(batch.column(field.name))
             x[:, at] = self.ranks[field.name].encode(texts)
-        return x, faults
+        return x
+
+    def requests(self, batch: pa.RecordBatch) -> list[dict[str, Any]]:
+        """Return the rows as a request has them, without missing values."""
+        names = [field.name for field in (*self.numbers, *self.categories)]
+        return [
+            {name: value for name, value in row.items() if value is not None}
+            for row in batch.select(names).to_pylist()
+        ]
 
     @property
     def inputs(self) -> tuple[Input, ...]:

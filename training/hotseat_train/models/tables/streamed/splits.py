@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 Array = np.ndarray[Any, Any]
+SEED = 0
+"""Of the split, which stays the same whatever the training's seed."""
 TRAIN, VALIDATION, TEST = 0, 1, 2
 _MIXERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
