@@ -203,6 +203,13 @@ bench-encoder: $(READY) ## a six-layer text encoder through the service
 bench-registry: $(READY) ## the registry's figures (2 GB blob; SIZE=MB for another)
 	@$(BIN)/python benchmarks/registry.py --size $(or $(SIZE),2048)
 
+bench-size: $(READY) ## rows against seconds and memory, beside LightGBM alone (ROWS="100000 1000000")
+	@$(BIN)/python benchmarks/size.py $(if $(ROWS),--rows $(ROWS)) \
+	  --json docs/models/size.json --picture docs/models/size.png
+
+bench-workers: $(READY) ## 2 million rows on two workers of a Ray, beside one process
+	@$(BIN)/python benchmarks/size.py --rows 2000000 --alone --workers 2
+
 ci: lint docs test test-without-data test-godot test-unity test-typescript synth demo ## what CI runs
 
 clean: ## remove .venv and all generated files

@@ -31,7 +31,7 @@ FP32 = "fp32"
 _FILES = (
     "checkpoint.pt", "pruned.pt", "distilled.pt", "model.onnx", "model.*.onnx",
     "refused.json", "variants.png", "curve.png", "report.json", "golden.json",
-    "manifest.json",
+    "manifest.json", "held_out.parquet",
 )  # fmt: skip
 """What a run writes, beside its record."""
 
@@ -146,7 +146,10 @@ class Run:
         return self.folder / "run.json"
 
     def read(self) -> dict[str, Any]:
-        """Return the record; raises `RunError` if the training is not finished."""
+        """Return the record, with the run's `folder`.
+
+        Raises `RunError` if the training is not finished.
+        """
         try:
             record: dict[str, Any] = json.loads(self.record.read_bytes())
         except FileNotFoundError:
@@ -156,7 +159,7 @@ class Run:
             ) from None
         except ValueError as error:
             raise RunError(f"{self.record} cannot be read: {error}") from None
-        return record
+        return {**record, "folder": str(self.folder)}
 
     def needs(self, path: Path, verb: str) -> Path:
         """Return `path`; raises `RunError` with the command that creates it."""

@@ -115,8 +115,8 @@ def _show(summary: "Summary", version: str, output: str | None) -> None:
 @contextmanager
 def _progress(source: Path) -> Iterator[Callable[[int], None]]:
     """Yield what shows the rows that are done, with the time left where it is known."""
-    from hotseat_train.data import table_files
     from hotseat_train.cli.time_left import TimeLeft
+    from hotseat_train.data import table_files
 
     total = table_files.rows_of(source)
     left = TimeLeft(total, time.monotonic)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotseat_registry.errors import RegistryError
+from hotseat_train.cli import streaming
 from hotseat_train.errors import TrainError
 from hotseat_train.tasks import names
 
@@ -134,6 +135,12 @@ def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
 
     from hotseat_registry.names import check_name
     from hotseat_train.cli.table import show
+
+    is_streamed = (
+        bool(arguments.data)
+        and hasattr(arguments, "stream")  # a verb that trains once
+        and streaming.applies(arguments)
+    )
     from hotseat_train.tasks.own_table import OwnTable, slug
 
     if arguments.task is not None:
@@ -151,6 +158,8 @@ def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
     def warn(remark: str) -> None:
         print(f"  note: {remark}", file=sys.stderr)
 
+    if is_streamed:
+        return streaming.task(arguments, name, settings, warn)
     return OwnTable(
         path=path, target=arguments.target, name=name, id=arguments.id,
         types=tuple(arguments.column), family=arguments.family or "trees",

@@ -15,6 +15,7 @@ from hotseat_registry.cli.common import (
     answering,
     print_table,
 )
+from hotseat_train.cli import streaming
 from hotseat_train.cli.task_arguments import add_task, task_of
 from hotseat_train.errors import TrainError
 
@@ -48,6 +49,7 @@ def train(parser: argparse.ArgumentParser) -> Run:
         "hotseat train --data players.csv --target churned --cv 5"
     )
     add_task(parser)
+    streaming.add(parser)
     parser.add_argument(
         "--cv",
         type=int,

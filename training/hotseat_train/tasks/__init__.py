@@ -38,6 +38,10 @@ def of(record: Mapping[str, Any]) -> "Task":
 
     Raises `TrainError`.
     """
+    if "streamed" in record:
+        from hotseat_train.tasks.streamed_table import StreamedTable
+
+        return StreamedTable.of(record)
     settings = record.get("settings", {})
     if "table" in record:
         from hotseat_train.tasks.own_table import OwnTable  # late: --help needs none

@@ -57,7 +57,8 @@ class Ranks:
         """Return the ranks [rows] of texts."""
         at = pc.index_in(texts, value_set=pa.array(list(self.ranks), pa.string()))
         ranks = np.array([*self.ranks.values(), self.other], np.float32)
-        return ranks[pc.fill_null(at, len(self.ranks)).to_numpy(zero_copy_only=False)]
+        rows = pc.fill_null(at, len(self.ranks)).to_numpy(zero_copy_only=False)
+        return np.asarray(ranks[rows])
 
 
 def label_scores(classes: Array, labels: int) -> Array:
@@ -67,9 +68,9 @@ def label_scores(classes: Array, labels: int) -> Array:
     frequency: the most frequent label is set apart from the others.
     """
     if labels == 2:
-        return classes.astype(np.float64)
+        return np.asarray(classes, np.float64)
     frequent = np.bincount(classes, minlength=labels).argmax()
-    return (classes == frequent).astype(np.float64)
+    return np.asarray(classes == frequent, np.float64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,12 @@ import os
 import resource
 import shutil
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 _ROW = 44
-"""Bytes of a training row besides its columns: target, gradients, the rows of a leaf."""
+"""Bytes of a row besides its columns: target, gradients, its place in a leaf."""
 _LABEL = 16
 """Bytes of a row for each label's trees: the score, its gradient and second one."""
 _FIXED = 150 << 20
@@ -113,9 +112,8 @@ def free_disk(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def sentence(forecast: Forecast, settings: Mapping[str, Any]) -> str:
+def sentence(forecast: Forecast) -> str:
     """Return the forecast for a person."""
-    del settings
     minutes = forecast.seconds / 60
     return (
         f"{forecast.rows:,} rows of {forecast.columns} columns: at most "

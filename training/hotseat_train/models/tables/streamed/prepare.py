@@ -5,6 +5,7 @@ all rows, splits them and writes them. Some rows of the validation and test spli
 kept as they are, for the evaluation through the serving code.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -67,6 +68,12 @@ class Prepared:
     counts: tuple[int, int, int]
     """Rows of the training, validation and test split."""
     without_target: int
+
+    @property
+    def kept_rows(self) -> tuple[int, int]:
+        """Kept rows of the validation and of the test split."""
+        of = np.bincount(self.kept.column(SPLIT).to_numpy(), minlength=3)
+        return int(of[splits.VALIDATION]), int(of[splits.TEST])
 
 
 def streamable(column: ColumnType) -> bool:
@@ -195,3 +202,16 @@ def _written(
     )
     sizes = (len(parts[0]), len(parts[1]), len(parts[2]))
     return Data(*parts), kept, sizes
+
+
+def every(seconds: float, call: Callable[[str, int], None]) -> Callable[..., None]:
+    """Return what passes a call on once in so many seconds."""
+    last = time.monotonic()
+
+    def sometimes(what: str, done: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            call(what, done)
+
+    return sometimes

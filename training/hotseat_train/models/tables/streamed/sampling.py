@@ -57,7 +57,7 @@ def numbers_of(column: pa.Array) -> Array:
     with np.errstate(over="ignore"):
         values = floats.astype(np.float32)
     values[~np.isfinite(values)] = np.nan  # also what is beyond float32
-    return values
+    return np.asarray(values)
 
 
 def texts_of(column: pa.Array) -> pa.Array:

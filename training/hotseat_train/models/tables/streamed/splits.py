@@ -21,7 +21,7 @@ def by_id(ids: pa.Array, seed: int) -> Array:
     places = np.array(
         [_place(seed, key) for key in encoded.dictionary.to_pylist()] or [0], np.int8
     )
-    return places[encoded.indices.to_numpy(zero_copy_only=False)]
+    return np.asarray(places[encoded.indices.to_numpy(zero_copy_only=False)])
 
 
 def _place(seed: int, key: str) -> int:

@@ -87,7 +87,7 @@ class Writer:
             file.close()
 
 
-class Rows(lightgbm.Sequence):  # type: ignore[misc] # lightgbm has no types
+class Rows(lightgbm.Sequence):
     """Rows `start` to `stop` of a part, as LightGBM reads them: once for a sample of
     single rows, then in batches that are binned and forgotten.
     """  # noqa: D205
@@ -98,6 +98,10 @@ class Rows(lightgbm.Sequence):  # type: ignore[misc] # lightgbm has no types
         self._part, self._start = part, start
         self._stop = len(part) if stop is None else stop
         self._file = part.path.with_suffix(".x").open("rb", buffering=0)
+
+    def __del__(self) -> None:
+        """Close the file: LightGBM drops a sequence when its rows are binned."""
+        self._file.close()
 
     def __len__(self) -> int:
         return self._stop - self._start

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 
 from hotseat_train.models.tables.streamed.spool import Part, Rows
-from hotseat_train.onnx_graph.builder import FLOAT, finished
+from hotseat_train.onnx_graph.converted import with_scores
 from hotseat_train.optim.loop import Epoch
 
 Array = np.ndarray[Any, Any]
@@ -29,7 +29,7 @@ SETTINGS: Mapping[str, Any] = {
 _PATIENCE = 20
 _STEP = 10
 _TIMED = 5
-"""Iterations that `seconds_per_tree` times."""
+"""Iterations that `seconds_per_row` times."""
 _CURVE_ROWS = 100_000
 """Training rows whose loss the curve shows."""
 
@@ -75,7 +75,7 @@ def parameters(
 
 
 def dataset(
-    rows: Rows, targets: Array, chosen: Mapping[str, Any], reference: Any = None
+    rows: Any, targets: Array, chosen: Mapping[str, Any], reference: Any = None
 ) -> lightgbm.Dataset:
     """Return rows that LightGBM will bin; `reference` has the bins already."""
     return lightgbm.Dataset(
@@ -181,7 +181,6 @@ def probabilities(booster: lightgbm.Booster, x: Array, labels: int) -> Array:
 
 def graph(booster: lightgbm.Booster, columns: int, labels: int) -> onnx.ModelProto:
     """Return the trees from ``x`` [rows, columns] to ``scores`` [rows, labels]."""
-    from onnx import helper
     from onnxmltools import convert_lightgbm
     from onnxmltools.convert.common.data_types import FloatTensorType
 
@@ -191,16 +190,10 @@ def graph(booster: lightgbm.Booster, columns: int, labels: int) -> onnx.ModelPro
         zipmap=False,
         target_opset=15,  # the newest one of the converter
     )
-    nodes = converted.graph
-    nodes.node.append(
-        helper.make_node("Identity", [nodes.output[1].name], ["scores"])
-    )
-    del nodes.output[:]
-    nodes.output.append(helper.make_tensor_value_info("scores", FLOAT, ["n", labels]))
-    return finished(converted)
+    return with_scores(converted, labels)
 
 
-def seconds_per_tree(
+def seconds_per_row(
     x: Array,
     y: Array,
     labels: int,
