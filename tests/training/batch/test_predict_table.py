@@ -1,7 +1,6 @@
 """`hotseat predict --input players.csv --output scored.csv`, offline and by HTTP."""
 
 import csv
-import json
 import socket
 import threading
 from contextlib import contextmanager
@@ -229,11 +228,18 @@ def test_batches_have_one_size_whatever_arrives(sizes, rows):
     assert cells == list(range(sum(sizes)))
 
 
-def test_a_file_of_another_kind_names_the_kinds(tmp_path):
-    """An Excel file is no stream of batches."""
-    with pytest.raises(DatasetError, match=r"ends in \.csv"):
-        list(table_files.batches(tmp_path / "players.xls", 10))
+def test_what_is_no_table_is_refused(tmp_path, folder):
+    """A missing file, a broken one, one with a row too long, an output of no format."""
+    with pytest.raises(DatasetError, match="no such file"):
+        list(table_files.batches(tmp_path / "none.csv", 10))
     path = tmp_path / "broken.parquet"
-    path.write_text(json.dumps({}))
-    with pytest.raises(DatasetError, match="cannot be read"):
+    path.write_bytes(b"PAR1 and nothing else")
+    with pytest.raises(DatasetError, match="no Parquet file"):
         list(table_files.batches(path, 10))
+    ragged = tmp_path / "ragged.csv"
+    ragged.write_text("hours,level\n1,2\n3,4,5\n")
+    with pytest.raises(DatasetError, match=r"row 3 \(line 3\): 3 values"):
+        list(table_files.batches(ragged, 10))
+    job = score.Job(folder / "players.csv", "classification")
+    with pytest.raises(DatasetError, match=r"ends in \.csv"):
+        score.to_file(job, of_run(Run(folder / "run")), tmp_path / "scored.xlsx")

@@ -116,9 +116,10 @@ def _show(summary: "Summary", version: str, output: str | None) -> None:
 def _progress(source: Path) -> Iterator[Callable[[int], None]]:
     """Yield what shows the rows that are done, with the time left where it is known."""
     from hotseat_train.cli.time_left import TimeLeft
-    from hotseat_train.data import table_files
+    from hotseat_train.data import table_size
 
-    total = table_files.rows_of(source)
+    size = table_size.estimate(source)
+    total = size[0] if size else None
     left = TimeLeft(total, time.monotonic)
     is_terminal, last = sys.stderr.isatty(), 0.0
 
@@ -128,7 +129,7 @@ def _progress(source: Path) -> Iterator[Callable[[int], None]]:
         if now - last < (0.5 if is_terminal else 10):
             return
         last = now
-        of = f" of {total:,}" if total else ""
+        of = f" of about {total:,}" if total else ""
         text = f"  scored {rows:,}{of} rows{left.after(rows)}"
         print(f"\r{text:<78}" if is_terminal else text, end="" if is_terminal else "\n",
               file=sys.stderr, flush=True)  # fmt: skip

@@ -1,8 +1,7 @@
-"""Tables as streams of record batches, from a file and into one.
+"""Tables as streams of record batches as they stand in a file, and into a file.
 
-The suffix names the format: .csv, .tsv, .jsonl, .parquet, .feather or .arrow; text
-formats may end in .gz. Cells of CSV stay texts: the model's signature says what they
-are.
+The suffix of an output names its format: .csv, .tsv, .jsonl, .parquet, .feather or
+.arrow; text formats may end in .gz.
 """
 
 import csv as standard_csv
@@ -15,13 +14,12 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 import pyarrow as pa
-from pyarrow import csv, ipc, json, parquet
+from pyarrow import ipc, parquet
 
+from hotseat_train.data.tables import Options, formats
 from hotseat_train.errors import DatasetError
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".feather", ".arrow")
-_BLOCK = 1 << 22
-"""Bytes of text that are parsed at a time."""
 
 
 class Writer(Protocol):
@@ -43,57 +41,21 @@ def suffix(path: Path) -> str:
 
 
 def batches(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield the table's rows in batches of `rows`, the last one shorter.
+    """Yield a table's rows as they stand there, in batches of `rows`.
 
-    Raises `DatasetError` for a file that is missing or broken.
+    Any format that training reads; cells of a text format stay texts. Raises
+    `DatasetError` for a file that is missing or broken, and at its end for one with
+    rows that do not fit the header.
     """
     try:
-        with _reader(path) as source:
-            yield from _sized(source, rows)
+        raw = formats.open_file(path, Options())
+        yield from _sized(raw.batches, rows)
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such file") from None
     except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
         raise DatasetError(f"{path} cannot be read: {error}") from None
-
-
-@contextmanager
-def _reader(path: Path) -> Iterator[Iterable[pa.RecordBatch]]:
-    kind = suffix(path)
-    if kind == ".parquet":
-        with parquet.ParquetFile(path) as file:
-            yield file.iter_batches()
-        return
-    if kind in {".feather", ".arrow"}:
-        with pa.OSFile(str(path)) as file, ipc.open_file(file) as reader:
-            yield (reader.get_batch(at) for at in range(reader.num_record_batches))
-        return
-    with _opened(path) as file:
-        if kind == ".jsonl":
-            options = json.ReadOptions(block_size=_BLOCK)
-            with json.open_json(file, read_options=options) as reader:
-                yield reader
-        else:
-            with _opened(path) as first:
-                header = first.readline().decode("utf-8-sig").rstrip("\r\n")
-            delimiter = max(",;\t", key=header.count)
-            names = next(standard_csv.reader([header], delimiter=delimiter), [])
-            with csv.open_csv(
-                file,
-                csv.ReadOptions(block_size=_BLOCK),
-                csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
-            ) as reader:
-                yield reader
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    if path.suffix == ".gz":
-        with gzip.open(path) as packed:
-            yield packed  # type: ignore[misc] # a reader of bytes like any other
-    else:
-        with path.open("rb") as file:
-            yield file
+    if raw.faults:
+        raise DatasetError("\n  - ".join([f"{path}:", *raw.faults]))
 
 
 def _sized(source: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
@@ -116,14 +78,6 @@ def _sized(source: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBat
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
-
-
-def rows_of(path: Path) -> int | None:
-    """Return the number of rows, if the format has it; else None."""
-    if suffix(path) != ".parquet":
-        return None
-    with parquet.ParquetFile(path) as file:
-        return int(file.metadata.num_rows)
 
 
 @contextmanager

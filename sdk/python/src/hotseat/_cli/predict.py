@@ -21,7 +21,7 @@ example: hotseat predict --model connect-four --input board.json
 example: hotseat predict --model nsfw --input picture.png
 example: hotseat predict --model churn --input players.csv --output scored.parquet
 """
-_TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".feather", ".arrow")
+_TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".feather", ".arrow", ".xlsx")
 _TABLE_SECONDS = 30.0
 """The least deadline of a request with rows of a table."""
 
@@ -109,7 +109,7 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
 
 
 def _is_table(arguments: argparse.Namespace) -> bool:
-    name = (arguments.input or "").lower().removesuffix(".gz")
+    name = (arguments.input or "").lower().removesuffix(".gz").removesuffix(".zst")
     return arguments.output is not None or name.endswith(_TABLES)
 
 
