@@ -1,6 +1,7 @@
 """`hotseat predict --input players.csv --output scored.csv`, offline and by HTTP."""
 
 import csv
+import json
 import socket
 import threading
 from contextlib import contextmanager
@@ -243,3 +244,30 @@ def test_what_is_no_table_is_refused(tmp_path, folder):
     job = score.Job(folder / "players.csv", "classification")
     with pytest.raises(DatasetError, match=r"ends in \.csv"):
         score.to_file(job, of_run(Run(folder / "run")), tmp_path / "scored.xlsx")
+
+
+def test_a_run_is_measured_on_rows_of_a_later_month(folder, tmp_path, capsys):
+    """Nothing in the run changes; rows without a known label are named."""
+    later = [row | {"player_id": 9_000 + at} for at, row in
+             enumerate(players(400, seed=7))]  # fmt: skip
+    later[0]["churned"], later[1]["churned"] = "", "maybe"
+    own_table(tmp_path, later)
+    run = folder / "run"
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    assert _cli.main(["evaluate", str(run), "--data", str(tmp_path / "players.csv"),
+                      "--json"]) == 0  # fmt: skip
+    out, err = capsys.readouterr()
+    (metrics,) = json.loads(out).values()
+    assert metrics["rows"] == 398
+    assert metrics["roc_auc"] > 0.75
+    assert "1 rows have no churned" in err
+    assert "training never saw, and are left out: 'maybe' (1)" in err
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+
+
+def test_a_table_without_labels_is_named(folder, tmp_path, capsys):
+    """With the command that needs none."""
+    path = tmp_path / "t.csv"
+    path.write_text("hours,level\n1,2\n")
+    assert _cli.main(["evaluate", str(folder / "run"), "--data", str(path)]) == 1
+    assert "no column 'churned' of labels" in capsys.readouterr().err

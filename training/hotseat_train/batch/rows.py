@@ -1,16 +1,22 @@
 """Rows of a table as inputs of a model, and answers as further columns."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
-from hotseat_registry import Signature
+from hotseat_registry import Field, Signature
+from hotseat_registry.reading import Reading
+from hotseat_serve.codec import cells
 from hotseat_train.batch.predictors import Outcome
 from hotseat_train.errors import DatasetError
 
-_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
+_NUMBERS = {"number", "date"}
+_PLAIN = Reading()
 MOST_LABELS = 50
 """More labels get no column each: the label and its probability remain."""
 
@@ -19,10 +25,8 @@ MOST_LABELS = 50
 class Mapped:
     """Which columns of a table a model reads."""
 
-    fields: Mapping[str, str]
-    """Column names by field; a model of texts has one field."""
-    types: Mapping[str, str]
-    """number or category, by field; empty for a model of texts."""
+    fields: tuple[Field, ...]
+    """The model's fields that the table has; empty for a model of texts."""
     text: str | None
     """The column of a model that reads one text."""
     defaults: tuple[str, ...]
@@ -42,26 +46,25 @@ def mapped(
     forms = {item.form for item in signature.inputs}
     if forms == {"features"}:
         fields = [field for item in signature.inputs for field in item.fields or ()]
-        types = {field.name: field.type for field in fields}
+        names = {field.name for field in fields}
         absent = [field for field in fields if field.name not in columns]
         needed = [
             field.name
             for field in absent
             if field.default is None
-            and (field.type == "category" or not signature.non_finite)
+            and (field.type not in _NUMBERS or not signature.non_finite)
         ]
         if needed or len(absent) == len(fields):
-            names = needed or [field.name for field in fields]
+            lacking = needed or [field.name for field in fields]
             raise DatasetError(
-                f"the table lacks {_listed(names)}, which the model needs; it has "
+                f"the table lacks {_listed(lacking)}, which the model needs; it has "
                 f"{_listed(columns)}"
             )
         return Mapped(
-            {name: name for name in types if name in columns},
-            types,
+            tuple(field for field in fields if field.name in columns),
             None,
             tuple(field.name for field in absent),
-            tuple(name for name in columns if name not in types),
+            tuple(name for name in columns if name not in names),
         )
     if forms <= {"text", "tokens"} and len({i.key for i in signature.inputs}) == 1:
         column = text or "text"
@@ -71,7 +74,7 @@ def mapped(
                 f"COLUMN; it has {_listed(columns)}"
             )
         others = tuple(name for name in columns if name != column)
-        return Mapped({}, {}, column, (), others)
+        return Mapped((), column, (), others)
     raise DatasetError(
         f"a model with inputs of form {', '.join(sorted(forms))} reads no rows of a "
         "table: send its inputs as JSON, without --output"
@@ -90,48 +93,42 @@ def inputs(batch: pa.RecordBatch, mapping: Mapped) -> list[Any]:
     a text: the model's answer is then an error that names it.
     """
     if mapping.text is not None:
-        cells = batch.column(mapping.text).to_pylist()
-        return ["" if cell is None else str(cell) for cell in cells]
+        texts = batch.column(mapping.text).to_pylist()
+        return ["" if text is None else str(text) for text in texts]
     columns = {
-        field: _cells(batch.column(column), mapping.types[field])
-        for field, column in mapping.fields.items()
+        field.name: [
+            _cell(cell, field) for cell in batch.column(field.name).to_pylist()
+        ]
+        for field in mapping.fields
     }
     return [
         {
             field: cell
-            for field, cell in zip(columns, cells, strict=True)
+            for field, cell in zip(columns, row, strict=True)
             if cell is not None
         }
-        for cells in zip(*columns.values(), strict=True)
+        for row in zip(*columns.values(), strict=True)
     ]
 
 
-def _cells(column: pa.Array, kind: str) -> list[Any]:
-    cells = column.to_pylist()
-    if kind == "category":
-        return [None if _missing(cell) else _text(cell) for cell in cells]
-    return [None if _missing(cell) else _number(cell) for cell in cells]
+def _cell(cell: Any, field: Field) -> Any:
+    """Return a cell as JSON has it; None if it is missing.
 
-
-def _missing(cell: Any) -> bool:
-    if isinstance(cell, str):
-        return cell.strip().lower() in _MISSING
-    return cell is None or cell != cell  # noqa: PLR0124 (NaN)
-
-
-def _text(cell: Any) -> str:
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))  # integers become floats in a column with missing values
-    return str(cell).strip()
-
-
-def _number(cell: Any) -> Any:
-    if not isinstance(cell, str):
-        return cell
-    if cell.strip().lower() in {"true", "false"}:
-        return cell.strip().lower() == "true"
-    try:
+    The codec reads the texts of a field that says how; those of other fields, of models
+    from elsewhere, are read here. What cannot be read stays as it is.
+    """
+    if isinstance(cell, float) and math.isnan(cell):
+        return None
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    if isinstance(cell, Decimal):
         return float(cell)
+    if field.reading is not None:
+        return cell
+    try:
+        if field.type == "category":
+            return None if cell is None else cells.category(cell, _PLAIN)
+        return cells.number(cell, _PLAIN) if isinstance(cell, str) else cell
     except ValueError:
         return cell
 
@@ -185,13 +182,13 @@ class Answers:
         """Return the columns of some rows' outcomes, in the order of the schema."""
         return [
             pa.array(
-                [self._cell(name.removeprefix(self.prefix), item) for item in results],
+                [self._part(name.removeprefix(self.prefix), item) for item in results],
                 type_,
             )
             for name, type_ in zip(self.schema.names, self.schema.types, strict=True)
         ]
 
-    def _cell(self, name: str, item: Outcome) -> Any:
+    def _part(self, name: str, item: Outcome) -> Any:
         if name == "error":
             return item.error
         if name == "probability":

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotseat_registry.cli.common import DONE, Run, answering, print_table
@@ -11,6 +12,7 @@ from hotseat_train.errors import TrainError
 
 if TYPE_CHECKING:
     from hotseat_registry import Manifest
+    from hotseat_train.run import Run as RunFolder
 
 # torch, onnx and matplotlib take seconds to import: only a verb that runs imports them
 
@@ -22,8 +24,26 @@ def evaluate(parser: argparse.ArgumentParser) -> Run:
         "95 % interval, on the test split, in games or on generated items; size; "
         "latency."
     )
-    parser.epilog = "example: hotseat evaluate sentiment --json"
+    parser.epilog = (
+        "example: hotseat evaluate sentiment --json; "
+        "hotseat evaluate runs/churn --data december.csv"
+    )
     add_run(parser)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="measure an evaluated run on the rows of this table instead, and change "
+        "nothing: last month's model on this month's players",
+    )
+    parser.add_argument(
+        "--target", metavar="COLUMN", help="labels of --data (default: as in training)"
+    )
+    parser.add_argument(
+        "--text",
+        metavar="COLUMN",
+        help="texts of --data, for a model of texts (default: text)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return _evaluate
 
@@ -34,6 +54,10 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from hotseat_train.pipeline.evaluate import measured
 
     source = run.find(arguments.run)
+    if arguments.data:
+        return _evaluate_new(arguments, source)
+    if arguments.target or arguments.text:
+        raise TrainError("--target and --text are of --data FILE")
     manifest, note = measured(source)
     if note:
         print(f"  note: {note}", file=sys.stderr)
@@ -44,6 +68,40 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     for path in (source.golden, source.manifest):
         print(f"  wrote {path}")
     return DONE
+
+
+def _evaluate_new(arguments: argparse.Namespace, source: "RunFolder") -> int:
+    from hotseat_train.pipeline import evaluate_new
+
+    found = evaluate_new.evaluate(
+        source, arguments.data, arguments.target, arguments.text
+    )
+    for note in found.notes:
+        print(f"  note: {note}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps(found.metrics, indent=2))
+        return DONE
+    print_table(
+        ("variant", "rows", "accuracy (95 %)", "in the run's evaluation", "macro F1",
+         "ROC AUC", "calibration error"),
+        (
+            (
+                name,
+                f"{m['rows']:,}",
+                "{:.3f} ({:.3f} to {:.3f})".format(m["accuracy"], *m["interval"]),
+                _cell(found.before[name].get("accuracy")),
+                f"{m['macro_f1']:.3f}",
+                _cell(m.get("roc_auc")),
+                _cell(m.get("calibration_error")),
+            )
+            for name, m in found.metrics.items()
+        ),
+    )  # fmt: skip
+    return DONE
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def show(manifest: "Manifest") -> None:

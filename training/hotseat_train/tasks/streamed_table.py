@@ -23,6 +23,7 @@ from hotseat_registry import Signature
 from hotseat_serve.codec import game_json
 from hotseat_train.data import tables
 from hotseat_train.data.dataset import Dataset
+from hotseat_train.data.tables import Options
 from hotseat_train.errors import DatasetError, TrainError
 from hotseat_train.evaluation.evaluator import Evaluator, Tensors
 from hotseat_train.evaluation.labelled import SupervisedEvaluator
@@ -72,7 +73,7 @@ class StreamedTable:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Replace the usual settings of the trees."""
     threads: int = 2
-    reading: Options = Options()
+    reading: Options = field(default_factory=Options)
     """How the file is read."""
     engine: workers.Engine | None = None
     """Trains on several machines; None: on this one."""
