@@ -43,7 +43,15 @@ class Emulated:
     without rights; `mounts` are folders of this machine that it sees.
     """
 
-    def __init__(self, handler, folder, environment, image=None, mounts=()):
+    def __init__(
+        self,
+        handler,
+        folder,
+        environment,
+        image=None,
+        mounts=(),
+        client="hotseat_serve.lambda_loop",
+    ):
         self.port = port()
         emulator = [
             "--runtime-interface-emulator-address", f"127.0.0.1:{self.port}",
@@ -52,7 +60,7 @@ class Emulated:
         self.container = f"hotseat-emulated-{os.getpid()}-{self.port}" if image else ""
         if image is None:
             python = sys.executable
-            command = [EMULATOR, *emulator, python, "-m", "awslambdaric", handler]
+            command = [EMULATOR, *emulator, python, "-m", client, handler]
             variables = {**os.environ, **environment}
         else:
             settings = Path(folder) / "containers.conf"
@@ -63,7 +71,7 @@ class Emulated:
                 "podman", "run", "--rm", "--name", self.container, "--read-only",
                 "--tmpfs", "/tmp", "--user", "993:990", "--cap-drop", "all",
                 "--network", "host", *given, *seen, "--entrypoint", "/rie", image,
-                *emulator, "python3", "-m", "awslambdaric", handler,
+                *emulator, "python3", "-m", client, handler,
             ]  # fmt: skip
             variables = {**os.environ, "CONTAINERS_CONF": str(settings)}
         self.process = subprocess.Popen(

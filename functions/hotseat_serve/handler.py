@@ -45,7 +45,7 @@ with suppress(
     register_before_snapshot(_drop_connections)
 
 
-_base_path = router.settings.base_path
+_base_path, _stream = router.settings.base_path, router.settings.stream
 
 
 def handler(event: Any, context: Any) -> Any:
@@ -53,13 +53,22 @@ def handler(event: Any, context: Any) -> Any:
 
     An HTTP event is answered in the format of its source. Any other event is a direct
     invocation: the event is the request's body, and the result is the answer's body. A
-    warm-up event opens the default model and runs nothing.
+    warm-up event opens the default model and runs nothing. With ``HOTSEAT_STREAM`` and
+    a runtime that streams (`context.streams`), HTTP events get a `ResponseStream`.
     """
     request_id = str(getattr(context, "aws_request_id", ""))
     try:
         remaining = getattr(context, "get_remaining_time_in_millis", None)
         remaining_ms = None if remaining is None else remaining()
-        request = api_gateway.parse_event(event, request_id, remaining_ms, _base_path)
+        streams = _stream and getattr(context, "streams", False)
+        request = api_gateway.parse_event(
+            event,
+            request_id,
+            remaining_ms,
+            _base_path,
+            streams=streams,
+            trace_id=getattr(context, "trace_id", ""),
+        )
         if request is None:
             if api_gateway.is_warmup(event):
                 return {"warm": router.warm()}
@@ -69,17 +78,25 @@ def handler(event: Any, context: Any) -> Any:
             return orjson.loads(router.answer(request).body)
         if request.path.startswith(PAGES):
             return _page(event, request)
-        return api_gateway.to_response(router.answer(request), event)
+        answer = router.answer(request)
+        if request.streams:
+            return api_gateway.to_stream(answer)
+        return api_gateway.to_response(answer, event)
     except Exception:
         log.exception("request %s failed", request_id)
-        return api_gateway.error_response(event, request_id)
+        return api_gateway.error_response(
+            event, request_id, streams=_stream and getattr(context, "streams", False)
+        )
 
 
-def _page(event: dict[str, Any], request: Request) -> dict[str, Any]:
+def _page(event: dict[str, Any], request: Request) -> Any:
     from hotseat_serve.adapters.pages import render
 
     prefix = api_gateway.path_prefix(event, request.path)
-    return api_gateway.to_response(render(_app(), request, prefix), event)
+    answer = render(_app(), request, prefix)
+    if request.streams:
+        return api_gateway.to_stream(answer)
+    return api_gateway.to_response(answer, event)
 
 
 @cache

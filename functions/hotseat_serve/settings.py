@@ -79,8 +79,12 @@ class Settings:
     max_body_bytes: int = 6_000_000
     """Maximum size of an uncompressed request body; Lambda's own limit is 6 MB."""
     max_answer_bytes: int = 64_000_000
-    """Maximum size of an answer; on Lambda the default is Lambda's own limit, 6 MB
-    including base64."""
+    """Maximum size of an answer; on Lambda without `stream` the default is Lambda's
+    own limit, 6 MB including base64. Streamed files are not limited."""
+    stream: bool = False
+    """Whether Lambda's answers are streamed: the API's response transfer mode is
+    STREAM, or the function URL's invoke mode RESPONSE_STREAM. Needs the runtime loop of
+    the image; direct invocations are answered as before."""
     max_ms: int = 0
     """Time limit of a request in milliseconds; a shorter Deadline-Ms of the caller
     applies instead. 0: no limit."""
@@ -122,6 +126,10 @@ class Settings:
                 raise ValueError(
                     f"{name}={env[name]!r} is no {kind.__name__}"
                 ) from None
+        if values.get("stream"):
+            values.pop("max_answer_bytes", None)
+            if "HOTSEAT_MAX_ANSWER_BYTES" in env:
+                values["max_answer_bytes"] = int(env["HOTSEAT_MAX_ANSWER_BYTES"])
         return cls(**values)  # type: ignore[arg-type] # each was made of its own type
 
     def to_env(self) -> dict[str, str]:

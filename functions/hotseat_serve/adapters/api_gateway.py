@@ -14,7 +14,7 @@ An HTTP API decodes the path, the other sources do not. Names of models, version
 files contain no ``%``, so the router can decode both without ambiguity.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 import orjson
@@ -22,6 +22,7 @@ import pybase64
 
 from hotseat_serve.access.gateway_caller import caller_of
 from hotseat_serve.adapters.event_headers import headers_in
+from hotseat_serve.adapters.response_stream import ResponseStream
 from hotseat_serve.api.answer_size import (
     fits_balancer,
     fits_direct,
@@ -31,19 +32,29 @@ from hotseat_serve.api.answer_size import (
 from hotseat_serve.api.messages import PAGES, Answer, Request, strip_base_path
 from hotseat_serve.problems import MEDIA_TYPE, Problem
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _API_PATHS = ("/v1/", "/v2", "/model-service", *PAGES)
 _MAX_SEGMENTS = 16  # segments of a path mapping, at most
 _WARMUP_SOURCES = ("serverless-plugin-warmup", "aws.events", "aws.scheduler")
 
 
 def parse_event(
-    event: Any, request_id: str, remaining_ms: float | None = None, base_path: str = ""
+    event: Any,
+    request_id: str,
+    remaining_ms: float | None = None,
+    base_path: str = "",
+    *,
+    streams: bool = False,
+    trace_id: str = "",
 ) -> Request | None:
     """Return the request in an event, or None if it is no HTTP event. Never raises.
 
     `remaining_ms` is the platform's remaining time for this invocation, in
     milliseconds. `base_path` is the path of the API at the front. An unreadable event
-    becomes a request with a `fault`.
+    becomes a request with a `fault`. `streams` says whether answers are streamed;
+    `trace_id` is X-Ray's header.
     """
     context = event.get("requestContext") if isinstance(event, dict) else None
     if not isinstance(context, dict):
@@ -51,7 +62,12 @@ def parse_event(
             return None
         event = _of_lattice(event)
         context = event["requestContext"]
-    fits = fits_balancer if "elb" in context else fits_lambda
+    fits: Callable[[Answer], None] | None = fits_lambda
+    streams = streams and can_stream(event)
+    if streams:
+        fits = None
+    elif "elb" in context:
+        fits = fits_balancer
     method_and_path = _method_and_path(event, context)
     if method_and_path is None:
         if "connectionId" not in context:
@@ -82,6 +98,8 @@ def parse_event(
         caller_of(context)
         if "authorizer" in context or "identity" in context
         else None,
+        streams,
+        trace_id,
     )
 
 
@@ -287,13 +305,41 @@ def to_response(answer: Answer, event: Any = None) -> dict[str, Any]:
     return response
 
 
-def error_response(event: Any, request_id: str) -> dict[str, Any]:
+def can_stream(event: Any) -> bool:
+    """Whether an event's source takes answers in pieces.
+
+    REST APIs and function URLs do, if so configured; HTTP APIs, load balancers and VPC
+    Lattice never do.
+    """
+    context = event.get("requestContext")
+    if not isinstance(context, dict) or "elb" in context:
+        return False
+    if "http" in context:
+        return ".lambda-url." in str(context.get("domainName"))
+    return "httpMethod" in event and "version" not in event
+
+
+def to_stream(answer: Answer) -> ResponseStream:
+    """Return an answer as REST APIs and function URLs take it in pieces."""
+    headers = {k: v for k, v in answer.headers.items() if k != "content-length"}
+    prelude = orjson.dumps({"statusCode": answer.status, "headers": headers})
+    chunks = answer.chunks
+    if chunks is None:
+        chunks = iter((answer.body,)) if answer.body else iter(())
+    return ResponseStream(prelude, chunks)
+
+
+def error_response(
+    event: Any, request_id: str, *, streams: bool = False
+) -> dict[str, Any] | ResponseStream:
     """Return the answer to an event that the adapter failed to process."""
     detail = "the service failed; its log says why under this request_id"
     document = Problem("internal", detail).to_json(request_id)
     if not isinstance(event, dict) or "requestContext" not in event:
         return document
     answer = Answer(500, orjson.dumps(document), {"content-type": MEDIA_TYPE})
+    if streams and can_stream(event):
+        return to_stream(answer)
     return to_response(answer, event)
 
 

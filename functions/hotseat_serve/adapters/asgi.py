@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
@@ -19,6 +19,7 @@ from hotseat_serve.api.messages import (
     PAGES,
     Answer,
     Request,
+    close_chunks,
     strip_base_path,
     too_large,
 )
@@ -140,7 +141,37 @@ class Application:
             log.exception("request %s failed", request.request_id)
             detail = "the service failed; its log says why under this request_id"
             answer = self._faulty(request, Problem("internal", detail))
-        await _send(send, answer)
+        if answer.chunks is None:
+            await _send(send, answer)
+        else:
+            await self._send_chunks(answer, answer.chunks, receive, send)
+
+    async def _send_chunks(
+        self, answer: Answer, chunks: Iterator[bytes], receive: Receive, send: Send
+    ) -> None:
+        """Send an answer in pieces, which are made in the thread pool.
+
+        It ends early when the client is gone. After a failure of the iterator the body
+        stays incomplete, and the server closes the connection: the status has been
+        sent, and the client must not take the pieces for the whole.
+        """
+        loop = asyncio.get_running_loop()
+        gone = asyncio.ensure_future(receive())  # the next message is the disconnect
+        try:
+            await send(_start_of(answer))
+            while not gone.done():
+                chunk = await loop.run_in_executor(self._pool, next, chunks, None)
+                if chunk is None:
+                    await send({"type": "http.response.body"})
+                    return
+                await send(
+                    {"type": "http.response.body", "body": chunk, "more_body": True}
+                )
+        except Exception:
+            log.exception("request %s broke off", answer.headers.get("x-request-id"))
+        finally:
+            gone.cancel()
+            await loop.run_in_executor(self._pool, close_chunks, answer)
 
     async def _answer(self, request: Request, receive: Receive) -> Answer:
         router = self.router
@@ -204,7 +235,13 @@ def request_head(scope: Scope, path: str, received: int | None = None) -> Reques
     """Return the request of a scope, without its body."""
     headers = headers_of(scope)
     return Request(
-        scope["method"], path, b"", headers, request_id_of(headers), received=received
+        scope["method"],
+        path,
+        b"",
+        headers,
+        request_id_of(headers),
+        received=received,
+        streams=True,
     )
 
 
@@ -244,14 +281,20 @@ async def _body(request: Request, receive: Receive, limit: int) -> bytes:
         parts.append(part)
 
 
-async def _send(send: Send, answer: Answer) -> None:
+def _start_of(answer: Answer) -> dict[str, Any]:
     headers = [
         (name.encode("latin-1"), value.encode("latin-1"))
         for name, value in answer.headers.items()
     ]
-    if "content-length" not in answer.headers and answer.status not in _WITHOUT_BODY:
+    if (
+        "content-length" not in answer.headers
+        and answer.status not in _WITHOUT_BODY
+        and answer.chunks is None
+    ):
         headers.append((b"content-length", b"%d" % len(answer.body)))
-    await send(
-        {"type": "http.response.start", "status": answer.status, "headers": headers}
-    )
+    return {"type": "http.response.start", "status": answer.status, "headers": headers}
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    await send(_start_of(answer))
     await send({"type": "http.response.body", "body": answer.body})

@@ -1,14 +1,15 @@
 """Download a version to a device: its manifest, and its files in pieces.
 
-A piece fits into Lambda's answer in base64, so files of any size can be sent, and an
-interrupted download can be resumed. Only models named in the settings are offered.
+Where the adapter streams, any range is sent, up to the whole file. Elsewhere a piece
+fits into Lambda's answer in base64. Both ways an interrupted download can be resumed.
+Only models named in the settings are offered.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import Any, BinaryIO, Self
 
 from hotseat_registry import Manifest, Reference, Registry
 from hotseat_registry.cache import Cache
@@ -19,6 +20,8 @@ from hotseat_serve.settings import Settings
 
 PIECE = 4_000_000
 """Bytes in one answer; Lambda takes 6 MB, and base64 makes four of three."""
+_CHUNK = 1 << 18
+"""Bytes that are read and sent at once of a streamed file."""
 BYTES = "application/octet-stream"
 _PUBLISHED = frozenset({"published_at", "published_by"})
 _NEEDED = frozenset(
@@ -60,11 +63,18 @@ class Downloads:
             raise from_registry(error) from error
 
     def file(
-        self, model: str, version: str, name: str, range_header: str | None
+        self,
+        model: str,
+        version: str,
+        name: str,
+        range_header: str | None,
+        *,
+        streams: bool = False,
     ) -> Answer:
         """Return a file of a version, or the piece of a header ``Range``.
 
-        A whole file of more than one piece is too_large.
+        If the adapter `streams`, a piece may have any length. Otherwise a whole file of
+        more than one piece is too_large.
         """
         try:
             manifest = self._manifest(model, version)
@@ -78,19 +88,24 @@ class Downloads:
                 path = self.registry.fetch(manifest, cache, [name])[name]
         except RegistryError as error:
             raise from_registry(error) from error
-        first, last = _byte_range(range_header, entry.size)
-        with path.open("rb") as file_:
-            file_.seek(first)
-            body = file_.read(last - first + 1)
+        limit = entry.size if streams else PIECE
+        first, last = _byte_range(range_header, entry.size, limit)
+        count = last - first + 1
         headers = {
             "content-type": BYTES,
             "accept-ranges": "bytes",
             "etag": f'"{entry.sha256}"',
         }
-        if range_header is None:
-            return Answer(200, body, headers)
-        place = f"bytes {first}-{last}/{entry.size}"
-        return Answer(206, body, {**headers, "content-range": place})
+        if range_header is not None:
+            headers["content-range"] = f"bytes {first}-{last}/{entry.size}"
+        status = 200 if range_header is None else 206
+        source = path.open("rb")
+        source.seek(first)
+        if count > PIECE:  # only with `streams`; small ones are sent in one write
+            headers["content-length"] = str(count)
+            return Answer(status, b"", headers, FileChunks(source, count))
+        with source:
+            return Answer(status, source.read(count), headers)
 
     @property
     def _cache(self) -> Cache:
@@ -110,6 +125,32 @@ class Downloads:
         return manifest
 
 
+class FileChunks:
+    """An iterator over the next `count` bytes of an open file; it closes the file."""
+
+    def __init__(self, source: BinaryIO, count: int) -> None:
+        self._source, self._left = source, count
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        """Return the next bytes; raises `EOFError` if the file was shortened."""
+        if not self._left:
+            self.close()
+            raise StopIteration
+        chunk = self._source.read(min(_CHUNK, self._left))
+        if not chunk:
+            self.close()
+            raise EOFError(f"{self._left} bytes of the file are missing")
+        self._left -= len(chunk)
+        return chunk
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+
 def device_manifest(manifest: Manifest, *, signed: bool) -> dict[str, Any]:
     """Return the fields of a manifest for a device: no publisher, time or lineage.
 
@@ -127,10 +168,10 @@ def device_manifest(manifest: Manifest, *, signed: bool) -> dict[str, Any]:
     return {**needed, "variants": variants}
 
 
-def _byte_range(range_header: str | None, size: int) -> tuple[int, int]:
-    """Return the first and the last byte to send; raises `Problem`."""
+def _byte_range(range_header: str | None, size: int, limit: int) -> tuple[int, int]:
+    """Return the first and the last byte to send, at most `limit`; raises `Problem`."""
     if range_header is None:
-        if size > PIECE:
+        if size > limit:
             raise Problem(
                 "too_large",
                 f"the file has {size} bytes: ask for pieces, "
@@ -143,7 +184,7 @@ def _byte_range(range_header: str | None, size: int) -> tuple[int, int]:
             "invalid_input", f"Range {range_header[:40]!r} is not bytes=first-last"
         )
     first = int(match[1])
-    last = min(int(match[2] or size), first + PIECE - 1, size - 1)
+    last = min(int(match[2] or size), first + limit - 1, size - 1)
     if last < first:
         raise Problem("invalid_input", f"no byte from {first} to {last} of {size}")
     return first, last

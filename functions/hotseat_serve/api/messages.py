@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from hotseat_serve.access.claims import Caller
@@ -35,15 +35,27 @@ class Request:
     """Raises `Problem` (too_large) for an answer that the adapter cannot send."""
     caller: Caller | None = None
     """Who asks, where an authorizer in front says so."""
+    streams: bool = False
+    """Whether the adapter can send an answer's `chunks`."""
+    trace_id: str = ""
+    """X-Ray's header, if the runtime gives it for each request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer; `headers` has the content type."""
+    """One answer; `headers` has the content type.
+
+    Only an answer to a request with `streams` may have `chunks`: an iterator of the
+    body's pieces instead of `body`. It runs in the thread of the request or in another
+    one, never in two at once. The adapter closes it (`close`, if it has that method)
+    after the last piece or when the client is gone. After an exception of the iterator
+    the client sees a broken connection, not a shorter answer.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": JSON})
+    chunks: Iterator[bytes] | None = None
 
 
 def decompress(request: Request, limit: int) -> Request:
@@ -165,6 +177,13 @@ def strip_base_path(path: str, base: str) -> str:
     if rest == path or (rest and rest[0] != "/"):
         return path
     return rest or "/"
+
+
+def close_chunks(answer: Answer) -> None:
+    """Release what the chunks of an answer hold, sent or not."""
+    close = getattr(answer.chunks, "close", None)
+    if close is not None:
+        close()
 
 
 def too_large(size: int, limit: int) -> Problem:

@@ -19,7 +19,14 @@ from hotseat_serve.api import cors, open_inference
 from hotseat_serve.api.admission import admit
 from hotseat_serve.api.game_api import GameApi
 from hotseat_serve.api.inference_call import infer
-from hotseat_serve.api.messages import JSON, Answer, Request, compress, decompress
+from hotseat_serve.api.messages import (
+    JSON,
+    Answer,
+    Request,
+    close_chunks,
+    compress,
+    decompress,
+)
 from hotseat_serve.api.statistics import Statistics
 from hotseat_serve.api.telemetry import Telemetry, trace_of
 from hotseat_serve.kinds.request_context import RequestContext
@@ -82,7 +89,7 @@ class Router:
         try:
             answer = compress(self._dispatch(request, context), request)
             check_answer(len(answer.body), self.settings.max_answer_bytes)
-            if request.fits is not None:
+            if request.fits is not None and answer.chunks is None:
                 request.fits(answer)
         except Problem as problem:
             answer = self._problem(request, context, problem)
@@ -107,10 +114,13 @@ class Router:
             headers.update(cors_headers)
             if "vary" in cors_headers and "vary" in answer.headers:
                 headers["vary"] = f"{answer.headers['vary']}, {cors_headers['vary']}"
-        body = answer.body
+        body, chunks = answer.body, answer.chunks
         if request.method == "HEAD":  # a GET answer without its body
-            headers["content-length"], body = str(len(body)), b""
-        return Answer(answer.status, body, headers)
+            if chunks is None:
+                headers["content-length"], body = str(len(body)), b""
+            close_chunks(answer)
+            chunks = None
+        return Answer(answer.status, body, headers, chunks)
 
     def warm(self) -> bool:
         """Open the default model before a request; return whether it answers."""
@@ -249,7 +259,11 @@ class Router:
             case ["files", file]:
                 return {
                     "GET": lambda request, _: self._downloads.file(
-                        name, version, file, request.headers.get("range")
+                        name,
+                        version,
+                        file,
+                        request.headers.get("range"),
+                        streams=request.streams,
                     )
                 }
         return {}

@@ -107,7 +107,7 @@ class Telemetry:
         trace = trace_of(request.headers)
         if trace is not None:
             line["trace_id"] = trace[3:35]
-        xray = self.env.get("_X_AMZN_TRACE_ID")
+        xray = request.trace_id or self.env.get("_X_AMZN_TRACE_ID")
         if xray:
             line["xray_trace_id"] = xray
         if context.player and self.player_key:

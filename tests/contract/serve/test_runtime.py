@@ -1,9 +1,10 @@
-"""The handler under AWS's own runtime client, and under its interface emulator.
+"""The handler under both runtime clients: over a stand-in of the API and the emulator.
 
-The client that polls the runtime API is awslambdaric, as in every image.
+The clients are the image's own loop and AWS's awslambdaric.
 """
 
 import base64
+import hashlib
 import json
 import os
 import platform
@@ -14,7 +15,20 @@ import time
 import urllib.request
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from fronts import (
+    balancer,
+    balancer_many,
+    function_url,
+    http_one,
+    http_two,
+    lattice,
+    rest,
+    unpacked,
+)
+from onnx import numpy_helper
 from runtime_api import RuntimeApi
 
 from hotseat_registry import Reference, open_registry
@@ -62,15 +76,24 @@ HTTP = {
 }
 
 
+CLIENTS = ["hotseat_serve.lambda_loop", "awslambdaric"]
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request):
+    """The module of a runtime client."""
+    return request.param
+
+
 @pytest.fixture
-def function(tmp_path, publish):
+def function(tmp_path, publish, client):
     """The function in a process of its own, as Lambda starts it."""
     registry = open_registry(f"file://{tmp_path}/registry")
     publish(registry)
     registry.promote(Reference("mood", version=1), by="ada")
     api = RuntimeApi()
     process = subprocess.Popen(
-        [sys.executable, "-m", "awslambdaric", "hotseat_serve.handler.handler"],
+        [sys.executable, "-m", client, "hotseat_serve.handler.handler"],
         env={
             **os.environ,
             "AWS_LAMBDA_RUNTIME_API": api.address,
@@ -136,7 +159,7 @@ def port():
 
 
 @pytest.fixture
-def invoke(tmp_path, publish):
+def invoke(tmp_path, publish, client):
     """Ask the function by the emulator's HTTP address."""
     assert EMULATOR.exists(), f"no {EMULATOR}: make clients"
     registry = open_registry(f"file://{tmp_path}/registry")
@@ -146,7 +169,7 @@ def invoke(tmp_path, publish):
     process = subprocess.Popen(
         [EMULATOR, "--runtime-interface-emulator-address", here,
          "--runtime-api-address", api,
-         sys.executable, "-m", "awslambdaric", "hotseat_serve.handler.handler"],
+         sys.executable, "-m", client, "hotseat_serve.handler.handler"],
         env={
             **os.environ,
             "HOTSEAT_REGISTRY": registry.store.uri,
@@ -193,3 +216,72 @@ def test_the_function_answers_cold_and_warm(invoke):
     late = {**REST, "path": "/model-service", "body": text}
     late["headers"] = {**REST["headers"], "Deadline-Ms": "0"}
     assert body(ask(late))["code"] == "deadline_exceeded"
+
+
+@pytest.fixture
+def streaming(tmp_path, bundle):
+    """The function behind an API that streams, with a version of several megabytes."""
+    registry = open_registry(f"file://{tmp_path}/registry")
+    manifest, files = bundle()
+    model = onnx.load(files["model.onnx"])
+    padding = np.random.default_rng(0).bytes(9_000_000)
+    model.graph.initializer.append(
+        numpy_helper.from_array(np.frombuffer(padding, np.uint8), "padding")
+    )
+    onnx.save(model, files["model.onnx"])
+    registry.publish(manifest, files, by="ada")
+    registry.promote(Reference("mood", version=1), by="ada")
+    api = RuntimeApi()
+    process = subprocess.Popen(
+        [sys.executable, "-m", CLIENTS[0], "hotseat_serve.handler.handler"],
+        env={
+            **os.environ,
+            "AWS_LAMBDA_RUNTIME_API": api.address,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+            "HOTSEAT_REGISTRY": registry.store.uri,
+            "HOTSEAT_CACHE": str(tmp_path / "cache"),
+            "HOTSEAT_DOWNLOADS": "*",
+            "HOTSEAT_STREAM": "1",
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield api, registry
+    process.kill()
+    process.wait()
+    api.close()
+
+
+def test_answers_are_streamed_where_the_front_takes_them(streaming):
+    """REST APIs and function URLs; others get whole answers, with their limits."""
+    api, registry = streaming
+    text = b'{"text": "good"}'
+    for front in (rest, function_url):
+        outcome = api.invoke(front("POST", "/model-service", text))
+        prelude, data = outcome.streamed
+        assert (prelude["statusCode"], json.loads(data)["label"]) == (200, "positive")
+        assert prelude["headers"]["content-type"] == "application/json"
+        prelude, data = api.invoke(front("POST", "/model-service", b"{")).streamed
+        assert (prelude["statusCode"], json.loads(data)["code"]) == (
+            400, "invalid_json",
+        )  # fmt: skip
+    for front in (http_one, http_two, balancer, balancer_many, lattice):
+        answer = api.ask(front("POST", "/model-service", text))
+        assert unpacked(answer)[0] == 200
+    assert api.ask({"text": "good"})["label"] == "positive"
+    manifest = registry.resolve(Reference("mood", version=1))
+    name, entry = max(manifest.files.items(), key=lambda item: item[1].size)
+    assert entry.size > 9_000_000
+    path = f"/v1/models/mood/versions/1/files/{name}"
+    outcome = api.invoke(rest("GET", path))
+    prelude, data = outcome.streamed
+    assert prelude["statusCode"] == 200
+    assert hashlib.sha256(data).hexdigest() == entry.sha256
+    assert len(outcome.chunks) > 30
+    partial = rest("GET", path, headers={"Range": "bytes=100-8000099"})
+    prelude, piece = api.invoke(partial).streamed
+    assert (prelude["statusCode"], piece) == (206, data[100:8_000_100])
+    whole = api.ask(http_two("GET", path))
+    assert unpacked(whole)[0] == 413
+    prelude, data = api.invoke(rest("HEAD", path)).streamed
+    assert (prelude["statusCode"], data) == (200, b"")

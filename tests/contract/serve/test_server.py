@@ -27,6 +27,28 @@ LIMIT = 50_000
 SLOW = "/v1/models/slow/predict"
 
 
+class Pieces:
+    """A long answer that notes what happens to it."""
+
+    def __init__(self, *, breaks):
+        self.count, self.closed, self.breaks = 0, False, breaks
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.count += 1
+        if self.breaks and self.count == 4:
+            raise RuntimeError("out of ink")
+        if self.count > 200:
+            raise StopIteration
+        time.sleep(0.002)
+        return b"x" * 10_000
+
+    def close(self):
+        self.closed = True
+
+
 class Slow(Router):
     """A room in which one route takes until it is let go, and one answers much."""
 
@@ -39,6 +61,9 @@ class Slow(Router):
             self.running += 1
             self.go.wait(30)
             self.running -= 1
+        if request.path.startswith("/pieces"):
+            self.pieces = Pieces(breaks=request.path.endswith("break"))
+            return Answer(200, b"", {"content-type": "text/plain"}, self.pieces)
         if request.path == "/much":
             return Answer(200, bytes(20_000_000))
         return Router.answer(self, request)
@@ -423,9 +448,9 @@ def test_a_stop_ends_in_its_time_whatever_clients_do(command, number):
 
 def _stop_in_time(process, clients, number):
     clients[0].sendall(
-        b"POST /model-service HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{"
+        b"POST /model-service HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{"
     )
-    clients[1].sendall(b"GET /v2 HTTP/1.1\r\nhost: x\r\n\r\n")
+    clients[1].sendall(b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n")
     assert clients[1].recv(15) == b"HTTP/1.1 200 OK"
     time.sleep(0.2)
     start = time.monotonic()
@@ -491,3 +516,40 @@ def test_a_foreign_host_is_refused_on_every_route(router):
             status, body, _ = ask(port, "GET", path, headers={"Host": "evil.example"})
             assert (status, b"Host" in body) == (403, True), path
             assert ask(port, "GET", path)[0] == 200
+
+
+def test_a_long_answer_is_sent_in_pieces(router):
+    """The first piece arrives before the last is made; then its iterator is closed."""
+    with serving(router, Limits()) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/pieces")
+        answer = connection.getresponse()
+        assert answer.headers["transfer-encoding"] == "chunked"
+        first = answer.read(10_000)
+        made = router.pieces.count
+        assert len(first) == 10_000
+        assert made < 200
+        assert len(answer.read()) == 199 * 10_000
+        until(lambda: router.pieces.closed)
+        connection.request("GET", "/v2/health/live")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def test_no_pieces_are_made_for_a_client_that_is_gone(router):
+    with serving(router, Limits()) as port:
+        client = connect(port)
+        client.sendall(b"GET /pieces HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.recv(20_000)
+        client.close()
+        until(lambda: router.pieces.closed)
+        assert router.pieces.count < 200
+
+
+def test_a_long_answer_that_fails_is_no_whole_answer(router, caplog):
+    """The client sees a broken connection; the log says why."""
+    with serving(router, Limits()) as port:
+        with pytest.raises(http.client.HTTPException):
+            ask(port, "GET", "/pieces/break")
+        assert router.pieces.closed
+    assert "out of ink" in caplog.text

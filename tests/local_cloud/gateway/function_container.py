@@ -58,7 +58,9 @@ class FunctionContainer:
         settings.write_text(SETTINGS)
         environment = {**os.environ, "CONTAINERS_CONF": str(settings)}
         _podman("pull", "--quiet", "--tls-verify=false", image)
-        command = _podman("image", "inspect", "--format", "{{json .Config.Cmd}}", image)
+        inspect = ("image", "inspect", "--format")
+        entry = _podman(*inspect, "{{json .Config.Entrypoint}}", image)
+        command = _podman(*inspect, "{{json .Config.Cmd}}", image)
         variables = {
             **function.environment,
             **lambda_environment,
@@ -76,7 +78,7 @@ class FunctionContainer:
              *(f"--env={name}={value}" for name, value in variables.items()), image,
              "--runtime-interface-emulator-address", address,
              "--runtime-api-address", api,
-             "python3", "-m", "awslambdaric", *json.loads(command)],
+             *json.loads(entry), *json.loads(command)],
             env=environment, stdout=self._log, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self._url = f"http://{address}/2015-03-31/functions/function/invocations"

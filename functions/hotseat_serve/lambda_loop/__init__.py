@@ -1,0 +1,1 @@
+"""A client of the Lambda Runtime API that also streams answers."""
