@@ -36,6 +36,8 @@ _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d")
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/.*)?")
 _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/\S+")
 _CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):\d{12}:certificate/\S+")
+_ISSUER = re.compile(r"https://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/\S*)?")
+_USER_POOL = re.compile(r"arn:aws[a-z-]*:cognito-idp:[a-z0-9-]+:\d{12}:userpool/\S+")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?")
 
 
@@ -130,6 +132,7 @@ def _check_api(api: Api, here: str) -> None:
         _check_name(game, f"{here}.games")
     if len(set(api.games)) < len(api.games):
         raise DeploymentError(f"{here}.games: a game is listed twice")
+    _check_access(api, here)
     _check_limits(api, here)
     for game, limits in api.limits.items():
         if game not in api.games:
@@ -147,6 +150,36 @@ def _check_api(api: Api, here: str) -> None:
                 f"{here}.origins: {origin!r} is not an origin such as "
                 "https://game.example, without a path"
             )
+
+
+def _check_access(api: Api, here: str) -> None:
+    _check_choice(api.access, ("", "tokens", "jwt", "iam"), f"{here}.access")
+    wanted = {"http": "issuer", "rest": "user_pool"}[api.kind]
+    for name, form in (("issuer", _ISSUER), ("user_pool", _USER_POOL)):
+        value = getattr(api, name)
+        if value and (api.access != "jwt" or name != wanted):
+            raise DeploymentError(
+                f'{here}.{name}: it is for access = "jwt" behind '
+                f"{'an HTTP' if name == 'issuer' else 'a REST'} API"
+            )
+        if api.access == "jwt" and name == wanted and not form.fullmatch(value):
+            raise DeploymentError(
+                f"{here}.{name}: expected the "
+                f"{'address' if name == 'issuer' else 'ARN of the user pool'} of the "
+                f"identity provider, not {value!r}"
+            )
+    if api.player_requests_per_second and not api.access:
+        raise DeploymentError(
+            f"{here}.player_requests_per_second: without access nobody knows the "
+            'player: set access = "tokens"'
+        )
+    _check_range(
+        api.player_requests_per_second,
+        (0, 10_000),
+        f"{here}.player_requests_per_second",
+    )
+    _check_range(api.player_burst, (1, 10_000), f"{here}.player_burst")
+    _check_range(api.token_cache_seconds, (0, 3600), f"{here}.token_cache_seconds")
 
 
 def _check_domain(api: Api, region: str, here: str) -> None:

@@ -127,6 +127,24 @@ class Api:
     """rest: API keys, usage plans, limits by game, WAF; http: cheaper, without them."""
     games: tuple[str, ...] = field(default=(), metadata={RENAMED_FROM: "titles"})
     """Games with access: each gets an API key and a usage plan. Empty: no key."""
+    access: str = ""
+    """Who may call it, beside the games' keys: tokens (of players, minted by the game's
+    server), jwt (of your identity provider), iam (signed by AWS credentials); empty:
+    whoever has a key, or anybody without games."""
+    audience: str = "hotseat"
+    """`aud` of the tokens, and of an identity provider's."""
+    token_cache_seconds: int = 60
+    """How long API Gateway remembers a token that was accepted: a revocation takes
+    effect after it, and after a minute in the authorizer."""
+    issuer: str = ""
+    """For jwt behind an HTTP API: the provider's address, https://id.example.com."""
+    user_pool: str = ""
+    """For jwt behind a REST API: ARN of a Cognito user pool."""
+    player_requests_per_second: float = 0.0
+    """Limit of one player and one model; 0: none. It takes `access`, and adds a
+    DynamoDB table to the stack."""
+    player_burst: int = 10
+    """Requests at once of one player and one model."""
     requests_per_second: int = 50
     """Average rate of each game."""
     burst: int = 100

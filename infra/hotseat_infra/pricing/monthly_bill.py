@@ -16,6 +16,10 @@ from hotseat_infra.pricing.traffic import (
     environments,
 )
 
+AUTHORIZER_MB, AUTHORIZER_MS = 512, 5
+"""Memory of the authorizer, and the billed time of one token, rounded up."""
+LIMIT_WRITES = 2
+"""Writes of one request, at most: the second where the bucket was full."""
 PRICES = Path(__file__).with_name("prices.toml")
 CORE_MB = 1769
 """Memory at which a function has one core (docs.aws.amazon.com, "Configure memory")."""
@@ -171,6 +175,16 @@ def shared_costs(stage: Stage, requests: float, table: Mapping[str, Any]) -> Bil
             + 2 * firewall["rule_month"]
             + requests * firewall["request"]
         )
+    paid = table["lambda"]
+    if stage.api.access == "tokens":
+        # at most: API Gateway remembers a token for `token_cache_seconds`
+        spent = AUTHORIZER_MB / 1024 * AUTHORIZER_MS / 1000
+        kind = next(iter(stage.models.values())).architecture
+        parts["authorizer"] = requests * (
+            paid["request"] + spent * paid["gigabyte_second"][kind]
+        )
+    if stage.api.player_requests_per_second:
+        parts["limits"] = requests * LIMIT_WRITES * table["dynamodb"]["write"]
     return Bill("shared by the stage", 0.0, 0.0, parts)
 
 

@@ -20,6 +20,8 @@ class GatewayError:
     title: str
     retry_after_s: int | None = None
     """Seconds to wait before a retry; None: a retry fails as well."""
+    scheme: str = ""
+    """Of the credentials that are missing, for WWW-Authenticate."""
 
     @property
     def body(self) -> str:
@@ -40,7 +42,8 @@ class GatewayError:
         """The headers in API Gateway's form: each value in quotes."""
         seconds = self.retry_after_s
         retry = {} if seconds is None else {"Retry-After": f"'{seconds}'"}
-        return {"Content-Type": f"'{MEDIA_TYPE}'", **retry}
+        asks = {"WWW-Authenticate": f"'{self.scheme}'"} if self.scheme else {}
+        return {"Content-Type": f"'{MEDIA_TYPE}'", **retry, **asks}
 
 
 _FORBIDDEN = GatewayError(403, "forbidden", "The key has no access to this")
@@ -71,7 +74,9 @@ GATEWAY_ERRORS = {
     "REQUEST_TOO_LARGE": GatewayError(413, "too_large", "The body is too large"),
     "RESOURCE_NOT_FOUND": GatewayError(404, "not_found", "No such route"),
     "THROTTLED": GatewayError(429, "throttled", "Too many requests", 1),
-    "UNAUTHORIZED": GatewayError(401, "forbidden", "The request is not signed"),
+    "UNAUTHORIZED": GatewayError(
+        401, "unauthorized", "A valid token is needed", scheme="Bearer"
+    ),
     "UNSUPPORTED_MEDIA_TYPE": GatewayError(
         415, "unsupported_media_type", "The body is not JSON"
     ),

@@ -7,11 +7,13 @@ from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as http
 from aws_cdk import aws_certificatemanager as certificates
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct, IConstruct
 
 from hotseat_infra.deployment import Api, Stage
 from hotseat_infra.stacks.api_common import access_log, add_dns_record
+from hotseat_infra.stacks.authorization import http_authorizer
 from hotseat_infra.stacks.function import ModelFunction
 from hotseat_infra.stacks.nag import acknowledge
 from hotseat_serve.api import cors
@@ -28,8 +30,10 @@ class HttpApi(Construct):
         stage: Stage,
         functions: Mapping[str, ModelFunction],
         default: str,
+        authorizer: lambda_.IFunction | None = None,
     ) -> None:
         super().__init__(scope, name)
+        authorization = http_authorizer(stage.api, authorizer)
         integrations = {
             model: HttpLambdaIntegration(f"To-{model}", function.alias)
             for model, function in functions.items()
@@ -39,6 +43,7 @@ class HttpApi(Construct):
             "Api",
             api_name=f"hotseat-{stage.name}",
             default_integration=integrations[default],
+            default_authorizer=authorization,
             create_default_stage=False,
             cors_preflight=http.CorsPreflightOptions(
                 allow_origins=list(stage.api.origins),

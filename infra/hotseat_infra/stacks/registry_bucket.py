@@ -17,8 +17,9 @@ _CREATED_ONCE = (
     f"{PREFIX}/models/*/signed/*",
 )
 _OBJECTS = "there are many objects: the wildcard is limited to a prefix of one bucket"
-_SWAPPED = tuple(
-    f"{PREFIX}/models/*/{name}.json" for name in ("head", "pending", "signed")
+_SWAPPED = (
+    *(f"{PREFIX}/models/*/{name}.json" for name in ("head", "pending", "signed")),
+    f"{PREFIX}/access.json",
 )
 
 
@@ -98,6 +99,7 @@ class RegistryBucket(Construct):
             "models/*/signed.json",
             "models/*/signed/*",
             "models/*/pending.json",
+            "access.json",
         )
         self._allow(
             self.operator,
@@ -119,6 +121,15 @@ class RegistryBucket(Construct):
             arn = own_stack.export_value(arn)
             finding = role_stack.resolve(arn)["Fn::ImportValue"]
         _allow_reading(role, arn, finding, PREFIX, models)
+        self.key.grant(role, "kms:Decrypt")
+
+    def grant_read_keys(self, role: iam.Role) -> None:
+        """Let a role get the keys of player tokens, and nothing else."""
+        own_stack, role_stack = Stack.of(self), Stack.of(role)
+        arn = self.bucket.bucket_arn
+        if role_stack is not own_stack:
+            arn = own_stack.export_value(arn)
+        _allow_keys(role, f"{arn}/{PREFIX}")
         self.key.grant(role, "kms:Decrypt")
 
     def _allow(self, role: iam.Role, actions: list[str], *keys: str) -> None:
@@ -170,6 +181,24 @@ def grant_read(role: iam.Role, uri: str, *models: str, key: str) -> None:
     arn = f"arn:{Aws.PARTITION}:s3:::{bucket}"
     finding = f"arn:<AWS::Partition>:s3:::{bucket}"
     _allow_reading(role, arn, finding, prefix.strip("/"), models)
+
+
+def grant_read_keys(role: iam.Role, uri: str, *, key: str) -> None:
+    """Let a role get the keys of player tokens in an existing registry."""
+    if key:
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key])
+        )
+    place = uri.removeprefix("s3://").rstrip("/")
+    _allow_keys(role, f"arn:{Aws.PARTITION}:s3:::{place}")
+
+
+def _allow_keys(role: iam.Role, place: str) -> None:
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["s3:GetObject"], resources=[f"{place}/access.json"]
+        )
+    )
 
 
 def _allow_reading(

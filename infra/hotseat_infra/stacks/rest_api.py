@@ -6,10 +6,12 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as rest
 from aws_cdk import aws_certificatemanager as certificates
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from hotseat_infra.deployment import Api, Limits, Stage
 from hotseat_infra.stacks.api_common import access_log, add_dns_record
+from hotseat_infra.stacks.authorization import rest_authorization, who_calls
 from hotseat_infra.stacks.firewall import Firewall
 from hotseat_infra.stacks.function import ModelFunction
 from hotseat_infra.stacks.gateway_errors import GATEWAY_ERRORS
@@ -28,9 +30,11 @@ class RestApi(Construct):
         stage: Stage,
         functions: Mapping[str, ModelFunction],
         default: str,
+        authorizer: lambda_.IFunction | None = None,
     ) -> None:
         super().__init__(scope, name)
         api = stage.api
+        self._authorization = rest_authorization(self, api, authorizer)
         log = access_log(self, stage)
         self.api = rest.RestApi(
             self,
@@ -76,7 +80,7 @@ class RestApi(Construct):
         self._add_gateway_errors(any_origin=bool(api.origins))
         for game in api.games:
             self._add_game(game, stage)
-        self._acknowledge_findings(waf=api.waf, key_required=bool(api.games))
+        self._acknowledge_findings(waf=api.waf, who=who_calls(api))
         if api.waf:
             Firewall(
                 self,
@@ -115,7 +119,9 @@ class RestApi(Construct):
             )
 
         def add_any_method(at: rest.IResource, name: str) -> None:
-            at.add_method("ANY", to(name), api_key_required=key_required)
+            at.add_method(
+                "ANY", to(name), api_key_required=key_required, **self._authorization
+            )
 
         root = self.api.root
         add_any_method(root.add_resource("model-service"), default)
@@ -133,15 +139,10 @@ class RestApi(Construct):
                 add_any_method(resource, name)
                 add_any_method(resource.add_resource("{proxy+}"), name)
 
-    def _acknowledge_findings(self, *, waf: bool, key_required: bool) -> None:
+    def _acknowledge_findings(self, *, waf: bool, who: str) -> None:
         """Acknowledge findings of cdk-nag, with reasons."""
-        no_auth_reason = (
-            "games send their API key; players have no AWS identity"
-            if key_required
-            else "a stage without games is open on purpose"
-        )
-        acknowledge(self.api, "APIG4", no_auth_reason)
-        acknowledge(self.api, "COG4", no_auth_reason)
+        acknowledge(self.api, "APIG4", who)
+        acknowledge(self.api, "COG4", who)
         acknowledge(
             self.api,
             "APIG2",

@@ -4,6 +4,7 @@ from aws_cdk import App, CfnOutput, Environment, Stack, Tags
 from constructs import Construct
 
 from hotseat_infra.deployment import Stage
+from hotseat_infra.stacks.access import Access
 from hotseat_infra.stacks.function import ModelFunction
 from hotseat_infra.stacks.http_api import HttpApi
 from hotseat_infra.stacks.nag import add_nag_checks
@@ -61,10 +62,18 @@ class ServiceStack(Stack):
             )
             for model, settings in stage.models.items()
         }
+        access = Access(self, "Access", stage=stage, registry=registry, uri=uri)
+        for function in self.functions.values():
+            access.protect(function)
         kind = RestApi if stage.api.kind == "rest" else HttpApi
         # ids of constructs stay as they are: another one replaces deployed resources
         self.api = kind(
-            self, "Door", stage=stage, functions=self.functions, default=default
+            self,
+            "Door",
+            stage=stage,
+            functions=self.functions,
+            default=default,
+            authorizer=access.authorizer,
         )
         self.observability = Observability(
             self,

@@ -49,7 +49,7 @@ def test_the_operator_moves_aliases_and_publishes_nothing(full):
         "s3:PutObject": {
             "/hotseat/blobs/*", "/hotseat/garbage/*", "/hotseat/models/*/head.json",
             "/hotseat/models/*/ledger/*", "/hotseat/models/*/signatures/*",
-            *SIGNED,
+            *SIGNED, "/hotseat/access.json",
         },
         "s3:DeleteObject": {"/hotseat/blobs/*", "/hotseat/garbage/*", *SIGNED},
     }  # fmt: skip
@@ -63,8 +63,9 @@ def test_a_function_reads_its_own_model_alone(full):
         "/hotseat/blobs/*",
         *(f"/hotseat/models/{name}/*" for name in ("churn", "sentiment", "sokoban")),
     }
-    assert churn.keys() == READ.keys() | LOGS | TRACES
-    assert full.allowed("sokobanRole").keys() == LOGS | TRACES
+    limits = {"dynamodb:UpdateItem"}
+    assert churn.keys() == READ.keys() | LOGS | TRACES | limits
+    assert full.allowed("sokobanRole").keys() == LOGS | TRACES | limits
     listing = [
         statement["Condition"]
         for name, resource in full.service.find_resources("AWS::IAM::Policy").items()

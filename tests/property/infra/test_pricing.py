@@ -162,8 +162,12 @@ def test_a_shape_is_a_name_or_a_file(tmp_path):
 def test_shared_costs_are_counted_once():
     """Dashboard, keys and firewall belong to the stage."""
     parts = shared_costs(PROD, 1e6, TABLE).parts
-    assert parts == pytest.approx({"dashboard": 3, "keys": 2, "firewall": 7.6})
-    plain = replace(PROD, registry="s3://a/b", api=replace(PROD.api, waf=False))
+    access = {"authorizer": 0.2 + 0.0025 * 1e6 * 0.0000133334, "limits": 1.25}
+    assert parts == pytest.approx(
+        {"dashboard": 3, "keys": 2, "firewall": 7.6, **access}
+    )
+    api = replace(PROD.api, waf=False, access="", player_requests_per_second=0.0)
+    plain = replace(PROD, registry="s3://a/b", api=api)
     assert shared_costs(plain, 1e6, TABLE).parts == pytest.approx(
         {"dashboard": 3, "keys": 1}
     )

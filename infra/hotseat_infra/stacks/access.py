@@ -1,0 +1,132 @@
+"""Who may call a stage's API: the authorizer of player tokens, the table of limits."""
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ecr_assets as assets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from hotseat_infra.deployment import Stage
+from hotseat_infra.stacks.function import IMAGE, ModelFunction, retention
+from hotseat_infra.stacks.nag import acknowledge
+from hotseat_infra.stacks.registry_bucket import RegistryBucket, grant_read_keys
+from hotseat_serve.settings import Settings
+
+HANDLER = "hotseat_serve.access.authorizer.handler"
+MEMORY_MB = 512
+"""It has a third of a core, in which an ES256 signature takes under a millisecond."""
+
+
+class Access(Construct):
+    """The authorizer's function, if the stage has tokens, and the table, if limits."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        stage: Stage,
+        registry: RegistryBucket | None,
+        uri: str,
+    ) -> None:
+        super().__init__(scope, name)
+        self._stage = stage
+        self.authorizer: lambda_.IFunction | None = None
+        self.table: dynamodb.Table | None = None
+        if stage.api.access == "tokens":
+            self.authorizer = self._add_authorizer(registry, uri)
+        if stage.api.player_requests_per_second:
+            self.table = self._add_table()
+
+    def protect(self, function: ModelFunction) -> None:
+        """Tell a model's function who asks, and let it take from the limits."""
+        api = self._stage.api
+        if not api.access:
+            return
+        function.function.add_environment("HOTSEAT_ACCESS", "gateway")
+        if api.access == "tokens":  # other callers have no game
+            games = ",".join(api.games)
+            function.function.add_environment("HOTSEAT_TOKEN_GAMES", games)
+        if self.table is None:
+            return
+        for variable, value in (
+            ("HOTSEAT_RATE_TABLE", self.table.table_name),
+            ("HOTSEAT_PLAYER_RATE", str(api.player_requests_per_second)),
+            ("HOTSEAT_PLAYER_BURST", str(api.player_burst)),
+        ):
+            function.function.add_environment(variable, value)
+        self.table.grant(function.role, "dynamodb:UpdateItem")
+
+    def _add_authorizer(
+        self, registry: RegistryBucket | None, uri: str
+    ) -> lambda_.IFunction:
+        stage = self._stage
+        log = logs.LogGroup(
+            self,
+            "Log",
+            retention=retention(stage.log_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description="Hotseat: verifies player tokens",
+        )
+        log.grant_write(role)
+        # the architecture of the models' functions: one image less to build
+        arm = next(iter(stage.models.values())).architecture == "arm64"
+        settings = Settings(
+            registry=uri,
+            audience=stage.api.audience,
+            trust=",".join(f"/var/task/trust/{key}" for key in stage.trust),
+            trust_threshold=stage.trust_threshold,
+        )
+        names = ("registry", "audience", "trust", "trust_threshold")
+        environment = settings.to_env()
+        function = lambda_.DockerImageFunction(
+            self,
+            "Authorizer",
+            code=lambda_.DockerImageCode.from_image_asset(
+                str(IMAGE),
+                cmd=[HANDLER],
+                build_args={"BAKED": "none", "PACKAGES": "none"},
+                exclude=["baked/*", "!baked/none", "packages/*", "!packages/none"],
+                platform=(
+                    assets.Platform.LINUX_ARM64 if arm else assets.Platform.LINUX_AMD64
+                ),
+            ),
+            architecture=(
+                lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64
+            ),
+            description="Hotseat: verifies player tokens",
+            memory_size=MEMORY_MB,
+            timeout=Duration.seconds(5),
+            environment={
+                key: environment[key] for key in (f"HOTSEAT_{n.upper()}" for n in names)
+            },
+            role=role,
+            log_group=log,
+            logging_format=lambda_.LoggingFormat.TEXT,
+        )
+        if registry is None:
+            grant_read_keys(role, uri, key=stage.registry_key)
+        else:
+            registry.grant_read_keys(role)
+        return function
+
+    def _add_table(self) -> dynamodb.Table:
+        table = dynamodb.Table(
+            self,
+            "Limits",
+            partition_key=dynamodb.Attribute(
+                name="bucket", type=dynamodb.AttributeType.STRING
+            ),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute="expires",
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        acknowledge(table, "DDB3", "limits of the last seconds need no backup")
+        return table
