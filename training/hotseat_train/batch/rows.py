@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -117,20 +118,19 @@ def _cell(cell: Any, field: Field) -> Any:
     The codec reads the texts of a field that says how; those of other fields, of models
     from elsewhere, are read here. What cannot be read stays as it is.
     """
-    if isinstance(cell, float) and math.isnan(cell):
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return None
     if isinstance(cell, date | time):
         return cell.isoformat()
     if isinstance(cell, Decimal):
-        return float(cell)
-    if field.reading is not None:
-        return cell
-    try:
-        if field.type == "category":
-            return None if cell is None else cells.category(cell, _PLAIN)
-        return cells.number(cell, _PLAIN) if isinstance(cell, str) else cell
-    except ValueError:
-        return cell
+        cell = float(cell)
+    if field.reading is None:
+        with suppress(ValueError):
+            if field.type == "category":
+                cell = cells.category(cell, _PLAIN)
+            elif isinstance(cell, str):
+                cell = cells.number(cell, _PLAIN)
+    return cell
 
 
 @dataclass(frozen=True, slots=True)
