@@ -47,9 +47,13 @@ def test_the_house_keeps_its_contracts(house):
         (
             "functions/hotseat_serve/codec/game_json.py",
             "import torch",
-            "no training weight",
+            "import no training library",
         ),
-        ("functions/hotseat_registry/names.py", "import hotseat_serve", "the house"),
+        (
+            "functions/hotseat_registry/names.py",
+            "import hotseat_serve",
+            "training and infra above",
+        ),
         (
             "functions/hotseat_serve/codec/game_json.py",
             "from hotseat_serve.api import messages",
@@ -133,7 +137,7 @@ def test_the_house_keeps_its_contracts(house):
         (
             "functions/hotseat_serve/adapters/fastapi_app.py",
             "import hotseat",
-            "no room leans",
+            "no package of ours",
         ),
     ],
 )

@@ -24,7 +24,8 @@ def test_every_command_of_the_guide_runs(tmp_path, monkeypatch, capsys):
         map(shlex.split, _lines("".join(BLOCK.findall(GUIDE.read_text("utf-8")))))
     )
     assert {words[1] for words in lines if words[0] == "hotseat"} == {
-        "inspect", "train", "evaluate", "publish", "compare", "tune", "quantize",
+        "inspect", "train", "evaluate", "publish", "predict", "compare", "tune",
+        "quantize",
     }  # fmt: skip
     for words in lines:
         if words[0] == "python":

@@ -272,7 +272,7 @@ class StreamedTable:
                 ),
                 "read in batches; categories ranked by the mean target of a sample",
                 f"split 80/10/10 by a hash of {by}",
-                f"evaluated on a random sample of {prepared.kept_rows[1]:,} test rows",
+                f"evaluated on a random sample of {prepared.sampled[1]:,} test rows",
             ]
         )
 

@@ -70,7 +70,7 @@ class Prepared:
     without_target: int
 
     @property
-    def kept_rows(self) -> tuple[int, int]:
+    def sampled(self) -> tuple[int, int]:
         """Kept rows of the validation and of the test split."""
         of = np.bincount(self.kept.column(SPLIT).to_numpy(), minlength=3)
         return int(of[splits.VALIDATION]), int(of[splits.TEST])
