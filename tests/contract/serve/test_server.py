@@ -448,10 +448,9 @@ def test_a_stop_ends_in_its_time_whatever_clients_do(command, number):
 
 def _stop_in_time(process, clients, number):
     clients[0].sendall(
-        b"POST /model-service HTTP/1.1\r\nhost: localhost\r\n"
-        b"content-length: 100\r\n\r\n{"
+        b"POST /model-service HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{"
     )
-    clients[1].sendall(b"GET /v2 HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    clients[1].sendall(b"GET /v2 HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
     assert clients[1].recv(15) == b"HTTP/1.1 200 OK"
     time.sleep(0.2)
     start = time.monotonic()
