@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, BinaryIO, Self
 
-from hotseat_registry import Manifest, Reference, Registry
+from hotseat_registry import Manifest, Reference, Registry, layout
 from hotseat_registry.cache import Cache
-from hotseat_registry.errors import RegistryError
+from hotseat_registry.errors import NotFoundError, RegistryError
 from hotseat_serve.api.messages import Answer
 from hotseat_serve.problems import Problem, from_registry
 from hotseat_serve.settings import Settings
@@ -54,13 +54,18 @@ class Downloads:
             manifest = self._manifest(model, version)
             chosen = self.settings.variant or manifest.default_variant
             signatures = self.registry.signatures(manifest)
-            return {
+            answer = {
                 "manifest": device_manifest(manifest, signed=bool(signatures)),
                 "variant": manifest.variant(chosen).name,
                 "signatures": [data.decode() for data in signatures],
             }
+            if signatures:
+                # what was signed, byte by byte: not every device writes JSON as we do
+                answer["content"] = manifest.content().decode()
+            head = self._signed_head(manifest.model)
         except RegistryError as error:
             raise from_registry(error) from error
+        return answer if head is None else {**answer, "head": head}
 
     def file(
         self,
@@ -106,6 +111,15 @@ class Downloads:
             return Answer(status, b"", headers, FileChunks(source, count))
         with source:
             return Answer(status, source.read(count), headers)
+
+    def _signed_head(self, model: str) -> str | None:
+        """Return the envelope of the model's signed head, for the device to check."""
+        try:
+            stored = self.registry.store.read(layout.signed(model))
+        except NotFoundError:
+            return None
+        assert stored is not None
+        return stored.data.decode("utf-8", "replace")
 
     @property
     def _cache(self) -> Cache:

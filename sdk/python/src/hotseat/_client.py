@@ -359,6 +359,8 @@ class ModelServiceClient:
         *,
         folder: str | os.PathLike[str] | None = None,
         trust: Sequence[str | os.PathLike[str]] = (),
+        trust_threshold: int = 1,
+        signed_head: bool = False,
         refresh: float = 60.0,
         deadline: float = 60.0,
     ) -> Download:
@@ -371,13 +373,17 @@ class ModelServiceClient:
         seconds (0: never); only a complete new version replaces the old one.
 
         `folder` defaults to a folder in the system's cache folder. `trust` lists files
-        with public keys (PEM), one of which must have signed the version.
+        with public keys (PEM), one of which must have signed the version, and
+        `trust_threshold` of which the model's signed head, where the service has one:
+        then an older version that is put back, a revoked one, and a head that expired
+        a week ago are refused. With `signed_head` it may not be missing.
 
         Raises `HotseatError`: `ConfigError` if the extra is missing
         (``pip install hotseat[offline]``) or the version cannot run on a device.
         """
         models = self._core.offline()
-        version = self._driver.call(models.bring(reference, folder, trust, deadline))
+        keys = models.trust(trust, trust_threshold, heads=signed_head)
+        version = self._driver.call(models.bring(reference, folder, keys, deadline))
         self._follower.every(refresh)
         return version
 

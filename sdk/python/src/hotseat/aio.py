@@ -222,12 +222,15 @@ class AsyncModelServiceClient:
         *,
         folder: str | os.PathLike[str] | None = None,
         trust: Sequence[str | os.PathLike[str]] = (),
+        trust_threshold: int = 1,
+        signed_head: bool = False,
         refresh: float = 60.0,
         deadline: float = 60.0,
     ) -> Download:
         """See `ModelServiceClient.download`."""
         models = self._core.offline()
-        version = await self._call(models.bring(reference, folder, trust, deadline))
+        keys = models.trust(trust, trust_threshold, heads=signed_head)
+        version = await self._call(models.bring(reference, folder, keys, deadline))
         if refresh and self._follower is None:
             self._follower = asyncio.create_task(self._follow(models, refresh))
         return version

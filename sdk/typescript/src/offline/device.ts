@@ -10,6 +10,7 @@ import { KINDS, type Run, answered } from "./kinds.js";
 import type { Manifest, Variant } from "./manifest.js";
 import { type Store, store } from "./store.js";
 import { foreign, places } from "./tensors.js";
+import { Trust, type TrustOptions } from "./trust.js";
 import { Warnings } from "./warnings.js";
 
 /** The part of onnxruntime-web in use; the module itself fits. */
@@ -30,6 +31,8 @@ export interface DeviceOptions {
   store?: Store;
   /** Default: onnxruntime-web, loaded when the first version is opened. */
   runtime?: () => Promise<unknown>;
+  /** Whose signatures to accept; default: versions are checked by their digests alone. */
+  trust?: TrustOptions;
   /** Options of a session, such as its execution providers. */
   session?: Record<string, unknown>;
 }
@@ -39,16 +42,18 @@ export class Device implements Offline {
   readonly #store: Store;
   readonly #load: () => Promise<unknown>;
   readonly #session: Record<string, unknown>;
+  readonly #trust: Trust | null;
 
   constructor(given: DeviceOptions = {}) {
     this.#store = given.store ?? store();
     this.#load = given.runtime ?? (() => import("onnxruntime-web"));
+    this.#trust = given.trust ? new Trust(given.trust) : null;
     this.#session = { executionProviders: ["wasm"], ...given.session };
   }
 
   /** See `ModelServiceClient.download`. */
   async download(service: Service, reference: string, given: CallOptions): Promise<OfflineModel> {
-    const found = await fetched(service, this.#store, reference, given);
+    const found = await fetched(service, this.#store, reference, given, this.#trust);
     const { manifest } = found.bundle;
     const what = `${manifest.model}@${manifest.version}`;
     try {

@@ -7,8 +7,12 @@ import type { CallOptions, Service } from "../service.js";
 import type { Met } from "../transport.js";
 import { type Bundle, checked, needed } from "./manifest.js";
 import type { Store } from "./store.js";
+import { RevokedError, type Trust } from "./trust.js";
 
 const PIECE = 4_000_000; // the most that the service sends at once
+
+/** A stored version, and whether its signature was verified when it was downloaded. */
+type Noted = Bundle & { signed?: boolean };
 
 export interface Fetched {
   bundle: Bundle;
@@ -26,7 +30,7 @@ export function named(reference: string): { model: string; version: string } {
 
 /** Download the version of a reference, or open the stored one; throws HotseatError. */
 export async function fetched(
-  service: Service, store: Store, reference: string, given: CallOptions,
+  service: Service, store: Store, reference: string, given: CallOptions, trust: Trust | null,
 ): Promise<Fetched> {
   const { model, version } = named(reference);
   const key = `${model}#${version}`;
@@ -35,9 +39,14 @@ export async function fetched(
   let bundle: Bundle;
   try {
     bundle = checked(await service.call("GET", path, null, given), reference);
+    if (trust) {
+      const manifest = await trust.checked(bundle, version, store, Date.now());
+      bundle = checked({ ...bundle, manifest }, reference);
+    }
   } catch (error) {
     const away = error instanceof TransportError || (error instanceof StatusError && error.status >= 500);
-    if (!stored || !away) throw error;
+    if (!stored || !away || error instanceof RevokedError) throw error;
+    if (trust && !stored.signed) throw error; // it was downloaded without trust
     return { bundle: stored, files: await opened(store, key, stored), current: false };
   }
   // by number: the alias may move during the download
@@ -55,7 +64,8 @@ export async function fetched(
     files[name] = bytes;
   }
   // last, so that its files exist
-  await store.put(key, new TextEncoder().encode(JSON.stringify(bundle)));
+  const noted = { ...bundle, signed: trust !== null };
+  await store.put(key, new TextEncoder().encode(JSON.stringify(noted)));
   const digests = (one: Bundle) => needed(one).map((name) => one.manifest.files[name]!.sha256);
   const current = new Set(digests(bundle));
   for (const sha256 of stored ? digests(stored) : []) {
@@ -64,7 +74,7 @@ export async function fetched(
   return { bundle, files, current: true };
 }
 
-async function bundleOf(store: Store, key: string): Promise<Bundle | null> {
+async function bundleOf(store: Store, key: string): Promise<Noted | null> {
   const bytes = await store.get(key);
   try {
     return bytes && checked(JSON.parse(new TextDecoder().decode(bytes)), key);

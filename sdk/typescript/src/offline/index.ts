@@ -9,3 +9,4 @@ export { Device } from "./device.js";
 export type { DeviceOptions, Runtime } from "./device.js";
 export { browser, memory } from "./store.js";
 export type { Store } from "./store.js";
+export type { TrustOptions } from "./trust.js";

@@ -75,6 +75,12 @@ export interface Manifest {
 export interface Bundle {
   manifest: Manifest;
   variant: string;
+  /** Signatures of the version, as JSON. */
+  signatures?: string[];
+  /** The signed part of the manifest, byte by byte. */
+  content?: string;
+  /** The envelope of the model's signed head, as JSON. */
+  head?: string;
 }
 
 /**

@@ -26,6 +26,11 @@ def download(parser: argparse.ArgumentParser) -> Run:
         default=[],
         help="a public key (PEM): accept only versions signed by it",
     )
+    parser.add_argument(
+        "--signed-head",
+        action="store_true",
+        help="with --trust: refuse a version that no signed head names",
+    )
     add_service(parser, 60.0)
     return _download
 
@@ -37,6 +42,7 @@ def _download(arguments: argparse.Namespace) -> int:
                 arguments.reference,
                 folder=arguments.folder,
                 trust=arguments.trust,
+                signed_head=arguments.signed_head,
                 refresh=0,
                 deadline=arguments.deadline,
             )

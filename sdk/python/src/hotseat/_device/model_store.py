@@ -5,6 +5,7 @@
     <model>/<number>/<file>         a complete file of a version
     <model>/<number>/<file>.part    an incomplete one
     <model>/<alias or number>.json  the version in use, written last
+    <model>/signed-head             the newest signed head that was accepted
 
 Only the user can write the folders, because these JSON files decide which version
 answers offline. A rename replaces such a file, so a killed process leaves the last good
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from hotseat._device.bundle import Bundle, File, Reference, check_digest
 from hotseat._device.folder import cache_folder
+from hotseat._device.signed_head import Seen
 from hotseat.errors import ConfigError, HotseatError
 
 
@@ -104,6 +106,35 @@ class ModelStore:
             return Bundle.read(document, reference.model)
         except (OSError, ValueError, TypeError, RecursionError, HotseatError):
             return None
+
+    def seen_head(self, model: str, trust_name: str) -> Seen | None:
+        """Return the newest signed head that was accepted under these keys, or None."""
+        try:
+            value = json.loads(self._head(model).read_text("utf-8"))
+            if value["trust"] != trust_name:
+                return None  # after a rotation the memory begins anew
+            return Seen(int(value["sequence"]), str(value["digest"]))
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return None
+
+    def keep_head(self, model: str, trust_name: str, seen: Seen) -> None:
+        """Remember a signed head, so that an older one is refused from now on."""
+        if self.seen_head(model, trust_name) == seen:
+            return
+        path = self._head(model)
+        part = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+        value = {
+            "trust": trust_name, "sequence": seen.sequence, "digest": seen.digest
+        }  # fmt: skip
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            part.write_text(json.dumps(value), "utf-8")
+            part.replace(path)
+        except OSError as error:
+            raise ConfigError(f"{self.root} cannot be written: {error}") from None
+
+    def _head(self, model: str) -> Path:
+        return self.root / model / "signed-head"
 
     def _note(self, reference: Reference) -> Path:
         return self.root / reference.model / f"{reference.version}.json"

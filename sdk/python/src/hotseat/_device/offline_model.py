@@ -20,6 +20,7 @@ from hotseat._address import part
 from hotseat._device.bundle import Bundle, Reference
 from hotseat._device.graph import Graph
 from hotseat._device.model_store import ModelStore
+from hotseat._device.signed_head import RevokedError
 from hotseat._device.trust import Trust
 from hotseat._device.warnings import Warnings
 from hotseat._effects import RunJob, Steps
@@ -66,17 +67,23 @@ class OfflineModels:
     _refused: dict[Reference, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @staticmethod
+    def trust(
+        paths: Sequence[str | os.PathLike[str]], threshold: int, *, heads: bool
+    ) -> Trust:
+        """Return the trusted keys; raises `ConfigError`."""
+        return Trust(paths, threshold, heads=heads)
+
     def bring(
         self,
         text: str,
         folder: str | os.PathLike[str] | None,
-        trust: Sequence[str | os.PathLike[str]],
+        keys: Trust,
         seconds: float,
     ) -> Steps[Download]:
         """Return the steps that download and open a version; raises `HotseatError`."""
         reference = Reference.parse(text)
         store = ModelStore.at(folder, self.service.base_url)
-        keys = Trust(trust)
         is_current = True
         try:
             local = yield from self._fetch(reference, store, keys, seconds)
@@ -218,12 +225,27 @@ class OfflineModels:
 
 
 def _open(
-    reference: Reference, store: ModelStore, trust: Trust, bundle: Bundle
+    reference: Reference,
+    store: ModelStore,
+    trust: Trust,
+    bundle: Bundle,
+    *,
+    cached: bool = False,
 ) -> OfflineModel:
-    """Verify and open a version on this device; raises `HotseatError`."""
+    """Verify and open a version on this device; raises `HotseatError`.
+
+    The signed head of a `cached` one was verified with its download: it may have
+    expired since, because a device may be without a network for long.
+    """
     signed_by = trust.check(bundle)
+    head = None
+    if not cached:
+        seen = store.seen_head(bundle.requested_as, trust.name)
+        head = trust.check_head(bundle, reference.version, seen, required=trust.heads)
     store.check(bundle)
     graph = Graph.open(bundle, store.folder_of(bundle), time.perf_counter)
+    if head is not None:
+        store.keep_head(bundle.requested_as, trust.name, head)
     return OfflineModel(reference, store, trust, bundle, graph, signed_by)
 
 
@@ -235,7 +257,7 @@ def _open_cached(
     if bundle is None:
         return None
     try:
-        return _open(reference, store, trust, bundle)
+        return _open(reference, store, trust, bundle, cached=True)
     except TransportError as error:
         log.warning("%s, downloaded earlier, is damaged: %s", bundle.name, error)
         return None
@@ -265,7 +287,9 @@ def _piece(first: int, response: Response) -> bytes:
 
 
 def _is_refusal(error: HotseatError) -> bool:
-    """Whether the service refused, so that an earlier download must not be used."""
+    """Whether it was refused, so that an earlier download must not be used."""
+    if isinstance(error, RevokedError):
+        return True
     return isinstance(error, StatusError) and error.status < 500 and error.status != 429
 
 
