@@ -2,7 +2,10 @@
 
 import json
 import secrets
+import shutil
+import subprocess
 import time
+from pathlib import Path
 
 import boto3
 import jwt
@@ -381,3 +384,31 @@ def test_a_table_that_is_away_limits_nobody(stage, caplog):
     token = stage.token()
     assert [ask(router, token=token)[0] for _ in range(2)] == [200, 200]
     assert "the table does not answer" in caplog.text
+
+
+def test_the_sdks_mint_what_services_accept(stage, tmp_path):
+    """One call in Python and one in Node, for a game's server."""
+    from hotseat import tokens
+    from hotseat.errors import ConfigError
+
+    router = stage.router(token_games="chess")
+    token = tokens.mint(stage.private, "p7", game="chess", models=["mood"], rate=5)
+    assert ask(router, token=token)[0] == 200
+    assert ask(router, "/v1/models/chat", b"", token=token)[0] == 404
+    for bad in ({"player": "p 7"}, {"seconds": 86_401}, {"key": tmp_path / "none"}):
+        with pytest.raises(ConfigError):
+            tokens.mint(**{"key": stage.private, "player": "p7", **bad})
+    dist = Path(__file__).parents[3] / "sdk/typescript/dist/tokens.js"
+    node = shutil.which("node")
+    if node is None or not dist.exists():
+        pytest.skip("the TypeScript SDK is not built: make test-typescript")
+    script = (
+        f'import {{ mintToken }} from "{dist.as_uri()}";'
+        'import { readFileSync } from "node:fs";'
+        f'const key = readFileSync("{stage.private}", "utf8");'
+        'console.log(mintToken(key, "p8", { game: "chess" }))'
+    )
+    made = subprocess.run(
+        [node, "--input-type=module", "-e", script], capture_output=True, check=True
+    )
+    assert ask(router, token=made.stdout.decode().strip())[0] == 200
