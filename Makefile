@@ -197,6 +197,9 @@ soak: $(READY) ## 200,000 requests in one process: does memory stay flat?
 bench-imports: $(READY) ## what a cold start imports
 	@$(BIN)/python benchmarks/imports.py
 
+bench-keys: $(READY) ## tokens, limits, signed heads and the authorizer
+	@$(BIN)/python benchmarks/keys.py
+
 bench-encoder: $(READY) ## a six-layer text encoder through the service
 	@$(BIN)/python benchmarks/encoder.py
 

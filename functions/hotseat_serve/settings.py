@@ -6,7 +6,6 @@ type checks find a renamed variable.
 
 import dataclasses
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,6 +143,8 @@ class Settings:
         """The folder for fetched versions."""
         if self.cache:
             return Path(self.cache)
+        import tempfile  # late: it imports much, and an authorizer has no cache
+
         user = getattr(os, "getuid", lambda: "")()  # each user has a separate folder
         return Path(tempfile.gettempdir(), f"hotseat-cache-{user}".rstrip("-"))
 

@@ -11,8 +11,8 @@ import os
 from functools import cache
 from typing import Any
 
-from hotseat_registry import open_registry
 from hotseat_registry.errors import RegistryError
+from hotseat_registry.stores import open_store
 from hotseat_serve.access.claims import Caller, TokenError
 from hotseat_serve.access.factory import create_verifier
 from hotseat_serve.access.verify import Verifier
@@ -26,7 +26,7 @@ _SCHEME = "bearer "
 @cache
 def _verifier() -> Verifier:
     settings = Settings.from_env(os.environ)
-    return create_verifier(settings, open_registry(settings.registry, reading=True))
+    return create_verifier(settings, open_store(settings.registry, reading=True))
 
 
 def handler(event: Any, _context: Any) -> dict[str, Any]:

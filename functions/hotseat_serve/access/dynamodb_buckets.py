@@ -1,6 +1,6 @@
 """Token buckets in a DynamoDB table, for functions that share no memory.
 
-One UpdateItem takes a token, two where the bucket was full. Requests are signed here,
+One UpdateItem takes a token, two where the bucket was not full. Requests are signed here,
 without boto3, as those to the bucket are. An item expires by the table's TTL once its
 bucket is full.
 """
@@ -77,19 +77,13 @@ class DynamoBuckets:
             ":now": now, ":latest": latest, ":interval": limit.interval,
             ":next": now + limit.interval, ":expires": int(now + limit.span) + 3_600,
         }  # fmt: skip
-        # a player who plays has taken a token a moment ago
-        full_at = self._update(name, *_PARTIAL, values)
+        # most players are below the limit, and their bucket is full
+        full_at = self._update(name, *_FULL, values)
+        if full_at is not None and full_at <= latest:
+            full_at = self._update(name, *_PARTIAL, values)
         if full_at is None:
             return 0.0
-        if full_at > latest:
-            return full_at - latest
-        full_at = self._update(name, *_FULL, values)
-        # another request was first: its bucket is no longer full, and has tokens left
-        return 0.0 if full_at is None else self._again(name, values, latest)
-
-    def _again(self, name: str, values: Mapping[str, float], latest: float) -> float:
-        full_at = self._update(name, *_PARTIAL, values)
-        return 0.0 if full_at is None else max(0.001, full_at - latest)
+        return max(0.001, full_at - latest)  # others were faster: a moment at least
 
     def _update(
         self, name: str, condition: str, change: str, values: Mapping[str, float]

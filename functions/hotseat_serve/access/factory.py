@@ -1,21 +1,25 @@
 """Create a gate from settings."""
 
 import time
+from typing import TYPE_CHECKING
 
-from hotseat_registry import Registry
 from hotseat_registry.errors import RegistryError
-from hotseat_registry.trust import Trust
+from hotseat_registry.stores import Store
 from hotseat_serve.access.buckets import Buckets, Limit, MemoryBuckets
 from hotseat_serve.access.gate import Gate
 from hotseat_serve.access.key_source import RegistryKeys, read_files
 from hotseat_serve.access.verify import KeySource, Verifier
 from hotseat_serve.settings import Settings
 
+if TYPE_CHECKING:
+    from hotseat_registry import Registry
+    from hotseat_registry.trust import Trust
 
-def create_gate(settings: Settings, registry: Registry) -> Gate:
+
+def create_gate(settings: Settings, registry: "Registry") -> Gate:
     """Return the gate of a service; raises `RegistryError`."""
     if settings.access == "tokens":
-        verifier = create_verifier(settings, registry)
+        verifier = create_verifier(settings, registry.store, registry.trust)
     elif settings.access == "gateway":
         verifier = None
     else:
@@ -36,17 +40,22 @@ def create_gate(settings: Settings, registry: Registry) -> Gate:
     return Gate(verifier, buckets, limit, frozenset(games))
 
 
-def create_verifier(settings: Settings, registry: Registry) -> Verifier:
+def create_verifier(
+    settings: Settings, store: Store, trust: "Trust | None" = None
+) -> Verifier:
     """Return the verifier of tokens; raises `RegistryError`.
 
-    The keys of a registry are read with the first token.
+    The keys of a registry are read with the first token. `trust` is the registry's; in
+    place of None it is read from the settings.
     """
     keys: KeySource
     if settings.token_keys:
         keys = read_files(settings.token_keys)
     else:
-        trust = registry.trust
-        if trust is None and settings.trust:  # a static registry has none
+        if trust is None and settings.trust:
+            # late: an authorizer of a stage without trusted keys does without
+            from hotseat_registry.trust import Trust
+
             trust = Trust.read(settings.trust, settings.trust_threshold)
-        keys = RegistryKeys(registry.store, trust, time.monotonic)
+        keys = RegistryKeys(store, trust, time.monotonic)
     return Verifier(keys, time.time, settings.audience)

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hotseat_registry.errors import (
     NotFoundError,
@@ -12,8 +13,10 @@ from hotseat_registry.errors import (
     UntrustedError,
 )
 from hotseat_registry.stores import Store
-from hotseat_registry.trust import Trust
 from hotseat_serve.access.access_keys import KEY, KIND, AccessKeys, from_pem
+
+if TYPE_CHECKING:
+    from hotseat_registry.trust import Trust
 
 log = logging.getLogger("hotseat.serve")
 
@@ -30,7 +33,7 @@ class RegistryKeys:
     """
 
     def __init__(
-        self, store: Store, trust: Trust | None, clock: Callable[[], float]
+        self, store: Store, trust: "Trust | None", clock: Callable[[], float]
     ) -> None:
         self._store = store
         self._trust = trust
@@ -73,7 +76,7 @@ class RegistryKeys:
         self._read_at = self._clock()
 
 
-def read_document(data: bytes, trust: Trust | None) -> AccessKeys:
+def read_document(data: bytes, trust: "Trust | None") -> AccessKeys:
     """Read the document of a registry; raises `UntrustedError`, `StoreError`."""
     if trust is not None:
         data = trust.open(data, KIND, KEY)

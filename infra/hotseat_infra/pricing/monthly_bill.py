@@ -19,7 +19,7 @@ from hotseat_infra.pricing.traffic import (
 AUTHORIZER_MB, AUTHORIZER_MS = 512, 5
 """Memory of the authorizer, and the billed time of one token, rounded up."""
 LIMIT_WRITES = 2
-"""Writes of one request, at most: the second where the bucket was full."""
+"""Writes of one request, at most: the second where the bucket was not full."""
 PRICES = Path(__file__).with_name("prices.toml")
 CORE_MB = 1769
 """Memory at which a function has one core (docs.aws.amazon.com, "Configure memory")."""

@@ -4,6 +4,7 @@ import json
 import secrets
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -412,3 +413,27 @@ def test_the_sdks_mint_what_services_accept(stage, tmp_path):
         [node, "--input-type=module", "-e", script], capture_output=True, check=True
     )
     assert ask(router, token=made.stdout.decode().strip())[0] == 200
+
+
+def test_the_authorizer_starts_without_the_service():
+    """It imports neither a runtime nor numpy, an AWS library or the registry's rules."""
+    script = (
+        "import sys, hotseat_serve.access.authorizer;"
+        "heavy = {'numpy', 'onnxruntime', 'boto3', 'orjson', 'cryptography',"
+        "'hotseat_registry.registry', 'hotseat_registry.manifest'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True
+    )
+    assert done.stdout.decode().strip() == "[]"
+
+
+def test_the_registrys_names_are_there_when_they_are_used():
+    """Each name of the package can be imported, and another one is an error."""
+    import hotseat_registry
+
+    assert all(getattr(hotseat_registry, name) for name in hotseat_registry.__all__)
+    assert set(hotseat_registry._PLACES) == set(hotseat_registry.__all__)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = hotseat_registry.nothing
