@@ -1,8 +1,8 @@
 """Token buckets in a DynamoDB table, for functions that share no memory.
 
-One UpdateItem takes a token, two where the bucket was not full. Requests are signed here,
-without boto3, as those to the bucket are. An item expires by the table's TTL once its
-bucket is full.
+One UpdateItem takes a token, two where the bucket was not full. Requests are signed
+here, without boto3, as those to the registry's bucket are. An item expires by the
+table's TTL once its bucket is full.
 """
 
 import json
