@@ -2,9 +2,9 @@
 
 The check of a player's token, from memory and anew, beside one bare ECDSA verification;
 a token of a bucket in memory, and in a DynamoDB table (moto's, on loopback: the time is
-moto's own); the signed head of a cold start, beside the unsigned one and with the import
-of cryptography; and the authorizer from process start to its answer,
-under AWS's emulator if it is there (``make clients``), else under the runtime API.
+moto's own); the signed head of a cold start, beside the unsigned one and with the
+import of cryptography; and the authorizer from process start to its answer, under AWS's
+emulator if it is there (``make clients``), else under the runtime API.
 """
 
 import argparse
