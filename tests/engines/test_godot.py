@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 # what Debian's engine says on a machine with no screen and no folder for a player
 # and of an answer that is no HTTP
 USUAL = ("make_dir_recursive", "get_language_code", "set_locale", "core/os/dir_access",
-         "core/translation", "read_response_body_chunk", "http_client")  # fmt: skip
+         "core/translation", "read_response_body_chunk", "http_client",
+         "_resolve_hostname", "ip_unix")  # fmt: skip
 
 
 @pytest.fixture
@@ -62,6 +64,35 @@ def test_the_rules_hold(godot):
 def test_faults_end_in_time(godot, faults):
     """Whatever a server does, a call ends at its deadline and no frame waits for it."""
     godot("faults", HOTSEAT_FAULTS=json.dumps(faults))
+
+
+SLOW = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+typedef int Look(const char *, const char *, const struct addrinfo *,
+                 struct addrinfo **);
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found) {
+  if (name && strstr(name, "slow.test")) { sleep(2); return EAI_AGAIN; }
+  return ((Look *)dlsym(RTLD_NEXT, "getaddrinfo"))(name, service, hints, found);
+}
+"""
+
+
+def test_a_slow_dns_stops_no_frame(godot, tmp_path):
+    """Names are looked up in a thread: the frame goes on, the deadline holds."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler to make a DNS slow with: apt-get install gcc")
+    source, library = tmp_path / "slow.c", tmp_path / "slow.so"
+    source.write_text(SLOW)
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True
+    )
+    godot("dns", HOTSEAT_SLOW_HOST="slow.test", LD_PRELOAD=str(library))
 
 
 def test_a_live_service_is_asked(godot, service):

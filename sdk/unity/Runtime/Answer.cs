@@ -29,7 +29,17 @@ namespace Hotseat
         {
             var body = Parsed(response.Body) as Dictionary<string, object>;
             if (response.Status < 200 || response.Status >= 300) throw Refusal(response, body);
-            return body ?? throw Strange("is no JSON object");
+            if (body != null) return body;
+            var strange = Strange("is no JSON object");
+            strange.RequestId = RequestIdOf(response);
+            throw strange;
+        }
+
+        /// <summary>The id that the service or its gateway gave the request, or "".</summary>
+        private static string RequestIdOf(Response response)
+        {
+            return RequestIds.Select(name => Header(response, name))
+                .FirstOrDefault(id => id != null) ?? "";
         }
 
         /// <summary>The prediction of an answer; throws TransportError.</summary>
@@ -129,7 +139,7 @@ namespace Hotseat
         /// A prediction with a default. A text becomes label and action, rows of text the item,
         /// and every default the value; a Prediction is used as it is.
         /// </summary>
-        public static Prediction StandIn(object value, double latency)
+        public static Prediction StandIn(object value, double latency, HotseatError error)
         {
             var prediction = value as Prediction;
             if (prediction == null)
@@ -139,7 +149,7 @@ namespace Hotseat
                 var item = rows?.Cast<object>().Select(row => row as string).ToArray();
                 prediction = new Prediction { Label = text, Action = text, Item = item, Value = value };
             }
-            return prediction.AsDefault(latency);
+            return prediction.AsDefault(latency, error);
         }
 
         private static object Parsed(byte[] body)
@@ -167,9 +177,9 @@ namespace Hotseat
             error.Code = TextOf(problem, "code") ?? "";
             error.Retryable = Of(problem, "retryable") is bool word
                 ? word : Passing.Contains(response.Status);
-            error.RequestId = TextOf(problem, "request_id")
-                ?? RequestIds.Select(name => Header(response, name)).FirstOrDefault(id => id != null)
-                ?? "";
+            error.RequestId = TextOf(problem, "request_id") ?? RequestIdOf(response);
+            // the service and its gateway explain themselves in JSON
+            error.IsForeign = body == null && response.Status < 500;
             error.Pointer = Of(problem, "pointer") as string;
             error.RetryAfter = Seconds(Header(response, "retry-after"));
             return error;

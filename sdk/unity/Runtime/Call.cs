@@ -31,12 +31,17 @@ namespace Hotseat
         private readonly double allowed, start;
         private readonly Core core;
         private readonly Action<CallOver> hook;
+        private readonly CircuitBreaker breaker;
+        private readonly double share; // what a missed deadline says about the service
         private int tries, status;
+        private bool isRenewed;
 
         public Call(
             Core core, Request request, string path, double start, double allowed,
-            Action<CallOver> hook)
+            Action<CallOver> hook, CircuitBreaker breaker, double share)
         {
+            this.breaker = breaker;
+            this.share = share;
             this.core = core;
             this.request = request;
             this.path = path;
@@ -50,7 +55,7 @@ namespace Hotseat
 
         public Step Begin()
         {
-            if (core.Breaker.Admit()) return Resume();
+            if (breaker.Admit()) return Resume();
             return Over(new CircuitOpenError(
                 $"{path}: the service failed often; the circuit breaker is open"));
         }
@@ -61,7 +66,7 @@ namespace Hotseat
             var left = End - core.Clock();
             if (left <= 0)
             {
-                if (tries == 0) core.Breaker.GaveUp(); // nothing was sent: the service's state is unknown
+                if (tries == 0) breaker.GaveUp(); // nothing was sent: the service's state is unknown
                 return Over(Late());
             }
             // lets the service stop at the caller's deadline
@@ -74,7 +79,7 @@ namespace Hotseat
             }
             catch (HotseatError error)
             {
-                core.Breaker.GaveUp();
+                breaker.GaveUp();
                 return Over(error);
             }
         }
@@ -89,7 +94,7 @@ namespace Hotseat
                 try
                 {
                     var answer = Answer.Read(met);
-                    core.Breaker.Succeeded();
+                    breaker.Succeeded();
                     Tell("");
                     return new Step { Answer = answer };
                 }
@@ -99,8 +104,13 @@ namespace Hotseat
                 }
             }
             Count(failed);
+            if (failed is AuthError expired && expired.Status == 401 && core.RenewsKeys && !isRenewed)
+            {
+                isRenewed = true; // the token may have expired: at once, with a new one
+                return Resume();
+            }
             var wait = Wait(failed, core.Random());
-            if (!MayRetry(failed) || core.Clock() + wait >= End || !core.Breaker.MayRetry()) return Over(failed);
+            if (!MayRetry(failed) || core.Clock() + wait >= End || !breaker.MayRetry()) return Over(failed);
             return new Step { Pause = true, Seconds = wait };
         }
 
@@ -112,7 +122,7 @@ namespace Hotseat
         /// <summary>End the call: the caller cancelled it.</summary>
         public Step GiveUp(string why)
         {
-            core.Breaker.GaveUp();
+            breaker.GaveUp();
             return Over(new CancelledError(why));
         }
 
@@ -152,8 +162,11 @@ namespace Hotseat
         /// <summary>Record a failed call; a refused request counts as a success of the service.</summary>
         private void Count(HotseatError error)
         {
-            if (error is TransportError || (error is StatusError no && no.Status >= 500)) core.Breaker.Failed();
-            else core.Breaker.Succeeded();
+            var no = error as StatusError;
+            if (error is TokenError || error is CancelledError) breaker.GaveUp();
+            else if (error is DeadlineError || no?.Code == "deadline_exceeded") breaker.Failed(share);
+            else if (error is TransportError || no.Status >= 500 || no.IsForeign) breaker.Failed();
+            else breaker.Succeeded();
         }
     }
 

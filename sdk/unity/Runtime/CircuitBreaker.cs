@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Generic;
+using System.Linq;
 
 namespace Hotseat
 {
@@ -16,7 +18,8 @@ namespace Hotseat
         private const double First = 1, Longest = 30;
         private readonly object gate = new object();
         private readonly Func<double> clock;
-        private int tokens = Most, failures;
+        private int tokens = Most;
+        private double failures;
         private double until, pause = First;
         private bool probing;
 
@@ -65,14 +68,18 @@ namespace Hotseat
             }
         }
 
-        /// <summary>Record a missing answer or a failure of the service.</summary>
-        public void Failed()
+        /// <summary>
+        /// Record a missing answer or a failure of the service. `share` is how much it says
+        /// about the service, from 0 to 1: a caller with a tiny deadline learns little from
+        /// missing it.
+        /// </summary>
+        public void Failed(double share = 1)
         {
             lock (gate)
             {
-                failures++;
+                if (failures >= Enough && !probing) return; // was under way when it opened
+                failures += share;
                 if (failures < Enough) return;
-                if (failures > Enough && !probing) return; // was under way when it opened
                 if (probing) pause = Math.Min(2 * pause, Longest);
                 probing = false;
                 OpenedCount++;
@@ -84,6 +91,41 @@ namespace Hotseat
         public void GaveUp()
         {
             lock (gate) probing = false;
+        }
+    }
+
+    /// <summary>One circuit breaker a model, so that a broken model silences no other.</summary>
+    internal sealed class CircuitBreakers
+    {
+        private readonly Func<double> clock;
+        private readonly Dictionary<string, CircuitBreaker> breakers =
+            new Dictionary<string, CircuitBreaker>();
+
+        public CircuitBreakers(Func<double> clock)
+        {
+            this.clock = clock;
+        }
+
+        /// <summary>The breaker of a model; null: the default model, or no model.</summary>
+        public CircuitBreaker Of(string model)
+        {
+            lock (breakers)
+            {
+                if (!breakers.TryGetValue(model ?? "", out var breaker))
+                {
+                    breaker = breakers[model ?? ""] = new CircuitBreaker(clock);
+                }
+                return breaker;
+            }
+        }
+
+        /// <summary>The number of times a circuit opened.</summary>
+        public int OpenedCount
+        {
+            get
+            {
+                lock (breakers) return breakers.Values.Sum(one => one.OpenedCount);
+            }
         }
     }
 }

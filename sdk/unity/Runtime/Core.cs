@@ -37,7 +37,7 @@ namespace Hotseat
             Sleep = options.Sleep
                 ?? ((seconds, cancel) => Task.Delay(TimeSpan.FromSeconds(seconds), cancel));
             Transport = options.Transport ?? Usual();
-            Breaker = new CircuitBreaker(Clock);
+            Breakers = new CircuitBreakers(Clock);
         }
 
         public string Url { get; }
@@ -45,7 +45,7 @@ namespace Hotseat
         public Func<double> Random { get; }
         public Func<double, System.Threading.CancellationToken, Task> Sleep { get; }
         public ITransport Transport { get; }
-        public CircuitBreaker Breaker { get; }
+        public CircuitBreakers Breakers { get; }
 
         /// <summary>A call to a model; throws ConfigError.</summary>
         public Call Asking(
@@ -55,19 +55,22 @@ namespace Hotseat
             var chosen = options.Chosen();
             if (chosen.Count > 0) body["options"] = chosen;
             if (options.PlayerId != null) body["player_id"] = options.PlayerId;
-            return Calling("POST", path, body, options.Deadline, start);
+            return Calling("POST", path, body, options.Deadline, start, options.Model);
         }
 
         public Call Calling(
             string method, string path, Dictionary<string, object> body, double? deadline,
-            double start)
+            double start, string model = null)
         {
             var allowed = deadline ?? options.Deadline;
             if (!(allowed <= Day)) // NaN too
             {
                 throw new ConfigError($"a deadline is at most {Day} seconds, not {allowed}");
             }
-            return new Call(this, Request(method, path, body), path, start, allowed, options.Hook);
+            var share = Math.Min(allowed / options.Deadline, 1);
+            return new Call(
+                this, Request(method, path, body), path, start, allowed, options.Hook,
+                Breakers.Of(model), share);
         }
 
         /// <summary>
@@ -90,6 +93,9 @@ namespace Hotseat
             if (string.IsNullOrEmpty(token)) throw new TokenError("no token: Token returned none");
             return request.With("authorization", "Bearer " + Sendable(token));
         }
+
+        /// <summary>Whether each try gets a new token, so that a 401 is worth another try.</summary>
+        public bool RenewsKeys => options.Token != null;
 
         private Request Request(string method, string path, Dictionary<string, object> body)
         {

@@ -23,6 +23,9 @@ namespace Hotseat
     public class HotseatError : Exception
     {
         public HotseatError(string detail) : base(detail) { }
+
+        /// <summary>The service's name for the request, for its log; empty if no answer came.</summary>
+        public string RequestId { get; internal set; } = "";
     }
 
     /// <summary>The client's options or a call's arguments are invalid.</summary>
@@ -82,13 +85,14 @@ namespace Hotseat
         public string Code { get; internal set; } = "";
 
         public bool Retryable { get; internal set; }
-        public string RequestId { get; internal set; } = "";
-
         /// <summary>JSON pointer to the invalid part of the input, or null.</summary>
         public string Pointer { get; internal set; }
 
         /// <summary>Seconds to wait, if the response has them.</summary>
         public double? RetryAfter { get; internal set; }
+
+        /// <summary>Whether another server answered, such as a hotel's login page.</summary>
+        public bool IsForeign { get; internal set; }
 
         /// <summary>Status, code, place, reason and request.</summary>
         public override string Message
@@ -98,7 +102,8 @@ namespace Hotseat
                 var code = string.IsNullOrEmpty(Code) ? "" : " " + Code;
                 var where = Pointer == null ? "" : " at " + Pointer;
                 var request = string.IsNullOrEmpty(RequestId) ? "" : $" (request {RequestId})";
-                return $"{Status}{code}{where}: {Detail}{request}";
+                var status = Status == 0 ? "not sent" : Status.ToString();
+                return $"{status}{code}{where}: {Detail}{request}";
             }
         }
 

@@ -12,15 +12,15 @@ namespace Hotseat
         public Func<Dictionary<string, object>, double, T> Read;
 
         /// <summary>Makes a prediction with a default.</summary>
-        public Func<object, double, T> StandIn;
+        public Func<object, double, HotseatError, T> StandIn;
 
         public CallOptions Options = new CallOptions();
 
         /// <summary>Return the default for a failed call; without one, throws the error.</summary>
         public T Instead(HotseatError error, double latency)
         {
-            if (!Options.HasDefault || error is ConfigError || error is BadInputError) throw error;
-            return StandIn(Options.Default, latency);
+            if (!Options.HasDefault || error is ConfigError) throw error;
+            return StandIn(Options.Default, latency, error);
         }
     }
 
@@ -43,8 +43,8 @@ namespace Hotseat
             var fields = new Dictionary<string, object> { ["board"] = board };
             if (options?.Legal != null) fields["legal"] = options.Legal;
             var request = Named(One("predict", "input", fields, options));
-            request.StandIn = (value, latency) =>
-                Answer.StandIn(value is int || value is long ? value.ToString() : value, latency);
+            request.StandIn = (value, latency, error) => Answer.StandIn(
+                value is int || value is long ? value.ToString() : value, latency, error);
             return request;
         }
 
@@ -65,8 +65,8 @@ namespace Hotseat
                     ? throw new ConfigError("inputs is a list, not one text: use Predict")
                     : core.Asking("predict", Body("inputs", rows), chosen, core.Clock()),
                 Read = (answer, latency) => Answer.Predictions(answer, rows.Length, latency),
-                StandIn = (value, latency) =>
-                    rows.Select(_ => Answer.StandIn(value, latency)).ToArray(),
+                StandIn = (value, latency, error) =>
+                    rows.Select(_ => Answer.StandIn(value, latency, error)).ToArray(),
             };
         }
 
@@ -118,7 +118,7 @@ namespace Hotseat
             {
                 Call = core => core.Calling("GET", path(core), null, within, core.Clock()),
                 Read = (answer, _) => read(answer),
-                StandIn = (value, _) => (T)value,
+                StandIn = (value, _, __) => (T)value,
             };
         }
 

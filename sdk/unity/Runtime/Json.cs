@@ -1,6 +1,8 @@
 using System;
 using System.Collections;
+using System.Collections.Generic;
 using System.Globalization;
+using System.Reflection;
 using System.Text;
 
 namespace Hotseat
@@ -39,10 +41,41 @@ namespace Hotseat
             else if (value is float narrow) text.Append(Number(narrow));
             else if (IsExact(value)) text.Append(((IFormattable)value).ToString(null, Plain));
             else if (value is Written written) text.Append(written.Text);
+            else if (value is DateTime || value is DateTimeOffset)
+            {
+                Quote(text, ((IFormattable)value).ToString("o", Plain));
+            }
+            else if (value is Guid || value is char) Quote(text, value.ToString());
+            else if (value is Enum) Write(text, Convert.ToInt64(value, Plain), depth);
             else if (value is IDictionary entries) Entries(text, entries, depth);
             else if (value is Array grid && grid.Rank > 1) Grid(text, grid, new int[0], depth);
             else if (value is IEnumerable items) Items(text, items, depth);
-            else throw Wrong($"a {value.GetType().Name} is not a JSON value");
+            else if (!Members(text, value, depth))
+            {
+                throw Wrong(
+                    $"a value of type {value.GetType().Name} (use text, numbers, lists, "
+                    + "dictionaries or objects with public fields)");
+            }
+        }
+
+        /// <summary>A plain object by its public fields and properties, such as new { level = 3 }.</summary>
+        private static bool Members(StringBuilder text, object value, int depth)
+        {
+            var type = value.GetType();
+            if (value is Delegate || value is Type || value is System.IO.Stream) return false;
+            var members = new Dictionary<string, object>();
+            foreach (var field in type.GetFields(BindingFlags.Public | BindingFlags.Instance))
+            {
+                members[field.Name] = field.GetValue(value);
+            }
+            foreach (var one in type.GetProperties(BindingFlags.Public | BindingFlags.Instance))
+            {
+                if (!one.CanRead || one.GetIndexParameters().Length > 0) continue;
+                members[one.Name] = one.GetValue(value, null);
+            }
+            if (members.Count == 0) return false;
+            Entries(text, members, depth);
+            return true;
         }
 
         /// <summary>A value already written as JSON.</summary>
@@ -144,7 +177,13 @@ namespace Hotseat
                 {
                     text.Append(letter).Append(words[++at]);
                 }
-                else throw Wrong("a text has a lone surrogate");
+                else
+                {
+                    throw new BadInputError(
+                        "the text has half of a surrogate pair, which is no character: cut "
+                        + "texts between characters")
+                    { Code = "text_not_unicode" };
+                }
             }
             text.Append('"');
         }

@@ -65,9 +65,12 @@ namespace Hotseat
             var start = core.Clock();
             try
             {
-                var answer = await Run(request.Call(core), request.Options.Cancel)
-                    .ConfigureAwait(false);
-                return request.Read(answer, core.Clock() - start);
+                using (var either = CancellationTokenSource.CreateLinkedTokenSource(
+                    request.Options.Cancel, ending.Token))
+                {
+                    var answer = await Run(request.Call(core), either.Token).ConfigureAwait(false);
+                    return request.Read(answer, core.Clock() - start);
+                }
             }
             catch (CancelledError) when (request.Options.Cancel.IsCancellationRequested)
             {

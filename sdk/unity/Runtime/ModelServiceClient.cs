@@ -23,6 +23,7 @@ namespace Hotseat
         private readonly List<Func<bool>> open = new List<Func<bool>>();
         private readonly List<Work> works = new List<Work>();
         private double looked = double.NegativeInfinity;
+        private readonly CancellationTokenSource ending = new CancellationTokenSource();
         private volatile bool closed;
 
         public ModelServiceClient(ClientOptions options = null)
@@ -38,7 +39,7 @@ namespace Hotseat
         public string BaseUrl => core.Url;
 
         /// <summary>The number of times the circuit breaker opened because the service failed.</summary>
-        public int CircuitOpenedCount => core.Breaker.OpenedCount;
+        public int CircuitOpenedCount => core.Breakers.OpenedCount;
 
         /// <summary>The old name of CircuitOpenedCount, for one release.</summary>
         [Obsolete("Use CircuitOpenedCount")]
@@ -104,7 +105,7 @@ namespace Hotseat
         /// </summary>
         public Ticket<Prediction> Submit(object input, CallOptions options = null)
         {
-            var ticket = new Ticket<Prediction>(Glance, value => Answer.StandIn(value, 0));
+            var ticket = new Ticket<Prediction>(Glance, (value, why) => Answer.StandIn(value, 0, why));
             var chosen = options ?? Nothing;
             try
             {
@@ -151,6 +152,7 @@ namespace Hotseat
         public void Dispose()
         {
             const string why = "the client was closed";
+            ending.Cancel(); // calls that wait in tasks
             lock (gate)
             {
                 closed = true;
@@ -176,7 +178,7 @@ namespace Hotseat
         private Ticket<T> Ask<T>(InferenceRequest<T> request)
         {
             var start = core.Clock();
-            var ticket = new Ticket<T>(Glance, value => request.StandIn(value, 0));
+            var ticket = new Ticket<T>(Glance, (value, why) => request.StandIn(value, 0, why));
             try
             {
                 if (closed) throw new CancelledError("the client was closed");

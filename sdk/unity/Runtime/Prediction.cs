@@ -53,6 +53,9 @@ namespace Hotseat
         /// <summary>Whether no model answered: the prediction holds the caller's default.</summary>
         public bool IsDefault { get; internal set; }
 
+        /// <summary>Why the default was used: the error's class and message.</summary>
+        public string Reason { get; internal set; }
+
         /// <summary>Where the answer comes from: "service" or "default".</summary>
         public string Source { get; internal set; } = "service";
 
@@ -63,12 +66,13 @@ namespace Hotseat
         private static readonly IReadOnlyDictionary<string, double> None =
             new Dictionary<string, double>();
 
-        internal Prediction AsDefault(double latency)
+        internal Prediction AsDefault(double latency, HotseatError error)
         {
             var copy = (Prediction)MemberwiseClone();
             copy.Latency = latency;
             copy.IsDefault = true;
             copy.Source = "default";
+            copy.Reason = error == null ? null : $"{error.GetType().Name}: {error.Message}";
             return copy;
         }
     }

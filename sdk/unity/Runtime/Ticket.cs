@@ -11,12 +11,12 @@ namespace Hotseat
     {
         private readonly object gate = new object();
         private readonly Action look;
-        private readonly Func<object, T> standIn;
+        private readonly Func<object, HotseatError, T> standIn;
         private volatile bool settled;
         private T answer;
         private HotseatError error;
 
-        internal Ticket(Action look, Func<object, T> standIn)
+        internal Ticket(Action look, Func<object, HotseatError, T> standIn)
         {
             this.look = look;
             this.standIn = standIn;
@@ -43,9 +43,10 @@ namespace Hotseat
         }
 
         /// <summary>The answer, or a prediction with the default.</summary>
-        public T Result(object orElse)
+        public T Result(object @default)
         {
-            return Error == null ? answer : standIn(orElse);
+            var why = Error;
+            return why == null ? answer : standIn(@default, why);
         }
 
         /// <summary>Cancel the ticket; return whether it was still open.</summary>

@@ -89,12 +89,34 @@ namespace Hotseat.Tests
             for (var level = 0; level < 100000; level++) deep = new[] { deep };
             foreach (var value in new[]
             {
-                double.NaN, float.NegativeInfinity, new object(), deep, "\ud800", "a\udc00",
-                new Dictionary<string, object> { ["a"] = DateTime.Now },
+                double.NaN, float.NegativeInfinity, new object(), deep, new Action(() => { }),
             })
             {
                 Program.Fails("no JSON", "ConfigError", () => Json.Write(value));
             }
+            // what a player typed, which a default replaces
+            foreach (var text in new[] { "\ud800", "a\udc00" })
+            {
+                Program.Fails("half a character", "BadInputError", () => Json.Write(text));
+            }
+        }
+
+        private enum Cell { Empty, Red }
+
+        private sealed class Player
+        {
+            public int Level = 3;
+            public Cell Cell => Cell.Red;
+        }
+
+        public static void What_games_have_in_hand_is_sent()
+        {
+            Program.Same("an enum", Json.Write(new[] { Cell.Empty, Cell.Red }), "[0,1]");
+            Program.Same("an object", Json.Write(new Player()), "{\"Level\":3,\"Cell\":1}");
+            Program.Same("an anonymous one", Json.Write(new { level = 3 }), "{\"level\":3}");
+            Program.Same("a decimal", Json.Write(1.5m), "1.5");
+            var time = new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc);
+            Program.Same("a time", Json.Write(time), "\"2026-01-02T03:04:05.0000000Z\"");
         }
 
         public static void Escapes_are_read()

@@ -49,9 +49,13 @@ namespace Hotseat.Tests
             Program.Same("catalogue", (await client.ModelsAsync()).Count, 3);
             Program.Same("card", (await client.CardAsync("four")).Raw["card"], "# four");
             features["hours"] = -1;
+            var instead = await client.PredictAsync(
+                features, new CallOptions { Model = "churn", Default = 0 });
+            Program.Check("a default for bad input", instead.IsDefault);
+            Program.Check("and its reason", instead.Reason.StartsWith("BadInputError"));
             try
             {
-                await client.PredictAsync(features, new CallOptions { Model = "churn", Default = 0 });
+                await client.PredictAsync(features, new CallOptions { Model = "churn" });
                 Program.Check("bad input", false);
             }
             catch (BadInputError error)

@@ -82,26 +82,26 @@ namespace Hotseat.Tests
                 Program.Same($"step {++step}", breaker.Admit(), admitted);
                 Program.Same($"openings at {step}", breaker.OpenedCount, openings);
             };
-            for (var failure = 0; failure < 4; failure++) after(breaker.Failed, true, 0);
-            after(breaker.Failed, false, 1);
+            for (var failure = 0; failure < 4; failure++) after(() => breaker.Failed(), true, 0);
+            after(() => breaker.Failed(), false, 1);
             after(() => now += 0.9, false, 1);
             after(() => now += 0.2, true, 1);
             after(() => { }, false, 1); // one looks, and no other
-            after(breaker.Failed, false, 2);
+            after(() => breaker.Failed(), false, 2);
             after(() => now += 1.9, false, 2);
             after(() => now += 0.2, true, 2);
             after(breaker.GaveUp, true, 2); // nobody heard what the look found: another may
-            after(breaker.Failed, false, 3);
-            after(breaker.Failed, false, 3); // was under way before
+            after(() => breaker.Failed(), false, 3);
+            after(() => breaker.Failed(), false, 3); // was under way before
             after(() => now += 3.9, false, 3);
             after(() => now -= 1000, true, 3); // a clock that jumps back
             after(breaker.Succeeded, true, 3);
-            for (var failure = 0; failure < 4; failure++) after(breaker.Failed, true, 3);
-            after(breaker.Failed, false, 4);
+            for (var failure = 0; failure < 4; failure++) after(() => breaker.Failed(), true, 3);
+            after(() => breaker.Failed(), false, 4);
             after(() => now += 1.1, true, 4); // closing it made the pause short again
             for (var look = 0; look < 10; look++)
             {
-                after(breaker.Failed, false, 5 + look);
+                after(() => breaker.Failed(), false, 5 + look);
                 after(() => now += 30.1, true, 5 + look); // the longest pause
             }
         }
@@ -214,12 +214,12 @@ namespace Hotseat.Tests
 
         public static void A_default_stands_where_a_game_looks()
         {
-            var text = Answer.StandIn("3", 0);
+            var text = Answer.StandIn("3", 0, null);
             Program.Same("a text", new[] { text.Label, text.Action, text.Value, text.Source },
                 new[] { "3", "3", "3", "default" });
-            Program.Same("rows", Answer.StandIn(new[] { "#@#" }, 0).Item, new[] { "#@#" });
-            Program.Same("a number", Answer.StandIn(3, 0).Value, 3);
-            var whole = Answer.StandIn(new Prediction { Label = "x", Version = 2 }, 1);
+            Program.Same("rows", Answer.StandIn(new[] { "#@#" }, 0, null).Item, new[] { "#@#" });
+            Program.Same("a number", Answer.StandIn(3, 0, null).Value, 3);
+            var whole = Answer.StandIn(new Prediction { Label = "x", Version = 2 }, 1, null);
             Program.Check("as it is", whole.Label == "x" && whole.Version == 2 && whole.IsDefault);
             var options = new CallOptions { Model = "m", Default = 3, Deadline = -1 };
             var chosen = Server.Of().Client().Choose(new[] { 0 }, options).Result();

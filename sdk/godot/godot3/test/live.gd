@@ -47,6 +47,11 @@ func run(tests):
 	_same("card", ticket.result().card, "# four")
 	ticket = _client.predict({"hours": -1}, {"model": "churn", "default": 0})
 	yield(ticket, "done")
+	_tests.check("a default for bad input", ticket.result().is_default)
+	_tests.check("and its reason", "BadInputError" in ticket.result().reason)
+	ticket = _client.predict({"hours": -1}, {"model": "churn"})
+	yield(ticket, "done")
+	yield(ticket, "done") # also a late one returns
 	_same("bad input", ticket.error().type, "BadInputError")
 	_same("its place", ticket.error().pointer, "/input/hours")
 	ticket = _client.predict("x", {"model": "nobody"})

@@ -17,8 +17,15 @@ const FIELDS = ["label", "labels", "value", "embedding", "action", "item", "outp
 static func read(response):
 	var body = Json.read(response.body)
 	if response.status >= 200 and response.status < 300:
-		return body if body is Dictionary else _strange("is no JSON object")
-	return _refusal(response, body if body is Dictionary else {})
+		if body is Dictionary:
+			return body
+		var strange = _strange("is no JSON object")
+		strange.request_id = request_id(response.headers)
+		return strange
+	var error = _refusal(response, body if body is Dictionary else {})
+	# the service and its gateway explain themselves in JSON
+	error.is_foreign = not body is Dictionary and response.status < 500
+	return error
 
 
 # The prediction of an answer.
@@ -28,6 +35,12 @@ static func prediction(answer, latency):
 		said = said or answer.get(field) != null
 	if not said:
 		return _strange("holds no prediction")
+	for field in ["label", "action", "model", "variant", "request_id"]:
+		if answer.get(field) != null and not answer[field] is String:
+			return _strange("holds an invalid %s" % field)
+	for field in ["probability", "seed", "version"]:
+		if answer.get(field) != null and not (answer[field] is float or answer[field] is int):
+			return _strange("holds an invalid %s" % field)
 	for field in ["scores", "actions", "outputs"]:
 		if answer.get(field) != null and not answer[field] is Dictionary:
 			return _strange("holds invalid %s" % field)
@@ -104,7 +117,7 @@ static func model(item):
 
 # A prediction with a default: a text becomes label and action, an array of texts the
 # item, and every default the value.
-static func stand_in(default, latency):
+static func stand_in(default, latency, error = null):
 	var found = Prediction.new()
 	found.label = default if default is String else null
 	found.action = found.label
@@ -113,7 +126,16 @@ static func stand_in(default, latency):
 	found.latency = latency
 	found.source = "default"
 	found.is_default = true
+	found.reason = null if error == null else error.text()
 	return found
+
+
+# The id that the service or its gateway gave the request, or "".
+static func request_id(headers):
+	for name in REQUEST_IDS:
+		if headers.has(name):
+			return headers[name]
+	return ""
 
 
 static func _refusal(response, problem):
@@ -128,11 +150,7 @@ static func _refusal(response, problem):
 	error.code = str(_or(problem.get("code"), ""))
 	var retryable = problem.get("retryable")
 	error.retryable = retryable if retryable is bool else status in PASSING
-	var traced = ""
-	for name in REQUEST_IDS:
-		if traced == "" and headers.has(name):
-			traced = headers[name]
-	error.request_id = str(_or(problem.get("request_id"), traced))
+	error.request_id = str(_or(problem.get("request_id"), request_id(headers)))
 	var pointer = problem.get("pointer")
 	error.pointer = pointer if pointer is String else null
 	error.retry_after = _seconds(headers.get("retry-after", ""))

@@ -8,6 +8,7 @@ extends Reference
 
 const Answer = preload("answer.gd")
 const Failure = preload("error.gd")
+const Platform = preload("platform.gd")
 const Request = preload("request.gd")
 const FIRST = 0.05
 const LARGEST = 1.0
@@ -17,11 +18,13 @@ var path
 var tries = 0
 var status = 0 # of the last response; 0 without a response
 var end
+var share = 1.0 # what a missed deadline says about the service: its part of the client's
 var _request
 var _key
 var _allowed
 var _world
 var _breaker
+var _is_renewed = false
 
 
 # `allowed` is the time limit in seconds, counted from `start`.
@@ -73,7 +76,12 @@ func after(met):
 	if not read is Failure:
 		_breaker.succeeded()
 		return {"answer": read}
+	if read.request_id == "" and not met is Failure:
+		read.request_id = Answer.request_id(met.headers)
 	_record(read)
+	if read.status == 401 and Platform.is_function(_key) and not _is_renewed:
+		_is_renewed = true # the token may have expired: at once, with a new one
+		return resume()
 	var wait = _pause(read, _world.draw())
 	if not _may_retry(read) or _world.now() + wait >= end or not _breaker.may_retry():
 		return {"error": read}
@@ -102,7 +110,9 @@ func _may_retry(error):
 
 # Record a failed call; a refused request counts as a success of the service.
 func _record(error):
-	if error.is_a("TransportError") or error.status >= 500:
+	if error.type == "DeadlineError" or error.code == "deadline_exceeded":
+		_breaker.failed(share)
+	elif error.is_a("TransportError") or error.status >= 500 or error.is_foreign:
 		_breaker.failed()
 	else:
 		_breaker.succeeded()

@@ -15,7 +15,7 @@ const LONGEST = 30.0
 var opened_count = 0 # the number of times the circuit opened
 var _world
 var _tokens = TOKENS
-var _failures = 0
+var _failures = 0.0
 var _until = 0.0
 var _pause = FIRST
 var _probing = false
@@ -48,18 +48,19 @@ func may_retry():
 # Record an answer of the service: a success, or an error of the request.
 func succeeded():
 	_tokens = min(_tokens + 1, TOKENS)
-	_failures = 0
+	_failures = 0.0
 	_pause = FIRST
 	_probing = false
 
 
-# Record a missing answer or a failure of the service.
-func failed():
-	_failures += 1
+# Record a missing answer or a failure of the service. `share` is how much it says about
+# the service, from 0 to 1: a caller with a tiny deadline learns little from missing it.
+func failed(share = 1.0):
+	if _failures >= FAILURES and not _probing:
+		return # a call that was under way when the circuit opened
+	_failures += share
 	if _failures < FAILURES:
 		return
-	if _failures > FAILURES and not _probing:
-		return # a call that was under way when the circuit opened
 	if _probing:
 		_pause = min(2.0 * _pause, LONGEST)
 	_probing = false

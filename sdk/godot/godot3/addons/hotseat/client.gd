@@ -6,7 +6,8 @@ extends Node
 #
 # `options` of a call, all optional: model, version (a number or an alias), options
 # (temperature, seed, level), player_id, deadline (seconds), and default: the answer to
-# use if no answer comes; bad input and a wrong configuration are errors anyway.
+# use if no answer comes, or if the input is refused; a wrong configuration is an error
+# anyway.
 
 # Emitted after each call; without a response `status` is 0, without an error `error` "".
 signal call_over(path, tries, seconds, status, error)
@@ -34,8 +35,9 @@ var transport = Transport.new()
 var world = Platform.new() # clock and random numbers
 var batcher
 var desk # the old name of batcher, for one release
-var _breaker
+var _breakers = {} # one a model, so that a broken model silences no other
 var _open = [] # calls under way: work, ticket, reader
+var _told = [] # weak references to tickets after their signal
 var _settled = [] # settled tickets before their signal
 
 
@@ -44,7 +46,6 @@ func _init(given_transport = null, given_world = null):
 		transport = given_transport
 	if given_world != null:
 		world = given_world
-	_breaker = CircuitBreaker.new(world)
 	batcher = Batcher.new(self, world, _settled)
 	desk = batcher
 
@@ -151,7 +152,10 @@ func wakes_at():
 
 # The number of times the circuit breaker opened because the service failed.
 func circuit_opened_count():
-	return _breaker.opened_count
+	var count = 0
+	for breaker in _breakers.values():
+		count += breaker.opened_count
+	return count
 
 
 # The old name of circuit_opened_count, for one release.
@@ -182,7 +186,7 @@ func work_for(verb, body, options, start):
 		whole["options"] = chosen
 	if options.get("player_id") != null:
 		whole["player_id"] = options.player_id
-	return _work("POST", path, whole, options.get("deadline"), start)
+	return _work("POST", path, whole, options.get("deadline"), start, options.get("model"))
 
 
 # Emit the signals of settled tickets; a reference keeps Godot from freeing them.
@@ -191,6 +195,25 @@ func _tell():
 	_settled.clear()
 	for ticket in settled:
 		ticket.emit_signal("done")
+		_told.append(weakref(ticket))
+	_tell_late()
+
+
+# Continue what waits for a ticket that was ready before: its signal has been emitted.
+func _tell_late():
+	var alive = []
+	for reference in _told:
+		var ticket = reference.get_ref()
+		if ticket == null:
+			continue
+		alive.append(reference)
+		var waits = ticket.get_signal_connection_list("done")
+		var once = waits.size() > 0
+		for one in waits: # a lasting connection has had its call
+			once = once and one.flags & CONNECT_ONESHOT != 0
+		if once:
+			ticket.emit_signal("done")
+	_told = alive
 
 
 func _one(verb, body, options, named = false):
@@ -261,18 +284,18 @@ func _instead(item, error):
 	var reader = item.reader
 	if reader is String and reader == "ready":
 		return error if error.type == "ConfigError" else false
-	if not item.has("default") or error.type in ["ConfigError", "BadInputError"]:
+	if not item.has("default") or error.type == "ConfigError":
 		return error
 	var latency = world.now() - item.began
 	if not reader is int:
-		return Answer.stand_in(item.default, latency)
+		return Answer.stand_in(item.default, latency, error)
 	var all = []
 	for _at in range(reader):
-		all.append(Answer.stand_in(item.default, latency))
+		all.append(Answer.stand_in(item.default, latency, error))
 	return all
 
 
-func _work(method, path, body, given_deadline, start):
+func _work(method, path, body, given_deadline, start, model = ""):
 	var request = Request.made(base_url, method, path, body)
 	if request is Failure:
 		return request
@@ -281,12 +304,20 @@ func _work(method, path, body, given_deadline, start):
 	var allowed = deadline if given_deadline == null else given_deadline
 	if not allowed <= DAY: # NaN too
 		return _wrong("a deadline is at most %d seconds, not %s" % [DAY, allowed])
-	var steps = Call.new(request, api_key, path, start, allowed, world, _breaker)
+	var steps = Call.new(request, api_key, path, start, allowed, world, _breaker_of(model))
+	steps.share = allowed / deadline if allowed < deadline else 1.0
 	var work = Work.new(steps, start, transport, world, self)
 	work.begin()
 	if work.outcome is Failure and work.outcome.type == "ConfigError":
 		return work.outcome # a key that is invalid in a header
 	return work
+
+
+func _breaker_of(model):
+	var name = "" if model == null else str(model)
+	if not _breakers.has(name):
+		_breakers[name] = CircuitBreaker.new(world)
+	return _breakers[name]
 
 
 func _with_options(options, moved, dropped):

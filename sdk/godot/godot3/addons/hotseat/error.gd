@@ -55,6 +55,7 @@ var retryable = false
 var request_id = ""
 var pointer = null
 var retry_after = null
+var is_foreign = false # whether another server answered, such as a hotel's login page
 
 
 func _init(given_type, given_detail):

@@ -67,3 +67,42 @@ static func no_bytes():
 
 static func lines(texts):
 	return PoolStringArray(texts)
+
+
+# Start a thread that calls a method of an object with one argument.
+static func start_thread(object, method, argument):
+	var thread = Thread.new()
+	thread.start(object, method, argument)
+	return thread
+
+
+static func has_threads():
+	return OS.can_use_threads() and OS.get_name() != "HTML5"
+
+
+# Whether a name has an address; waits for the DNS.
+static func has_address(host):
+	return IP.resolve_hostname(host) != ""
+
+
+# Hold an object while its thread runs, however soon its owner is freed. A node of the
+# root does: when the game quits, it waits for the threads, which would crash the engine.
+static func keep(object):
+	var keeper = _keeper()
+	if keeper == null:
+		keeper = load("res://addons/hotseat/keeper.gd").new()
+		Engine.set_meta("hotseat_keeper", weakref(keeper))
+		Engine.get_main_loop().root.call_deferred("add_child", keeper)
+	keeper.items.append(object)
+
+
+static func release(object):
+	var keeper = _keeper()
+	if keeper != null:
+		keeper.items.erase(object)
+
+
+static func _keeper():
+	if not Engine.has_meta("hotseat_keeper"):
+		return null
+	return Engine.get_meta("hotseat_keeper").get_ref()

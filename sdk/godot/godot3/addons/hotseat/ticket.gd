@@ -25,7 +25,7 @@ func ready():
 func result(default = null):
 	if _answer != null:
 		return _answer
-	return null if default == null else Answer.stand_in(default, 0.0)
+	return null if default == null else Answer.stand_in(default, 0.0, error())
 
 
 # The reason for the missing answer, or null.

@@ -6,14 +6,26 @@ extends Reference
 
 const Platform = preload("platform.gd")
 const Failure = preload("error.gd")
+const Lookup = preload("lookup.gd")
 const CHUNKS = 64 # maximum in one poll, so that a large response does not block a frame
+const IDLE = 55.0 # seconds: routers and load balancers forget connections after 60
+const DOUBTFUL = 5.0 # seconds of idling after which a silent connection gets a rival
 
+var world = Platform.new()
+var lookups = Lookup.new()
 var _idle = [] # connections to reuse
 
 
-func send(request, _timeout):
+func send(request, timeout):
 	var origin = [request.tls, request.host, request.port]
-	return Sending.new(_connection(origin), request, self, origin)
+	var idle = _connection(origin)
+	if idle == null:
+		return Sending.new(null, request, self, origin)
+	var first = Sending.new(idle.http, request, self, origin)
+	var patience = timeout
+	if world.now() - idle.since > DOUBTFUL:
+		patience = timeout / 3.0 if timeout < 3.0 else 1.0
+	return Racing.new(first, request, self, origin, world.now() + patience)
 
 
 func close():
@@ -24,22 +36,73 @@ func close():
 
 # Keep a connection for reuse.
 func give_back(http, origin):
-	_idle.append({"http": http, "origin": origin})
+	_idle.append({"http": http, "origin": origin, "since": world.now()})
 
 
 func _connection(origin):
 	var rest = []
 	var found = null
 	for idle in _idle:
+		var age = world.now() - idle.since
+		if age < 0.0 or age > IDLE:
+			idle.http.close()
+			continue
 		idle.http.poll()
 		if idle.http.get_status() != HTTPClient.STATUS_CONNECTED:
 			continue # the service closed it
 		if found == null and idle.origin == origin:
-			found = idle.http
+			found = idle
 		else:
 			rest.append(idle)
 	_idle = rest
 	return found
+
+
+# A request on a connection that was idle: it may be dead without a sign. If it breaks, or
+# is silent for too long, a new one sends the request again (with the same
+# Idempotency-Key), and the first answer counts.
+class Racing extends Reference:
+	var _first
+	var _second = null
+	var _request
+	var _transport
+	var _origin
+	var _until
+
+	func _init(first, request, transport, origin, until):
+		_first = first
+		_request = request
+		_transport = transport
+		_origin = origin
+		_until = until
+
+	func poll():
+		if _first != null:
+			var met = _first.poll()
+			if met != null and not met is Failure:
+				if _second != null:
+					_second.cancel()
+				return met
+			if met != null:
+				_first = null
+		if _second == null and (_first == null or _transport.world.now() >= _until):
+			_second = Sending.new(null, _request, _transport, _origin)
+		if _second == null:
+			return null
+		var other = _second.poll()
+		if other is Failure and _first != null:
+			_until = _transport.world.now() + 86400.0
+			_second = null
+			return null
+		if other != null and _first != null:
+			_first.cancel()
+		return other
+
+	func cancel():
+		if _first != null:
+			_first.cancel()
+		if _second != null:
+			_second.cancel()
 
 
 # One request under way.
@@ -61,12 +124,19 @@ class Sending extends Reference:
 		_origin = origin
 		_http = http
 		if _http == null:
-			_http = HTTPClient.new()
-			Platform.connect_http(_http, request.host, request.port, request.tls)
+			transport.lookups.start(request.host)
 
 	# A response, an error, or null before either has arrived.
 	func poll():
 		var found = null
+		if _http == null:
+			var known = _transport.lookups.state(_request.host)
+			if known == null:
+				return null # the name is being looked up
+			if not known:
+				return Failure.new("TransportError", "%s has no address" % _request.host)
+			_http = HTTPClient.new()
+			Platform.connect_http(_http, _request.host, _request.port, _request.tls)
 		for _step in range(CHUNKS):
 			found = _look()
 			if found != null or not _moved:
@@ -74,7 +144,8 @@ class Sending extends Reference:
 		return found
 
 	func cancel():
-		_http.close()
+		if _http != null:
+			_http.close()
 
 	# Poll the connection once; `_moved` is whether another poll may read more.
 	func _look():
