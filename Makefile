@@ -21,7 +21,15 @@ $(READY): pyproject.toml sdk/python/pyproject.toml training/constraints.txt
 	@touch $@
 
 demo: $(READY) ## one model's whole life: train, publish, serve, call, roll back
-	@$(BIN)/hotseat demo --folder .hotseat --full
+	@$(BIN)/hotseat demo --train --folder .hotseat --full
+
+playground: $(READY) ## what the playground's page takes from the TypeScript SDK
+	@$(call needs,command -v npm,npm)
+	@cd sdk/typescript && npm install --silent --no-audit --no-fund && npm run --silent build \
+	  && node playground.mjs
+
+play: playground ## models to play with in the browser
+	@$(BIN)/hotseat demo
 
 # clients that need environments of their own, and AWS's emulator, which is in a wheel
 CLIENTS := kserve==0.21.0 mlserver==1.7.1 open-inference-openapi==2.0.0.1
@@ -137,6 +145,8 @@ godot-addons: $(READY) ## pack the addons for Godot 3 and Godot 4 into dist/godo
 
 wheels: $(READY) ## build both wheels into dist/
 	@rm -rf dist
+	@[ -e training/hotseat_train/playground/page/vendor/hotseat.js ] \
+	  || echo "without make playground, this wheel's demo has no page" >&2
 	@$(BIN)/python -m build --wheel --outdir dist ./sdk/python
 	@$(BIN)/python -m build --wheel --outdir dist .
 

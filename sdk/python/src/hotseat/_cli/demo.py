@@ -1,5 +1,6 @@
-"""The verb `demo`: the life cycle of one model, with each command printed.
+"""The verb `demo`: a playground in the browser, or the life cycle of one model.
 
+The life cycle prints each command.
 It runs each command in its own process, as a person would type it. The end-to-end test
 runs the demo in an empty folder, on few rows.
 """
@@ -15,8 +16,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -36,35 +38,63 @@ class DemoError(Exception):
 
 
 def demo(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
-    """Train, publish, serve, promote and roll back a model, step by step."""
+    """Play with models in the browser; with --train, a model's life step by step."""
     parser.description = (
-        "Train a text model twice, publish both versions to a registry in a folder, "
-        "serve it, predict over HTTP and through the SDK, promote the second version "
-        "and roll back, while the service runs. Each command is printed as you would "
-        "type it. Takes about a minute."
+        "Open a playground in the browser within seconds: Connect Four at five "
+        "strengths, a moderated chat, Sokoban levels, churn. It trains nothing, needs "
+        "no data set and no network; promote and roll back versions while playing, or "
+        "pull the cable. With --train, show a model's whole life instead: train a text "
+        "model twice, publish, serve, predict, promote and roll back, with each command "
+        "printed. That takes about a minute."
     )
-    parser.epilog = "example: hotseat demo --folder my-demo"
+    parser.epilog = "examples: hotseat demo; hotseat demo --train --folder my-demo"
+    parser.add_argument(
+        "--port", type=int, default=0, help="of the page (default: a free one)"
+    )
+    parser.add_argument(
+        "--no-browser", action="store_true", help="print the address, open nothing"
+    )
+    parser.add_argument(
+        "--train", action="store_true", help="show a model's life instead of the page"
+    )
     parser.add_argument(
         "--folder",
         type=Path,
         metavar="DIR",
-        help="keep runs and registry here, and reuse them (default: a temporary "
-        "folder, deleted at the end)",
+        help="with --train: keep runs and registry here, and reuse them (default: a "
+        "temporary folder, deleted at the end)",
     )
     parser.add_argument(
         "--full",
         action="store_true",
-        help=f"train on all rows, which takes minutes (default: on {ROWS:,})",
+        help="with --train: train on all rows, which takes minutes (default: on "
+        f"{ROWS:,})",
     )
     return _demo
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    # as in the releases before the playground, these two options alone mean --train
+    if arguments.train or arguments.folder or arguments.full:
+        return _life_cycle(arguments)
+    for entry in entry_points(group="hotseat.playgrounds"):
+        with suppress(ImportError):  # without its extra
+            play: Callable[[argparse.Namespace], int] = entry.load()
+            return play(arguments)
+    print(
+        "hotseat demo serves models, which needs more than the SDK: "
+        "pip install 'hotseat-platform[serve]'",
+        file=sys.stderr,
+    )
+    return 1
+
+
+def _life_cycle(arguments: argparse.Namespace) -> int:
     verbs = catalogue.installed()
     if not {"train", "serve", "model promote"} <= verbs.keys():
         print(
-            "hotseat demo trains and serves a model, which needs more than the SDK: "
-            "pip install 'hotseat-platform[train]'",
+            "hotseat demo --train trains and serves a model, which needs more than the "
+            "SDK: pip install 'hotseat-platform[train]'",
             file=sys.stderr,
         )
         return 1
