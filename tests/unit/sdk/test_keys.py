@@ -13,6 +13,7 @@ import pytest
 from botocore.credentials import Credentials
 
 from hotseat import (
+    AuthError,
     ConfigError,
     HotseatError,
     ModelServiceClient,
@@ -277,3 +278,21 @@ def test_the_games_name_goes_along():
     assert sent.startswith("chess-arena/2.1 hotseat-python/")
     with pytest.raises(ConfigError, match="user_agent"):
         client(user_agent="a\r\nx-evil: 1")
+
+
+def test_an_expired_token_is_replaced_at_once():
+    """After a 401 the function is called again, once; a fixed key is not sent again."""
+    expired = Response(401, {"x-request-id": "r-1"}, b'{"detail": "expired"}')
+    tokens = iter("abcd")
+    transport = FakeTransport(expired, {"label": "ok"}, expired)
+    client = ModelServiceClient(transport=transport, api_key=lambda: next(tokens))
+    assert client.predict("gg").label == "ok"
+    with pytest.raises(AuthError) as caught:
+        client.predict("gg")
+    assert caught.value.request_id == "r-1"
+    sent = [request.headers["authorization"] for request in transport.requests]
+    assert sent == ["Bearer a", "Bearer b", "Bearer c", "Bearer d"]
+    fixed = FakeTransport(expired)
+    with pytest.raises(AuthError):
+        ModelServiceClient(transport=fixed, api_key="k").predict("gg")
+    assert len(fixed.requests) == 1

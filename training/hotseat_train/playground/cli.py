@@ -31,7 +31,9 @@ def main(words: Sequence[str] | None = None) -> int:
 def play(arguments: argparse.Namespace) -> int:
     """Serve the playground with parsed arguments."""
     if not (VENDOR / "hotseat.js").exists():
-        print("hotseat: this checkout has no page yet: make playground", file=sys.stderr)
+        print(
+            "hotseat: this checkout has no page yet: make playground", file=sys.stderr
+        )
         return 1
     with tempfile.TemporaryDirectory(prefix="hotseat-playground-") as folder:
         registry = f"file://{Path(folder, 'registry').as_posix()}"

@@ -15,7 +15,6 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from hotseat_registry import Field, Input, Manifest, Output, Signature, Variant
-
 from hotseat_train.playground.models import CHURN
 
 MODEL = "made-up-churn"
@@ -84,9 +83,7 @@ def write(folder: Path, number: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(graph(weights, bias), folder / "model.onnx")
     player = {field.name: field.default for field in known}
-    score = float(
-        1 / (1 + np.exp(-(np.array(list(player.values())) @ weights + bias)))
-    )
+    score = float(1 / (1 + np.exp(-(np.array(list(player.values())) @ weights + bias))))
     expected: dict[str, Any] = {"scores": {"stays": 1 - score, "leaves": score}}
     golden = {
         "rows": [{"input": player, "expected": expected}],

@@ -64,7 +64,9 @@ class Playground:
         elif path.startswith("/play/") and scope["method"] == "POST":
             # a header that no form sends: only the page's own scripts can move live
             own = headers.get(b"x-hotseat-playground") == b"1"
-            status, body = self._move(path) if own else (403, {"detail": "not the page"})
+            status, body = (
+                self._move(path) if own else (403, {"detail": "not the page"})
+            )
             await _json(send, status, body)
         else:
             await self._file(path, send)

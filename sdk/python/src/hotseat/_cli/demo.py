@@ -43,9 +43,9 @@ def demo(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]
         "Open a playground in the browser within seconds: Connect Four at five "
         "strengths, a moderated chat, Sokoban levels, churn. It trains nothing, needs "
         "no data set and no network; promote and roll back versions while playing, or "
-        "pull the cable. With --train, show a model's whole life instead: train a text "
-        "model twice, publish, serve, predict, promote and roll back, with each command "
-        "printed. That takes about a minute."
+        "pull the cable. With --train, show a model's whole life instead: train a "
+        "text model twice, publish, serve, predict, promote and roll back, with each "
+        "command printed. That takes about a minute."
     )
     parser.epilog = "examples: hotseat demo; hotseat demo --train --folder my-demo"
     parser.add_argument(
