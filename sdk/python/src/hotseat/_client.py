@@ -24,17 +24,15 @@ from hotseat._inference_request import (
 )
 from hotseat._keys import Auth
 from hotseat._steps import Call
+from hotseat._submit import Input, TicketMethods
 from hotseat._sync_driver import SyncDriver
 from hotseat._ticket import Ticket
 from hotseat._transport import HttpTransport, Transport
 from hotseat._types import Download, Model, Prediction
 from hotseat.errors import BadInputError, ConfigError, HotseatError
 
-Input = str | bytes | Mapping[str, Any] | Sequence[Any]
-"""A text, an encoded image, named features, a board."""
 
-
-class ModelServiceClient:
+class ModelServiceClient(TicketMethods):
     """A client of a model service. Safe for several threads.
 
     `base_url` defaults to HOTSEAT_URL, else to the address of `hotseat serve`.
@@ -264,77 +262,6 @@ class ModelServiceClient:
         return self._driver.call(
             self._core.answer(request, dict(wishes or {}), default)
         )
-
-    def submit(
-        self,
-        input: Input,  # noqa: A002 (as on the wire)
-        *,
-        model: str | None = None,
-        version: int | str | None = None,
-        options: Mapping[str, Any] | None = None,
-        player_id: str | None = None,
-        deadline: float | None = None,
-    ) -> Ticket:
-        """Submit an input without waiting; return a ticket to check in later frames.
-
-        Inputs submitted within `window` seconds share one request. Raises
-        `ConfigError`; the ticket raises later errors.
-        """
-        request = inference_request(
-            "predict", model, version, options, player_id, deadline
-        )
-        return self._submit(request, input)
-
-    def submit_choose(
-        self,
-        board: Any,
-        *,
-        model: str,
-        version: int | str | None = None,
-        level: str | None = None,
-        temperature: float | None = None,
-        seed: int | None = None,
-        legal: Sequence[str | int] | None = None,
-        player_id: str | None = None,
-        deadline: float | None = None,
-    ) -> Ticket:
-        """Submit a board; the ticket's answer is that of `choose`."""
-        options = {"level": level, "temperature": temperature, "seed": seed}
-        request = inference_request(
-            "predict", model, version, options, player_id, deadline
-        )
-        return self._submit(request, _inference_request.board_input(board, legal))
-
-    def submit_generate(
-        self,
-        wishes: Mapping[str, Any] | None = None,
-        *,
-        model: str,
-        version: int | str | None = None,
-        seed: int | None = None,
-        player_id: str | None = None,
-        deadline: float | None = None,
-    ) -> Ticket:
-        """Submit wishes; the ticket's answer is that of `generate`."""
-        request = inference_request(
-            "predict", model, version, {"seed": seed}, player_id, deadline
-        )
-        return self._submit(request, dict(wishes or {}))
-
-    def submit_explain(
-        self,
-        input: Input,  # noqa: A002 (as on the wire)
-        *,
-        model: str,
-        version: int | str | None = None,
-        player_id: str | None = None,
-        deadline: float | None = None,
-    ) -> Ticket:
-        """Submit an input; the ticket's answer is that of `explain`."""
-        request = inference_request(
-            "explain", model, version, None, player_id, deadline
-        )
-        return self._submit(request, input)
 
     def models(self, *, deadline: float | None = None) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""

@@ -5,7 +5,8 @@
     async with AsyncModelServiceClient() as client:
         answers = await asyncio.gather(*(client.predict(line) for line in lines))
 
-There are no tickets: use a task instead.
+`submit` returns a ticket to await, or to check in later frames; inputs of a few
+milliseconds share one request.
 """
 
 import asyncio
@@ -19,16 +20,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hotseat import _answer, _inference_request
 from hotseat._address import part
-from hotseat._client import Input
+from hotseat._async_batcher import AsyncBatcher, AsyncTicket
+from hotseat._batcher import BATCH, WINDOW
 from hotseat._core import DEADLINE, ClientOptions, Core
 from hotseat._effects import Effect, RunJob, SendRequest, Sleep, Steps
 from hotseat._httpx import AsyncTransport, HttpxTransport
-from hotseat._inference_request import RAISE, inference_request, input_list, to_json
+from hotseat._inference_request import (
+    RAISE,
+    InferenceRequest,
+    inference_request,
+    input_list,
+    to_json,
+)
 from hotseat._keys import Auth, bearer, headers
 from hotseat._steps import Call
+from hotseat._submit import Input
 from hotseat._transport import Response
 from hotseat._types import Download, Model, Prediction
 from hotseat.errors import (
+    BadInputError,
     ConfigError,
     HotseatError,
     TokenError,
@@ -56,6 +66,8 @@ class AsyncModelServiceClient:
         api_key: str | Callable[[], str | Awaitable[str]] | None = None,
         auth: Auth | None = None,
         cache_seconds: float = 0.0,
+        window: float = WINDOW,
+        batch: int = BATCH,
         proxy: str | None = None,
         ca_file: str | os.PathLike[str] | None = None,
         user_agent: str | None = None,
@@ -78,6 +90,7 @@ class AsyncModelServiceClient:
         self._transport = transport or HttpxTransport(proxy, ca_file)
         self._sleep = sleep
         self._follower: asyncio.Task[None] | None = None
+        self._batcher = AsyncBatcher(self._answer_tickets, clock, window, batch)
 
     @property
     def base_url(self) -> str:
@@ -199,6 +212,43 @@ class AsyncModelServiceClient:
         )
         return await self._call(self._core.answer(request, dict(wishes or {}), default))
 
+    def submit(
+        self,
+        input: Input,  # noqa: A002 (as on the wire)
+        *,
+        model: str | None = None,
+        version: int | str | None = None,
+        options: Mapping[str, Any] | None = None,
+        player_id: str | None = None,
+        deadline: float | None = None,
+    ) -> AsyncTicket:
+        """Submit an input; return a ticket to await, or to check in later frames.
+
+        Inputs submitted within `window` seconds share one request. Needs a running
+        event loop. Raises `ConfigError`; the ticket raises later errors.
+        """
+        request = inference_request(
+            "predict", model, version, options, player_id, deadline
+        )
+        ticket: AsyncTicket
+        try:
+            row = to_json(input)
+        except BadInputError as error:  # a text that cannot be sent
+            ticket = AsyncTicket(asyncio.get_running_loop().create_future())
+            ticket.settle(None, error)
+            return ticket
+        cached = self._core.cached(request, row)
+        if cached is not None:
+            ticket = AsyncTicket(asyncio.get_running_loop().create_future())
+            ticket.settle(cached, None)
+            return ticket
+        return self._batcher.submit(row, request)
+
+    async def _answer_tickets(
+        self, inputs: list[bytes], request: InferenceRequest, start: float
+    ) -> list[Prediction]:
+        return await self._call(self._core.answers(request, inputs, start=start))
+
     async def models(self, *, deadline: float | None = None) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
         return _answer.models(await self._call(self._core.get("/v1/models", deadline)))
@@ -236,7 +286,8 @@ class AsyncModelServiceClient:
         return version
 
     async def aclose(self) -> None:
-        """Stop refreshing aliases, and close connections."""
+        """Cancel open tickets, stop refreshing aliases, and close connections."""
+        self._batcher.close()
         if self._follower is not None:
             self._follower.cancel()
             await asyncio.wait([self._follower])
