@@ -102,7 +102,7 @@ def _tensor(data: bytes, image: Image, datatype: str, pointer: str) -> Array:
         PIL.Image.DecompressionBombError,
     ) as error:
         raise invalid(
-            f"expected a PNG, JPEG or WebP image{place(pointer)}: {str(error)[:80]}",
+            f"expected a PNG, JPEG or WebP image{place(pointer)}: {_reason(error)}",
             pointer,
         ) from None
     picture = _resized(picture, image)
@@ -169,3 +169,9 @@ def _crop(picture: Any, image: Image) -> Any:
         return picture
     left, top = round((width - image.width) / 2), round((height - image.height) / 2)
     return picture.crop((left, top, left + image.width, top + image.height))
+
+
+def _reason(error: Exception) -> str:
+    """Return why Pillow does not decode an image, without addresses in memory."""
+    text = str(error)
+    return "it is in none of these formats" if " object at " in text else text[:80]

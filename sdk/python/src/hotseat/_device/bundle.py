@@ -18,8 +18,10 @@ _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?"
 _REFERENCE = re.compile(rf"({_NAME})(?:([@#])({_NAME}))?")
 _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-KINDS = ("classification", "regression", "policy")
-FORMS = ("text", "features", "board", "tensor")
+KINDS = (
+    "classification", "multilabel", "regression", "embedding", "policy", "tensor",
+)  # fmt: skip
+FORMS = ("text", "features", "board", "tensor", "array", "tokens", "image")
 _FORMAT = 2
 LARGEST = 8 << 30
 """Maximum bytes of a version on a device; a larger size is an error."""
@@ -81,6 +83,8 @@ class Bundle:
             golden = manifest.get("golden")
             names = [variant["file"], *(variant.get("data") or ())]
             names += [golden] if golden else []
+            tokens = [item.get("tokens") for item in manifest["signature"]["inputs"]]
+            names += dict.fromkeys(str(one["file"]) for one in tokens if one)
             files = tuple(_file(name, manifest["files"][name]) for name in names)
             bundle = cls(
                 document,

@@ -5,31 +5,25 @@ A second, shorter implementation, because a game ships this package without the 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from math import prod
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from hotseat._device import boards, columns
-from hotseat._device.elements import Array, elements, size
+from hotseat._device import boards, columns, nested
+from hotseat._device.elements import Array, size
 from hotseat._device.warnings import Warnings, absent
 from hotseat._device.wording import (
     bad,
     expected,
     inside,
     is_object,
-    json_type,
     listed,
-    number,
     place,
     too_large,
 )
-from hotseat.errors import StatusError
 
 Json = Mapping[str, Any]
-Values = Sequence[tuple[Any, str]]
-"""Values, each with its JSON pointer; errors name the first invalid one."""
 
 MAX_ROWS = 1_000
 """Maximum number of inputs in a request, unless the signature has another."""
@@ -43,13 +37,19 @@ class Rows:
     inputs: Sequence[Any]
     pointers: Sequence[str]
     warnings: Warnings
+    files: Json = field(default_factory=dict)
+    """The opened tokenizers, by the names of their files."""
 
-    def values(self, item: Json) -> Values:
+    def values(self, item: Json) -> nested.Values:
         """Return an input's values; a single input may come without its name."""
-        alone = len(self.signature["inputs"]) == 1
-        values, name = [], item["name"]
+        alone = len({key(other) for other in self.signature["inputs"]}) == 1
+        values: list[tuple[Any, str]] = []
+        name = key(item)
         for row, at in zip(self.inputs, self.pointers, strict=True):
             if is_object(row):
+                if name not in row and item.get("default") is not None:
+                    values.append((None, inside(at, name)))
+                    continue
                 if name not in row:
                     got = listed(sorted(row)) if row else "no field"
                     raise bad(f"expected {name!r}{place(at)}, got {got}",
@@ -86,7 +86,7 @@ def _names(signature: Json) -> list[str]:
         if item["form"] == "features":
             names += [field["name"] for field in item.get("fields") or ()]
         else:
-            names.append(item["name"])
+            names.append(key(item))
     if any(output["name"] == "policy" for output in signature.get("outputs") or ()):
         names.append("legal")
     return names
@@ -97,14 +97,49 @@ def encode(
     inputs: Sequence[Any],
     pointers: Sequence[str],
     warnings: Warnings | None = None,
+    files: Json | None = None,
 ) -> dict[str, Array]:
-    """Return the tensors of inputs; raises `BadInputError`, `TooLargeError`."""
-    rows = Rows(signature, inputs, pointers, warnings or Warnings())
+    """Return the tensors of inputs; raises `BadInputError`, `TooLargeError`.
+
+    `files` are the opened tokenizers.
+    """
+    rows = Rows(signature, inputs, pointers, warnings or Warnings(), files or {})
     _check_batch(rows)
     rows.check_names()
     return {
-        item["name"]: _FORMS[item["form"]](item, rows) for item in signature["inputs"]
-    }
+        item["name"]: _FORMS[item["form"]](item, rows)
+        for item in signature["inputs"]
+        if item["form"] != "tokens"
+    } | _tokens(rows)
+
+
+def key(item: Json) -> str:
+    """Return the field of a request that fills an input: of tokens, the text's."""
+    tokens = item.get("tokens")
+    return str(tokens.get("text") or "text") if tokens else str(item["name"])
+
+
+def _tokens(rows: Rows) -> dict[str, Array]:
+    """Fill the tensors of tokens, once for all tensors of the same text."""
+    groups: dict[str, list[Json]] = {}
+    for item in rows.signature["inputs"]:
+        if item["form"] == "tokens":
+            groups.setdefault(key(item), []).append(item)
+    found: dict[str, Array] = {}
+    for items in groups.values():
+        from hotseat._device import tokens  # late: most versions have no tokenizer
+
+        texts = _texts(items[0], rows)
+        tokenizer = rows.files[items[0]["tokens"]["file"]]
+        places = [at for _, at in rows.values(items[0])]
+        found |= tokens.encode(items, texts, places, tokenizer, rows.warnings)
+    return found
+
+
+def _image(item: Json, rows: Rows) -> Array:
+    from hotseat._device import images  # late: most versions read no images
+
+    return np.stack([images.tensor(item, *one) for one in rows.values(item)])
 
 
 def check_rows(signature: Json, count: int) -> None:
@@ -118,7 +153,7 @@ def _check_batch(rows: Rows) -> None:
     count = len(rows.inputs)
     check_rows(rows.signature, count)
     for item in rows.signature["inputs"]:
-        batch = item["shape"][0] if item["shape"] else -1
+        batch = item["shape"][0] if item["shape"] and item["form"] != "array" else -1
         if batch not in {-1, count}:
             raise bad(
                 f"the graph takes {batch} inputs in one request, neither more nor "
@@ -127,7 +162,7 @@ def _check_batch(rows: Rows) -> None:
             )
 
 
-def _text(item: Json, rows: Rows) -> Array:
+def _texts(item: Json, rows: Rows) -> list[str]:
     values, most, texts = rows.values(item), item.get("max_bytes"), []
     for text, at in values:
         if not isinstance(text, str):
@@ -141,10 +176,15 @@ def _text(item: Json, rows: Rows) -> Array:
                 f"the text{place(at)} has {count} bytes; the limit is {most}", at
             )
         texts.append(text.replace("\0", " "))  # NUL pads strings inside the graph
+    return texts
+
+
+def _text(item: Json, rows: Rows) -> Array:
+    values, texts = rows.values(item), _texts(item, rows)
     array = np.empty(len(texts), object)
     array[:] = texts
     if not item["shape"]:
-        return _one(item, array, values)
+        return nested.one(item, array, values)
     return array.reshape(len(texts), *(1 for _ in item["shape"][1:]))
 
 
@@ -158,83 +198,13 @@ def _features(item: Json, rows: Rows) -> Array:
 
 
 def _tensor(item: Json, rows: Rows) -> Array:
-    values = rows.values(item)
-    shape = _shape(values[0][0], item["shape"][1:])
-    loose = [length == -1 for length in item["shape"][1:]]
-    flat: list[Any] = []
-    for value, at in values:
-        _flatten(value, shape, loose, at, flat)
-    length = prod(shape)
-
-    def where(at: int) -> str:
-        indices = np.unravel_index(at % length, shape) if shape else ()
-        return "".join([values[at // length][1], *(f"/{index}" for index in indices)])
-
-    array = elements(
-        flat, item["datatype"], where, non_finite=bool(rows.signature.get("non_finite"))
-    )
-    low, high = item.get("minimum"), item.get("maximum")
-    if array.dtype.kind not in "Ob":
-        for place_, value in enumerate(array.tolist()):
-            if not columns.within(value, low, high):
-                raise bad(
-                    f"expected a number {columns.span(low, high)}"
-                    f"{place(where(place_))}, got {number(flat[place_])}",
-                    where(place_),
-                )
-    if not item["shape"]:
-        return _one(item, array, values)
-    return array.reshape(len(values), *shape)
+    non_finite = bool(rows.signature.get("non_finite"))
+    return nested.tensor(item, rows.values(item), non_finite=non_finite)
 
 
-def _shape(value: Any, dimensions: Sequence[int]) -> tuple[int, ...]:
-    shape = []
-    for length in dimensions:
-        is_list = isinstance(value, list)
-        shape.append((len(value) if is_list else 0) if length == -1 else length)
-        value = value[0] if is_list and value else None
-    return tuple(shape)
-
-
-def _flatten(
-    value: Any,
-    shape: Sequence[int],
-    loose: Sequence[bool],
-    pointer: str,
-    flat: list[Any],
-) -> None:
-    if not shape:
-        flat.append(value)
-    elif not isinstance(value, list) or len(value) != shape[0]:
-        raise _no_list(value, shape[0], pointer, loose=loose[0])
-    else:
-        for at, inner in enumerate(value):
-            _flatten(inner, shape[1:], loose[1:], f"{pointer}/{at}", flat)
-
-
-def _no_list(value: Any, length: int, pointer: str, *, loose: bool) -> StatusError:
-    if not loose:
-        return expected(f"a list of {length}", pointer, value)
-    if not isinstance(value, list):
-        return expected("a list", pointer, value)
-    return bad(
-        f"expected a list of {length}{place(pointer)}, as in the lists before it, "
-        f"got {json_type(value)}",
-        pointer,
-    )
-
-
-def _one(item: Json, array: Array, values: Values) -> Array:
-    """Return the single value of an input without dimensions."""
-    first = array[0]
-    for value, (_, at) in zip(array, values, strict=True):
-        if value != first and (value == value or first == first):  # noqa: PLR0124 (NaN)
-            raise bad(
-                f"{item['name']!r} is one value for all inputs of a request: expected "
-                f"{first}{place(at)} as in the first, got {value}",
-                at,
-            )
-    return array[:1].reshape(())
+def _array(item: Json, rows: Rows) -> Array:
+    non_finite = bool(rows.signature.get("non_finite"))
+    return nested.array(item, rows.values(item), non_finite=non_finite)
 
 
 def _board(item: Json, rows: Rows) -> Array:
@@ -255,4 +225,6 @@ _FORMS: Mapping[str, Callable[[Json, Rows], Array]] = {
     "features": _features,
     "board": _board,
     "tensor": _tensor,
+    "array": _array,
+    "image": _image,
 }

@@ -13,7 +13,7 @@ from hotseat.errors import StatusError
 
 Array = np.ndarray[Any, Any]
 Where = Callable[[int], str]
-_DTYPES = {
+DTYPES = {
     "BOOL": "?", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8", "BYTES": "O",
     **{f"{u.upper()}INT{8 * n}": f"<{u or 'i'}{n}" for u in ("", "u")
        for n in (1, 2, 4, 8)},
@@ -24,7 +24,7 @@ def elements(
     values: Sequence[Any], datatype: str, where: Where, *, non_finite: bool
 ) -> Array:
     """Return values [n] as a tensor; raises `BadInputError` at the first misfit."""
-    dtype = np.dtype(_DTYPES[datatype])
+    dtype = np.dtype(DTYPES[datatype])
     if dtype.kind == "f":
         return _floats(values, dtype, datatype, where, non_finite=non_finite)
     if dtype.kind == "b":

@@ -6,7 +6,7 @@ The only module of the package that imports onnxruntime.
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from math import inf
 from pathlib import Path
@@ -35,6 +35,8 @@ class Graph:
     clock: Callable[[], float]
     seconds: float = 0.0
     """Duration of the last answer in seconds."""
+    files: Mapping[str, Any] = field(default_factory=dict)
+    """The opened tokenizers, by the names of their files."""
 
     @classmethod
     def open(cls, bundle: Bundle, folder: Path, clock: Callable[[], float]) -> "Graph":
@@ -57,7 +59,7 @@ class Graph:
             )
         except Exception as error:  # noqa: BLE001 (onnxruntime has no base class)
             raise TransportError(f"{bundle.name} does not load: {error}") from None
-        graph = cls(bundle, session, clock)
+        graph = cls(bundle, session, clock, files=_files(bundle, folder))
         if bundle.golden:
             graph.check((folder / bundle.golden).read_bytes())
         return graph
@@ -74,7 +76,9 @@ class Graph:
         `warnings` collects possible mistakes in the inputs.
         """
         began = self.clock()
-        request = kinds.Request(inputs, pointers, options, warnings or Warnings())
+        request = kinds.Request(
+            inputs, pointers, options, warnings or Warnings(), self.files
+        )
         bundle = self.bundle
         answers = kinds.answer(bundle.kind, bundle.signature, self._run, request)
         self.seconds = self.clock() - began
@@ -117,6 +121,23 @@ class Graph:
         return dict(zip(names, self.session.run(names, tensors), strict=True))
 
 
+def _files(bundle: Bundle, folder: Path) -> dict[str, Any]:
+    """Open what reading the inputs takes; raises `ConfigError`, `TransportError`."""
+    items = bundle.signature["inputs"]
+    if any(item["form"] == "image" for item in items):
+        from hotseat._device.images import check_decoder
+
+        check_decoder(bundle.name)
+    found: dict[str, Any] = {}
+    for item in items:
+        if item["form"] == "tokens":
+            from hotseat._device.tokens import open_tokenizer
+
+            file = item["tokens"]["file"]
+            found[file] = open_tokenizer(folder / file, item, bundle.name)
+    return found
+
+
 def check_runtime(version: str) -> None:
     """Raise `ConfigError` if onnxruntime may open files outside a version."""
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST:
@@ -141,8 +162,19 @@ def _distance(got: Json, want: Json) -> float:
     for key, value in want.items():
         if isinstance(value, Mapping):
             largest = max(largest, _distance(got[key], value))
-        elif isinstance(value, list) and got[key] != value:
-            return inf
+        elif isinstance(value, list):
+            largest = max(largest, _apart(got[key], value))
         elif isinstance(value, int | float):
             largest = max(largest, abs(float(got[key]) - value))
     return largest
+
+
+def _apart(got: Any, want: Any) -> float:
+    """Return the largest difference of numbers in nested lists."""
+    if isinstance(want, list):
+        if not isinstance(got, list) or len(got) != len(want):
+            return inf
+        return max(map(_apart, got, want), default=0.0)
+    if isinstance(want, int | float) and isinstance(got, int | float):
+        return abs(got - want)
+    return 0.0 if got == want else inf

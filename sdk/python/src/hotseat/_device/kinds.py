@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hotseat._device import long_texts
+from hotseat._device import long_texts, outputs
 from hotseat._device.boards import TACTICAL_SHORTCUTS
 from hotseat._device.codec import MAX_ROWS, Json, check_rows, encode
 from hotseat._device.elements import Array
@@ -46,10 +46,12 @@ class Request:
     options: Json
     warnings: Warnings = field(default_factory=Warnings)
     """Collects possible mistakes in the inputs."""
+    files: Json = field(default_factory=dict)
+    """The opened tokenizers, by the names of their files."""
 
     def tensors(self, signature: Json) -> dict[str, Array]:
         """Return the inputs as tensors; raises `BadInputError`, `TooLargeError`."""
-        return encode(signature, self.inputs, self.pointers, self.warnings)
+        return encode(signature, self.inputs, self.pointers, self.warnings, self.files)
 
 
 def answer(
@@ -89,59 +91,30 @@ def _answers_to_texts(
 def _answers(
     kind: str, signature: Json, run: Run, request: Request
 ) -> list[dict[str, Any]]:
+    if len(request.inputs) > 1 and _takes_one(signature):
+        check_rows(signature, len(request.inputs))
+        return [
+            one
+            for given, at in zip(request.inputs, request.pointers, strict=True)
+            for one in _answers(
+                kind, signature, run, replace(request, inputs=[given], pointers=[at])
+            )
+        ]
     if kind == "policy":
         heat = _temperature(signature, request.options)
         tensors = request.tensors(signature)
-        outputs = _glanced(signature, tensors, run(tensors), request.options)
-        return _policy(signature, outputs, request, heat)
-    outputs = _by_role(signature, run(request.tensors(signature)))
-    if kind == "classification":
-        scores = _probabilities(signature, outputs["scores"])
-        return [_classified(signature["labels"], row) for row in scores.tolist()]
-    values = outputs["value"]
-    if values.ndim != 2 or values.shape[1] == 1:
-        values = values.reshape(-1)
-    return [{"value": value} for value in values.tolist()]
+        proven = _glanced(signature, tensors, run(tensors), request.options)
+        return _policy(signature, proven, request, heat)
+    tensors = request.tensors(signature)
+    return outputs.answers(kind, signature, tensors, run(tensors), len(request.inputs))
 
 
-def _by_role(signature: Json, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
-    """Return the outputs by name; those with a role by role as well."""
-    roles = {
-        one["role"]: outputs[one["name"]]
-        for one in signature["outputs"]
-        if one.get("role")
-    }
-    return {**outputs, **roles}
-
-
-def _probabilities(signature: Json, scores: Array) -> Array:
-    """Return [rows, labels] from scores, as in the service's kinds/scores."""
-    output = next(
-        one for one in signature["outputs"]
-        if (one.get("role") or one["name"]) == "scores"
-    )  # fmt: skip
-    activation, labels = output.get("activation"), signature["labels"]
-    if activation == "softmax" and scores.shape[-1] > 1:
-        wide = scores.astype(np.float64)
-        powers = np.exp(wide - wide.max(1, keepdims=True))
-        scores = powers / powers.sum(1, keepdims=True)
-    elif activation is not None:
-        wide = scores.astype(np.float64)
-        powers = np.exp(-np.abs(wide))
-        scores = np.where(wide >= 0, 1 / (1 + powers), powers / (1 + powers))
-    if len(labels) == 2 and (scores.ndim == 1 or scores.shape[1] == 1):
-        second = scores.reshape(-1)
-        return np.stack([1 - second, second], 1)
-    return scores
-
-
-def _classified(labels: Sequence[str], row: Sequence[float]) -> dict[str, Any]:
-    best = max(range(len(row)), key=row.__getitem__)
-    return {
-        "label": labels[best],
-        "probability": row[best],
-        "scores": dict(zip(labels, row, strict=True)),
-    }
+def _takes_one(signature: Json) -> bool:
+    """Whether the graph takes one input at a time: its batch is fixed at 1."""
+    return any(
+        item["form"] == "array" or list(item["shape"][:1]) == [1]
+        for item in signature["inputs"]
+    )
 
 
 def _glanced(
