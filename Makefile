@@ -213,6 +213,9 @@ bench-keys: $(READY) ## tokens, limits, signed heads and the authorizer
 bench-encoder: $(READY) ## a six-layer text encoder through the service
 	@$(BIN)/python benchmarks/encoder.py
 
+bench-onnx-start: .venv/models/ready ## pip install to the first answer of an own ONNX file
+	@$(BIN)/python benchmarks/onnx_start.py
+
 bench-registry: $(READY) ## the registry's figures (2 GB blob; SIZE=MB for another)
 	@$(BIN)/python benchmarks/registry.py --size $(or $(SIZE),2048)
 

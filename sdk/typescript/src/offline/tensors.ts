@@ -24,8 +24,16 @@ type Value = [unknown, string];
 const MAX_ROWS = 1000;
 
 /** The form or type of a signature that this device does not support, else null. */
+const READERS: Record<string, string> = {
+  tokens: "a tokenizer (Rust code without a build of ours for browsers)",
+  image: "an image decoder with Pillow's filters",
+  array: "whole tensors",
+};
+
 export function foreign(signature: Signature): string | null {
   for (const { form, datatype } of signature.inputs) {
+    const reader = READERS[form];
+    if (reader) return reader;
     if (!["text", "features", "board", "tensor"].includes(form)) return `the form ${form}`;
     if (!fills(datatype)) return `the type ${datatype}`;
   }
