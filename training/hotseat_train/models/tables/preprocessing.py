@@ -2,8 +2,9 @@
 
 A number becomes its signed logarithm, its sign and, if training rows lack it, a flag
 for a missing value; the median replaces a missing number. A category is one-hot encoded
-over its frequent values; for other values all columns are zero. Dates, texts and lists
-have features of their own (`date_features`, `word_features`). Constant columns of
+over its frequent values; for other values all columns are zero. One with more than a
+hundred frequent values has codes of its labels, too (`target_codes`). Dates, texts and
+lists have features of their own (`date_features`, `word_features`). Constant columns of
 numbers are dropped, and the others standardised. The graph of a model (see `families`)
 follows, with the input ``x`` [rows, columns].
 """
@@ -30,6 +31,7 @@ from hotseat_train.models.tables import (
     word_features,
 )
 from hotseat_train.models.tables.synthetic_rows import MIN_ROWS, rounded
+from hotseat_train.models.tables.target_codes import TargetCodes
 from hotseat_train.onnx_graph.builder import FLOAT, STRING, Graph
 from hotseat_train.onnx_graph.merge import chain
 
@@ -88,6 +90,15 @@ class Preprocessor:
                 pairs=field.type == "text",
             )
             for i, field in enumerate(self.texts)
+        }
+        self._train = train.inputs  # kept, so that their `id` is theirs alone
+        self._positions = {id(row): at for at, row in enumerate(train.inputs)}
+        self.codes = {
+            i: TargetCodes(
+                tensors["words"][:, i], np.asarray(train.targets), train.keys
+            )
+            for i, known in enumerate(self.known_categories.values())
+            if len(known) == _MAX_CATEGORIES
         }
         self._median = self._mean = self._scale = np.zeros(0, np.float32)
         self._ages = np.zeros(0, np.float32)
@@ -154,8 +165,19 @@ class Preprocessor:
         return game_json.encode(signature, rows)
 
     def encode(self, rows: Sequence[Mapping[str, Any]]) -> Array:
-        """Compute the columns [rows, columns] with the graph."""
-        return _run(self.graph(), self.tensors(rows))
+        """Compute the columns [rows, columns] with the graph.
+
+        The codes of the training rows themselves are those of the other folds.
+        """
+        columns = _run(self.graph(), self.tensors(rows))
+        at = [self._positions.get(id(row), -1) for row in rows] if self.codes else []
+        own = np.flatnonzero(np.array(at, int) >= 0)
+        if len(own):
+            start = self.columns - sum(codes.columns for codes in self.codes.values())
+            trained = np.array(at, int)[own]
+            found = [codes.rows[trained] for codes in self.codes.values()]
+            columns[own, start:] = np.concatenate(found, axis=1)
+        return columns
 
     def graph(self) -> onnx.ModelProto:
         """Return the graph from the inputs to ``x``."""
@@ -175,6 +197,7 @@ class Preprocessor:
             for i, grams in enumerate(self.vocabularies.values())
             if grams
         ]
+        parts += [codes.part(graph, "words", i) for i, codes in self.codes.items()]
         graph.add("Concat", *parts, name="x", axis=1)
         return graph.model(
             "preprocessing", self._shapes(), {"x": (FLOAT, ["n", self.columns])}
@@ -192,7 +215,8 @@ class Preprocessor:
         """The number of columns of ``x``."""
         words = sum(map(len, self.known_categories.values()))
         grams = sum(map(len, self.vocabularies.values()))
-        return len(self._varying) + words + grams
+        codes = sum(item.columns for item in self.codes.values())
+        return len(self._varying) + words + grams + codes
 
     def _shapes(self) -> dict[str, tuple[int, list[str | int]]]:
         shapes: dict[str, tuple[int, list[str | int]]] = {}
