@@ -7,12 +7,15 @@ import random
 import re
 import zipfile
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import feather, parquet
 
+from hotseat_registry import Field, Input, Signature
+from hotseat_serve.codec import game_json
 from hotseat_train.data import tables
 from hotseat_train.data.tables import Options, files
 from hotseat_train.data.tables.distinct import Distinct, hash_numbers
@@ -106,6 +109,34 @@ def test_a_column_is_what_its_values_are(case):
     found = column(values)
     assert (found.type, found.reading.to_json()) == (kind, reading)
     assert found.used == (kind not in {"id", "constant", "empty"})
+
+
+READ = [case for case, (_, kind, _) in COLUMNS.items()
+        if kind not in {"id", "constant", "empty"}]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", READ)
+def test_a_request_with_a_cell_s_text_means_what_the_table_means(case):
+    """The codec reads every text of the column as the table has it."""
+    values, kind, _ = COLUMNS[case]
+    texts = [str(value).strip('"') for value in values]
+    lines = "".join(f"{at % 2},{value}\n" for at, value in enumerate(values))
+    with _kept(f"y,x\n{lines}") as path:
+        table = tables.read(path)
+    defaults = {"category": "", "text": "-", "list": "-"}
+    field = Field(
+        "x", "number" if kind == "boolean" else kind, defaults.get(kind),
+        reading=table.description.column("x").reading,
+    )  # fmt: skip
+    words = kind in defaults
+    item = Input(
+        "x", "BYTES" if words else "FP32", (-1, 1), "features", fields=(field,)
+    )
+    signature = Signature((item,), (), max_rows=len(texts), non_finite=True)
+    requested = game_json.encode(signature, [{"x": text} for text in texts])["x"]
+    np.testing.assert_array_equal(
+        requested, game_json.encode(signature, table.rows(["x"]))["x"]
+    )
 
 
 def test_names_help_where_values_could_be_anything():
@@ -283,6 +314,7 @@ def test_an_encoding_is_found_and_said(word, codec, title):
 FILES = {
     "empty": (b"", "is empty"),
     "twice": (b"a,b,a,b\n1,2,3,4\n", "names 'a', 'b' more than once"),
+    "no row": (b"a,b\n", "no row below its header"),
     "numbers for names": (b"1,2\n3,4\n", "--no-header"),
     "ragged": (b'a,b\n1,"x\ny"\n1\n', r"row 3 \(line 4\): 1 values, and the header"),
     "no parquet": (b"PAR1 and nothing else", "is no Parquet file"),

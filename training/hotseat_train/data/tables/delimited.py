@@ -171,12 +171,7 @@ def named(
     """
     names: list[str | None] = [name.strip() for name in header]
     notes = []
-    repeated = [name for name, count in Counter(names).items() if name and count > 1]
-    if repeated:
-        raise DatasetError(
-            f"{path}: the header names {', '.join(map(repr, repeated))} more than "
-            "once: rename or remove all but one"
-        )
+    check_names([name for name in names if name], path)
     for at, name in enumerate(names):
         if name and (at or name != "Unnamed: 0"):
             continue
@@ -189,6 +184,16 @@ def named(
             names[at] = f"column_{at + 1}"
             notes.append(f"column {at + 1} has no name, and is called column_{at + 1}")
     return names, notes
+
+
+def check_names(names: Sequence[str], path: str) -> None:
+    """Raise `DatasetError` for names that more than one column has."""
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DatasetError(
+            f"{path}: the header names {', '.join(map(repr, repeated))} more than "
+            "once: rename or remove all but one"
+        )
 
 
 def _excel(sample: str) -> tuple[int, str | None]:

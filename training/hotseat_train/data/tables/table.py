@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from hotseat_registry.reading import Reading
 from hotseat_serve.codec import cells
-from hotseat_train.data.tables import files, formats, typed
+from hotseat_train.data.tables import delimited, files, formats, typed
 from hotseat_train.data.tables.description import ColumnType, Description
 from hotseat_train.data.tables.infer import infer
 from hotseat_train.data.tables.options import Options, explicit
@@ -129,6 +129,8 @@ def _describe(found: files.Files, options: Options) -> Description:
         rows += batch.num_rows
         for name in profiles.keys() - set(batch.schema.names):
             profiles[name].skip(batch.num_rows)
+    if not rows and not notes.faults:
+        raise DatasetError(f"{found.name} has no row below its header")
     columns, faults = _columns(profiles, options, notes)
     faults = [*notes.faults, *_unknown(options, profiles), *faults]
     if faults:
@@ -185,7 +187,10 @@ def _raw(
         notes.format = notes.format or raw.format
         notes.comma |= raw.comma
         for batch in raw.batches:
+            delimited.check_names(batch.schema.names, str(part.path))
             for name, value in part.folders:
+                if name in batch.schema.names:
+                    continue
                 text = pa.array([value] * batch.num_rows, pa.string())
                 batch = batch.append_column(name, text)  # noqa: PLW2901
             if left is not None:
