@@ -94,6 +94,8 @@ COLUMNS = {
               {"separator": "|"}),
     "e-mail": ([f"p{n % 9}@mail.example" for n in range(40)], "id", {}),
     "UUIDs": ([f"0b5f1d5e-0000-4000-8000-{n % 9:012}" for n in range(40)], "id", {}),
+    "IP": ([f"2001:db8::{n % 9:x}" for n in range(40)], "id", {}),
+    "times": ([f"{n % 9:02}:30:15" for n in range(40)], "category", {}),
     "Steam": ([76561190000000000 + 977 * n for n in range(40)], "id", {}),
     "serial": (range(40), "id", {}),
     "every row another word": ([f"u{n}" for n in range(40)], "id", {}),
@@ -147,6 +149,15 @@ def test_names_help_where_values_could_be_anything():
     many = [n % 25 for n in range(200)]
     assert column(many, "player_id").type == "id"
     assert column(many, "level").type == "number"
+
+
+def test_a_name_beside_an_id_is_an_id():
+    """As many names as ids; a city that many players share is a category."""
+    rows = "".join(f"{n % 50},name{n % 50},city{n % 9}\n" for n in range(400))
+    found = describe(f"who,name,city\n{rows}", columns={"who": "id"})
+    assert "as many values as the id 'who'" in found.column("name").dropped
+    assert found.column("city").used
+    assert describe(f"who,name,city\n{rows}").column("name").used
 
 
 def test_what_was_guessed_is_said():

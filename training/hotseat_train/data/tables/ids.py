@@ -1,6 +1,7 @@
 """Tells ids from features: a column of ids cannot generalise, and is a person's own."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hotseat_train.data.tables.description import ColumnType
@@ -10,6 +11,10 @@ MOSTLY = 0.8
 """Share of values with a pattern that makes a column one of such values."""
 _FEW = 20
 """Distinct values up to this number are no ids, whatever the column is called."""
+_GIVEN = ("--column", "the target")
+"""Beginnings of the reasons that a caller gave."""
+_ALIKE = 0.9
+"""Share of an id's distinct values that makes another column one like it."""
 _DENSE = 20
 """Distinct integers look like ids if their range is below so many times their count."""
 _EXACT = 2.0**53
@@ -63,6 +68,20 @@ def personal(profile: Profile, base: ColumnType) -> ColumnType | None:
     if not rows or rows < MOSTLY * sum(profile.numbers.values()):
         return None
     return dropped(base, f"it holds {kind}", "category")
+
+
+def beside(column: ColumnType, named: Sequence[ColumnType]) -> ColumnType:
+    """Return a category as an id if it has as many values as an id that was named.
+
+    The players' names beside their ids, say. A type that was asked for stays.
+    """
+    if column.type != "category" or not column.used or column.why.startswith(_GIVEN):
+        return column
+    for other in named:
+        if column.distinct > _FEW and column.distinct >= _ALIKE * other.distinct:
+            why = f"it has as many values as the id {other.name!r}"
+            return dropped(column, why, "category")
+    return column
 
 
 def is_personal_name(name: str) -> bool:

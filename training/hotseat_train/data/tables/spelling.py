@@ -16,10 +16,14 @@ _CODE = re.compile(r"[+-]?0\d+", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _UUID = re.compile(r"\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 _HEX = re.compile(r"(0x)?(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{16,}")
-_IP = re.compile(r"\d{1,3}(\.\d{1,3}){3}|(?=.*::|.*(:.*){5})[0-9a-fA-F:]{3,39}")
+_IP = re.compile(
+    r"\d{1,3}(\.\d{1,3}){3}"
+    r"|[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){7}|(?=.{0,38}::)[0-9a-fA-F:]{2,39}"
+)
 _STEAM = re.compile(r"STEAM_\d:\d:\d+|\[U:\d:\d+\]")
 _URL = re.compile(r"https?://\S+")
 _PHONE = re.compile(r"\+\d[\d ()/-]{6,}\d")
+_LONGEST = 500
 PERSONAL = {
     "e-mail addresses": _EMAIL, "UUIDs": _UUID, "hexadecimal keys": _HEX,
     "IP addresses": _IP, "Steam ids": _STEAM, "web addresses": _URL,
@@ -82,6 +86,8 @@ def _unit(text: str) -> str:
 
 def personal(text: str) -> str | None:
     """Return what kind of personal key a text is, if it is one."""
+    if len(text) > _LONGEST:
+        return None
     for kind, pattern in PERSONAL.items():
         if pattern.fullmatch(text):
             return kind

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from hotseat_registry.reading import Reading
 from hotseat_serve.codec import cells
-from hotseat_train.data.tables import delimited, files, formats, typed
+from hotseat_train.data.tables import delimited, files, formats, ids, typed
 from hotseat_train.data.tables.description import ColumnType, Description
 from hotseat_train.data.tables.infer import infer
 from hotseat_train.data.tables.options import Options, explicit
@@ -154,7 +154,8 @@ def _columns(
             faults.append(f"column {name!r} {column.text}")
         else:
             columns.append(column)
-    return columns, faults
+    named = [c for c in columns if options.columns.get(c.name) == "id"]
+    return [ids.beside(column, named) for column in columns], faults
 
 
 def _message(name: str, faults: Sequence[str]) -> str:
