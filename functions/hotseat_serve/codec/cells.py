@@ -42,6 +42,10 @@ _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _WORD = re.compile(f"[{_IDEOGRAPHS}]|[^\\W_{_IDEOGRAPHS}]+")
 _WHOLE = re.compile(r"(-?\d+)\.0+", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PACKED = {"%Y%m%d", "%Y%m%d%H%M%S"}
+"""Date formats of digits alone; a table or a request may have them as numbers."""
+_LEAST_PACKED = 10_000_000
+"""Smaller numbers are days since 1970."""
 _SCALE = {"s": 1, "ms": 1_000}
 
 
@@ -136,6 +140,8 @@ def date(value: Any, reading: Reading) -> float | None:
     `TypeError` for what is neither.
     """
     form = reading.date or "iso"
+    if type(value) is int and form in PACKED and value >= _LEAST_PACKED:
+        value = str(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         per_day = SECONDS_PER_DAY * _SCALE[form] if form in _SCALE else 1
         return value / per_day

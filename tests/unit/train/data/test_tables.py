@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pyarrow import feather, parquet
 
 from hotseat_registry import Field, Input, Signature
-from hotseat_serve.codec import game_json
+from hotseat_serve.codec import cells, game_json
 from hotseat_train.data import tables
 from hotseat_train.data.tables import Options, files
 from hotseat_train.data.tables.distinct import Distinct, hash_numbers
@@ -176,6 +176,8 @@ def test_what_was_guessed_is_said():
 def test_the_caller_has_the_last_word():
     assert column(range(40), columns={"x": "number"}).used
     assert column([1, 2] * 20, columns={"x": "category"}).type == "category"
+    assert column([1, 0] * 20, columns={"x": "boolean"}).maximum == 1
+    assert column(["01", "10"] * 20, columns={"x": "number"}).type == "number"
     assert column([1, 2] * 20, columns={"x": "out"}).dropped == "as requested"
     days = ["31|12|2025", "01|02|2025"] * 20
     assert column(days, columns={"x": "date:%d|%m|%Y"}).reading.date == "%d|%m|%Y"
@@ -258,6 +260,16 @@ def test_arrow_formats_and_folders_give_the_same_table(tmp_path):
     parts = tables.read(tmp_path / "parts")
     found = sorted(map(list, (r.values() for r in parts.rows(HEADER.split(",")))))
     assert found == sorted(ROWS)
+
+
+def test_whole_numbers_of_parquet_may_be_dates(tmp_path):
+    """20260131 is the same day in CSV, Parquet and a request."""
+    days = [20_260_101 + n % 28 for n in range(60)]
+    parquet.write_table(pa.table({"x": days, "y": days}), tmp_path / "x.parquet")
+    found = tables.read(tmp_path / "x.parquet")
+    reading = found.description.column("x").reading
+    assert reading.date == "%Y%m%d"
+    assert found.values("x")[0] == cells.date(20_260_101, reading) == 20_454
 
 
 def test_a_workbook_is_read_and_a_broken_one_says_what_to_do(tmp_path):

@@ -94,7 +94,7 @@ def _as(  # noqa: PLR0911 (one return a type)
     if kind == "list":
         return _list(profile, base, why) or replace(base, type="list", why=why)
     if kind == "boolean":
-        return _boolean(profile, base) or Fault(
+        return _boolean(profile, base, digits=True) or Fault(
             profile.name, "has values that are neither true nor false: "
             f"{listed(list(profile.texts))}; {cure(profile.name, 'category')}"
         )  # fmt: skip
@@ -111,13 +111,15 @@ def _inferred(profile: Profile, base: ColumnType, *, comma: bool) -> ColumnType 
     if profile.kind == "list":
         return _enough(replace(base, type="list", why="lists in the file"))
     found = (
-        _boolean(profile, base)
-        or _date(profile, base)
-        or ids.personal(profile, base)
-        or notation.number(profile, base, comma=comma)
+        _boolean(profile, base) or _date(profile, base) or ids.personal(profile, base)
     )
-    if found is None and any(spelled.code for spelled in profile.numbers):
-        found = _words(profile, base)
+    if found is None:
+        codes = any(spelled.code for spelled in profile.numbers)
+        found = (
+            _words(profile, base)
+            if codes
+            else notation.number(profile, base, comma=comma)
+        )
     if found is None:
         numbers = notation.most(profile, comma=comma)[1]
         if numbers >= _MOSTLY * sum(profile.numbers.values()):
@@ -137,7 +139,7 @@ def _enough(found: ColumnType) -> ColumnType:
 
 
 def _one_value(profile: Profile, found: ColumnType) -> ColumnType:
-    """Drop a column with one value, unless missing cells are the other one."""
+    """Drop a column with one value."""
     words = len(profile.texts)
     if found.type == "category":  # its words such as NA are values
         words += len(profile.markers)
@@ -148,11 +150,14 @@ def _one_value(profile: Profile, found: ColumnType) -> ColumnType:
     return replace(found, type="constant", why="one value", dropped=why)
 
 
-def _boolean(profile: Profile, base: ColumnType) -> ColumnType | None:
+def _boolean(
+    profile: Profile, base: ColumnType, *, digits: bool = False
+) -> ColumnType | None:
+    """Return a column of truth values; of 0 and 1 alone only with `digits`."""
     words = {text.lower() for text in profile.texts}
     bare = words - {"true", "false", "0", "1"}
     pair = next((pair for pair in _BOOLEAN if bare <= set(pair)), None)
-    if profile.overflow or pair is None or words <= {"0", "1"}:
+    if profile.overflow or pair is None or (words <= {"0", "1"} and not digits):
         return None
     true, false = pair if bare else ("true", "false")
     reading = replace(

@@ -12,13 +12,11 @@ from hotseat_train.data.tables.remarks import Fault, cure, marked
 def number(profile: Profile, base: ColumnType, *, comma: bool) -> ColumnType | None:
     """Return the column as numbers, or as the ids that its numbers are.
 
-    None: not all values are numbers, or some have zeros in front, like codes.
+    None: not all values are numbers of one unit.
     """
     total = sum(profile.numbers.values())
     notation, rows = most(profile, comma=comma)
     if rows < total or not total:
-        return None
-    if any(spelled.code for spelled in profile.numbers):
         return None
     units = {spelled.unit for spelled in profile.numbers} - {""}
     if len(units) > 1:

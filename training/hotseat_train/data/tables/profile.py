@@ -19,7 +19,7 @@ _EXAMPLES = 3
 _SEPARATORS = "|;,"
 _PLAIN = r"^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*$"
 _ZERO = r"^\s*[+-]?0\d"
-_PACKED = r"^\s*(19|20)\d{6}(\d{6})?\s*$"
+PACKED = r"^\s*(19|20)\d{6}(\d{6})?\s*$"
 
 
 @dataclass(slots=True)
@@ -63,7 +63,9 @@ class Profile:
             kind if self.kind in {"", "empty", kind} or kind == "empty" else "text"
         )
         self.missing += array.null_count
-        if kind == "number":
+        if kind == "number" and is_packed(array):
+            self._add_texts(array.cast(pa.string()))
+        elif kind == "number":
             values = array.drop_null()
             self._show(map(str, values.slice(0, _EXAMPLES).to_pylist()))
             self._add_numbers(np.asarray(values.cast(pa.float64(), safe=False)))
@@ -89,7 +91,7 @@ class Profile:
         """Whether all are plain numbers, and neither codes nor dates (20260131)."""
         if not is_plain(array) or _any(array, _ZERO):
             return False
-        return self.formats == [] or not _any(array, _PACKED)
+        return self.formats == [] or not _any(array, PACKED)
 
     def _add_numbers(self, values: Any) -> None:
         missing = ~np.isfinite(values)
@@ -178,6 +180,15 @@ def is_plain(array: pa.Array) -> bool:
     if len(array) == array.null_count:
         return False
     return bool(pc.all(pc.match_substring_regex(array, _PLAIN)).as_py())
+
+
+def is_packed(array: pa.Array) -> bool:
+    """Whether whole numbers may be dates without marks: 20260131."""
+    if not pa.types.is_integer(array.type) or array.null_count == len(array):
+        return False
+    return bool(
+        pc.all(pc.match_substring_regex(array.cast(pa.string()), PACKED)).as_py()
+    )
 
 
 def _any(array: pa.Array, pattern: str) -> bool:

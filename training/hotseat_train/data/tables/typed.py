@@ -65,7 +65,9 @@ def _dates(array: pa.Array, kind: str, reading: Reading) -> pa.Array:
     if kind == "date":
         seconds = array.cast(pa.timestamp("ms")).cast(pa.int64()).cast(FLOAT)
         return pc.divide(seconds, 1_000 * cells.SECONDS_PER_DAY)
-    if kind == "number":
+    if kind == "number" and reading.date in cells.PACKED:
+        array = array.cast(pa.string())
+    elif kind == "number":
         scale = cells.date(1.0, reading)
         return pc.multiply(_finite(array.cast(FLOAT, safe=False)), scale)
     return _mapped(array, lambda text: cells.date(text, reading), FLOAT)
