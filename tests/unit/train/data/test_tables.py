@@ -149,6 +149,8 @@ def test_names_help_where_values_could_be_anything():
     many = [n % 25 for n in range(200)]
     assert column(many, "player_id").type == "id"
     assert column(many, "level").type == "number"
+    assert column([n % 60 for n in range(240)], "matchId").type == "id"
+    assert column([n % 15 for n in range(240)], "map_id").type == "number"
 
 
 def test_a_name_beside_an_id_is_an_id():

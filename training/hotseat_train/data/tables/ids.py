@@ -11,6 +11,8 @@ MOSTLY = 0.8
 """Share of values with a pattern that makes a column one of such values."""
 _FEW = 20
 """Distinct values up to this number are no ids, whatever the column is called."""
+_MANY, _SHARE = 1_000, 0.1
+"""More values than these, or more than this share of the rows, are no codes."""
 _GIVEN = ("--column", "the target")
 """Beginnings of the reasons that a caller gave."""
 _ALIKE = 0.9
@@ -32,25 +34,26 @@ _PERSONS = re.compile(
 
 def number(profile: Profile, found: ColumnType) -> ColumnType:
     """Return the column as an id if its whole numbers look like ids."""
-    if not profile.whole:
-        return found
-    count, unique = profile.distinct.count, profile.distinct.unique
-    why = None
-    if max(abs(profile.minimum), abs(profile.maximum)) >= _EXACT:
-        why = "its whole numbers have more digits than anything measured has"
-    elif _PERSONS.search(profile.name) and count > _FEW:
-        why = "its name is that of an id"
-    elif unique and count > 1:
-        # account numbers, say: all of one length
-        long = profile.minimum >= 1e8 and len(f"{profile.minimum:.0f}") == len(
-            f"{profile.maximum:.0f}"
-        )
-        dense = profile.maximum - profile.minimum < _DENSE * count
-        if _IDS.search(profile.name) or dense or long:
-            why = "every row has a different integer"
-    if why is None:
-        return found
-    return dropped(found, why, "number")
+    why = _reason(profile) if profile.whole else None
+    return found if why is None else dropped(found, why, "number")
+
+
+def _reason(profile: Profile) -> str | None:
+    """Return why whole numbers are ids; None: they may be amounts."""
+    count, low, high = profile.distinct.count, profile.minimum, profile.maximum
+    named = _IDS.search(profile.name)
+    if max(abs(low), abs(high)) >= _EXACT:
+        return "its whole numbers have more digits than anything measured has"
+    if _PERSONS.search(profile.name) and count > _FEW:
+        return "its name is that of an id"
+    if profile.distinct.unique and count > 1:
+        # account numbers, say, are all of one length
+        long = low >= 1e8 and len(f"{low:.0f}") == len(f"{high:.0f}")
+        if named or long or high - low < _DENSE * count:
+            return "every row has a different integer"
+    if named and count > min(_MANY, max(_FEW, _SHARE * profile.present)):
+        return f"its name is that of an id, and it has {count:,} values"
+    return None
 
 
 def dropped(found: ColumnType, why: str, kind: str) -> ColumnType:

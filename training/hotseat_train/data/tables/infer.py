@@ -32,7 +32,8 @@ _TEXT_WORDS, _TEXT_VALUES = 2.5, 20
 """Words of a mean free text, and distinct texts of a column of them."""
 _LISTED = 0.3
 """Share of values with a separator that makes a column one of lists."""
-_ITEM_WORDS = 3
+_ITEM_WORDS, _ITEMS = 3, 1_000
+"""Words of an item, and different items, of a column that is no free text."""
 _SHOWN = 20
 
 
@@ -235,7 +236,8 @@ def _list(profile: Profile, base: ColumnType, why: str) -> ColumnType | None:
         for item in text.split(separator):
             items[item.strip()] += count
     short = all(len(item.split()) <= _ITEM_WORDS for item in items)
-    if not why and not (short and len(items) < len(profile.texts) / 1.5):
+    few = len(items) < min(_ITEMS, len(profile.texts) / 1.5)
+    if not why and not (short and few):
         return None
     return replace(
         base, type="list", why=why or f"lists of {len(items)} items with {separator!r}",
