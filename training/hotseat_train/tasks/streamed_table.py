@@ -27,7 +27,7 @@ from hotseat_train.data.tables import Options
 from hotseat_train.errors import DatasetError, TrainError
 from hotseat_train.evaluation.evaluator import Evaluator, Tensors
 from hotseat_train.evaluation.labelled import SupervisedEvaluator
-from hotseat_train.models.tables import families
+from hotseat_train.models.tables import families, synthetic_rows
 from hotseat_train.models.tables.streamed import columns as columns_
 from hotseat_train.models.tables.streamed import (
     forecast,
@@ -301,7 +301,7 @@ class StreamedTable:
             dataset,
             self.trained_signature,
             record.get("answers", ()),
-            golden=kept_rows.permuted(dataset.test.inputs),
+            golden=synthetic_rows.rows(self.trained_signature, dataset.train),
         )
 
     def calibration(self, run: Run) -> list[Tensors]:

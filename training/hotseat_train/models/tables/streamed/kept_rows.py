@@ -1,10 +1,7 @@
 """The rows that a streamed run keeps for its evaluation."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
@@ -13,8 +10,6 @@ from hotseat_train.data.dataset import Dataset, Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.models.tables.streamed import splits
 from hotseat_train.models.tables.streamed.prepare import SPLIT
-
-_GOLDEN = 16
 
 
 def read(path: Path, signature: Signature, target: str) -> Dataset:
@@ -42,18 +37,3 @@ def read(path: Path, signature: Signature, target: str) -> Dataset:
         train=train, validation=validation, test=test, labels=signature.labels,
         source="", licence="", sha256="", preparation="",
     )  # fmt: skip
-
-
-def permuted(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows that nobody has: each column is permuted by itself."""
-    random = np.random.default_rng(0)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    orders = {name: random.permutation(len(rows)) for name in names}
-    return [
-        {
-            name: rows[order[at]][name]
-            for name, order in orders.items()
-            if name in rows[order[at]]
-        }
-        for at in range(min(_GOLDEN, len(rows)))
-    ]

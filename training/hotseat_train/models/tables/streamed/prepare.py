@@ -34,6 +34,7 @@ from hotseat_train.models.tables.streamed.sampling import (
 )
 from hotseat_train.models.tables.streamed.spool import Part
 from hotseat_train.models.tables.streamed.trees import Data
+from hotseat_train.models.tables.synthetic_rows import rounded
 
 KEPT = {splits.TRAIN: 1_000, splits.VALIDATION: 20_000, splits.TEST: 50_000}
 """Rows of each split that are kept as they are: at most so many, a random sample."""
@@ -151,7 +152,7 @@ def _number(column: ColumnType, values: Array) -> Field:
     observed = (
         None
         if column.minimum is None or column.maximum is None
-        else (column.minimum, column.maximum)
+        else (rounded(column.minimum, up=False), rounded(column.maximum, up=True))
     )
     return Field(
         column.name, default=default, minimum=low, maximum=high, observed=observed,
