@@ -42,6 +42,8 @@ class Public:
     source: Source
     target: str
     types: tuple[str, ...] = ()
+    number_header: bool = False
+    """Whether the header names columns twice, so that they are numbered instead."""
 
 
 PUBLIC = {
@@ -92,6 +94,7 @@ PUBLIC = {
             "193070fde622a747e1cbd709743bbe925f753444534846e11580610e971cec19",
         ),
         "win",
+        number_header=True,
     ),
     "wow-race": Public(
         Source(
@@ -138,10 +141,25 @@ def tables(
             yield name, packaged(name, folder)
     for name, public in PUBLIC.items():
         if name in (wanted or (PUBLIC if arguments.public else ())):
-            yield name, OwnTable(
-                path=public.source.path(), target=public.target, name=name,
-                types=public.types,
-            )  # fmt: skip
+            path = public.source.path()
+            if public.number_header:
+                path = numbered(path, folder)
+            yield (
+                name,
+                OwnTable(
+                    path=path, target=public.target, name=name, types=public.types
+                ),
+            )
+
+
+def numbered(path: Path, folder: Path) -> Path:
+    """Write a copy whose header names each column but the first by its number."""
+    header, _, rows = path.read_text("utf-8").partition("\n")
+    first, *others = header.split(",")
+    names = [first, *(f"column_{at}" for at in range(2, len(others) + 2))]
+    copy = folder / path.name
+    copy.write_text(",".join(names) + "\n" + rows, "utf-8")
+    return copy
 
 
 def folds(task: OwnTable, count: int) -> Iterator[tuple[Split, Split, Split]]:

@@ -36,6 +36,10 @@ def own_table(
     path.write_text("\n".join(lines) + "\n", "utf-8")
     notes: list[str] = []
     task = OwnTable(
-        path=path, target="churned", name="players", warn=notes.append, **more
+        path=path,
+        target="churned",
+        name="players",
+        warn=notes.append,
+        **{"family": "trees", **more},
     )
     return task, notes

@@ -42,6 +42,12 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         help="group column (player id, say): its rows stay in one split",
     )
     own.add_argument(
+        "--objective",
+        metavar="NAME",
+        help="label, number, count, amount (heavy tails: lifetime value), or "
+        "quantile:LEVEL (default: by the target's values)",
+    )
+    own.add_argument(
         "--time",
         metavar="COLUMN",
         help="train on the past and test on the newest rows by this column, which is "
@@ -69,8 +75,10 @@ def add_task(parser: argparse.ArgumentParser) -> None:
     add_reading(own)
     parser.add_argument(
         "--family",
-        choices=("logistic", "mlp", "trees", "svm-linear", "svm", "blend"),
-        help="kind of model for tables (default: trees)",
+        metavar="NAME",
+        help="kind of model for tables: blend (of trees and logistic regression; the "
+        "default), trees, logistic, mlp, svm-linear or svm; of numbers: blend, trees "
+        "or linear",
     )
 
 
@@ -141,6 +149,7 @@ def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
         and hasattr(arguments, "stream")  # a verb that trains once
         and streaming.applies(arguments)
     )
+    from hotseat_train.tasks.own_number import chosen
     from hotseat_train.tasks.own_table import OwnTable, slug
 
     if arguments.task is not None:
@@ -160,13 +169,15 @@ def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
 
     if is_streamed:
         return streaming.task(arguments, name, settings, warn)
-    return OwnTable(
+    task = OwnTable(
         path=path, target=arguments.target, name=name, id=arguments.id,
-        types=tuple(arguments.column), family=arguments.family or "trees",
-        settings=settings, warn=warn, show=show, now=arguments.now,
+        types=tuple(arguments.column), settings=settings, warn=warn,
+        show=show, now=arguments.now,
         missing=tuple(arguments.missing), encoding=arguments.encoding,
         delimiter=arguments.delimiter, header=not arguments.no_header,
         rows=getattr(arguments, "rows", None), time=arguments.time,
         weight=arguments.weight, balance=arguments.balance,
         test=arguments.test and _place(arguments.test),
     )  # fmt: skip
+    task = chosen(task, arguments.objective, warn)
+    return task.choose(arguments.family, settings)

@@ -67,6 +67,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     from hotseat_train import run
     from hotseat_train.pipeline.hyperparameter_search import Objective, Search
 
+    arguments.family = arguments.family or (arguments.target and "trees")
     task = task_of(arguments).with_rows("a search")
     plan = replace(task.plan(arguments.optimizer), seed=arguments.seed)
     if arguments.max_epochs:

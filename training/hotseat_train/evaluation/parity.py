@@ -20,7 +20,7 @@ _VALUES = 4096
 _ROWS = (8, 200)
 """Minimum and maximum number of recorded rows."""
 _TOLERANCE = 2e-3
-"""Maximum difference of a probability that counts as equal."""
+"""Maximum difference of a probability that counts as equal; of a value, relative."""
 _MOVED = 0.02
 """Maximum share of rows with another answer; one row is always allowed."""
 
@@ -53,8 +53,12 @@ def check(
         return None
     labels = model.manifest.signature.labels
     given = model.predict(list(rows.inputs[: len(recorded)]))
-    served = np.array([[row["scores"][label] for label in labels] for row in given])
-    off = np.abs(served - np.array(recorded)).max(1)
+    served = np.array(
+        [[row["scores"][label] for label in labels] if labels else [row["value"]]
+         for row in given]
+    )  # fmt: skip
+    off = np.abs(served - np.array(recorded))
+    off = (off / np.maximum(1, np.abs(np.array(recorded)))).max(1)
     moved = int((off > _TOLERANCE).sum())
     if moved > max(1, _MOVED * len(recorded)):
         raise ParityError(

@@ -30,11 +30,14 @@ def chain(first: onnx.ModelProto, second: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def weighted_mean(
-    models: Sequence[onnx.ModelProto], weights: Sequence[float]
+    models: Sequence[onnx.ModelProto],
+    weights: Sequence[float],
+    output: str = "scores",
+    shape: Sequence[str | None] = ("n", None),
 ) -> onnx.ModelProto:
     """Return one model that feeds `models` the same input and averages their output.
 
-    Their one input has the same name and shape; their output is ``scores`` [n, labels].
+    Their one input has the same name and shape, and so has their `output`.
     """
     parts = [
         compose.add_prefix(model, f"{number}.", rename_inputs=False).graph
@@ -46,10 +49,10 @@ def weighted_mean(
          *(helper.make_node("Mul", [output, f"weight.{at}"], [f"weighted.{at}"])
            for at, output in enumerate(outputs)),
          helper.make_node("Sum", [f"weighted.{at}" for at in range(len(outputs))],
-                          ["scores"])],
+                          [output])],
         "mean",
         [parts[0].input[0]],
-        [helper.make_tensor_value_info("scores", FLOAT, ["n", None])],
+        [helper.make_tensor_value_info(output, FLOAT, shape)],
         [*(constant for part in parts for constant in part.initializer),
          *(numpy_helper.from_array(np.array(weight, np.float32), f"weight.{at}")
            for at, weight in enumerate(weights))],

@@ -86,6 +86,7 @@ def _scored(manifest: Manifest, task: Task, quality: str) -> str:
         "",
         f"{data['source']} (licence: {data['licence']}).",
         "",
+        *_columns(manifest),
         "## Quality",
         "",
         f"Quality is {quality}; {items} were asked of each variant, the same of all,",

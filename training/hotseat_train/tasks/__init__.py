@@ -47,6 +47,10 @@ def of(record: Mapping[str, Any]) -> "Task":
         from hotseat_train.tasks.own_table import OwnTable  # late: --help needs none
 
         family, digest = record["family"], record["data"]["sha256"]
+        if "objective" in record["table"]:
+            from hotseat_train.tasks.own_number import OwnNumber
+
+            return OwnNumber.of(record["table"], digest, family=family)
         return OwnTable.of(record["table"], digest, family=family, settings=settings)
     task = find(record["task"])
     if not task.families:

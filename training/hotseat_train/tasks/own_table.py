@@ -52,6 +52,7 @@ class OwnTable(TableTask):
     """A file or folder, ``-``, or an address (s3, https); see `data.tables`."""
     target: str
     name: str
+    family: str = "blend"
     id: str | None = None
     time: str | None = None
     """The column whose newest rows are the test; it is no feature."""
@@ -213,6 +214,21 @@ class OwnTable(TableTask):
                 f"judged by; at least {_ROWS}"
             )
         return table
+
+    def numbers_of_target(self) -> np.ndarray[Any, Any] | None:
+        """Return the target's values if it is a column of numbers; else None.
+
+        Raises `DatasetError`.
+        """
+        options = self._options()
+        columns = {k: v for k, v in options.columns.items() if k != self.target}
+        columns |= column_types(self.types)
+        table = tables.read(self.path, options=replace(options, columns=columns))
+        (column,) = [c for c in table.description.columns if c.name == self.target]
+        if column.type != "number":
+            return None
+        there = [value for value in table.values(self.target) if value is not None]
+        return np.array(there, float)
 
     def _options(self) -> Options:
         columns = column_types(self.types)
