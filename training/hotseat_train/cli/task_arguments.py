@@ -42,6 +42,12 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         help="group column (player id, say): its rows stay in one split",
     )
     own.add_argument(
+        "--text",
+        metavar="COLUMN",
+        help="learn from the texts of this column alone, in any languages (to mix them "
+        "with other columns: --column COLUMN=text)",
+    )
+    own.add_argument(
         "--objective",
         metavar="NAME",
         help="label, number, count, amount (heavy tails: lifetime value), or "
@@ -58,6 +64,13 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         "--weight",
         metavar="COLUMN",
         help="how much a row counts in training, 0 or more; no feature",
+    )
+    own.add_argument(
+        "--cost",
+        type=float,
+        metavar="N",
+        help="missing a row of the rarer label costs as much as N false alarms: for "
+        "the threshold (default: that of the highest F1)",
     )
     own.add_argument(
         "--balance",
@@ -138,6 +151,22 @@ def _place(path: str) -> Path | str:
     return path if "://" in path or path in STANDARD_INPUT else Path(path)
 
 
+def _only_in_memory(arguments: argparse.Namespace) -> None:
+    """Raise `TrainError` for flags that a streamed table does not have."""
+    given = {
+        "--objective": arguments.objective not in {None, "label"},
+        "--time": arguments.time, "--test": arguments.test,
+        "--text": arguments.text, "--weight": arguments.weight,
+        "--balance": arguments.balance,
+    }  # fmt: skip
+    for flag, value in given.items():
+        if value:
+            raise TrainError(
+                f"{flag} is for tables that are trained in memory: leave it out, or "
+                "take a part of the rows (--rows) without --stream"
+            )
+
+
 def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
     import sys
 
@@ -168,16 +197,22 @@ def _own(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> "Task":
         print(f"  note: {remark}", file=sys.stderr)
 
     if is_streamed:
+        _only_in_memory(arguments)
         return streaming.task(arguments, name, settings, warn)
-    task = OwnTable(
-        path=path, target=arguments.target, name=name, id=arguments.id,
-        types=tuple(arguments.column), settings=settings, warn=warn,
-        show=show, now=arguments.now,
-        missing=tuple(arguments.missing), encoding=arguments.encoding,
-        delimiter=arguments.delimiter, header=not arguments.no_header,
-        rows=getattr(arguments, "rows", None), time=arguments.time,
-        weight=arguments.weight, balance=arguments.balance,
-        test=arguments.test and _place(arguments.test),
-    )  # fmt: skip
-    task = chosen(task, arguments.objective, warn)
+    fields: dict[str, Any] = {
+        "path": path, "target": arguments.target, "name": name, "id": arguments.id,
+        "types": tuple(arguments.column), "settings": settings, "warn": warn,
+        "show": show, "now": arguments.now, "missing": tuple(arguments.missing),
+        "encoding": arguments.encoding, "delimiter": arguments.delimiter,
+        "header": not arguments.no_header, "rows": getattr(arguments, "rows", None),
+        "time": arguments.time, "weight": arguments.weight, "cost": arguments.cost,
+        "balance": arguments.balance, "test": arguments.test and _place(arguments.test),
+    }  # fmt: skip
+    if arguments.text:
+        from hotseat_train.tasks.own_text import OwnText
+
+        if arguments.objective not in {None, "label"}:
+            raise TrainError("--text learns labels: leave --objective out")
+        return OwnText(**fields, text=arguments.text).choose(arguments.family, settings)
+    task = chosen(OwnTable(**fields), arguments.objective, warn)
     return task.choose(arguments.family, settings)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -88,6 +89,8 @@ def train(parser: argparse.ArgumentParser) -> Run:
 
 @answering(TrainError)
 def _train(arguments: argparse.Namespace) -> int:
+    # before OpenMP starts: threads that spin while they wait slow each other down
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from hotseat_train import run
     from hotseat_train.cli.progress import watch
     from hotseat_train.pipeline.train import take

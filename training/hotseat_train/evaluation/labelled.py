@@ -15,8 +15,14 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from hotseat_registry import Signature
 from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.data.dataset import Dataset, Requests, Split
-from hotseat_train.evaluation import calibration_error, parity, robustness
+from hotseat_train.evaluation import (
+    calibration_error,
+    parity,
+    robustness,
+    simplest_rule,
+)
 from hotseat_train.evaluation.paired_bootstrap import Z, drops, wilson
+from hotseat_train.evaluation.threshold import Threshold
 from hotseat_train.run import FP32
 
 Array = np.ndarray[Any, Any]
@@ -35,7 +41,8 @@ class SupervisedEvaluator:
     in runs of earlier releases. `group` names
     the group of a row whose quality is reported separately. `golden` are inputs for the
     golden rows if those of the test split must not be published. `obfuscated` spells
-    texts as players do to evade a filter.
+    texts as players do to evade a filter. `cost` is what a missed row of the rarer
+    label costs, in false alarms; see `Threshold`.
     """
 
     def __init__(
@@ -47,10 +54,11 @@ class SupervisedEvaluator:
         group: Callable[[Any], str] | None = None,
         golden: Sequence[Any] | None = None,
         obfuscated: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None,
+        cost: float | None = None,
     ) -> None:
         self.signature = signature
         self._dataset, self._model_answers = dataset, answers
-        self._group, self._obfuscated = group, obfuscated
+        self._group, self._obfuscated, self._cost = group, obfuscated, cost
         inputs = dataset.test.inputs
         self.timed: Requests = [(given, {}) for given in inputs[:_TIMED_ROWS]]
         rows = sorted(golden or inputs, key=lambda given: len(str(given)))
@@ -70,11 +78,16 @@ class SupervisedEvaluator:
             off = parity.check(models[FP32], dataset.validation, self._model_answers)
             exact = {} if off is None else {"parity_difference": round(off, 6)}
         rows = test.digest()
+        found = simplest_rule.accuracies(dataset.train, test)
+        rules = {"simplest_rules": found} if found else {}
+        cut = self._threshold(next(iter(models.values())))
         answers = {name: predict(model, test.inputs) for name, model in models.items()}
         true = [dataset.labels[target] for target in test.targets]
         metrics = {
             name: {
                 **quality(given, test, dataset.labels),
+                **rules,
+                **(cut.measure(given, true) if cut else {}),
                 **self._by_group(given),
                 **self._on_obfuscated(models[name]),
                 **_corrupted(models[name], dataset),
@@ -88,6 +101,19 @@ class SupervisedEvaluator:
             name: calibration_error.curves(given, true, dataset.labels)
             for name, given in answers.items()
         }
+
+    def _threshold(self, first: LoadedModel) -> Threshold | None:
+        """Return the threshold for the rarer of two labels; None for more labels."""
+        dataset = self._dataset
+        if len(dataset.labels) != 2:
+            return None
+        validation = dataset.validation
+        counts = [validation.targets.count(label) for label in (0, 1)]
+        rare = counts.index(min(counts))
+        return Threshold.chosen(
+            dataset.labels[rare], predict(first, validation.inputs),
+            [dataset.labels[target] for target in validation.targets], self._cost,
+        )  # fmt: skip
 
     def _by_group(self, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return the quality of each group of rows, where the task has groups."""

@@ -268,6 +268,17 @@ def _more(manifest: Manifest) -> list[str]:
     """Return further metrics: by label, by group, of each variant."""
     metrics = manifest.variants[0].metrics
     lines = ["F1 by label: " + _listed(metrics["f1"]) + ".", ""]
+    if rules := metrics.get("simplest_rules"):
+        lines += [
+            f"Accuracy of the simplest rules on the same rows: {_listed(rules)}.", "",
+        ]  # fmt: skip
+    if threshold := metrics.get("threshold"):
+        lines += [
+            "At the threshold {value:.3f} for {label}, chosen on the validation rows "
+            "({chosen_for}): precision {precision:.3f}, recall {recall:.3f}, F1 "
+            "{f1:.3f}.".format(**threshold),
+            "",
+        ]
     ranking = ("roc_auc", "average_precision", "brier", "calibration_error",
                "lift_top_tenth")  # fmt: skip
     found = {

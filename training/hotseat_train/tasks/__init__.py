@@ -47,6 +47,10 @@ def of(record: Mapping[str, Any]) -> "Task":
         from hotseat_train.tasks.own_table import OwnTable  # late: --help needs none
 
         family, digest = record["family"], record["data"]["sha256"]
+        if "text" in record["table"]:
+            from hotseat_train.tasks.own_text import OwnText
+
+            return OwnText.of(record["table"], digest, family=family)
         if "objective" in record["table"]:
             from hotseat_train.tasks.own_number import OwnNumber
 

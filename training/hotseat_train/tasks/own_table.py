@@ -60,6 +60,8 @@ class OwnTable(TableTask):
     """A table of its own for the test; None: a tenth of the rows."""
     weight: str | None = None
     """The column that says how much a row counts in training; it is no feature."""
+    cost: float | None = None
+    """What a missed row of the rarer of two labels costs, in false alarms."""
     balance: bool = False
     """Whether rare labels count as much as frequent ones in training."""
     types: tuple[str, ...] = ()
@@ -96,6 +98,7 @@ class OwnTable(TableTask):
             "missing": list(self.missing), "encoding": self.encoding,
             "delimiter": self.delimiter, "header": self.header, "rows": self.rows,
             "time": self.time, "weight": self.weight, "balance": self.balance,
+            "cost": self.cost,
             "test": None if self.test is None else str(_absolute(self.test)),
         }  # fmt: skip
         columns = self._table.description.public()["columns"]

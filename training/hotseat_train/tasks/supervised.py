@@ -68,6 +68,8 @@ class SupervisedTask(OneFamily, ABC):
     """The usual optimizer."""
     group: Callable[[Any], str] | None = None
     """Names the group of a row whose quality is reported separately."""
+    cost: float | None = None
+    """What a missed row of the rarer of two labels costs, in false alarms."""
     golden: Sequence[Any] | None = None
     """Invented inputs for the golden rows, if the rows are people's own words."""
     obfuscated: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None
@@ -157,6 +159,7 @@ class SupervisedTask(OneFamily, ABC):
             group=self.group,
             golden=self.golden_inputs(dataset),
             obfuscated=self.obfuscated,
+            cost=self.cost,
         )
 
     def golden_inputs(self, dataset: Dataset) -> Sequence[Any] | None:

@@ -1,0 +1,63 @@
+"""Texts of one's own, in two languages, the whole way."""
+
+import json
+import random
+
+import pytest
+
+from hotseat_registry import Reference
+from hotseat_serve.runtime.model_cache import ModelCache
+from hotseat_serve.settings import Settings
+from hotseat_train import tasks
+from hotseat_train.compression import variants
+from hotseat_train.errors import TrainError
+from hotseat_train.pipeline.evaluate import evaluate, write
+from hotseat_train.pipeline.publish import publish
+from hotseat_train.pipeline.train import train
+from hotseat_train.tasks.own_text import OwnText
+
+KIND = [
+    "gg", "wp", "nice", "push", "mid", "back", "def", "base", "drop", "heal",
+    "打得好", "谢谢", "我们", "可以", "赢",
+]  # fmt: skip
+RUDE = ["noob", "trash", "菜", "垃圾"]
+
+
+def chat(count=600):
+    """Return lines of chat; rude ones hold a rude word."""
+    rng = random.Random(7)
+    rows = []
+    for number in range(count):
+        rude = rng.random() < 0.4
+        words = rng.sample(KIND, 4) + (rng.sample(RUDE, 1) if rude else [])
+        rng.shuffle(words)
+        rows.append({"text": f"{' '.join(words)} {number}",
+                     "label": "toxic" if rude else "ok"})  # fmt: skip
+    return rows
+
+
+def test_texts_are_trained_quantized_published_and_served(tmp_path, registry):
+    """A text in, labels out; no line of a player is in the version."""
+    path = tmp_path / "chat.jsonl"
+    rows = chat()
+    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
+    task = OwnText(path=path, target="label", text="text", name="chat")
+    run = train(task, task.plan_of({"max_epochs": 8}), tmp_path / "run")
+    assert tasks.of(run.read()).text == "text"
+    variants.make(run, ("dynamic",))
+    manifest = write(run, evaluate(run))
+    metrics = manifest.variants[0].metrics
+    assert metrics["accuracy"] > 0.9
+    assert metrics["simplest_rules"]["a word list"] > 0.8
+    assert "a word list" in manifest.card
+    assert metrics["threshold"]["label"] == "toxic"
+    golden = json.loads(run.golden.read_bytes())["rows"]
+    lines = {row["text"] for row in rows}
+    assert not {row["input"]["text"] for row in golden} & lines
+    publish(run, registry, by="ada")
+    settings = Settings(cache=str(tmp_path / "cache"))
+    model = ModelCache(registry, settings).get(Reference("chat", version=1))
+    kind, rude = model.predict(["gg wp 谢谢", "noob 垃圾 push"])
+    assert (kind["label"], rude["label"]) == ("ok", "toxic")
+    with pytest.raises(TrainError, match="--column text=text"):
+        task.choose("trees")
