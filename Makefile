@@ -183,6 +183,9 @@ bench-connect-four: $(READY) ## Connect Four judged by exact play (JUDGE=--busy 
 	@$(BIN)/python benchmarks/connect_four.py \
 	  $(JUDGE) --json training/hotseat_train/trained/connect-four/judged.json
 
+bench-tables: $(READY) ## the default family beside LightGBM and logistic regression (TABLES=--public)
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/tables.py $(TABLES)
+
 bench-chat: $(READY) ## chat moderation beside linear models on the same split
 	@$(BIN)/python benchmarks/chat.py $(CHAT)
 

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted((ROOT / "docs/tutorials").glob("*.md"))
 RUNNERS = {
+    "own-chat.md": "tests/docs/test_training.py",
     "optimizers.md": "tests/docs/test_training.py",
     "own-game.md": "tests/e2e/test_checkers.py",
     "own-onnx.md": "tests/e2e/test_own_models.py",

@@ -27,6 +27,30 @@ def players(count: int = 300, seed: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
+_KIND = (
+    "gg", "wp", "nice", "push", "mid", "back", "def", "base", "drop", "heal",
+    "打得好", "谢谢", "我们", "可以", "赢",
+)  # fmt: skip
+_RUDE = ("noob", "trash", "菜", "垃圾")
+
+
+def chat(count: int = 600, seed: int = 7) -> list[dict[str, str]]:
+    """Return lines of chat in two languages; the toxic ones hold a rude word."""
+    rng = random.Random(seed)  # noqa: S311 (to be the same every time)
+    rows = []
+    for number in range(count):
+        rude = rng.random() < 0.4
+        words = [*rng.sample(_KIND, 4), *(rng.sample(_RUDE, 1) if rude else ())]
+        rng.shuffle(words)
+        rows.append(
+            {
+                "text": f"{' '.join(words)} {number}",
+                "label": "toxic" if rude else "ok",
+            }
+        )
+    return rows
+
+
 def own_table(
     folder: Path, rows: Sequence[Mapping[str, Any]], **more: Any
 ) -> tuple[OwnTable, list[str]]:

@@ -1,7 +1,6 @@
 """Texts of one's own, in two languages, the whole way."""
 
 import json
-import random
 
 import pytest
 
@@ -15,25 +14,7 @@ from hotseat_train.pipeline.evaluate import evaluate, write
 from hotseat_train.pipeline.publish import publish
 from hotseat_train.pipeline.train import train
 from hotseat_train.tasks.own_text import OwnText
-
-KIND = [
-    "gg", "wp", "nice", "push", "mid", "back", "def", "base", "drop", "heal",
-    "打得好", "谢谢", "我们", "可以", "赢",
-]  # fmt: skip
-RUDE = ["noob", "trash", "菜", "垃圾"]
-
-
-def chat(count=600):
-    """Return lines of chat; rude ones hold a rude word."""
-    rng = random.Random(7)
-    rows = []
-    for number in range(count):
-        rude = rng.random() < 0.4
-        words = rng.sample(KIND, 4) + (rng.sample(RUDE, 1) if rude else [])
-        rng.shuffle(words)
-        rows.append({"text": f"{' '.join(words)} {number}",
-                     "label": "toxic" if rude else "ok"})  # fmt: skip
-    return rows
+from hotseat_train.testing import chat
 
 
 def test_texts_are_trained_quantized_published_and_served(tmp_path, registry):

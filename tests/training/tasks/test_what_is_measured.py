@@ -9,10 +9,11 @@ import pytest
 from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train import run as runs
-from hotseat_train.errors import ParityError
+from hotseat_train.errors import DatasetError, ParityError
 from hotseat_train.evaluation.labelled import predict
 from hotseat_train.models.tables.families import names
 from hotseat_train.pipeline.evaluate import evaluate, write
+from hotseat_train.pipeline.moved_data import follow
 from hotseat_train.pipeline.train import train
 from hotseat_train.testing import own_table, players
 
@@ -101,6 +102,20 @@ def test_a_checkpoint_of_other_settings_is_not_resumed(tmp_path):
     assert len(json.loads(run.record.read_bytes())["curve"]) == 2
     fresh = train(other, other.plan_of(QUICK), tmp_path / "fresh")
     assert fresh.model.read_bytes() == run.model.read_bytes()
+
+
+def test_moved_data_can_be_named_again(tmp_path):
+    """The same bytes at another place; other bytes are not taken for them."""
+    task, _ = own_table(tmp_path, players())
+    run = train(task, task.plan_of(QUICK), tmp_path / "run")
+    assert not follow(run, task.path)  # it is where it was
+    moved = task.path.rename(tmp_path / "moved.csv")
+    with pytest.raises(DatasetError, match="hotseat evaluate RUN --data FILE"):
+        evaluate(run)
+    (tmp_path / "other.csv").write_text(moved.read_text() + "1,2,3,de,true,no\n")
+    assert not follow(run, tmp_path / "other.csv")
+    assert follow(run, moved)
+    evaluate(run)
 
 
 def test_options_that_a_family_ignores_are_named(tmp_path):

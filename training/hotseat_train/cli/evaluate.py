@@ -52,9 +52,12 @@ def evaluate(parser: argparse.ArgumentParser) -> Run:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from hotseat_train import run
     from hotseat_train.pipeline.evaluate import measured
+    from hotseat_train.pipeline.moved_data import follow
 
     source = run.find(arguments.run)
-    if arguments.data:
+    if arguments.data and follow(source, arguments.data):
+        print(f"  note: the run's table is now {arguments.data}", file=sys.stderr)
+    elif arguments.data:
         return _evaluate_new(arguments, source)
     if arguments.target or arguments.text:
         raise TrainError("--target and --text are of --data FILE")

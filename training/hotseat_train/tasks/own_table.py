@@ -210,6 +210,11 @@ class OwnTable(TableTask):
     @cached_property
     def _table(self) -> Table:
         """Return the table's values and description; raises `DatasetError`."""
+        if self.sha256 and isinstance(self.path, Path) and not self.path.exists():
+            raise DatasetError(
+                f"{self.path} is not there any more. If it was moved: hotseat evaluate "
+                "RUN --data FILE names it again"
+            )
         table = tables.read(self.path, options=self._options())
         if len(table) < _ROWS:
             raise DatasetError(
