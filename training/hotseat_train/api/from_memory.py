@@ -1,4 +1,4 @@
-"""Python functions for notebooks and scripts: publish a model from memory."""
+"""Publishes a model that lies in memory."""
 
 import getpass
 import os
