@@ -115,8 +115,8 @@ def _show(summary: "Summary", version: str, output: str | None) -> None:
 @contextmanager
 def _progress(source: Path) -> Iterator[Callable[[int], None]]:
     """Yield what shows the rows that are done, with the time left where it is known."""
-    from hotseat_train.cli.time_left import TimeLeft
     from hotseat_train.data import table_size
+    from hotseat_train.time_left import TimeLeft
 
     size = table_size.estimate(source)
     total = size[0] if size else None

@@ -1,6 +1,7 @@
 """Progress of a training: a bar on a terminal, a line an epoch elsewhere."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from rich import progress as rich
 
 from hotseat_train.optim.loop import Epoch
 from hotseat_train.tasks.task import Progress, Task
+from hotseat_train.time_left import TimeLeft
 
 
 @contextmanager
@@ -19,7 +21,7 @@ def watch(task: Task, plan: Any) -> Iterator[Progress]:
     def line(text: str) -> None:
         print(f"{title} {text}", flush=True)
 
-    with epochs(title, None) as report:
+    with epochs(title, task.most_epochs(plan)) as report:
         yield Progress(epoch=report, line=line)
 
 
@@ -27,9 +29,11 @@ def watch(task: Task, plan: Any) -> Iterator[Progress]:
 def epochs(title: str, total: int | None) -> Iterator[Callable[[Epoch], None]]:
     """Yield what to call after every epoch."""
     if not sys.stdout.isatty():
+        left = TimeLeft(total, time.monotonic)
 
         def line(epoch: Epoch) -> None:
-            print(f"{title} {_describe(epoch)}", flush=True)
+            ahead = left.after(epoch.number).replace(", ", ", at most ")
+            print(f"{title} {_describe(epoch)}{ahead}", flush=True)
 
         yield line
         return
@@ -38,6 +42,7 @@ def epochs(title: str, total: int | None) -> Iterator[Callable[[Epoch], None]]:
         rich.BarColumn(),
         rich.TextColumn("{task.completed}/{task.total}"),
         rich.TimeElapsedColumn(),
+        rich.TimeRemainingColumn(),
     ) as progress:
         bar = progress.add_task(title, total=total)
 

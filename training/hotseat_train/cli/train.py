@@ -4,7 +4,9 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ from hotseat_train.errors import TrainError
 
 if TYPE_CHECKING:
     from hotseat_train.run import Run as RunFolder
-    from hotseat_train.tasks.task import Task
+    from hotseat_train.tasks.task import Progress, Task
 
 PLAN = {
     "learning_rate": (float, "step size"),
@@ -43,7 +45,8 @@ def train(parser: argparse.ArgumentParser) -> Run:
     parser.description = (
         "Train a task, or a model for a table of your own (--data FILE --target "
         "COLUMN), and write a run: model, ONNX graph, loss curve. Where --run names "
-        "the folder of an interrupted run, the same command resumes it."
+        "the folder of an interrupted run, the same command resumes the families that "
+        "learn in epochs (logistic, mlp); trees, SVMs and blends begin anew."
     )
     parser.epilog = (
         "example: hotseat train sentiment --optimizer sgd; "
@@ -82,6 +85,12 @@ def train(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument(
         "--trained", action=OldSpelling, new="--pretrained", nargs=0, const=True
     )
+    parser.add_argument(
+        "--log",
+        choices=("mlflow", "tensorboard"),
+        help="also log every epoch: to MLflow's tracking URI, or into the run's folder "
+        "for TensorBoard",
+    )
     parser.add_argument("--rows", type=int, help="read or train on the first rows only")
     parser.add_argument("--run", type=Path, metavar="DIR", help="the run's folder")
     return _train
@@ -91,15 +100,16 @@ def train(parser: argparse.ArgumentParser) -> Run:
 def _train(arguments: argparse.Namespace) -> int:
     # before OpenMP starts: threads that spin while they wait slow each other down
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    found = json.loads(arguments.plan.read_bytes()) if arguments.plan else {}
+    if found.get("family") and not arguments.family:
+        arguments.family = found["family"]
+    # before the training libraries are imported: a streamed one sets up OpenMP
+    task = task_of(arguments, settings=found.get("settings"))
     from hotseat_train import run
     from hotseat_train.cli.progress import watch
     from hotseat_train.pipeline.train import take
     from hotseat_train.pipeline.train import train as begin
 
-    found = json.loads(arguments.plan.read_bytes()) if arguments.plan else {}
-    if found.get("family") and not arguments.family:
-        arguments.family = found["family"]
-    task = task_of(arguments, settings=found.get("settings"))
     flags = {
         name: value
         for name in (*PLAN, "optimizer")
@@ -122,7 +132,8 @@ def _train(arguments: argparse.Namespace) -> int:
         print(f"  took the pretrained graph; next: hotseat evaluate {result.folder}")
     else:
         print(f"reading the data of {task.name} ...", flush=True)
-        with watch(task, plan) as progress:
+        with watch(task, plan) as shown, _logged(arguments.log, task, folder, plan,
+                                                 shown) as progress:  # fmt: skip
             # a table of one's own is not read beyond these rows
             rows = None if arguments.target else arguments.rows
             result = begin(task, plan, folder, rows=rows, more=more, progress=progress)
@@ -131,6 +142,29 @@ def _train(arguments: argparse.Namespace) -> int:
     if not arguments.pretrained:
         _show_training(result)
     return DONE
+
+
+@contextmanager
+def _logged(
+    kind: str | None, task: "Task", folder: Path, plan: Any, progress: "Progress"
+) -> Iterator["Progress"]:
+    """Yield what also logs the epochs, if ``--log`` is given."""
+    if kind is None:
+        yield progress
+        return
+    from hotseat_train.reports import experiment_log
+    from hotseat_train.tasks.task import Progress
+
+    if not is_dataclass(plan) or isinstance(plan, type):
+        raise TrainError(f"{task.name} has no epochs to log: leave --log out")
+    parameters = {"task": task.name, **asdict(plan)}
+    with experiment_log.opened(kind, task.name, folder, parameters) as log:
+
+        def both(epoch: Any) -> None:
+            progress.epoch(epoch)
+            log(epoch)
+
+        yield Progress(epoch=both, line=progress.line)
 
 
 def _label(plan: Any) -> str:

@@ -47,6 +47,7 @@ from hotseat_train.onnx_graph.merge import chain
 from hotseat_train.optim.loop import Plan
 from hotseat_train.run import Run, commit
 from hotseat_train.tasks.task import Progress
+from hotseat_train.time_left import TimeLeft
 
 if TYPE_CHECKING:
     from hotseat_train.tasks.supervised import SupervisedTask
@@ -126,6 +127,11 @@ class StreamedTable:
             "--plan FILE takes their settings"
         )
 
+    def most_epochs(self, plan: Plan) -> int | None:
+        """See `Task.most_epochs`; an epoch is a tree of each label."""
+        del plan
+        return trees.rounds(self.settings)
+
     def title(self, plan: Plan) -> str:
         """See `Task.title`."""
         del plan
@@ -159,8 +165,14 @@ class StreamedTable:
         shutil.rmtree(spool, ignore_errors=True)
         spool.mkdir(parents=True)
 
+        left = {
+            what: TimeLeft(description.rows, time.monotonic)
+            for what in ("sampled", "encoded")
+        }
+
         def passes(what: str, done: int) -> None:
-            progress.line(f"{what} {done:,} of {description.rows:,} rows")
+            ahead = left[what].after(done)
+            progress.line(f"{what} {done:,} of {description.rows:,} rows{ahead}")
 
         try:
             prepared = prepare(

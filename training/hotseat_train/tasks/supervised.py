@@ -97,6 +97,10 @@ class SupervisedTask(OneFamily, ABC):
         names = {item.name for item in fields(plan)} - {"optimizer"}
         return replace(plan, **{k: v for k, v in options.items() if k in names})
 
+    def most_epochs(self, plan: Plan) -> int | None:
+        """See `Task.most_epochs`."""
+        return plan.max_epochs
+
     def title(self, plan: Plan) -> str:
         """See `Task.title`."""
         return f"{self.name}, {self.family or plan.optimizer}"
@@ -208,6 +212,11 @@ class TableTask(SupervisedTask):
                 f"{', '.join(self.families)}"
             )
         return replace(self, family=family, settings=settings or self.settings)
+
+    def most_epochs(self, plan: Plan) -> int | None:
+        """See `Task.most_epochs`; a family without epochs has none."""
+        uses = families.find(self.family).options
+        return plan.max_epochs if "max_epochs" in uses else None
 
     def unused(self, options: Collection[str]) -> str:
         """Return which of these options the family does not use, and what does."""

@@ -73,6 +73,9 @@ class Task(Protocol):
         Empty: all are.
         """
 
+    def most_epochs(self, plan: Any) -> int | None:
+        """Return how many epochs a training has at most; None: unknown."""
+
     def title(self, plan: Any) -> str:
         """Return the title of a training's progress."""
 
@@ -105,6 +108,11 @@ class OneFamily:
     families: Sequence[str] = ()
     options: Collection[str] = ()
     """The options of a plan that its training uses."""
+
+    def most_epochs(self, plan: Any) -> int | None:
+        """See `Task.most_epochs`."""
+        del plan
+        return None
 
     def unused(self, options: Collection[str]) -> str:
         """See `Task.unused`."""
