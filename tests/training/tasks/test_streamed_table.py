@@ -61,8 +61,10 @@ def test_a_streamed_run_is_evaluated_and_published(run, table, tmp_path, monkeyp
     rows = record["data"]["rows"]
     assert rows["train"] + rows["validation"] + rows["test"] == ROWS
     assert not (run.folder / "encoded").exists()
-    forecast = record["forecast"]
-    assert forecast["memory_bytes"] > 0.5 * forecast["measured_memory_bytes"]
+    ahead = record["forecast"]
+    assert 0.6 < ahead["memory_bytes"] / ahead["measured_memory_bytes"] < 1.7
+    assert ahead["rows"] == ROWS
+    assert ahead["columns"] == 20
 
 
 def test_golden_rows_are_no_rows_of_players(run, table):

@@ -45,8 +45,8 @@ def train(parser: argparse.ArgumentParser) -> Run:
     parser.description = (
         "Train a task, or a model for a table of your own (--data FILE --target "
         "COLUMN), and write a run: model, ONNX graph, loss curve. Where --run names "
-        "the folder of an interrupted run, the same command resumes the families that "
-        "learn in epochs (logistic, mlp); trees, SVMs and blends begin anew."
+        "the folder of an interrupted run, the same command resumes a network "
+        "(mlp, and the tasks of texts and games); other families begin anew."
     )
     parser.epilog = (
         "example: hotseat train sentiment --optimizer sgd; "

@@ -25,8 +25,8 @@ def opened(
 
     MLflow: the experiment `name` at its tracking URI (MLFLOW_TRACKING_URI, else
     MLflow's default), with a run named after the folder; it is marked as failed if the
-    training raises. TensorBoard: event files in ``tensorboard`` inside the folder. Raises
-    `TrainError` if the client is not installed or its server does not answer.
+    training raises. TensorBoard: event files in ``tensorboard`` inside the folder.
+    Raises `TrainError` if the client is not installed or its server does not answer.
     """
     log = _mlflow if kind == "mlflow" else _tensorboard
     with log(name, folder, parameters) as report:

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-_ROW = 44
+_ROW = 62
 """Bytes of a row besides its columns: target, gradients, its place in a leaf."""
 _LABEL = 16
 """Bytes of a row for each label's trees: the score, its gradient and second one."""
-_FIXED = 150 << 20
+_FIXED = 280 << 20
 """Bytes that do not grow: the sample, batches, histograms, the kept rows."""
 _OBJECT = 110
 """Bytes of a cell that lies in memory as a Python object, in rows and columns."""
