@@ -1,6 +1,7 @@
 """The notebook runs, cell by cell, in a kernel of its own."""
 
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
@@ -12,8 +13,6 @@ NOTEBOOK = Path(__file__).parents[2] / "examples/notebook/own_table.ipynb"
 
 def test_the_notebook_is_stored_without_outputs():
     """Outputs of somebody's machine are no documentation, and make diffs unreadable."""
-    import json
-
     cells = json.loads(NOTEBOOK.read_text("utf-8"))["cells"]
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
 
@@ -28,10 +27,9 @@ def test_every_cell_of_the_notebook_runs(tmp_path, monkeypatch):
     # the kernel of this environment, whatever kernels are installed for the user
     specs = tmp_path / "kernels/this"
     specs.mkdir(parents=True)
-    (specs / "kernel.json").write_text(
-        '{"argv": ["%s", "-m", "ipykernel_launcher", "-f", "{connection_file}"], '
-        '"display_name": "this", "language": "python"}' % sys.executable
-    )
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": "this", "language": "python"}
+    (specs / "kernel.json").write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     work = tmp_path / "work"

@@ -103,13 +103,14 @@ def publish(
     kind: str | None = None,
     by: str | None = None,
     max_quality_drop: float = 0.5,
+    notify: Callable[[str], None] = print,
 ) -> Manifest:
     """Publish an evaluated run, or a model that lies in memory; return the manifest.
 
     `model` is a run (`Run`, or its folder as a `Path`): a variant whose quality may be
     more than `max_quality_drop` percent below the first one's is left out. `registry`
     is a URI (default: HOTSEAT_REGISTRY, else ``file://.hotseat/registry``), `by` the
-    author.
+    author. `notify` receives what is left out.
 
     Or `model` is an estimator or pipeline of scikit-learn, or a model of LightGBM or
     XGBoost; then `name` and `example` are needed, and the other arguments are those of
@@ -124,6 +125,7 @@ def publish(
             open_registry(uri),
             by=by or getpass.getuser(),
             max_loss=max_quality_drop,
+            report=notify,
         )
     from hotseat_train.api import from_memory
 
@@ -133,7 +135,7 @@ def publish(
         )
     return from_memory.publish(
         model, name=name, example=example, labels=labels, registry=registry,
-        kind=kind, by=by,
+        kind=kind, by=by, notify=notify,
     )  # fmt: skip
 
 

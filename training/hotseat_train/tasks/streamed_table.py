@@ -158,7 +158,7 @@ class StreamedTable:
         base = forecast.peak_memory()
         found = self._read
         description, columns = found.description, found.columns
-        options = replace(found.options, rows=rows)
+        options = replace(found.options, rows=rows or found.options.rows)
         seconds_read = time.monotonic() - clock
         self._check_disk(run.folder, columns)
         spool = run.folder / _SPOOL
