@@ -14,7 +14,7 @@ from hotseat_train.run import Run
 
 if TYPE_CHECKING:
     from hotseat_train.optim.loop import Epoch
-    from hotseat_train.pipeline.evaluate_new import Measured
+    from hotseat_train.pipeline.evaluate_new import MeasuredAnew
 
 # torch and scikit-learn take seconds to import: a call that needs them imports them
 
@@ -73,15 +73,15 @@ def evaluate(run: Run | str | Path) -> Manifest: ...
 @overload
 def evaluate(
     run: Run | str | Path, *, data: str | Path, target: str | None = None
-) -> "Measured": ...
+) -> "MeasuredAnew": ...
 def evaluate(
     run: Run | str | Path, *, data: str | Path | None = None, target: str | None = None
-) -> "Manifest | Measured":
+) -> "Manifest | MeasuredAnew":
     """Measure a run's variants; return its manifest, with the card and all metrics.
 
-    With `data`, measure an evaluated run on the rows of that table instead, and change
-    nothing: the result has `metrics` by variant, `before` and `notes`. `target` is the
-    column of labels (default: that of the training). Raises `TrainError`.
+    With `data`, measure the run on the rows of that table, and change nothing in it:
+    the result has `metrics` by variant, `before` and `notes`. `target` is the column
+    of labels (default: that of the training). Raises `TrainError`.
     """
     from hotseat_train.pipeline import evaluate as measuring
     from hotseat_train.pipeline import evaluate_new

@@ -56,7 +56,10 @@ def applies(arguments: argparse.Namespace) -> bool:
         raise TrainError("--cluster needs the number of workers: --workers N")
     if not (arguments.stream or arguments.workers):
         size = table_size.estimate(Path(arguments.data))
-        if size is None or forecast.fits(*size):
+        if size is None:
+            return False
+        rows, columns = size
+        if forecast.fits(min(rows, arguments.rows or rows), columns):
             return False
     # before OpenMP starts: threads that spin while they wait make a training on a
     # machine with other work ten times as slow
@@ -74,8 +77,8 @@ def task(
     for flag in _NEEDS_ALL_ROWS:
         if getattr(arguments, flag, None):
             raise TrainError(
-                f"a table that is read in batches is trained without --{flag}: leave it "
-                "out, or train on as many rows as fit into memory (--rows N)"
+                f"a table that is read in batches is trained without --{flag}: leave "
+                "it out, or train on as many rows as fit into memory (--rows N)"
             )
     from hotseat_train.data.tables import Options
     from hotseat_train.data.tables.options import column_types

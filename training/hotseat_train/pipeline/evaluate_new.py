@@ -17,6 +17,7 @@ from hotseat_train.data import table_files
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.evaluation import labelled
+from hotseat_train.pipeline.evaluate import measured
 from hotseat_train.run import Run
 
 _BATCH = 10_000
@@ -25,7 +26,7 @@ _LEAST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredAnew:
     """What was measured on new rows."""
 
     metrics: Mapping[str, Mapping[str, Any]]
@@ -38,14 +39,15 @@ class Measured:
 
 def evaluate(
     source: Run, path: Path, target: str | None = None, text: str | None = None
-) -> Measured:
-    """Measure an evaluated run on the rows of a table; write nothing.
+) -> MeasuredAnew:
+    """Measure a run on the rows of a table, and change nothing in the run.
 
-    `target` is the column with the labels (default: that of the training), `text` that
-    of the texts. Raises `DatasetError` for a table without them, and `RunError` for a
-    run that is not evaluated.
+    A run that is not evaluated yet is evaluated first. `target` is the column with the
+    labels (default: that of the training), `text` that of the texts. Raises
+    `DatasetError` for a table without them, and the errors of `evaluate.evaluate`.
     """
-    source.needs(source.manifest, "evaluate")
+    if not source.manifest.exists():
+        measured(source)
     manifest = source.measured()
     if manifest.kind != "classification":
         raise DatasetError(
@@ -74,7 +76,7 @@ def evaluate(
         labels = manifest.signature.labels
         metrics[variant.name] = labelled.quality(answers, part, labels)
     before = {variant.name: variant.metrics for variant in manifest.variants}
-    return Measured(metrics, before, tuple(notes))
+    return MeasuredAnew(metrics, before, tuple(notes))
 
 
 def _target(record: Mapping[str, Any]) -> str:
@@ -153,10 +155,3 @@ _CODES = {
     "out_of_range": "outside the range that training saw",
     "unknown_category": "categories that training did not see",
 }
-
-
-def drop(measured: Measured, variant: str) -> float | None:
-    """Return by how much accuracy is below that of the run's own evaluation."""
-    before = measured.before[variant].get("accuracy")
-    now = measured.metrics[variant]["accuracy"]
-    return None if before is None else round(before - now, 4)

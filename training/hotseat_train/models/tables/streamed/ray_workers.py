@@ -113,7 +113,7 @@ def _cluster(address: str, workers: int, threads: int) -> Iterator[Any]:
     if address == LOCAL:
         more |= {"num_cpus": workers * threads, "include_dashboard": False}
     try:
-        ray.init(None if address == LOCAL else address, **more)
+        ray.init(address, **more)  # local: a new one, whatever runs already
     except ConnectionError as error:
         raise TrainError(f"no Ray answers at {address}: {error}") from None
     try:
