@@ -143,7 +143,7 @@ def test_a_new_function_meets_an_old_registry(world, keys, tmp_path):
     assert status().status == 200
 
 
-def test_old_commands_and_new_ones_write_one_ledger(world, old_functions, keys):
+def test_old_commands_and_new_ones_write_one_ledger(world, old_functions):
     """An operator with the last release moves an alias; the next signer sees it."""
     registry, signer = world
     signer.renew("mood")
@@ -189,9 +189,10 @@ def test_the_last_releases_sdk_meets_the_newest_service(
     )  # fmt: skip
     try:
         url = server.stdout.readline().split()[-1]
+        old_sdk = str(old_functions.parent / "sdk/python/src")
         done = subprocess.run(
             [sys.executable, "-c", OLD_SDK, url, tmp_path / "device", keys[1]],
-            env={**os.environ, "PYTHONPATH": str(old_functions.parent / "sdk/python/src")},
+            env={**os.environ, "PYTHONPATH": old_sdk},
             capture_output=True, check=False,
         )  # fmt: skip
     finally:

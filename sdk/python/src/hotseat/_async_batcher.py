@@ -38,7 +38,7 @@ class AsyncTicket(Ticket):
 
 
 class AsyncBatcher:
-    """Collects tickets of one client, each group on the event loop that submitted it."""
+    """Collects one client's tickets, each group on the event loop of its `submit`."""
 
     def __init__(
         self, send: Send, clock: Callable[[], float], window: float, batch: int
