@@ -18,6 +18,7 @@ from hotseat_serve.api.messages import (
 from hotseat_serve.problems import Problem
 
 BODY = b'{"text": "good"}'
+PACKED = gzip.compress(BODY, mtime=0)
 BARE = zlib.compress(BODY)[2:-4]
 
 
@@ -26,7 +27,6 @@ def post(body, encoding=None, **more):
     return Request("POST", "/", body, {**headers, **more})
 
 
-PACKED = gzip.compress(BODY, mtime=0)
 
 
 @pytest.mark.parametrize(
