@@ -9,6 +9,10 @@ from hotseat_registry import Reference, open_registry
 from hotseat_serve.runtime.loader import load
 from hotseat_serve.settings import Settings
 from hotseat_train import api
+from hotseat_train.pipeline.evaluate import evaluate, write
+from hotseat_train.pipeline.publish import publish
+from hotseat_train.pipeline.train import train
+from hotseat_train.testing import own_table, players
 
 FEATURES = 6
 
@@ -79,3 +83,26 @@ def test_a_regression_s_value_adds_up(rows, tmp_path):
     assert answer["scale"] == "value"
     assert answer["base"] + weights.sum() == pytest.approx(answer["value"], abs=1e-4)
     assert np.argmax(np.abs(weights)) in {0, 2}
+
+
+def test_an_own_table_s_columns_belong_to_its_fields(tmp_path):
+    """Trees over computed columns are explained by the fields of a request."""
+    table = players(300)
+    task, _ = own_table(tmp_path, table, family="trees", id="player_id")
+    run = train(task, task.plan_of({}), tmp_path / "run")
+    write(run, evaluate(run))
+    registry = open_registry(f"file://{tmp_path}/registry")
+    number = publish(run, registry, by="ada", report=lambda _: None).version
+    settings = Settings(cache=str(tmp_path / "cache"))
+    model = load(registry, Reference(task.name, version=number), settings)
+    fields = {"hours", "level", "country", "vip"}
+    for row in table[:20]:
+        given = {name: row[name] for name in fields if row[name] != ""}
+        answer = model.explain(given, "/input")
+        assert answer["method"] == "trees", answer["note"]
+        assert {part["part"] for part in answer["parts"]} == fields
+        assert answer["additivity_error"] < 1e-9
+        total = answer["base"] + sum(part["weight"] for part in answer["parts"])
+        assert 1 / (1 + np.exp(-total)) == pytest.approx(answer["probability"], 1e-4)
+    weights = {part["part"]: abs(part["weight"]) for part in answer["parts"]}
+    assert max(weights, key=weights.__getitem__) == "hours"

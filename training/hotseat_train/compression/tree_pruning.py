@@ -36,6 +36,11 @@ class _Node:
     weights: dict[int, float]
     """The leaf's values, by label."""
 
+    @property
+    def rows(self) -> float:
+        """The number of its training rows; equal in graphs that do not hold it."""
+        return float(self.attributes.get("nodes_hitrates") or 1.0)
+
 
 Tree = dict[int, _Node]
 
@@ -100,7 +105,7 @@ def _trees(node: onnx.NodeProto) -> dict[int, Tree]:
 def _pruned(trees: dict[int, Tree], share: float) -> dict[int, Tree]:
     """Merge sibling leaves, the most similar of all trees first.
 
-    The graph does not hold the training rows of a leaf, so all leaves weigh the same.
+    The values of two leaves are averaged by their numbers of training rows.
     """
     leaves = sum(node.leaf for tree in trees.values() for node in tree.values())
     left, goal = leaves, max(len(trees), round((1 - share) * leaves))
@@ -118,11 +123,13 @@ def _pruned(trees: dict[int, Tree], share: float) -> dict[int, Tree]:
             tree = found[at]
             node = tree[number]
             one, two = tree.pop(node.yes), tree.pop(node.no)
+            rows = one.rows + two.rows
             weights = {
-                label: (one.weights.get(label, 0.0) + two.weights.get(label, 0.0)) / 2
+                label: sum(leaf.weights.get(label, 0.0) * leaf.rows / rows
+                           for leaf in (one, two))
                 for label in one.weights | two.weights
-            }
-            own = {**one.attributes, "nodes_nodeids": number}
+            }  # fmt: skip
+            own = {**one.attributes, "nodes_nodeids": number, "nodes_hitrates": rows}
             tree[number] = _Node(own, 0, 0, leaf=True, weights=weights)
             left -= 1
     return found

@@ -27,8 +27,6 @@ def post(body, encoding=None, **more):
     return Request("POST", "/", body, {**headers, **more})
 
 
-
-
 @pytest.mark.parametrize(
     ("body", "encoding"),
     [

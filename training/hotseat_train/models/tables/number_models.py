@@ -15,6 +15,7 @@ from lightgbm.callback import EarlyStopException
 from sklearn import linear_model
 
 from hotseat_train.models.tables.number_losses import POWER, Array, NumberLoss
+from hotseat_train.onnx_graph import covers
 from hotseat_train.onnx_graph.builder import FLOAT, Graph, finished
 from hotseat_train.onnx_graph.merge import chain
 
@@ -124,6 +125,7 @@ class Trees(NumberModel):
             initial_types=[("x", FloatTensorType([None, columns]))],
             target_opset=15,
         )
+        covers.take(model, self._booster)
         graph = model.graph
         graph.name = "trees"
         name = graph.output[0].name

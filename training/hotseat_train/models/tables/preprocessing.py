@@ -9,6 +9,7 @@ numbers are dropped, and the others standardised. The graph of a model (see `fam
 follows, with the input ``x`` [rows, columns].
 """
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ from hotseat_serve.codec import game_json
 from hotseat_serve.codec.features import NOW
 from hotseat_serve.limits import MAX_ROWS
 from hotseat_serve.runtime.session import Session
+from hotseat_serve.shapley.ensemble import FIELDS
 from hotseat_train.data.dataset import Split
 from hotseat_train.models.tables import (
     date_features,
@@ -104,6 +106,7 @@ class Preprocessor:
         self._ages = np.zeros(0, np.float32)
         self._missing: list[int] = []
         self._varying: list[int] = []
+        self._width = 0
         if self.numbers or self.dates:
             values = tensors["numbers"][:, : len(self.numbers)]
             self._missing = np.flatnonzero(np.isnan(values).any(0)).tolist()
@@ -116,6 +119,7 @@ class Preprocessor:
             )
             plain = _run(self._plain(), {"numbers": tensors["numbers"]})
             spread = plain.std(0)
+            self._width = len(spread)
             self._varying = np.flatnonzero(spread > 1e-6).tolist()
             self._mean, self._scale = (
                 plain.mean(0)[self._varying],
@@ -217,6 +221,28 @@ class Preprocessor:
         grams = sum(map(len, self.vocabularies.values()))
         codes = sum(item.columns for item in self.codes.values())
         return len(self._varying) + words + grams + codes
+
+    @property
+    def column_fields(self) -> list[tuple[str, ...]]:
+        """The fields that each column of ``x`` is computed from, for explanations.
+
+        The present day of ages is no field of a player and is left out.
+        """
+        numbers = [(field.name,) for field in self.numbers]
+        dates = [(field.name,) for field in self.dates]
+        amounts = [*numbers, *numbers, *(numbers[at] for at in self._missing)]
+        days = [*(3 * dates), *(date for date in dates for _ in range(7)), *(2 * dates)]
+        series = tuple(self.numbers[at].name for at in self._series)
+        between = [series] * (self._width - len(amounts) - len(days))
+        plain = [*amounts, *between, *days]
+        names = [field.name for field in self.categories]
+        return [
+            *(plain[at] for at in self._varying),
+            *((name,) for name in names for _ in self.known_categories[name]),
+            *((name,) for name, grams in self.vocabularies.items() for _ in grams),
+            *((names[at],) for at, codes in self.codes.items()
+              for _ in range(codes.columns)),
+        ]  # fmt: skip
 
     def _shapes(self) -> dict[str, tuple[int, list[str | int]]]:
         shapes: dict[str, tuple[int, list[str | int]]] = {}
@@ -334,4 +360,7 @@ def answers(model: onnx.ModelProto, preprocessor: Preprocessor, rows: Split) -> 
 
 def write(preprocessor: Preprocessor, model: onnx.ModelProto, path: Path) -> None:
     """Write the preprocessing and a family's graph as one graph."""
-    onnx.save(chain(preprocessor.graph(), model), path)
+    whole = chain(preprocessor.graph(), model)
+    fields = json.dumps(preprocessor.column_fields, ensure_ascii=False)
+    onnx.helper.set_model_props(whole, {FIELDS: fields})
+    onnx.save(whole, path)

@@ -12,6 +12,7 @@ from lightgbm.callback import EarlyStopException
 from hotseat_train.data.dataset import Split
 from hotseat_train.models.tables.ensemble import Member, measure
 from hotseat_train.models.tables.preprocessing import Array, Preprocessor
+from hotseat_train.onnx_graph import covers
 from hotseat_train.onnx_graph.converted import with_scores
 from hotseat_train.optim.loop import Epoch, Plan, State
 
@@ -135,6 +136,7 @@ class TreesLearner(Member):
             zipmap=False,
             target_opset=15,  # the newest one of the converter
         )
+        covers.take(converted, self._booster)
         return with_scores(converted, self._labels)
 
 

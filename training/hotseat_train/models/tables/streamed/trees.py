@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 
 from hotseat_train.models.tables.streamed.spool import Part, Rows
+from hotseat_train.onnx_graph import covers
 from hotseat_train.onnx_graph.converted import with_scores
 from hotseat_train.optim.loop import Epoch
 
@@ -190,6 +191,7 @@ def graph(booster: lightgbm.Booster, columns: int, labels: int) -> onnx.ModelPro
         zipmap=False,
         target_opset=15,  # the newest one of the converter
     )
+    covers.take(converted, booster)
     return with_scores(converted, labels)
 
 
