@@ -3,15 +3,22 @@
 import argparse
 import gc
 import os
-import socket
+import signal
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hotseat_registry import Registry
 from hotseat_registry.cli.common import REFUSED, Run, add_registry, answering
 from hotseat_registry.errors import RegistryError
 from hotseat_serve.settings import Settings
+
+if TYPE_CHECKING:
+    from hotseat_serve.adapters.listener import Listener
+    from hotseat_serve.api.router import Router
 
 _EPILOG = """\
 example: hotseat serve --registry file://.hotseat/registry --port 8080
@@ -109,6 +116,37 @@ def serve(parser: argparse.ArgumentParser) -> Run:
         "2 to 8)",
     )
     parser.add_argument(
+        "--queue",
+        type=_positive,
+        default=256,
+        metavar="N",
+        help="requests in progress, waiting ones included; above it 503 with "
+        "Retry-After (default: 256)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="processes on the same port, limits for each; SIGHUP replaces them "
+        "without a gap (default: 1)",
+    )
+    parser.add_argument(
+        "--unix", type=Path, metavar="FILE", help="a Unix socket instead of a port"
+    )
+    parser.add_argument(
+        "--certificate",
+        type=Path,
+        metavar="FILE",
+        help="serve HTTPS with this certificate chain (PEM)",
+    )
+    parser.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="its private key (PEM), if it is in a file of its own",
+    )
+    parser.add_argument(
         "--connections",
         type=_positive,
         default=1_000,
@@ -154,12 +192,15 @@ def _serve(arguments: argparse.Namespace) -> int:
     from hotseat_serve.adapters.asgi import Application
     from hotseat_serve.adapters.bounded_server import Limits, Server
     from hotseat_serve.adapters.host_rule import is_loopback, is_own_host
+    from hotseat_serve.adapters.listener import ListenError
+    from hotseat_serve.adapters.worker_pool import WorkerPool
     from hotseat_serve.api.factory import create_router
     from hotseat_serve.log_safety import escape_logs
 
     escape_logs()
     asks = arguments.require_tokens is not None
-    if not (arguments.open or asks or is_loopback(arguments.host)):
+    is_local = arguments.unix is not None or is_loopback(arguments.host)
+    if not (arguments.open or asks or is_local):
         print(
             f"hotseat: --host {arguments.host} lets other machines connect: add "
             "--require-tokens, or --open to answer whoever does",
@@ -171,52 +212,92 @@ def _serve(arguments: argparse.Namespace) -> int:
     except ValueError as error:  # an environment variable's
         print(f"hotseat: {error}", file=sys.stderr)
         return REFUSED
+    if arguments.certificate is None and arguments.key is not None:
+        print("hotseat: --key needs --certificate", file=sys.stderr)
+        return REFUSED
     router = create_router(settings)
-    limits = Limits(
-        connections=arguments.connections,
-        receive=arguments.receive,
-        grace=arguments.grace,
-    )
-    application = Application(
-        router,
-        threads=arguments.parallel,
-        # a page that rebinds its name to this address has no token
-        accepts_host=(lambda _: True) if arguments.open or asks else is_own_host,
-    )
-    server = Server(application, limits)
-    application.is_crowded = lambda: server.is_crowded
     gc.freeze()  # as the handler does
-    family = socket.AF_INET6 if ":" in arguments.host else socket.AF_INET
-    # named TCP, or asyncio leaves Nagle's algorithm on and each answer waits 40 ms
-    with socket.socket(family, proto=socket.IPPROTO_TCP) as listener:
-        # a restart may take the port again at once
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((arguments.host, arguments.port))
-            listener.listen(2048)  # whoever reads the address below may connect
-        except (OSError, OverflowError) as error:
-            print(
-                f"hotseat: cannot listen on {arguments.host}:{arguments.port}: "
-                f"{error}; choose another with --port",
-                file=sys.stderr,
-            )
-            return REFUSED
-        host, port = listener.getsockname()[:2]
-        base = router.settings.base_path.rstrip("/")
-        named = f"[{host}]" if ":" in host else host
-        address = f"http://{named}:{port}{base}"
-        print(f"serving {router.settings.registry} on {address}", flush=True)
-        print(f"  try  curl {address}/v1/models", flush=True)
-        print(f"  docs {address}/docs   stop: Ctrl-C", flush=True)
-        if not router.settings.default_model:
-            # beside the start: a bucket that is away must not hold it up
-            threading.Thread(
-                target=_print_default_model, args=(router.registry,), daemon=True
-            ).start()
-        if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(line_buffering=True)  # a pipe's reader sees lines
-        server.run(sockets=[listener])
+    try:
+        listener = _listener(arguments)
+    except ListenError as error:
+        print(f"hotseat: {error}", file=sys.stderr)
+        return REFUSED
+
+    def run(on_ready: Callable[[], None] = lambda: None) -> None:
+        application = Application(
+            router,
+            threads=arguments.parallel,
+            waiting=arguments.queue,
+            # a page that rebinds its name to this address has no token
+            accepts_host=(lambda _: True) if arguments.open or asks else is_own_host,
+        )
+        server = Server(
+            application,
+            Limits(
+                connections=arguments.connections,
+                receive=arguments.receive,
+                grace=arguments.grace,
+            ),
+            certificate=arguments.certificate,
+            key=arguments.key,
+            on_ready=on_ready,
+        )
+        application.is_crowded = lambda: server.is_crowded
+        server.run(sockets=[listener.socket])
+
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(line_buffering=True)  # a pipe's reader sees lines
+    try:
+        if arguments.workers == 1:
+            _announce(router, listener)
+            _close_on_sigterm(listener)
+            run()
+        else:
+            pool = WorkerPool(run, arguments.workers, arguments.grace)
+            pool.serve(on_ready=lambda: _announce(router, listener))
+    finally:
+        listener.close()
     return 0
+
+
+def _close_on_sigterm(listener: "Listener") -> None:
+    """Remove a Unix socket before the signal that uvicorn repeats ends the process."""
+
+    def end(number: int, _frame: object) -> None:
+        listener.close()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def _listener(arguments: argparse.Namespace) -> "Listener":
+    """Open the socket; raises `ListenError`."""
+    from hotseat_serve.adapters import listener
+
+    secure = arguments.certificate is not None
+    if secure:
+        listener.check_certificate(arguments.certificate, arguments.key)
+    if arguments.workers > 1 and not hasattr(os, "fork"):
+        raise listener.ListenError("--workers needs a POSIX system; use --workers 1")
+    if arguments.unix is not None:
+        return listener.listen_unix(arguments.unix, secure=secure)
+    return listener.listen(arguments.host, arguments.port, secure=secure)
+
+
+def _announce(router: "Router", listener: "Listener") -> None:
+    """Print the address and the next steps."""
+    base = router.settings.base_path.rstrip("/")
+    address = f"{listener.url}{base}"
+    where = f" (socket {listener.path})" if listener.path else ""
+    print(f"serving {router.settings.registry} on {address}{where}", flush=True)
+    print(f"  try  {listener.curl} {address}/v1/models", flush=True)
+    print(f"  docs {address}/docs   stop: Ctrl-C", flush=True)
+    if not router.settings.default_model:
+        # beside the start: a bucket that is away must not hold it up
+        threading.Thread(
+            target=_print_default_model, args=(router.registry,), daemon=True
+        ).start()
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

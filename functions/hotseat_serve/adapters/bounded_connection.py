@@ -1,0 +1,190 @@
+"""One connection of the local server, with limits on time and size.
+
+uvicorn's httptools protocol (Node's llhttp in C) limits neither the head of a request
+nor the time that a client takes; h11, which limits the head, takes twice the time of a
+small prediction to read a request.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from hotseat_serve.adapters.client_limits import Limits
+
+_SPARE_CONNECTIONS = 64
+"""Connections over the limit that answer health and refuse all else."""
+_LINGER_SECONDS = 2.0
+"""Seconds to read and drop further bytes of a refused client, so that it receives the
+refusal and no reset connection."""
+_MIN_RATE = 1_000
+"""Bytes of an answer that a client must read per second."""
+_MAX_HEAD = 1 << 16
+"""Bytes of a request's head, trailers and chunk sizes, at most."""
+_BYTES_PER_CHUNK = 12
+"""Bytes around a chunk of one byte, at most: its size and line ends."""
+
+
+class InvalidHeadError(ValueError):
+    """A request whose head is too long, or has not one Host (RFC 9112, 3.2)."""
+
+
+class Connection(HttpToolsProtocol):
+    """A connection whose requests arrive, and whose answers leave, in time."""
+
+    def __init__(self, limits: Limits, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._limits = limits
+        self._receiving: asyncio.TimerHandle | None = None
+        self._sending: asyncio.TimerHandle | None = None
+        self._lingers = False
+        self._in_head = self._has_begun = False
+        self._received = self._body_bytes = self._head_bytes = 0
+
+    def connection_made(  # type: ignore[override] # as uvicorn narrows it
+        self, transport: asyncio.Transport
+    ) -> None:
+        """Start the timeout for the first request."""
+        super().connection_made(transport)
+        if len(self.connections) > self._limits.connections + _SPARE_CONNECTIONS:
+            transport.abort()
+            return
+        self._start_timeout(self._limits.receive)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Cancel the timeouts."""
+        self._cancel_timeout()
+        self._cancel_write_timeout()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on bytes, and update the timeout and the count of the head's bytes."""
+        if self.transport.is_closing():
+            return  # llhttp must not read on after an error
+        self._received += len(data)
+        self._has_begun = True
+        super().data_received(data)
+        if self.parser is None or self.transport.is_closing():
+            return
+        beside_body = self._received - (1 + _BYTES_PER_CHUNK) * self._body_bytes
+        if beside_body > _MAX_HEAD:
+            self._refuse(
+                431, b"Request Header Fields Too Large", b"the head is too long"
+            )
+            return
+        self._update_timeout(begun=True)
+
+    def on_message_begin(self) -> None:
+        """Count a request's bytes from here."""
+        super().on_message_begin()
+        self._in_head, self._lingers = True, False
+        self._received = self._body_bytes = self._head_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Add a header; trailers are ignored. Raises `InvalidHeadError` (400)."""
+        if self._in_head:
+            self._head_bytes += len(name) + len(value)
+            if self._head_bytes > _MAX_HEAD:  # arrived with one read
+                raise InvalidHeadError
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Start the answer; raises `InvalidHeadError` (400)."""
+        self._in_head = False
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
+            raise InvalidHeadError
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass on a part of the body."""
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End the request, also one that was refused before its end."""
+        self._has_begun = False
+        self.cycle.more_body = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Update the timeout for the next request."""
+        super().on_response_complete()
+        self._update_timeout(begun=False)
+
+    def pause_writing(self) -> None:
+        """Start the timeout for the client's reading."""
+        super().pause_writing()
+        self._start_write_timeout(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Cancel the timeout for the client's reading."""
+        self._cancel_write_timeout()
+        super().resume_writing()
+
+    def _update_timeout(self, *, begun: bool) -> None:
+        cycle = self.cycle
+        if cycle is None:
+            return  # its head is incomplete; the connection's timeout applies
+        if cycle.more_body:
+            if not cycle.response_complete:
+                if self._receiving is None:
+                    self._start_timeout(self._limits.receive)
+            elif not self._lingers:
+                self._lingers = True
+                self._start_timeout(_LINGER_SECONDS)
+        elif begun and cycle.response_complete:
+            if self._receiving is None:  # the next request's head has begun
+                self._start_timeout(self._limits.receive)
+        else:
+            self._cancel_timeout()
+
+    def _start_timeout(self, seconds: float) -> None:
+        self._cancel_timeout()
+        self._receiving = self.loop.call_later(seconds, self._on_timeout)
+
+    def _cancel_timeout(self) -> None:
+        if self._receiving is not None:
+            self._receiving.cancel()
+            self._receiving = None
+
+    def _on_timeout(self) -> None:
+        """Close a connection whose request did not arrive in time."""
+        self._receiving = None
+        if self.transport.is_closing() or self._lingers:
+            self.transport.abort()
+            return
+        unanswered = self._in_head or not (
+            self.cycle is None or self.cycle.response_started
+        )
+        if self._has_begun and unanswered:
+            why = f"no whole request in {self._limits.receive:g} s".encode()
+            self._refuse(408, b"Request Timeout", why)
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, reason: bytes, why: bytes) -> None:
+        """Answer a request that never reaches the application, and close."""
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
+            % (status, reason, len(why), why)
+        )
+        self.transport.close()
+
+    def _start_write_timeout(self, left: int) -> None:
+        self._cancel_write_timeout()
+        seconds = self._limits.receive
+        self._sending = self.loop.call_later(seconds, self._on_write_timeout, left)
+
+    def _cancel_write_timeout(self) -> None:
+        if self._sending is not None:
+            self._sending.cancel()
+            self._sending = None
+
+    def _on_write_timeout(self, before: int) -> None:
+        """Close a connection whose client reads its answer too slowly."""
+        left = self.transport.get_write_buffer_size()
+        if before - left < _MIN_RATE * self._limits.receive:
+            self.transport.abort()
+        else:
+            self._start_write_timeout(left)
