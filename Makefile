@@ -204,6 +204,12 @@ bench-sdk: $(READY) ## what the Python SDK costs a game (JSON=--json)
 game-loop: $(READY) ## a minute of a game at 60 Hz, its service cut off and back
 	@$(BIN)/python benchmarks/game_loop.py --seconds 60
 
+bench-runtime: $(READY) ## what a Lambda runtime client adds to an invocation
+	@$(BIN)/python benchmarks/runtime_clients.py
+
+soak-loop: $(READY) ## the same through the image's runtime loop
+	@$(BIN)/python benchmarks/soak.py --loop
+
 soak: $(READY) ## 200,000 requests in one process: does memory stay flat?
 	@$(BIN)/python benchmarks/soak.py
 

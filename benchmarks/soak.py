@@ -13,7 +13,8 @@ from pathlib import Path
 
 import cpu
 import numpy as np
-from serving import WIDTH, router_of
+from runtime_clients import CLIENTS, publish, started
+from serving import WIDTH, network, router_of
 
 from hotseat_serve.api.messages import Request
 from hotseat_serve.api.telemetry import Telemetry
@@ -65,13 +66,63 @@ def soak(count):
         return early, resident()
 
 
+def event_of(request):
+    """Return a request as a REST API's event."""
+    return {
+        "resource": "/{proxy+}",
+        "httpMethod": request.method,
+        "path": request.path,
+        "headers": dict(request.headers),
+        "requestContext": {"stage": "prod"},
+        "body": request.body.decode(),
+        "isBase64Encoded": False,
+    }
+
+
+def soak_loop(count):
+    """Send `count` events to the function in its runtime loop.
+
+    Return its resident memory after a tenth, and at the end, in bytes.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        network(folder / "net.onnx")
+        settings = {"HOTSEAT_REGISTRY": publish(folder)}
+        api, process = started(
+            CLIENTS["loop"], "hotseat_serve.handler.handler", folder, settings
+        )
+        statm = Path(f"/proc/{process.pid}/statm")
+        events = [json.dumps(event_of(request)).encode() for request in requests()]
+
+        def memory():
+            return int(statm.read_text().split()[1]) * resource.getpagesize()
+
+        early = 0
+        try:
+            for number in range(count):
+                if number == count // 10:
+                    early = memory()
+                answer = api.ask(events[number % len(events)])
+                assert answer["statusCode"] < 500 or "deadline" in answer["body"]
+                api.calls.clear()
+            return early, memory()
+        finally:
+            process.kill()
+            process.wait()
+            api.close()
+
+
 def main():
     """Soak and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=200_000)
-    count = parser.parse_args().requests
+    parser.add_argument(
+        "--loop", action="store_true", help="through the runtime loop of the image"
+    )
+    arguments = parser.parse_args()
+    count = arguments.requests
     began = time.monotonic()
-    early, late = soak(count)
+    early, late = (soak_loop if arguments.loop else soak)(count)
     print(f"CPU: {cpu.name()}")
     print(f"{count:,} requests in {time.monotonic() - began:.0f} s")
     print(f"memory after a tenth {early / 1e6:.1f} MB, at the end {late / 1e6:.1f} MB")
