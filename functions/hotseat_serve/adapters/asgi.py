@@ -1,13 +1,15 @@
 """The ASGI adapter: serves the API on any ASGI server (asgi.readthedocs.io, HTTP).
 
-The event loop only reads, refuses and sends. Models run in a thread pool, so requests
-that need no model are answered meanwhile. FastAPI is imported only for its pages.
+The event loop reads, refuses and sends. Models run in a thread pool, so requests that
+need no model are answered meanwhile; only answers that take less than handing them to a
+thread are made on the event loop (`quick_routes`). FastAPI is imported only for its pages.
 """
 
 import asyncio
 import logging
 import os
 import re
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +17,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from hotseat_serve.adapters.quick_routes import QuickRoutes
 from hotseat_serve.api.messages import (
     PAGES,
     Answer,
@@ -110,6 +113,12 @@ class Application:
         self._waiting = waiting
         self.is_crowded = is_crowded
         self._running = 0
+        # checks of tokens may read keys and limits
+        self._quick = (
+            QuickRoutes(router.models.may_wait)
+            if router.settings.access != "tokens"
+            else None
+        )
         self._pool = ThreadPoolExecutor(threads or default_threads(), "hotseat-answer")
         self._probes = ThreadPoolExecutor(_PROBES, "hotseat-probe")
 
@@ -184,12 +193,26 @@ class Application:
             request = await with_body(request, receive, router.settings.max_body_bytes)
             if request.fault is not None:
                 return router.answer(request)
-            probe = request.path.rstrip("/").endswith("/ready")
-            pool = self._probes if probe else self._pool
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(pool, router.answer, request)
+            quick = self._quick
+            if quick is not None and quick.is_quick(request.path, request.body):
+                answer, nanoseconds = self._timed(request)
+            else:
+                probe = request.path.rstrip("/").endswith("/ready")
+                pool = self._probes if probe else self._pool
+                loop = asyncio.get_running_loop()
+                answer, nanoseconds = await loop.run_in_executor(
+                    pool, self._timed, request
+                )
+            if quick is not None and answer.status == 200 and answer.chunks is None:
+                quick.add(request.path, nanoseconds)
+            return answer
         finally:
             self._running -= 1
+
+    def _timed(self, request: Request) -> tuple[Answer, int]:
+        """Return the router's answer, and the nanoseconds that it took."""
+        began = time.perf_counter_ns()
+        return self.router.answer(request), time.perf_counter_ns() - began
 
     def _faulty(self, request: Request, problem: Problem) -> Answer:
         """Return the router's answer for a problem, and log the request."""

@@ -130,6 +130,15 @@ class ModelCache:
             version = self.reach.followed.get(model)
         return Reference.of(model, version)
 
+    def may_wait(self) -> bool:
+        """Whether an answer could wait now for a read of an alias that is too old."""
+        if self._settings.static:
+            return False
+        too_old = self.clock() - self._settings.refresh_seconds
+        return any(
+            tracked.refresh_at <= too_old for tracked in list(self._tracked.values())
+        )
+
     def _by_number(self, reference: Reference, max_wait: float) -> LoadedModel:
         """Return a version by its number, unless gc retired it."""
         model, number = reference.model, reference.version
