@@ -1,8 +1,9 @@
 """The ASGI adapter: serves the API on any ASGI server (asgi.readthedocs.io, HTTP).
 
 The event loop reads, refuses and sends. Models run in a thread pool, so requests that
-need no model are answered meanwhile; only answers that take less than handing them to a
-thread are made on the event loop (`quick_routes`). FastAPI is imported only for its pages.
+need no model are answered meanwhile. The event loop itself makes only answers that take
+less time than handing them to a thread (`quick_routes`). FastAPI is imported only for
+its pages.
 """
 
 import asyncio
