@@ -16,7 +16,8 @@ import pytest
 from own_models import BLOCKS, MODELS, Workplace, workplace
 from tokenizers import Tokenizer
 
-from hotseat import BadInputError, ModelServiceClient
+from hotseat import BadInputError, ModelServiceClient, TransportError
+from hotseat.testing import FakeTransport
 
 OTHER_LIBRARIES = ("# sugar.py", "# export_minilm.py")
 """Programs that `test_other_libraries.py` runs, in environments of their own."""
@@ -165,6 +166,72 @@ def test_a_voices_state_goes_round(live):
         })  # fmt: skip
         np.testing.assert_allclose(answer.outputs["output"], wanted, rtol=1e-5)
         given = {**given, "state": answer.outputs["stateN"]}
+
+
+def _inputs(folder):
+    """An input of each model of the page."""
+    files = {"wine": "row", "churn": "player", "iris": "flower", "boss": "state",
+             "voice": "samples"}  # fmt: skip
+    return {
+        **{name: json.loads((folder / f"{file}.json").read_text())
+           for name, file in files.items()},
+        "similar": "who wants to trade a sword for two shields?",
+        "nsfw": (folder / "picture.png").read_bytes(),
+    }  # fmt: skip
+
+
+def test_each_model_answers_on_the_device_too(live, tmp_path):
+    """Downloaded, and asked while the service is away: texts and images included."""
+    folder, client, _ = live
+    away = FakeTransport(*[TransportError("away")] * 50)
+    for name, given in _inputs(folder).items():
+        wanted = client.predict(given, model=name)
+        client.download(f"{name}#live", folder=tmp_path, refresh=0)
+        with ModelServiceClient(client.base_url, transport=away, deadline=60,
+                                sleep=lambda _: None) as offline:  # fmt: skip
+            offline.download(f"{name}#live", folder=tmp_path, refresh=0)
+            found = offline.predict(given, model=name)
+        assert found.source == "offline", name
+        pairs = [(found.embedding, wanted.embedding)] if wanted.embedding else []
+        for part in ("scores", "outputs"):
+            theirs = getattr(wanted, part) or {}
+            pairs += [(getattr(found, part)[key], theirs[key]) for key in theirs]
+        assert pairs
+        for mine, theirs in pairs:
+            np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_v2_says_bit_for_bit_what_the_runtime_says(live):
+    """The graph's own tensors, whatever /v1 makes of them."""
+    folder, client, _ = live
+    rng = np.random.default_rng(4)
+    cases = {
+        "boss": ("boss.onnx", {"state": rng.random((5, 4), np.float32)}),
+        "nsfw": ("open_nsfw.onnx",
+                 {"input_0": rng.random((1, 224, 224, 3), np.float32)}),
+        "voice": ("silero_vad.onnx",
+                  {"input": rng.random((1, 512), np.float32),
+                   "state": np.zeros((2, 1, 128), np.float32),
+                   "sr": np.array(16_000, np.int64)}),
+    }  # fmt: skip
+    types = {"float32": "FP32", "int64": "INT64"}
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # as the service: sums have one order
+    for name, (file, tensors) in cases.items():
+        graph = onnxruntime.InferenceSession(folder / file, options)
+        wanted = graph.run(None, tensors)
+        body = {"inputs": [
+            {"name": key, "datatype": types[str(x.dtype)], "shape": list(x.shape),
+             "data": x.ravel().tolist()} for key, x in tensors.items()
+        ]}  # fmt: skip
+        request = urllib.request.Request(
+            f"{client.base_url}/v2/models/{name}/infer", json.dumps(body).encode()
+        )
+        with urllib.request.urlopen(request) as response:
+            outputs = {one["name"]: one for one in json.load(response)["outputs"]}
+        for output, expected in zip(graph.get_outputs(), wanted, strict=True):
+            got = np.array(outputs[output.name]["data"], expected.dtype)
+            np.testing.assert_array_equal(got, expected.ravel())
 
 
 def _detector_image():

@@ -91,6 +91,16 @@ def test_a_folder_that_changed_is_refused(name, says, tmp_path, capsys):
     assert "--out" in capsys.readouterr().err
 
 
+def test_publish_prints_the_manifest_for_scripts(registry, capsys):
+    """With --json alone on stdout; a dry run has no number."""
+    capsys.readouterr()
+    for number, more in ((0, ["--dry-run"]), (2, [])):
+        assert run("publish", "mood.onnx", "--labels", LABELS, "--json", *more) == 0
+        manifest = json.loads(capsys.readouterr().out)
+        assert (manifest["model"], manifest["version"]) == ("mood", number)
+    assert registry.versions("mood") == [1, 2]
+
+
 MLFLOW = """
 import json, sys
 import mlflow, numpy as np

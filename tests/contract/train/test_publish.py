@@ -220,6 +220,27 @@ def test_columns_are_fields(prepare, tmp_path):
     assert answer(prepared, [{"age": 3, "country": "fr"}]) == [{"value": 5.0}]
 
 
+def test_pairs_of_strings_are_a_tensor(prepare, tmp_path):
+    """Only one string a row is a text."""
+    path = model(
+        tmp_path / "m.onnx", [helper.make_node("Identity", ["x"], ["y"])],
+        [value("x", STRING, ["n", 2])], [value("y", STRING, ["n", 2])],
+    )  # fmt: skip
+    prepared = prepare(path)
+    assert prepared.manifest.signature.inputs[0].form == "tensor"
+    (got,) = answer(prepared, [{"x": ["orc", "elf"]}])
+    assert got["outputs"]["y"] == ["orc", "elf"]
+
+
+@pytest.mark.parametrize("opset", [7, 9, 13, 18, 21, 24])
+def test_every_opset_that_the_runtime_takes(tmp_path, opset):
+    """From 7 to the newest of the runtime, described without a complaint."""
+    path = model(tmp_path / "m.onnx", LINEAR, [value("x", FLOAT, ["n", 3])],
+                 [value("logits", FLOAT, ["n", 2])], WEIGHTS, opset)  # fmt: skip
+    described = publish.inspect(path, Overrides(labels=("a", "b")), tmp_path)
+    assert described.kind == "classification"
+
+
 def test_golden_rows_are_the_examples(prepare, tmp_path):
     """A version carries inputs and answers, and says whether they are random."""
     example = tmp_path / "x.json"
@@ -264,6 +285,42 @@ def _bfloat16(path):
     return model(path, nodes, inputs, outputs)
 
 
+def _sequence(path):
+    nodes = [helper.make_node("SequenceConstruct", ["x", "x"], ["y"])]
+    output = helper.make_tensor_sequence_value_info("y", FLOAT, None)
+    return model(path, nodes, [value("x", FLOAT, ["n", 3])], [output])
+
+
+def _without_rank(path):
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    return model(path, nodes, [value("x", FLOAT, None)], [value("y", FLOAT, None)])
+
+
+def _without_input(path):
+    constant = numpy_helper.from_array(np.ones(2, np.float32))
+    nodes = [helper.make_node("Constant", [], ["y"], value=constant)]
+    return model(path, nodes, [], [value("y", FLOAT, [2])])
+
+
+def _gguf(path):
+    path = path.with_suffix(".gguf")
+    path.write_bytes(b"GGUF")
+    return path
+
+
+def _empty(path):
+    path.touch()
+    return path
+
+
+def _elsewhere(path):
+    made = onnx.load(linear(path))
+    convert_model_to_external_data(made, location="parts/w.bin", size_threshold=0)
+    (path.parent / "parts").mkdir()
+    onnx.save(made, path)
+    return path
+
+
 def _text(path):
     path.write_text("no graph")
     return path
@@ -279,6 +336,12 @@ REFUSED = {
     "an operator that the runtime lacks": (_custom, "custom ones"),
     "bfloat16": (_bfloat16, "float32 or float16"),
     "no graph": (_text, "no ONNX file"),
+    "an empty file": (_empty, "m.onnx is no ONNX file: it is empty"),
+    "a sequence": (_sequence, "'zipmap': False"),
+    "an input of any rank": (_without_rank, "'x' has no known rank: export with"),
+    "no input": (_without_input, "export the network with its inputs"),
+    "weights in a folder": (_elsewhere, "'parts/w.bin'. Save them next to the graph"),
+    "llama.cpp's": (_gguf, "optimum-cli export onnx"),
     "a pickle": (_pickle, "runs code when it is opened.*skl2onnx"),
     "nothing": (lambda path: path, "there is no file"),
 }

@@ -84,13 +84,18 @@ def publish_file(arguments: argparse.Namespace) -> int:
             prepared = publish.prepare(
                 path, model, given, Path(name), example=arguments.example
             )
-        _print(prepared)
+        if not arguments.json:
+            _print(prepared)
         if arguments.dry_run:
+            if arguments.json:
+                return print_json(prepared.manifest.to_json())
             print("nothing is published (--dry-run)")
             return DONE
         target = registry(arguments)
         with watched() as progress:
             manifest = publish.publish(prepared, target, by=author(), progress=progress)
+    if arguments.json:
+        return print_json(manifest.to_json())
     print(f"published {manifest.reference} to {target.store.uri}")
     print(f"  next: hotseat model promote {manifest.reference}")
     return DONE

@@ -1,6 +1,7 @@
 """The verb `publish`."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from hotseat_registry.cli.common import (
@@ -9,6 +10,7 @@ from hotseat_registry.cli.common import (
     add_registry,
     answering,
     author,
+    print_json,
     registry,
     watched,
 )
@@ -64,6 +66,7 @@ def publish(parser: argparse.ArgumentParser) -> Run:
         default=[],
         help="publish this variant; repeat for several (default: all)",
     )
+    parser.add_argument("--json", action="store_true", help="print the manifest")
     return _publish
 
 
@@ -83,8 +86,12 @@ def _publish(arguments: argparse.Namespace) -> int:
             max_loss=arguments.max_quality_drop,
             variants=tuple(arguments.variant),
             watch=watch,
-            report=lambda line: print(f"  {line}"),
+            report=lambda line: print(
+                f"  {line}", file=sys.stderr if arguments.json else sys.stdout
+            ),
         )
+    if arguments.json:
+        return print_json(manifest.to_json())
     print(f"published {manifest.reference} to {target.store.uri}")
     for name, file in manifest.files.items():
         print(f"  {name}  {file.size:,} bytes  sha256 {file.sha256[:12]}")

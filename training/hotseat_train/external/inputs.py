@@ -74,7 +74,7 @@ def _form(
     if (
         datatype == "BYTES"
         and alone
-        and len(shape) in {1, 2}
+        and (len(shape) == 1 or (len(shape) == 2 and shape[1] in {-1, 1}))
         and not overrides.features
     ):
         return "text"

@@ -40,6 +40,9 @@ _REMEDIES = {
     "custom ones; a tokenizer.json or --image replaces preprocessing operators",
     "Unsupported model IR": "export with an older version of onnx",
     "opset": "export with an opset that the runtime knows, 7 to 24",
+    "'seq(": "export tensors as outputs (skl2onnx: options={'zipmap': False})",
+    "'map(": "export tensors as outputs (skl2onnx: options={'zipmap': False})",
+    "'optional(": "export tensors as inputs and outputs",
     "undefined": "every output needs a known rank: export with static ranks",
 }
 """Remedies, by a part of the error text of the registry or the runtime."""
@@ -142,7 +145,7 @@ def open_graph(origin: source.Source, folder: Path) -> tuple[zipmap.Cut, Session
     try:
         described = graph.check(origin.graph, origin.data)
         if described is not None:
-            _check_types(described, origin.graph.name)
+            _check_interface(described, origin.graph.name)
         cut = zipmap.cut(origin.graph, folder)
         if cut.graph != origin.graph:
             for name, path in origin.data.items():
@@ -152,12 +155,26 @@ def open_graph(origin: source.Source, folder: Path) -> tuple[zipmap.Cut, Session
         raise SourceError(_reason(str(error))) from None
 
 
-def _check_types(described: graph.Interface, name: str) -> None:
-    """Refuse bfloat16, for which the runtime's own error is unclear."""
+def _check_interface(described: graph.Interface, name: str) -> None:
+    """Refuse what the runtime accepts or explains badly.
+
+    These are bfloat16, inputs of unknown rank, which it shows as scalars, and a graph
+    without inputs.
+    """
     for part in (described.inputs, described.outputs):
-        for tensor, (kind, _) in part.items():
+        for tensor, (kind, shape) in part.items():
             if kind == "bfloat16":
                 raise SourceError(f"{name}: {tensor!r} is {kind}: {_REMEDIES[kind]}")
+            if shape is None and part is described.inputs:
+                raise SourceError(
+                    f"{name}: the input {tensor!r} has no known rank: export with "
+                    "static ranks"
+                )
+    if not described.inputs:
+        raise SourceError(
+            f"{name} has no input, so its answer never changes: export the network "
+            "with its inputs"
+        )
 
 
 def _reason(text: str) -> str:

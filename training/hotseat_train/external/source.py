@@ -32,7 +32,8 @@ REFUSED = {
         "it is a TensorFlow model. Convert it: python -m tf2onnx.convert --keras, "
         "--saved-model or --tflite FILE --output model.onnx",
     ),
-    ".gguf": "it is a language model of llama.cpp, which ONNX Runtime does not run",
+    ".gguf": "it is a language model of llama.cpp, which ONNX Runtime does not run. "
+    "Export the model that it is from: optimum-cli export onnx --model NAME onnx/",
     ".ubj": "it is an XGBoost model. Convert it: "
     "onnxmltools.convert_xgboost(model, initial_types=[...])",
     ".mlmodel": "it is a Core ML model. Export the original model to ONNX",
@@ -175,7 +176,11 @@ def _data(graph: Path) -> Iterator[tuple[str, Path]]:
             if weight.place
         }
     except (ValueError, OSError, RecursionError, IntegrityError) as error:
-        raise SourceError(f"{graph.name} is no ONNX file: {error}") from None
+        reason = "it is empty" if not graph.stat().st_size else str(error)
+        raise SourceError(
+            f"{graph.name} is no ONNX file"
+            + ("" if reason == "it is no ONNX file" else f": {reason}")
+        ) from None
     for place in sorted(places):
         if PurePosixPath(place).name != place:
             raise SourceError(
