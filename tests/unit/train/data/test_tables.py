@@ -367,6 +367,14 @@ def test_a_table_without_a_header_and_with_a_nameless_column():
     assert "column 2 has no name" in nameless.notes[0]
 
 
+def test_a_delimiter_is_one_character():
+    content = "a~b\n" + "1~2\n3~4\n" * 9
+    assert describe(content, delimiter="~").column("b").type == "number"
+    assert len(describe(text(mark="\t"), delimiter="tab").columns) == 3
+    with pytest.raises(DatasetError, match="expected one character"):
+        describe(content, delimiter="~~")
+
+
 def test_what_comes_on_standard_input_is_kept_for_evaluation(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     stream = io.TextIOWrapper(io.BytesIO(text().encode()))

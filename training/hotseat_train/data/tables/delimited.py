@@ -47,8 +47,8 @@ class Delimited:
         title = found.title if found else str(options.encoding)
         sample = self._sample()
         self._skipped, delimiter = _excel(sample)
-        lines = sample.split("\n", self._skipped)[self._skipped]
-        self._delimiter = options.delimiter or delimiter or _delimiter(lines)
+        lines = "\n".join(sample.split("\n")[self._skipped :])
+        self._delimiter = _given(options.delimiter) or delimiter or _delimiter(lines)
         rows = _rows(lines, self._delimiter)
         if not rows:
             raise DatasetError(f"{path} is empty: the first line names the columns")
@@ -186,6 +186,16 @@ def named(
     return names, notes
 
 
+def _given(delimiter: str | None) -> str | None:
+    """Return the caller's delimiter; raises `DatasetError` if it cannot be one."""
+    found = "\t" if delimiter in {"\\t", "tab"} else delimiter
+    if found is not None and not (len(found) == 1 and found.isascii()):
+        raise DatasetError(
+            f"--delimiter {delimiter}: expected one character of ASCII, or tab"
+        )
+    return found
+
+
 def check_names(names: Sequence[str], path: str) -> None:
     """Raise `DatasetError` for names that more than one column has."""
     repeated = [name for name, count in Counter(names).items() if count > 1]
@@ -201,7 +211,7 @@ def _excel(sample: str) -> tuple[int, str | None]:
     lines = sample.split("\n")
     blank = next((at for at, line in enumerate(lines) if line.strip()), 0)
     first = lines[blank].strip().strip('"')
-    if first.lower().startswith("sep=") and len(first) <= 5:
+    if first.lower().startswith("sep=") and len(first) <= 5 and first.isascii():
         return blank + 1, first[4:] or "\t"
     return blank, None
 

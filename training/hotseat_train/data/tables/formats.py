@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from hotseat_train.data.tables import delimited, workbook
 from hotseat_train.data.tables.options import Options
 from hotseat_train.errors import DatasetError
 
+BROKEN = (pa.ArrowException, OSError, EOFError, zlib.error)
+"""Errors of files that are damaged, or of another format."""
 _ROWS = 1 << 16
 _MAGIC = {
     b"PAR1": "parquet", b"ARROW1": "feather", b"FEA1": "feather", b"PK\x03\x04": "xlsx",
@@ -52,20 +55,31 @@ def open_file(path: Path, options: Options) -> Raw:
         raise DatasetError(f"{path}: {kind} is not read; export it as Parquet or CSV")
     if kind is None and start.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in {b"{", b"["}:
         kind = "jsonl"
+    title = "Parquet" if kind == "parquet" else kind or "CSV"
     try:
         found = _open(path, kind, packing, options)
-    except (pa.ArrowException, OSError, EOFError) as error:
-        title = "Parquet" if kind == "parquet" else kind or "CSV"
+    except BROKEN as error:
         raise DatasetError(f"{path} is no {title} file: {error}") from None
+    found.batches = _guarded(found.batches, path, title)
     if packing:
         found.format = f"{found.format}, {packing}"
     return found
 
 
+def _guarded(
+    batches: Iterator[pa.RecordBatch], path: Path, title: str
+) -> Iterator[pa.RecordBatch]:
+    """Yield the batches; raise `DatasetError` where the file breaks off."""
+    try:
+        yield from batches
+    except BROKEN as error:
+        raise DatasetError(f"{path} is a broken {title} file: {error}") from None
+
+
 def _first(file: IO[bytes], path: Path) -> bytes:
     try:
         return file.read(16)
-    except (OSError, EOFError) as error:
+    except BROKEN as error:
         raise DatasetError(f"{path} cannot be unpacked: {error}") from None
 
 

@@ -34,7 +34,7 @@ class Table:
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return int(self.arrow.num_rows)
+        return self.description.rows
 
     def values(self, name: str) -> list[Any]:
         """Return a column's values; None is missing."""
