@@ -28,11 +28,8 @@ ODD = [
     b",", b"\n", b"\r", b'"', b"\0", b"\xff", b"\xef\xbb\xbf", b"\t", b"[", b"{",
     b"1e999", b"0" * 30, b"9" * 400, b"2025-01-01", b"\x1f",
 ]  # fmt: skip
-change = st.tuples(
-    st.integers(0, 2_000),
-    st.integers(0, 9),
-    st.sampled_from(ODD) | st.binary(max_size=3),
-)
+new_bytes = st.sampled_from(ODD) | st.binary(max_size=3)
+change = st.tuples(st.integers(0, 2_000), st.integers(0, 9), new_bytes)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -47,7 +44,7 @@ def test_a_damaged_file_is_read_or_refused(tmp_path, data, changes):
     path.write_bytes(content)
     try:
         table = tables.read(path)
-    except DatasetError as error:
-        assert str(error)
-    else:
-        assert len(table) == table.description.rows > 0
+    except DatasetError:
+        return
+    assert len(table) > 0
+    assert table.arrow.num_columns == 0 or table.arrow.num_rows == len(table)
