@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from unicodedata import normalize
 
@@ -39,8 +39,7 @@ BETWEEN = "\x1f"
 MAX_WORDS = 1_000
 """Words of a text beyond this number are not read."""
 _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-_WORD = re.compile(f"[{_IDEOGRAPHS}]|[^\\W_{_IDEOGRAPHS}]+")
-_WHOLE = re.compile(r"(-?\d+)\.0+", re.ASCII)
+_WHOLE = r"(-?\d+)\.0+"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PACKED = {"%Y%m%d", "%Y%m%d%H%M%S"}
 """Date formats of digits alone; a table or a request may have them as numbers."""
@@ -120,7 +119,7 @@ def category(value: Any, reading: Reading) -> str | None:
     """
     if isinstance(value, str):
         text = value.strip()
-        if reading.whole and (match := _WHOLE.fullmatch(text)):
+        if reading.whole and (match := re.fullmatch(_WHOLE, text, re.ASCII)):
             text = match[1]
         return None if not text or text.lower() in (reading.missing or ()) else text
     if isinstance(value, bool):
@@ -181,8 +180,14 @@ def words(text: str) -> str:
 
     Chinese and Japanese have no spaces: each character is a word.
     """
-    found = _WORD.findall(normalize("NFKC", text).casefold())
+    found = _word().findall(normalize("NFKC", text).casefold())
     return BETWEEN.join(found[:MAX_WORDS])
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """Return the pattern of a word; compiled late, as a cold start needs none."""
+    return re.compile(f"[{_IDEOGRAPHS}]|[^\\W_{_IDEOGRAPHS}]+")
 
 
 def items(value: Any, reading: Reading) -> str:
