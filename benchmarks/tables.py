@@ -33,6 +33,8 @@ from hotseat_train.tasks.own_table import OwnTable
 
 _RAW = "https://raw.githubusercontent.com"
 _STOPPING = 8
+_MANY = 10_000
+"""Rows from which several threads pay off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,10 @@ def plain_lightgbm(train: Split, stopping: Split, test: Split) -> Any:
     import lightgbm
 
     (x, held, asked), words = arrays(train, stopping, test)
-    model = lightgbm.LGBMClassifier(n_estimators=2000, verbose=-1, random_state=0)
+    model = lightgbm.LGBMClassifier(
+        n_estimators=2000, verbose=-1, random_state=0,
+        n_jobs=1 if len(train) < _MANY else None,
+    )  # fmt: skip
     model.fit(
         x, train.targets, eval_X=(held,), eval_y=(np.array(stopping.targets),),
         categorical_feature=words,
