@@ -216,6 +216,22 @@ soak: $(READY) ## 200,000 requests in one process: does memory stay flat?
 bench-imports: $(READY) ## what a cold start imports
 	@$(BIN)/python benchmarks/imports.py
 
+audit: .venv/audit/ready ## known advisories of all locked packages
+	@bash infra/audit.sh
+.venv/audit/ready: $(READY)
+	@$(PYTHON) -m venv .venv/audit
+	@.venv/audit/bin/python -m pip install --quiet 'pip-audit==2.10.0'
+	@touch $@
+
+lock-training: $(READY) ## lock what trains and signs, with hashes
+	@$(BIN)/python training/lock.py > build/training.in
+	@$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url \
+	  --no-emit-trusted-host --strip-extras --output-file training/requirements.txt \
+	  build/training.in
+
+attest: $(READY) ## sign what lies in dist/ and how it was built (KEY=pem)
+	@$(BIN)/python infra/attest.py --key $(KEY) $(if $(IMAGE),--image $(IMAGE))
+
 bench-keys: $(READY) ## tokens, limits, signed heads and the authorizer
 	@$(BIN)/python benchmarks/keys.py
 

@@ -30,7 +30,7 @@ from hotseat_registry.envelope import (
 from hotseat_registry.errors import RegistryError, UntrustedError
 from hotseat_registry.manifest import Manifest
 
-__all__ = ["Key", "LocalKey", "Trust", "hint", "manifest_digest", "sign"]
+__all__ = ["Key", "LocalKey", "Trust", "hint", "manifest_digest", "sign", "sign_files"]
 
 MANIFEST = "manifest.json"
 _BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -72,7 +72,15 @@ class LocalKey:
 
 def sign(manifest: Manifest, key: Key) -> bytes:
     """Return a signature of the version, as a bundle in JSON."""
-    payload = json.dumps(_statement(manifest)).encode()
+    return sign_files(manifest.model, _digests(manifest), key)
+
+
+def sign_files(name: str, digests: Mapping[str, str], key: Key) -> bytes:
+    """Return a signature of files, as a bundle in JSON.
+
+    `digests` are the SHA-256 of each by its name, in hex.
+    """
+    payload = json.dumps(_statement(name, digests)).encode()
     bundle = {
         "mediaType": _BUNDLE,
         "verificationMaterial": {
@@ -200,23 +208,26 @@ def manifest_digest(manifest: Manifest) -> str:
     return hashlib.sha256(manifest.content()).hexdigest()
 
 
-def _resources(manifest: Manifest) -> list[dict[str, str]]:
+def _digests(manifest: Manifest) -> dict[str, str]:
     digests = {name: file.sha256 for name, file in manifest.files.items()}
-    digests[MANIFEST] = manifest_digest(manifest)
+    return {**digests, MANIFEST: manifest_digest(manifest)}
+
+
+def _resources(digests: Mapping[str, str]) -> list[dict[str, str]]:
     return [
         {"name": name, "algorithm": "sha256", "digest": digest}
         for name, digest in sorted(digests.items())
     ]
 
 
-def _statement(manifest: Manifest) -> dict[str, Any]:
-    resources = _resources(manifest)
+def _statement(name: str, digests: Mapping[str, str]) -> dict[str, Any]:
+    resources = _resources(digests)
     root = hashlib.sha256()
     for resource in resources:
         root.update(bytes.fromhex(resource["digest"]))
     return {
         "_type": _STATEMENT,
-        "subject": [{"name": manifest.model, "digest": {"sha256": root.hexdigest()}}],
+        "subject": [{"name": name, "digest": {"sha256": root.hexdigest()}}],
         "predicateType": _PREDICATE,
         "predicate": {
             "serialization": {
@@ -235,7 +246,7 @@ def _compare(statement: Mapping[str, Any], manifest: Manifest) -> None:
     if (statement["_type"], statement["predicateType"]) != (_STATEMENT, _PREDICATE):
         raise ValueError("it is no model signature")
     signed = {r["name"]: r["digest"] for r in statement["predicate"]["resources"]}
-    wanted = {r["name"]: r["digest"] for r in _resources(manifest)}
+    wanted = _digests(manifest)
     for name in sorted({*signed, *wanted}):
         if signed.get(name) != wanted.get(name):
             raise ValueError(f"{name} is not what was signed")

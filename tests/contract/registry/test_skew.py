@@ -180,6 +180,7 @@ def test_the_last_releases_sdk_meets_the_newest_service(
 ):
     """Answers, the list, and a signed version beside a signed head: all as before."""
     registry, signer = world
+    old_sdk = old_functions.parent / "sdk/python/src"
     signer.renew("mood")
     server = subprocess.Popen(
         [sys.executable, "-m", "hotseat._cli", "serve", "--port", "0", "--registry",
@@ -192,7 +193,7 @@ def test_the_last_releases_sdk_meets_the_newest_service(
         old_sdk = str(old_functions.parent / "sdk/python/src")
         done = subprocess.run(
             [sys.executable, "-c", OLD_SDK, url, tmp_path / "device", keys[1]],
-            env={**os.environ, "PYTHONPATH": old_sdk},
+            env={**os.environ, "PYTHONPATH": str(old_sdk)},
             capture_output=True, check=False,
         )  # fmt: skip
     finally:
