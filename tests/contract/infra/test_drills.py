@@ -104,7 +104,8 @@ def test_other_commands_and_targets_exist():
         assert program in {"hotseat", "cd", "npx", "aws"}, line
         if program == "npx":
             assert re.fullmatch(
-                r"npx aws-cdk@2.1148.1 (bootstrap -c stage=dev|(deploy|destroy) -c stage=dev "
+                r"npx aws-cdk@2\.1148\.1 "
+                r"(bootstrap -c stage=dev|(deploy|destroy) -c stage=dev "
                 r"(--all|Hotseat-dev-Service))",
                 line,
             ), line
