@@ -1,7 +1,7 @@
 """A game's server in .NET mints what services accept.
 
-Needs Mono's compiler, and a .NET runtime that finds its OpenSSL: DOTNET_ROOT, the folder
-of `dotnet`. (PyPI's dotnetcore2 has one, and takes OpenSSL 1.1.)
+Needs the compiler of Mono, and a .NET runtime with its OpenSSL: DOTNET_ROOT, the
+folder of `dotnet`. (PyPI's dotnetcore2 has one, and takes OpenSSL 1.1.)
 """
 
 import os
@@ -66,7 +66,7 @@ def program(tmp_path_factory):
 @pytest.mark.parametrize("form", ["sec1", "pkcs8"])
 def test_a_token_of_dotnet_is_verified(program, keys, tmp_path, form):
     """Both forms in which openssl writes a key; mistakes are ArgumentExceptions."""
-    path = tmp_path / "key.pem"
+    path = tmp_path / "written.pem"
     words = ["ec"] if form == "sec1" else ["pkcs8", "-topk8", "-nocrypt"]
     subprocess.run(
         ["openssl", *words, "-in", keys[0], "-out", path],
