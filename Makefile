@@ -93,6 +93,10 @@ test-unity: $(READY) ## the C# SDK by Debian's Mono, against a running service
 	@$(call needs,test -e /usr/lib/mono/4.5/System.Net.Http.dll -a -e /usr/bin/mcs,$(MONO))
 	@$(BIN)/pytest -m engine tests/engines/test_unity.py
 
+test-cpp: $(READY) ## the C++ SDK by g++ over libcurl, against a running service
+	@$(call needs,command -v g++ && echo '\#include <curl/curl.h>' | g++ -E -x c++ - -o /dev/null,g++ libcurl4-openssl-dev)
+	@$(BIN)/pytest -m engine tests/engines/test_cpp.py
+
 MONO := mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-net-http4.0-cil
 
 # a test and the Debian packages it needs: CI installs them, elsewhere an error names them
@@ -251,7 +255,7 @@ bench-size: $(READY) ## rows against seconds and memory, beside LightGBM alone (
 bench-workers: $(READY) ## 2 million rows on two workers of a Ray, beside one process
 	@$(BIN)/python benchmarks/size.py --rows 2000000 --alone --workers 2
 
-ci: lint docs test test-without-data test-godot test-unity test-typescript synth demo ## what CI runs
+ci: lint docs test test-without-data test-godot test-unity test-cpp test-typescript synth demo ## what CI runs
 
 clean: ## remove .venv and all generated files
 	rm -rf .venv .hotseat dist

@@ -16,7 +16,7 @@ class AsyncEcho:
     def __init__(self):
         self.requests, self.gate = [], asyncio.Event()
 
-    async def send(self, request, timeout):  # noqa: ARG002, ASYNC109
+    async def send(self, request, _timeout):
         await self.gate.wait()
         inputs = json.loads(request.body)["inputs"]
         self.requests.append(inputs)

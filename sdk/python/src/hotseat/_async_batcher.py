@@ -38,7 +38,7 @@ class AsyncTicket(Ticket):
 
 
 class AsyncBatcher:
-    """Collects one client's tickets, each group on the event loop of its `submit`."""
+    """Collects tickets, each group on the event loop that submitted it."""
 
     def __init__(
         self, send: Send, clock: Callable[[], float], window: float, batch: int

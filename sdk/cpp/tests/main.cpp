@@ -1,0 +1,242 @@
+// The SDK's tests: `main vectors FILE...`, `main faults JSON`, `main rules`.
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "hotseat/curl.hpp"
+
+using hotseat::Json;
+
+static int passed = 0, failed = 0;
+
+static void check(const std::string& name, bool holds, const std::string& more = "") {
+  holds ? ++passed : ++failed;
+  if (!holds) std::cout << "FAILED " << name << ": " << more << "\n";
+}
+
+static Json or_null(const std::optional<std::string>& text) { return text ? Json(*text) : Json(); }
+
+static Json as_json(const hotseat::Prediction& found) {
+  Json::Object all = found.raw.is_object() ? found.raw.object() : Json::Object();
+  for (const char* name : {"label", "action", "value", "item", "labels", "embedding", "model", "version", "variant",
+                           "request_id", "probability", "seed"}) {
+    all.emplace(name, Json());
+  }
+  for (const char* name : {"scores", "actions", "outputs"}) if (all[name].is_null()) all[name] = Json(Json::Object{});
+  if (all["parts"].is_null()) all["parts"] = Json(Json::List{});
+  all["is_default"] = found.is_default;
+  all["source"] = found.source;
+  all["cold"] = found.cold;
+  all["value"] = found.value;
+  if (found.is_default) {
+    all["label"] = or_null(found.label);
+    all["action"] = or_null(found.action);
+    all["item"] = found.item ? Json(*found.item) : Json();
+  }
+  return Json(all);
+}
+
+static hotseat::CallOptions options_of(const Json& call) {
+  hotseat::CallOptions given;
+  if (call["model"].is_text()) given.model = call["model"].text();
+  if (call["version"].is_text()) given.version = call["version"].text();
+  if (call["version"].is_whole()) given.version = std::to_string(call["version"].whole());
+  if (call["options"].is_object()) given.options = call["options"].object();
+  for (const char* name : {"level", "temperature", "seed"}) if (!call[name].is_null()) given.options[name] = call[name];
+  if (call["player_id"].is_text()) given.player_id = call["player_id"].text();
+  if (call["deadline"].is_number()) given.deadline = call["deadline"].number();
+  if (call.object().count("default")) given.or_else = call["default"];
+  given.legal = call["legal"];
+  return given;
+}
+
+static Json called(hotseat::Client& client, const Json& call) {
+  const std::string method = call["method"].text();
+  const auto given = options_of(call);
+  if (method == "predict") return as_json(client.predict(call["input"], given));
+  if (method == "explain") return as_json(client.explain(call["input"], given));
+  if (method == "choose") return as_json(client.choose(call["board"], given));
+  if (method == "generate") return as_json(client.generate(call["wishes"].object(), given));
+  if (method == "models") return client.models();
+  if (method == "card") return client.card(given.model);
+  if (method == "ready") return Json(client.ready());
+  Json::List all;
+  for (const auto& one : client.predict_many(call["inputs"].list(), given)) all.push_back(as_json(one));
+  return Json(all);
+}
+
+static bool matches(const Json& found, const Json& wanted) {
+  if (wanted.is_list() && found.is_list() && !wanted.list().empty() && wanted.list()[0].is_object()) {
+    bool same = found.list().size() == wanted.list().size();
+    for (std::size_t at = 0; same && at < wanted.list().size(); ++at) same = matches(found.list()[at], wanted.list()[at]);
+    return same;
+  }
+  if (!wanted.is_object()) return found == wanted;
+  for (const auto& [name, value] : wanted.object()) if (found[name] != value) return false;
+  return true;
+}
+
+static Json error_json(const hotseat::HotseatError& error) {
+  Json::Object all{{"class", error.type}, {"request_id", error.request_id}};
+  if (const auto* refused = dynamic_cast<const hotseat::StatusError*>(&error)) {
+    all["status"] = refused->status;
+    all["code"] = refused->code;
+    all["retryable"] = refused->retryable;
+    all["detail"] = error.what();
+    all["pointer"] = or_null(refused->pointer);
+    all["retry_after"] = refused->retry_after ? Json(*refused->retry_after) : Json();
+  }
+  return Json(all);
+}
+
+static void replay(const Json& vector) {
+  double now = 100;
+  std::vector<double> waits;
+  std::vector<hotseat::Request> requests;
+  std::size_t answer_at = 0, draw_at = 0;
+  hotseat::Options options;
+  options.clock = [&] { return now; };
+  options.sleep = [&](double seconds) { waits.push_back(seconds); now += seconds; };
+  options.random = [&] {
+    const Json& draws = vector["random"];
+    return draws.is_list() && draw_at < draws.list().size() ? draws.list()[draw_at++].number() : 0.5;
+  };
+  options.transport = [&](const hotseat::Request& request, double) {
+    requests.push_back(request);
+    const Json answer = vector["server"].list().at(answer_at++);
+    if (answer["takes"].is_number()) now += answer["takes"].number();
+    if (answer["fault"] == Json("late")) throw hotseat::DeadlineError("late");
+    if (answer["fault"].is_text()) throw hotseat::TransportError(answer["fault"].text());
+    hotseat::Response response;
+    response.status = static_cast<int>(answer["status"].whole());
+    if (answer["headers"].is_object()) for (const auto& [name, value] : answer["headers"].object()) response.headers[name] = value.text();
+    response.body = answer["text"].is_text() ? answer["text"].text() : answer["body"].dump();
+    return response;
+  };
+  const Json& expect = vector["expect"];
+  const std::string name = vector["name"].text();
+  hotseat::Client client(options);
+  try {
+    const Json found = called(client, vector["call"]);
+    check(name, expect["raises"].is_null() && matches(found, expect["returns"]), found.dump());
+  } catch (const hotseat::HotseatError& error) {
+    check(name, !expect["raises"].is_null() && matches(error_json(error), expect["raises"]), error_json(error).dump() + error.what());
+  }
+  if (expect["waits"].is_list()) {
+    bool same = waits.size() == expect["waits"].list().size();
+    for (std::size_t at = 0; same && at < waits.size(); ++at) same = std::abs(waits[at] - expect["waits"].list()[at].number()) < 1e-9;
+    check(name + " (waits)", same);
+  }
+  if (expect["requests"].is_list()) {
+    const auto& wanted = expect["requests"].list();
+    check(name + " (requests)", requests.size() == wanted.size());
+    for (std::size_t at = 0; at < std::min(requests.size(), wanted.size()); ++at) {
+      auto& sent = requests[at];
+      check(name + " (key)", sent.headers["idempotency-key"] == requests[0].headers["idempotency-key"]);
+      if (!wanted[at]["path"].is_null()) {
+        check(name + " (path)", sent.url == "http://localhost:8080" + wanted[at]["path"].text(), sent.url);
+        check(name + " (method)", sent.method == wanted[at]["method"].text());
+        check(name + " (body)", (sent.body.empty() ? Json() : Json::parse(sent.body)) == wanted[at]["body"], sent.body);
+      }
+      if (wanted[at]["headers"].is_object()) {
+        for (const auto& [header, value] : wanted[at]["headers"].object()) check(name + " " + header, sent.headers[header] == value.text(), sent.headers[header]);
+      }
+    }
+  }
+  check(name + " (all answers)", answer_at == vector["server"].list().size());
+}
+
+static void faults(const Json& rows) {
+  for (const Json& row : rows.list()) {
+    hotseat::Options options;
+    options.base_url = row["url"].text();
+    options.deadline = 0.4;
+    options.transport = hotseat::curl_transport();
+    hotseat::Client client(options);
+    hotseat::CallOptions with_default;
+    with_default.or_else = "ok";
+    const hotseat::Ticket ticket = client.submit("x", with_default);
+    const auto began = std::chrono::steady_clock::now();
+    const std::string name = row["name"].text();
+    try {
+      client.predict("x");
+      check(name, false, "an answer");
+    } catch (const hotseat::HotseatError& error) {
+      const std::string wanted = row["error"].text();
+      // a body that is no JSON is retried; libcurl refuses what is left on that connection
+      const bool is_retried = wanted == "TransportError" || name == "trickled body";
+      const bool is_subtype = is_retried && dynamic_cast<const hotseat::TransportError*>(&error);
+      check(name, is_subtype || wanted == error.type, std::string(error.type) + ": " + error.what());
+    }
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    check(name + " (in time)", seconds < 0.9, std::to_string(seconds));
+    check(name + " (default)", ticket.wait(2) && ticket.result().is_default);
+  }
+}
+
+static void rules() {
+  hotseat::Options options;
+  options.transport = [](const hotseat::Request& request, double) -> hotseat::Response {
+    if (request.url.find("/bad/") != std::string::npos) return {500, {}, "{}"};
+    if (request.url.find("/slow/") != std::string::npos) throw hotseat::DeadlineError("late");
+    if (request.url.find("/hang/") != std::string::npos) std::this_thread::sleep_for(std::chrono::seconds(1));
+    return {200, {}, "{\"label\": \"ok\"}"};
+  };
+  hotseat::Client client(options);
+  hotseat::CallOptions call;
+  call.or_else = "d";
+  call.model = "bad";
+  for (int at = 0; at < 6; ++at) client.predict("x", call);
+  check("one circuit opened", client.circuit_opened_count() == 1);
+  call.model = "good";
+  check("a broken model silences no other", !client.predict("x", call).is_default);
+  call.model = "slow";
+  call.deadline = 0.1;
+  for (int at = 0; at < 20; ++at) client.predict("x", call);
+  check("a tiny deadline does not open the circuit", client.circuit_opened_count() == 1);
+  check("half a character becomes the default", client.predict("\xF0\x9F", call).is_default);
+  try {
+    client.predict(Json(std::nan("")), call);
+    check("NaN", false);
+  } catch (const hotseat::ConfigError& error) {
+    check("NaN is named", std::string(error.what()).find("NaN") != std::string::npos);
+  }
+  hotseat::CallOptions hang;
+  hang.model = "hang";
+  const hotseat::Ticket open = client.submit("x", hang);
+  check("not ready", !open.ready() && open.result("d").is_default);
+  client.close();
+  try {
+    open.result();
+    check("closed", false);
+  } catch (const hotseat::CancelledError&) {
+    check("closed", true);
+  }
+  for (const char* text : {"[1,]", "01", "\"\\ud83d\"", "nul", "{\"a\":1 \"b\":2}", "1e999", "\"\x01\""}) {
+    try {
+      Json::parse(text);
+      check(std::string("not JSON: ") + text, false);
+    } catch (const std::invalid_argument&) {
+      check("refused", true);
+    }
+  }
+  check("JSON", Json::parse(Json::parse("[1,-2.5,\"\\ud83d\\ude00\",{\"a\":null}]").dump()).dump() == "[1,-2.5,\"\xF0\x9F\x98\x80\",{\"a\":null}]");
+}
+
+int main(int count, char** words) {
+  const std::string suite = count > 1 ? words[1] : "";
+  if (suite == "rules") rules();
+  for (int at = 2; at < count; ++at) {
+    if (suite == "faults") {
+      faults(Json::parse(words[at]));
+      continue;
+    }
+    std::ifstream file(words[at]);
+    std::stringstream text;
+    text << file.rdbuf();
+    const Json vectors = Json::parse(text.str());
+    for (const Json& vector : vectors.list()) replay(vector);
+  }
+  std::cout << passed << " passed, " << failed << " failed\n";
+  return failed || !passed;
+}

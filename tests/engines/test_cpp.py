@@ -1,0 +1,81 @@
+"""The C++ SDK over libcurl: every vector, its rules, faulty servers, a live service."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.engine
+ROOT = Path(__file__).parents[2]
+CPP = ROOT / "sdk/cpp"
+COMPILE = ("g++", "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{CPP / 'include'}")
+LIVE = """
+#include <iostream>
+#include "hotseat/curl.hpp"
+%s
+"""
+
+
+def built(program, source, *options):
+    done = subprocess.run(
+        [*COMPILE, *options, source, "-o", program, "-lcurl", "-pthread"],
+        capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return program
+
+
+@pytest.fixture(scope="module")
+def tests(tmp_path_factory):
+    """The SDK's tests as a program."""
+    return built(tmp_path_factory.mktemp("cpp") / "tests", CPP / "tests/main.cpp")
+
+
+@pytest.fixture
+def run(need, request):
+    """Run a suite; all of its checks have to hold."""
+    need("g++", "test-cpp")
+    program = request.getfixturevalue("tests")
+
+    def run(*words):
+        done = subprocess.run(
+            [program, *words], capture_output=True, text=True, timeout=120, check=False
+        )
+        assert re.search(r"^[1-9]\d* passed, 0 failed$", done.stdout, re.MULTILINE), (
+            done.stdout + done.stderr
+        )
+        assert done.returncode == 0
+
+    return run
+
+
+def test_every_vector_is_replayed(run):
+    """Requests, waits, answers and errors are those that every SDK has."""
+    run("vectors", *sorted((ROOT / "sdk/spec/vectors").glob("*.json")))
+
+
+def test_the_rules_hold(run):
+    """A breaker a model, refused inputs, JSON, tickets that close."""
+    run("rules")
+
+
+def test_faults_end_in_time(run, faults):
+    """Whatever a server does, a call ends at its deadline with a documented error."""
+    run("faults", json.dumps(faults))
+
+
+def test_what_is_shown_answers(need, tmp_path, service):
+    """The README's program compiles, and a live service answers it."""
+    need("g++", "test-cpp")
+    (shown,) = re.findall(
+        r"```cpp\n(.*?)```", (CPP / "README.md").read_text(), re.DOTALL
+    )
+    source = tmp_path / "shown.cpp"
+    source.write_text(shown.replace("https://models.example", service))
+    done = subprocess.run(
+        [built(tmp_path / "shown", source)],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["positive", "service"], done.stdout + done.stderr
