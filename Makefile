@@ -97,6 +97,11 @@ test-cpp: $(READY) ## the C++ SDK by g++ over libcurl, against a running service
 	@$(call needs,command -v g++ && echo '\#include <curl/curl.h>' | g++ -E -x c++ - -o /dev/null,g++ libcurl4-openssl-dev)
 	@$(BIN)/pytest -m engine tests/engines/test_cpp.py
 
+test-lua: $(READY) ## the Lua SDK in Lua 5.1 to 5.4 and LuaJIT, against a running service
+	@$(call needs,command -v lua5.1 lua5.2 lua5.3 luajit && lua5.4 -e 'require("socket")',$(LUA))
+	@$(BIN)/pytest -m engine tests/engines/test_lua.py
+
+LUA := lua5.1 lua5.2 lua5.3 lua5.4 luajit lua-socket
 MONO := mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-net-http4.0-cil
 
 # a test and the Debian packages it needs: CI installs them, elsewhere an error names them
@@ -255,7 +260,7 @@ bench-size: $(READY) ## rows against seconds and memory, beside LightGBM alone (
 bench-workers: $(READY) ## 2 million rows on two workers of a Ray, beside one process
 	@$(BIN)/python benchmarks/size.py --rows 2000000 --alone --workers 2
 
-ci: lint docs test test-without-data test-godot test-unity test-cpp test-typescript synth demo ## what CI runs
+ci: lint docs test test-without-data test-godot test-unity test-cpp test-lua test-typescript synth demo ## what CI runs
 
 clean: ## remove .venv and all generated files
 	rm -rf .venv .hotseat dist

@@ -11,11 +11,6 @@ pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[2]
 CPP = ROOT / "sdk/cpp"
 COMPILE = ("g++", "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{CPP / 'include'}")
-LIVE = """
-#include <iostream>
-#include "hotseat/curl.hpp"
-%s
-"""
 
 
 def built(program, source, *options):

@@ -1,0 +1,36 @@
+-- Servers that misbehave: lua test/faults.lua JSON, from sdk/lua; needs LuaSocket.
+package.path = "./?.lua;./?/init.lua;" .. package.path
+local hotseat = require("hotseat")
+local socket = require("socket")
+local passed, failed = 0, 0
+
+local function check(name, holds, more)
+  if holds then passed = passed + 1 return end
+  failed = failed + 1
+  print("FAILED " .. name .. ": " .. tostring(more or ""))
+end
+
+for _, row in ipairs(assert(hotseat.json.decode(arg[1]))) do
+  local client = hotseat.client({ base_url = row.url, deadline = 0.4, clock = socket.gettime, transport = require("hotseat.luasocket") })
+  local began, slowest = socket.gettime(), 0
+  local ticket, other = client:predict("x"), client:predict("x", { default = "ok" })
+  while not (ticket:ready() and other:ready()) do
+    local before = socket.gettime()
+    client:update()
+    slowest = math.max(slowest, socket.gettime() - before)
+    socket.sleep(0.005)
+  end
+  local failure = ticket:error()
+  if row.error == "" then
+    check(row.name, failure == nil and ticket:result().source == "service", failure)
+  else
+    local is_away = failure and row.error == "TransportError" and failure.status == 0
+    check(row.name, failure and (failure.type == row.error or is_away), failure)
+    check(row.name .. " (default)", other:result().is_default)
+  end
+  check(row.name .. " (in time)", socket.gettime() - began < 0.9, socket.gettime() - began)
+  check(row.name .. " (no frame waits)", slowest < 0.05, slowest)
+  client:close()
+end
+print(("%d passed, %d failed"):format(passed, failed))
+os.exit(failed == 0 and 0 or 1)

@@ -1,0 +1,54 @@
+"""The Lua SDK: every vector in every Lua, faulty servers, a live service."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.engine
+ROOT = Path(__file__).parents[2]
+LUA = ROOT / "sdk/lua"
+
+
+def run(*words):
+    """Run a suite; all of its checks have to hold."""
+    done = subprocess.run(
+        words, cwd=LUA, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert re.search(r"[1-9]\d* passed, 0 failed$", done.stdout, re.MULTILINE), (
+        done.stdout + done.stderr
+    )
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("lua", ["lua5.1", "lua5.2", "lua5.3", "lua5.4", "luajit"])
+def test_every_vector_is_replayed(need, lua):
+    """Requests, waits, answers and errors are those that every SDK has."""
+    vectors = sorted((ROOT / "sdk/spec/vectors").glob("*.json"))
+    run(need(lua, "test-lua"), "test/vectors.lua", *vectors)
+
+
+def test_faults_end_in_time(need, faults):
+    """Whatever a server does, a call ends at its deadline and no frame waits for it."""
+    plain = [row for row in faults if row["url"].startswith("http://")]
+    run(need("lua5.4", "test-lua"), "test/faults.lua", json.dumps(plain))
+
+
+def test_a_live_service_is_asked(need, service):
+    """A text to the default model, over LuaSocket."""
+    rows = [{"name": "live", "url": service, "error": ""}]
+    run(need("lua5.4", "test-lua"), "test/faults.lua", json.dumps(rows))
+
+
+def test_what_is_shown_is_lua(need, tmp_path):
+    """The README's program is read by Lua."""
+    (shown,) = re.findall(
+        r"```lua\n(.*?)```", (LUA / "README.md").read_text(), re.DOTALL
+    )
+    (tmp_path / "shown.lua").write_text(shown)
+    subprocess.run(
+        [need("lua5.4", "test-lua"), "-e", f"assert(loadfile('{tmp_path}/shown.lua'))"],
+        check=True,
+    )
