@@ -89,7 +89,13 @@ test-godot: $(READY) ## the Godot addon in Debian's Godot 3, against a running s
 	@$(call needs,command -v godot3-server,godot3-server)
 	@$(BIN)/pytest -m engine tests/engines/test_godot.py
 
-test-unity: $(READY) ## the C# SDK by Debian's Mono, against a running service
+# .NET's own runtime, CoreCLR, which is in a wheel
+.venv/dotnet/ready: $(READY)
+	@$(BIN)/pip download --quiet --no-deps -d .venv/dotnet dotnetcore2==3.1.23
+	@$(BIN)/python -m zipfile -e .venv/dotnet/*.whl .venv/dotnet && rm .venv/dotnet/*.whl
+	@chmod +x .venv/dotnet/dotnetcore2/bin/dotnet && touch $@
+
+test-unity: $(READY) .venv/dotnet/ready ## the C# SDK by Debian's Mono, against a running service
 	@$(call needs,test -e /usr/lib/mono/4.5/System.Net.Http.dll -a -e /usr/bin/mcs,$(MONO))
 	@$(BIN)/pytest -m engine tests/engines/test_unity.py
 
