@@ -15,7 +15,7 @@ def load(
 
     `data` is a file, a folder of parts or an address, in any format that
     ``hotseat train --data`` reads. `columns` gives types: number, category, boolean,
-    date, text, list, id or out. A `target` keeps its column whatever its values are.
+    date, text, list, id or out. A `target` keeps its column whatever its values are, as texts.
     `table.arrow.to_pandas()` is a data frame. Raises `DatasetError` with every fault of
     the table.
     """
@@ -34,7 +34,10 @@ def inspect(
 
 
 def _options(columns: Mapping[str, str] | None, target: str) -> Options:
-    return Options(columns=columns or {}, targets=(target,) if target else ())
+    if not target:
+        return Options(columns=columns or {})
+    # labels are texts, as in a training: yes and no are no 1 and 0
+    return Options(columns={target: "category", **(columns or {})}, targets=(target,))
 
 
 def file_of(data: Any, folder: Path) -> str | Path:

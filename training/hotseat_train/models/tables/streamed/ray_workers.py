@@ -8,6 +8,7 @@ from disk; on a cluster they come through Ray's object store.
 """
 
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,14 +113,34 @@ def _cluster(address: str, workers: int, threads: int) -> Iterator[Any]:
     }
     if address == LOCAL:
         more |= {"num_cpus": workers * threads, "include_dashboard": False}
+    else:
+        _check_address(address)
     try:
         ray.init(address, **more)  # local: a new one, whatever runs already
     except ConnectionError as error:
         raise TrainError(f"no Ray answers at {address}: {error}") from None
+    except Exception as error:  # Ray has no class for a start that takes too long
+        if "timed out during startup" not in str(error):
+            raise
+        raise TrainError(
+            "Ray did not start within 30 seconds: this machine has too much other work"
+        ) from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Raise `TrainError` if nothing listens there: Ray itself would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise TrainError(
+            f"no Ray answers at {address}: {error}; expected HOST:PORT of its head, or "
+            "ray://HOST:10001 of its client server"
+        ) from None
 
 
 def _run(task: dict[str, Any], workers: int, threads: int) -> None:
