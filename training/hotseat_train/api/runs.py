@@ -27,6 +27,7 @@ def train(
     name: str | None = None,
     id: str | None = None,  # noqa: A002 (as on the command line)
     family: str | None = None,
+    objective: str | None = None,
     columns: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -39,11 +40,13 @@ def train(
     `data` is a path, an address or a data frame (pandas, Polars, Arrow). `run` is the
     run's folder (default: a new one in ``.hotseat/runs``), `name` the model's (default:
     the file's). `id` is the group column: its rows stay in one split. `family` and
-    `settings` choose the model, `columns` the types (see `load`). `stream` reads the
+    `settings` choose the model, `objective` what is predicted (label, number, count,
+    amount or quantile:LEVEL; default: by the values), `columns` the types (see `load`). `stream` reads the
     table in batches, for tables larger than memory. `epoch` receives the progress,
     `note` what is left out or looks wrong. Raises `TrainError`.
     """
     from hotseat_train.pipeline.train import train as begin
+    from hotseat_train.tasks.own_number import chosen
     from hotseat_train.tasks.own_table import OwnTable, slug
     from hotseat_train.tasks.streamed_table import StreamedTable
     from hotseat_train.tasks.task import Progress, Task
@@ -59,11 +62,12 @@ def train(
             types=dict(columns or {}), threads=os.cpu_count() or 1, warn=note,
         ).choose(family, settings)  # fmt: skip
     else:
-        task = OwnTable(
+        own = OwnTable(
             path=source, target=target, name=title, id=id,
             types=tuple(f"{key}={kind}" for key, kind in (columns or {}).items()),
             warn=note,
-        ).choose(family, settings)  # fmt: skip
+        )  # fmt: skip
+        task = chosen(own, objective, note).choose(family, settings)
     progress = Progress(epoch=epoch)
     return begin(task, task.plan_of({"seed": seed}), folder, progress=progress)
 

@@ -15,7 +15,7 @@ def load(
 
     `data` is a file, a folder of parts or an address, in any format that
     ``hotseat train --data`` reads. `columns` gives types: number, category, boolean,
-    date, text, list, id or out. A `target` keeps its column whatever its values are, as texts.
+    date, text, list, id or out. A `target` is kept whatever its values are, as texts.
     `table.arrow.to_pandas()` is a data frame. Raises `DatasetError` with every fault of
     the table.
     """

@@ -11,9 +11,6 @@ from hotseat_train.errors import TrainError
 if TYPE_CHECKING:
     from hotseat_train.tasks.task import Task
 
-_NEEDS_ALL_ROWS = ("time", "test", "weight", "balance", "now")
-"""Flags of a training in memory that a streamed one does not take."""
-
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
@@ -74,12 +71,6 @@ def task(
     warn: Callable[[str], None],
 ) -> "Task":
     """Return the task of a streamed table; raises `TrainError`."""
-    for flag in _NEEDS_ALL_ROWS:
-        if getattr(arguments, flag, None):
-            raise TrainError(
-                f"a table that is read in batches is trained without --{flag}: leave "
-                "it out, or train on as many rows as fit into memory (--rows N)"
-            )
     from hotseat_train.data.tables import Options
     from hotseat_train.data.tables.options import column_types
     from hotseat_train.tasks.streamed_table import StreamedTable

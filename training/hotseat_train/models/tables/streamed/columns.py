@@ -59,8 +59,9 @@ def choose(
     labels = description.column(target).distinct
     if not 2 <= labels <= MOST_LABELS:
         raise DatasetError(
-            f"{source}: {target!r} has {labels} different values; a classification has "
-            f"2 to {MOST_LABELS}"
+            f"{source}: {target!r} has {labels} different values; a streamed training "
+            f"predicts 2 to {MOST_LABELS} labels. Numbers are predicted by a training "
+            "in memory: --rows N without --stream"
         )
     columns = Columns(features, target, group, description.rows)
     return Choice(description, columns, options, remarks)
