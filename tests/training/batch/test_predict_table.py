@@ -271,3 +271,23 @@ def test_a_table_without_labels_is_named(folder, tmp_path, capsys):
     path.write_text("hours,level\n1,2\n")
     assert _cli.main(["evaluate", str(folder / "run"), "--data", str(path)]) == 1
     assert "no column 'churned' of labels" in capsys.readouterr().err
+
+
+def test_a_run_of_numbers_is_measured_by_their_loss(tmp_path, capsys):
+    """On the training's rows again it is about as good as its own evaluation says."""
+    rows = [row | {"spent": round(3 * row["level"] + at % 7, 2)} for at, row in
+            enumerate(players(400))]  # fmt: skip
+    path = tmp_path / "players.csv"
+    own_table(tmp_path, rows)
+    words = ["train", "--data", path, "--target", "spent", "--objective", "number",
+             "--family", "trees", "--run", tmp_path / "run"]  # fmt: skip
+    assert _cli.main([*map(str, words)]) == 0
+    capsys.readouterr()
+    assert _cli.main(["evaluate", str(tmp_path / "run"), "--data", str(path)]) == 0
+    assert "quality (95 %)" in capsys.readouterr().out
+    assert _cli.main(["evaluate", str(tmp_path / "run"), "--data", str(path),
+                      "--json"]) == 0  # fmt: skip
+    (metrics, *_) = json.loads(capsys.readouterr().out).values()
+    assert metrics["rows"] == 400
+    assert metrics["quality"] > 0.8
+    assert abs(metrics["mean_difference"]) < metrics["mean_absolute_error"]

@@ -41,9 +41,9 @@ def train(
     run's folder (default: a new one in ``.hotseat/runs``), `name` the model's (default:
     the file's). `id` is the group column: its rows stay in one split. `family` and
     `settings` choose the model, `objective` what is predicted (label, number, count,
-    amount or quantile:LEVEL; default: by the values), `columns` the types (see `load`). `stream` reads the
-    table in batches, for tables larger than memory. `epoch` receives the progress,
-    `note` what is left out or looks wrong. Raises `TrainError`.
+    amount or quantile:LEVEL; default: by the values), `columns` the types (see
+    `load`). `stream` reads the table in batches, for tables larger than memory. `epoch`
+    receives the progress, `note` what is left out or looks wrong. Raises `TrainError`.
     """
     from hotseat_train.pipeline.train import train as begin
     from hotseat_train.tasks.own_number import chosen

@@ -84,27 +84,32 @@ def _evaluate_new(arguments: argparse.Namespace, source: "RunFolder") -> int:
     if arguments.json:
         print(json.dumps(found.metrics, indent=2))
         return DONE
+    rows = found.metrics.items()
+    if any("macro_f1" in metrics for metrics in found.metrics.values()):
+        columns = ("macro_f1", "roc_auc", "calibration_error")
+        name = "accuracy"
+    else:
+        columns = ("mean_absolute_error", "root_mean_squared_error", "mean_difference")
+        name = "quality"
     print_table(
-        ("variant", "rows", "accuracy (95 %)", "in the run's evaluation", "macro F1",
-         "ROC AUC", "calibration error"),
+        ("variant", "rows", f"{name} (95 %)", "in the run's evaluation",
+         *(column.replace("_", " ") for column in columns)),
         (
             (
-                name,
+                variant,
                 f"{m['rows']:,}",
-                "{:.3f} ({:.3f} to {:.3f})".format(m["accuracy"], *m["interval"]),
-                _cell(found.before[name].get("accuracy")),
-                f"{m['macro_f1']:.3f}",
-                _cell(m.get("roc_auc")),
-                _cell(m.get("calibration_error")),
+                "{:.3f} ({:.3f} to {:.3f})".format(m[name], *m["interval"]),
+                _cell(found.before[variant].get(name)),
+                *(_cell(m.get(column)) for column in columns),
             )
-            for name, m in found.metrics.items()
+            for variant, m in rows
         ),
     )  # fmt: skip
     return DONE
 
 
 def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+    return "" if value is None else f"{value:.4g}"
 
 
 def show(manifest: "Manifest") -> None:

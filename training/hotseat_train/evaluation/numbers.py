@@ -57,7 +57,7 @@ class NumberEvaluator:
         for name, predicted in values.items():
             off = np.abs(predicted - truth)
             found[name] = {
-                **_quality(losses[name], simplest),
+                **quality(losses[name], simplest),
                 "mean_absolute_error": _short(off.mean()),
                 "root_mean_squared_error": _short(np.sqrt((off**2).mean())),
                 "simplest_rule": _short(constant),
@@ -84,7 +84,8 @@ class NumberEvaluator:
         return found, {}
 
 
-def _quality(losses: Array, simplest: Array) -> dict[str, Any]:
+def quality(losses: Array, simplest: Array) -> dict[str, Any]:
+    """Return D2 with its interval, from the loss of each row and of the rule's."""
     rows = np.random.default_rng(0).integers(len(losses), size=(_DRAWS, len(losses)))
     drawn = 1 - losses[rows].mean(1) / np.maximum(simplest[rows].mean(1), 1e-12)
     low, high = np.quantile(drawn, [0.025, 0.975])

@@ -1,12 +1,15 @@
 """Measures a run's variants on rows that it never had: those of a later month, say."""
 
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from hotseat_registry import Signature
+import numpy as np
+
+from hotseat_registry import Manifest, Signature
 from hotseat_registry.reading import Reading
 from hotseat_serve.codec import cells
 from hotseat_serve.runtime.loader import LoadedModel
@@ -16,11 +19,13 @@ from hotseat_train.batch.predictors import LocalPredictor, outcomes
 from hotseat_train.data import table_files
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError
-from hotseat_train.evaluation import labelled
+from hotseat_train.evaluation import labelled, numbers
+from hotseat_train.models.tables.number_losses import NumberLoss
 from hotseat_train.pipeline.evaluate import measured
 from hotseat_train.run import Run
 
 _BATCH = 10_000
+_LONGEST = 40
 _LEAST = 20
 """Rows below which a measurement says nothing."""
 
@@ -30,7 +35,7 @@ class MeasuredAnew:
     """What was measured on new rows."""
 
     metrics: Mapping[str, Mapping[str, Any]]
-    """By variant; those of `evaluation.labelled.quality`."""
+    """By variant; those of `evaluation.labelled`, or of `evaluation.numbers`."""
     before: Mapping[str, Mapping[str, Any]]
     """By variant, what the run's own evaluation measured."""
     notes: tuple[str, ...]
@@ -49,12 +54,10 @@ def evaluate(
     if not source.manifest.exists():
         measured(source)
     manifest = source.measured()
-    if manifest.kind != "classification":
-        raise DatasetError(
-            f"a run of kind {manifest.kind} is not measured on a table of labels"
-        )
-    column = target or _target(source.read())
-    inputs, truth, notes = _read(manifest.signature, path, column, text)
+    record = source.read()
+    column = target or _target(record)
+    measure = _measure_of(manifest, record, column)
+    inputs, truth, notes = _read(manifest.signature, path, column, text, measure)
     metrics: dict[str, Mapping[str, Any]] = {}
     for variant in manifest.variants:
         session = Session(
@@ -71,10 +74,11 @@ def evaluate(
             )
         if not metrics:
             notes += _differences([found[at].answer for at in kept], len(found))
-        part = Split(tuple(inputs[at] for at in kept), tuple(truth[at] for at in kept))
-        answers = [found[at].answer for at in kept]
-        labels = manifest.signature.labels
-        metrics[variant.name] = labelled.quality(answers, part, labels)
+        metrics[variant.name] = measure.quality(
+            [found[at].answer for at in kept],
+            [inputs[at] for at in kept],
+            [truth[at] for at in kept],
+        )
     before = {variant.name: variant.metrics for variant in manifest.variants}
     return MeasuredAnew(metrics, before, tuple(notes))
 
@@ -89,13 +93,104 @@ def _target(record: Mapping[str, Any]) -> str:
     return str(table["target"])
 
 
+class _Measure(Protocol):
+    """What a kind of model is measured by."""
+
+    def read(self, cell: Any) -> Any:
+        """Return a target's value, None if it is missing; raises ValueError."""
+
+    def quality(
+        self,
+        answers: Sequence[Mapping[str, Any]],
+        inputs: Sequence[Any],
+        truth: Sequence[Any],
+    ) -> Mapping[str, Any]:
+        """Return the metrics of answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """Measures a classification."""
+
+    labels: Sequence[str]
+
+    def read(self, cell: Any) -> int | None:
+        """See `_Measure`."""
+        label = None if cell is None else cells.category(cell, Reading(whole=True))
+        return None if label is None else self.labels.index(label)
+
+    def quality(
+        self,
+        answers: Sequence[Mapping[str, Any]],
+        inputs: Sequence[Any],
+        truth: Sequence[Any],
+    ) -> Mapping[str, Any]:
+        """See `_Measure`."""
+        part = Split(tuple(inputs), tuple(truth))
+        return labelled.quality(answers, part, self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """Measures a regression."""
+
+    loss: NumberLoss
+    simplest: float
+    """What the simplest rule answers, from the training rows."""
+    reading: Reading
+
+    def read(self, cell: Any) -> float | None:
+        """See `_Measure`."""
+        if cell is None or isinstance(cell, str):
+            return cells.number(cell or "", self.reading)
+        number = float(cell)
+        return number if math.isfinite(number) else None
+
+    def quality(
+        self,
+        answers: Sequence[Mapping[str, Any]],
+        inputs: Sequence[Any],
+        truth: Sequence[Any],
+    ) -> Mapping[str, Any]:
+        """See `_Measure`."""
+        del inputs
+        values, true = np.array([a["value"] for a in answers]), np.array(truth)
+        rule = self.loss.of_rows(true, np.full(len(true), self.simplest))
+        off = values - true
+        return {
+            **numbers.quality(self.loss.of_rows(true, values), rule),
+            "mean_absolute_error": round(float(np.abs(off).mean()), 6),
+            "root_mean_squared_error": round(float(np.sqrt((off**2).mean())), 6),
+            "mean_difference": round(float(off.mean()), 6),
+            "rows": len(true),
+        }
+
+
+def _measure_of(manifest: Manifest, record: Mapping[str, Any], target: str) -> _Measure:
+    if manifest.kind == "classification":
+        return _Labels(manifest.signature.labels)
+    objective = record.get("table", {}).get("objective")
+    if manifest.kind != "regression" or objective is None:
+        raise DatasetError(
+            f"a run of kind {manifest.kind} is not measured on a table: only those of "
+            "labels and of own tables' numbers are"
+        )
+    found = (c for c in record["columns"] if c["name"] == target)
+    column: Mapping[str, Any] = next(found, {})
+    reading = column.get("reading")
+    return _Numbers(
+        NumberLoss.read(objective),
+        manifest.variants[0].metrics["simplest_rule"],
+        Reading() if reading is None else Reading.from_json(reading),
+    )
+
+
 def _read(
-    signature: Signature, path: Path, target: str, text: str | None
-) -> tuple[list[Any], list[int], list[str]]:
-    """Return inputs, the numbers of their labels, and notes."""
-    numbers = {label: at for at, label in enumerate(signature.labels)}
+    signature: Signature, path: Path, target: str, text: str | None, measure: _Measure
+) -> tuple[list[Any], list[Any], list[str]]:
+    """Return inputs, their targets, and notes."""
     inputs: list[Any] = []
-    truth: list[int] = []
+    truth: list[Any] = []
     notes: list[str] = []
     strange: Counter[str] = Counter()
     missing = 0
@@ -114,14 +209,16 @@ def _read(
                 notes.append(f"the table lacks {names}: the model's default is there")
         labels = batch.column(target).to_pylist()
         for given, cell in zip(rows.inputs(batch, mapping), labels, strict=True):
-            label = None if cell is None else cells.category(cell, Reading(whole=True))
-            if label is None:
+            try:
+                value = measure.read(cell)
+            except ValueError:
+                strange[str(cell)[:_LONGEST]] += 1
+                continue
+            if value is None:
                 missing += 1
-            elif label not in numbers:
-                strange[label] += 1
             else:
                 inputs.append(given)
-                truth.append(numbers[label])
+                truth.append(value)
     if missing:
         notes.append(f"{missing:,} rows have no {target}, and are left out")
     if strange:
