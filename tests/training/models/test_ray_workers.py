@@ -1,7 +1,12 @@
 """Trees of a streamed table by two workers: as good as those of one process."""
 
+import os
+import signal
+import socket
 import subprocess
 import sys
+import time
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -47,21 +52,40 @@ def test_two_workers_are_as_good_as_one_process(tmp_path):
     assert abs(_area(one, data) - _area(two, data)) < 0.002
 
 
+@contextmanager
+def _head():
+    """A Ray of its own on a free port; only its own processes are ended."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block",
+         "--port", str(port), "--num-cpus", "3", "--include-dashboard", "false",
+         "--disable-usage-stats"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        for _ in range(100):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.5)
+        yield f"127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
 @pytest.mark.slow
 def test_a_cluster_has_an_address(tmp_path):
     """The rows come through its object store: no disk is shared."""
     pytest.importorskip("ray.train")
     data = _data(tmp_path, 20_000)
-    command = [sys.executable, "-m", "ray.scripts.scripts"]
-    subprocess.run(
-        [*command, "start", "--head", "--port", "46379", "--num-cpus", "3",
-         "--include-dashboard", "false", "--disable-usage-stats"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    try:
-        fitted = RayWorkers(2, "127.0.0.1:46379").fit(data, 2, 0, {"n_estimators": 10})
-    finally:
-        subprocess.run([*command, "stop", "--force"], check=True, capture_output=True)
+    with _head() as address:
+        fitted = RayWorkers(2, address).fit(data, 2, 0, {"n_estimators": 10})
     assert _area(fitted, data) > 0.7
 
 
