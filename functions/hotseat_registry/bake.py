@@ -1,5 +1,12 @@
-"""Put one version into a folder that goes into an image: the static deployment."""
+"""Put one version into a folder that goes into an image: the static deployment.
 
+Its files lie in ``files``, under their own names; each blob is a link to one. So the
+runtime opens them where they lie, the weights beside their graph, without a copy in the
+function's temporary folder.
+"""
+
+import os
+import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -34,7 +41,7 @@ def bake(
     with tempfile.TemporaryDirectory() as name:
         paths = registry.fetch(manifest, Cache(Path(name)), progress=progress)
         for item, path in paths.items():
-            store.upload(layout.blob(manifest.files[item].sha256), path)
+            _put(store, layout.blob(manifest.files[item].sha256), item, path)
     store.write(layout.manifest(manifest.model, manifest.version), manifest.to_bytes())
     image = Registry(store, registry.clock)
     for signature in registry.signatures(manifest):
@@ -46,3 +53,18 @@ def bake(
         store.write(key, signed.data)
     image.promote(Reference(manifest.model, version=manifest.version), by=by)
     return manifest
+
+
+def _put(store: FolderStore, key: str, name: str, path: Path) -> None:
+    """Store a file under its own name and link its blob to it."""
+    file, blob = store.root / "files" / name, store.root / key
+    for place in (file, blob):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    if blob.is_symlink():
+        return  # two names of the same bytes: one of them is enough
+    shutil.copyfile(path, file)
+    try:
+        blob.symlink_to(os.path.relpath(file, blob.parent))
+    except OSError:  # Windows without the right to links
+        file.unlink()
+        store.upload(key, path)

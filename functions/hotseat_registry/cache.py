@@ -8,6 +8,7 @@ are removed.
 """
 
 import contextlib
+import errno
 import functools
 import hashlib
 import logging
@@ -16,21 +17,24 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from hotseat_registry.errors import IntegrityError
+from hotseat_registry.errors import IntegrityError, NoRoomError
 from hotseat_registry.manifest import File
 
 log = logging.getLogger("hotseat.registry")
 
 MANIFESTS = "manifests"
 """The folder of manifests, which lie under no digest."""
+TOGETHER = "together"
+"""The folder of links that put weights beside their graph, under their own names."""
 _PIECE = 1 << 20
 _PART = ".part-"
 _ABANDONED = 3600  # seconds after which a part is nobody's any more
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 LIMIT = 10 << 30
 
 
@@ -87,37 +91,61 @@ class Cache:
                 return path
         return self.get(file, suffix)
 
+    def make_room(self, files: Iterable[tuple[File, str]]) -> None:
+        """Remove old files until all of these, with their suffixes, have room.
+
+        Raises `NoRoomError` if the disk is too small for them, before anything is
+        fetched.
+        """
+        wanted = {self._path(file, suffix): file.size for file, suffix in files}
+        needed = sum(size for path, size in wanted.items() if not path.exists())
+        if not needed:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._shrink(set(wanted), needed)
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise NoRoomError(
+                f"{needed:,} bytes do not fit into {self.folder}, which has {free:,} "
+                "free: give the function more ephemeral_storage_mb, or free the disk"
+            )
+
     def put(self, file: File, suffix: str, write: Callable[[IO[bytes]], None]) -> Path:
         """Let `write` fill a file and keep it if its digest is right.
 
         Raises `ValueError` when it is not, `IntegrityError` for more bytes than there
-        should be, and whatever `write` raises.
+        should be, `NoRoomError` for a full disk, and whatever `write` raises.
         """
         path = self._path(file, suffix)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=_PART, delete=False
-        ) as part:
-            here = Path(part.name)
-            try:
-                write(Bounded(part.file, file.size))  # type: ignore[arg-type]
-            except BaseException:
-                here.unlink()
-                raise
+        with _no_room(self.folder):
+            self._shrink({path}, file.size)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                dir=path.parent, prefix=_PART, delete=False
+            ) as part:
+                here = Path(part.name)
+                try:
+                    write(Bounded(part.file, file.size))  # type: ignore[arg-type]
+                    part.flush()  # what the disk has no room for fails here
+                except BaseException:
+                    here.unlink()
+                    raise
         if describe(here).sha256 != file.sha256:
             here.unlink()
             raise ValueError(file.sha256)
         here.replace(path)
         _VERIFIED.pop(here, None)
         _remember(path, file.sha256, _state(path.stat()))
-        self._shrink(path)
         return path
 
     def _path(self, file: File, suffix: str) -> Path:
         return self.folder / file.sha256[:2] / f"{file.sha256}{suffix}"
 
-    def _shrink(self, keep: Path) -> None:
-        """Remove partial files of ended processes, and least recently used files."""
+    def _shrink(self, keep: set[Path], needed: int) -> None:
+        """Remove partial files of ended processes, and least recently used files.
+
+        Until `needed` more bytes are within the limit and have room on the disk.
+        """
         files = []
         for path in self.folder.glob("??/*"):
             with contextlib.suppress(OSError):  # another process was here first
@@ -126,15 +154,48 @@ class Cache:
                     files.append((found.st_mtime, found.st_size, path))
                 elif time.time() - found.st_mtime > _ABANDONED:
                     path.unlink()
-        total = sum(size for _, size, _ in files)
+        total = needed + sum(size for _, size, _ in files)
         for _, size, path in sorted(files):
-            if total <= self.limit:
+            if total <= self.limit and needed <= self._free():
                 break
-            if path != keep:
+            if path not in keep:
                 # what is open stays readable where it is open; Windows keeps it
                 with contextlib.suppress(OSError):
-                    path.unlink()
+                    self._unlink(path)
                     total -= size
+
+    def _unlink(self, path: Path) -> None:
+        """Remove a file, and the folder where it is linked beside its graph."""
+        found = path.stat()
+        path.unlink()
+        if found.st_nlink > 1:
+            for link in self.folder.glob(f"{TOGETHER}/*/*"):
+                with contextlib.suppress(OSError):
+                    if link.stat().st_ino == found.st_ino:
+                        shutil.rmtree(link.parent, ignore_errors=True)
+
+    def _free(self) -> int:
+        try:
+            return shutil.disk_usage(self.folder).free
+        except FileNotFoundError:  # nothing was fetched yet
+            return self.limit
+
+
+@contextlib.contextmanager
+def _no_room(folder: Path) -> Iterator[None]:
+    """Raise `NoRoomError` for a full disk.
+
+    A store takes any other `OSError` for its own; a full disk is no fault of the store.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise NoRoomError(
+            f"{folder} is full: give the function more ephemeral_storage_mb, or free "
+            "the disk"
+        ) from error
 
 
 class Bounded:
@@ -147,7 +208,8 @@ class Bounded:
         """Write; raises `IntegrityError` beyond the size."""
         if self._file.tell() + len(data) > self._size:
             raise IntegrityError(f"more than the {self._size} bytes that were said")
-        return self._file.write(data)
+        with _no_room(Path(str(getattr(self._file, "name", ""))).parent):
+            return self._file.write(data)
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """See `IO.seek`."""

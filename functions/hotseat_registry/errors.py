@@ -15,6 +15,7 @@ RegistryError
 │  ├─ GateError             (the evidence does not pass the model's gate)
 │  └─ UntrustedError        (no signature by a trusted key)
 │     └─ ExpiredError          (a signed head, after its grace)
+├─ NoRoomError           this machine's disk has no room for a file
 └─ StoreError            the folder or bucket cannot be reached or written
 """
 
@@ -77,6 +78,10 @@ class UntrustedError(RefusedError):
 
 class ExpiredError(UntrustedError):
     """A signed head is past its expiry and the grace after it."""
+
+
+class NoRoomError(RegistryError):
+    """This machine's disk has no room for a file of a version."""
 
 
 class StoreError(RegistryError):

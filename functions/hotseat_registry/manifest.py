@@ -132,6 +132,17 @@ class Manifest(JsonDataclass):
                 return variant
         raise IntegrityError(f"{self.reference} has no variant {name!r}")
 
+    def memory_bytes(self, variant: Variant) -> int:
+        """Return the estimated memory of an open variant, in bytes.
+
+        This is the value measured in training, or twice the size of its files: the
+        weights in the file and the runtime's copy.
+        """
+        measured = variant.metrics.get("memory_bytes")
+        if isinstance(measured, int):
+            return measured
+        return 2 * sum(self.files[name].size for name in variant.files)
+
     @classmethod
     def from_bytes(cls, data: bytes, what: str) -> "Manifest":
         """Read a manifest object called `what`; raises `IntegrityError`."""

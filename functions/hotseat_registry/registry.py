@@ -173,21 +173,57 @@ class Registry:
         cache: Cache,
         names: Iterable[str] | None = None,
         progress: StartProgress = no_progress,
+        *,
+        in_place: bool = False,
     ) -> dict[str, Path]:
         """Bring files of a version into the cache and return their paths.
+
+        With `in_place`, files of a baked version stay where they lie: the caller must
+        not change or remove them.
 
         Each is checked on every call, so what is there already is not fetched again
         and what was damaged is. Raises `IntegrityError` when the store's bytes are
         not what they should be.
         """
-        paths = {}
-        for name in manifest.files if names is None else names:
+        names = list(manifest.files if names is None else names)
+        paths = {
+            name: path
+            for name in names
+            if in_place and (path := self._in_place(manifest, name))
+        }
+        fetched = [name for name in names if name not in paths]
+        cache.make_room(
+            (manifest.files[name], PurePath(name).suffix) for name in fetched
+        )
+        for name in fetched:
             file = manifest.files[name]
-            suffix = PurePath(name).suffix
-            paths[name] = cache.get(file, suffix) or self._download(
+            paths[name] = cache.get(file, PurePath(name).suffix) or self._download(
                 manifest, name, cache, progress(name, file.size)
             )
         return paths
+
+    def _in_place(self, manifest: Manifest, name: str) -> Path | None:
+        """Return a file of a baked version where it lies, under its own name.
+
+        Raises `IntegrityError` unless its bytes match their digest.
+        """
+        real_path = getattr(self.store, "real_path", None)
+        if real_path is None:
+            return None
+        file = manifest.files[name]
+        key = layout.blob(file.sha256)
+        try:
+            path: Path = real_path(key)
+        except NotFoundError:
+            return None  # the download says what is missing
+        if path.name != name:
+            return None
+        if describe(path).sha256 != file.sha256:
+            raise IntegrityError(
+                f"{manifest.reference}, {name}: its bytes do not match their digest "
+                f"({key})"
+            )
+        return path
 
     def check_trust(self, manifest: Manifest) -> None:
         """Raise `UntrustedError` unless a trusted key signed the version.

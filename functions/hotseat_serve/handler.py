@@ -7,6 +7,8 @@ only for the OpenAPI document and its viewer.
 import gc
 import logging
 import os
+import threading
+from base64 import b64encode
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -46,6 +48,59 @@ with suppress(
 
 
 _base_path, _stream = router.settings.base_path, router.settings.stream
+_WARM_SECONDS = 8.0
+"""Of the 10 seconds that Lambda gives an init phase on demand; after them it would
+start the phase again (docs.aws.amazon.com, "Understanding the Lambda execution
+environment lifecycle"). The first request waits for the rest."""
+_REHEARSALS = 3
+"""The interpreter adapts code to its types in the first calls."""
+_AHEAD = {"provisioned-concurrency", "snap-start"}
+"""Kinds of initialization before any request, with 130 seconds and more."""
+
+
+def _warm(kind: str) -> None:
+    """Open the default model while the process starts."""
+    if kind in _AHEAD:
+        if router.warm():
+            _rehearse()
+        return
+    # the request that started this process is a cold one, and waits
+    job = threading.Thread(target=_warm_cold, name="hotseat-warm", daemon=True)
+    job.start()
+    job.join(_WARM_SECONDS)
+
+
+def _warm_cold() -> None:
+    if router.warm(is_cold=True):
+        _rehearse()
+
+
+def _rehearse() -> None:
+    """Answer an event as API Gateway sends it, so that the next one finds all warm."""
+    try:
+        body = router.sample_body()
+        if body is None:
+            return
+        event = {
+            "requestContext": {"stage": "", "requestId": ""},
+            "httpMethod": "POST",
+            "path": f"{_base_path}/model-service",
+            "headers": {"content-type": "application/json"},
+            "body": b64encode(body).decode(),
+            "isBase64Encoded": True,
+        }
+        for _ in range(_REHEARSALS):
+            request = api_gateway.parse_event(event, "", None, _base_path)
+            if request is not None:
+                api_gateway.to_response(router.answer(request, rehearsal=True), event)
+    except Exception:
+        log.exception("the rehearsal failed")
+
+
+if router.settings.warm:
+    _warm(os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ""))
+    # what was opened lives as long as the process, too
+    gc.freeze()
 
 
 def handler(event: Any, context: Any) -> Any:

@@ -97,6 +97,9 @@ class Settings:
     slower version is refused."""
     threads: int = 1
     """Threads of one prediction; a Lambda function has one core for each 1,769 MB."""
+    warm: bool = False
+    """Whether the default model is opened before the first request, while the process
+    starts: on Lambda in the init phase."""
     log: bool = True
     """Whether each request writes a log line, which also holds its metrics."""
     namespace: str = "Hotseat"
@@ -153,7 +156,7 @@ _BOOLEANS = {"1": True, "true": True, "True": True,
              "0": False, "false": False, "False": False, "": False}  # fmt: skip
 LAMBDA_ANSWER = 6_291_556
 """Bytes of an invocation's answer (docs.aws.amazon.com, "Lambda quotas")."""
-_PYTHON = 150 << 20
+PYTHON_BYTES = 150 << 20
 """Bytes of the interpreter and the runtime without an open version."""
 
 
@@ -161,7 +164,7 @@ def _of_lambda(megabytes: int) -> dict[str, object]:
     """Return the settings that follow from a function's memory."""
     return {
         "threads": max(1, round(megabytes / 1769)),
-        "memory_bytes": max((megabytes << 20) - _PYTHON, 16 << 20),
+        "memory_bytes": max((megabytes << 20) - PYTHON_BYTES, 16 << 20),
         "max_answer_bytes": LAMBDA_ANSWER,
     }
 

@@ -3,18 +3,19 @@
 from datetime import timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import NoReturn
 
 from hotseat_infra.deployment import DeploymentError, Model, Stage
+from hotseat_infra.deployment.rules import MEMORY_MB, STORAGE_MB
+from hotseat_infra.deployment.schema import TMP_MB, cache_bytes
 from hotseat_registry import Manifest, Reference, Registry, open_registry
 from hotseat_registry.audit import audit
 from hotseat_registry.errors import RegistryError, UntrustedError
 from hotseat_registry.seen_heads import SeenHeads
 from hotseat_registry.signed_ledger import SignedLedger
 from hotseat_registry.trust import Trust, manifest_digest
+from hotseat_serve.settings import PYTHON_BYTES
 
-_PYTHON_MB = 150
-"""Memory of the interpreter and the runtime before a version is loaded."""
-_TMP_BYTES = 512_000_000
 _IMAGE_BYTES = 9_000_000_000
 """Lambda's 10 GB less the base image and the packages."""
 
@@ -192,20 +193,48 @@ def check_size(model: Model, manifest: Manifest, where: str) -> None:
         variant = manifest.variant(model.variant or manifest.default_variant)
     except RegistryError as error:
         raise DeploymentError(f"{where}.variant: {error}") from error
-    files = sum(manifest.files[name].size for name in variant.files)
-    # an image holds the whole version; a function downloads only what it serves
     static = model.mode == "static"
-    size = sum(file.size for file in manifest.files.values()) if static else files
-    limit = _IMAGE_BYTES if static else _TMP_BYTES
-    if size > limit:
-        raise DeploymentError(
-            f"{where}: {manifest.reference} has {size:,} bytes; there is room for "
-            f"{limit:,} in {'an image' if static else 'the temporary folder'}"
+    what = f"{manifest.reference} ({variant.name})"
+    if static:
+        # an image holds the whole version, and the runtime opens it there
+        size = sum(file.size for file in manifest.files.values())
+        if size > _IMAGE_BYTES:
+            raise DeploymentError(
+                f"{where}: {manifest.reference} has {size:,} bytes; there is room for "
+                f"{_IMAGE_BYTES:,} in an image"
+            )
+    else:
+        # while it follows a promote, a function holds the old version and the new one
+        size = 2 * sum(manifest.files[name].size for name in variant.files)
+        if size > cache_bytes(model.ephemeral_storage_mb):
+            _refuse_storage(size, what, where, model)
+    needed = PYTHON_BYTES + (1 if static else 2) * manifest.memory_bytes(variant)
+    if needed > model.memory_mb << 20:
+        megabytes = -(-needed >> 20)
+        way_out = (
+            f"set memory_mb = {megabytes}"
+            if megabytes <= MEMORY_MB[1]
+            else "publish a smaller variant"
         )
-    # the weights twice: as in the file, and as the runtime arranges them
-    needed = _PYTHON_MB + 2 * files / 1e6
-    if needed > model.memory_mb:
+        two = "" if static else ", and so does its successor beside it"
         raise DeploymentError(
-            f"{where}: {manifest.reference} ({variant.name}) needs about "
-            f"{needed:.0f} MB; memory_mb is {model.memory_mb}"
+            f"{where}: {what} needs about {manifest.memory_bytes(variant) >> 20:,} MB "
+            f"of memory{two}; memory_mb is {model.memory_mb}: {way_out}"
         )
+
+
+def _refuse_storage(size: int, what: str, where: str, model: Model) -> NoReturn:
+    """Raise the error of a temporary folder that is too small for two versions."""
+    megabytes = next(
+        (mb for mb in range(TMP_MB, STORAGE_MB[1] + 1) if size <= cache_bytes(mb)), None
+    )
+    way_out = (
+        'serve it with mode = "static", from the image'
+        if megabytes is None
+        else f"set ephemeral_storage_mb = {megabytes}"
+    )
+    room = cache_bytes(model.ephemeral_storage_mb)
+    raise DeploymentError(
+        f"{where}: {what} and its successor have {size:,} bytes; there is room for "
+        f"{room:,} in the temporary folder: {way_out}"
+    )

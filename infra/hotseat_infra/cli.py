@@ -1,12 +1,16 @@
-"""The verbs `deploy check` and `deploy cost`."""
+"""The verbs `deploy check`, `deploy cost`, `deploy rollback` and `deploy prune`."""
 
 import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 from hotseat_infra.check import check as hold
 from hotseat_infra.check import measured_milliseconds, trusted_key_paths
-from hotseat_infra.deployment import DeploymentError, read
+from hotseat_infra.deployment import DeploymentError, Stage, read
+from hotseat_infra.function_versions import DeployedFunction, find
 from hotseat_infra.pricing.monthly_bill import (
     PRICES,
     Bill,
@@ -26,6 +30,7 @@ from hotseat_registry.cli.common import (
     print_table,
     registry,
 )
+from hotseat_registry.errors import StoreError
 
 _FILE = "infra/deployment.toml"
 TRUST = Path("functions/trust")
@@ -49,6 +54,11 @@ def check(parser: argparse.ArgumentParser) -> Run:
         "example: hotseat deploy check --stage prod --registry s3://models/hotseat"
     )
     _add(parser)
+    parser.add_argument(
+        "--account", action="store_true",
+        help="also compare with the account: its quotas, and addresses and keys that "
+        "the deployment would change",
+    )  # fmt: skip
     add_registry(parser)
     add_trust(parser)
     return _check
@@ -74,6 +84,9 @@ def _check(arguments: argparse.Namespace) -> int:
         }
         for name, manifest in found.items()
     ]
+    warnings = _account_warnings(stage) if arguments.account else []
+    for warning in warnings:
+        print(f"hotseat: warning: {warning}", file=sys.stderr)
     if arguments.json:
         return print_json(rows)
     print_table(
@@ -95,6 +108,17 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _milliseconds(measured: object) -> str:
     return f"{measured:.0f} ms" if isinstance(measured, int | float) else "not measured"
+
+
+def _account_warnings(stage: Stage) -> list[str]:
+    # late: see `_function`
+    from hotseat_infra.account_check import Account
+    from hotseat_registry.stores.s3 import client
+
+    names = ("cloudformation", "lambda", "apigateway")
+    account = Account(*(client(name, stage.region) for name in names))
+    with _translated_errors(f"stage {stage.name}"):
+        return account.check(stage)
 
 
 def cost(parser: argparse.ArgumentParser) -> Run:
@@ -183,6 +207,109 @@ def _cost(arguments: argparse.Namespace) -> int:
         f"{stage.monthly_budget_usd:,.2f}"
     )
     return DONE
+
+
+def rollback(parser: argparse.ArgumentParser) -> Run:
+    """Move a function back to its former version, without a build."""
+    parser.description = (
+        "Move the alias of a model's function to its version before, or to one of "
+        "the kept versions. The stack's template does not change: the next deploy "
+        "publishes a new version and moves the alias to it."
+    )
+    parser.epilog = "example: hotseat deploy rollback sentiment --stage prod"
+    _add(parser)
+    parser.add_argument("model", help="the model whose function moves")
+    parser.add_argument("--to", type=int, metavar="NUMBER", help="a kept version")
+    parser.add_argument("--list", action="store_true", help="list the kept versions")
+    return _rollback
+
+
+@answering(DeploymentError)
+def _rollback(arguments: argparse.Namespace) -> int:
+    function = _function(arguments)
+    if not arguments.list:
+        with _translated_errors(function.name):
+            before, after = function.move(arguments.to)
+        result = {"model": arguments.model, "before": before, "after": after}
+        if arguments.json:
+            return print_json(result)
+        print(f"{arguments.model}: version {after} of its function, before {before}")
+        return DONE
+    with _translated_errors(function.name):
+        versions = function.versions()
+    if arguments.json:
+        return print_json([asdict(item) for item in versions])
+    print_table(
+        ("version", "published", "memory_mb", ""),
+        (
+            (i.number, i.published, i.memory_mb, "live" if i.live else "")
+            for i in versions
+        ),
+    )
+    return DONE
+
+
+def prune(parser: argparse.ArgumentParser) -> Run:
+    """Delete a function's oldest versions."""
+    parser.description = (
+        "Delete all but the newest versions of each function of a stage. A version "
+        "behind the alias stays. Lambda keeps at most 75 GB of zip code in a region."
+    )
+    parser.epilog = "example: hotseat deploy prune --stage prod --keep 5"
+    _add(parser)
+    parser.add_argument(
+        "--keep", type=_at_least_one, default=5, help="versions that stay (default: 5)"
+    )
+    return _prune
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("expected 1 or more")
+    return number
+
+
+@answering(DeploymentError)
+def _prune(arguments: argparse.Namespace) -> int:
+    stage = read(arguments.file, arguments.stage)
+    rows = []
+    for name in stage.models:
+        arguments.model = name
+        function = _function(arguments)
+        with _translated_errors(function.name):
+            rows.append({"model": name, "deleted": function.prune(arguments.keep)})
+    if arguments.json:
+        return print_json(rows)
+    print_table(
+        ("model", "deleted"),
+        ((r["model"], ", ".join(map(str, r["deleted"])) or "none") for r in rows),
+    )
+    return DONE
+
+
+def _function(arguments: argparse.Namespace) -> DeployedFunction:
+    """Return the function of a model in the stage's account and region."""
+    # late: boto3 takes 200 ms, and the other verbs do without
+    from hotseat_registry.stores.s3 import client
+
+    stage = read(arguments.file, arguments.stage)
+    services = (client("cloudformation", stage.region), client("lambda", stage.region))
+    with _translated_errors(f"stage {stage.name}"):
+        return find(stage.name, arguments.model, *services)
+
+
+@contextmanager
+def _translated_errors(what: str) -> Iterator[None]:
+    """Raise AWS's errors as `DeploymentError`."""
+    from hotseat_registry.stores.s3 import translated_errors
+
+    try:
+        with translated_errors(what):
+            yield
+    except StoreError as error:
+        cause = error.__cause__
+        raise (cause if isinstance(cause, DeploymentError) else error) from None
 
 
 def _plain(item: Bill) -> dict[str, object]:

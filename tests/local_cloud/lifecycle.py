@@ -53,7 +53,7 @@ class Lifecycle(Commands):
         self.cloud.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", "")
         assert inventory.status("CDKToolkit", REGION) == "CREATE_COMPLETE"
         self.cdk("deploy", REGISTRY)
-        assert {"Uri", "PublisherRole", "OperatorRole", "ReaderRole"} <= set(
+        assert {"Uri", "PublisherRole", "ApproverRole", "CollectorRole"} <= set(
             self.outputs[REGISTRY]
         )
 
@@ -171,6 +171,18 @@ class Lifecycle(Commands):
         assert gateway.versions() == {"sentiment": "2", STATIC: "2"}
         assert gateway.memory() == {"sentiment": 1024, STATIC: 1024}
         self.say("  both aliases moved to Lambda's version 2; sentiment has 1024 MB")
+        self._move_the_code_back(gateway)
+
+    def _move_the_code_back(self, gateway: Gateway) -> None:
+        """Drill 4: the former version of the function answers, without a build."""
+        at = ("--stage", STAGE, "--file", self.file)
+        with self.client() as game:
+            for more, number, memory in (((), "1", 512), (("--to", 2), "2", 1024)):
+                self.hotseat("deploy", "rollback", "sentiment", *at, *more)
+                self.report("the text model", game.predict(TEXT))
+                assert gateway.versions()["sentiment"] == number
+                assert gateway.memory()["sentiment"] == memory
+                self.say(f"  Lambda's version {number}, {memory} MB")
 
     def _fail_an_update(self, gateway: Gateway) -> None:
         self.say("\n7. An update that fails is rolled back")

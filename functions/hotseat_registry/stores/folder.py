@@ -100,6 +100,11 @@ class FolderStore:
         with self._translated_errors(key), (self._path(key)).open("rb") as source:
             _copy(source, file, on_bytes)
 
+    def real_path(self, key: str) -> Path:
+        """Return the file that holds a key; a link leads to it (see `bake`)."""
+        with self._translated_errors(key):
+            return self._path(key).resolve(strict=True)
+
     def _path(self, key: str) -> Path:
         """Return where a key lies; raises `ValueError` for one outside the root.
 

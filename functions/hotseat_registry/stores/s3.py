@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import boto3
+from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -66,6 +67,13 @@ class S3Store:
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._s3 = s3 or client()
+        # boto3's own transfer has no argument for it; a bucket's policy may demand it
+        for operation in ("PutObject", "CompleteMultipartUpload"):
+            self._s3.meta.events.register(
+                f"provide-client-params.s3.{operation}",
+                _create_once,
+                unique_id=f"hotseat-{operation}",
+            )
 
     def read(self, key: str, *, unless: str | None = None) -> Stored | None:
         """See `Store.read`."""
@@ -146,6 +154,17 @@ class S3Store:
                     raise
             else:
                 return False
+            try:
+                _retry_race(lambda: self._upload(key, path, on_bytes))
+            except ClientError as error:
+                if _code(error) not in _LOST:
+                    raise
+                return False  # somebody else has stored the same bytes meanwhile
+        return True
+
+    def _upload(self, key: str, path: Path, on_bytes: OnBytes) -> str:
+        """Upload a file in parts; raises `ClientError`."""
+        try:
             self._s3.upload_file(
                 str(path),
                 self._bucket,
@@ -154,7 +173,11 @@ class S3Store:
                 Callback=on_bytes,
                 Config=_TRANSFER,
             )
-        return True
+        except S3UploadFailedError as error:
+            if isinstance(error.__context__, ClientError):
+                raise error.__context__ from None
+            raise
+        return key
 
     def download(
         self, key: str, file: IO[bytes], on_bytes: OnBytes = ignore_bytes
@@ -188,11 +211,19 @@ class S3Store:
                 raise
 
 
-def client(service: str = "s3") -> Any:
+def _create_once(params: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add the condition of a creation to a write that has no other."""
+    if "IfMatch" in params or "IfNoneMatch" in params:
+        return params
+    return {**params, "IfNoneMatch": "*"}
+
+
+def client(service: str = "s3", region: str | None = None) -> Any:
     """Return an AWS client that retries throttling; raises `StoreError`."""
     try:
         return boto3.client(
             service,
+            region_name=region,
             config=Config(
                 retries={"mode": "standard", "max_attempts": 5},
                 connect_timeout=5,

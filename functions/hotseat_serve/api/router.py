@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from hotseat_registry import Registry
+from hotseat_registry import Reference, Registry
 from hotseat_serve.access.gate import Gate
 from hotseat_serve.api import cors, open_inference
 from hotseat_serve.api.admission import admit
@@ -74,14 +74,14 @@ class Router:
         """The registry of the versions."""
         return self.models.registry
 
-    def answer(self, request: Request) -> Answer:
-        """Answer a request; never raises."""
+    def answer(self, request: Request, *, rehearsal: bool = False) -> Answer:
+        """Answer a request; never raises. A `rehearsal` is not logged."""
         context = RequestContext(
             clock=self.clock,
             cold=self._is_first,
             generation_seconds=self.settings.generate_seconds or None,
         )
-        self._is_first = False
+        self._is_first = self._is_first and rehearsal
         if request.received is not None:
             context.started = request.received  # the caller has waited since then
         if not (request.path.isascii() and request.method.isascii()):
@@ -99,7 +99,7 @@ class Router:
             answer = self._problem(request, context, Problem("internal", detail))
         context.mark("write")
         answer = self._with_headers(request, answer)
-        if self.telemetry is not None:
+        if self.telemetry is not None and not rehearsal:
             self.telemetry.request(request, context, answer)
         return answer
 
@@ -122,14 +122,24 @@ class Router:
             chunks = None
         return Answer(answer.status, body, headers, chunks)
 
-    def warm(self) -> bool:
-        """Open the default model before a request; return whether it answers."""
-        self._is_first = False
+    def warm(self, *, is_cold: bool = False) -> bool:
+        """Open the default model before a request; return whether it answers.
+
+        `is_cold`: the next request still counts as a cold one, as it waits for this.
+        """
+        self._is_first = is_cold
         try:
             return self.game_api.ready()
         except Exception:
             log.exception("the default model did not open")
             return False
+
+    def sample_body(self) -> bytes | None:
+        """Return the body of a request that the open default model answers."""
+        loaded = self.models.get(Reference.of(self.models.default()))
+        if loaded.sample_input is None or loaded.manifest.kind == "generation":
+            return None  # an item takes seconds
+        return orjson.dumps({"inputs": [loaded.sample_input]})
 
     def _dispatch(self, request: Request, context: RequestContext) -> Answer:
         preflight = cors.preflight(request, self.settings.origins)

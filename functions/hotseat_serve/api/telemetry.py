@@ -41,6 +41,12 @@ _REQUEST = {
     ],
 }  # fmt: skip
 
+_BY_FUNCTION = {
+    "Dimensions": [["model", "function_version"]],
+    "Metrics": [{"Name": name, **_COUNT} for name in ("requests", "errors")],
+}
+"""By the version of Lambda's function, which a canary's alarm reads."""
+
 
 def trace_of(headers: Mapping[str, str]) -> str | None:
     """Return the caller's traceparent if it is valid."""
@@ -104,6 +110,7 @@ class Telemetry:
             line["code"] = context.problem_code
         if context.warnings.count:
             line["warnings"] = context.warnings.count
+        self._add_function_version(line)
         trace = trace_of(request.headers)
         if trace is not None:
             line["trace_id"] = trace[3:35]
@@ -120,6 +127,14 @@ class Telemetry:
                 masked(context.inputs) if is_small else "too large to be logged"
             )
         self.write(orjson.dumps(line))
+
+    def _add_function_version(self, line: dict[str, Any]) -> None:
+        """Count a request by the version of Lambda's function as well."""
+        version = self.env.get("AWS_LAMBDA_FUNCTION_VERSION")
+        if version:
+            line["function_version"] = version
+            metrics = {"Namespace": self.namespace, **_BY_FUNCTION}
+            line["_aws"]["CloudWatchMetrics"].append(metrics)
 
     def event(self, name: str, fields: Mapping[str, Any]) -> None:
         """Write an event outside a request, as a metric of count 1."""

@@ -76,6 +76,12 @@ def predict_rows(
     return collected
 
 
+def first_input(data: bytes) -> Any:
+    """Return the input of the first row, of checked bytes; None if there is none."""
+    rows = json.loads(data).get("rows") or [{}]
+    return rows[0].get("input")
+
+
 def tensors(inputs: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
     """Return tensors from the protocol's format; raises `ValueError`."""
     return {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hotseat_registry import Manifest, Reference, Registry, graph, signature_check
-from hotseat_registry.cache import Cache
+from hotseat_registry.cache import TOGETHER, Cache
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.graph_types import Tensor
 from hotseat_registry.manifest import Variant
@@ -46,6 +46,8 @@ class LoadedModel:
     threads: int = 1
     explainer: Any = None
     """A `TreeExplainer` after the first explanation, or the text why there is none."""
+    sample_input: Any = None
+    """An input that it answers: of its first golden row, if it has one."""
     last_used: float = 0.0
     """Time of the last request, on the clock of `ModelCache`."""
 
@@ -210,7 +212,7 @@ def load(
     manifest = registry.resolve(reference, cache)
     dispatch.check(manifest)
     variant = manifest.variant(settings.variant or manifest.default_variant)
-    size = memory_estimate(manifest, variant)
+    size = manifest.memory_bytes(variant)
     has_spare_memory = reserve_memory(manifest.model, size)
     registry.check_trust(manifest)
     names = [
@@ -218,7 +220,7 @@ def load(
         *([manifest.golden] if manifest.golden else []),
         *manifest.signature.files,
     ]
-    paths = registry.fetch(manifest, cache, names)
+    paths = registry.fetch(manifest, cache, names, in_place=True)
     for name in names:
         if name.endswith((".onnx", ".ort")):
             graph.check(paths[name], manifest.files)
@@ -288,6 +290,7 @@ def open_variant(
     if "golden" in paths:
         data = paths["golden"].read_bytes()
         golden_rows.check(data, variant.name, predict, run, manifest.reference)
+        loaded.sample_input = golden_rows.first_input(data)
     else:
         probe.check(manifest, run)
     return loaded
@@ -314,18 +317,6 @@ def _tensors(items: Mapping[str, tuple[str, tuple[int, ...]]]) -> dict[str, Tens
     return {name: Tensor(*item) for name, item in items.items()}
 
 
-def memory_estimate(manifest: Manifest, variant: Variant) -> int:
-    """Return the estimated memory of a variant, in bytes.
-
-    This is the value measured in training, or twice the size of its files: the weights
-    in the file and the runtime's copy.
-    """
-    measured = variant.metrics.get("memory_bytes")
-    if isinstance(measured, int):
-        return measured
-    return 2 * sum(manifest.files[name].size for name in variant.files)
-
-
 def _link_weights(variant: Variant, paths: Mapping[str, Path], folder: Path) -> Path:
     """Link graph and weights in one folder under their own names; return the path.
 
@@ -334,7 +325,9 @@ def _link_weights(variant: Variant, paths: Mapping[str, Path], folder: Path) -> 
     graph = paths[variant.file]
     if not variant.data:
         return graph
-    linked_folder = folder / "together" / graph.stem
+    if all(paths[name] == graph.with_name(name) for name in variant.files):
+        return graph  # a baked version: they lie together already
+    linked_folder = folder / TOGETHER / graph.stem
     linked_folder.mkdir(parents=True, exist_ok=True)
     for name in variant.files:
         place, temporary = (

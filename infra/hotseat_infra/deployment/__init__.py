@@ -6,6 +6,7 @@ registry.
 
 from hotseat_infra.deployment.reader import read
 from hotseat_infra.deployment.schema import (
+    Access,
     Alarms,
     Api,
     Limits,
@@ -16,5 +17,6 @@ from hotseat_infra.deployment.schema import (
 from hotseat_infra.errors import DeploymentError
 
 __all__ = [
-    "Alarms", "Api", "DeploymentError", "Limits", "Model", "Schedule", "Stage", "read",
+    "Access", "Alarms", "Api", "DeploymentError", "Limits", "Model", "Schedule",
+    "Stage", "read",
 ]  # fmt: skip

@@ -9,7 +9,16 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from hotseat_infra.deployment import schema
 from hotseat_infra.deployment.rules import CANARIES, LOG_DAYS
-from hotseat_infra.deployment.schema import Alarms, Api, Limits, Model, Schedule, Stage
+from hotseat_infra.deployment.schema import (
+    Access,
+    Alarms,
+    Api,
+    ApiAlarms,
+    Limits,
+    Model,
+    Schedule,
+    Stage,
+)
 
 _PLACES = {
     Stage: "stages.NAME",
@@ -18,6 +27,8 @@ _PLACES = {
     Schedule: "stages.NAME.models.MODEL.schedule",
     Api: "stages.NAME.api",
     Limits: "stages.NAME.api.limits.GAME",
+    ApiAlarms: "stages.NAME.api.alarms",
+    Access: "stages.NAME.access.ROLE",
 }
 _HEAD = """# The deployment file
 

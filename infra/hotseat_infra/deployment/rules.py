@@ -3,15 +3,27 @@
 import re
 from zoneinfo import ZoneInfo
 
-from hotseat_infra.deployment.schema import DAYS, Api, Limits, Model, Schedule, Stage
+from hotseat_infra.deployment.schema import (
+    DAYS,
+    TMP_MB,
+    Access,
+    Api,
+    Limits,
+    Model,
+    Schedule,
+    Stage,
+)
 from hotseat_infra.errors import DeploymentError
 
 MEMORY_MB = (128, 10_240)
 """Lambda's range (docs.aws.amazon.com, "Lambda quotas")."""
+STORAGE_MB = (TMP_MB, 10_240)
+"""Lambda's range (docs.aws.amazon.com, "Lambda quotas")."""
 TIMEOUT_S = (1, 29)
 """API Gateway's default limit for an answer."""
-BODY_BYTES = (1024, 6_000_000)
-"""A synchronous invocation's payload (docs.aws.amazon.com, "Lambda quotas")."""
+BODY_BYTES = (1024, 4_700_000)
+"""Of a synchronous invocation's 6 MB (docs.aws.amazon.com, "Lambda quotas"): API
+Gateway sends the body as base64, and the headers beside it."""
 WAF_RATE = (10, 2_000_000_000)
 """The range of a rate-based rule (docs.aws.amazon.com, "AWS::WAFv2::WebACL")."""
 CANARIES = (
@@ -26,6 +38,8 @@ CANARIES = (
     "LINEAR_10_PERCENT_EVERY_10_MINUTES",
 )
 """CodeDeploy's predefined ways to shift traffic to a new image."""
+ROLES = ("publisher", "signer", "approver", "mover", "collector", "reader")
+"""The roles of a registry (`stacks.registry_roles` says what each may do)."""
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827,
             2192, 2557, 2922, 3288, 3653)  # fmt: skip
 """CloudWatch's steps (docs.aws.amazon.com, "PutRetentionPolicy")."""
@@ -38,6 +52,9 @@ _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/\S+")
 _CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):\d{12}:certificate/\S+")
 _ISSUER = re.compile(r"https://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/\S*)?")
 _USER_POOL = re.compile(r"arn:aws[a-z-]*:cognito-idp:[a-z0-9-]+:\d{12}:userpool/\S+")
+_POLICY = re.compile(r"[A-Za-z0-9+=,.@_/-]{1,128}")
+_PRINCIPAL = re.compile(r"\d{12}|arn:aws[a-z-]*:(?:iam|sts)::\d{12}:\S+")
+_PROVIDER = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:oidc-provider/\S+")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?")
 
 
@@ -88,9 +105,52 @@ def _check_stage(stage: Stage, where: str) -> None:
             f"has {len(stage.trust)} keys"
         )
     _check_range(stage.head_grace_days, (0, 365), f"{where}.head_grace_days")
+    _check_marks(stage, where)
     if stage.monthly_budget_usd <= 0:
         raise DeploymentError(f"{where}.monthly_budget_usd: expected more than 0")
     _check_choice(stage.log_days, LOG_DAYS, f"{where}.log_days")
+    _check_range(stage.object_lock_days, (0, 36_500), f"{where}.object_lock_days")
+    for role, access in stage.access.items():
+        _check_choice(role, ROLES, f"{where}.access")
+        _check_role(access, f"{where}.access.{role}")
+
+
+def _check_marks(stage: Stage, where: str) -> None:
+    """Check what an account demands of every resource, and where alarms go."""
+    if stage.alarm_webhook and not stage.alarm_webhook.startswith("https://"):
+        raise DeploymentError(f"{where}.alarm_webhook: expected an https address")
+    if stage.permissions_boundary and not _POLICY.fullmatch(stage.permissions_boundary):
+        raise DeploymentError(
+            f"{where}.permissions_boundary: expected a managed policy's name"
+        )
+    for key in stage.tags:
+        if key.lower().startswith("aws:") or key == "hotseat:stage":
+            raise DeploymentError(f"{where}.tags: {key!r} is reserved: use another key")
+
+
+def _check_role(access: Access, here: str) -> None:
+    for item in access.principals:
+        if not _PRINCIPAL.fullmatch(item):
+            raise DeploymentError(
+                f"{here}.principals: {item!r} is not an account of twelve digits or "
+                "the ARN of a role or user"
+            )
+    if access.oidc_provider and not _PROVIDER.fullmatch(access.oidc_provider):
+        raise DeploymentError(
+            f"{here}.oidc_provider: expected the ARN of an identity provider, such as "
+            "arn:aws:iam::123456789012:oidc-provider/"
+            "token.actions.githubusercontent.com"
+        )
+    if bool(access.oidc_provider) != bool(access.oidc_subjects):
+        raise DeploymentError(
+            f"{here}: oidc_provider and oidc_subjects need each other: set both or none"
+        )
+    for subject in access.oidc_subjects:
+        if subject.strip("*") == "":
+            raise DeploymentError(
+                f"{here}.oidc_subjects: {subject!r} accepts every repository: name "
+                "yours, repo:studio/models:*"
+            )
 
 
 def _check_routes(stage: Stage, where: str) -> None:
@@ -189,6 +249,8 @@ def _check_domain(api: Api, region: str, here: str) -> None:
         )
     if api.zone and not api.domain:
         raise DeploymentError(f"{here}: zone is for the record of domain: set both")
+    if api.latency and not api.zone:
+        raise DeploymentError(f"{here}: latency is for the record of domain: set zone")
     if api.certificate:
         match = _CERTIFICATE.fullmatch(api.certificate)
         if match is None or match[1] != region:
@@ -209,13 +271,21 @@ def _check_model(model: Model, here: str) -> None:
     _check_choice(model.canary, CANARIES, f"{here}.canary")
     _check_choice(model.architecture, ("arm64", "x86_64"), f"{here}.architecture")
     _check_range(model.memory_mb, MEMORY_MB, f"{here}.memory_mb")
+    _check_range(model.ephemeral_storage_mb, STORAGE_MB, f"{here}.ephemeral_storage_mb")
+    if model.snapstart and model.ephemeral_storage_mb > TMP_MB:
+        raise DeploymentError(
+            f"{here}: SnapStart allows at most {TMP_MB} MB of ephemeral_storage_mb: "
+            "remove one of the two"
+        )
     _check_range(model.timeout_s, TIMEOUT_S, f"{here}.timeout_s")
     _check_range(model.refresh_seconds, (0.1, 3600), f"{here}.refresh_seconds")
     _check_range(model.alarms.p95_ms, (1, 29_000), f"{here}.alarms.p95_ms")
     _check_range(
         model.alarms.error_percent, (0.01, 100), f"{here}.alarms.error_percent"
     )
-    _check_range(model.alarms.throttled, (1, _UNLIMITED), f"{here}.alarms.throttled")
+    for name in ("throttled", "unreachable", "spillover", "least_requests"):
+        value = getattr(model.alarms, name)
+        _check_range(value, (1, _UNLIMITED), f"{here}.alarms.{name}")
     _check_range(model.alarms.minutes, (1, 60), f"{here}.alarms.minutes")
     if model.mode == "static" and model.version is None:
         raise DeploymentError(f"{here}: a static deployment needs a version")

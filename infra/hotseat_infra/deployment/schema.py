@@ -8,21 +8,34 @@ from dataclasses import dataclass, field
 
 RENAMED_FROM = "renamed_from"
 """Metadata of a field: its former key, which is read for one more release."""
+TMP_MB = 512
+"""A function's temporary folder, unless set: MB of 2^20 bytes (AWS, "Configure
+ephemeral storage for Lambda functions")."""
+_CACHE_SHARE = 0.8
+"""The share of the temporary folder for fetched versions."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """Thresholds that alert an operator and roll back a canary."""
+    """Thresholds that alert an operator; the first two also roll back a canary."""
 
     p95_ms: int = 250
     """Alarm above this latency in the function: the 95th percentile, milliseconds."""
     error_percent: float = 1.0
     """Alarm from this percentage of 5xx answers on."""
     throttled: int = 1
-    """Alarm from this many throttled requests on; it rolls no canary back."""
+    """Alarm from this many throttled requests on, within the window."""
+    unreachable: int = 10
+    """Alarm from this many failed reads of the registry on, within the window."""
+    spillover: int = 1
+    """Alarm from this many requests on, within the window, that found no provisioned
+    environment."""
+    least_requests: int = 20
+    """Fewer requests in a minute raise no alarm of latency or errors."""
     minutes: int = 5
-    """Length of the window in which each is measured."""
+    """Length of the window. Latency and errors alarm when three fifths of its minutes
+    are over the threshold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +100,12 @@ class Model:
     """Whether games may download its versions, to answer offline."""
     memory_mb: int = 1024
     """128 to 10,240; 1,769 give one whole core."""
+    ephemeral_storage_mb: int = TMP_MB
+    """Temporary folder, 512 to 10,240: a promote needs room for two versions."""
     timeout_s: int = 10
     """1 to 29 seconds."""
-    architecture: str = "arm64"
-    """arm64 or x86_64."""
+    architecture: str = "x86_64"
+    """x86_64 or arm64. Golden rows and int8 models were run on x86_64 alone."""
     reserved_concurrency: int | None = None
     """Maximum of concurrent executions, reserved for it in the account."""
     provisioned_concurrency: int = 0
@@ -107,6 +122,11 @@ class Model:
     """Thresholds that alert an operator and roll back a canary."""
 
 
+def cache_bytes(ephemeral_storage_mb: int) -> int:
+    """Return the bytes for fetched versions in a temporary folder of this size."""
+    return int(_CACHE_SHARE * (ephemeral_storage_mb << 20))
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The limits of one game; a missing one is the API's."""
@@ -117,6 +137,20 @@ class Limits:
     """Requests at once."""
     daily_quota: int | None = None
     """Requests a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAlarms:
+    """Thresholds at the API, within five minutes each."""
+
+    p95_ms: int = 1_000
+    """Alarm above this latency: the 95th percentile, milliseconds."""
+    error_percent: float = 5.0
+    """Alarm from this percentage of 5xx answers on."""
+    blocked: int = 100
+    """Alarm from this many requests on that WAF blocks."""
+    least_requests: int = 20
+    """Fewer requests raise no alarm of latency or errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,20 +187,41 @@ class Api:
     """Requests a day of each game."""
     limits: Mapping[str, Limits] = field(default_factory=dict)
     """Other limits of one game: [stages.prod.api.limits.demo-game]."""
-    max_body_bytes: int = 6_000_000
-    """Of one request, decompressed; Lambda accepts 6 MB, API Gateway 10 MB."""
+    max_body_bytes: int = 4_700_000
+    """Of one request, decompressed; of Lambda's 6 MB so many are left beside base64."""
     waf: bool = False
     """A firewall that blocks addresses with too many requests or a bad reputation."""
     waf_requests_per_5_minutes: int = 10_000
     """Limit of one address; further requests are blocked."""
     origins: tuple[str, ...] = ()
     """Origins of web pages with access: ``https://game.example``; ``*``: any page."""
+    alarms: ApiAlarms = field(default_factory=ApiAlarms)
+    """Thresholds that alert an operator."""
     domain: str = ""
     """Custom domain of the API: models.example.com."""
     certificate: str = ""
     """ARN of the domain's certificate, in the stage's region."""
     zone: str = ""
     """Id of the Route 53 zone for the domain's record; empty: no record is created."""
+    latency: bool = False
+    """Whether stages in several regions share the domain: each player reaches the
+    nearest region, and another one while that is down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may assume a role of the registry; without a table: the stage's account."""
+
+    principals: tuple[str, ...] = ()
+    """Accounts (twelve digits) and ARNs of roles; empty: the stage's own account."""
+    mfa: bool = False
+    """Whether they must have signed in with a second factor."""
+    oidc_provider: str = ""
+    """ARN of an identity provider in the account: GitHub's, for its workflows."""
+    oidc_subjects: tuple[str, ...] = ()
+    """Accepted subjects of its tokens: `repo:studio/models:ref:refs/heads/main`."""
+    oidc_audience: str = "sts.amazonaws.com"
+    """Audience of its tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +258,21 @@ class Stage:
     only the live one and the one that the model follows."""
     default_model: str = ""
     """The model behind POST /model-service; empty: the only model."""
+    alarm_webhook: str = ""
+    """An https address that receives alarms as SNS sends them; it has to confirm the
+    subscription. Chat and on-call services give one."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of all resources, beside ``hotseat:stage``: { team = "models" }."""
+    permissions_boundary: str = ""
+    """Name of a managed policy that bounds every role, where an account demands one."""
     log_days: int = 30
     """Retention of logs in days; one of CloudWatch's steps."""
     monthly_budget_usd: float = 50.0
     """Mails are sent at 80 and 100 percent of it."""
     keep_registry: bool = True
     """Whether the bucket survives `cdk destroy`."""
+    object_lock_days: int = 0
+    """Days in which nobody can remove a former state of the ledger, a manifest or any
+    other object (S3 Object Lock, governance mode); 0: none. It cannot be turned off."""
+    access: Mapping[str, Access] = field(default_factory=dict)
+    """Who may assume a role of the registry: [stages.prod.access.publisher]."""

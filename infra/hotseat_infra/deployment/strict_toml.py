@@ -73,6 +73,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise DeploymentError(f"{where}: expected a table")
         kind = get_args(hint)[1]
+        if kind is str:
+            return {n: _value(str, item, f"{where}.{n}") for n, item in value.items()}
         return {
             name: parse_table(kind, item, f"{where}.{name}")
             for name, item in value.items()

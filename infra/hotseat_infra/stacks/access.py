@@ -11,7 +11,7 @@ from constructs import Construct
 from hotseat_infra.deployment import Stage
 from hotseat_infra.stacks.function import IMAGE, ModelFunction, retention
 from hotseat_infra.stacks.nag import acknowledge
-from hotseat_infra.stacks.registry_bucket import RegistryBucket, grant_read_keys
+from hotseat_infra.stacks.registry_access import Registry, grant_read_keys
 from hotseat_serve.settings import Settings
 
 HANDLER = "hotseat_serve.access.authorizer.handler"
@@ -28,15 +28,14 @@ class Access(Construct):
         name: str,
         *,
         stage: Stage,
-        registry: RegistryBucket | None,
-        uri: str,
+        registry: Registry | None,
     ) -> None:
         super().__init__(scope, name)
         self._stage = stage
         self.authorizer: lambda_.IFunction | None = None
         self.table: dynamodb.Table | None = None
-        if stage.api.access == "tokens":
-            self.authorizer = self._add_authorizer(registry, uri)
+        if registry is not None and stage.api.access == "tokens":
+            self.authorizer = self._add_authorizer(registry)
         if stage.api.player_requests_per_second:
             self.table = self._add_table()
 
@@ -59,9 +58,7 @@ class Access(Construct):
             function.function.add_environment(variable, value)
         self.table.grant(function.role, "dynamodb:UpdateItem")
 
-    def _add_authorizer(
-        self, registry: RegistryBucket | None, uri: str
-    ) -> lambda_.IFunction:
+    def _add_authorizer(self, registry: Registry) -> lambda_.IFunction:
         stage = self._stage
         log = logs.LogGroup(
             self,
@@ -79,7 +76,7 @@ class Access(Construct):
         # the architecture of the models' functions: one image less to build
         arm = next(iter(stage.models.values())).architecture == "arm64"
         settings = Settings(
-            registry=uri,
+            registry=registry.uri,
             audience=stage.api.audience,
             trust=",".join(f"/var/task/trust/{key}" for key in stage.trust),
             trust_threshold=stage.trust_threshold,
@@ -111,10 +108,7 @@ class Access(Construct):
             log_group=log,
             logging_format=lambda_.LoggingFormat.TEXT,
         )
-        if registry is None:
-            grant_read_keys(role, uri, key=stage.registry_key)
-        else:
-            registry.grant_read_keys(role)
+        grant_read_keys(role, registry)
         return function
 
     def _add_table(self) -> dynamodb.Table:

@@ -1,12 +1,30 @@
-"""Parts of both kinds of API: the access log and the DNS record."""
+"""What both kinds of API have: the log group of their access log."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
-from hotseat_infra.deployment import Api, Stage
+from hotseat_infra.deployment import Stage
 from hotseat_infra.stacks.function import retention
+
+ACCESS_LOG = {
+    "request_id": "$context.requestId",
+    "time": "$context.requestTime",
+    "method": "$context.httpMethod",
+    "path": "$context.resourcePath",
+    "status": "$context.status",
+    "bytes": "$context.responseLength",
+    "latency": "$context.responseLatency",
+    "model_latency": "$context.integrationLatency",
+    # which game's key: its id, never its value
+    "key_id": "$context.identity.apiKeyId",
+    "error": "$context.error.responseType",
+    "model_status": "$context.integration.status",
+    "model_error": "$context.integration.error",
+    "waf": "$context.waf.status",
+    "waf_latency": "$context.waf.latency",
+}
+"""The line of a request at a REST API. No address and no text of a player."""
 
 
 def access_log(scope: Construct, stage: Stage) -> logs.LogGroup:
@@ -16,20 +34,4 @@ def access_log(scope: Construct, stage: Stage) -> logs.LogGroup:
         "Log",
         retention=retention(stage.log_days),
         removal_policy=RemovalPolicy.DESTROY,
-    )
-
-
-def add_dns_record(scope: Construct, api: Api, target: str, zone: str) -> None:
-    """Add the DNS record of the API's domain, if the stage names its zone."""
-    if not api.zone:
-        return
-    route53.CfnRecordSet(
-        scope,
-        "Record",
-        hosted_zone_id=api.zone,
-        name=api.domain,
-        type="A",
-        alias_target=route53.CfnRecordSet.AliasTargetProperty(
-            dns_name=target, hosted_zone_id=zone
-        ),
     )

@@ -30,6 +30,7 @@ def dashboard(
     stage: Stage,
     functions: Mapping[str, ModelFunction],
     api_metrics: Mapping[str, cloudwatch.Metric],
+    api_alarms: Sequence[cloudwatch.Alarm],
 ) -> cloudwatch.Dashboard:
     """Add a stage's dashboard to a stack."""
     board = cloudwatch.Dashboard(
@@ -43,7 +44,7 @@ def dashboard(
     board.add_widgets(
         cloudwatch.AlarmStatusWidget(
             title="Alarms",
-            alarms=alarms,
+            alarms=[*api_alarms, *alarms],
             width=24,
             height=2 + len(functions),
         )

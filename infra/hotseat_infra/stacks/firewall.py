@@ -7,11 +7,14 @@ from constructs import Construct
 class Firewall(Construct):
     """Rules on one stage of a REST API; an HTTP API takes none.
 
-    `limit` is one address's number of requests in five minutes. The service checks
+    `limit` is one address's number of requests in five minutes, `metric` the name in
+    CloudWatch. The service checks
     bodies, as it knows each model's limits: WAF reads only their first kilobytes.
     """
 
-    def __init__(self, scope: Construct, name: str, *, stage: str, limit: int) -> None:
+    def __init__(
+        self, scope: Construct, name: str, *, stage: str, limit: int, metric: str
+    ) -> None:
         super().__init__(scope, name)
         often = waf.CfnWebACL.StatementProperty(
             rate_based_statement=waf.CfnWebACL.RateBasedStatementProperty(
@@ -30,7 +33,7 @@ class Firewall(Construct):
             "Acl",
             scope="REGIONAL",
             default_action=waf.CfnWebACL.DefaultActionProperty(allow={}),
-            visibility_config=_seen("hotseat"),
+            visibility_config=_seen(metric),
             rules=[
                 waf.CfnWebACL.RuleProperty(
                     name="too-often",

@@ -48,22 +48,22 @@ class GatewayError:
 
 _FORBIDDEN = GatewayError(403, "forbidden", "The key has no access to this")
 _FAILED = GatewayError(500, "internal", "The service failed")
+_BUSY = GatewayError(503, "unavailable", "The model is unavailable", 1)
 _BAD = GatewayError(400, "invalid_input", "The request is not well formed")
 
 # docs.aws.amazon.com, "Gateway response types for API Gateway": all of them
 GATEWAY_ERRORS = {
     "ACCESS_DENIED": _FORBIDDEN,
-    "API_CONFIGURATION_ERROR": _FAILED,
+    # a function that Lambda throttles comes back as one of these
+    "API_CONFIGURATION_ERROR": _BUSY,
     "AUTHORIZER_CONFIGURATION_ERROR": _FAILED,
-    "AUTHORIZER_FAILURE": _FAILED,
+    "AUTHORIZER_FAILURE": _BUSY,
     "BAD_REQUEST_BODY": _BAD,
     "BAD_REQUEST_PARAMETERS": _BAD,
     "DEFAULT_4XX": _BAD,
-    "DEFAULT_5XX": _FAILED,
+    "DEFAULT_5XX": _BUSY,
     "EXPIRED_TOKEN": _FORBIDDEN,
-    "INTEGRATION_FAILURE": GatewayError(
-        503, "unavailable", "The model is unavailable", 1
-    ),
+    "INTEGRATION_FAILURE": _BUSY,
     "INTEGRATION_TIMEOUT": GatewayError(
         504, "deadline_exceeded", "The answer took too long", 1
     ),

@@ -5,14 +5,13 @@ from collections.abc import Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as http
-from aws_cdk import aws_certificatemanager as certificates
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct, IConstruct
 
-from hotseat_infra.deployment import Api, Stage
-from hotseat_infra.stacks.api_common import access_log, add_dns_record
+from hotseat_infra.deployment import Stage
+from hotseat_infra.stacks.api_common import access_log
 from hotseat_infra.stacks.authorization import http_authorizer
 from hotseat_infra.stacks.function import ModelFunction
 from hotseat_infra.stacks.nag import acknowledge
@@ -93,9 +92,8 @@ class HttpApi(Construct):
                         _acknowledge_open(added_route)
         _acknowledge_open(self.api)
         self.url = self.stage.url
-        if stage.api.domain:
-            self.url = f"https://{stage.api.domain}/"
-            self._domain(stage.api)
+        self.api_id = self.api.api_id
+        self.stage_name = self.stage.stage_name
 
     @property
     def metrics(self) -> Mapping[str, cloudwatch.Metric]:
@@ -107,23 +105,6 @@ class HttpApi(Construct):
             "5xx": stage.metric_server_error(statistic="Sum"),
             "latency": stage.metric_latency(statistic="p95"),
         }
-
-    def _domain(self, api: Api) -> None:
-        """Add the custom domain."""
-        name = http.DomainName(
-            self,
-            "Domain",
-            domain_name=api.domain,
-            certificate=certificates.Certificate.from_certificate_arn(
-                self, "Certificate", api.certificate
-            ),
-        )
-        http.ApiMapping(
-            self, "Mapping", api=self.api, domain_name=name, stage=self.stage
-        )
-        add_dns_record(
-            self, api, name.regional_domain_name, name.regional_hosted_zone_id
-        )
 
 
 def _acknowledge_open(construct: IConstruct) -> None:

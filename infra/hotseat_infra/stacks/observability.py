@@ -13,6 +13,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from hotseat_infra.deployment import Stage
+from hotseat_infra.stacks.api_alarms import ApiAlarms
 from hotseat_infra.stacks.dashboard import dashboard
 from hotseat_infra.stacks.function import ModelFunction
 
@@ -54,11 +55,22 @@ class Observability(Construct):
             )
         )
         self.topic.add_subscription(subscriptions.EmailSubscription(stage.alarm_email))
-        for function in functions.values():
-            for alarm in function.alarms:
-                alarm.add_alarm_action(actions.SnsAction(self.topic))
-                alarm.add_ok_action(actions.SnsAction(self.topic))
-        dashboard(self, stage=stage, functions=functions, api_metrics=api_metrics)
+        if stage.alarm_webhook:
+            self.topic.add_subscription(
+                subscriptions.UrlSubscription(stage.alarm_webhook)
+            )
+        api_alarms = ApiAlarms(self, "Api", stage=stage, metrics=api_metrics).alarms
+        of_functions = [a for function in functions.values() for a in function.alarms]
+        for alarm in (*of_functions, *api_alarms):
+            alarm.add_alarm_action(actions.SnsAction(self.topic))
+            alarm.add_ok_action(actions.SnsAction(self.topic))
+        dashboard(
+            self,
+            stage=stage,
+            functions=functions,
+            api_metrics=api_metrics,
+            api_alarms=api_alarms,
+        )
         self._budget(stage)
 
     def _budget(self, stage: Stage) -> None:
@@ -81,11 +93,12 @@ class Observability(Construct):
                 ],
             )
 
+        # without a name of its own: another mail address replaces the budget, and
+        # CloudFormation cannot replace a resource whose name is taken
         budgets.CfnBudget(
             self,
             "Budget",
             budget=budgets.CfnBudget.BudgetDataProperty(
-                budget_name=f"hotseat-{stage.name}",
                 budget_type="COST",
                 time_unit="MONTHLY",
                 budget_limit=budgets.CfnBudget.SpendProperty(

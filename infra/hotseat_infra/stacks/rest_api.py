@@ -1,16 +1,16 @@
 """A REST API, the default: keys, limits, and errors in the service's form."""
 
+import json
 from collections.abc import Mapping
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as rest
-from aws_cdk import aws_certificatemanager as certificates
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from hotseat_infra.deployment import Api, Limits, Stage
-from hotseat_infra.stacks.api_common import access_log, add_dns_record
+from hotseat_infra.stacks.api_common import ACCESS_LOG, access_log
 from hotseat_infra.stacks.authorization import rest_authorization, who_calls
 from hotseat_infra.stacks.firewall import Firewall
 from hotseat_infra.stacks.function import ModelFunction
@@ -64,11 +64,7 @@ class RestApi(Construct):
                 logging_level=rest.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,  # it would log players' texts
                 access_log_destination=rest.LogGroupLogDestination(log),
-                access_log_format=rest.AccessLogFormat.json_with_standard_fields(
-                    caller=False, http_method=True, ip=False, protocol=True,
-                    request_time=True, resource_path=True, response_length=True,
-                    status=True, user=False,
-                ),
+                access_log_format=rest.AccessLogFormat.custom(json.dumps(ACCESS_LOG)),
                 # of all games together
                 throttling_rate_limit=_total_limit(api, "requests_per_second"),
                 throttling_burst_limit=_total_limit(api, "burst"),
@@ -87,10 +83,10 @@ class RestApi(Construct):
                 "Firewall",
                 stage=self.api.deployment_stage.stage_arn,
                 limit=api.waf_requests_per_5_minutes,
+                metric=f"hotseat-{stage.name}",
             )
-        if api.domain:
-            self.url = f"https://{api.domain}/"
-            self._domain(api)
+        self.api_id = self.api.rest_api_id
+        self.stage_name = self.api.deployment_stage.stage_name
 
     @property
     def metrics(self) -> Mapping[str, cloudwatch.Metric]:
@@ -114,8 +110,13 @@ class RestApi(Construct):
         """Route a model's paths to its function, all others to the default model's."""
 
         def to(name: str) -> rest.LambdaIntegration:
+            # one permission for the whole API: one for each method would exceed the
+            # size of a function's policy
             return rest.LambdaIntegration(
-                functions[name].alias, proxy=True, allow_test_invoke=False
+                functions[name].alias,
+                proxy=True,
+                allow_test_invoke=False,
+                scope_permission_to_method=False,
             )
 
         def add_any_method(at: rest.IResource, name: str) -> None:
@@ -204,21 +205,6 @@ class RestApi(Construct):
         )
         plan.add_api_stage(stage=self.api.deployment_stage)
         plan.add_api_key(key)
-
-    def _domain(self, api: Api) -> None:
-        """Add the custom domain."""
-        name = self.api.add_domain_name(
-            "Domain",
-            domain_name=api.domain,
-            certificate=certificates.Certificate.from_certificate_arn(
-                self, "Certificate", api.certificate
-            ),
-            security_policy=rest.SecurityPolicy.TLS_1_2,
-        )
-        add_dns_record(
-            self, api, name.domain_name_alias_domain_name,
-            name.domain_name_alias_hosted_zone_id,
-        )  # fmt: skip
 
 
 def _total_limit(api: Api, limit: str) -> int:

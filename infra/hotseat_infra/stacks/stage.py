@@ -1,14 +1,17 @@
 """A stage's two stacks: the registry, which is protected, and the service."""
 
 from aws_cdk import App, CfnOutput, Environment, Stack, Tags
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from hotseat_infra.deployment import Stage
 from hotseat_infra.stacks.access import Access
+from hotseat_infra.stacks.domain import Domain
 from hotseat_infra.stacks.function import ModelFunction
 from hotseat_infra.stacks.http_api import HttpApi
 from hotseat_infra.stacks.nag import add_nag_checks
 from hotseat_infra.stacks.observability import Observability
+from hotseat_infra.stacks.registry_access import registry_of
 from hotseat_infra.stacks.registry_bucket import RegistryBucket
 from hotseat_infra.stacks.rest_api import RestApi
 
@@ -26,12 +29,11 @@ class RegistryStack(Stack):
             description="Hotseat: the registry",
             termination_protection=stage.keep_registry,
         )
-        self.registry = RegistryBucket(self, "Registry", keep=stage.keep_registry)
+        self.registry = RegistryBucket(self, "Registry", stage=stage)
         CfnOutput(self, "Uri", value=self.registry.uri)
         CfnOutput(self, "Key", value=self.registry.key.key_arn)
-        for role in ("publisher", "operator", "reader"):
-            role_construct = getattr(self.registry, role)
-            CfnOutput(self, f"{role.title()}Role", value=role_construct.role_arn)
+        for role_name, role in self.registry.roles.items():
+            CfnOutput(self, f"{role_name.title()}Role", value=role.role_arn)
 
 
 class ServiceStack(Stack):
@@ -43,11 +45,13 @@ class ServiceStack(Stack):
         name: str,
         *,
         stage: Stage,
-        registry: RegistryBucket | None,
         env: Environment,
     ) -> None:
         super().__init__(scope, name, env=env, description="Hotseat: the service")
-        uri = stage.registry or (registry.uri if registry else "")
+        dynamic = any(model.mode == "dynamic" for model in stage.models.values())
+        # an authorizer reads the keys of player tokens
+        tokens = stage.api.access == "tokens"
+        registry = registry_of(self, stage) if dynamic or tokens else None
         default = stage.default_model or next(iter(stage.models))
         self.functions = {
             model: ModelFunction(
@@ -56,25 +60,36 @@ class ServiceStack(Stack):
                 stage=stage,
                 model=settings,
                 registry=registry,
-                uri=uri,
                 # the default model's function also answers for the stage's catalogue
                 reads=tuple(stage.models) if model == default else (model,),
             )
             for model, settings in stage.models.items()
         }
-        access = Access(self, "Access", stage=stage, registry=registry, uri=uri)
+        access = Access(self, "Access", stage=stage, registry=registry)
         for function in self.functions.values():
             access.protect(function)
-        kind = RestApi if stage.api.kind == "rest" else HttpApi
-        # ids of constructs stay as they are: another one replaces deployed resources
+        # ids of constructs stay as they are: another one replaces deployed resources.
+        # Both kinds have ids of their own: CloudFormation refuses to change the type of
+        # a resource
+        kind, api_id = _APIS[stage.api.kind]
         self.api = kind(
             self,
-            "Door",
+            api_id,
             stage=stage,
             functions=self.functions,
             default=default,
             authorizer=access.authorizer,
         )
+        url = self.api.url or ""
+        if stage.api.domain:
+            url = f"https://{stage.api.domain}/"
+            Domain(
+                self,
+                "Domain",
+                api=stage.api,
+                api_id=self.api.api_id,
+                stage=self.api.stage_name,
+            )
         self.observability = Observability(
             self,
             "Watch",
@@ -82,9 +97,14 @@ class ServiceStack(Stack):
             functions=self.functions,
             api_metrics=self.api.metrics,
         )
-        CfnOutput(self, "Url", value=self.api.url or "")
+        CfnOutput(self, "Url", value=url)
 
 
+_APIS: dict[str, tuple[type[RestApi] | type[HttpApi], str]] = {
+    "rest": (RestApi, "Door"),
+    "http": (HttpApi, "HttpApi"),
+}
+"""The construct of each kind of API, and its id."""
 _FLAGS = {
     "@aws-cdk/aws-iam:minimizePolicies": True,
     "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
@@ -110,8 +130,18 @@ def add_stage(app: App, stage: Stage) -> tuple[RegistryStack | None, ServiceStac
         app,
         f"{prefix}-Service",
         stage=stage,
-        registry=registry_stack.registry if registry_stack else None,
         env=env,
     )
-    Tags.of(app).add("hotseat:stage", stage.name)
+    if registry_stack:
+        service.add_stack_dependency(registry_stack)  # it reads the parameters
+    for stack in (registry_stack, service):
+        if stack is None:
+            continue
+        for key, value in {"hotseat:stage": stage.name, **stage.tags}.items():
+            Tags.of(stack).add(key, value)
+        if stage.permissions_boundary:
+            boundary = iam.ManagedPolicy.from_managed_policy_name(
+                stack, "Boundary", stage.permissions_boundary
+            )
+            iam.PermissionsBoundary.of(stack).apply(boundary)
     return registry_stack, service

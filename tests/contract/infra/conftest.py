@@ -84,7 +84,7 @@ def everything():
             memory_mb=1769, timeout_s=29, reserved_concurrency=50,
             provisioned_concurrency=2, canary="LINEAR_10_PERCENT_EVERY_1_MINUTE",
             schedule=Schedule(5, 16, 2, ("fri", "sat"), "Europe/Berlin"),
-            alarms=Alarms(80, 0.5, 10, 1),
+            alarms=Alarms(80, 0.5, 10, minutes=1),
         ),
         "churn": Model(variant="int8", refresh_seconds=30.0),
     }  # fmt: skip

@@ -101,13 +101,10 @@ def test_paths_lead_to_their_models_function(full):
 
 def test_a_custom_domain_works_with_either_api(full, plain):
     """Domain, mapping, and the DNS record if a zone is set."""
-    full.service.has_resource_properties(
-        "AWS::ApiGateway::BasePathMapping", {"Stage": Match.any_value()}
-    )
-    plain.service.has_resource_properties(
-        "AWS::ApiGatewayV2::ApiMapping", {"Stage": Match.any_value()}
-    )
     for synthesized in (full, plain):
+        synthesized.service.has_resource_properties(
+            "AWS::ApiGatewayV2::ApiMapping", {"Stage": Match.any_value()}
+        )
         synthesized.service.has_resource_properties(
             "AWS::Route53::RecordSet",
             {"Name": "models.example.com", "Type": "A",
@@ -144,3 +141,30 @@ def test_gateway_errors_use_the_codes_of_the_specification():
             assert error.status in {401, 403, 429}  # which SDKs know by the status
         else:
             assert (error.retry_after_s is not None) is row["retryable"]
+
+
+def test_a_throttled_function_is_retryable():
+    """Lambda's throttle comes back as a configuration error: 503 with Retry-After."""
+    for kind in ("API_CONFIGURATION_ERROR", "DEFAULT_5XX", "INTEGRATION_FAILURE",
+                 "AUTHORIZER_FAILURE"):  # fmt: skip
+        error = GATEWAY_ERRORS[kind]
+        assert (error.status, error.code) == (503, "unavailable")
+        assert error.headers["Retry-After"] == "'1'"
+
+
+def test_a_function_has_one_permission(full):
+    """Its policy holds 20 kB, so a permission for each method would fill it."""
+    permissions = full.service.find_resources("AWS::Lambda::Permission").values()
+    functions = [json.dumps(p["Properties"]["FunctionName"]) for p in permissions]
+    assert len(functions) == len(set(functions)) == 3
+
+
+def test_the_access_log_tells_keys_apart_and_no_players(full):
+    """The key's id, the latency, the error and WAF's word; no address, no key."""
+    (stage,) = full.service.find_resources("AWS::ApiGateway::Stage").values()
+    written = json.loads(stage["Properties"]["AccessLogSetting"]["Format"])
+    assert {"key_id", "latency", "error", "waf", "model_error"} <= set(written)
+    text = json.dumps(written)
+    assert "apiKeyId" in text
+    for private in ('identity.apiKey"', "sourceIp", "userAgent"):
+        assert private not in text

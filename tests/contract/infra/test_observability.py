@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from aws_cdk.assertions import Match
+from aws_cdk.assertions import Match, Template
 
+from hotseat_infra.stacks.stage import add_stage, application
 from hotseat_serve.api.telemetry import _REQUEST
 from hotseat_serve.settings import LAMBDA_ANSWER, Settings
 
@@ -80,35 +81,81 @@ def test_the_dashboard_has_no_holes_and_nothing_overlaps(widgets):
     assert len(cells) == 24 * height
 
 
-def test_every_alarm_alerts_and_those_of_the_code_roll_back_a_canary(full):
-    """Four alarms of each model alert; throttling alone rolls nothing back."""
+def test_every_alarm_of_an_operator_alerts(full):
+    """Five of each model, one of provisioned concurrency, three of the API."""
     alarms = full.service.find_resources("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 12
-    for alarm in alarms.values():
+    canary = {name for name in alarms if "Canary" in name}
+    assert len(alarms.keys() - canary) == 3 * 5 + 1 + 3
+    for name, alarm in alarms.items():
         properties = alarm["Properties"]
-        assert properties["AlarmActions"] == properties["OKActions"]
-        assert "Watch" in json.dumps(properties["AlarmActions"])
         assert properties["TreatMissingData"] == "notBreaching"
+        if name not in canary:
+            assert properties["AlarmActions"] == properties["OKActions"]
+            assert "Watch" in json.dumps(properties["AlarmActions"])
+
+
+def test_a_canary_is_rolled_back_by_alarms_of_the_new_version_alone(full):
+    """So an alarm that rings for the old version does not stop its fix."""
+    alarms = full.service.find_resources("AWS::CloudWatch::Alarm")
     groups = full.service.find_resources("AWS::CodeDeploy::DeploymentGroup")
     assert len(groups) == 3
-    for group in groups.values():
-        watched = group["Properties"]["AlarmConfiguration"]
-        assert watched["Enabled"]
-        names = {a["Name"]["Ref"] for a in watched["Alarms"]}
-        assert len(names) == 3
-        assert names <= alarms.keys()
-        assert not any("Throttled" in name for name in names)
-        assert set(group["Properties"]["AutoRollbackConfiguration"]["Events"]) == {
-            "DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST",
-            "DEPLOYMENT_STOP_ON_ALARM",
+    for name, group in groups.items():
+        properties = group["Properties"]
+        events = set(properties["AutoRollbackConfiguration"]["Events"])
+        assert {"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"} <= events
+        watched = properties.get("AlarmConfiguration", {}).get("Alarms", [])
+        if not name.startswith("sentiment"):  # ALL_AT_ONCE
+            assert not watched
+            continue
+        assert properties["AlarmConfiguration"]["Enabled"]
+        assert "DEPLOYMENT_STOP_ON_ALARM" in events
+        names = {alarm["Name"]["Ref"] for alarm in watched}
+        assert {n[len("sentiment"):-8] for n in names} == {
+            "CanarySlow", "CanaryFailing",
         }  # fmt: skip
+        for each in names:
+            metrics = [
+                m["MetricStat"]["Metric"]
+                for m in alarms[each]["Properties"]["Metrics"]
+                if "MetricStat" in m
+            ]
+            for metric in metrics:
+                version = {
+                    d["Name"]: d["Value"] for d in metric["Dimensions"]
+                }.get("ExecutedVersion" if metric["Namespace"] == "AWS/Lambda"
+                      else "function_version")  # fmt: skip
+                assert version["Fn::GetAtt"][1] == "Version"
     for alias in full.service.find_resources("AWS::Lambda::Alias").values():
         update = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
         assert update["DeploymentGroupName"]["Ref"] in groups
 
 
+def test_a_deployment_may_pass_by_its_alarms(tmp_path, everything):
+    """``-c ignore_alarms=1``: for the fix of what a canary's alarm would stop too."""
+    app = application(str(tmp_path))
+    app.node.set_context("ignore_alarms", "1")
+    _, service = add_stage(app, everything)
+    groups = Template.from_stack(service).find_resources(
+        "AWS::CodeDeploy::DeploymentGroup"
+    )
+    for group in groups.values():
+        assert not group["Properties"].get("AlarmConfiguration", {}).get("Enabled")
+
+
+def test_few_requests_raise_no_alarm_and_some_minutes_are_needed(shipped):
+    """A least number of requests, and three of five minutes over the threshold."""
+    alarms = shipped["prod"].service.find_resources("AWS::CloudWatch::Alarm")
+    counted = [a["Properties"] for a in alarms.values() if "Metrics" in a["Properties"]]
+    assert len(counted) == 4 + 2
+    for alarm in counted:
+        window = (alarm["EvaluationPeriods"], alarm.get("DatapointsToAlarm"))
+        assert window == ((1, None) if "at the API" in str(alarm) else (5, 3))
+        (expression,) = (m["Expression"] for m in alarm["Metrics"] if "Expression" in m)
+        assert expression.startswith("IF(asked >= 20, ")
+
+
 def test_alarms_count_the_services_own_errors(full):
-    """No alarm reads API Gateway's 5XXError, which counts callers' own deadlines."""
+    """A function's alarms read its own errors, which leave out callers' deadlines."""
     watched = set()
     for alarm in full.service.find_resources("AWS::CloudWatch::Alarm").values():
         properties = alarm["Properties"]
@@ -117,9 +164,14 @@ def test_alarms_count_the_services_own_errors(full):
         watched |= {(m["Namespace"], m["MetricName"]) for m in [*metrics, properties]
                     if "MetricName" in m}  # fmt: skip
     assert watched == {
-        ("Hotseat/prod", "errors"), ("Hotseat/prod", "latency"),
-        ("Hotseat/prod", "registry_refused"), ("AWS/Lambda", "Errors"),
-        ("AWS/Lambda", "Invocations"), ("AWS/Lambda", "Throttles"),
+        *(("AWS/ApiGateway", name) for name in ("5XXError", "Count", "Latency")),
+        ("AWS/WAFV2", "BlockedRequests"),
+        *(("Hotseat/prod", name) for name in (
+            "errors", "latency", "requests", "registry_refused",
+            "registry_unreachable")),
+        *(("AWS/Lambda", name) for name in (
+            "Errors", "Invocations", "Throttles", "Duration",
+            "ProvisionedConcurrencySpilloverInvocations")),
     }  # fmt: skip
 
 
@@ -136,13 +188,15 @@ def test_a_function_knows_the_limits_of_its_platform(full):
 
 def test_thresholds_are_those_of_the_file(full):
     """Milliseconds, percent, throttled requests and minutes, as in the stage."""
-    for metric, limit in (("latency", 80), ("registry_refused", 1)):
-        full.service.has_resource_properties(
-            "AWS::CloudWatch::Alarm",
-            {"MetricName": metric, "Threshold": limit, "Period": 60,
-             "Namespace": "Hotseat/prod",
-             "Dimensions": [{"Name": "model", "Value": "sentiment"}]},
-        )  # fmt: skip
+    full.service.has_resource_properties(
+        "AWS::CloudWatch::Alarm",
+        {"MetricName": "registry_refused", "Threshold": 1, "Period": 60,
+         "Namespace": "Hotseat/prod",
+         "Dimensions": [{"Name": "model", "Value": "sentiment"}]},
+    )  # fmt: skip
+    full.service.has_resource_properties(
+        "AWS::CloudWatch::Alarm", {"Threshold": 80, "Metrics": Match.any_value()}
+    )
     full.service.has_resource_properties(
         "AWS::CloudWatch::Alarm",
         {"MetricName": "Throttles", "Threshold": 10, "Period": 60},

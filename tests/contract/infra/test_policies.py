@@ -7,6 +7,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_s3 as s3
 
+from hotseat_infra.deployment import Access
 from hotseat_infra.stacks.stage import application
 from hotseat_registry import Reference, Registry
 from hotseat_registry.errors import StoreError
@@ -26,33 +27,62 @@ def test_the_reader_reads_and_nothing_else(full):
     assert full.allowed("RegistryReader") == READ
 
 
-def test_the_publisher_adds_versions_and_deletes_or_moves_nothing(full):
-    """It writes blobs and manifests; no alias, ledger or signature, and no deletes."""
-    assert full.allowed("RegistryPublisher") == {
-        **READ,
-        "kms:GenerateDataKey": {""},
-        "s3:PutObject": {"/hotseat/blobs/*", "/hotseat/models/*/versions/*"},
-    }
-
-
-SIGNED = {
-    "/hotseat/models/*/signed.json", "/hotseat/models/*/signed/*",
-    "/hotseat/models/*/pending.json",
-}  # fmt: skip
-
-
-def test_the_operator_moves_aliases_and_publishes_nothing(full):
-    """It writes heads, ledgers, signatures and garbage; it writes no manifest."""
-    assert full.allowed("RegistryOperator") == {
-        **READ,
-        "kms:GenerateDataKey": {""},
-        "s3:PutObject": {
-            "/hotseat/blobs/*", "/hotseat/garbage/*", "/hotseat/models/*/head.json",
-            "/hotseat/models/*/ledger/*", "/hotseat/models/*/signatures/*",
-            *SIGNED, "/hotseat/access.json",
-        },
-        "s3:DeleteObject": {"/hotseat/blobs/*", "/hotseat/garbage/*", *SIGNED},
+def test_each_role_writes_and_deletes_what_its_work_needs(full):
+    """No role both stores a version and moves an alias."""
+    blobs, tombstones = "/hotseat/blobs/*", "/hotseat/garbage/*"
+    versions = "/hotseat/models/*/versions/*"
+    signatures = "/hotseat/models/*/signatures/*"
+    signed = {
+        "/hotseat/models/*/signed.json", "/hotseat/models/*/signed/*",
+        "/hotseat/models/*/pending.json",
     }  # fmt: skip
+    aliases = {"/hotseat/models/*/head.json", "/hotseat/models/*/ledger/*", *signed}
+    keys = "/hotseat/access.json"
+    for role, writes, deletes in (
+        ("Publisher", {blobs, versions}, {tombstones}),
+        ("Signer", {signatures}, set()),
+        ("Approver", {*aliases, keys}, signed),
+        ("Mover", {blobs, versions, signatures}, {tombstones}),
+        ("Collector", {tombstones, *aliases}, {blobs, tombstones, *signed}),
+    ):
+        assert full.allowed(f"Registry{role}") == {
+            **READ,
+            "kms:GenerateDataKey": {""},
+            "s3:PutObject": writes,
+            **({"s3:DeleteObject": deletes} if deletes else {}),
+        }, role
+
+
+def test_who_may_assume_a_role_is_in_the_file(everything, synthesize, tmp_path):
+    """The own account by default; others, a second factor and a CI's identity."""
+    provider = "arn:aws:iam::111122223333:oidc-provider/token.actions.example.com"
+    access = {
+        "publisher": Access(
+            oidc_provider=provider, oidc_subjects=("repo:studio/models:*",)
+        ),
+        "approver": Access(("444455556666",), mfa=True),
+    }
+    stage = replace(everything, access=access)
+    roles = {
+        name.removeprefix("Registry")[:-8]: resource["Properties"][
+            "AssumeRolePolicyDocument"
+        ]["Statement"]
+        for name, resource in synthesize(tmp_path, stage)
+        .registry.find_resources("AWS::IAM::Role")
+        .items()
+    }
+    (web,) = roles["Publisher"]
+    assert web["Principal"] == {"Federated": provider}
+    assert web["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert web["Condition"] == {
+        "StringEquals": {"token.actions.example.com:aud": "sts.amazonaws.com"},
+        "StringLike": {"token.actions.example.com:sub": ["repo:studio/models:*"]},
+    }
+    (person,) = roles["Approver"]
+    assert "444455556666" in json.dumps(person["Principal"])
+    assert person["Condition"] == {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+    (own,) = roles["Reader"]
+    assert "AWS::AccountId" in json.dumps(own) or "111122223333" in json.dumps(own)
 
 
 def test_a_function_reads_its_own_model_alone(full):

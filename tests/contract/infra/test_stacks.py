@@ -92,7 +92,7 @@ def test_a_function_is_an_image_with_the_settings_as_environment(prod):
         {
             "PackageType": "Image",
             "MemorySize": 1769,
-            "Architectures": ["arm64"],
+            "Architectures": ["x86_64"],
             "ReservedConcurrentExecutions": 100,
             "TracingConfig": {"Mode": "Active"},
             "Environment": {

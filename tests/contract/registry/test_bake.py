@@ -21,7 +21,20 @@ def test_the_image_serves_the_version_under_its_own_number(registry, publish, tm
     models = ModelCache(image, Settings(static=True, cache=str(tmp_path / "cache")))
     loaded = models.get(Reference("mood", alias="live"))
     assert loaded.manifest == made
+    # opened where it lies: /tmp of a function has 512 MB, its image 10 GB
+    assert not [f for f in (tmp_path / "cache").rglob("*") if f.is_file()]
     assert loaded.predict(["good"])[0]["probability"] == pytest.approx(0.8)
+
+
+def test_a_damaged_file_of_an_image_is_not_opened(registry, publish, tmp_path):
+    """Each file is hashed where it lies."""
+    publish()
+    bake(registry, Reference("mood", version=1), tmp_path / "b", by="ada")
+    (tmp_path / "b/files/model.onnx").write_bytes(b"damaged")
+    image = open_registry(str(tmp_path / "b"))
+    models = ModelCache(image, Settings(static=True, cache=str(tmp_path / "cache")))
+    with pytest.raises(IntegrityError, match="do not match their digest"):
+        models.get(Reference("mood", alias="live"))
 
 
 def test_an_image_takes_only_what_is_trusted(registry, publish, tmp_path, pair):

@@ -135,6 +135,38 @@ def test_a_ping_opens_the_model_and_is_no_error(handler, ping, capsys):
     assert "cold" not in body
 
 
+@pytest.mark.parametrize(
+    ("kind", "cold"), [("on-demand", 1), ("provisioned-concurrency", 0)]
+)
+def test_the_init_phase_opens_the_default_model(
+    handler, monkeypatch, capsys, kind, cold
+):
+    """A request finds it open; it counts as cold where it waited for the start."""
+    del handler  # its registry is set
+    monkeypatch.setenv("HOTSEAT_WARM", "1")
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", kind)
+    module = importlib.reload(importlib.import_module("hotseat_serve.handler"))
+    assert capsys.readouterr().out == ""  # the rehearsal is nobody's request
+    (tracked,) = module.router.models._tracked.values()
+    assert tracked.loaded.manifest.reference == "mood@1"
+    answer = module.handler(event('{"text": "good"}'), CONTEXT)
+    assert answer["statusCode"] == 200
+    line = json.loads(capsys.readouterr().out)
+    assert line["cold"] == cold
+    assert line["load"] < 1  # milliseconds
+
+
+def test_an_init_phase_without_a_model_is_no_error(handler, monkeypatch, capsys):
+    """A function that is deployed before its first version starts all the same."""
+    del handler
+    monkeypatch.setenv("HOTSEAT_WARM", "1")
+    monkeypatch.setenv("HOTSEAT_DEFAULT_MODEL", "tone")
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    module = importlib.reload(importlib.import_module("hotseat_serve.handler"))
+    assert module.handler(event('{"text": "good"}'), CONTEXT)["statusCode"] == 404
+    assert "model_not_found" in capsys.readouterr().out
+
+
 def test_a_ping_without_a_model_is_no_error_either(handler, monkeypatch):
     """Nothing that a timer sends rings an alarm."""
     module = importlib.import_module("hotseat_serve.handler")

@@ -7,6 +7,7 @@ their references, a failure rolls everything back, and a type without an entry i
 """
 
 import copy
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ from typing import Any, Protocol
 
 from moto.cloudformation import models, parsing, responses
 from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.models import cloudformation_backends
 from moto.core.responses import ActionResult
+
+from local_cloud.update_rules import exports, imports, refusals
 
 
 @dataclass(frozen=True)
@@ -146,9 +150,16 @@ class ResourceMap(parsing.ResourceMap):
         return True
 
     def update(
-        self, template: dict[str, Any], parameters: dict[str, Any] | None = None
+        self,
+        template: dict[str, Any],
+        parameters: dict[str, Any] | None = None,
+        *,
+        is_rollback: bool = False,
     ) -> None:
-        """Create new resources, update changed ones, then delete removed ones."""
+        """Create new resources, update changed ones, then delete removed ones.
+
+        In a rollback the removed ones are those that the failed update created.
+        """
         before, wanted = self._resource_json_map, template["Resources"]
         self._template = template
         if parameters:
@@ -178,7 +189,7 @@ class ResourceMap(parsing.ResourceMap):
                 self._parsed_resources[name] = _named(changed, name, wanted[name])
         for name in reversed(in_order(before)):
             if name not in wanted:
-                self.remove(name, before[name])
+                self.remove(name, before[name], is_rollback=is_rollback)
         self._resource_json_map = wanted
 
     def delete(self) -> None:
@@ -194,10 +205,15 @@ class ResourceMap(parsing.ResourceMap):
             if not condition or self.lazy_condition_map[condition]:
                 resource_type(template)
 
-    def remove(self, name: str, template: Mapping[str, Any]) -> None:
-        """Delete one resource, unless its DeletionPolicy is Retain."""
+    def remove(
+        self, name: str, template: Mapping[str, Any], *, is_rollback: bool = False
+    ) -> None:
+        """Delete one resource, unless its DeletionPolicy retains it."""
         resource = self._parsed_resources.pop(name, None)
-        if resource is not None and template.get("DeletionPolicy") != "Retain":
+        kept = template.get("DeletionPolicy") in {
+            "Retain", *([] if is_rollback else ["RetainExceptOnCreate"])
+        }  # fmt: skip
+        if resource is not None and not kept:
             resource_type(template).delete(_target(self, name, template), resource)
 
 
@@ -227,12 +243,16 @@ class Stack(models.Stack):
             dict(self.resource_map.input_parameters),
         )
         try:
+            check_update(self, json.loads(template))
             super().update(template, role_arn, parameters, tags)
+            self._share_exports()
         except Exception as error:  # noqa: BLE001
             self._failed("UPDATE_FAILED", error)
             self.template = before
             self._parse_template()
-            self.resource_map.update(self.template_dict, parameters_before)
+            self.resource_map.update(
+                self.template_dict, parameters_before, is_rollback=True
+            )
             self.output_map = self._create_output_map()
             self._settled("UPDATE_ROLLBACK_COMPLETE")
 
@@ -240,6 +260,15 @@ class Stack(models.Stack):
         """Delete all resources and outputs."""
         super().delete()
         self._forget_outputs()
+
+    def _share_exports(self) -> None:
+        """Let other stacks import what this one exports now, and nothing else."""
+        shared = cloudformation_backends[self.account_id][self.region_name].exports
+        for name in [
+            n for n, e in shared.items() if e.exporting_stack_id == self.stack_id
+        ]:
+            del shared[name]
+        shared.update({export.name: export for export in self.exports})
 
     def _forget_outputs(self) -> None:
         self.output_map = models.OutputMap(self.resource_map, {}, self.stack_id)
@@ -250,6 +279,26 @@ class Stack(models.Stack):
     def _settled(self, status: str) -> None:
         self.status = status
         self._add_stack_event(status)
+
+
+def check_update(stack: Any, template: Mapping[str, Any]) -> None:
+    """Raise CloudFormation's error for an update that it refuses."""
+    found = refusals(stack.template_dict, template)
+    if found:
+        raise ValidationError(message="; ".join(found))
+    check_exports(stack, exports(stack.template_dict) - exports(template))
+
+
+def check_exports(stack: Any, removed: set[str]) -> None:
+    """Raise CloudFormation's error if another stack imports one of these exports."""
+    others = cloudformation_backends[stack.account_id][stack.region_name].stacks
+    for other in others.values():
+        used = removed & set(imports(other.template_dict))
+        if other.stack_id != stack.stack_id and used:
+            raise ValidationError(
+                message=f"Cannot delete export {min(used)} as it is in use by "
+                f"{other.name}"
+            )
 
 
 _delete_stack = models.CloudFormationBackend.delete_stack
@@ -263,6 +312,7 @@ def delete_unprotected(self: Any, name_or_stack_id: str) -> None:
             message=f"Stack [{stack.name}] cannot be deleted while "
             "TerminationProtection is enabled"
         )
+    check_exports(stack, exports(stack.template_dict))
     _delete_stack(self, name_or_stack_id)
 
 

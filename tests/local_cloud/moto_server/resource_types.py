@@ -149,7 +149,7 @@ def keep(_target: Target, _made: Resource) -> None:
 
 for _type in (
     "AWS::CloudWatch::Dashboard", "AWS::ECR::Repository", "AWS::IAM::Policy",
-    "AWS::IAM::Role", "AWS::SNS::Topic", "AWS::SSM::Parameter",
+    "AWS::IAM::Role", "AWS::SNS::Topic",
 ):  # fmt: skip
     RESOURCE_TYPES[_type] = MotoType(_type)
 

@@ -1,4 +1,4 @@
-"""Resource types of KMS, S3, SNS, CloudWatch, CloudWatch Logs and Budgets."""
+"""Resource types of KMS, S3, SSM, SNS, CloudWatch, CloudWatch Logs and Budgets."""
 
 import json
 from typing import Any
@@ -130,15 +130,38 @@ def _update_alarm(
     return _alarm(target, {**properties, "AlarmName": created.physical_resource_id})
 
 
+def _parameter(target: Target, properties: dict[str, Any]) -> Resource:
+    """Write a parameter; its tags are a mapping in a template, a list in the API."""
+    name = properties.setdefault("Name", target.name)
+    tags = properties.pop("Tags", {})
+    ssm = api(target, "ssm")
+    ssm.put_parameter(**properties, Overwrite=True)
+    if tags:
+        ssm.add_tags_to_resource(
+            ResourceType="Parameter",
+            ResourceId=name,
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )
+    return Resource(name, {"Type": properties["Type"], "Value": properties["Value"]})
+
+
 def _budget(target: Target, properties: dict[str, Any]) -> Resource:
     limit = properties["Budget"]["BudgetLimit"]
     limit["Amount"] = str(limit["Amount"])
     properties.pop("ResourceTags", None)
+    name = properties["Budget"].setdefault("BudgetName", target.name)
     api(target, "budgets").create_budget(AccountId=target.account, **properties)
-    return Resource(properties["Budget"]["BudgetName"])
+    return Resource(name)
 
 
 RESOURCE_TYPES |= {
+    "AWS::SSM::Parameter": ApiType(
+        _parameter,
+        lambda target, created: api(target, "ssm").delete_parameter(
+            Name=created.physical_resource_id
+        ),
+        lambda target, _, properties: _parameter(target, properties),
+    ),
     "AWS::KMS::Key": ApiType(
         _key,
         lambda target, created: api(target, "kms").schedule_key_deletion(

@@ -1,5 +1,6 @@
 """Files of versions on this machine."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -11,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from hotseat_registry import Reference, Registry, cache, open_registry
-from hotseat_registry.cache import MANIFESTS, Cache
-from hotseat_registry.errors import IntegrityError, StoreError
+from hotseat_registry.cache import MANIFESTS, TOGETHER, Bounded, Cache
+from hotseat_registry.errors import IntegrityError, NoRoomError, StoreError
 from hotseat_registry.manifest import File
 from hotseat_registry.testing import MemoryStore
 
@@ -230,3 +231,57 @@ def test_a_disk_without_room_keeps_no_manifest_and_answers(
     assert "a manifest is not kept: [Errno 28] No space left" in caplog.text
     monkeypatch.undo()
     assert list((tmp_path / "cache" / "manifests").iterdir()) == []
+
+
+def test_room_is_made_before_the_download(tmp_path, monkeypatch):
+    """Old files go first; a file that never has room is refused with the way out."""
+    here = Cache(tmp_path, limit=1_000)
+    old = [put(here, bytes([digit]) * 10)[1] for digit in range(3)]
+
+    def disk_usage(_folder):
+        used = sum(path.stat().st_size for path in tmp_path.glob("??/*"))
+        return shutil._ntuple_diskusage(40, used, 40 - used)
+
+    monkeypatch.setattr(cache.shutil, "disk_usage", disk_usage)
+    file = File(sha256="a" * 64, size=25)
+    here.make_room([(file, ".onnx")])
+    assert [path.exists() for path in old].count(True) == 1
+    with pytest.raises(NoRoomError, match="ephemeral_storage_mb"):
+        here.make_room([(File(sha256="b" * 64, size=41), ".onnx")])
+
+
+def test_files_of_the_same_version_keep_their_room(tmp_path):
+    """The room is counted for all of them together."""
+    here = Cache(tmp_path, limit=25)
+    first, first_path = put(here, b"1" * 10)
+    _, other_path = put(here, b"2" * 10)
+    second = File(sha256="a" * 64, size=15)
+    here.make_room([(first, ".onnx"), (second, ".onnx")])
+    assert (first_path.exists(), other_path.exists()) == (True, False)
+
+
+def test_a_removed_file_leaves_no_link(tmp_path):
+    """Weights that were linked beside their graph free their bytes as well."""
+    here = Cache(tmp_path, limit=15)
+    _, path = put(here, b"1" * 10)
+    link = tmp_path / TOGETHER / "graph" / "weights"
+    link.parent.mkdir(parents=True)
+    os.link(path, link)
+    put(here, b"2" * 10)
+    assert not path.exists()
+    assert not link.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_no_fault_of_the_store(tmp_path):
+    """It is named as what it is, whatever the store makes of an OSError."""
+    full = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 (closed below)
+    with full, pytest.raises(NoRoomError):
+        Bounded(full, 10).write(b"abc")
+
+    def write(_into):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(NoRoomError, match="is full"):
+        Cache(tmp_path).put(File(sha256="a" * 64, size=1), ".onnx", write)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -59,6 +59,25 @@ def test_metrics_are_in_the_namespace_of_the_deployment(registry, publish, writt
     assert all(block["Namespace"] == "Hotseat/prod" for (block,) in blocks)
 
 
+def test_a_function_counts_by_its_version_too(registry, publish, written):
+    """A canary's alarm reads the errors of the new function version alone."""
+    publish()
+    telemetry = Telemetry(
+        {"AWS_LAMBDA_FUNCTION_VERSION": "7"},
+        lambda line: written.append(json.loads(line)),
+    )
+    settings = Settings(default_model="mood")
+    router = Router(ModelCache(registry, settings), settings, telemetry=telemetry)
+    for _ in range(2):
+        ask(router, {"text": "good"})
+    for line in written:
+        assert line["function_version"] == "7"
+        _, by_function = line["_aws"]["CloudWatchMetrics"]
+        assert by_function["Dimensions"] == [["model", "function_version"]]
+        names = [metric["Name"] for metric in by_function["Metrics"]]
+        assert names == ["requests", "errors"]
+
+
 def test_a_request_is_one_line_that_is_its_metrics_too(router, written):
     """Model, version, variant, stages, cold, and CloudWatch's own block around them."""
     ask(router, {"inputs": ["good", "bad"]})

@@ -43,6 +43,8 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "deployment": {
         "deploy check": "infra",
         "deploy cost": "infra",
+        "deploy rollback": "infra",
+        "deploy prune": "infra",
         "deploy bake": "ops",
     },
     "running": {
