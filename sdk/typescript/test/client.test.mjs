@@ -8,6 +8,7 @@ import {
   BadInputError, CancelledError, CircuitOpenError, ConfigError, DeadlineError,
   ModelServiceClient, NotReadyError, TokenError, TransportError,
 } from "../dist/index.js";
+import { foreign } from "../dist/offline/tensors.js";
 import { fakeTransport } from "../dist/testing.js";
 
 const OK = { label: "ok", model: "chat", version: 1 };
@@ -82,6 +83,14 @@ test("bytes of an image are sent in base64, alone and as a field", async () => {
   assert.deepEqual(sent, [
     { input: wanted }, { input: { image: wanted, size: 2 } }, { input: { board: [1, 0, 2] } },
   ]);
+});
+
+test("what reads an input is named where a device lacks it", () => {
+  const missing = (form) => foreign({ inputs: [{ name: "x", form, datatype: "FP32" }] });
+  assert.match(missing("tokens"), /a tokenizer/);
+  assert.match(missing("image"), /an image decoder/);
+  assert.match(missing("array"), /whole tensors/);
+  assert.equal(missing("tensor"), null);
 });
 
 test("a cancelled ticket and a closed client settle at once", async () => {
