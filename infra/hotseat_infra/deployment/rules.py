@@ -183,6 +183,11 @@ def _check_routes(stage: Stage, where: str) -> None:
 
 def _check_api(api: Api, here: str) -> None:
     _check_choice(api.kind, ("rest", "http"), f"{here}.kind")
+    if api.kind == "http" and api.stream:
+        raise DeploymentError(
+            f"{here}.stream: an HTTP API cannot stream; "
+            'use kind = "rest", or remove stream'
+        )
     if api.kind == "http" and (api.games or api.waf):
         raise DeploymentError(
             f"{here}: an HTTP API has no keys, usage plans or WAF: "

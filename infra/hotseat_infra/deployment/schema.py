@@ -187,6 +187,9 @@ class Api:
     """Requests a day of each game."""
     limits: Mapping[str, Limits] = field(default_factory=dict)
     """Other limits of one game: [stages.prod.api.limits.demo-game]."""
+    stream: bool = False
+    """Stream answers as they are made, without Lambda's limit of 6 MB; for a REST
+    API."""
     max_body_bytes: int = 4_700_000
     """Of one request, decompressed; of Lambda's 6 MB so many are left beside base64."""
     waf: bool = False

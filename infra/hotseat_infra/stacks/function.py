@@ -81,6 +81,7 @@ class ModelFunction(Construct):
             route=model.route,
             static=static,
             max_body_bytes=stage.api.max_body_bytes,
+            stream=stage.api.stream,
             namespace=self.namespace,
             variant=model.variant,
             refresh_seconds=model.refresh_seconds,

@@ -117,6 +117,9 @@ class RestApi(Construct):
                 proxy=True,
                 allow_test_invoke=False,
                 scope_permission_to_method=False,
+                response_transfer_mode=rest.ResponseTransferMode.STREAM
+                if stage.api.stream
+                else None,
             )
 
         def add_any_method(at: rest.IResource, name: str) -> None:

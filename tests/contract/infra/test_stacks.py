@@ -297,3 +297,28 @@ def test_any_name_of_a_model_can_be_deployed(tmp_path, kind):
         keys = [resource["Properties"]["RouteKey"] for resource in resource]
         parts = {part for key in keys for part in key.split("/")}
     assert set(names) <= parts
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_rest_api_streams_where_the_file_says_so(tmp_path, streams):
+    """Every route has the transfer mode, and the function its setting: never one."""
+    stage = replace(PROD, api=replace(PROD.api, stream=streams))
+    _, service = synthesized(stage, tmp_path)
+    methods = service.find_resources("AWS::ApiGateway::Method").values()
+    integrations = [
+        method["Properties"]["Integration"]
+        for method in methods
+        if method["Properties"]["Integration"]["Type"] == "AWS_PROXY"
+    ]
+    modes = {item.get("ResponseTransferMode") for item in integrations}
+    assert modes == {"STREAM" if streams else None}
+    for item in integrations:
+        assert ("response-streaming-invocations" in json.dumps(item["Uri"])) is streams
+    settings = [
+        variables["HOTSEAT_STREAM"]
+        for found in service.find_resources("AWS::Lambda::Function").values()
+        if "HOTSEAT_STREAM"
+        in (variables := found["Properties"]["Environment"]["Variables"])
+    ]
+    assert settings
+    assert set(settings) == {str(streams)}
