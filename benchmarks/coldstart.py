@@ -1,4 +1,6 @@
-"""Process start to first answer under AWS's runtime client: ``make bench-cold``.
+"""Process start to first answer: ``make bench-cold``.
+
+Hotseat runs in the runtime loop of its image, the others under AWS's runtime client.
 
 Functions with the same model, started in turn: a bare onnxruntime handler; ours, static
 (the version lies in a folder, as in an image) and dynamic (it resolves an alias in a
@@ -101,13 +103,19 @@ def event():
     }
 
 
+def client_of(handler):
+    """Return the runtime client of a handler: Hotseat's image has its own."""
+    is_ours = handler.startswith("hotseat_serve.")
+    return "hotseat_serve.lambda_loop" if is_ours else "awslambdaric"
+
+
 def start(handler, folder, environment):
     """Start the function, ask once and a hundred times; return both in ms."""
     api = RuntimeApi()  # one each: what waits at one that was killed takes no event
     api_environment = {"AWS_LAMBDA_RUNTIME_API": api.address, **environment}
     began = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "awslambdaric", handler],
+        [sys.executable, "-m", client_of(handler), handler],
         cwd=folder,
         env={**os.environ, **api_environment},
         stdout=subprocess.DEVNULL,
@@ -175,7 +183,8 @@ def prepared(folder, bucket):
 def emulated(handler, folder, environment, image, mounts=()):
     """Start under the emulator, ask once and a hundred times; return both in ms."""
     began = time.perf_counter()
-    function = Emulated(handler, folder, environment, image, mounts)
+    client = client_of(handler)
+    function = Emulated(handler, folder, environment, image, mounts, client)
     try:
         assert function.ask(event())["statusCode"] == 200
         first = time.perf_counter() - began
