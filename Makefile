@@ -239,9 +239,9 @@ audit: .venv/audit/ready ## known advisories of all locked packages
 	@touch $@
 
 lock-training: $(READY) ## lock what trains and signs, with hashes
-	@$(BIN)/python training/lock.py > build/training.in
+	@mkdir -p build && $(BIN)/python training/lock.py > build/training.in
 	@$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url \
-	  --no-emit-trusted-host --strip-extras --output-file training/requirements.txt \
+	  --no-emit-trusted-host --no-emit-find-links --strip-extras --output-file training/requirements.txt \
 	  build/training.in
 
 attest: $(READY) ## sign what lies in dist/ and how it was built (KEY=pem)

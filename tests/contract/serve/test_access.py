@@ -416,11 +416,7 @@ def test_the_sdks_mint_what_services_accept(stage, tmp_path):
 
 
 def test_the_authorizer_starts_without_the_service():
-<<<<<<< HEAD
     """It imports no runtime, no numpy, no AWS library and none of the registry."""
-=======
-    """It imports no runtime, no AWS library and none of the registry's rules."""
->>>>>>> 2bb6956 (make audit, make attest, and a lock for the TypeScript SDK)
     script = (
         "import sys, hotseat_serve.access.authorizer;"
         "heavy = {'numpy', 'onnxruntime', 'boto3', 'orjson', 'cryptography',"
