@@ -1,7 +1,7 @@
 """Print what training and signing need, for pip-compile: ``make lock-training``.
 
-The dependencies of the extras `train` and `ops` of the platform, without our own
-packages, and the pins for developers.
+The dependencies of the extras `train` and `search` of the platform, without our own
+packages and torch, whose builds differ by index, with the pins for developers.
 """
 
 import sys
@@ -28,7 +28,8 @@ def requirements(extras: dict[str, list[str]], names: list[str]) -> set[str]:
 def main() -> int:
     """Print one requirement a line, with the pins of training/constraints.txt."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    lines = requirements(project["optional-dependencies"], list(EXTRAS))
+    wanted = requirements(project["optional-dependencies"], list(EXTRAS))
+    lines = {line for line in wanted if not line.startswith("torch")}
     pins = (ROOT / "training/constraints.txt").read_text("utf-8").splitlines()
     named = {line.split(">")[0].split("[")[0] for line in lines}
     pinned = [p for p in pins if p.partition("==")[0] in named]
