@@ -21,10 +21,21 @@ note() { # what, exit code, output
 }
 
 out=$(mktemp)
-trap 'rm -f "$out"' EXIT
+known=$(mktemp)
+trap 'rm -f "$out" "$known"' EXIT
+# a source that does not know CVE-2020-28493 knows no advisories: silence would be no proof
+echo 'jinja2==2.11.2' >"$known"
+timeout 120 "$AUDIT" --progress-spinner off --disable-pip --no-deps \
+  --requirement "$known" >"$out" 2>/dev/null # it ends with 1 where it finds it
+if ! grep -qE 'CVE-2020-28493|PYSEC-2021-66' "$out"; then
+  echo "advisories for Python's packages cannot be reached: none of them is audited"
+  AUDIT=
+  code=3
+fi
 for lock in functions/requirements.txt functions/requirements-preprocessing.txt \
     training/requirements.txt; do
-  timeout 300 "$AUDIT" --progress-spinner off --disable-pip --require-hashes \
+  [ -n "$AUDIT" ] || continue
+  timeout 300 "$AUDIT" --strict --progress-spinner off --disable-pip --require-hashes \
     --requirement "$lock" >"$out" 2>&1
   note "$lock" $? "$out"
 done

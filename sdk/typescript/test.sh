@@ -19,11 +19,6 @@ needs() {
 needs "$(command -v npm || true)" npm
 needs "$CHROMIUM" chromium
 export CHROMIUM=${CHROMIUM:-$(command -v chromium)}
-<<<<<<< HEAD
-npm install --silent --no-audit --no-fund
-npm run --silent build && node playground.mjs # what the page takes
-=======
 npm ci --silent --no-audit --no-fund
->>>>>>> 2bb6956 (make audit, make attest, and a lock for the TypeScript SDK)
 HOTSEAT_PLAYGROUND=$(realpath -m ../../.hotseat/playground) npm test
 RUNTIMES=node-18 bash test/runtimes.sh # the oldest that we promise; make test-runtimes: all
