@@ -157,8 +157,8 @@ def tables(
 def numbered(path: Path, folder: Path) -> Path:
     """Write a copy whose header names each column but the first by its number."""
     header, _, rows = path.read_text("utf-8").partition("\n")
-    first, *others = header.split(",")
-    names = [first, *(f"column_{at}" for at in range(2, len(others) + 2))]
+    first, count = header.partition(",")[0], rows.partition("\n")[0].count(",")
+    names = [first, *(f"column_{at}" for at in range(2, count + 2))]
     copy = folder / path.name
     copy.write_text(",".join(names) + "\n" + rows, "utf-8")
     return copy

@@ -12,17 +12,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import pyarrow.compute as pc
 
-from hotseat_registry import Field, Signature
-from hotseat_registry.reading import Reading
-from hotseat_serve.codec import cells
+from hotseat_registry import Signature
 from hotseat_train.data import splits, tables
 from hotseat_train.data.dataset import Dataset, Split
 from hotseat_train.data.tables import ColumnType, Description, Options, Table
@@ -31,17 +27,12 @@ from hotseat_train.errors import DatasetError
 from hotseat_train.models.tables import families
 from hotseat_train.models.tables.preprocessing import Preprocessor, now_name
 from hotseat_train.optim.loop import Plan
-from hotseat_train.tasks import leakage
+from hotseat_train.tasks import leakage, table_features, table_labels
 from hotseat_train.tasks.supervised import Learner, TableTask
 
 _SEED = 0  # of the split, which stays the same whatever the run's seed
-_ROWS, _OF_A_LABEL = 100, 10
-"""The least number of rows: in all, and of each label."""
-_LABELS = 500
-_MANY_NUMBERS = 6
-"""Labels that are numbers, from which on a note names the other objectives."""
-_RARE = 0.05
-"""Share of the rows below which a label is noted as rare."""
+_ROWS = 100
+"""The least number of rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +116,7 @@ class OwnTable(TableTask):
         notes = table.description.remarks()
         if self._dates:
             day, why = self._today
-            notes.append(f"ages count to {_iso(day)}, {why}")
+            notes.append(f"ages count to {table_features.iso(day)}, {why}")
         targets, labels = self.encoded(table)
         found = self._rows(table, targets)
         train, validation, test = self._splits(found, labels)
@@ -279,16 +270,7 @@ class OwnTable(TableTask):
     @cached_property
     def _today(self) -> tuple[float, str]:
         """Return the day that ages count to, and where it is from."""
-        if self.now is not None:
-            try:
-                return cells.days(self.now, "iso"), "as --now says"
-            except ValueError:
-                raise DatasetError(
-                    f"--now {self.now}: expected a date such as 2026-11-28"
-                ) from None
-        days = [pc.max(self._table.arrow.column(name)).as_py() for name in self._dates]
-        newest = max(day for day in days if day is not None)
-        return newest, "the newest date of the table (--now DATE takes another)"
+        return table_features.present_day(self._table, self._dates, self.now)
 
     def encoded(
         self, table: Table, labels: Sequence[str] = ()
@@ -305,30 +287,9 @@ class OwnTable(TableTask):
                 f"{self.test}: {self.target} = {min(new)!r} is in no training row"
             )
         if not labels:
-            self._check_labels(counts)
-            labels = tuple(sorted(counts, key=_natural))
+            labels = table_labels.checked(counts, str(self.path), self.target)
         numbers = {label: at for at, label in enumerate(labels)}
         return [None if v is None else numbers[v] for v in values], tuple(labels)
-
-    def _check_labels(self, counts: Mapping[str, int]) -> None:
-        if len(counts) == 1:
-            raise DatasetError(
-                f"{self.path}: {self.target!r} is {next(iter(counts))!r} in every row: "
-                "there is nothing to tell apart"
-            )
-        if len(counts) > _LABELS:
-            raise DatasetError(
-                f"{self.path}: {self.target!r} has {len(counts)} different values, "
-                f"and at most {_LABELS} can be told apart. If it is a number, "
-                "--objective number learns it; if it is an id, it is not what to "
-                "predict"
-            )
-        label, count = min(counts.items(), key=lambda item: item[1])
-        if count < _OF_A_LABEL:
-            raise DatasetError(
-                f"{self.path}: {self.target} = {label!r} stands on {count} of "
-                f"{sum(counts.values())} rows; at least {_OF_A_LABEL} are needed"
-            )
 
     def strata(self, targets: Sequence[Any], labels: Sequence[str]) -> Sequence[int]:
         """Return the stratum of each row, of which a tenth is in each split."""
@@ -337,21 +298,8 @@ class OwnTable(TableTask):
 
     def remarks(self, targets: Sequence[Any], labels: Sequence[str]) -> list[str]:
         """Return what to note of the targets."""
-        notes = []
-        if _numeric(labels) and len(labels) >= _MANY_NUMBERS:
-            notes.append(
-                f"{self.target} has {len(labels)} values that are numbers, learned as "
-                "labels without an order: --objective number or count learns it as a "
-                "number"
-            )
         counts = Counter(target for target in targets if target is not None)
-        rare, total = min(counts.values()), sum(counts.values())
-        if rare < _RARE * total and not self.balance:
-            notes.append(
-                f"the rarest label has {rare} of {total} rows: judge the model by "
-                "average precision and by its threshold, not by accuracy"
-            )
-        return notes
+        return table_labels.remarks(self.target, labels, counts, balanced=self.balance)
 
     def leaking(self, features: Sequence[ColumnType], rows: Sequence[Any]) -> list[str]:
         """Return the columns from which a small tree predicts nearly every target."""
@@ -406,25 +354,7 @@ class OwnTable(TableTask):
 
     def _preprocessor(self, train: Split) -> Preprocessor:
         """Return the preprocessing, derived from the training rows alone."""
-        numbers: list[Field] = []
-        others: dict[str, list[Field]] = {
-            "category": [], "date": [], "text": [], "list": [],
-        }  # fmt: skip
-        for column in self._features:
-            name, reading = column.name, column.reading or Reading()
-            if column.type in {"number", "boolean"}:
-                values = [row[name] for row in train.inputs]
-                there = [value for value in values if value is not None]
-                numbers.append(_number(column, there, len(values) - len(there)))
-            else:
-                default = "" if column.type == "category" else None
-                others[column.type].append(
-                    Field(name, column.type, default, reading=reading)
-                )
-        return Preprocessor(
-            numbers, others["category"], train, dates=others["date"],
-            texts=[*others["text"], *others["list"]],
-        )  # fmt: skip
+        return table_features.preprocessor(self._features, train)
 
     def learner(self, train: Split, seed: int) -> Learner:
         """Return a model of the task's family."""
@@ -448,32 +378,6 @@ def slug(path: Path | str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "table"
 
 
-def _number(column: ColumnType, there: Sequence[float], missing: int) -> Field:
-    """Return a number's field; its default is the median if training always had it.
-
-    Only a truth value has hard bounds: the data of any other column show which values
-    occurred, not which are possible.
-    """
-    low, high = (0.0, 1.0) if column.type == "boolean" else (None, None)
-    default = None if missing or not there else float(np.median(there))
-    return Field(
-        column.name, default=default, minimum=low, maximum=high,
-        reading=column.reading or Reading(),
-    )  # fmt: skip
-
-
-def _iso(day: float) -> str:
-    moment = datetime.fromtimestamp(day * cells.SECONDS_PER_DAY, UTC)
-    return moment.isoformat(timespec="minutes").removesuffix("T00:00+00:00")
-
-
-def _natural(label: str) -> tuple[int, float, str]:
-    try:
-        return 0, float(label), label
-    except ValueError:
-        return 1, 0.0, label
-
-
 def _plain(part: Split) -> Split:
     """Return the rows without their weights."""
     return replace(part, inputs=tuple(row for row, _ in part.inputs))
@@ -481,7 +385,3 @@ def _plain(part: Split) -> Split:
 
 def _absolute(path: Path | str) -> Path | str:
     return path.resolve() if isinstance(path, Path) else path
-
-
-def _numeric(labels: Sequence[str]) -> bool:
-    return all(_natural(label)[0] == 0 for label in labels)

@@ -30,8 +30,8 @@ from hotseat_train.optim.loop import Epoch, Plan, State
 _PRIOR = 5.0
 """Rows of the prior for each model."""
 _STEPS = 200
-_SMALL, _FOLDS = 5_000, 4
-"""Largest table whose training rows are judged out of fold, and the folds."""
+_SMALL, _FOLDS = 15_000, 4
+"""Rows times labels up to which training rows are judged out of fold; the folds."""
 _LEAST = 0.02
 """Smallest weight of a model in the graph."""
 
@@ -95,7 +95,8 @@ class SoftVotingEnsemble(Member):
             member.fit(train, validation, plan, report=report)
         judged = [(validation, [m.probabilities(validation.inputs) for m in
                                 self._members])]  # fmt: skip
-        if len(self._members) > 1 and len(train) <= _SMALL:
+        small = len(train) * len(set(train.targets)) <= _SMALL
+        if len(self._members) > 1 and small:
             judged += self._out_of_fold(train, plan)
         self.weights = _mixture(
             [np.concatenate([found[at] for _, found in judged])

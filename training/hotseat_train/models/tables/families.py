@@ -125,7 +125,7 @@ LOGISTIC = Family({"C": 0.0}, _logistic, _FITTED, ("dynamic", "static"))
 MLP = Family({"hidden": 64, "dropout": 0.2}, _network)
 TREES = Family(
     {
-        "n_estimators": 2000, "learning_rate": 0.08, "num_leaves": 24,
+        "n_estimators": 0, "learning_rate": 0.08, "num_leaves": 24,
         "min_child_samples": 20, "subsample": 1.0, "colsample_bytree": 1.0,
         "reg_lambda": 3.0,
     },

@@ -18,6 +18,8 @@ from hotseat_train.optim.loop import Epoch, Plan, State
 
 _STEP, _PATIENCE = 20, 50
 """Trees between two points of the curve; patience of early stopping in trees."""
+_MOST_TREES, _LEAST_TREES = 6_000, 30
+"""Trees of all labels together, and of each, where no number is set."""
 _MANY = 10_000
 """Rows from which several threads pay off."""
 
@@ -37,7 +39,8 @@ class TreesLearner(Member):
     ) -> None:
         self.preprocessor, self._labels = preprocessor, labels
         self._settings = dict(settings)
-        self._trees = int(self._settings.pop("n_estimators"))
+        most = max(_LEAST_TREES, _MOST_TREES // labels)
+        self._trees = int(self._settings.pop("n_estimators")) or most
         binary = labels == 2
         self._settings |= {
             "objective": "binary" if binary else "multiclass",
