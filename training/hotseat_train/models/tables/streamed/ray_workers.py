@@ -27,6 +27,8 @@ from hotseat_train.optim.loop import Epoch
 
 Array = np.ndarray[Any, Any]
 LOCAL = "local"
+_STARTS = 3
+"""Tries to start a Ray: on a machine with other work the first one may take too long."""
 _HELD = 200_000
 """Validation rows that every worker has."""
 _CURVE = 50_000
@@ -115,20 +117,30 @@ def _cluster(address: str, workers: int, threads: int) -> Iterator[Any]:
         more |= {"num_cpus": workers * threads, "include_dashboard": False}
     else:
         _check_address(address)
-    try:
-        ray.init(address, **more)  # local: a new one, whatever runs already
-    except ConnectionError as error:
-        raise TrainError(f"no Ray answers at {address}: {error}") from None
-    except Exception as error:  # Ray has no class for a start that takes too long
-        if "timed out during startup" not in str(error):
-            raise
-        raise TrainError(
-            "Ray did not start within 30 seconds: this machine has too much other work"
-        ) from error
+    _start(ray, address, more)
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _start(ray: Any, address: str, more: Mapping[str, Any]) -> None:
+    """Start or join a Ray; raises `TrainError`."""
+    for _ in range(_STARTS):
+        try:
+            ray.init(address, **more)  # local: a new one, whatever runs already
+        except ConnectionError as error:
+            raise TrainError(f"no Ray answers at {address}: {error}") from None
+        except Exception as error:  # Ray has no class for a start that takes too long
+            if "timed out during startup" not in str(error):
+                raise
+            ray.shutdown()
+        else:
+            return
+    raise TrainError(
+        f"Ray did not start within 30 seconds, {_STARTS} times: this machine has too "
+        "much other work"
+    )
 
 
 def _check_address(address: str) -> None:
