@@ -9,6 +9,7 @@ from disk; on a cluster they come through Ray's object store.
 
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +29,9 @@ from hotseat_train.optim.loop import Epoch
 Array = np.ndarray[Any, Any]
 LOCAL = "local"
 _STARTS = 3
-"""Tries to start a Ray: on a machine with other work the first one may take too long."""
+"""Tries to start a Ray: with other work on the machine the first may take too long."""
+_PAUSE = 5.0
+"""Seconds between two tries to join a cluster."""
 _HELD = 200_000
 """Validation rows that every worker has."""
 _CURVE = 50_000
@@ -126,20 +129,22 @@ def _cluster(address: str, workers: int, threads: int) -> Iterator[Any]:
 
 def _start(ray: Any, address: str, more: Mapping[str, Any]) -> None:
     """Start or join a Ray; raises `TrainError`."""
+    reason = ""
     for _ in range(_STARTS):
         try:
             ray.init(address, **more)  # local: a new one, whatever runs already
-        except ConnectionError as error:
-            raise TrainError(f"no Ray answers at {address}: {error}") from None
+        except ConnectionError as error:  # its head listens, and is not ready yet
+            reason = str(error)
+            time.sleep(_PAUSE)
         except Exception as error:  # Ray has no class for a start that takes too long
             if "timed out during startup" not in str(error):
                 raise
+            reason = "this machine has too much other work"
             ray.shutdown()
         else:
             return
     raise TrainError(
-        f"Ray did not start within 30 seconds, {_STARTS} times: this machine has too "
-        "much other work"
+        f"no Ray answers at {address} after {_STARTS} tries of 30 seconds: {reason}"
     )
 
 
