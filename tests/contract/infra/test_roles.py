@@ -56,13 +56,17 @@ def resolved(value, roles):
 
 @dataclass
 class Account:
-    """The bucket with its policy, and a client for each role."""
+    """The bucket with its policy, and the keys of each role."""
 
-    clients: dict
+    keys: dict
+
+    def client(self, role):
+        """Return boto3's client of a role, without the store's own conditions."""
+        return boto3.client("s3", **self.keys[role])
 
     def registry(self, role, prefix="hotseat", days=0):
         """Return the registry as a role sees it, some days later."""
-        registry = Registry(S3Store(f"s3://{BUCKET}/{prefix}", s3=self.clients[role]))
+        registry = Registry(S3Store(f"s3://{BUCKET}/{prefix}", s3=self.client(role)))
         now = registry.clock
         registry.clock = lambda: now() + timedelta(days=days)
         return registry
@@ -104,7 +108,7 @@ def account(full, aws, cloud):
         request = urllib.request.Request(
             f"{cloud}/moto-api/{path}", body, {"Content-Type": "text/plain"}
         )
-        urllib.request.urlopen(request, timeout=5).close()
+        urllib.request.urlopen(request, timeout=60).close()
 
     def enforce(after):
         post("reset-auth", str(after).encode())
@@ -138,7 +142,7 @@ def account(full, aws, cloud):
         Bucket=BUCKET,
         CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
     )
-    clients = {}
+    keys_by_role = {}
     for role, statements in policies.items():
         iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}")
         document = json.dumps({"Version": "2012-10-17", "Statement": statements})
@@ -146,12 +150,11 @@ def account(full, aws, cloud):
         keys = sts.assume_role(
             RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role}", RoleSessionName="test"
         )["Credentials"]
-        clients[role] = boto3.client(
-            "s3",
-            aws_access_key_id=keys["AccessKeyId"],
-            aws_secret_access_key=keys["SecretAccessKey"],
-            aws_session_token=keys["SessionToken"],
-        )
+        keys_by_role[role] = {
+            "aws_access_key_id": keys["AccessKeyId"],
+            "aws_secret_access_key": keys["SecretAccessKey"],
+            "aws_session_token": keys["SessionToken"],
+        }
     (policy,) = (
         resource["Properties"]["PolicyDocument"]
         for name, resource in template.items()
@@ -160,7 +163,7 @@ def account(full, aws, cloud):
     )
     s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(resolved(policy, arns)))
     enforce(0)
-    yield Account(clients)
+    yield Account(keys_by_role)
     enforce(float("inf"))
 
 
@@ -257,8 +260,8 @@ def test_a_collector_removes_what_is_unused(account, versions):
 @pytest.mark.usefixtures("versions")
 def test_nobody_else_removes_or_overwrites(account, role):
     """Not even an administrator deletes or overwrites a blob, manifest or entry."""
-    client = account.clients[role]
-    listed = account.clients["reader"].list_objects_v2(Bucket=BUCKET)["Contents"]
+    client = account.client(role)
+    listed = account.client("reader").list_objects_v2(Bucket=BUCKET)["Contents"]
     assert len(listed) >= 4
     for item in listed:
         for call, more in (("delete_object", {}), ("put_object", {"Body": b"x"})):
@@ -288,5 +291,5 @@ def test_a_blob_is_uploaded_once(account, tmp_path):
         assert not store.upload(key, path)
     with contextlib.suppress(RegistryError):
         store.write(key, b"2")
-    stored = account.clients["reader"].head_object(Bucket=BUCKET, Key=f"hotseat/{key}")
+    stored = account.client("reader").head_object(Bucket=BUCKET, Key=f"hotseat/{key}")
     assert stored["ContentLength"] == 9 << 20
