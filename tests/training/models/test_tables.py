@@ -116,3 +116,15 @@ def test_a_blend_answers_the_weighted_mean_of_its_members():
     assert weights.sum() == pytest.approx(1)
     mean = sum(w * said[name] for w, name in zip(weights, names, strict=True))
     np.testing.assert_allclose(said["blend"], mean, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", names())
+def test_a_row_of_no_weight_is_not_learned_from(family):
+    """Rows whose labels are turned round do nothing where they weigh nothing."""
+    table = Preprocessor(NUMBERS, WORDS, TRAIN)
+    turned = Split(TRAIN.inputs, tuple(1 - target for target in TRAIN.targets))
+    both = replace(TRAIN + turned, weights=(1.0,) * len(TRAIN) + (1e-6,) * len(turned))
+    model = learner(family, table, 2, 0)
+    model.fit(both, TEST, Plan("adam", 0.01, batch_size=64, max_epochs=20))
+    predicted = model.probabilities(TEST.inputs).argmax(1)
+    assert np.mean(predicted == np.array(TEST.targets)) > 0.8

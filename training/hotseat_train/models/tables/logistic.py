@@ -61,7 +61,10 @@ class LogisticLearner(Member):
             with warnings.catch_warnings():
                 # a strength that does not converge shows it by its validation loss
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                estimator.fit(*sides[0], sample_weight=train.weights or None)
+                estimator.fit(
+                    *sides[0],
+                    sample_weight=np.array(train.weights) if train.weights else None,
+                )
             (train_loss, _), (loss, accuracy) = (
                 measure(estimator.predict_proba(x), y) for x, y in sides
             )

@@ -74,7 +74,9 @@ class TreesLearner(Member):
         # equal trees with any number of threads: see "deterministic"
         threads = 0 if len(train) >= _MANY else 1
         data = lightgbm.Dataset(
-            *sides[0], weight=train.weights or None, params={"verbose": -1}
+            *sides[0],
+            weight=np.array(train.weights) if train.weights else None,
+            params={"verbose": -1},
         )
         curve: list[Epoch] = []
         best = (np.inf, 0, 0)
