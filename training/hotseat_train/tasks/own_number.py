@@ -14,6 +14,7 @@ from hotseat_train.evaluation.evaluator import Evaluator
 from hotseat_train.evaluation.numbers import NumberEvaluator
 from hotseat_train.models.tables import number_learner
 from hotseat_train.models.tables.number_losses import NumberLoss
+from hotseat_train.optim.plan import Plan
 from hotseat_train.tasks import leakage
 from hotseat_train.tasks.own_table import OwnTable
 
@@ -52,6 +53,11 @@ class OwnNumber(OwnTable):
         left = sorted(set(options) - {"seed"})
         flag = left[0].replace("_", "-") if left else ""
         return f"a model of numbers does not use --{flag}: leave it out" if left else ""
+
+    def most_epochs(self, plan: Plan) -> int | None:
+        """See `Task.most_epochs`: there are no epochs."""
+        del plan
+        return None
 
     def record(self) -> dict[str, Any]:
         """Return what `tasks.of` reads, with the objective."""

@@ -53,6 +53,10 @@ class OwnText(OwnTable):
         flag = left[0].replace("_", "-") if left else ""
         return f"a model of texts does not use --{flag}: leave it out" if left else ""
 
+    def most_epochs(self, plan: Plan) -> int | None:
+        """See `Task.most_epochs`."""
+        return plan.max_epochs
+
     def choose(
         self, family: str | None, settings: Mapping[str, Any] | None = None
     ) -> Self:
