@@ -219,7 +219,11 @@ class Lifecycle(Commands):
         s3 = boto3.client("s3", region_name=REGION)
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/blobs/")
         key = max(listed["Contents"], key=lambda item: item["Size"])["Key"]
+        # the bucket's policy lets nobody overwrite a blob
+        policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+        s3.delete_bucket_policy(Bucket=bucket)
         s3.put_object(Bucket=bucket, Key=key, Body=b"damaged")
+        s3.put_bucket_policy(Bucket=bucket, Policy=policy)
         output = self.hotseat("model", "verify", fails=True)
         assert key.rpartition("/")[2] in output, output
         self.say("  the damage is found")
