@@ -1,4 +1,4 @@
-"""Write sdk/spec/vectors/trust.json: versions for devices, signed and forged.
+"""Write sdk/spec/trust.json: versions for devices, signed and forged.
 
 ``python tests/trust_vectors.py`` from the root; keys are made anew and thrown away. All
 SDKs that verify signatures replay them.
@@ -25,7 +25,7 @@ from hotseat_registry import (
 from hotseat_registry.manifest import File
 from hotseat_registry.signed_head import KIND, Bound, SignedHead
 
-PLACE = Path(__file__).parents[1] / "sdk/spec/vectors/trust.json"
+PLACE = Path(__file__).parents[1] / "sdk/spec/trust.json"
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 

@@ -9,7 +9,7 @@ import { memory } from "../dist/offline/store.js";
 import { Trust } from "../dist/offline/trust.js";
 import { mintToken } from "../dist/tokens.js";
 
-const TEXT = readFileSync(new URL("../../spec/vectors/trust.json", import.meta.url), "utf8");
+const TEXT = readFileSync(new URL("../../spec/trust.json", import.meta.url), "utf8");
 const { now, cases } = JSON.parse(TEXT.replaceAll("@LONG@", " ".repeat(2 ** 20)));
 
 for (const { name, document, keys, threshold, required, reference, seen, error } of cases) {

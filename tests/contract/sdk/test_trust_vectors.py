@@ -12,7 +12,7 @@ from hotseat._device.signed_head import Seen
 from hotseat._device.trust import Trust
 from hotseat.errors import UntrustedError
 
-PLACE = Path(__file__).parents[3] / "sdk/spec/vectors/trust.json"
+PLACE = Path(__file__).parents[3] / "sdk/spec/trust.json"
 VALUE = json.loads(PLACE.read_text("utf-8").replace("@LONG@", " " * (1 << 20)))
 
 
