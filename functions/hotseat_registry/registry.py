@@ -5,13 +5,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
-from hotseat_registry import blobs, layout, manifest_cache, signatures
+from hotseat_registry import (
+    blobs,
+    layout,
+    manifest_cache,
+    signatures,
+    version_files,
+)
 from hotseat_registry.cache import Cache, describe
 from hotseat_registry.entry import GATE, PROMOTE, ROLLBACK, Entry
 from hotseat_registry.errors import (
     AliasNotFoundError,
     ConflictError,
-    IntegrityError,
     ModelNotFoundError,
     NotFoundError,
     RetiredError,
@@ -189,7 +194,7 @@ class Registry:
         paths = {
             name: path
             for name in names
-            if in_place and (path := self._in_place(manifest, name))
+            if in_place and (path := version_files.in_place(self.store, manifest, name))
         }
         fetched = [name for name in names if name not in paths]
         cache.make_room(
@@ -197,33 +202,13 @@ class Registry:
         )
         for name in fetched:
             file = manifest.files[name]
-            paths[name] = cache.get(file, PurePath(name).suffix) or self._download(
-                manifest, name, cache, progress(name, file.size)
-            )
+            paths[name] = cache.get(file, PurePath(name).suffix) or (
+                version_files.download(
+                    self.store, self.ledger, manifest, name, cache,
+                    progress(name, file.size),
+                )
+            )  # fmt: skip
         return paths
-
-    def _in_place(self, manifest: Manifest, name: str) -> Path | None:
-        """Return a file of a baked version where it lies, under its own name.
-
-        Raises `IntegrityError` unless its bytes match their digest.
-        """
-        real_path = getattr(self.store, "real_path", None)
-        if real_path is None:
-            return None
-        file = manifest.files[name]
-        key = layout.blob(file.sha256)
-        try:
-            path: Path = real_path(key)
-        except NotFoundError:
-            return None  # the download says what is missing
-        if path.name != name:
-            return None
-        if describe(path).sha256 != file.sha256:
-            raise IntegrityError(
-                f"{manifest.reference}, {name}: its bytes do not match their digest "
-                f"({key})"
-            )
-        return path
 
     def check_trust(self, manifest: Manifest) -> None:
         """Raise `UntrustedError` unless a trusted key signed the version.
@@ -384,27 +369,6 @@ class Registry:
             ) from None
         assert stored is not None
         return stored.data
-
-    def _download(
-        self, manifest: Manifest, name: str, cache: Cache, on_bytes: OnBytes
-    ) -> Path:
-        file = manifest.files[name]
-        what = f"{manifest.reference}, {name}"
-        key = layout.blob(file.sha256)
-        try:
-            return cache.put(
-                file,
-                PurePath(name).suffix,
-                lambda into: self.store.download(key, into, on_bytes),
-            )
-        except NotFoundError:
-            if manifest.version in self.ledger.retired(manifest.model):
-                raise RetiredError(f"{manifest.reference} was retired by gc") from None
-            raise IntegrityError(f"{what}: its bytes are missing ({key})") from None
-        except (ValueError, IntegrityError):
-            raise IntegrityError(
-                f"{what}: its bytes do not match their digest ({key})"
-            ) from None
 
 
 def open_registry(

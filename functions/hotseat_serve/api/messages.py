@@ -189,3 +189,12 @@ def close_chunks(answer: Answer) -> None:
 def too_large(size: int, limit: int) -> Problem:
     """Return the problem of a body over the limit."""
     return Problem("too_large", f"the body has {size} bytes; the limit is {limit}")
+
+
+def encodable(request: Request) -> Request:
+    """Return a request without half surrogates in path and method."""
+    path, method = (
+        text.encode("utf-8", "replace").decode()
+        for text in (request.path, request.method)
+    )
+    return replace(request, path=path, method=method)

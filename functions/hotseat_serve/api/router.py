@@ -26,6 +26,7 @@ from hotseat_serve.api.messages import (
     close_chunks,
     compress,
     decompress,
+    encodable,
 )
 from hotseat_serve.api.statistics import Statistics
 from hotseat_serve.api.telemetry import Telemetry, trace_of
@@ -85,7 +86,7 @@ class Router:
         if request.received is not None:
             context.started = request.received  # the caller has waited since then
         if not (request.path.isascii() and request.method.isascii()):
-            request = _encodable(request)
+            request = encodable(request)
         try:
             answer = compress(self._dispatch(request, context), request)
             check_answer(len(answer.body), self.settings.max_answer_bytes)
@@ -229,27 +230,28 @@ class Router:
         self, parts: Sequence[str]
     ) -> dict[str, Action]:
         """Return the actions of a route by method; empty if there is no route."""
+        api = self.game_api
         match parts:
             case ["model-service"]:
-                return {"POST": self._predict(None, None)}
+                return {"POST": self._game(api.predict, None, None)}
             case ["v1", "models"]:
-                return {
-                    "GET": lambda _, context: _json(self.game_api.catalogue(context))
-                }
+                return {"GET": lambda _, context: _json(api.catalogue(context))}
             case ["v1", "models", name] if name.endswith(":predict"):
-                return {"POST": self._instances(name.removesuffix(":predict"))}
+                name = name.removesuffix(":predict")
+                return {"POST": self._game(api.instances, name)}
             case ["v1", "models", name]:
-                return {"GET": lambda *_: _json(self.game_api.model(name))}
+                return {"GET": lambda *_: _json(api.model(name))}
             case ["v1", "models", name, "predict"]:
-                return {"POST": self._predict(name, None)}
+                return {"POST": self._game(api.predict, name, None)}
             case ["v1", "models", name, "explain"]:
-                return {"POST": self._explain(name, None)}
+                return {"POST": self._game(api.explain, name, None)}
             case ["v1", "models", name, "versions" | "labels", version] if (
                 version.endswith(":predict")
             ):  # TensorFlow Serving's, by number or label
-                return {"POST": self._instances(name, version.removesuffix(":predict"))}
+                version = version.removesuffix(":predict")
+                return {"POST": self._game(api.instances, name, version)}
             case ["v1", "models", name, "metadata"]:
-                return {"GET": lambda *_: _json(self.game_api.model(name))}
+                return {"GET": lambda *_: _json(api.model(name))}
             case ["v1", "models", name, "versions", version, *rest]:
                 return self._find_version(name, version, rest)
             case ["v2", *rest]:
@@ -259,11 +261,12 @@ class Router:
     def _find_version(
         self, name: str, version: str, parts: Sequence[str]
     ) -> dict[str, Action]:
+        api = self.game_api
         match parts:
             case ["predict"]:
-                return {"POST": self._predict(name, version)}
+                return {"POST": self._game(api.predict, name, version)}
             case ["explain"]:
-                return {"POST": self._explain(name, version)}
+                return {"POST": self._game(api.explain, name, version)}
             case []:
                 return {"GET": lambda *_: _json(self._downloads.version(name, version))}
             case ["files", file]:
@@ -352,25 +355,16 @@ class Router:
 
         return action
 
-    def _predict(self, name: str | None, version: str | None) -> Action:
-        def action(request: Request, context: RequestContext) -> Answer:
-            answer = self.game_api.predict(request, context, name, version)
-            return _with_source(answer, request, context)
-
-        return action
-
-    def _explain(self, name: str, version: str | None) -> Action:
-        def action(request: Request, context: RequestContext) -> Answer:
-            answer = self.game_api.explain(request, context, name, version)
-            return _with_source(answer, request, context)
-
-        return action
-
-    def _instances(self, name: str, version: str | None = None) -> Action:
-        """KServe's version 1: ``instances`` in, ``predictions`` out."""
+    def _game(
+        self,
+        answer_of: Callable[..., dict[str, Any]],
+        name: str | None,
+        version: str | None = None,
+    ) -> Action:
+        """Return the action for a method of the game API."""
 
         def action(request: Request, context: RequestContext) -> Answer:
-            answer = self.game_api.instances(request, context, name, version)
+            answer = answer_of(request, context, name, version)
             return _with_source(answer, request, context)
 
         return action
@@ -382,15 +376,6 @@ class Router:
     def _stats(self, name: str, version: str | None) -> dict[str, Any]:
         number = open_inference.get(self.models, name, version).manifest.version
         return self.statistics.of(name, number)
-
-
-def _encodable(request: Request) -> Request:
-    """Return a request without half surrogates in path and method."""
-    path, method = (
-        text.encode("utf-8", "replace").decode()
-        for text in (request.path, request.method)
-    )
-    return replace(request, path=path, method=method)
 
 
 def _is_ready(name: str) -> dict[str, Any]:
