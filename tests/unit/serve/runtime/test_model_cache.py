@@ -198,7 +198,9 @@ def test_threads_share_one_load(models, registry, publish, monkeypatch):
     publish()
     promote(registry, 1)
     fetched, fetch = [], registry.fetch
-    monkeypatch.setattr(registry, "fetch", lambda *a: fetched.append(a) or fetch(*a))
+    monkeypatch.setattr(
+        registry, "fetch", lambda *a, **more: fetched.append(a) or fetch(*a, **more)
+    )
     threads = [threading.Thread(target=models.get, args=(LIVE,)) for _ in range(8)]
     for thread in threads:
         thread.start()
