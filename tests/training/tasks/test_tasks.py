@@ -85,8 +85,8 @@ def test_chat_is_made_smaller_in_every_way(small_chat, monkeypatch):
     monkeypatch.setattr(prune_distill, "_TUNING_EPOCHS", 1)
     restored = prune_distill.restored
 
-    def few(source):
-        learner, rows, validation, plan = restored(source)
+    def few(source, task):
+        learner, rows, validation, plan = restored(source, task)
         part = dataset_part(rows, 600)
         return learner, part, dataset_part(validation, 300), replace(plan, max_epochs=1)
 

@@ -18,6 +18,7 @@ from hotseat_train.external.source import is_source
 
 if TYPE_CHECKING:
     from hotseat_train.run import Run as RunFolder
+    from hotseat_train.tasks.task import Task
 
 # torch, onnx and matplotlib take seconds to import: only a verb that runs imports them
 
@@ -81,11 +82,12 @@ def _quantize(arguments: argparse.Namespace) -> int:
         return quantize_file(arguments)
     if "@" in arguments.run or "#" in arguments.run or arguments.calibrate is not None:
         return quantize_version(Reference.parse(arguments.run), arguments)
-    from hotseat_train import run
+    from hotseat_train import run, tasks
     from hotseat_train.cli.progress import epochs
     from hotseat_train.compression import variants
 
     source = run.find(arguments.run)
+    task = tasks.of(source.read())
     methods = arguments.method or ["dynamic"]
     if "all" in methods:
         methods = variants.suitable(source)
@@ -98,6 +100,7 @@ def _quantize(arguments: argparse.Namespace) -> int:
         graphs = variants.make(
             source,
             methods,
+            task=task,
             calibrations=arguments.calibration or ["minmax"],
             share=arguments.share,
             **more,
@@ -107,18 +110,18 @@ def _quantize(arguments: argparse.Namespace) -> int:
         after = path.stat().st_size
         print(f"  wrote {path}: {after:,} bytes, {before / after:.1f} times smaller")
     if arguments.max_quality_drop is not None:
-        _keep(source, arguments.max_quality_drop)
+        _keep(source, task, arguments.max_quality_drop)
     return DONE
 
 
-def _keep(source: "RunFolder", max_loss: float) -> None:
+def _keep(source: "RunFolder", task: "Task", max_loss: float) -> None:
     """Measure the variants, show them, and remove those whose quality drops too far."""
     from hotseat_train.cli.evaluate import show
     from hotseat_train.errors import GateError
     from hotseat_train.evaluation import quality_gate
     from hotseat_train.pipeline.evaluate import evaluate, refuse, write
 
-    manifest = write(source, evaluate(source))
+    manifest = write(source, evaluate(source, task))
     show(manifest)
     print(f"  wrote {source.variants}")
     refused = []

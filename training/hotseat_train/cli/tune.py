@@ -75,7 +75,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     words = ["search", *([task.family] if task.family else []), arguments.optimizer]
     folder = arguments.run or run.RUNS / task.name / "-".join(words)
     searched = Search(folder, arguments.seed, arguments.storage)
-    objective = Objective(task, task.dataset(), plan, arguments.rows)
+    objective = Objective(task, task.data, plan, arguments.rows)
 
     def report(trial: "FrozenTrial") -> None:
         loss = "" if trial.value is None else f", loss {trial.value:.4f}"

@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from hotseat_train import tasks
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import RunError
 from hotseat_train.optim import checkpoint
@@ -25,6 +24,7 @@ from hotseat_train.optim.gradient_learner import HiddenUnits
 from hotseat_train.optim.loop import Epoch, Plan
 from hotseat_train.optim.supervised import answers
 from hotseat_train.run import Run
+from hotseat_train.tasks.task import Task
 
 Report = Callable[[Epoch], None]
 _SOFT = 0.5
@@ -33,14 +33,14 @@ _TUNING_EPOCHS, _TUNING_RATE = 2, 0.25
 """Limit of the epochs, and share of the learning rate, of a pruned network's tuning."""
 
 
-def pruned(source: Run, share: float, report: Report) -> Path:
+def pruned(source: Run, task: Task, share: float, report: Report) -> Path:
     """Prune that share of the run's hidden units, fine-tune, and write the graph.
 
     Raises `RunError` without hidden units or a checkpoint.
     """
     if not 0 < share < 1:
         raise RunError(f"expected a share between 0 and 1 to prune, got {share:g}")
-    learner, train, validation, plan = restored(source)
+    learner, train, validation, plan = restored(source, task)
     smaller = copy.copy(learner)
     smaller.module = copy.deepcopy(learner.module)
     units = smaller.hidden_units()
@@ -60,12 +60,12 @@ def pruned(source: Run, share: float, report: Report) -> Path:
     )
 
 
-def distilled(source: Run, report: Report) -> Path:
+def distilled(source: Run, task: Task, report: Report) -> Path:
     """Train a smaller network on the answers of the run's, and write its graph.
 
     Raises `RunError` if the family has no smaller network.
     """
-    learner, train, validation, plan = restored(source)
+    learner, train, validation, plan = restored(source, task)
     student = learner.student()
     if student is None:
         raise RunError(
@@ -83,7 +83,7 @@ def distilled(source: Run, report: Report) -> Path:
     )
 
 
-def restored(source: Run) -> tuple[Any, Split, Split, Plan]:
+def restored(source: Run, task: Task) -> tuple[Any, Split, Split, Plan]:
     """Return a run's trained learner, its training and validation rows, and its plan.
 
     Raises `RunError` if the run has no training by gradient descent or no checkpoint.
@@ -96,11 +96,11 @@ def restored(source: Run) -> tuple[Any, Split, Split, Plan]:
             "or distilled; a network can be quantized (--method dynamic)"
         )
     path = source.needs(source.checkpoint, f"train {record['task']} --run")
-    task = tasks.of(record).with_rows("pruning or distilling")
-    dataset = task.dataset()
+    rows_task = task.with_rows("pruning or distilling")
+    dataset = rows_task.data
     rows = record["data"]["rows"]["train"]
     train = Split(dataset.train.inputs[:rows], dataset.train.targets[:rows])
-    learner: Any = task.learner(train, plan["seed"])
+    learner: Any = rows_task.learner(train, plan["seed"])
     learner.module.load_state_dict(checkpoint.load(path)["best"])
     return learner, train, dataset.validation, Plan.read(plan)
 

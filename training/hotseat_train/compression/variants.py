@@ -10,6 +10,7 @@ from hotseat_train.errors import RunError
 from hotseat_train.onnx_graph.load import load
 from hotseat_train.optim.loop import Epoch
 from hotseat_train.run import Run
+from hotseat_train.tasks.task import Task
 
 INT8 = ("dynamic", "static")
 METHODS = (*INT8, "prune", "distill")
@@ -22,15 +23,18 @@ def make(
     calibrations: Sequence[str] = ("minmax",),
     share: float = 0.5,
     report: Callable[[Epoch], None] = lambda _epoch: None,
+    task: Task | None = None,
 ) -> dict[str, Path]:
     """Make variants by these methods and return their graphs by name.
+
+    `task` is the run's, if it has been read already.
 
     Boosted trees are cut to fewer and to shorter trees, whatever the method. Pruned and
     distilled networks are quantized to int8 as well. Raises `RunError` if a method does
     not suit the run's model.
     """
     model = source.needs(source.model, "train")
-    task = tasks.of(source.read())
+    task = task or tasks.of(source.read())
     if tree_pruning.has_trees(load(model)):
         return tree_pruning.cut_ensemble(source)
     if not task.compressions:
@@ -48,9 +52,9 @@ def make(
     for method, small in (("prune", "pruned"), ("distill", "distilled")):
         if method in methods:
             path = (
-                prune_distill.pruned(source, share, report)
+                prune_distill.pruned(source, task, share, report)
                 if method == "prune"
-                else prune_distill.distilled(source, report)
+                else prune_distill.distilled(source, task, report)
             )
             found[small] = path
             bases[f"{small}-int8"] = path

@@ -63,7 +63,7 @@ def compare(
     if not task.families:
         raise TrainError(f"{task.name} has one family of models: leave --cv out")
     seed = task.plan_of(settings).seed
-    dataset = task.dataset()
+    dataset = task.data
     rows = dataset.train + dataset.validation
     parts = list(cut(rows, folds, seed))
     scores = []

@@ -37,14 +37,16 @@ class Evaluation:
     learning_curve: Sequence[Any]
 
 
-def evaluate(source: Run) -> Evaluation:
+def evaluate(source: Run, task: Task | None = None) -> Evaluation:
     """Measure a run's variants; write nothing.
+
+    `task` is the run's, if it has been read already.
 
     Raises `RunError`, and `ParityError` if the answers of the fp32 graph and the
     trained model differ.
     """
     record = source.read()
-    task = tasks.of(record)
+    task = task or tasks.of(record)
     evaluator = task.evaluator(record)
     files = source.graphs()
     first = next(iter(files))

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -79,6 +80,11 @@ class SupervisedTask(OneFamily, ABC):
     def dataset(self) -> Dataset:
         """Read and split the data; raises `DatasetError`."""
 
+    @cached_property
+    def data(self) -> Dataset:
+        """The result of `dataset`, read once."""
+        return self.dataset()
+
     @abstractmethod
     def learner(self, train: Split, seed: int) -> Learner:
         """Return an untrained model, with its vocabulary from `train`."""
@@ -112,7 +118,7 @@ class SupervisedTask(OneFamily, ABC):
 
         A finished run is trained anew, and its files are removed.
         """
-        dataset = self.dataset()
+        dataset = self.data
         if run.record.exists():
             run.clear()
         part = dataset.train.pick(range(len(dataset.train))[:rows])
@@ -155,7 +161,7 @@ class SupervisedTask(OneFamily, ABC):
 
     def evaluator(self, record: Mapping[str, Any]) -> Evaluator:
         """See `Task.evaluator`."""
-        dataset = self.dataset()
+        dataset = self.data
         return SupervisedEvaluator(
             dataset,
             self.signature(dataset),
@@ -174,7 +180,7 @@ class SupervisedTask(OneFamily, ABC):
     def calibration(self, run: Run) -> list[Tensors]:
         """Return training rows as the graph takes them."""
         del run
-        dataset = self.dataset()
+        dataset = self.data
         rows = [row for row in dataset.train.inputs if len(str(row)) <= _LONGEST]
         rows = rows[:_SEEN]
         pointers = [f"/{number}" for number in range(len(rows))]
