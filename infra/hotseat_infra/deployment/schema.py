@@ -101,7 +101,7 @@ class Model:
     memory_mb: int = 1024
     """128 to 10,240; 1,769 give one whole core."""
     ephemeral_storage_mb: int = TMP_MB
-    """Temporary folder, 512 to 10,240: a promote needs room for two versions."""
+    """Temporary folder, 512 to 10,240: a promote needs space for two versions."""
     timeout_s: int = 10
     """1 to 29 seconds."""
     architecture: str = "x86_64"
