@@ -11,7 +11,7 @@ RUNNERS = {
     "own-chat.md": "tests/docs/test_training.py",
     "optimizers.md": "tests/docs/test_training.py",
     "own-game.md": "tests/e2e/test_checkers.py",
-    "own-onnx.md": "tests/e2e/test_own_models.py",
+    "own-onnx.md": "tests/own_models.py",
     "own-table.md": "tests/docs/test_training.py",
 }
 SHELL = re.compile(

@@ -38,7 +38,7 @@ class DemoError(Exception):
 
 
 def demo(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
-    """Play with models in the browser; with --train, a model's life step by step."""
+    """Play with models in the browser; with --train, follow one model's life."""
     parser.description = (
         "Open a playground in the browser within seconds: Connect Four at five "
         "strengths, a moderated chat, Sokoban levels, churn. It trains nothing, needs "
@@ -47,7 +47,9 @@ def demo(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]
         "text model twice, publish, serve, predict, promote and roll back, with each "
         "command printed. That takes about a minute."
     )
-    parser.epilog = "examples: hotseat demo; hotseat demo --train --folder my-demo"
+    parser.epilog = (
+        "example: hotseat demo\nexample: hotseat demo --train --folder my-demo"
+    )
     parser.add_argument(
         "--port", type=int, default=0, help="of the page (default: a free one)"
     )
