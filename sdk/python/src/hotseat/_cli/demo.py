@@ -38,7 +38,7 @@ class DemoError(Exception):
 
 
 def demo(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
-    """Play with models in the browser; with --train, follow one model's life."""
+    """Play with models in the browser; with --train, follow a model's life."""
     parser.description = (
         "Open a playground in the browser within seconds: Connect Four at five "
         "strengths, a moderated chat, Sokoban levels, churn. It trains nothing, needs "
