@@ -90,14 +90,24 @@ def get_permission(self: FakeBucket, action: str, resource: str) -> PermissionRe
     headers = request.headers
     return permission(
         json.loads(self.policy),
-        # moto names the completion of an upload by its method
-        action.replace("s3:PostObject", "s3:PutObject"),
+        _action(action),
         resource,
         headers,
         # CreateMultipartUpload and UploadPart; PutObject and the completion create
         creates=not ("uploads" in request.args or "partNumber" in request.args),
         caller=_caller(headers.get("Authorization", "")),
     )
+
+
+def _action(name: str) -> str:
+    """Return S3's action for moto's name of the request under way.
+
+    moto names the completion of an upload by its method, and does not tell an object
+    from one of its versions, which is an action of its own.
+    """
+    if name in {"s3:GetObject", "s3:DeleteObject"} and "versionId" in request.args:
+        return f"{name}Version"
+    return name.replace("s3:PostObject", "s3:PutObject")
 
 
 def _caller(authorization: str) -> str:
