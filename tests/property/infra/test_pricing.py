@@ -43,7 +43,7 @@ def month(model, traffic, ms=5.0):
 
 def test_the_bill_adds_up():
     """A million requests of 10 ms on one core, calculated by hand."""
-    model = Model(mode="static", version=1, memory_mb=1769)
+    model = Model(mode="static", version=1, memory_mb=1769, architecture="arm64")
     result = month(model, Traffic(1e6), 9.0)
     assert result.parts["compute"] == pytest.approx(1e4 * 1769 / 1024 * 0.0000133334)
     assert result.parts["requests"] == pytest.approx(0.20)
@@ -162,7 +162,7 @@ def test_a_shape_is_a_name_or_a_file(tmp_path):
 def test_shared_costs_are_counted_once():
     """Dashboard, keys and firewall belong to the stage."""
     parts = shared_costs(PROD, 1e6, TABLE).parts
-    access = {"authorizer": 0.2 + 0.0025 * 1e6 * 0.0000133334, "limits": 1.25}
+    access = {"authorizer": 0.2 + 0.0025 * 1e6 * 0.0000166667, "limits": 1.25}
     assert parts == pytest.approx(
         {"dashboard": 3, "keys": 2, "firewall": 7.6, **access}
     )
