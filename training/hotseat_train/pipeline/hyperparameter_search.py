@@ -200,7 +200,7 @@ class Search:
         os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ray.init(None if is_local else address, **(local if is_local else {}))
+            ray.init("local" if is_local else address, **(local if is_local else {}))
         try:
             shared = ray.put(objective)
             remote_trial = ray.remote(max_retries=2)(_trial)
