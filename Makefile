@@ -80,7 +80,7 @@ test: $(READY) .venv/clients/ready .venv/models/ready .venv/libraries/ready ## a
 	@$(MAKE) --no-print-directory unit; unit=$$?; \
 	  $(BIN)/pytest --ignore=tests/unit && exit $$unit
 
-test-typescript: $(READY) ## the TypeScript SDK: types, vectors, faults, a real browser
+test-typescript: playground ## the TypeScript SDK: types, vectors, faults, a real browser
 	@bash sdk/typescript/test.sh
 
 test-runtimes: test-typescript ## the TypeScript SDK in Node 18 to 24, Bun and Deno (RUNTIMES=node-18)

@@ -171,9 +171,9 @@ async function held(local: OfflineModel, { bundle, files }: Fetched, what: strin
 
 /** The requirement that this device does not meet; null if it meets all. */
 function missingHere({ kind, format = 1, signature }: Manifest): string | null {
+  if (!KINDS[kind]) return `the kind ${kind}`;
   const unread = foreign(signature);
-  if (unread !== null || format > 1) return unread ?? `manifest format ${format}`;
-  return KINDS[kind] ? null : `the kind ${kind}`;
+  return unread ?? (format > 1 ? `manifest format ${format}` : null);
 }
 
 function distance(found: any, wanted: Record<string, unknown>): number {
