@@ -1,11 +1,14 @@
 """Every family goes the whole way on three hundred rows.
 
-Train, quantize, evaluate, publish, serve and explain; a family without weights for int8
-says so and is published as it is.
+Train, quantize, evaluate, publish, serve, explain and score a table; a family without
+weights for int8 says so and is published as it is.
 """
+
+import csv
 
 import pytest
 
+from hotseat import _cli
 from hotseat_registry import Reference
 from hotseat_serve.kinds.explain import explain
 from hotseat_serve.runtime.model_cache import ModelCache
@@ -65,3 +68,11 @@ def test_a_family_goes_the_whole_way(family, kind, tmp_path, registry):
     assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-3)
     parts = explain(manifest.signature, row, model.predict)["parts"]
     assert {part["part"] for part in parts} == set(COLUMNS[kind]) - {"churned"}
+    scored = tmp_path / "scored.csv"
+    words = ["predict", "--run", run.folder, "--input", task.path, "--output", scored]
+    assert _cli.main([*map(str, words)]) == 0
+    with scored.open(encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 300
+    assert {line["label"] for line in lines} <= {"yes", "no"}
+    assert not any(line["error"] for line in lines)
