@@ -2,6 +2,7 @@
 
 import base64
 import json
+import string
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -167,7 +168,7 @@ def test_one_token_has_one_spelling(world, key):
     head, body, signature = token.split(".")
     last = signature[-1]
     twin = next(
-        c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        c for c in string.ascii_letters + string.digits
         if c != last and base64.urlsafe_b64decode(signature[:-1] + c + "==")
         == base64.urlsafe_b64decode(signature + "==")
     )  # fmt: skip
