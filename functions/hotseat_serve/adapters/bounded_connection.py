@@ -17,6 +17,9 @@ _SPARE_CONNECTIONS = 64
 _LINGER_SECONDS = 2.0
 """Seconds to read and drop further bytes of a refused client, so that it receives the
 refusal and no reset connection."""
+_FIRST_SECONDS = 0.5
+"""Seconds that a connection without a request has left when the server stops: its
+client has just connected, and the first request is on the way."""
 _MIN_RATE = 1_000
 """Bytes of an answer that a client must read per second."""
 _MAX_HEAD = 1 << 16
@@ -37,7 +40,7 @@ class Connection(HttpToolsProtocol):
         self._limits = limits
         self._receiving: asyncio.TimerHandle | None = None
         self._sending: asyncio.TimerHandle | None = None
-        self._lingers = False
+        self._lingers = self._is_last = False
         self._in_head = self._has_begun = False
         self._received = self._body_bytes = self._head_bytes = 0
 
@@ -95,6 +98,23 @@ class Connection(HttpToolsProtocol):
         if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
             raise InvalidHeadError
         super().on_headers_complete()
+        if self._is_last and self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """End after the request that is being read or answered.
+
+        uvicorn would close a connection whose first request has not arrived yet.
+        """
+        if self.cycle is not None and not self._in_head:
+            super().shutdown()
+            return
+        self._is_last = True
+        self.loop.call_later(_FIRST_SECONDS, self._close_unused)
+
+    def _close_unused(self) -> None:
+        if self.cycle is None and not self._in_head:
+            self.transport.close()
 
     def on_body(self, body: bytes) -> None:
         """Pass on a part of the body."""
