@@ -136,11 +136,9 @@ def start(handler, folder, environment):
     return 1000 * first, 1000 * statistics.median(warm)
 
 
-def prepared(folder, bucket):
-    """Write the three functions and the registry; return handlers and environments."""
+def publish(folder):
+    """Publish the network into a registry in the folder; return the registry."""
     network(folder / "net.onnx")
-    (folder / "bare.py").write_text(BARE)
-    (folder / "usual.py").write_text(USUAL)
     registry = open_registry(f"file://{folder}/registry")
     manifest = Manifest(
         model="net",
@@ -155,6 +153,14 @@ def prepared(folder, bucket):
     )
     registry.publish(manifest, {"net.onnx": folder / "net.onnx"}, by="bench")
     registry.promote(Reference("net", version=1), by="bench")
+    return registry
+
+
+def prepared(folder, bucket):
+    """Write the three functions and the registry; return handlers and environments."""
+    registry = publish(folder)
+    (folder / "bare.py").write_text(BARE)
+    (folder / "usual.py").write_text(USUAL)
     static = {"HOTSEAT_REGISTRY": registry.store.uri, "HOTSEAT_STATIC": "1"}
     cloud = {
         "AWS_ENDPOINT_URL": bucket,

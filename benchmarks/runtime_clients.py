@@ -15,19 +15,8 @@ import time
 from pathlib import Path
 
 import cpu
-from coldstart import BARE, event
+from coldstart import BARE, event, publish
 from runtime_api import RuntimeApi
-from serving import network
-
-from hotseat_registry import (
-    Input,
-    Manifest,
-    Output,
-    Reference,
-    Signature,
-    Variant,
-    open_registry,
-)
 
 CLIENTS = {"awslambdaric": "awslambdaric", "loop": "hotseat_serve.lambda_loop"}
 FAST = BARE.replace("import json\n", "import orjson as json\n").replace(
@@ -35,25 +24,6 @@ FAST = BARE.replace("import json\n", "import orjson as json\n").replace(
     'json.dumps({"data": scores[0].tolist()}).decode()',
 )
 """The bare handler with the same JSON library as Hotseat's."""
-
-
-def publish(folder):
-    """Publish the network into a registry in the folder; return its address."""
-    registry = open_registry(f"file://{folder}/registry")
-    manifest = Manifest(
-        model="net",
-        kind="classification",
-        signature=Signature(
-            inputs=(Input("features", "FP32", (-1, 32), "tensor"),),
-            outputs=(Output("scores", "FP32", (-1, 2)),),
-            labels=("stays", "leaves"),
-        ),
-        variants=(Variant("fp32", "net.onnx"),),
-        default_variant="fp32",
-    )
-    registry.publish(manifest, {"net.onnx": folder / "net.onnx"}, by="bench")
-    registry.promote(Reference("net", version=1), by="bench")
-    return registry.store.uri
 
 
 def started(client, handler, folder, environment):
@@ -89,10 +59,9 @@ def main():
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        network(folder / "net.onnx")
         (folder / "bare.py").write_text(FAST)
         settings = {
-            "HOTSEAT_REGISTRY": publish(folder),
+            "HOTSEAT_REGISTRY": publish(folder).store.uri,
             "HOTSEAT_STATIC": "1",
             "HOTSEAT_CACHE": str(folder / "cache"),
         }

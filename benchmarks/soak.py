@@ -13,8 +13,9 @@ from pathlib import Path
 
 import cpu
 import numpy as np
-from runtime_clients import CLIENTS, publish, started
-from serving import WIDTH, network, router_of
+from coldstart import publish
+from runtime_clients import CLIENTS, started
+from serving import WIDTH, router_of
 
 from hotseat_serve.api.messages import Request
 from hotseat_serve.api.telemetry import Telemetry
@@ -86,8 +87,7 @@ def soak_loop(count):
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        network(folder / "net.onnx")
-        settings = {"HOTSEAT_REGISTRY": publish(folder)}
+        settings = {"HOTSEAT_REGISTRY": publish(folder).store.uri}
         api, process = started(
             CLIENTS["loop"], "hotseat_serve.handler.handler", folder, settings
         )

@@ -44,13 +44,7 @@ def test_the_tutorial_on_chat_runs(tmp_path, monkeypatch, capsys):
     """From lines of chat to a published version that sorts them."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HOTSEAT_REGISTRY", raising=False)
-    tutorial = (GUIDE.parent / "own-chat.md").read_text("utf-8")
-    for line in _lines("".join(BLOCK.findall(tutorial))):
-        words = shlex.split(line)
-        if words[0] == "python":
-            subprocess.run([sys.executable, *words[1:]], check=True)
-        else:
-            assert _cli.main(words[1:]) == 0, words
+    _run("own-chat.md")
     assert "published chat@1" in capsys.readouterr().out
     assert "toxic" in (tmp_path / "scored.csv").read_text("utf-8")
 
@@ -59,16 +53,22 @@ def test_the_tutorial_on_chat_runs(tmp_path, monkeypatch, capsys):
 def test_the_tutorial_on_optimizers_runs(tmp_path, monkeypatch, capsys):
     """Each command of the tutorial runs, and draws the picture that it names."""
     monkeypatch.chdir(tmp_path)
-    tutorial = (GUIDE.parent / "optimizers.md").read_text("utf-8")
+    tutorial = _run("optimizers.md")
+    assert "accuracy" in capsys.readouterr().out
+    for picture in re.findall(r"`(\S+\.png)`", tutorial):
+        assert Path(picture).stat().st_size
+
+
+def _run(name):
+    """Run the commands of a tutorial in its order; return its text."""
+    tutorial = (GUIDE.parent / name).read_text("utf-8")
     for line in _lines("".join(BLOCK.findall(tutorial))):
         words = shlex.split(line)
         if words[0] == "python":
             subprocess.run([sys.executable, *words[1:]], check=True)
         else:
             assert _cli.main(words[1:]) == 0, words
-    assert "accuracy" in capsys.readouterr().out
-    for picture in re.findall(r"`(\S+\.png)`", tutorial):
-        assert Path(picture).stat().st_size
+    return tutorial
 
 
 def _lines(text):

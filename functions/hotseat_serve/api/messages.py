@@ -4,9 +4,12 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from hotseat_serve.access.claims import Caller
 from hotseat_serve.problems import Problem
+
+if TYPE_CHECKING:
+    from hotseat_serve.access.claims import Caller
 
 JSON = "application/json"
 PAGES = ("/docs", "/redoc", "/openapi.json")
@@ -33,7 +36,7 @@ class Request:
     """The reason why the adapter cannot read it; the router's answer."""
     fits: "Callable[[Answer], None] | None" = None
     """Raises `Problem` (too_large) for an answer that the adapter cannot send."""
-    caller: Caller | None = None
+    caller: "Caller | None" = None
     """Who asks, where an authorizer in front says so."""
     streams: bool = False
     """Whether the adapter can send an answer's `chunks`."""

@@ -14,9 +14,7 @@ from urllib.parse import unquote
 import orjson
 
 from hotseat_registry import Reference, Registry
-from hotseat_serve.access.gate import Gate
 from hotseat_serve.api import cors, open_inference
-from hotseat_serve.api.admission import admit
 from hotseat_serve.api.game_api import GameApi
 from hotseat_serve.api.inference_call import infer
 from hotseat_serve.api.messages import (
@@ -38,6 +36,7 @@ from hotseat_serve.settings import Settings
 from hotseat_serve.wording import quoted
 
 if TYPE_CHECKING:
+    from hotseat_serve.access.gate import Gate
     from hotseat_serve.api.downloads import Downloads
 
 log = logging.getLogger("hotseat.serve")
@@ -57,7 +56,7 @@ class Router:
     settings: Settings
     game_api: GameApi = field(init=False)
     telemetry: Telemetry | None = None
-    gate: Gate | None = None
+    gate: "Gate | None" = None
     """Who may ask; None: everybody."""
     clock: Callable[[], int] = time.perf_counter_ns
     statistics: Statistics = field(default_factory=Statistics)
@@ -148,6 +147,9 @@ class Router:
             context.route = request.path
             return preflight
         if self.gate is not None:
+            # late: most stages ask nobody who calls
+            from hotseat_serve.api.admission import admit
+
             parts = self._parts(request.path)
             admit(self.gate, request, context, parts, self.models.default)
         if request.fault is not None:

@@ -11,8 +11,8 @@ import hmac
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -73,6 +73,19 @@ class Telemetry:
     player_key: str = ""
     random: Callable[[], float] = lambda: 1.0
     now: Callable[[], float] = time.time
+    _function_version: str | None = field(init=False)
+    _metrics: Sequence[Mapping[str, Any]] = field(init=False)
+    """The metrics that CloudWatch derives from each request's line."""
+
+    def __post_init__(self) -> None:
+        """Read what is the same for all requests."""
+        version = self.env.get("AWS_LAMBDA_FUNCTION_VERSION")
+        by_function = [_BY_FUNCTION] if version else []
+        metrics = [
+            {"Namespace": self.namespace, **item} for item in (_REQUEST, *by_function)
+        ]
+        object.__setattr__(self, "_function_version", version)
+        object.__setattr__(self, "_metrics", metrics)
 
     def request(
         self, request: Request, context: RequestContext, answer: Answer
@@ -86,7 +99,7 @@ class Telemetry:
         line: dict[str, Any] = {
             "_aws": {
                 "Timestamp": int(self.now() * 1000),
-                "CloudWatchMetrics": [{"Namespace": self.namespace, **_REQUEST}],
+                "CloudWatchMetrics": self._metrics,
             },
             "level": "ERROR" if is_service_fault else "INFO",
             "message": "request",
@@ -110,7 +123,8 @@ class Telemetry:
             line["code"] = context.problem_code
         if context.warnings.count:
             line["warnings"] = context.warnings.count
-        self._add_function_version(line)
+        if self._function_version:
+            line["function_version"] = self._function_version
         trace = trace_of(request.headers)
         if trace is not None:
             line["trace_id"] = trace[3:35]
@@ -127,14 +141,6 @@ class Telemetry:
                 masked(context.inputs) if is_small else "too large to be logged"
             )
         self.write(orjson.dumps(line))
-
-    def _add_function_version(self, line: dict[str, Any]) -> None:
-        """Count a request by the version of Lambda's function as well."""
-        version = self.env.get("AWS_LAMBDA_FUNCTION_VERSION")
-        if version:
-            line["function_version"] = version
-            metrics = {"Namespace": self.namespace, **_BY_FUNCTION}
-            line["_aws"]["CloudWatchMetrics"].append(metrics)
 
     def event(self, name: str, fields: Mapping[str, Any]) -> None:
         """Write an event outside a request, as a metric of count 1."""

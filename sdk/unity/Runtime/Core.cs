@@ -94,7 +94,7 @@ namespace Hotseat
             return request.With("authorization", "Bearer " + Sendable(token));
         }
 
-        /// <summary>Whether each try gets a new token, so that a 401 is worth another try.</summary>
+        /// <summary>Whether each try gets a new token, so that one more try follows a 401.</summary>
         public bool RenewsKeys => options.Token != null;
 
         private Request Request(string method, string path, Dictionary<string, object> body)

@@ -74,11 +74,11 @@ class OwnTable(TableTask):
 
     target_type: ClassVar[str] = "category"
     """How the target's column is read."""
-    intended_use = "Tell a column of the studio's own table from the others."
+    intended_use = "Predict a column of the studio's own table from the others."
     limits = (
-        "It knows what that table told, and nothing of players who are not like those "
-        "in it. What a column means, and whether it is known when the model is asked, "
-        "is for the studio to say."
+        "It has learned from that table alone, and not from players who differ from "
+        "those in it. The studio has to check what a column means, and whether its "
+        "value is known at prediction time."
     )
 
     def record(self) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class OwnTable(TableTask):
             self.warn(note)
         return Dataset(
             train=train, validation=validation, test=test, labels=labels,
-            source=f"{table.description.name}, {self.target} told from "
+            source=f"{table.description.name}, {self.target} predicted from "
             f"{', '.join(item.name for item in features)}",
             licence="the studio's own",
             sha256=table.description.sha256,

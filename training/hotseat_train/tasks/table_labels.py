@@ -23,7 +23,7 @@ def checked(counts: Mapping[str, int], path: str, target: str) -> tuple[str, ...
     if len(counts) > _LABELS:
         raise DatasetError(
             f"{path}: {target!r} has {len(counts)} different values, and at most "
-            f"{_LABELS} can be told apart. If it is a number, --objective number "
+            f"{_LABELS} are possible. If it is a number, --objective number "
             "learns it; if it is an id, it is not what to predict"
         )
     label, count = min(counts.items(), key=lambda item: item[1])

@@ -12,7 +12,8 @@ from hotseat._address import base, path_of
 from hotseat._cache import ResponseCache
 from hotseat._circuit_breaker import CircuitBreakers
 from hotseat._effects import RunJob, Steps
-from hotseat._inference_request import RAISE, InferenceRequest, to_json
+from hotseat._inference_request import RAISE, InferenceRequest
+from hotseat._json import to_json
 from hotseat._steps import Call, CallSettings, steps
 from hotseat._transport import Request, Response
 from hotseat._types import Prediction

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hotseat._json import to_json as to_json  # noqa: PLC0414 (others take it from here)
+from hotseat._json import to_json
 from hotseat.errors import ConfigError
 
 RAISE: Any = object()

@@ -53,7 +53,7 @@ class CallSettings:
     retries: int | None = None
     """The most retries of a call; None: as many as deadline and budget allow."""
     renews_keys: bool = False
-    """Whether each try gets a new key, so that a 401 is worth another try."""
+    """Whether each try gets a new key, so that one more try follows a 401."""
 
 
 class ServiceCaller(Protocol):

@@ -30,8 +30,8 @@ from hotseat._inference_request import (
     InferenceRequest,
     inference_request,
     input_list,
-    to_json,
 )
+from hotseat._json import to_json
 from hotseat._keys import Auth, bearer, headers
 from hotseat._steps import Call
 from hotseat._submit import Input

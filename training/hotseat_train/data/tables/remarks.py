@@ -1,4 +1,4 @@
-"""What is said of a column: faults, notes and ways out."""
+"""Remarks on a column: faults, notes and remedies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
