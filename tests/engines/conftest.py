@@ -29,7 +29,8 @@ from hotseat_registry import (
 
 ROOT = Path(__file__).parents[2]
 ANSWER = b'{"label": "ok"}'
-WHOLE = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(ANSWER), ANSWER)
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
+WHOLE = HEAD % len(ANSWER) + ANSWER
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 AWAY = b'{"code": "unavailable", "detail": "d", "retryable": true}'
 BUSY = b"HTTP/1.1 503 X\r\nretry-after: 5\r\ncontent-length: %d\r\n\r\n%s"
@@ -45,17 +46,18 @@ def slowly(connection, data):
 
 # what is said on a connection, and what a call that hears it ends with
 FAULTS = {
-    "silent": (lambda _: time.sleep(3), "DeadlineError"),
+    # those that are late go on for ten seconds, far beyond what a busy machine adds
+    "silent": (lambda _: time.sleep(10), "DeadlineError"),
     "trickled head": (
-        lambda c: slowly(c, WHOLE[:17] + b"a: b\r\n" * 30),
+        lambda c: slowly(c, WHOLE[:17] + b"a: b\r\n" * 100),
         "DeadlineError",
     ),
     "trickled body": (
-        lambda c: (c.sendall(WHOLE[:40]), slowly(c, b" " * 100)),
+        lambda c: (c.sendall(HEAD % 1000), slowly(c, b" " * 500)),
         "DeadlineError",
     ),
     "trickled chunks": (
-        lambda c: (c.sendall(CHUNKED), slowly(c, b"1\r\nx\r\n" * 20)),
+        lambda c: (c.sendall(CHUNKED), slowly(c, b"1\r\nx\r\n" * 100)),
         "DeadlineError",
     ),
     "hung up": (lambda _: None, "TransportError"),

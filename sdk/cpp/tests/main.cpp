@@ -163,14 +163,12 @@ static void faults(const Json& rows) {
       check(name, false, "an answer");
     } catch (const hotseat::HotseatError& error) {
       const std::string wanted = row["error"].text();
-      // a body that is no JSON is retried; libcurl refuses what is left on that connection
-      const bool is_retried = wanted == "TransportError" || name == "trickled body";
-      const bool is_subtype = is_retried && dynamic_cast<const hotseat::TransportError*>(&error);
+      const bool is_subtype = wanted == "TransportError" && dynamic_cast<const hotseat::TransportError*>(&error);
       check(name, is_subtype || wanted == error.type, std::string(error.type) + ": " + error.what());
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    check(name + " (in time)", seconds < 0.9, std::to_string(seconds));
-    check(name + " (default)", ticket.wait(2) && ticket.result().is_default);
+    check(name + " (in time)", seconds < 3.4, std::to_string(seconds));
+    check(name + " (default)", ticket.wait(3) && ticket.result().is_default);
   }
 }
 

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { HotseatError, ModelServiceClient } from "../dist/index.js";
 
 const DEADLINE = 0.25;
+const LATE = 250; // ms; a busy machine is late, and the next answer comes after a second
 const BODY = JSON.stringify({ label: "ok" });
 const head = (length, status = "200 OK", more = "") =>
   `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\n${more}content-length: ${length}\r\n\r\n`;
@@ -69,14 +70,14 @@ for (const [name, act] of Object.entries(FAULTS)) {
   test(`${name}: the deadline holds, the error is known, the default stands in`, async () => {
     await faulty(act, async (port) => {
       const over = await overshoot(`http://127.0.0.1:${port}`);
-      assert.ok(over < 20, `${over} ms over`);
+      assert.ok(over < LATE, `${over} ms over`);
     });
   });
 }
 
 test("TLS that is none, and nobody there: the same", async () => {
   await faulty((socket) => socket.end("no TLS"), async (port) => {
-    assert.ok((await overshoot(`https://127.0.0.1:${port}`)) < 20);
+    assert.ok((await overshoot(`https://127.0.0.1:${port}`)) < LATE);
   });
-  assert.ok((await overshoot("http://127.0.0.1:9")) < 20);
+  assert.ok((await overshoot("http://127.0.0.1:9")) < LATE);
 });

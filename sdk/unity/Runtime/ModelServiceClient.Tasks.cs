@@ -99,7 +99,7 @@ namespace Hotseat
                 }
                 var sending = await Sent(step, cancel).ConfigureAwait(false);
                 if (cancel.IsCancellationRequested) step = call.GiveUp("the call was cancelled");
-                else if (!sending.IsCompleted) step = call.After(null, call.Late());
+                else if (sending == null) step = call.After(null, call.Late());
                 else if (sending.Status == TaskStatus.RanToCompletion)
                 {
                     step = call.After(sending.Result, null);
@@ -109,7 +109,10 @@ namespace Hotseat
             return step.Answer;
         }
 
-        /// <summary>Send, and return in time even if the transport does not.</summary>
+        /// <summary>
+        /// Send, and return in time even if the transport does not: then null. Stopping the
+        /// request may end its task at once, so whether it was late is decided before.
+        /// </summary>
         private async Task<Task<Response>> Sent(Step step, CancellationToken cancel)
         {
             var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
@@ -123,9 +126,10 @@ namespace Hotseat
                     enough.Cancel();
                 }
             }
-            if (!sending.IsCompleted) stop.Cancel();
+            var isLate = !sending.IsCompleted;
+            if (isLate) stop.Cancel();
             Failure.Forget(sending, stop);
-            return sending;
+            return isLate ? null : sending;
         }
 
         private async Task Slept(double seconds, CancellationToken cancel)

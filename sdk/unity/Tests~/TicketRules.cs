@@ -123,6 +123,22 @@ namespace Hotseat.Tests
             }
         }
 
+        public static void A_request_stopped_at_its_deadline_is_late_not_cancelled()
+        {
+            var options = new CallOptions { Deadline = 0.05 };
+            using (var client = new ModelServiceClient(new ClientOptions { Transport = new Obedient() }))
+            {
+                Program.Fails("a task", "DeadlineError",
+                    () => client.PredictAsync("x", options).GetAwaiter().GetResult());
+                var ticket = client.Predict("x", options);
+                var end = DateTime.UtcNow.AddSeconds(5);
+                while (!ticket.Ready && DateTime.UtcNow < end) Thread.Sleep(1);
+                Program.Fails("a ticket", "DeadlineError", () => ticket.Result());
+                options.Default = "ok";
+                Program.Check("a default", client.PredictAsync("x", options).Result.IsDefault);
+            }
+        }
+
         public static void A_coroutine_goes_on_when_the_answer_is_there()
         {
             var server = Server.Of(Good);

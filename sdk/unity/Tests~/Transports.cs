@@ -24,6 +24,21 @@ namespace Hotseat.Tests
         }
     }
 
+    /// <summary>Never answers, and ends its task inside the call that stops it.</summary>
+    internal sealed class Obedient : ITransport
+    {
+        public Task<Response> Send(Request request, double seconds, CancellationToken cancel)
+        {
+            var done = new TaskCompletionSource<Response>();
+            cancel.Register(() => done.TrySetException(new CancelledError("stopped")));
+            return done.Task;
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+
     internal sealed class Broken : ITransport
     {
         public Task<Response> Send(Request request, double seconds, CancellationToken cancel)

@@ -4,7 +4,7 @@ extends Reference
 
 const Client = preload("res://addons/hotseat/client.gd")
 const DEADLINE = 0.4
-const LATE = 0.5 # the tolerance for a busy machine
+const LATE = 3.0 # a busy machine is late; the servers go on for 10 s
 
 func run(tests):
 	var given = OS.get_environment("HOTSEAT_FAULTS")
