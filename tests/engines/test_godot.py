@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import last_release
 import pytest
 
 pytestmark = pytest.mark.engine
@@ -23,9 +24,9 @@ def godot(need, tmp_path):
     """Run a suite of the addon's tests; all of them have to hold."""
     engine = need("godot3-server", "test-godot")
 
-    def run(suites, **environment):
+    def run(suites, project=ROOT / "sdk/godot/godot3", **environment):
         done = subprocess.run(
-            [engine, "--path", ROOT / "sdk/godot/godot3", "-s", "test/run.gd"],
+            [engine, "--path", project, "-s", "test/run.gd"],
             capture_output=True,
             text=True,
             timeout=120,
@@ -98,6 +99,12 @@ def test_a_slow_dns_stops_no_frame(godot, tmp_path):
 def test_a_live_service_is_asked(godot, service):
     """Text, features, a board, many, tickets, a refusal; a default when it is away."""
     godot("live", HOTSEAT_LIVE=service, HOTSEAT_URL=service)
+
+
+def test_the_last_release_asks_the_newest_service(godot, service, tmp_path):
+    """The addon of the last release, with its own suite of a live service."""
+    folder = last_release.unpack(tmp_path, "sdk/godot/godot3") / "sdk/godot/godot3"
+    godot("live", folder, HOTSEAT_LIVE=service, HOTSEAT_URL=service)
 
 
 @pytest.mark.parametrize("document", ["sdk/godot/README.md", "docs/how-to/games.md"])

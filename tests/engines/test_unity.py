@@ -6,6 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import last_release
 import pytest
 
 pytestmark = pytest.mark.engine
@@ -25,11 +26,11 @@ sealed class Shown {
 """
 
 
-def compiled(program, *sources, options=()):
+def compiled(program, *sources, options=(), sdk=UNITY):
     """Compile the SDK with more sources; returns the program."""
     done = subprocess.run(
         ["mcs", *COMPILE, *options, "-debug", f"-out:{program}",
-         *UNITY.glob("Runtime/*.cs"), *sources],
+         *sdk.glob("Runtime/*.cs"), *sources],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -90,6 +91,13 @@ def test_faults_end_in_time(run, faults):
 def test_a_live_service_is_asked(run, service):
     """Text, features, a board, many, tickets, a refusal; a default when it is away."""
     run("live", service)
+
+
+def test_the_last_release_asks_the_newest_service(mono, service, tmp_path):
+    """The SDK of the last release, with its own suite of a live service."""
+    old = last_release.unpack(tmp_path, "sdk/unity") / "sdk/unity"
+    program = compiled(tmp_path / "Old.exe", *old.glob("Tests~/*.cs"), sdk=old)
+    mono(program, "live", service)
 
 
 def test_unitys_own_door_and_the_sample_work(mono, tmp_path):

@@ -7,8 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
+import last_release
 import pytest
 
 from hotseat_registry import Reference, archive, layout, open_registry, trust
@@ -18,9 +18,6 @@ from hotseat_serve.api.factory import create_router
 from hotseat_serve.api.messages import Request
 from hotseat_serve.settings import Settings
 
-ROOT = Path(__file__).parents[3]
-BEFORE = "db190be"
-"""The last commit before signed heads; its functions are the last release's."""
 ASK = """
 import json, os, sys
 from hotseat_serve.api.factory import create_router
@@ -40,12 +37,7 @@ for line in sys.stdin:
 def old_functions(tmp_path_factory):
     """The functions of the last release, as a folder."""
     folder = tmp_path_factory.mktemp("old")
-    command = ["git", "-C", ROOT, "archive", BEFORE, "functions", "sdk/python/src"]
-    packed = subprocess.run(command, capture_output=True, check=False)
-    if packed.returncode:
-        pytest.skip("the history is not here: git fetch --unshallow")
-    subprocess.run(["tar", "-x", "-C", folder], input=packed.stdout, check=True)
-    return folder / "functions"
+    return last_release.unpack(folder, "functions", "sdk/python/src") / "functions"
 
 
 @pytest.fixture
