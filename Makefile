@@ -239,6 +239,9 @@ soak: $(READY) ## 200,000 requests in one process: does memory stay flat?
 bench-imports: $(READY) ## what a cold start imports
 	@$(BIN)/python benchmarks/imports.py
 
+base-image: $(READY) ## write the newest digest of the function's base image
+	@$(BIN)/python infra/base_image.py
+
 audit: .venv/audit/ready ## known advisories of all locked packages
 	@bash infra/audit.sh
 .venv/audit/ready: $(READY)

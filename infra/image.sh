@@ -8,7 +8,8 @@
 # (linux/arm64), which needs qemu-user-static. Writes a bill of materials (CycloneDX) to dist/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-BASE=${BASE:-public.ecr.aws/lambda/python:3.13}
+# the Dockerfile's base, by its digest alone: podman 4 takes no tag beside it
+BASE=${BASE:-$(sed -n 's/^ARG BASE_IMAGE=\(.*\):[^:]*@/\1@/p' functions/Dockerfile)}
 MODEL=${MODEL:-none}
 NAME=${NAME:-hotseat-function}
 CONTEXT=${CONTEXT:-functions}

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import simdjson
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
@@ -22,7 +23,7 @@ LOCKED = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", LOCK.read_text(), re.MULTILINE
 def test_the_lock_has_wheels_for_both_architectures(machine, tmp_path):
     """Each locked package has a wheel with a locked hash for Lambda's Python there."""
     dockerfile = (ROOT / "functions/Dockerfile").read_text()
-    base = re.search(r"lambda/python:(3\.\d+)\n", dockerfile)
+    base = re.search(r"lambda/python:(3\.\d+)@sha256:", dockerfile)
     report = tmp_path / "report.json"
     # Amazon Linux 2023 has glibc 2.34
     platforms = [
@@ -73,3 +74,29 @@ def listed(*arguments):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_a_stripped_library_works(tmp_path):
+    """It has no symbols or debugging data, is smaller, and is loaded as before."""
+    (library,) = Path(simdjson.__file__).parents[1].glob("csimdjson*.so")
+    copy = tmp_path / library.name
+    copy.write_bytes(library.read_bytes())
+    script = ROOT / "functions/strip_symbols.py"
+    subprocess.run([sys.executable, script, copy], check=True)
+    assert copy.stat().st_size < library.stat().st_size / 2
+    subprocess.run([sys.executable, script, copy], check=True)  # again: the same
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import csimdjson;"
+        f"assert csimdjson.__file__ == {str(copy)!r}, csimdjson.__file__;"
+        "print(csimdjson.Parser().parse(b'[1, 2.5]').as_list())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[1, 2.5]\n"
+    (tmp_path / "script.sh").write_text("#!/bin/sh")
+    failed = subprocess.run(
+        [sys.executable, script, tmp_path / "script.sh"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "no ELF file" in failed.stderr
