@@ -51,6 +51,7 @@ class Emulated:
         image=None,
         mounts=(),
         client="hotseat_serve.lambda_loop",
+        python=(sys.executable,),
     ):
         self.port = port()
         emulator = [
@@ -59,8 +60,7 @@ class Emulated:
         ]  # fmt: skip
         self.container = f"hotseat-emulated-{os.getpid()}-{self.port}" if image else ""
         if image is None:
-            python = sys.executable
-            command = [EMULATOR, *emulator, python, "-m", client, handler]
+            command = [EMULATOR, *emulator, *python, "-m", client, handler]
             variables = {**os.environ, **environment}
         else:
             settings = Path(folder) / "containers.conf"

@@ -62,6 +62,9 @@ class Settings:
     """`aud` of the tokens that are accepted."""
     token_games: str = ""
     """Games whose tokens are accepted, separated by commas; empty: any."""
+    game_keys: str = ""
+    """What the API keys of the stage's games are derived from, where an authorizer
+    names them (`usage_key`); empty: it names none."""
     player_rate: float = 0.0
     """Requests a second of one player and one model; 0: no limit but a token's own,
     where limits are on."""
@@ -140,6 +143,15 @@ class Settings:
             _variable(field.name): str(getattr(self, field.name))
             for field in dataclasses.fields(self)
         }
+
+    def usage_key(self, game: str) -> str:
+        """Return the API key by which a gateway counts the requests of a game.
+
+        It is no secret: the gateway takes it from its authorizer alone (64 hex digits).
+        """
+        import hashlib  # late: a model's function derives none
+
+        return hashlib.sha256(f"{self.game_keys}{game}".encode()).hexdigest()
 
     @property
     def cache_folder(self) -> Path:

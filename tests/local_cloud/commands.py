@@ -18,7 +18,13 @@ from local_cloud.gateway.function_container import (
     free_port,
 )
 from local_cloud.gateway.rest_api import Gateway, serve
-from local_cloud.processes import ACCOUNT, REGION, ROOT, LocalCloud
+from local_cloud.processes import (
+    ACCOUNT,
+    REGION,
+    ROOT,
+    LocalCloud,
+    role_credentials,
+)
 
 STAGE = "local"
 REGISTRY, SERVICE = f"Hotseat-{STAGE}-Registry", f"Hotseat-{STAGE}-Service"
@@ -96,9 +102,11 @@ class Commands:
 
         def start(function: Function) -> FunctionContainer:
             cloud = self.cloud
-            return FunctionContainer(
-                function, cloud.images, self.folder, cloud.lambda_environment
-            )
+            environment = {
+                **cloud.lambda_environment,
+                **role_credentials(function.role),
+            }
+            return FunctionContainer(function, cloud.images, self.folder, environment)
 
         gateway = Gateway(self.deployed, ACCOUNT, start)
         port = free_port()

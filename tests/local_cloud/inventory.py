@@ -61,6 +61,9 @@ def _api_parts(region: str) -> list[str]:
                 for r in client.get_gateway_responses(**at)["items"]
                 if not r["defaultResponse"]
             ],
+            "authorizer": [
+                item["name"] for item in client.get_authorizers(**at)["items"]
+            ],
             "method": [
                 f"{method} {resource['path']}"
                 for resource in client.get_resources(**at, limit=500)["items"]
@@ -89,6 +92,13 @@ def _budgets(region: str) -> list[str]:
     return [budget["BudgetName"] for budget in response["Budgets"]]
 
 
+def _tables(region: str) -> list[str]:
+    names: list[str] = boto3.client("dynamodb", region_name=region).list_tables()[
+        "TableNames"
+    ]
+    return names
+
+
 _READ: dict[str, Callable[[str], list[str]]] = {
     "alarms": _names("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
     "API keys": _names("apigateway", "get_api_keys", "items", "name"),
@@ -105,6 +115,7 @@ _READ: dict[str, Callable[[str], list[str]]] = {
     "log groups": _names("logs", "describe_log_groups", "logGroups", "logGroupName"),
     "roles": _names("iam", "list_roles", "Roles", "RoleName"),
     "subscriptions": _names("sns", "list_subscriptions", "Subscriptions", "Endpoint"),
+    "tables": _tables,
     "topics": _names("sns", "list_topics", "Topics", "TopicArn"),
     "usage plans": _names("apigateway", "get_usage_plans", "items", "name"),
 }

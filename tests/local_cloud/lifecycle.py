@@ -15,7 +15,7 @@ from tritonclient import http as triton
 
 from hotseat import ModelServiceClient, Prediction
 from hotseat.errors import AuthError
-from local_cloud import inventory
+from local_cloud import inventory, player_tokens
 from local_cloud.commands import BAKED, REGISTRY, SERVICE, STAGE, STATIC, Commands
 from local_cloud.gateway.rest_api import Gateway
 from local_cloud.processes import ACCOUNT, REGION
@@ -42,6 +42,7 @@ class Lifecycle(Commands):
                 self._update(gateway)
                 self._fail_an_update(gateway)
                 self._rotate_a_key(gateway)
+                player_tokens.walk(self, gateway)
             self._restore_a_file()
             self._destroy(before)
         finally:
@@ -214,7 +215,7 @@ class Lifecycle(Commands):
         assert gateway.versions() == {"sentiment": "2", STATIC: "2"}
 
     def _restore_a_file(self) -> None:
-        self.say("\n9. Find a damaged file and restore it from the bucket's versions")
+        self.say("\n10. Find a damaged file and restore it from the bucket's versions")
         bucket, _, prefix = self.outputs[REGISTRY]["Uri"][5:].partition("/")
         s3 = boto3.client("s3", region_name=REGION)
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/blobs/")
@@ -238,7 +239,7 @@ class Lifecycle(Commands):
         self.say("  no damage")
 
     def _destroy(self, before: inventory.Inventory) -> None:
-        self.say("\n10. Destroy the service, then the registry's stack")
+        self.say("\n11. Destroy the service, then the registry's stack")
         self.cdk("destroy", SERVICE)
         assert inventory.status(SERVICE, REGION) == ""
         left = inventory.added(inventory.read_account(REGION), before)

@@ -11,6 +11,8 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
+import boto3
+
 from local_cloud.gateway.function_container import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +92,7 @@ class LocalCloud:
 
     @property
     def lambda_environment(self) -> dict[str, str]:
-        """What Lambda adds to a function's environment."""
+        """What Lambda adds to a function's environment, but for its role's keys."""
         return {
             "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
@@ -168,6 +170,17 @@ class LocalCloud:
                 time.sleep(0.2)
             else:
                 return
+
+
+def role_credentials(role: str) -> dict[str, str]:
+    """Return what Lambda puts into a function's environment: its role's keys."""
+    sts = boto3.client("sts", region_name=REGION)
+    keys = sts.assume_role(RoleArn=role, RoleSessionName="function")["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": keys["SessionToken"],
+    }
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

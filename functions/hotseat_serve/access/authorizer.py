@@ -8,13 +8,14 @@ authorizers" and "Control access to HTTP APIs with AWS Lambda authorizers".
 
 import logging
 import os
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from hotseat_registry.errors import RegistryError
 from hotseat_registry.stores import open_store
 from hotseat_serve.access.claims import Caller, TokenError
-from hotseat_serve.access.factory import create_verifier
+from hotseat_serve.access.verifier import create_verifier
 from hotseat_serve.access.verify import Verifier
 from hotseat_serve.settings import Settings
 
@@ -24,9 +25,26 @@ _SCHEME = "bearer "
 
 
 @cache
-def _verifier() -> Verifier:
+def _opened() -> tuple[Verifier, Settings]:
     settings = Settings.from_env(os.environ)
-    return create_verifier(settings, open_store(settings.registry, reading=True))
+    store = open_store(settings.registry, reading=True)
+    return create_verifier(settings, store), settings
+
+
+def prepare() -> None:
+    """Read the keys, and import what verifies, before the first request.
+
+    Lambda's init phase has more of a core than a function of this memory has later.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    assert ec
+    with suppress(RegistryError):  # the first request says why there are none
+        _opened()[0].read_keys()
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    prepare()
 
 
 def handler(event: Any, _context: Any) -> dict[str, Any]:
@@ -37,7 +55,8 @@ def handler(event: Any, _context: Any) -> dict[str, Any]:
     """
     simple = event.get("version") == "2.0"
     try:
-        caller = _verifier().verify(_token(event)).caller
+        verifier, settings = _opened()
+        caller = verifier.verify(_token(event)).caller
     except TokenError as error:
         log.info("a token was refused: %s", error)
         if simple:
@@ -49,7 +68,7 @@ def handler(event: Any, _context: Any) -> dict[str, Any]:
     context = to_context(caller)
     if simple:
         return {"isAuthorized": True, "context": context}
-    return {
+    answer = {
         "principalId": caller.player,
         "policyDocument": {
             "Version": "2012-10-17",
@@ -64,6 +83,9 @@ def handler(event: Any, _context: Any) -> dict[str, Any]:
         },
         "context": context,
     }
+    if settings.game_keys:  # of which the gateway takes the game's limits
+        answer["usageIdentifierKey"] = settings.usage_key(caller.game)
+    return answer
 
 
 def to_context(caller: Caller) -> dict[str, str]:

@@ -52,6 +52,10 @@ class Verifier:
             self._valid[token] = claims, keys
         return claims
 
+    def read_keys(self) -> None:
+        """Read the keys before the first token; raises `RegistryError`."""
+        self._keys(False)
+
     def _verify(self, token: str, keys: AccessKeys) -> Claims:
         head, payload, signature, signed = _parts(token)
         if head.get("alg") != "ES256":

@@ -160,11 +160,13 @@ class Api:
     kind: str = "rest"
     """rest: API keys, usage plans, limits by game, WAF; http: cheaper, without them."""
     games: tuple[str, ...] = field(default=(), metadata={RENAMED_FROM: "titles"})
-    """Games with access: each gets an API key and a usage plan. Empty: no key."""
+    """Games with access: each gets a usage plan, and an API key that its requests send;
+    with tokens these name the game instead. Empty: no key."""
     access: str = ""
-    """Who may call it, beside the games' keys: tokens (of players, minted by the game's
-    server), jwt (of your identity provider), iam (signed by AWS credentials); empty:
-    whoever has a key, or anybody without games."""
+    """Who may call it: tokens (of players, minted by the game's server), jwt (of your
+    identity provider), iam (signed by AWS credentials); empty: whoever has a key, or
+    anybody without games. With jwt and iam, callers send a game's key as well, unless
+    there are no games."""
     audience: str = "hotseat"
     """`aud` of the tokens, and of an identity provider's."""
     token_cache_seconds: int = 60

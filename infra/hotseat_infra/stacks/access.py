@@ -1,5 +1,7 @@
 """Who may call a stage's API: the authorizer of player tokens, the table of limits."""
 
+from dataclasses import replace
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ecr_assets as assets
@@ -8,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from hotseat_infra.deployment import Stage
+from hotseat_infra.deployment import Api, Stage
 from hotseat_infra.stacks.function import IMAGE, ModelFunction, retention
 from hotseat_infra.stacks.nag import acknowledge
 from hotseat_infra.stacks.registry_access import Registry, grant_read_keys
@@ -17,6 +19,16 @@ from hotseat_serve.settings import Settings
 HANDLER = "hotseat_serve.access.authorizer.handler"
 MEMORY_MB = 512
 """It has a third of a core, in which an ES256 signature takes under a millisecond."""
+
+
+def counts_by_token(api: Api) -> bool:
+    """Whether a game's limits are taken by its tokens, and no API key is sent."""
+    return api.kind == "rest" and api.access == "tokens" and bool(api.games)
+
+
+def game_keys(stage: Stage) -> str:
+    """Return what the keys of a stage's games are derived from."""
+    return f"hotseat-{stage.name}-"
 
 
 class Access(Construct):
@@ -81,7 +93,10 @@ class Access(Construct):
             trust=",".join(f"/var/task/trust/{key}" for key in stage.trust),
             trust_threshold=stage.trust_threshold,
         )
-        names = ("registry", "audience", "trust", "trust_threshold")
+        names = ["registry", "audience", "trust", "trust_threshold"]
+        if counts_by_token(stage.api):
+            settings = replace(settings, game_keys=game_keys(stage))
+            names.append("game_keys")
         environment = settings.to_env()
         function = lambda_.DockerImageFunction(
             self,

@@ -67,7 +67,9 @@ GATEWAY_ERRORS = {
     "INTEGRATION_TIMEOUT": GatewayError(
         504, "deadline_exceeded", "The answer took too long", 1
     ),
-    "INVALID_API_KEY": GatewayError(403, "forbidden", "A valid x-api-key is needed"),
+    "INVALID_API_KEY": GatewayError(
+        403, "forbidden", "A valid x-api-key, or a token of a known game, is needed"
+    ),
     "INVALID_SIGNATURE": _FORBIDDEN,
     "MISSING_AUTHENTICATION_TOKEN": GatewayError(404, "not_found", "No such route"),
     "QUOTA_EXCEEDED": GatewayError(429, "quota_exceeded", "The day's quota is used up"),

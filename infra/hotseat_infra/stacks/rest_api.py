@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from hotseat_infra.deployment import Api, Limits, Stage
+from hotseat_infra.stacks.access import counts_by_token, game_keys
 from hotseat_infra.stacks.api_common import ACCESS_LOG, access_log
 from hotseat_infra.stacks.authorization import rest_authorization, who_calls
 from hotseat_infra.stacks.firewall import Firewall
@@ -17,6 +18,7 @@ from hotseat_infra.stacks.function import ModelFunction
 from hotseat_infra.stacks.gateway_errors import GATEWAY_ERRORS
 from hotseat_infra.stacks.nag import acknowledge
 from hotseat_serve.api import cors
+from hotseat_serve.settings import Settings
 
 
 class RestApi(Construct):
@@ -52,6 +54,10 @@ class RestApi(Construct):
                 max_age=Duration.days(1),
             )
             if api.origins
+            else None,
+            # a player sends a token and no key: the authorizer names the game's
+            api_key_source_type=rest.ApiKeySourceType.AUTHORIZER
+            if counts_by_token(api)
             else None,
             # shared by all APIs of an account: another stage may use it
             cloud_watch_role=True,
@@ -193,7 +199,11 @@ class RestApi(Construct):
         """Add a game's API key and usage plan."""
         api, limits = stage.api, stage.api.limits.get(game, Limits())
         key = self.api.add_api_key(
-            f"Key-{game}", api_key_name=f"hotseat-{stage.name}-{game}"
+            f"Key-{game}",
+            api_key_name=f"hotseat-{stage.name}-{game}",
+            value=Settings(game_keys=game_keys(stage)).usage_key(game)
+            if counts_by_token(api)
+            else None,
         )
         plan = self.api.add_usage_plan(
             f"Plan-{game}",

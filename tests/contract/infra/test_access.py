@@ -60,13 +60,22 @@ def test_tokens_at_a_rest_api(full):
     assert tokens["Properties"]["IdentitySource"] == (
         "method.request.header.Authorization"
     )
+    assert {m["Properties"]["ApiKeyRequired"] for m in methods if
+            m["Properties"]["HttpMethod"] == "ANY"} == {True}  # fmt: skip
+    (rest,) = full.service.find_resources("AWS::ApiGateway::RestApi").values()
+    assert rest["Properties"]["ApiKeySourceType"] == "AUTHORIZER"
     own = [env for command, env in functions(full.service) if command == [HANDLER]]
     assert HANDLER.rpartition(".")[0] == authorizer.__name__
     assert len(own) == 1
     assert set(own[0]) == {
         "HOTSEAT_REGISTRY", "HOTSEAT_AUDIENCE", "HOTSEAT_TRUST",
-        "HOTSEAT_TRUST_THRESHOLD",
+        "HOTSEAT_TRUST_THRESHOLD", "HOTSEAT_GAME_KEYS",
     }  # fmt: skip
+    named = Settings(game_keys=own[0]["HOTSEAT_GAME_KEYS"])
+    keys = full.service.find_resources("AWS::ApiGateway::ApiKey").values()
+    assert {key["Properties"]["Value"] for key in keys} == {
+        named.usage_key(game) for game in ("chess", "racing")
+    }
     for command, environment in functions(full.service):
         if command is None:
             text = {k: str(v) for k, v in environment.items()}

@@ -18,6 +18,20 @@ class Route:
     alias: str
     """ARN of the function's alias."""
     keyed: bool
+    authorizer: str = ""
+    """Id of the authorizer that is asked first; empty: none."""
+
+
+@dataclass(frozen=True)
+class Authorizer:
+    """A REQUEST authorizer: its function, what it reads, how long its answer holds."""
+
+    id: str
+    function: str
+    """ARN of the function."""
+    headers: tuple[str, ...]
+    """Names of the headers that identify a caller."""
+    ttl_s: int
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,10 @@ class Function:
     environment: Mapping[str, str]
     memory_mb: int
     timeout_s: int
+    role: str = ""
+    """ARN of the role that it runs as."""
+    command: tuple[str, ...] = ()
+    """In place of the image's own; empty: the image's."""
 
 
 class DeployedApi:
@@ -69,6 +87,7 @@ class DeployedApi:
                         method,
                         uri.split("/functions/")[1].removesuffix("/invocations"),
                         read["apiKeyRequired"],
+                        read.get("authorizerId") or "",
                     )
                 )
         return routes
@@ -79,6 +98,11 @@ class DeployedApi:
             "binaryMediaTypes", []
         )
         return listed
+
+    def key_source(self) -> str:
+        """Return where a request's API key is: HEADER or AUTHORIZER."""
+        read = self._api_gateway.get_rest_api(restApiId=self.api)
+        return str(read.get("apiKeySource", "HEADER"))
 
     def gateway_response(self, kind: str) -> tuple[int, dict[str, str], str]:
         """Return status, headers and template of one of the gateway responses."""
@@ -123,26 +147,54 @@ class DeployedApi:
 
     def allows(self, alias: str, route: Route, account: str) -> bool:
         """Return whether the function's policy lets this API's method invoke it."""
-        name = alias.split(":function:")[1].split(":", maxsplit=1)[0]
-        policy = json.loads(self._lambda.get_policy(FunctionName=name)["Policy"])
         path = route.resource.replace("{proxy+}", "*")
-        source = (
-            f"arn:aws:execute-api:{self.region}:{account}:{self.api}/{self.stage}/"
-            f"POST{path}"
+        return self._permits(alias, account, f"{self.stage}/POST{path}")
+
+    def allows_authorizer(self, authorizer: Authorizer, account: str) -> bool:
+        """Return whether its function's policy lets this API's authorizer invoke it."""
+        return self._permits(
+            authorizer.function, account, f"authorizers/{authorizer.id}"
         )
+
+    def _permits(self, arn: str, account: str, caller: str) -> bool:
+        name = arn.split(":function:")[1].split(":", maxsplit=1)[0]
+        policy = json.loads(self._lambda.get_policy(FunctionName=name)["Policy"])
+        source = f"arn:aws:execute-api:{self.region}:{account}:{self.api}/{caller}"
         return any(
-            statement["Resource"] == alias
+            statement["Resource"] == arn
             and statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
             and fnmatchcase(source, statement["Condition"]["ArnLike"]["AWS:SourceArn"])
             for statement in policy["Statement"]
         )
 
-    def function(self, alias: str) -> Function:
-        """Return the version that an alias points to now."""
-        name, _, qualifier = alias.split(":function:")[1].partition(":")
-        version = self._lambda.get_alias(FunctionName=name, Name=qualifier)[
-            "FunctionVersion"
+    def authorizer(self, identity: str) -> Authorizer:
+        """Return an authorizer by its id."""
+        read = self._api_gateway.get_authorizer(
+            restApiId=self.api, authorizerId=identity
+        )
+        if read["type"] != "REQUEST":
+            raise NotImplementedError(f"an authorizer of type {read['type']}")
+        sources = [part.strip() for part in read["identitySource"].split(",")]
+        headers = [
+            name.removeprefix("method.request.header.").lower() for name in sources
         ]
+        if any("." in name for name in headers):
+            raise NotImplementedError(f"identity sources {sources}")
+        return Authorizer(
+            identity,
+            read["authorizerUri"].split("/functions/")[1].split("/invocations")[0],
+            tuple(headers),
+            read["authorizerResultTtlInSeconds"],
+        )
+
+    def function(self, arn: str) -> Function:
+        """Return the version that an alias points to now, or `$LATEST` without one."""
+        name, _, qualifier = arn.split(":function:")[1].partition(":")
+        version = "$LATEST"
+        if qualifier:
+            version = self._lambda.get_alias(FunctionName=name, Name=qualifier)[
+                "FunctionVersion"
+            ]
         read: dict[str, Any] = self._lambda.get_function(
             FunctionName=name, Qualifier=version
         )
@@ -154,4 +206,10 @@ class DeployedApi:
             configuration["Environment"]["Variables"],
             configuration["MemorySize"],
             configuration["Timeout"],
+            configuration["Role"],
+            tuple(
+                configuration.get("ImageConfigResponse", {})
+                .get("ImageConfig", {})
+                .get("Command", ())
+            ),
         )

@@ -51,8 +51,10 @@ class FunctionContainer:
         `lambda_environment` is what Lambda adds: region and credentials.
         """
         self.function = function
-        self.model = function.environment["HOTSEAT_DEFAULT_MODEL"]
-        self.name = f"hotseat-local-{os.getpid()}-{function.version}-{free_port()}"
+        self.model = function.environment.get("HOTSEAT_DEFAULT_MODEL", "")
+        self.name = (
+            f"hotseat-local-{os.getpid()}-{function.version.strip('$')}-{free_port()}"
+        )
         image = self._image = f"{images}/{function.image}"
         settings = folder / "containers.conf"
         settings.write_text(SETTINGS)
@@ -60,7 +62,9 @@ class FunctionContainer:
         _podman("pull", "--quiet", "--tls-verify=false", image)
         inspect = ("image", "inspect", "--format")
         entry = _podman(*inspect, "{{json .Config.Entrypoint}}", image)
-        command = _podman(*inspect, "{{json .Config.Cmd}}", image)
+        command = function.command or json.loads(
+            _podman(*inspect, "{{json .Config.Cmd}}", image)
+        )
         variables = {
             **function.environment,
             **lambda_environment,
@@ -78,7 +82,7 @@ class FunctionContainer:
              *(f"--env={name}={value}" for name, value in variables.items()), image,
              "--runtime-interface-emulator-address", address,
              "--runtime-api-address", api,
-             *json.loads(entry), *json.loads(command)],
+             *json.loads(entry), *command],
             env=environment, stdout=self._log, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self._url = f"http://{address}/2015-03-31/functions/function/invocations"

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from local_cloud.gateway.authorizers import Authorizers, Denied
 from local_cloud.gateway.deployed_api import DeployedApi, Function, Plan, Route
 from local_cloud.gateway.function_container import FunctionContainer
 
@@ -59,6 +60,7 @@ class Gateway:
         self._running: dict[str, FunctionContainer] = {}
         self._usage: dict[str, Usage] = {}
         self._lock = threading.Lock()
+        self.authorizers = Authorizers(deployed, account, start, now)
 
     def answer(
         self, method: str, target: str, headers: dict[str, str], body: bytes
@@ -86,15 +88,7 @@ class Gateway:
             raise GatewayResponse("MISSING_AUTHENTICATION_TOKEN")
         path = url.path.removeprefix(prefix)
         route, proxy = find_route(self._deployed.routes(), method, path)
-        if route.keyed:
-            self._count_request(headers.get("x-api-key", ""))
-        if len(body) > MAX_BODY_BYTES:
-            raise GatewayResponse("REQUEST_TOO_LARGE")
-        if not self._deployed.allows(route.alias, route, self._account):
-            raise GatewayResponse("API_CONFIGURATION_ERROR")
-        binary = self._deployed.binary()
-        binary_body = is_binary(headers.get("content-type", ""), binary)
-        event = {
+        request = {
             "resource": route.resource,
             "path": path,
             "httpMethod": method,
@@ -103,16 +97,37 @@ class Gateway:
             "queryStringParameters": dict(parse_qsl(url.query)) or None,
             "pathParameters": {"proxy": proxy} if proxy else None,
             "stageVariables": None,
-            "requestContext": {
-                "accountId": self._account,
-                "apiId": self._deployed.api,
-                "httpMethod": method,
-                "path": url.path,
-                "protocol": "HTTP/1.1",
-                "requestId": request_id,
-                "resourcePath": route.resource,
-                "stage": self._deployed.stage,
-            },
+        }
+        context = {
+            "accountId": self._account,
+            "apiId": self._deployed.api,
+            "httpMethod": method,
+            "path": url.path,
+            "protocol": "HTTP/1.1",
+            "requestId": request_id,
+            "resourcePath": route.resource,
+            "stage": self._deployed.stage,
+        }
+        key = headers.get("x-api-key", "")
+        if route.authorizer:
+            try:
+                caller, named = self.authorizers.ask(route.authorizer, request, context)
+            except Denied as denied:
+                raise GatewayResponse(str(denied)) from None
+            context = {**context, "authorizer": caller}
+            if self._deployed.key_source() == "AUTHORIZER":
+                key = named
+        if route.keyed:
+            self._count_request(key)
+        if len(body) > MAX_BODY_BYTES:
+            raise GatewayResponse("REQUEST_TOO_LARGE")
+        if not self._deployed.allows(route.alias, route, self._account):
+            raise GatewayResponse("API_CONFIGURATION_ERROR")
+        binary = self._deployed.binary()
+        binary_body = is_binary(headers.get("content-type", ""), binary)
+        event = {
+            **request,
+            "requestContext": context,
             "body": (base64.b64encode(body) if binary_body else body).decode() or None,
             "isBase64Encoded": binary_body,
         }
@@ -172,10 +187,15 @@ class Gateway:
             for container in self._running.values()
         }
 
+    def container(self, model: str) -> FunctionContainer:
+        """Return the environment that answered last for a model."""
+        return next(one for one in self._running.values() if one.model == model)
+
     def close(self) -> None:
         """Stop all containers."""
         for container in self._running.values():
             container.stop()
+        self.authorizers.close()
 
 
 def find_route(routes: list[Route], method: str, path: str) -> tuple[Route, str]:

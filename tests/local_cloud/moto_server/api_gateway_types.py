@@ -24,6 +24,8 @@ def _tagged(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _rest_api(target: Target, properties: dict[str, Any]) -> Resource:
     binary = properties.pop("BinaryMediaTypes", [])
+    if "ApiKeySourceType" in properties:
+        properties["ApiKeySource"] = properties.pop("ApiKeySourceType")
     created = _gateway(target).create_rest_api(**_tagged(properties))
     if binary:  # moto reads them only from an update
         _gateway(target).update_rest_api(
@@ -38,6 +40,23 @@ def _rest_api(target: Target, properties: dict[str, Any]) -> Resource:
         created["id"],
         {"RootResourceId": resources[0]["id"], "RestApiId": created["id"]},
     )
+
+
+def _update_rest_api(
+    target: Target, created: Resource, properties: dict[str, Any]
+) -> Resource:
+    """Change where keys come from, which is all that a stage of ours changes."""
+    _gateway(target).update_rest_api(
+        restApiId=created.physical_resource_id,
+        patchOperations=[
+            {
+                "op": "replace",
+                "path": "/apiKeySource",
+                "value": properties.get("ApiKeySourceType", "HEADER"),
+            }
+        ],
+    )
+    return created
 
 
 def _resource(target: Target, properties: dict[str, Any]) -> Resource:
@@ -174,6 +193,7 @@ RESOURCE_TYPES |= {
         lambda target, created: _gateway(target).delete_rest_api(
             restApiId=created.physical_resource_id
         ),
+        _update_rest_api,
     ),
     "AWS::ApiGateway::Resource": ApiType(
         _resource,

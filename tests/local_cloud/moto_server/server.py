@@ -16,14 +16,16 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
 
 from local_cloud.moto_server import (
+    access_types,
     api_gateway_types,
     bucket_policy,
     cloudformation,
     lambda_types,
+    role_policies,
     storage_and_alarm_types,
 )
 
-TYPES = (api_gateway_types, lambda_types, storage_and_alarm_types)
+TYPES = (access_types, api_gateway_types, lambda_types, storage_and_alarm_types)
 """Each adds its types to `cloudformation.RESOURCE_TYPES` when it is imported."""
 
 
@@ -31,6 +33,7 @@ def main(port: int) -> None:
     """Serve until the process is stopped."""
     cloudformation.install()
     bucket_policy.install()
+    role_policies.install()
     mock_aws().start(reset=False)
     application = DomainDispatcherApplication(create_backend_app)
     # one request at a time: moto checks and writes in two steps, S3 in one
