@@ -96,6 +96,10 @@ def access(parser: argparse.ArgumentParser) -> Run:
         help="a public key whose tokens are accepted from now on",
     )  # fmt: skip
     parser.add_argument(
+        "--add-kms", action="append", default=[], metavar="KEY",
+        help="the same of a key in KMS, by its id, ARN or alias",
+    )  # fmt: skip
+    parser.add_argument(
         "--remove-key", action="append", default=[], metavar="KID",
         help="the name of a key whose tokens are refused from now on",
     )  # fmt: skip
@@ -150,6 +154,11 @@ def _changed(arguments: argparse.Namespace, keys: AccessKeys) -> AccessKeys:
             kid, point = point_of(path.read_bytes())
         except (OSError, ValueError) as error:
             raise RegistryError(f"{path} is no public key: {error}") from None
+        points[kid] = point
+    for name in arguments.add_kms:
+        from hotseat_registry.kms import KmsKey
+
+        kid, point = point_of(KmsKey(name).public())
         points[kid] = point
     for kid in arguments.remove_key:
         if points.pop(kid, None) is None:

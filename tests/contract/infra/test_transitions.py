@@ -63,6 +63,8 @@ CHANGES = {
     "other thresholds": lambda s: model(s, "churn", alarms=Alarms(9, 9, 9, 9)),
     "an HTTP API": lambda s: api(s, kind="http", games=(), limits={}, waf=False),
     "no key": lambda s: api(s, games=(), limits={}),
+    "keys for tokens": lambda s: api(s, access="", player_requests_per_second=0.0),
+    "iam for tokens": lambda s: api(s, access="iam"),
     "another game": lambda s: api(s, games=("chess", "racing", "golf")),
     "a game removed": lambda s: api(s, games=("chess",), limits={}),
     "other limits": lambda s: api(s, limits={"chess": Limits(1, 2, 3)}),

@@ -13,6 +13,7 @@ import boto3
 import jwt
 import orjson
 import pytest
+from moto import mock_aws
 
 from hotseat import _cli
 from hotseat_registry import Reference, open_registry
@@ -24,6 +25,7 @@ from hotseat_serve.access.buckets import Limit
 from hotseat_serve.access.dynamodb_buckets import DynamoBuckets
 from hotseat_serve.access.key_source import RegistryKeys
 from hotseat_serve.access.mint import mint
+from hotseat_serve.access.verifier import create_verifier
 from hotseat_serve.adapters import api_gateway
 from hotseat_serve.api.factory import create_router
 from hotseat_serve.api.messages import Request
@@ -248,6 +250,25 @@ def test_the_command_mints_what_services_accept(stage, capsys):
     assert _cli.main(["token", "p7", *key, "--minutes", "1441"]) == 1
     assert "86400 s" in capsys.readouterr().err
     assert _cli.main(["token", "p 7", *key]) == 1
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_key_in_kms_mints_tokens(tmp_path, capsys):
+    """The private key never leaves KMS; the registry takes its public half."""
+    registry = f"file://{tmp_path}/registry"
+    with mock_aws():
+        key = boto3.client("kms").create_key(
+            KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256"
+        )["KeyMetadata"]["KeyId"]
+        words = ["registry", "access", "--registry", registry]
+        assert _cli.main([*words, "--add-kms", key]) == 0
+        assert _cli.main([*words, "--add-kms", "no-such-key"]) == 1
+        assert "no-such-key" in capsys.readouterr().err
+        assert _cli.main(["token", "p7", "--kms", key]) == 0
+    token = capsys.readouterr().out.strip()
+    settings = Settings(registry=registry)
+    verifier = create_verifier(settings, open_registry(registry).store)
+    assert verifier.verify(token).caller.player == "p7"
 
 
 @pytest.fixture
