@@ -7,11 +7,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import last_release
 import pytest
 
 from hotseat_registry import Reference, archive, layout, open_registry, trust
+from hotseat_registry.checksummed_json import write_checksummed
+from hotseat_registry.entry import PROMOTE, Entry
 from hotseat_registry.signing import Signer
 from hotseat_registry.trust import LocalKey, Trust
 from hotseat_serve.api.factory import create_router
@@ -54,10 +57,11 @@ def world(tmp_path, publish, keys):
 
 @pytest.fixture
 def old_service(old_functions, world, keys, tmp_path):
-    """The last release's service over this registry, as a process to ask."""
+    """The last release's service over this registry: ask it, or read its log."""
+    log = (tmp_path / "old.log").open("w")
     process = subprocess.Popen(
         [sys.executable, "-c", ASK],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
         env={
             **os.environ, "PYTHONPATH": str(old_functions), "HOTSEAT_LOG": "0",
             "HOTSEAT_REGISTRY": world[0].store.uri, "HOTSEAT_DEFAULT_MODEL": "mood",
@@ -71,10 +75,17 @@ def old_service(old_functions, world, keys, tmp_path):
         process.stdin.flush()
         return process.stdout.readline().split(maxsplit=2)[:2]
 
+    def said():
+        text = Path(log.name).read_text("utf-8")
+        log.truncate(0)
+        return text
+
+    ask.said = said
     yield ask
     process.stdin.close()
     process.wait(20)
     process.stdout.close()
+    log.close()
 
 
 def test_an_old_function_meets_new_heads(world, old_service):
@@ -91,29 +102,56 @@ def test_an_old_function_meets_new_heads(world, old_service):
     assert old_service() == ["200", "1"]
 
 
-def test_an_old_function_keeps_what_it_serves(world, old_service):
-    """A head and a manifest of a form it does not know change nothing for it."""
+ENCRYPTED = b"age-encryption.org/v1\n" + bytes(range(256))
+
+
+def test_an_old_function_meets_a_head_it_cannot_read(world, old_service):
+    """Another form, or encrypted: it says so, and keeps what it serves."""
     registry, _ = world
     assert old_service() == ["200", "1"]
     place = registry.store.root / layout.head("mood")
     good = place.read_bytes()
-    for strange in (b"{}", good.replace(b'"aliases"', b'"stands"'), b"\xff"):
+    for strange in (b"{}", good.replace(b'"aliases"', b'"stands"'), ENCRYPTED):
         place.write_bytes(strange)
         assert old_service() == ["200", "1"]
+        assert "models/mood/head.json" in old_service.said()
+
+
+def test_an_old_function_meets_a_kind_it_does_not_know(world, old_service):
+    """It names the kind, and keeps what it serves."""
+    registry, _ = world
+    assert old_service() == ["200", "1"]
     manifest = registry.store.root / layout.manifest("mood", 2)
     newer = json.loads(manifest.read_bytes())
     newer.pop("seal")
     newer["kind"] = "telepathy"
-    from hotseat_registry.checksummed_json import write_checksummed
-
     manifest.write_bytes(write_checksummed(newer))
-    place.write_bytes(good)
-    head = registry.ledger.head("mood")
-    from hotseat_registry.entry import PROMOTE, Entry
-
     move = Entry("mood", PROMOTE, "x", registry.time(), alias="live", after=2)
-    registry.ledger.change(head, move)
+    registry.ledger.change(registry.ledger.head("mood"), move)
     assert old_service() == ["200", "1"]
+    assert "telepathy" in old_service.said()
+
+
+def test_an_old_function_meets_files_it_cannot_decrypt(world, old_service):
+    """It says that the bytes are not those of the version, and serves the former."""
+    registry, _ = world
+    assert old_service() == ["200", "1"]
+    first, second = (
+        {
+            f.sha256
+            for f in registry.resolve(Reference("mood", version=n)).files.values()
+        }
+        for n in (1, 2)
+    )
+    for digest in second - first:
+        blob = registry.store.root / layout.blob(digest)
+        blob.chmod(0o644)
+        blob.write_bytes(ENCRYPTED)
+    registry.promote(Reference("mood", version=2), by="ada")
+    assert old_service() == ["200", "1"]
+    said = old_service.said()
+    assert "stays on mood@1" in said
+    assert "do not match their digest" in said
 
 
 def test_a_new_function_meets_an_old_registry(world, keys, tmp_path):
