@@ -5,6 +5,7 @@
 `hotseat deploy check` does.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from hotseat_registry import open_registry
 from hotseat_registry.errors import RegistryError
 
 HERE = Path(__file__).parent
+FULL = re.compile(r"Number of resources in stack '(?P<stack>[^']+)': (?P<number>\d+)")
+"""What CDK says of a stack with more resources than CloudFormation allows."""
 
 
 def main() -> int:
@@ -35,7 +38,18 @@ def main() -> int:
     except (DeploymentError, RegistryError) as error:
         print(f"hotseat: {error}", file=sys.stderr)  # noqa: T201 (a command prints)
         return 1
-    app.synth()
+    try:
+        app.synth()
+    except RuntimeError as error:  # JavaScript's, in jsii
+        if not (full := FULL.search(str(error))):
+            raise
+        print(  # noqa: T201
+            f"hotseat: the stack {full['stack']} has {full['number']} resources, of "
+            f"500: give new models of stages.{name} a nested stack of their own, "
+            'stack = "another"',
+            file=sys.stderr,
+        )
+        return 1
     return 0
 
 

@@ -52,6 +52,8 @@ _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/\S+")
 _CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):\d{12}:certificate/\S+")
 _ISSUER = re.compile(r"https://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/\S*)?")
 _USER_POOL = re.compile(r"arn:aws[a-z-]*:cognito-idp:[a-z0-9-]+:\d{12}:userpool/\S+")
+_NAMES_BYTES = 3_000
+"""Of the 4 KB of a Lambda function's environment."""
 _POLICY = re.compile(r"[A-Za-z0-9+=,.@_/-]{1,128}")
 _PRINCIPAL = re.compile(r"\d{12}|arn:aws[a-z-]*:(?:iam|sts)::\d{12}:\S+")
 _PROVIDER = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:oidc-provider/\S+")
@@ -170,6 +172,15 @@ def _check_routes(stage: Stage, where: str) -> None:
                 f"{here}: the route {route!r} is already used by {routes[route]}"
             )
         routes[route] = name
+        if model.stack:
+            _check_name(model.stack, f"{here}.stack")
+    followed = ",".join(f"{name}#{m.alias}" for name, m in stage.models.items())
+    if len(followed) > _NAMES_BYTES:
+        raise DeploymentError(
+            f"{where}: the names of its models and aliases have {len(followed)} "
+            f"characters together, of {_NAMES_BYTES} that fit into the environment of "
+            "the default model's function: use shorter ones, or a second stage"
+        )
     if stage.default_model and stage.default_model not in stage.models:
         raise DeploymentError(
             f"{where}.default_model: {stage.default_model!r} is not one of the models"

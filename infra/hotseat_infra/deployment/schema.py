@@ -92,6 +92,9 @@ class Model:
     """The variant to serve; empty: the version's default."""
     route: str = ""
     """Its path in the API, /v1/models/ROUTE; empty: the model's name."""
+    stack: str = ""
+    """Nested stack of its function and its routes; empty: the service's own stack, of
+    500 resources. A model cannot move to another stack."""
     packages: str = ""
     """Folder below functions/packages with wheels of your own rules; empty: none."""
     preprocessing: bool = False

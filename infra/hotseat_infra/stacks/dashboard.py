@@ -15,6 +15,8 @@ from hotseat_infra.stacks.function import ModelFunction
 
 _MINUTE = Duration.minutes(1)
 _HOUR = Duration.hours(1)
+_ALARMS_A_WIDGET = 100
+"""CloudWatch's limit."""
 _RED, _ORANGE, _GREEN, _BLUE = "#d13212", "#ff9900", "#1d8102", "#0073bb"
 _STAGES = {
     "load": ("load a version", "#9469d6"),
@@ -29,51 +31,58 @@ def dashboard(
     *,
     stage: Stage,
     functions: Mapping[str, ModelFunction],
-    api_metrics: Mapping[str, cloudwatch.Metric],
-    api_alarms: Sequence[cloudwatch.Alarm],
+    api_metrics: Mapping[str, cloudwatch.Metric] | None = None,
+    api_alarms: Sequence[cloudwatch.Alarm] = (),
 ) -> cloudwatch.Dashboard:
-    """Add a stage's dashboard to a stack."""
+    """Add a stage's dashboard to a stack; without API in a nested stack of models."""
+    names = ["hotseat", stage.name]
+    names += sorted({f.model.stack for f in functions.values()} - {""})
     board = cloudwatch.Dashboard(
         scope,
         "Dashboard",
-        dashboard_name=f"hotseat-{stage.name}",
+        dashboard_name="-".join(names),
         default_interval=Duration.hours(3),
         period_override=cloudwatch.PeriodOverride.AUTO,
     )
-    alarms = [alarm for function in functions.values() for alarm in function.alarms]
-    board.add_widgets(
-        cloudwatch.AlarmStatusWidget(
-            title="Alarms",
-            alarms=[*api_alarms, *alarms],
-            width=24,
-            height=2 + len(functions),
+    alarms = [*api_alarms, *(a for f in functions.values() for a in f.alarms)]
+    for first in range(0, len(alarms), _ALARMS_A_WIDGET):
+        shown = alarms[first : first + _ALARMS_A_WIDGET]
+        board.add_widgets(
+            cloudwatch.AlarmStatusWidget(
+                title="Alarms", alarms=shown, width=24, height=2 + len(shown) // 5
+            )
         )
+    dollars = _graph(
+        "Dollars an hour, by list price",
+        [_dollars(name, function, stage) for name, function in functions.items()],
+        stacked=True,
     )
-    board.add_widgets(
-        _graph(
-            "API: requests a minute",
-            [api_metrics["requests"].with_(label="all", color=_BLUE, period=_MINUTE)],
-            [
-                api_metrics["4xx"].with_(label="4xx", color=_ORANGE, period=_MINUTE),
-                api_metrics["5xx"].with_(label="5xx", color=_RED, period=_MINUTE),
-            ],
-        ),
-        _graph(
-            "API: latency in ms, 95th percentile",
-            [api_metrics["latency"].with_(label="with API Gateway", period=_MINUTE)],
-        ),
-        _graph(
-            "Dollars an hour, by list price",
-            [_dollars(name, function, stage) for name, function in functions.items()],
-            stacked=True,
-        ),
-    )
+    board.add_widgets(*(_api_graphs(api_metrics) if api_metrics else ()), dollars)
     for name, function in functions.items():
         board.add_widgets(
             cloudwatch.TextWidget(markdown=_heading(name, function), width=24, height=1)
         )
         _rows(board, name, function)
     return board
+
+
+def _api_graphs(
+    metrics: Mapping[str, cloudwatch.Metric],
+) -> tuple[cloudwatch.GraphWidget, ...]:
+    return (
+        _graph(
+            "API: requests a minute",
+            [metrics["requests"].with_(label="all", color=_BLUE, period=_MINUTE)],
+            [
+                metrics["4xx"].with_(label="4xx", color=_ORANGE, period=_MINUTE),
+                metrics["5xx"].with_(label="5xx", color=_RED, period=_MINUTE),
+            ],
+        ),
+        _graph(
+            "API: latency in ms, 95th percentile",
+            [metrics["latency"].with_(label="with API Gateway", period=_MINUTE)],
+        ),
+    )
 
 
 def _heading(name: str, function: ModelFunction) -> str:

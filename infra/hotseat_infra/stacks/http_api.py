@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_apigatewayv2 as http
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
@@ -86,9 +86,22 @@ class HttpApi(Construct):
                     f"/{version}/models/{route}",
                     f"/{version}/models/{route}/{{proxy+}}",
                 ):
-                    for added_route in self.api.add_routes(
-                        path=path, integration=integrations[model]
-                    ):
+                    if settings.stack:
+                        added = [
+                            http.HttpRoute(
+                                Stack.of(functions[model]),
+                                path,
+                                http_api=self.api,
+                                route_key=http.HttpRouteKey.with_(path),
+                                integration=integrations[model],
+                                authorizer=authorization,
+                            )
+                        ]
+                    else:
+                        added = self.api.add_routes(
+                            path=path, integration=integrations[model]
+                        )
+                    for added_route in added:
                         _acknowledge_open(added_route)
         _acknowledge_open(self.api)
         self.url = self.stage.url

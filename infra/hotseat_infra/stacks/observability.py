@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import Aws, RemovalPolicy, Stack
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -67,10 +67,16 @@ class Observability(Construct):
         dashboard(
             self,
             stage=stage,
-            functions=functions,
+            functions={n: f for n, f in functions.items() if not f.model.stack},
             api_metrics=api_metrics,
             api_alarms=api_alarms,
         )
+        for place in sorted({f.model.stack for f in functions.values()} - {""}):
+            inside = {n: f for n, f in functions.items() if f.model.stack == place}
+            # without the API's metrics: the API waits for the routes in this stack
+            dashboard(
+                Stack.of(next(iter(inside.values()))), stage=stage, functions=inside
+            )
         self._budget(stage)
 
     def _budget(self, stage: Stage) -> None:

@@ -7,9 +7,9 @@ to static could not be deployed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from aws_cdk import Aws, CfnParameter
+from aws_cdk import Aws, CfnParameter, Names
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -17,6 +17,8 @@ from hotseat_infra.deployment import Stage
 from hotseat_infra.stacks.nag import acknowledge
 
 PREFIX = "hotseat"
+_MODELS_A_STATEMENT = 30
+"""CDK moves whole statements out of a full policy, into policies of 6,144 bytes."""
 OBJECTS = "there are many objects: the wildcard is limited to a prefix of one bucket"
 
 
@@ -30,6 +32,12 @@ class Registry:
     """ARN of the bucket's KMS key; empty if it has none."""
     finding: str
     """The bucket's ARN as cdk-nag writes it."""
+    nested_finding: str = ""
+    """The same in a nested stack, which gets the bucket's name as a parameter."""
+
+    def in_nested_stack(self) -> "Registry":
+        """Return the registry as the functions of a nested stack read it."""
+        return replace(self, finding=self.nested_finding or self.finding)
 
 
 def parameter_name(stage: str, what: str) -> str:
@@ -57,7 +65,13 @@ def registry_of(scope: Construct, stage: Stage) -> Registry:
         f"s3://{bucket_name.value_as_string}/{PREFIX}",
         key_arn.value_as_string,
         "arn:<AWS::Partition>:s3:::<RegistryBucket>",
+        f"arn:<AWS::Partition>:s3:::<referenceto{_reference(bucket_name)}>",
     )
+
+
+def _reference(parameter: CfnParameter) -> str:
+    """Return the name of a nested stack's parameter that holds another one's value."""
+    return f"{Names.node_unique_id(parameter.node)}Ref"
 
 
 def grant_read(role: iam.Role, registry: Registry, *models: str) -> None:
@@ -96,11 +110,16 @@ def allow_reading(
     start = f"{prefix}/" if prefix else ""
     own = [f"{start}models/{model}/*" for model in models]
     keys = [*own, f"{start}blobs/*"] if models else [f"{start}*"]
-    role.add_to_policy(
-        iam.PolicyStatement(
-            actions=["s3:GetObject"], resources=[f"{arn}/{key}" for key in keys]
+    for first in range(0, len(keys), _MODELS_A_STATEMENT):
+        part = keys[first : first + _MODELS_A_STATEMENT]
+        role.add_to_policy(
+            iam.PolicyStatement(
+                # statements with a name are not merged again
+                sid=f"Models{first}" if first else None,
+                actions=["s3:GetObject"],
+                resources=[f"{arn}/{key}" for key in part],
+            )
         )
-    )
     role.add_to_policy(
         iam.PolicyStatement(
             actions=["s3:ListBucket"],

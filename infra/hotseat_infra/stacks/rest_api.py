@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as rest
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
@@ -145,7 +145,16 @@ class RestApi(Construct):
             if version == "v2":
                 add_any_method(base.add_resource("{proxy+}"), default)
             for name, model in stage.models.items():
-                resource = models.add_resource(model.route or name)
+                route = model.route or name
+                if model.stack:
+                    place = Stack.of(functions[name])
+                    resource = rest.Resource(
+                        place, f"{version}-{route}", parent=models, path_part=route
+                    )
+                    acknowledge(resource, "APIG4", who_calls(stage.api))
+                    acknowledge(resource, "COG4", who_calls(stage.api))
+                else:
+                    resource = models.add_resource(route)
                 add_any_method(resource, name)
                 add_any_method(resource.add_resource("{proxy+}"), name)
 

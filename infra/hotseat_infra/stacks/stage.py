@@ -1,6 +1,6 @@
 """A stage's two stacks: the registry, which is protected, and the service."""
 
-from aws_cdk import App, CfnOutput, Environment, Stack, Tags
+from aws_cdk import App, CfnOutput, Environment, NestedStack, Stack, Tags
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -53,13 +53,21 @@ class ServiceStack(Stack):
         tokens = stage.api.access == "tokens"
         registry = registry_of(self, stage) if dynamic or tokens else None
         default = stage.default_model or next(iter(stage.models))
+        places = {
+            place: NestedStack(self, f"Models-{place}") if place else self
+            for place in sorted({m.stack for m in stage.models.values()})
+        }
         self.functions = {
             model: ModelFunction(
-                self,
+                places[settings.stack],
                 model,
                 stage=stage,
                 model=settings,
-                registry=registry,
+                registry=(
+                    registry.in_nested_stack()
+                    if registry and settings.stack
+                    else registry
+                ),
                 # the default model's function also answers for the stage's catalogue
                 reads=tuple(stage.models) if model == default else (model,),
             )

@@ -38,6 +38,8 @@ CHANGES = {
     "all models dynamic": lambda s: model(s, "sokoban", mode="dynamic", version=None),
     "another version": lambda s: model(s, "sokoban", version=4),
     "a model added": lambda s: models(s, added=Model()),
+    "a model added in a nested stack": lambda s: models(
+        s, added=Model(stack="more")),
     "a model removed": lambda s: models(s, churn=None),
     "a default removed": lambda s: replace(
         models(s, sentiment=None), default_model="churn"),
