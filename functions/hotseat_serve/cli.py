@@ -2,11 +2,11 @@
 
 import argparse
 import gc
+import importlib.util
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -168,6 +168,18 @@ def serve(parser: argparse.ArgumentParser) -> Run:
         help="time for open requests after SIGTERM or Ctrl-C (default: 5)",
     )
     parser.add_argument(
+        "--management",
+        default="",
+        metavar="[HOST:]PORT",
+        help="health and Prometheus metrics on a port of their own, answered by "
+        "another process whatever the load (host: 127.0.0.1; default: no such port)",
+    )
+    parser.add_argument(
+        "--traces",
+        action="store_true",
+        help="OpenTelemetry spans, configured by OTEL_* variables",
+    )
+    parser.add_argument(
         "--log", action="store_true", help="write a JSON line per request, as on Lambda"
     )
     return _serve
@@ -189,12 +201,11 @@ def _count(text: str) -> int:
 
 @answering()
 def _serve(arguments: argparse.Namespace) -> int:
-    from hotseat_serve.adapters.asgi import Application
-    from hotseat_serve.adapters.bounded_server import Limits, Server
+    from hotseat_serve.adapters.client_limits import Limits
     from hotseat_serve.adapters.host_rule import is_loopback, is_own_host
     from hotseat_serve.adapters.listener import ListenError
-    from hotseat_serve.adapters.worker_pool import WorkerPool
     from hotseat_serve.api.factory import create_router
+    from hotseat_serve.local import server
     from hotseat_serve.log_safety import escape_logs
 
     escape_logs()
@@ -212,6 +223,12 @@ def _serve(arguments: argparse.Namespace) -> int:
     except ValueError as error:  # an environment variable's
         print(f"hotseat: {error}", file=sys.stderr)
         return REFUSED
+    if arguments.traces and importlib.util.find_spec("opentelemetry.sdk") is None:
+        print(
+            "hotseat: --traces needs pip install 'hotseat-platform[otel]'",
+            file=sys.stderr,
+        )
+        return REFUSED
     if arguments.certificate is None and arguments.key is not None:
         print("hotseat: --key needs --certificate", file=sys.stderr)
         return REFUSED
@@ -219,42 +236,40 @@ def _serve(arguments: argparse.Namespace) -> int:
     gc.freeze()  # as the handler does
     try:
         listener = _listener(arguments)
+        management = _management_listener(arguments)
     except ListenError as error:
         print(f"hotseat: {error}", file=sys.stderr)
         return REFUSED
-
-    def run(on_ready: Callable[[], None] = lambda: None) -> None:
-        application = Application(
-            router,
-            threads=arguments.parallel,
-            waiting=arguments.queue,
-            # a page that rebinds its name to this address has no token
-            accepts_host=(lambda _: True) if arguments.open or asks else is_own_host,
-        )
-        server = Server(
-            application,
-            Limits(
-                connections=arguments.connections,
-                receive=arguments.receive,
-                grace=arguments.grace,
-            ),
-            certificate=arguments.certificate,
-            key=arguments.key,
-            on_ready=on_ready,
-        )
-        application.is_crowded = lambda: server.is_crowded
-        server.run(sockets=[listener.socket])
-
+    options = server.Options(
+        limits=Limits(
+            connections=arguments.connections,
+            receive=arguments.receive,
+            grace=arguments.grace,
+        ),
+        # a page that rebinds its name to this address has no token
+        accepts_host=(lambda _: True) if arguments.open or asks else is_own_host,
+        threads=arguments.parallel,
+        waiting=arguments.queue,
+        workers=arguments.workers,
+        certificate=arguments.certificate,
+        key=arguments.key,
+        traces=arguments.traces,
+    )
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(line_buffering=True)  # a pipe's reader sees lines
     try:
-        if arguments.workers == 1:
+        if arguments.workers == 1 and management is None:
             _announce(router, listener)
             _close_on_sigterm(listener)
-            run()
+            server.serve_alone(router, listener, options)
         else:
-            pool = WorkerPool(run, arguments.workers, arguments.grace)
-            pool.serve(on_ready=lambda: _announce(router, listener))
+            server.serve_with_workers(
+                router,
+                listener,
+                options,
+                management,
+                lambda: _announce(router, listener, management),
+            )
     finally:
         listener.close()
     return 0
@@ -280,12 +295,31 @@ def _listener(arguments: argparse.Namespace) -> "Listener":
         listener.check_certificate(arguments.certificate, arguments.key)
     if arguments.workers > 1 and not hasattr(os, "fork"):
         raise listener.ListenError("--workers needs a POSIX system; use --workers 1")
+    if arguments.management and not hasattr(os, "fork"):
+        raise listener.ListenError("--management needs a POSIX system; leave it out")
     if arguments.unix is not None:
         return listener.listen_unix(arguments.unix, secure=secure)
     return listener.listen(arguments.host, arguments.port, secure=secure)
 
 
-def _announce(router: "Router", listener: "Listener") -> None:
+def _management_listener(arguments: argparse.Namespace) -> "Listener | None":
+    """Open the socket of health and metrics, if wanted; raises `ListenError`."""
+    from hotseat_serve.adapters import listener
+
+    if not arguments.management:
+        return None
+    host, _, port = arguments.management.rpartition(":")
+    if not port.isdecimal():
+        raise listener.ListenError(
+            f"--management {arguments.management} is no PORT or HOST:PORT"
+        )
+    host = host.strip("[]") or "127.0.0.1"
+    return listener.listen(host, int(port), flag="--management")
+
+
+def _announce(
+    router: "Router", listener: "Listener", management: "Listener | None" = None
+) -> None:
     """Print the address and the next steps."""
     base = router.settings.base_path.rstrip("/")
     address = f"{listener.url}{base}"
@@ -293,11 +327,26 @@ def _announce(router: "Router", listener: "Listener") -> None:
     print(f"serving {router.settings.registry} on {address}{where}", flush=True)
     print(f"  try  {listener.curl} {address}/v1/models", flush=True)
     print(f"  docs {address}/docs   stop: Ctrl-C", flush=True)
+    if management is not None:
+        _announce_management(management)
     if not router.settings.default_model:
         # beside the start: a bucket that is away must not hold it up
         threading.Thread(
             target=_print_default_model, args=(router.registry,), daemon=True
         ).start()
+
+
+def _announce_management(management: "Listener") -> None:
+    from hotseat_serve.local.management import METRICS, READY
+    from hotseat_serve.local.server import has_metrics
+
+    print(f"  health {management.url}{READY}", flush=True)
+    if has_metrics():
+        print(f"  metrics {management.url}{METRICS}", flush=True)
+    else:
+        print(
+            "  note metrics need: pip install 'hotseat-platform[metrics]'", flush=True
+        )
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

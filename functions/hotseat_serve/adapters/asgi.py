@@ -120,7 +120,9 @@ class Application:
             if router.settings.access != "tokens"
             else None
         )
-        self._pool = ThreadPoolExecutor(threads or default_threads(), "hotseat-answer")
+        self._threads = threads or default_threads()
+        self._in_pool = 0
+        self._pool = ThreadPoolExecutor(self._threads, "hotseat-answer")
         self._probes = ThreadPoolExecutor(_PROBES, "hotseat-probe")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -198,17 +200,32 @@ class Application:
             if quick is not None and quick.is_quick(request.path, request.body):
                 answer, nanoseconds = self._timed(request)
             else:
-                probe = request.path.rstrip("/").endswith("/ready")
-                pool = self._probes if probe else self._pool
-                loop = asyncio.get_running_loop()
-                answer, nanoseconds = await loop.run_in_executor(
-                    pool, self._timed, request
-                )
+                answer, nanoseconds = await self._in_thread(request)
             if quick is not None and answer.status == 200 and answer.chunks is None:
                 quick.add(request.path, nanoseconds)
             return answer
         finally:
             self._running -= 1
+
+    async def _in_thread(self, request: Request) -> tuple[Answer, int]:
+        loop = asyncio.get_running_loop()
+        if request.path.rstrip("/").endswith("/ready"):
+            return await loop.run_in_executor(self._probes, self._timed, request)
+        self._in_pool += 1
+        try:
+            return await loop.run_in_executor(self._pool, self._timed, request)
+        finally:
+            self._in_pool -= 1
+
+    def load(self) -> tuple[int, int, int]:
+        """Return the requests in progress, those waiting for a thread, the limit."""
+        waiting = max(self._in_pool - self._threads, 0)
+        return self._running, waiting, self._waiting
+
+    async def is_ready(self) -> bool:
+        """Whether the default model is open, or could be opened now."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._probes, self.router.game_api.ready)
 
     def _timed(self, request: Request) -> tuple[Answer, int]:
         """Return the router's answer, and the nanoseconds that it took."""

@@ -34,8 +34,10 @@ class Listener:
             self.path.unlink(missing_ok=True)
 
 
-def listen(host: str, port: int, *, secure: bool = False) -> Listener:
-    """Listen on an address; raises `ListenError`."""
+def listen(
+    host: str, port: int, *, secure: bool = False, flag: str = "--port"
+) -> Listener:
+    """Listen on an address, which `flag` sets; raises `ListenError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # named TCP, or asyncio leaves Nagle's algorithm on and each answer waits 40 ms
     listener = socket.socket(family, proto=socket.IPPROTO_TCP)
@@ -47,7 +49,7 @@ def listen(host: str, port: int, *, secure: bool = False) -> Listener:
     except (OSError, OverflowError) as error:
         listener.close()
         raise ListenError(
-            f"cannot listen on {host}:{port}: {error}; choose another with --port"
+            f"cannot listen on {host}:{port}: {error}; choose another with {flag}"
         ) from error
     host, port = listener.getsockname()[:2]
     named = f"[{host}]" if ":" in host else host

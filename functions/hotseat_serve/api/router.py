@@ -26,8 +26,9 @@ from hotseat_serve.api.messages import (
     decompress,
     encodable,
 )
+from hotseat_serve.api.observers import Observer, Observers
 from hotseat_serve.api.statistics import Statistics
-from hotseat_serve.api.telemetry import Telemetry, trace_of
+from hotseat_serve.api.telemetry import trace_of
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.limits import check_answer
 from hotseat_serve.problems import MEDIA_TYPE, Problem
@@ -55,7 +56,7 @@ class Router:
     models: ModelCache
     settings: Settings
     game_api: GameApi = field(init=False)
-    telemetry: Telemetry | None = None
+    telemetry: Observer | None = None
     gate: "Gate | None" = None
     """Who may ask; None: everybody."""
     clock: Callable[[], int] = time.perf_counter_ns
@@ -68,6 +69,12 @@ class Router:
         self.game_api = GameApi(self.models)
         if self.telemetry is not None:
             self.models.notify = self.telemetry.event
+
+    def observe(self, *observers: Observer) -> None:
+        """Show requests and events to these as well."""
+        before = () if self.telemetry is None else (self.telemetry,)
+        self.telemetry = Observers((*before, *observers))
+        self.models.notify = self.telemetry.event
 
     @property
     def registry(self) -> Registry:

@@ -5,6 +5,7 @@ page cache, the mapped weights. SIGHUP replaces all workers: the new ones serve 
 the old ones stop. A worker that ends is replaced.
 """
 
+import functools
 import logging
 import os
 import select
@@ -12,6 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 log = logging.getLogger("hotseat.serve")
 
@@ -22,19 +24,44 @@ _SHORT_LIFE = 2.0
 """Seconds; a worker that ended sooner is replaced after a pause."""
 _PAUSE = 1.0
 
-Run = Callable[[Callable[[], None]], None]
-"""Serves until SIGTERM; calls its argument once it takes connections."""
+OnReady = Callable[[], None]
+Run = Callable[[int, OnReady], None]
+"""Serves until SIGTERM. Receives the worker's slot, a number that no other living
+worker has, and what to call once it takes connections."""
+
+
+def slots_of(count: int) -> int:
+    """Return how many slots `count` workers need: a reload runs twice as many."""
+    return 2 * count
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    slot: int
+    began: float
 
 
 class WorkerPool:
     """`count` processes that each call `run`; for POSIX systems.
 
-    After SIGTERM workers have `grace` seconds, then they are killed.
+    After SIGTERM workers have `grace` seconds, then they are killed. `beside` runs in
+    one more process, which starts first, ends last and outlives a reload. `on_end`
+    receives the slot of a worker that has ended.
     """
 
-    def __init__(self, run: Run, count: int, grace: float) -> None:
+    def __init__(
+        self,
+        run: Run,
+        count: int,
+        grace: float,
+        *,
+        beside: Callable[[OnReady], None] | None = None,
+        on_end: Callable[[int], None] = lambda _slot: None,
+    ) -> None:
         self._run, self._count, self._grace = run, count, grace
-        self._started: dict[int, float] = {}
+        self._beside, self._on_end = beside, on_end
+        self._started: dict[int, _Worker] = {}
+        self._companion = 0
         # workers see its end when this process is gone, however it ended
         self._alive_read, self._alive_write = os.pipe()
         self._wakeup = -1
@@ -47,6 +74,7 @@ class WorkerPool:
         signal.set_wakeup_fd(self._wakeup)
         for name in _SIGNALS:
             signal.signal(getattr(signal, name), lambda *_: None)
+        self._start_companion()
         self._start(self._count)
         on_ready()
         while True:
@@ -57,24 +85,41 @@ class WorkerPool:
                     self._reap()
                 case _:
                     self._stop(list(self._started))
+                    if self._companion:
+                        self._stop([self._companion])
                     return
+
+    def _start_companion(self) -> None:
+        beside = self._beside
+        if beside is not None:
+            self._companion, ready = self._fork(beside)
+            self._wait([ready])
 
     def _start(self, count: int) -> None:
         """Start workers and wait until they serve, or have ended."""
-        ready = [self._fork() for _ in range(count)]
+        ready = []
+        for _ in range(count):
+            used = {worker.slot for worker in self._started.values()}
+            slot = min(set(range(slots_of(self._count))) - used)
+            pid, descriptor = self._fork(functools.partial(self._run, slot))
+            self._started[pid] = _Worker(slot, time.monotonic())
+            ready.append(descriptor)
+        self._wait(ready)
+
+    def _wait(self, ready: list[int]) -> None:
+        """Wait until each descriptor is readable, and close it."""
         end = time.monotonic() + _START_SECONDS
         for descriptor in ready:
             select.select([descriptor], [], [], max(end - time.monotonic(), 0))
             os.close(descriptor)
 
-    def _fork(self) -> int:
-        """Start a worker; return a descriptor that is readable once it serves."""
+    def _fork(self, run: Callable[[OnReady], None]) -> tuple[int, int]:
+        """Start a process; return it and a descriptor, readable once it serves."""
         read, write = os.pipe()
         pid = os.fork()
         if pid:
             os.close(write)
-            self._started[pid] = time.monotonic()
-            return read
+            return pid, read
         status = 1
         try:
             os.close(read)
@@ -85,7 +130,7 @@ class WorkerPool:
                 signal.signal(getattr(signal, name), signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             threading.Thread(target=self._end_with_parent, daemon=True).start()
-            self._run(lambda: os.close(write))
+            run(lambda: os.close(write))
             status = 0
         except BaseException:
             log.exception("a worker failed")
@@ -114,13 +159,25 @@ class WorkerPool:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
-            began = self._started.pop(pid, None)
-            if began is None or pid in (no_successor or ()):
+            code = os.waitstatus_to_exitcode(status)
+            if pid == self._companion:
+                log.error("the management process %d ended with %d", pid, code)
+                time.sleep(_PAUSE)
+                self._start_companion()
                 continue
-            log.error("worker %d ended with %d", pid, os.waitstatus_to_exitcode(status))
-            if time.monotonic() - began < _SHORT_LIFE:
+            worker = self._forget(pid)
+            if worker is None or pid in (no_successor or ()):
+                continue
+            log.error("worker %d ended with %d", pid, code)
+            if time.monotonic() - worker.began < _SHORT_LIFE:
                 time.sleep(_PAUSE)
             self._start(1)
+
+    def _forget(self, pid: int) -> _Worker | None:
+        worker = self._started.pop(pid, None)
+        if worker is not None:
+            self._on_end(worker.slot)
+        return worker
 
     def _stop(self, pids: list[int]) -> None:
         """End workers: SIGTERM, and SIGKILL after the grace time."""
@@ -134,4 +191,4 @@ class WorkerPool:
                     os.waitpid(pid, 0)
                     break
                 time.sleep(0.02)
-            self._started.pop(pid, None)
+            self._forget(pid)

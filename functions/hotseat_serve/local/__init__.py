@@ -1,0 +1,1 @@
+"""`hotseat serve`: its processes, and what they report to operators."""
