@@ -116,6 +116,14 @@ def serve(parser: argparse.ArgumentParser) -> Run:
         "2 to 8)",
     )
     parser.add_argument(
+        "--batch",
+        type=_count,
+        default=0,
+        metavar="ROWS",
+        help="join requests that wait for the same model into runs of up to ROWS "
+        "inputs, for encoders and other models of milliseconds (default: 0, none)",
+    )
+    parser.add_argument(
         "--queue",
         type=_positive,
         default=256,
@@ -253,6 +261,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         certificate=arguments.certificate,
         key=arguments.key,
+        batch=arguments.batch,
         traces=arguments.traces,
     )
     if hasattr(sys.stdout, "reconfigure"):

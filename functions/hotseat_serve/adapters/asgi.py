@@ -94,7 +94,8 @@ def request_id_of(headers: Mapping[str, str]) -> str:
 class Application:
     """An ASGI 3.0 application that serves a router.
 
-    `threads` run models at once; `waiting` is the limit of requests in progress,
+    `threads` answer at once, of which `parallel` (by default all) run a model while the
+    others wait to be joined with them; `waiting` is the limit of requests in progress,
     including those that wait for a thread: further ones are refused with 503 and
     Retry-After. `is_crowded` returns whether the server has too many connections,
     `accepts_host` whether to answer a request with this Host header.
@@ -105,6 +106,7 @@ class Application:
         router: Router,
         *,
         threads: int = 0,
+        parallel: int = 0,
         waiting: int = 256,
         is_crowded: Callable[[], bool] = lambda: False,
         accepts_host: Callable[[str], bool] = lambda _host: True,
@@ -120,9 +122,9 @@ class Application:
             if router.settings.access != "tokens"
             else None
         )
-        self._threads = threads or default_threads()
-        self._in_pool = 0
-        self._pool = ThreadPoolExecutor(self._threads, "hotseat-answer")
+        threads = threads or default_threads()
+        self._parallel, self._in_pool = parallel or threads, 0
+        self._pool = ThreadPoolExecutor(threads, "hotseat-answer")
         self._probes = ThreadPoolExecutor(_PROBES, "hotseat-probe")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -218,8 +220,8 @@ class Application:
             self._in_pool -= 1
 
     def load(self) -> tuple[int, int, int]:
-        """Return the requests in progress, those waiting for a thread, the limit."""
-        waiting = max(self._in_pool - self._threads, 0)
+        """Return the requests in progress, those that wait to run, the limit."""
+        waiting = max(self._in_pool - self._parallel, 0)
         return self._running, waiting, self._waiting
 
     async def is_ready(self) -> bool:

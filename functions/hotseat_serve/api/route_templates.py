@@ -5,7 +5,6 @@ names of time series.
 """
 
 from functools import lru_cache
-from itertools import pairwise
 from urllib.parse import unquote
 
 OTHER = "other"
@@ -39,9 +38,10 @@ def template_of(path: str) -> str:
     parts = [unquote(part) for part in path.split("/") if part]
     if "/" + "/".join(parts) in TEMPLATES:
         return "/" + "/".join(parts)
-    template = parts[:2]
-    for before, part in pairwise(parts[1:]):
+    template, before = parts[:2], "".join(parts[1:2])
+    for part in parts[2:]:
         parameter = _PARAMETERS.get(before)
+        before = part if parameter is None else ""  # a name is no part of a route
         if parameter is None:
             template.append(part)
         elif part.endswith(":predict"):

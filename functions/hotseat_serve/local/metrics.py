@@ -128,7 +128,7 @@ class _Load:
             ),
             (
                 "requests_waiting",
-                "Requests that wait for a thread.",
+                "Requests that wait to run a model.",
                 sum(w.waiting for w in workers),
             ),
             (

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hotseat_serve.adapters.asgi import Application
+from hotseat_serve.adapters.asgi import Application, default_threads
 from hotseat_serve.adapters.bounded_server import Server
 from hotseat_serve.adapters.client_limits import Limits
 from hotseat_serve.adapters.host_rule import is_loopback, is_own_host
@@ -20,6 +20,8 @@ from hotseat_serve.local.worker_pool import WorkerPool, slots_of
 from hotseat_serve.local.worker_table import WorkerTable
 
 _MANAGEMENT_LIMITS = Limits(connections=64, receive=5, grace=1)
+_MAX_THREADS = 128
+"""Threads that wait to be joined, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Options:
     workers: int = 1
     certificate: Path | None = None
     key: Path | None = None
+    batch: int = 0
+    """Rows of concurrent requests that are joined into one run; 0: none."""
     traces: bool = False
     """Whether requests become spans of OpenTelemetry."""
 
@@ -127,9 +131,17 @@ def _run(
         observers = [*observers, tracing]
     if observers:
         router.observe(*observers)
+    parallel = options.threads or default_threads()
+    threads = parallel
+    if options.batch:
+        from hotseat_serve.runtime.run_queue import RunQueue
+
+        router.models.prepare = RunQueue(parallel, options.batch).attach
+        threads = min(parallel * (1 + options.batch), _MAX_THREADS, options.waiting)
     application = Application(
         router,
-        threads=options.threads,
+        threads=threads,
+        parallel=parallel,
         waiting=options.waiting,
         accepts_host=options.accepts_host,
     )

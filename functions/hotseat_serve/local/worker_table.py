@@ -24,7 +24,7 @@ class WorkerReport:
     in_progress: int
     """Requests that it has taken and not answered."""
     waiting: int
-    """Those of them that wait for a thread."""
+    """Those of them that wait to run a model."""
     limit: int
     """Requests in progress above which it answers 503."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hotseat_registry import Manifest, Reference, Registry, graph, signature_check
 from hotseat_registry.cache import TOGETHER, Cache
@@ -25,6 +25,9 @@ from hotseat_serve.runtime import batching, golden_rows, probe
 from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings
 
+if TYPE_CHECKING:
+    from hotseat_serve.runtime.batch_rule import GraphRunner
+
 
 @dataclass(slots=True, eq=False)
 class LoadedModel:
@@ -32,7 +35,7 @@ class LoadedModel:
 
     manifest: Manifest
     variant: str
-    session: Session
+    session: "GraphRunner"
     bytes: int = 0
     """Its estimated memory."""
     slots: Any = None

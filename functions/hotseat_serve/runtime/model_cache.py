@@ -56,6 +56,10 @@ def _start_thread(job: Callable[[], None]) -> None:
     threading.Thread(target=job, name="hotseat-refresh", daemon=True).start()
 
 
+def _leave(_loaded: LoadedModel) -> None:
+    """Change nothing."""
+
+
 def _ignore(_name: str, _fields: dict[str, Any]) -> None:
     """Ignore an event."""
 
@@ -65,7 +69,8 @@ class ModelCache:
 
     `draw` gives numbers in [0, 1) for the jitter, from the system: a generator seeded
     before a snapshot repeats in every copy. `in_background` runs a job without waiting
-    for it. `notify` receives events for the operator.
+    for it. `notify` receives events for the operator, `prepare` each version that has
+    been opened, before it answers.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class ModelCache:
     ) -> None:
         self.registry = registry
         self.notify = notify
+        self.prepare: Callable[[LoadedModel], None] = _leave
         self.settings = self._settings = settings
         self.clock = clock
         self._draw = draw
@@ -330,6 +336,7 @@ class ModelCache:
             in_subprocess=in_subprocess,
         )
         found.last_used = self.clock()
+        self.prepare(found)
         with self._lock:
             self._loaded[name] = found
             if not self._settings.memory_bytes:
