@@ -186,6 +186,9 @@ deploy-local: $(READY) .venv/clients/emulator ## deploy, call, update and destro
 image: $(READY) ## build the function's image (BASE=debian without AWS's base; MODEL=baked one)
 	@bash infra/image.sh
 
+image-serve: $(READY) wheels ## build the image of hotseat serve for an own machine (BASE=debian)
+	@bash infra/own_machine/image.sh
+
 # asked for by a dependency and of no use to an answer
 UNUSED := flatbuffers packaging protobuf pycparser huggingface-hub click filelock fsspec \
   h11 hf-xet httpcore2 httpx2 pyyaml tqdm truststore
@@ -214,6 +217,9 @@ bench-chat: $(READY) ## chat moderation beside linear models on the same split
 
 bench: $(READY) ## what serving costs, as ratios to the bare runtime
 	@$(BIN)/python benchmarks/serving.py
+
+bench-server: .venv/models/ready ## hotseat serve under load (ONLY=tails, workers, batch, overload)
+	@$(BIN)/python benchmarks/local_server.py $(ONLY:%=--only %)
 
 bench-cold: $(READY) ## process start to first answer, under AWS's runtime client
 	@$(BIN)/python benchmarks/coldstart.py

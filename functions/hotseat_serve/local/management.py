@@ -68,8 +68,7 @@ class Management:
             if self._exposition is None:
                 return 501, _NO_METRICS, "text/plain"
             accepted = headers.get(b"accept", b"").decode("latin-1")
-            body, kind = self._exposition(accepted)
-            return 200, body, kind
+            return 200, *self._exposition(accepted)
         workers = self._table.fresh()
         ready = any(worker.is_ready for worker in workers)
         good = ready if path == READY else bool(workers)

@@ -47,7 +47,8 @@ class Metrics:
     """Counts the requests of one worker: an `Observer`."""
 
     def __init__(self, slot: int) -> None:
-        values.ValueClass = values.MultiProcessValue(lambda: slot)
+        # the library has no types here
+        values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
         registry = CollectorRegistry()
         self._seconds = Histogram(
             "hotseat_request_seconds",
@@ -145,9 +146,9 @@ class Exposition:
 
     def __init__(self, folder: MetricsFolder, table: WorkerTable) -> None:
         self._registry = CollectorRegistry()
-        # it registers itself, and is no Collector to the type checker
-        MultiProcessCollector(self._registry, path=str(folder.path))
-        self._registry.register(_Load(table))  # type: ignore[arg-type] # has `collect`
+        # it registers itself; the library has no types here
+        MultiProcessCollector(self._registry, path=str(folder.path))  # type: ignore[no-untyped-call]
+        self._registry.register(_Load(table))
 
     def __call__(self, accepted: str) -> tuple[bytes, str]:
         """Return the metrics and their content type for an Accept header."""

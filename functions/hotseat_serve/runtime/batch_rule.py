@@ -26,7 +26,9 @@ _KINDS = frozenset(
 """Policies and generators repeat an answer to a seed exactly, which a run of another
 size does not."""
 _PADDED = 1.25
-"""Cells of a joined run with padding, per cell without."""
+"""Cells of a joined run with padding, per cell without; beyond that, each run may be
+padded by less than the fixed cost of a run of its own (`make bench-server`):"""
+_TOKENS, _CHARACTERS = 4, 64
 
 
 class GraphRunner(Protocol):
@@ -102,7 +104,8 @@ class BatchRule:
         cells = rows * max(part.length for part in parts)
         if rows > self.max_rows or (self.max_cells and cells > self.max_cells):
             return False
-        return cells <= _PADDED * sum(part.rows * part.length for part in parts)
+        free = len(parts) * (_TOKENS if self.max_cells is None else _CHARACTERS)
+        return cells <= free + _PADDED * sum(part.rows * part.length for part in parts)
 
     def join(self, runs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         """Return the tensors of all runs, one after the other."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from hotseat_serve.rules.game import Game
 from hotseat_serve.rules.search import Evaluate, Search
-from hotseat_serve.runtime.session import Session
+from hotseat_serve.runtime.batch_rule import GraphRunner
 
 Array = np.ndarray[Any, Any]
 
@@ -229,7 +229,7 @@ def random_position(
             return state, count
 
 
-def session_evaluate(session: Session) -> Evaluate:
+def session_evaluate(session: GraphRunner) -> Evaluate:
     """Return an evaluation for searches by a graph with board, policy and value."""
 
     def evaluate(planes: Array) -> tuple[Array, Array]:
