@@ -14,11 +14,8 @@ MAX_PARTS = 256
 """Parts of an input, left out in turn to explain an answer."""
 MAX_BRACKETS = 250_000
 """Lists and objects in one body: each takes memory, even an empty one."""
-_BRACKET, _BRACE = np.uint8(ord("[")), np.uint8(ord("{"))
-_LOWER = np.uint8(0x20)
-"""The bit in which ``{`` differs from ``[``."""
-_COUNTED = 1 << 16
-"""Bytes of a body from which its lists and objects are counted."""
+_FEW = 64
+"""Brackets that are counted one by one."""
 
 
 def check_body(body: bytes) -> None:
@@ -27,10 +24,9 @@ def check_body(body: bytes) -> None:
     The brackets are counted in the bytes: once parsed, six megabytes of ``{}`` are two
     million objects.
     """
-    if len(body) < _COUNTED:
+    if len(body) <= MAX_BRACKETS:
         return
-    letters = np.frombuffer(body, np.uint8)
-    count = int(np.count_nonzero((letters | _LOWER) == _BRACE))
+    count = brackets(body) + _count(body, b"{")
     if count > MAX_BRACKETS:
         raise Problem(
             "too_large",
@@ -40,10 +36,22 @@ def check_body(body: bytes) -> None:
 
 def brackets(body: bytes) -> int:
     """Return the number of ``[`` in a body."""
-    if len(body) < _COUNTED:
-        return body.count(b"[")
-    # `bytes.count` takes ten times as long
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == _BRACKET))
+    return _count(body, b"[")
+
+
+def _count(body: bytes, mark: bytes) -> int:
+    """Return how often one character occurs in a body.
+
+    `bytes.find` passes over a long body fastest, as long as it finds little; of many,
+    numpy counts ten times as fast as `bytes.count`.
+    """
+    count, at = 0, body.find(mark)
+    while at >= 0 and count < _FEW:
+        count += 1
+        at = body.find(mark, at + 1)
+    if at < 0:
+        return count
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == mark[0]))
 
 
 def check_rows(signature: Signature, rows: int, what: str = "inputs") -> None:

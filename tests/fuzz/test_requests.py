@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -265,8 +264,8 @@ def _measure(name):
     body = gzip.compress(make().encode(), 1)
     model = path.split("/")[3].partition(":")[0] if "/models/" in path else "words"
     request = Request("POST", path, body, {"content-encoding": "gzip"}, "r-1")
-    router.answer(replace(request, path=f"/v1/models/{model}/predict", body=b"{}"))
-    router.answer(replace(request, body=gzip.compress(b"{}")))
+    router.answer(request._replace(path=f"/v1/models/{model}/predict", body=b"{}"))
+    router.answer(request._replace(body=gzip.compress(b"{}")))
     before = resource.getrusage(resource.RUSAGE_SELF)
     answer = router.answer(request)
     after = resource.getrusage(resource.RUSAGE_SELF)

@@ -15,19 +15,19 @@ def caller_of(context: Mapping[str, Any]) -> "Caller | None":
     writes these fields; a client cannot.
     """
     found = context.get("authorizer")
-    if isinstance(found, Mapping):
+    if isinstance(found, dict):
         ours = found.get("lambda", found)
-        if isinstance(ours, Mapping) and isinstance(ours.get("player"), str):
+        if isinstance(ours, dict) and isinstance(ours.get("player"), str):
             return _ours(ours)
         jwt = found.get("jwt", found)
-        claims = jwt.get("claims") if isinstance(jwt, Mapping) else None
-        if isinstance(claims, Mapping) and isinstance(claims.get("sub"), str):
+        claims = jwt.get("claims") if isinstance(jwt, dict) else None
+        if isinstance(claims, dict) and isinstance(claims.get("sub"), str):
             return _caller(claims["sub"])
         iam = found.get("iam")
-        if isinstance(iam, Mapping) and isinstance(iam.get("userArn"), str):
+        if isinstance(iam, dict) and isinstance(iam.get("userArn"), str):
             return _caller(iam["userArn"])
     identity = context.get("identity")
-    if isinstance(identity, Mapping) and isinstance(identity.get("userArn"), str):
+    if isinstance(identity, dict) and isinstance(identity.get("userArn"), str):
         return _caller(identity["userArn"])
     return None
 

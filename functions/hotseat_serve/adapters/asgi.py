@@ -14,7 +14,6 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -236,7 +235,7 @@ class Application:
 
     def _faulty(self, request: Request, problem: Problem) -> Answer:
         """Return the router's answer for a problem, and log the request."""
-        return self.router.answer(replace(request, body=b"", fault=problem))
+        return self.router.answer(request._replace(body=b"", fault=problem))
 
     def _refused(self, request: Request, why: str) -> Answer:
         answer = self._faulty(request, Problem("unavailable", why))
@@ -296,8 +295,8 @@ async def with_body(request: Request, receive: Receive, limit: int) -> Request:
     try:
         body = await _body(request, receive, limit)
     except Problem as problem:
-        return replace(request, fault=problem)
-    return replace(request, body=body) if body else request
+        return request._replace(fault=problem)
+    return request._replace(body=body) if body else request
 
 
 async def _body(request: Request, receive: Receive, limit: int) -> bytes:

@@ -4,7 +4,6 @@ Its routes exist for their documentation; the router answers them. Mount this
 application inside another one if you need to; `asgi` is faster.
 """
 
-from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -196,5 +195,5 @@ _PLAIN = str.maketrans({**dict.fromkeys("/{}-", "_"), ":": "_kserve_"})
 
 async def _request(http: HttpRequest, settings: Settings) -> Request:
     head = request_head(http.scope, path_of(http.scope, settings.base_path))
-    head = replace(head, streams=False)
+    head = head._replace(streams=False)
     return await with_body(head, http.receive, settings.max_body_bytes)

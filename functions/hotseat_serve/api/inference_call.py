@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 import simdjson
 
-from hotseat_serve.api import inference_inputs
+from hotseat_serve.api import inference_inputs, request_template
 from hotseat_serve.api.inference_inputs import (
     LIST,
     OBJECT,
@@ -23,7 +23,7 @@ from hotseat_serve.codec import tensors
 from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.codec.tensors import Array
 from hotseat_serve.kinds.request_context import RequestContext
-from hotseat_serve.limits import brackets, check_answer, check_body
+from hotseat_serve.limits import check_answer, check_body
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime.loader import LoadedModel
 
@@ -56,6 +56,30 @@ def infer(
 
     Raises `Problem` (invalid_input, invalid_json, too_large).
     """
+    signature, template = loaded.manifest.signature, loaded.template
+    array = None
+    if template is not None and _LENGTH not in request.headers:
+        nulls = bool(signature.non_finite)
+        array = template.array(request.body, _parsed, nulls=nulls)
+    if template is None or array is None:
+        tensors_by_name, requested, identity = _read(loaded, request, context)
+    else:
+        slot, requested, identity = template.slot, template.requested, template.identity
+        inference_inputs.check(slot, array, signature, context.warnings)
+        tensors_by_name = {slot.name: array}
+        context.rows = array.shape[0] if slot.has_rows else 1
+    context.check_deadline()
+    context.mark("read")
+    names = [item.name for item in requested]
+    outputs = loaded.run(tensors_by_name, context, names)
+    context.mark("run")
+    return _answer(loaded, identity, requested, outputs, context.warnings, limit)
+
+
+def _read(
+    loaded: LoadedModel, request: Request, context: RequestContext
+) -> tuple[Mapping[str, Array], Sequence[RequestedOutput], str | None]:
+    """Return the tensors of a request, its outputs and its id; raises `Problem`."""
     head, rest = _split(request)
     check_body(head)
     try:
@@ -67,9 +91,8 @@ def infer(
     signature = loaded.manifest.signature
     if loaded.slots is None:
         loaded.slots = inference_inputs.slots(signature, loaded.session.inputs)
-    warnings = context.warnings
-    tensors_by_name, context.rows = inference_inputs.read(
-        document, rest, loaded.slots, signature, warnings, brackets=brackets(head)
+    arrays, context.rows = inference_inputs.read(
+        document, rest, loaded.slots, signature, context.warnings, head
     )
     requested = _requested_outputs(document, loaded)
     identity = document.get("id")
@@ -77,18 +100,20 @@ def infer(
         raise invalid_input("id has to be a string")
     if identity is not None and len(identity) > _MAX_ID_LENGTH:
         raise invalid_input(f"id has more than {_MAX_ID_LENGTH} characters")
-    context.check_deadline()
-    context.mark("read")
-    names = [item.name for item in requested]
-    outputs = loaded.run(tensors_by_name, context, names)
-    context.mark("run")
-    return _answer(loaded, identity, requested, outputs, warnings, limit)
+    loaded.unlike += 1
+    if loaded.unlike % request_template.EVERY == 1 and head is request.body:
+        ((name, array),) = list(arrays.items())[:1]
+        template = request_template.learn(
+            head, document, loaded.slots[name], array.shape, requested, identity
+        )
+        loaded.template = template or loaded.template
+    return arrays, requested, identity
 
 
 _thread = threading.local()
 
 
-def _parsed(head: bytes) -> Any:
+def _parsed(head: bytes | memoryview) -> Any:
     """Parse JSON; raises `ValueError`.
 
     orjson is fastest for small requests. simdjson reads the numbers of large ones
@@ -101,7 +126,7 @@ def _parsed(head: bytes) -> Any:
     return orjson.loads(head)
 
 
-def _parsed_lazily(head: bytes) -> Any:
+def _parsed_lazily(head: bytes | memoryview) -> Any:
     """Parse with the thread's parser, whose memory is reused."""
     if len(head) > _MAX_KEPT_BODY:
         return simdjson.Parser().parse(head)

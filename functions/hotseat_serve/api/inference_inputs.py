@@ -10,7 +10,7 @@ from hotseat_registry.signature import Input, Signature
 from hotseat_serve.codec import ranges, tensors
 from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.codec.tensors import Array, TensorError
-from hotseat_serve.limits import check_rows
+from hotseat_serve.limits import brackets, check_rows
 from hotseat_serve.problems import Problem
 from hotseat_serve.wording import NAME_LENGTH
 
@@ -85,12 +85,11 @@ def read(
     slots_by_name: Mapping[str, Slot],
     signature: Signature,
     warnings: Warnings,
-    *,
-    brackets: int,
+    head: bytes,
 ) -> tuple[dict[str, Array], int]:
     """Return the tensors of a request, and its number of rows; raises `Problem`.
 
-    `brackets` is the number of ``[`` in the body, which shows whether data are nested.
+    `head` is the document's JSON, whose number of ``[`` shows whether data are nested.
     """
     items: Any = document.get("inputs")
     if not isinstance(items, LIST) or not len(items):
@@ -98,14 +97,16 @@ def read(
     tensors_by_name: dict[str, Array] = {}
     rows = 1
     # the elements of a short body are checked one by one
-    even = isinstance(items, simdjson.Array) and brackets == _lists(document, items)
+    even = isinstance(items, simdjson.Array) and (
+        brackets(head) == _lists(document, items)
+    )
     for item in items:
         slot, array, rest = _input(item, slots_by_name, rest, signature, even=even)
         if slot.name in tensors_by_name:
             raise invalid_input(f"input {slot.name!r} is given twice")
         if slot.has_rows:
             rows = max(rows, array.shape[0]) if tensors_by_name else array.shape[0]
-        _check(slot, array, signature, warnings)
+        check(slot, array, signature, warnings)
         tensors_by_name[slot.name] = array
     for name in slots_by_name:
         if name not in tensors_by_name:
@@ -204,7 +205,7 @@ def _split_binary(rest: memoryview, size: Any) -> tuple[memoryview, memoryview]:
     return rest[:size], rest[size:]
 
 
-def _check(slot: Slot, array: Array, signature: Signature, warnings: Warnings) -> None:
+def check(slot: Slot, array: Array, signature: Signature, warnings: Warnings) -> None:
     """Check a tensor against the signature; NUL in texts becomes a space.
 
     Raises `Problem`.

@@ -7,7 +7,7 @@ the format of errors are decided here.
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -178,7 +178,7 @@ class Router:
             answer = self._problem(
                 request, context, Problem("method_not_allowed", detail)
             )
-            return replace(answer, headers={**answer.headers, "allow": allowed})
+            return answer._replace(headers={**answer.headers, "allow": allowed})
         context.check_deadline()
         if request.body and request.method == "POST":  # other bodies are ignored
             request = decompress(request, self.settings.max_body_bytes)
@@ -213,7 +213,7 @@ class Router:
             body = orjson.dumps(problem.to_json(request.request_id))
             answer = Answer(problem.status, body, {"content-type": MEDIA_TYPE})
         more = problem.headers
-        return replace(answer, headers={**answer.headers, **more}) if more else answer
+        return answer._replace(headers={**answer.headers, **more}) if more else answer
 
     def _route(self, path: str) -> dict[str, Action]:
         """Find a route and cache it, because games call the same few routes."""

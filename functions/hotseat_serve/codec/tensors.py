@@ -5,8 +5,9 @@ four bytes (the protocol's binary tensor data extension).
 """
 
 import struct
+from array import array as TypedArray  # noqa: N812 (a class)
 from collections.abc import Sequence
-from math import isfinite, nan, prod
+from math import nan, prod
 from types import NoneType
 from typing import Any, Literal
 
@@ -30,7 +31,11 @@ _BUFFERS: dict[str, tuple[Literal["d", "i", "u"], Any]] = {
     "i": ("i", np.int64),
     "u": ("u", np.uint64),
 }
-
+_CODES = {
+    "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q", "FP32": "f",
+    "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q", "FP64": "d",
+}  # fmt: skip
+"""Codes of the datatypes that Python's `array` has, too."""
 _COUNTED = 0xFFFFFF
 """Elements of a list up to which simdjson's count is exact."""
 _KINDS: dict[str, set[type]] = {
@@ -82,13 +87,14 @@ def from_json(
         types = {*types - {NoneType}, float}
     if not types <= _KINDS[dtype.kind]:
         raise TensorError(f"its data are not all {datatype}")
-    if dtype.kind not in _BUFFERS:
-        array = np.empty(len(data), dtype)
+    code = _CODES.get(datatype)
+    if code is None:
+        array = np.empty(len(data), np.float64 if dtype.kind == "f" else dtype)
         array[:] = data
-        return _shaped(array, shape)
+        return _shaped(_cast(array, dtype, datatype), shape)
     try:
-        whole = np.array(data, _BUFFERS[dtype.kind][1])
-        return _shaped(_cast(whole, dtype, datatype), shape)
+        # converts and checks in half the time of numpy
+        return _shaped(np.frombuffer(TypedArray(code, data), dtype), shape)
     except OverflowError:
         raise TensorError(f"its data do not fit {datatype}") from None
 
@@ -163,10 +169,7 @@ def to_bytes(array: Array) -> bytes:
 
 
 def finite(array: Array) -> bool:
-    """Whether every number is finite; one pass if so."""
-    # a finite sum has only finite terms; a sum of finite terms may overflow
-    if isfinite(np.add.reduce(array, None, np.float64)):
-        return True
+    """Whether every number is finite."""
     return bool(np.isfinite(array).all())
 
 
@@ -181,6 +184,8 @@ def _cast(numbers: Array, dtype: np.dtype[Any], datatype: str) -> Array:
             return numbers
         with np.errstate(over="ignore"):
             return numbers.astype(dtype)
+    if dtype.kind not in "iu":
+        return numbers
     limits = np.iinfo(dtype)
     if numbers.size and (numbers.min() < limits.min or numbers.max() > limits.max):
         raise TensorError(f"its data do not fit {datatype}")

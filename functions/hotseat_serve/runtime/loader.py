@@ -40,6 +40,10 @@ class LoadedModel:
     """Its estimated memory."""
     slots: Any = None
     """The inputs, from `inference_inputs.slots` at the first request."""
+    template: Any = None
+    """The last `RequestTemplate` of its requests, if one was learnt."""
+    unlike: int = 0
+    """Requests that were not of the template's form."""
     files: Mapping[str, Any] = field(default_factory=dict)
     """The opened files of the signature, such as tokenizers."""
     texts: str | None = None

@@ -157,7 +157,7 @@ def test_a_caller_who_has_left_is_not_worked_for(router):
     assert json.loads(late.body)["retryable"] is True
     request = Request("POST", "/model-service", b'{"text": "good"}', {}, "r", 40.0)
     assert router.answer(request).status == 504
-    assert router.answer(replace(request, remaining_ms=30_000.0)).status == 200
+    assert router.answer(request._replace(remaining_ms=30_000.0)).status == 200
     assert ask(router, {"text": "good"}, deadline_ms="soon").status == 422
     assert ask(router, {"text": "good"}, deadline_ms="60000").status == 200
     v2 = Request("GET", "/v2", b"", {"deadline-ms": "0"}, "r")
@@ -179,9 +179,9 @@ def test_no_caller_makes_a_line_an_error(router, written, limit):
     """A time that is over is a 504 and no error of ours: a caller can make it pass."""
     request = Request("POST", "/model-service", b'{"text": "good"}', {}, "r")
     if limit == "deadline":
-        request = replace(request, headers={"deadline-ms": "0"})
+        request = request._replace(headers={"deadline-ms": "0"})
     elif limit == "platform":
-        request = replace(request, remaining_ms=10.0)
+        request = request._replace(remaining_ms=10.0)
     else:
         settings = replace(router.settings, max_ms=1)
         ticks = iter(range(0, 10**12, 10**7))

@@ -1,0 +1,99 @@
+"""Read requests that differ from an earlier one only in their numbers.
+
+A game sends the same request again and again with other numbers. The bytes before and
+after the list of numbers are kept once such a request was read and checked. A body that
+begins and ends with the same bytes means the same but for the list, if what lies
+between the two is one JSON value; so only that is parsed.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+import simdjson
+
+from hotseat_serve.api.inference_inputs import Slot
+from hotseat_serve.codec import tensors
+from hotseat_serve.codec.tensors import Array, TensorError
+
+EVERY = 16
+"""Requests of another form until one of them becomes the template."""
+_MAX_AROUND = 4096
+"""Bytes around the numbers, at most."""
+
+
+class RequestTemplate(NamedTuple):
+    """A request without its numbers."""
+
+    before: bytes
+    after: bytes
+    slot: Slot
+    shape: Sequence[int]
+    requested: Any
+    """The requested outputs."""
+    identity: str | None
+
+    def array(
+        self, body: bytes, parse: Callable[[Any], Any], *, nulls: bool
+    ) -> Array | None:
+        """Return the tensor in a body of this form; None for any other body.
+
+        None also for data that are nested or have an error: whoever reads the whole
+        request names the place. `parse` reads JSON; raises `ValueError`.
+        """
+        before, after = self.before, self.after
+        if not (body.startswith(before) and body.endswith(after)):
+            return None
+        start, end = len(before), len(body) - len(after)
+        if body.find(b"[", start + 1, end) >= 0 or body.find(b"{", start, end) >= 0:
+            return None
+        try:
+            data = parse(memoryview(body)[start:end])
+            return tensors.from_json(
+                data, self.slot.datatype, self.shape, nulls=nulls, even=True
+            )
+        except (TensorError, ValueError):
+            return None
+
+
+def learn(
+    body: bytes,
+    document: Any,
+    slot: Slot,
+    shape: Sequence[int],
+    requested: Any,
+    identity: str | None,
+) -> RequestTemplate | None:
+    """Return the template of a request that was read, or None if it has none.
+
+    It has one if it is one tensor whose numbers stand in the body as one flat list.
+    """
+    items = document["inputs"]
+    start = body.find(b"[", body.find(b'"data"'))
+    end = body.find(b"]", start) + 1
+    around = len(body) - (end - start)
+    if len(items) != 1 or not 0 < start < end or around > _MAX_AROUND:
+        return None
+    before, after = body[:start], body[end:]
+    try:
+        rest = orjson.loads(before + b"null" + after)
+    except ValueError:
+        return None
+    item, outer = _without(items[0], "data"), _without(document, "inputs")
+    if item is None or outer is None:
+        return None
+    if rest != {**outer, "inputs": [{**item, "data": None}]}:
+        return None  # another list stands there
+    return RequestTemplate(before, after, slot, shape, requested, identity)
+
+
+def _without(item: Any, name: str) -> dict[str, Any] | None:
+    """Return the other fields of an object; None if a name is twice in it."""
+    fields = {key: _plain(value) for key, value in item.items() if key != name}
+    return fields if len(fields) == len(item) - 1 else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, simdjson.Object):
+        return value.as_dict()
+    return value.as_list() if isinstance(value, simdjson.Array) else value
