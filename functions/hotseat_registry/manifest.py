@@ -20,7 +20,7 @@ from hotseat_registry.json_dataclass import (
 )
 from hotseat_registry.signature import Signature
 
-FORMAT = 3
+FORMAT = 4
 """The newest that this reader knows; a version has the least that says it all."""
 GRAPHS = (".onnx", ".ort")
 SUFFIXES = (*GRAPHS, ".data", ".json", ".md", ".png", ".html")
@@ -118,6 +118,7 @@ class Manifest(JsonDataclass):
         }
         set_frozen_field(self, "files", files)
         self.variant(self.default_variant)
+        _check_threshold(self)
         _check(self)
 
     @property
@@ -180,6 +181,17 @@ def check_file_name(name: Any) -> str:
     if not plain:
         raise IntegrityError(f"{str(name)[:80]!r} is no plain file name")
     return str(name)
+
+
+def _check_threshold(manifest: Manifest) -> None:
+    """Raise `IntegrityError` for a threshold that no answer can follow."""
+    at = manifest.signature.label_threshold
+    if at is None:
+        return
+    if manifest.kind != "classification" or len(manifest.signature.labels) != 2:
+        raise IntegrityError("label_threshold is for the choice between two labels")
+    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= 1:
+        raise IntegrityError(f"label_threshold {at!r} is no probability")
 
 
 def _check(manifest: Manifest) -> None:

@@ -264,6 +264,9 @@ class Signature(JsonDataclass):
     labels: tuple[str, ...] = ()
     threshold: float | None = None
     """For the kind multilabel: the probability from which a label holds; None: 0.5."""
+    label_threshold: float | None = None
+    """For the kind classification with two labels: the probability from which the
+    second is the answer; None: the more probable label is."""
     neutral_label: str | None = None
     """The label of what needs no action, as ``ok`` of a moderation, if there is one."""
     max_rows: int | None = None
@@ -310,8 +313,11 @@ class Signature(JsonDataclass):
 
         Readers of format 1 know neither roles nor what is done to inputs and outputs:
         they would answer otherwise, and so have to refuse. Readers of format 2 do not
-        know features that are dates, texts or lists.
+        know features that are dates, texts or lists, and those of format 3 take the
+        more probable label whatever the threshold.
         """
+        if self.label_threshold is not None:
+            return 4
         if any(f.type in _FORMAT_3 for i in self.inputs for f in i.fields or ()):
             return 3
         newer = any(

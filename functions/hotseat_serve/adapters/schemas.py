@@ -44,6 +44,13 @@ class JudgedPart(BaseModel):
     of: int = Field(description="The number of parts of the text.")
 
 
+class LabelThreshold(BaseModel):
+    """The choice between two labels, where it is not the more probable one."""
+
+    label: str
+    value: float = Field(description="The least probability at which it is answered.")
+
+
 class Prediction(BaseModel):
     """The answer to one input; the model's kind decides which fields it has."""
 
@@ -53,6 +60,11 @@ class Prediction(BaseModel):
     probability: float | None = Field(None, description="classification, policy")
     scores: dict[str, float | None] | None = Field(
         None, description="classification, multilabel"
+    )
+    threshold: LabelThreshold | None = Field(
+        None,
+        description="classification: present where the version has a threshold, chosen "
+        "by what a missed row costs",
     )
     value: float | None = Field(
         None, description="regression, policy; null if it is not finite"

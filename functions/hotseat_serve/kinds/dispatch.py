@@ -18,13 +18,16 @@ Kind = Callable[[InferenceRequest], list[dict[str, Any]]]
 def classification(request: InferenceRequest) -> list[dict[str, Any]]:
     """Answer with the labels' probabilities, from ``scores`` [rows, labels]."""
     labels, answers = request.signature.labels, []
+    at = request.signature.label_threshold
+    said = {} if at is None else {"threshold": {"label": labels[1], "value": at}}
     for row in _scores(request).tolist():
-        best = max(range(len(row)), key=row.__getitem__)
+        best = max(range(len(row)), key=row.__getitem__) if at is None else row[1] >= at
         answers.append(
             {
                 "label": labels[best],
                 "probability": row[best],
                 "scores": dict(zip(labels, row, strict=True)),
+                **said,
             }
         )
     return answers

@@ -69,8 +69,9 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         "--cost",
         type=float,
         metavar="N",
-        help="missing a row of the rarer label costs as much as N false alarms: for "
-        "the threshold (default: that of the highest F1)",
+        help="missing a row of the rarer of two labels costs as much as N false alarms: "
+        "the version answers by the threshold of the lowest cost (default: the more "
+        "probable label)",
     )
     own.add_argument(
         "--balance",

@@ -72,13 +72,22 @@ def cut_ensemble(
 
 
 def has_trees(model: onnx.ModelProto) -> bool:
-    """Whether a graph holds trees."""
-    return any(node.op_type == _KIND for node in model.graph.node)
+    """Whether a graph holds boosted trees."""
+    return bool(_ensembles(model))
+
+
+def _ensembles(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """Return the ensembles whose sum is a logit: of other trees it is a mean."""
+    return [
+        node
+        for node in model.graph.node
+        if node.op_type == _KIND
+        and any(a.name == "post_transform" and a.s != b"NONE" for a in node.attribute)
+    ]
 
 
 def _ensemble(model: onnx.ModelProto) -> onnx.NodeProto:
-    found: onnx.NodeProto
-    (found,) = [node for node in model.graph.node if node.op_type == _KIND]
+    (found,) = _ensembles(model)
     return found
 
 

@@ -81,6 +81,11 @@ class SupervisedEvaluator:
         found = simplest_rule.accuracies(dataset.train, test)
         rules = {"simplest_rules": found} if found else {}
         cut = self._threshold(next(iter(models.values())))
+        if cut and self._cost is not None:  # what a miss costs decides the answers
+            at = cut.of_second(dataset.labels)
+            self.signature = replace(self.signature, label_threshold=at)
+            for model in models.values():
+                model.manifest = replace(model.manifest, signature=self.signature)
         answers = {name: predict(model, test.inputs) for name, model in models.items()}
         true = [dataset.labels[target] for target in test.targets]
         metrics = {

@@ -7,6 +7,8 @@ from typing import Any, Self
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
+_ROUNDING = 1e-7
+"""Of two float32 probabilities that add up to 1."""
 Answers = Sequence[Mapping[str, Any]]
 
 
@@ -42,6 +44,15 @@ class Threshold:
         last = np.append(np.diff(scores[order]) != 0, True)
         at = int(np.flatnonzero(last)[np.argmax(gain[last])])
         return cls(label, float(scores[order[at]]), chosen_for)
+
+    def of_second(self, labels: Sequence[str]) -> float:
+        """Return it as the least probability of the second of two `labels`.
+
+        Where it is the first label's, the second is answered above 1 - `value` alone.
+        """
+        if self.label == labels[1]:
+            return self.value
+        return min(1.0, 1 - self.value + _ROUNDING)
 
     def measure(self, answers: Answers, true: Sequence[str]) -> dict[str, Any]:
         """Return ``threshold``, with precision, recall and F1 on these rows."""

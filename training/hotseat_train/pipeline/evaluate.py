@@ -96,7 +96,8 @@ def evaluate(source: Run, task: Task | None = None) -> Evaluation:
     )
     return Evaluation(
         task=task,
-        manifest=replace(manifest, variants=measured),
+        # an evaluator may have chosen the threshold of the answers
+        manifest=replace(manifest, signature=evaluator.signature, variants=measured),
         curves=curves,
         golden=golden_rows.of(evaluator.golden, loaded),
         learning_curve=record.get("curve", ()),

@@ -279,6 +279,13 @@ def _more(manifest: Manifest) -> list[str]:
             "{f1:.3f}.".format(**threshold),
             "",
         ]
+    if (at := manifest.signature.label_threshold) is not None:
+        first, second = manifest.signature.labels
+        lines += [
+            f"The answer is {second} from a probability of {at:.3f} on, and else "
+            f"{first}: accuracy and F1 are those of these answers.",
+            "",
+        ]
     ranking = ("roc_auc", "average_precision", "brier", "calibration_error",
                "lift_top_tenth")  # fmt: skip
     found = {

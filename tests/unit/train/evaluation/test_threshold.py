@@ -1,7 +1,7 @@
 """The threshold is the one that costs least, held against every other."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hotseat_train.evaluation.threshold import Threshold
@@ -39,3 +39,18 @@ def test_without_a_cost_f1_is_highest():
     measured = found.measure(*answers([(19, True), (13, False), (1, False)]))
     assert measured["threshold"]["precision"] == 0.5
     assert measured["threshold"]["recall"] == 1
+
+
+@given(rows, st.sampled_from(["pays", "not"]))
+def test_the_threshold_of_the_second_label_decides_the_same_rows(pairs, label):
+    """Whichever label is the rarer one."""
+    given_answers, true = answers(pairs)
+    found = Threshold.chosen(label, given_answers, true, 3.0)
+    assume(found.value > 0)  # of 0: every row is taken
+    at = found.of_second(["not", "pays"])
+    for answer in given_answers:
+        # a probability and its complement differ from one by rounding
+        answer["scores"]["not"] = 1 - answer["scores"]["pays"]
+        taken = answer["scores"][label] >= found.value
+        second = answer["scores"]["pays"] >= at
+        assert taken == (second if label == "pays" else not second)

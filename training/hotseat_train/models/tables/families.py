@@ -11,6 +11,7 @@ from typing import Any
 
 from hotseat_train.errors import DatasetError
 from hotseat_train.models.tables.ensemble import Member, SoftVotingEnsemble
+from hotseat_train.models.tables.extra_trees import ExtraTreesLearner
 from hotseat_train.models.tables.logistic import LogisticLearner
 from hotseat_train.models.tables.network import NetworkLearner
 from hotseat_train.models.tables.preprocessing import Preprocessor
@@ -127,11 +128,14 @@ TREES = Family(
     {
         "n_estimators": 0, "learning_rate": 0.08, "num_leaves": 24,
         "min_child_samples": 20, "subsample": 1.0, "colsample_bytree": 1.0,
-        "reg_lambda": 3.0,
+        "reg_lambda": 3.0, "categories": "auto",
     },
     TreesLearner,
     _FITTED,
 )  # fmt: skip
+EXTRA_TREES = Family(
+    {"n_estimators": 100, "min_samples_leaf": 0}, ExtraTreesLearner, _FITTED, ()
+)
 SVM_LINEAR = Family({"C": 0.1}, _svm, _FITTED, ())
 SVM = Family({"C": 1.0, "gamma": "scale"}, _svm, _FITTED, ())
 BLEND = Family({"members": ("trees", "logistic")}, _blend)

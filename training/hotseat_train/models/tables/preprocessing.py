@@ -32,6 +32,7 @@ from hotseat_train.models.tables import (
     time_series_features,
     word_features,
 )
+from hotseat_train.models.tables.category_splits import Block
 from hotseat_train.models.tables.synthetic_rows import MIN_ROWS, rounded
 from hotseat_train.models.tables.target_codes import TargetCodes
 from hotseat_train.onnx_graph.builder import FLOAT, STRING, Graph
@@ -223,6 +224,22 @@ class Preprocessor:
         return len(self._varying) + words + grams + codes
 
     @property
+    def rows(self) -> int:
+        """The number of training rows."""
+        return len(self._train)
+
+    @property
+    def category_blocks(self) -> tuple[Block, ...]:
+        """The one-hot columns of the categories that have no codes of labels."""
+        counts = [len(words) for words in self.known_categories.values()]
+        starts = np.cumsum([len(self._varying), *counts]).tolist()
+        return tuple(
+            Block(self.categories[at].name, start, count)
+            for at, (start, count) in enumerate(zip(starts, counts, strict=False))
+            if at not in self.codes
+        )
+
+    @property
     def column_fields(self) -> list[tuple[str, ...]]:
         """The fields that each column of ``x`` is computed from, for explanations.
 
@@ -358,9 +375,14 @@ def answers(model: onnx.ModelProto, preprocessor: Preprocessor, rows: Split) -> 
     return _run(model, {"x": preprocessor.encode(rows.inputs)})
 
 
+def set_fields(part: onnx.ModelProto, fields: Sequence[Sequence[str]]) -> None:
+    """Name the fields of the columns that a family's graph adds to ``x``."""
+    onnx.helper.set_model_props(part, {FIELDS: json.dumps(fields, ensure_ascii=False)})
+
+
 def write(preprocessor: Preprocessor, model: onnx.ModelProto, path: Path) -> None:
     """Write the preprocessing and a family's graph as one graph."""
     whole = chain(preprocessor.graph(), model)
-    fields = json.dumps(preprocessor.column_fields, ensure_ascii=False)
-    onnx.helper.set_model_props(whole, {FIELDS: fields})
+    added = {item.key: item.value for item in model.metadata_props}.get(FIELDS, "[]")
+    set_fields(whole, [*preprocessor.column_fields, *json.loads(added)])
     onnx.save(whole, path)

@@ -1,4 +1,8 @@
-"""Gradient boosted trees (LightGBM) with early stopping."""
+"""Gradient boosted trees (LightGBM) with early stopping.
+
+Categories are split by sets of their values (`category_splits`) or, with the setting
+``categories`` = ``columns`` and on small tables, by one value at a time.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,16 +14,23 @@ import onnx
 from lightgbm.callback import EarlyStopException
 
 from hotseat_train.data.dataset import Split
+from hotseat_train.errors import DatasetError
+from hotseat_train.models.tables import category_splits
 from hotseat_train.models.tables.ensemble import Member, measure
-from hotseat_train.models.tables.preprocessing import Array, Preprocessor
+from hotseat_train.models.tables.preprocessing import Array, Preprocessor, set_fields
 from hotseat_train.onnx_graph import covers
 from hotseat_train.onnx_graph.converted import with_scores
+from hotseat_train.onnx_graph.merge import chain
 from hotseat_train.optim.loop import Epoch, Plan, State
 
 _STEP, _PATIENCE = 20, 50
 """Trees between two points of the curve; patience of early stopping in trees."""
 _MOST_TREES, _LEAST_TREES = 6_000, 30
 """Trees of all labels together, and of each, where no number is set."""
+CATEGORIES = ("auto", "sets", "columns")
+"""How categories are split: by sets of values, or by one value at a time."""
+_SETS = 2_000
+"""Training rows from which "auto" is sets: fewer rows overfit them."""
 _MANY = 10_000
 """Rows from which several threads pay off."""
 
@@ -29,6 +40,8 @@ class TreesLearner(Member):
 
     family = "trees"
     _booster: lightgbm.Booster
+    _sets: category_splits.Sets | None = None
+    """The sets of categories in the kept trees; None: none has a set."""
 
     def __init__(
         self,
@@ -39,6 +52,7 @@ class TreesLearner(Member):
     ) -> None:
         self.preprocessor, self._labels = preprocessor, labels
         self._settings = dict(settings)
+        self._layout = self._sets_of(self._settings.pop("categories"))
         most = max(_LEAST_TREES, _MOST_TREES // labels)
         self._trees = int(self._settings.pop("n_estimators")) or most
         binary = labels == 2
@@ -51,6 +65,19 @@ class TreesLearner(Member):
         }  # fmt: skip
         if not binary:
             self._settings["num_class"] = labels
+
+    def _sets_of(self, how: str) -> category_splits.Layout | None:
+        """Return where categories are that are split by sets; None: none is."""
+        if how not in CATEGORIES:
+            raise DatasetError(
+                f"categories = {how!r}: expected {', '.join(CATEGORIES)}"
+            )
+        table = self.preprocessor
+        if how == "auto":
+            how = "sets" if table.rows >= _SETS else "columns"
+        if how == "columns" or not table.category_blocks:
+            return None
+        return category_splits.Layout(table.columns, table.category_blocks)
 
     def fit(
         self,
@@ -67,15 +94,17 @@ class TreesLearner(Member):
         of the kept model are taken from the model itself.
         """
         del plan, checkpoint
-        sides = [
-            (self.preprocessor.encode(split.inputs), np.array(split.targets))
-            for split in (train, validation)
-        ]
+        columns = [self.preprocessor.encode(s.inputs) for s in (train, validation)]
+        targets = [np.array(split.targets) for split in (train, validation)]
+        layout = self._layout
+        grown_on = columns if layout is None else list(map(layout.codes, columns))
         # equal trees with any number of threads: see "deterministic"
         threads = 0 if len(train) >= _MANY else 1
         data = lightgbm.Dataset(
-            *sides[0],
+            grown_on[0],
+            targets[0],
             weight=np.array(train.weights) if train.weights else None,
+            categorical_feature=layout.categories if layout else [],
             params={"verbose": -1},
         )
         curve: list[Epoch] = []
@@ -106,7 +135,7 @@ class TreesLearner(Member):
             {**self._settings, "num_threads": threads},
             data,
             self._trees,
-            valid_sets=[data, data.create_valid(*sides[1])],
+            valid_sets=[data, data.create_valid(grown_on[1], targets[1])],
             valid_names=["train", "validation"],
             callbacks=[record],
         )
@@ -114,8 +143,13 @@ class TreesLearner(Member):
         self._booster = lightgbm.Booster(
             model_str=grown.model_to_string(num_iteration=best[2])
         )
+        if layout is not None:
+            self._booster, self._sets = category_splits.as_numbers(
+                self._booster, layout
+            )
         (train_loss, _), (loss, accuracy) = (
-            measure(self._predict(x), y.tolist()) for x, y in sides
+            measure(self._predict(x), y.tolist())
+            for x, y in zip(columns, targets, strict=True)
         )
         kept = Epoch(best[2], train_loss, loss, accuracy)
         points = {epoch.number: epoch for epoch in [*curve, kept]}
@@ -127,6 +161,8 @@ class TreesLearner(Member):
         return self._predict(self.preprocessor.encode(inputs))
 
     def _predict(self, columns: Array) -> Array:
+        if self._sets is not None:
+            columns = self._sets.columns(columns)
         found = np.asarray(self._booster.predict(columns))
         return np.stack([1 - found, found], axis=1) if found.ndim == 1 else found
 
@@ -135,14 +171,22 @@ class TreesLearner(Member):
         from onnxmltools import convert_lightgbm
         from onnxmltools.convert.common.data_types import FloatTensorType
 
+        sets = self._sets
+        name = "x" if sets is None else "with_sets"
+        width = self.preprocessor.columns + (0 if sets is None else sets.count)
         converted = convert_lightgbm(
             self._booster,
-            initial_types=[("x", FloatTensorType([None, self.preprocessor.columns]))],
+            initial_types=[(name, FloatTensorType([None, width]))],
             zipmap=False,
             target_opset=15,  # the newest one of the converter
         )
         covers.take(converted, self._booster)
-        return with_scores(converted, self._labels)
+        trees = with_scores(converted, self._labels)
+        if sets is None:
+            return trees
+        whole = chain(sets.part(self.preprocessor.columns), trees)
+        set_fields(whole, [(name,) for name in sets.fields])
+        return whole
 
 
 def _metric(metrics: Mapping[tuple[str, str], float], side: str, name: str) -> float:
