@@ -8,6 +8,7 @@ from hotseat_registry import Manifest, Reference
 from hotseat_registry.errors import IntegrityError
 from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
+from hotseat_train.errors import DatasetError
 from hotseat_train.pipeline.evaluate import evaluate, write
 from hotseat_train.pipeline.publish import publish
 from hotseat_train.pipeline.train import train
@@ -63,3 +64,11 @@ def test_without_a_cost_the_more_probable_label_is_the_answer(tmp_path, registry
     document["signature"] |= {"label_threshold": 0.5, "labels": ["a", "b", "c"]}
     with pytest.raises(IntegrityError, match="between two labels"):
         Manifest.from_json(document)
+
+
+def test_a_cost_without_two_labels_is_refused(tmp_path):
+    """It would change nothing."""
+    rows = [row | {"churned": "abc"[at % 3]} for at, row in enumerate(players(200))]
+    task, _ = own_table(tmp_path, rows, cost=5.0)
+    with pytest.raises(DatasetError, match="is for two labels, and there are 3"):
+        task.dataset()

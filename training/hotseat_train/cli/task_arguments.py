@@ -50,8 +50,9 @@ def add_task(parser: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--objective",
         metavar="NAME",
-        help="label, number, count, amount (heavy tails: lifetime value), or "
-        "quantile:LEVEL (default: by the target's values)",
+        help="label, ordinal (labels with an order: numbers, or "
+        "ordinal:low<middle<high), number, count, amount (heavy tails: lifetime "
+        "value), or quantile:LEVEL (default: by the target's values)",
     )
     own.add_argument(
         "--time",
@@ -69,9 +70,9 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         "--cost",
         type=float,
         metavar="N",
-        help="missing a row of the rarer of two labels costs as much as N false alarms: "
-        "the version answers by the threshold of the lowest cost (default: the more "
-        "probable label)",
+        help="missing a row of the rarer of two labels costs as much as N false "
+        "alarms: the version answers by the threshold of the lowest cost (default: "
+        "the more probable label)",
     )
     own.add_argument(
         "--balance",

@@ -72,8 +72,8 @@ def cut_ensemble(
 
 
 def has_trees(model: onnx.ModelProto) -> bool:
-    """Whether a graph holds boosted trees."""
-    return bool(_ensembles(model))
+    """Whether a graph holds boosted trees, of one model."""
+    return len(_ensembles(model)) == 1
 
 
 def _ensembles(model: onnx.ModelProto) -> list[onnx.NodeProto]:

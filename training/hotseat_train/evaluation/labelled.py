@@ -26,6 +26,10 @@ from hotseat_train.evaluation.threshold import Threshold
 from hotseat_train.run import FP32
 
 Array = np.ndarray[Any, Any]
+Further = Callable[
+    [Sequence[Mapping[str, Any]], Sequence[int], Sequence[str]], dict[str, Any]
+]
+"""Returns further metrics of answers, from the true labels' numbers and the labels."""
 
 _TIMED_ROWS = 200
 _GOLDEN_ROWS = 16
@@ -42,7 +46,7 @@ class SupervisedEvaluator:
     the group of a row whose quality is reported separately. `golden` are inputs for the
     golden rows if those of the test split must not be published. `obfuscated` spells
     texts as players do to evade a filter. `cost` is what a missed row of the rarer
-    label costs, in false alarms; see `Threshold`.
+    label costs, in false alarms; see `Threshold`. `further` returns further metrics.
     """
 
     def __init__(
@@ -55,10 +59,12 @@ class SupervisedEvaluator:
         golden: Sequence[Any] | None = None,
         obfuscated: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None,
         cost: float | None = None,
+        further: Further = lambda _answers, _truth, _labels: {},
     ) -> None:
         self.signature = signature
         self._dataset, self._model_answers = dataset, answers
         self._group, self._obfuscated, self._cost = group, obfuscated, cost
+        self._further = further
         inputs = dataset.test.inputs
         self.timed: Requests = [(given, {}) for given in inputs[:_TIMED_ROWS]]
         rows = sorted(golden or inputs, key=lambda given: len(str(given)))
@@ -93,6 +99,7 @@ class SupervisedEvaluator:
                 **quality(given, test, dataset.labels),
                 **rules,
                 **(cut.measure(given, true) if cut else {}),
+                **self._further(given, test.targets, dataset.labels),
                 **self._by_group(given),
                 **self._on_obfuscated(models[name]),
                 **_corrupted(models[name], dataset),

@@ -29,6 +29,26 @@ def chain(first: onnx.ModelProto, second: onnx.ModelProto) -> onnx.ModelProto:
     return finished(merged)
 
 
+def side_by_side(models: Sequence[onnx.ModelProto]) -> onnx.ModelProto:
+    """Return one model that feeds `models` the same input.
+
+    Their one input has the same name and shape. Every other name has the number of its
+    model before it: the outputs are ``0.scores``, ``1.scores`` and so on.
+    """
+    parts = [
+        compose.add_prefix(model, f"{number}.", rename_inputs=False).graph
+        for number, model in enumerate(models)
+    ]
+    graph = helper.make_graph(
+        [node for part in parts for node in part.node],
+        "side by side",
+        [parts[0].input[0]],
+        [output for part in parts for output in part.output],
+        [constant for part in parts for constant in part.initializer],
+    )
+    return finished(helper.make_model(graph))
+
+
 def weighted_mean(
     models: Sequence[onnx.ModelProto],
     weights: Sequence[float],

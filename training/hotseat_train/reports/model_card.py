@@ -282,10 +282,17 @@ def _more(manifest: Manifest) -> list[str]:
     if (at := manifest.signature.label_threshold) is not None:
         first, second = manifest.signature.labels
         lines += [
-            f"The answer is {second} from a probability of {at:.3f} on, and else "
-            f"{first}: accuracy and F1 are those of these answers.",
+            (f"The answer is {second} from a probability of {at:.3f} on, and else "
+            f"{first}: accuracy and F1 are those of these answers."),
             "",
-        ]
+        ]  # fmt: skip
+    if order := metrics.get("order"):
+        lines += [
+            ("The labels have an order: the answers are {mean_steps_off:.3f} steps off "
+            "on average (the best constant answer {best_constant_steps_off:.3f}), "
+            "quadratically weighted kappa {quadratic_kappa:.3f}.").format(**order),
+            "",
+        ]  # fmt: skip
     ranking = ("roc_auc", "average_precision", "brier", "calibration_error",
                "lift_top_tenth")  # fmt: skip
     found = {

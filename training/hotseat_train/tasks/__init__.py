@@ -44,19 +44,28 @@ def of(record: Mapping[str, Any]) -> "Task":
         return StreamedTable.of(record)
     settings = record.get("settings", {})
     if "table" in record:
-        from hotseat_train.tasks.own_table import OwnTable  # late: --help needs none
-
-        family, digest = record["family"], record["data"]["sha256"]
-        if "text" in record["table"]:
-            from hotseat_train.tasks.own_text import OwnText
-
-            return OwnText.of(record["table"], digest, family=family)
-        if "objective" in record["table"]:
-            from hotseat_train.tasks.own_number import OwnNumber
-
-            return OwnNumber.of(record["table"], digest, family=family)
-        return OwnTable.of(record["table"], digest, family=family, settings=settings)
+        return _of_table(record, settings)
     task = find(record["task"])
     if not task.families:
         return task
     return task.choose(record["family"], settings)
+
+
+def _of_table(record: Mapping[str, Any], settings: Mapping[str, Any]) -> "Task":
+    """Return the task of a run on an own table."""
+    from hotseat_train.tasks.own_number import OwnNumber  # late: --help needs none
+    from hotseat_train.tasks.own_order import OwnOrder
+    from hotseat_train.tasks.own_table import OwnTable
+    from hotseat_train.tasks.own_text import OwnText
+
+    table = record["table"]
+    more: dict[str, Any] = {"family": record["family"]}
+    of: type[OwnTable] = OwnTable
+    if "text" in table:
+        of = OwnText
+    elif "objective" in table:
+        of = OwnNumber
+    else:
+        of = OwnOrder if "order" in table else OwnTable
+        more["settings"] = settings
+    return of.of(table, record["data"]["sha256"], **more)

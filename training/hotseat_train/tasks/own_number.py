@@ -16,6 +16,7 @@ from hotseat_train.models.tables import number_learner
 from hotseat_train.models.tables.number_losses import NumberLoss
 from hotseat_train.optim.plan import Plan
 from hotseat_train.tasks import leakage
+from hotseat_train.tasks.own_order import ordered
 from hotseat_train.tasks.own_table import OwnTable
 
 _STRATA = 10
@@ -159,13 +160,15 @@ class OwnNumber(OwnTable):
 def chosen(
     task: OwnTable, objective: str | None, warn: Callable[[str], None]
 ) -> OwnTable:
-    """Return the task for labels or numbers: as `objective` says, or by the values.
+    """Return the task for labels, an order or numbers: by `objective` or values.
 
     Whole numbers with more than ten values are a count if none is below 0, and other
     numbers are a number. Raises `DatasetError`.
     """
     if objective == "label":
         return task
+    if objective is not None and objective.startswith("ordinal"):
+        return ordered(task, objective)
     if objective is None:
         objective = _objective_of(task, warn)
     if objective is None:

@@ -118,6 +118,7 @@ class OwnTable(TableTask):
             day, why = self._today
             notes.append(f"ages count to {table_features.iso(day)}, {why}")
         targets, labels = self.encoded(table)
+        table_labels.check_cost(self.cost, labels)
         found = self._rows(table, targets)
         train, validation, test = self._splits(found, labels)
         parts = (("training", train), ("validation", validation), ("test", test))

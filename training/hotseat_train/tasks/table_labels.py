@@ -44,7 +44,8 @@ def remarks(
     if numeric and len(labels) >= _MANY_NUMBERS:
         notes.append(
             f"{target} has {len(labels)} values that are numbers, learned as labels "
-            "without an order: --objective number or count learns it as a number"
+            "without an order: --objective ordinal learns their order, and number or "
+            "count learns it as a number"
         )
     rare, total = min(counts.values()), sum(counts.values())
     if rare < _RARE * total and not balanced:
@@ -53,6 +54,19 @@ def remarks(
             "precision and by its threshold, not by accuracy"
         )
     return notes
+
+
+def check_cost(cost: float | None, labels: Sequence[str]) -> None:
+    """Raise `DatasetError` for a cost where there is no rarer one of two labels."""
+    if cost is None:
+        return
+    if len(labels) != 2:
+        raise DatasetError(
+            f"--cost {cost:g} is for two labels, and there are "
+            f"{len(labels) or 'none'}: leave it out"
+        )
+    if not cost > 0:
+        raise DatasetError(f"--cost {cost:g}: expected a number above 0")
 
 
 def _natural(label: str) -> tuple[int, float, str]:

@@ -39,8 +39,8 @@ class NumberLoss:
             value = -1.0
         if name not in NAMES or not 0 < value < 1 or (level and name != "quantile"):
             raise DatasetError(
-                f"--objective {text}: expected label, number, count, amount, or "
-                "quantile:LEVEL with a level between 0 and 1"
+                f"--objective {text}: expected label, ordinal, number, count, amount "
+                "or quantile:LEVEL with a level between 0 and 1"
             )
         return cls(name, value)
 
