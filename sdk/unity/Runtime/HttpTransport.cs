@@ -1,114 +1,67 @@
 using System;
-using System.Collections.Generic;
-using System.IO;
 using System.Net;
 using System.Net.Http;
-using System.Net.Http.Headers;
 using System.Threading;
 using System.Threading.Tasks;
 
 namespace Hotseat
 {
-    /// <summary>Requests by HttpClient, off the caller's thread. Safe for several threads.</summary>
+    /// <summary>
+    /// Requests over HTTP/1.1, off the caller's thread. Safe for several threads.
+    ///
+    /// Without a handler of the game's own, connections are the SDK's: the first address
+    /// that accepts (RFC 8305), none that idled for 55 s, a rival for a silent one. Mono,
+    /// and so Unity, has no hook for these in HttpClient. Behind the system's proxy, and
+    /// with a handler, HttpClient sends.
+    /// </summary>
     public sealed class HttpTransport : ITransport
     {
-        private const int Connections = 64;
-        private const long Largest = 64L << 20;
-        private readonly HttpClient http;
+        private readonly ITransport given;
+        private readonly Lazy<ClientTransport> proxied =
+            new Lazy<ClientTransport>(() => new ClientTransport());
+        private readonly SocketTransport direct;
 
         /// <param name="handler">Your own, with proxies and certificates.</param>
-        public HttpTransport(HttpMessageHandler handler = null)
+        public HttpTransport(HttpMessageHandler handler = null) : this(new SocketTransport())
         {
-            http = new HttpClient(handler ?? new HttpClientHandler
-            {
-                AllowAutoRedirect = false, // a redirect would carry the key along
-                UseCookies = false,
-                MaxConnectionsPerServer = Connections,
-            })
-            {
-                Timeout = Timeout.InfiniteTimeSpan, // each call has its own time limit
-                MaxResponseContentBufferSize = Largest,
-            };
+            if (handler != null) given = new ClientTransport(handler);
+        }
+
+        internal HttpTransport(SocketTransport direct)
+        {
+            this.direct = direct;
         }
 
         public Task<Response> Send(Request request, double seconds, CancellationToken cancel)
         {
-            // HttpClient may resolve names or wait for a connection before it returns
-            return Task.Run(() => Talk(request, seconds, cancel));
+            if (given != null) return given.Send(request, seconds, cancel);
+            // the system's proxy settings may have to be fetched
+            return Task.Run(() => IsProxied(request.Url)
+                ? proxied.Value.Send(request, seconds, cancel)
+                : direct.Send(request, seconds, cancel));
         }
 
         public void Dispose()
         {
-            http.Dispose();
+            given?.Dispose();
+            direct.Dispose();
+            if (proxied.IsValueCreated) proxied.Value.Dispose();
         }
 
-        private async Task<Response> Talk(Request request, double seconds, CancellationToken cancel)
+        private static bool IsProxied(string url)
         {
-            using (var late = CancellationTokenSource.CreateLinkedTokenSource(cancel))
-            using (var message = Message(request))
+            try
             {
-                late.CancelAfter(TimeSpan.FromSeconds(seconds));
-                try
-                {
-                    using (var answer = await http.SendAsync(message, late.Token).ConfigureAwait(false))
-                    {
-                        return await Read(answer).ConfigureAwait(false);
-                    }
-                }
-                catch (Exception) when (cancel.IsCancellationRequested)
-                {
-                    throw new CancelledError("the call was cancelled");
-                }
-                catch (Exception) when (late.IsCancellationRequested)
-                {
-                    throw new DeadlineError($"no answer within {seconds:0.###} s");
-                }
-                catch (Exception error) when (IsNetwork(error))
-                {
-                    var why = (error.InnerException ?? error).Message;
-                    throw new TransportError($"{request.Url} cannot be reached: {why}");
-                }
+                var uri = new Uri(url);
+                var proxy = WebRequest.DefaultWebProxy;
+                if (uri.IsLoopback || proxy == null || proxy.IsBypassed(uri)) return false;
+                var by = proxy.GetProxy(uri);
+                return by != null && by.Authority != uri.Authority;
             }
-        }
-
-        private static HttpRequestMessage Message(Request request)
-        {
-            var message = new HttpRequestMessage(new HttpMethod(request.Method), request.Url);
-            message.Headers.ExpectContinue = false; // it takes a round trip
-            if (request.Body != null) message.Content = new ByteArrayContent(request.Body);
-            foreach (var header in request.Headers)
+            catch (Exception)
             {
-                if (header.Key == "content-type")
-                {
-                    message.Content.Headers.ContentType = new MediaTypeHeaderValue(header.Value);
-                }
-                else message.Headers.TryAddWithoutValidation(header.Key, header.Value);
+                return false; // a platform without proxy settings
             }
-            return message;
-        }
-
-        private static async Task<Response> Read(HttpResponseMessage answer)
-        {
-            var body = await answer.Content.ReadAsByteArrayAsync().ConfigureAwait(false);
-            var headers = new Dictionary<string, string>();
-            foreach (var header in answer.Headers)
-            {
-                headers[header.Key.ToLowerInvariant()] = string.Join(", ", header.Value);
-            }
-            // Mono returns a truncated response when the connection breaks
-            var length = answer.Content.Headers.ContentLength;
-            if (length.HasValue && length.Value != body.Length)
-            {
-                throw new IOException("the answer broke off");
-            }
-            return new Response((int)answer.StatusCode, headers, body);
-        }
-
-        private static bool IsNetwork(Exception error)
-        {
-            return error is HttpRequestException || error is WebException || error is IOException
-                || error is OperationCanceledException || error is InvalidOperationException
-                || error is NotSupportedException || error is FormatException;
         }
     }
 }

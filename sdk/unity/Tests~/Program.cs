@@ -24,9 +24,11 @@ namespace Hotseat.Tests
                     Each(typeof(TicketRules));
                     Each(typeof(JsonRules));
                     break;
+                case "networks": Each(typeof(Networks)); break;
+                case "tls": Networks.Tls(argument.Split(' ')); break;
                 case "faults": Faults.Run(argument); break;
                 case "live": Live.Run(argument); break;
-                default: Console.WriteLine("vectors FOLDER | rules | faults JSON | live URL"); return 2;
+                default: Console.WriteLine("vectors FOLDER | rules | networks | tls URLS | faults JSON | live URL"); return 2;
             }
             Console.WriteLine($"{passed} passed, {failed} failed");
             return failed == 0 && passed > 0 ? 0 : 1;
