@@ -1,5 +1,6 @@
 """The Godot addon in a real engine: every vector, its rules, faults, a live service."""
 
+import contextlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import last_release
 import pytest
+from tls_server import certificate, dead_port, serve
 
 pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[2]
@@ -67,7 +69,7 @@ def test_faults_end_in_time(godot, faults):
     godot("faults", HOTSEAT_FAULTS=json.dumps(faults))
 
 
-SLOW = """
+NAMES = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <netdb.h>
@@ -78,22 +80,48 @@ typedef int Look(const char *, const char *, const struct addrinfo *,
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
                 struct addrinfo **found) {
   if (name && strstr(name, "slow.test")) { sleep(2); return EAI_AGAIN; }
+  if (name && strstr(name, "dual.test"))
+    name = hints && hints->ai_family == AF_INET ? "127.0.0.1" : "::1";
   return ((Look *)dlsym(RTLD_NEXT, "getaddrinfo"))(name, service, hints, found);
 }
 """
 
 
-def test_a_slow_dns_stops_no_frame(godot, tmp_path):
-    """Names are looked up in a thread: the frame goes on, the deadline holds."""
+@pytest.fixture
+def names(tmp_path):
+    """Replace the system's look-up: `slow.test` hangs, `dual.test` has two families."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
-        pytest.skip("no C compiler to make a DNS slow with: apt-get install gcc")
-    source, library = tmp_path / "slow.c", tmp_path / "slow.so"
-    source.write_text(SLOW)
+        pytest.skip("no C compiler to make a DNS with: apt-get install gcc")
+    source, library = tmp_path / "names.c", tmp_path / "names.so"
+    source.write_text(NAMES)
     subprocess.run(
         [compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True
     )
-    godot("dns", HOTSEAT_SLOW_HOST="slow.test", LD_PRELOAD=str(library))
+    return str(library)
+
+
+def test_a_slow_dns_stops_no_frame(godot, names):
+    """Names are looked up in a thread: the frame goes on, the deadline holds."""
+    godot("dns", HOTSEAT_SLOW_HOST="slow.test", LD_PRELOAD=names)
+
+
+def test_a_dead_address_is_passed(godot, names, need, tmp_path):
+    """SYNs to IPv6 that vanish do not keep IPv4 from answering (RFC 8305)."""
+    need("openssl", "test-godot")
+    known = certificate("known", tmp_path, "dual.test")
+    project = tmp_path / "project"
+    shutil.copytree(ROOT / "sdk/godot/godot3", project)
+    shutil.copy(known, project / "known.crt")  # the engine reads no .pem
+    (project / "override.cfg").write_text(
+        '[network]\nssl/certificates="res://known.crt"\n'
+    )
+    with contextlib.ExitStack() as stack:
+        ports = serve(stack), serve(stack, known)
+        for port in ports:
+            dead_port(stack, port)
+        urls = f"http://dual.test:{ports[0]} https://dual.test:{ports[1]}"
+        godot("dual", project, HOTSEAT_DUAL=urls, LD_PRELOAD=names)
 
 
 def test_a_live_service_is_asked(godot, service):

@@ -5,14 +5,12 @@ import json
 import os
 import re
 import shutil
-import socket
-import ssl
 import subprocess
-import threading
 from pathlib import Path
 
 import last_release
 import pytest
+from tls_server import certificate, serve
 
 pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[2]
@@ -93,43 +91,6 @@ def test_networks_as_they_are(run):
     run("networks")
 
 
-def certificate(name, folder):
-    """Write a certificate and its key that sign themselves; returns the certificate."""
-    path = folder / f"{name}.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-         "-keyout", folder / f"{name}.key", "-out", path, "-subj", "/CN=good.test",
-         "-addext", "subjectAltName=DNS:good.test"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return path
-
-
-def secure(path, stack):
-    """Serve an answer over TLS; returns the port."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path, path.with_suffix(".key"))
-    listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-    stack.callback(listener.shutdown, socket.SHUT_RDWR)
-
-    def accept():
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                with (
-                    contextlib.suppress(OSError),
-                    context.wrap_socket(connection, server_side=True) as line,
-                ):
-                    line.recv(65536)
-                    line.sendall(
-                        b"HTTP/1.1 200 OK\r\nconnection: close\r\n"
-                        b'content-length: 15\r\n\r\n{"label": "ok"}'
-                    )
-
-    threading.Thread(target=accept, daemon=True).start()
-    return listener.getsockname()[1]
-
-
 def test_certificates_are_checked(run, need, tmp_path, monkeypatch):
     """A certificate of a known authority and of the right name, or no answer."""
     need("openssl", "test-unity")
@@ -143,7 +104,7 @@ def test_certificates_are_checked(run, need, tmp_path, monkeypatch):
     shutil.copy(known, trust / f"{digest}.0")
     monkeypatch.setenv("HOME", str(tmp_path))
     with contextlib.ExitStack() as stack:
-        right, wrong = secure(known, stack), secure(unknown, stack)
+        right, wrong = serve(stack, known), serve(stack, unknown)
         urls = f"good.test:{right}", f"other.test:{right}", f"good.test:{wrong}"
         run("tls", " ".join(f"https://{url}" for url in urls))
 

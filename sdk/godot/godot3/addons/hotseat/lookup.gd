@@ -40,6 +40,12 @@ func state(host):
 	return null
 
 
+# The addresses of a name that was looked up, one a family, the system's choice first;
+# none if Godot looks the name up.
+func addresses(host):
+	return _names[host].addresses if _needs_lookup(host) and _names.has(host) else []
+
+
 func _needs_lookup(host):
 	return Platform.has_threads() and not host.is_valid_ip_address() and host != "localhost"
 
@@ -48,11 +54,14 @@ class Item extends Reference:
 	var thread = null
 	var done = false # set last by the thread
 	var found = false
+	var addresses = []
 	var at = 0.0
+	var _script = Platform # else it may be freed while the game quits
 
 	func run(host):
 		IP.clear_cache(host)
-		found = Platform.has_address(host)
+		addresses = _script.addresses(host)
+		found = addresses.size() > 0
 		done = true
 
 	# End the thread; return whether it still ran.

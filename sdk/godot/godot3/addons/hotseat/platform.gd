@@ -80,9 +80,46 @@ static func has_threads():
 	return OS.can_use_threads() and OS.get_name() != "HTML5"
 
 
-# Whether a name has an address; waits for the DNS.
-static func has_address(host):
-	return IP.resolve_hostname(host) != ""
+# The addresses of a name, one a family, the system's choice first; waits for the DNS.
+static func addresses(host):
+	var first = IP.resolve_hostname(host)
+	if first == "":
+		return []
+	var all = [first]
+	for family in [IP.TYPE_IPV4, IP.TYPE_IPV6]:
+		var found = IP.resolve_hostname(host, family)
+		if found != "" and not all.has(found):
+			all.append(found)
+	return all
+
+
+# Start TLS over a connection; return the stream, or null.
+static func start_tls(connection, host):
+	var stream = StreamPeerSSL.new()
+	stream.blocking_handshake = false
+	var started = stream.connect_to_stream(connection, true, host)
+	return stream if started == OK else null
+
+
+# Whether a TLS stream stands; null while it is being negotiated.
+static func tls_state(stream):
+	if stream.get_status() == StreamPeerSSL.STATUS_HANDSHAKING:
+		stream.poll()
+	match stream.get_status():
+		StreamPeerSSL.STATUS_CONNECTED:
+			return true
+		StreamPeerSSL.STATUS_HANDSHAKING:
+			return null
+	return false
+
+
+# An HTTPClient that speaks over a TLS stream to a host.
+static func http_over_tls(stream, host, port):
+	var http = HTTPClient.new()
+	# it takes a TLS stream and a name only when it begins to connect by TLS itself
+	connect_http(http, host, port, true)
+	http.connection = stream
+	return http
 
 
 # Hold an object while its thread runs, however soon its owner is freed. A node of the

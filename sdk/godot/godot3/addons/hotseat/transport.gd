@@ -6,6 +6,7 @@ extends Reference
 
 const Platform = preload("platform.gd")
 const Failure = preload("error.gd")
+const Connecting = preload("connecting.gd")
 const Lookup = preload("lookup.gd")
 const CHUNKS = 64 # maximum in one poll, so that a large response does not block a frame
 const IDLE = 55.0 # seconds: routers and load balancers forget connections after 60
@@ -108,6 +109,7 @@ class Racing extends Reference:
 # One request under way.
 class Sending extends Reference:
 	var _http
+	var _connecting = null
 	var _request
 	var _transport
 	var _origin
@@ -135,8 +137,12 @@ class Sending extends Reference:
 				return null # the name is being looked up
 			if not known:
 				return Failure.new("TransportError", "%s has no address" % _request.host)
-			_http = HTTPClient.new()
-			Platform.connect_http(_http, _request.host, _request.port, _request.tls)
+			var opened = _opened()
+			if opened == null:
+				return null
+			if not opened is HTTPClient:
+				return _failure("no address of it accepts a connection")
+			_http = opened
 		for _step in range(CHUNKS):
 			found = _look()
 			if found != null or not _moved:
@@ -144,8 +150,23 @@ class Sending extends Reference:
 		return found
 
 	func cancel():
+		if _connecting != null:
+			_connecting.cancel()
 		if _http != null:
 			_http.close()
+
+	# A connection; null while addresses of both families race, false if none accepts.
+	func _opened():
+		if _connecting != null:
+			return _connecting.poll()
+		var addresses = _transport.lookups.addresses(_request.host)
+		if addresses.size() > 1:
+			_connecting = Connecting.new(_request.host, _request.port, _request.tls,
+					addresses, _transport.world)
+			return _connecting.poll()
+		var http = HTTPClient.new()
+		Platform.connect_http(http, _request.host, _request.port, _request.tls)
+		return http
 
 	# Poll the connection once; `_moved` is whether another poll may read more.
 	func _look():
@@ -209,5 +230,8 @@ class Sending extends Reference:
 
 	func _broke(what):
 		_http.close()
+		return _failure(what)
+
+	func _failure(what):
 		return Failure.new("TransportError",
 				"%s:%d: %s" % [_request.host, _request.port, what])
