@@ -21,6 +21,7 @@ from hotseat_registry import (
 from hotseat_registry.testing import MemoryStore
 from hotseat_serve.api.router import Router
 from hotseat_serve.api.telemetry import Telemetry
+from hotseat_serve.privacy.pseudonyms import Pseudonyms
 from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 
@@ -202,7 +203,11 @@ def arrays():
 MODELS = {f.__name__: f for f in (words, table, moves, levels, arrays)}
 
 
-def router(folder: Path, models=MODELS, **more) -> Router:
+def ignore(_line: bytes) -> None:
+    """Write no line."""
+
+
+def router(folder: Path, models=MODELS, write=ignore, **more) -> Router:
     """Return a room with all models, which samples every request for its log."""
     registry = Registry(MemoryStore())
     for name, make in models.items():
@@ -221,6 +226,10 @@ def router(folder: Path, models=MODELS, **more) -> Router:
     more = {"default_model": "words", "static": True, **more}
     chosen = Settings(cache=str(folder / "cache"), **more)
     telemetry = Telemetry(
-        {}, lambda _line: None, player_key="k", sample=1.0, random=lambda: 0.0
+        {},
+        write,
+        pseudonyms=Pseudonyms(b"k" * 32),
+        sample=1.0,
+        random=lambda: 0.0,
     )
     return Router(ModelCache(registry, chosen), chosen, telemetry=telemetry)

@@ -23,10 +23,15 @@ class Escaping(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record in place; returns True."""
-        record.msg, record.args = escaped(record.getMessage()), ()
+        # late: most processes log no line of their own
+        from hotseat_serve.privacy.recognisers import mask
+
+        record.msg, record.args = escaped(mask(record.getMessage(), numbers=False)), ()
         if record.exc_info and not record.exc_text:
             text = logging.Formatter().formatException(record.exc_info)
-            record.exc_text = "\n".join(map(escaped, text.split("\n")))
+            record.exc_text = "\n".join(
+                escaped(mask(line, numbers=False)) for line in text.split("\n")
+            )
         return True
 
 

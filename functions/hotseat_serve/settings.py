@@ -108,9 +108,13 @@ class Settings:
     namespace: str = "Hotseat"
     """Namespace of the metrics; it separates deployments that share an account."""
     sample: float = 0.0
-    """The share of requests whose inputs are logged, masked."""
-    player_key: str = ""
-    """Key for the hash of player_id in the log; empty: player_id is not logged."""
+    """The share of requests whose inputs' shape is logged."""
+    player_secret: str = ""
+    """Where the secret for players' pseudonyms in the log is: ``secretsmanager:NAME``,
+    an ARN, or a file. Empty: no pseudonym is logged."""
+    mask: str = ""
+    """Models whose texts are masked before the model reads them, separated by commas;
+    ``*``: every model. Empty: none."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:

@@ -40,7 +40,11 @@ def number(value: float) -> str:
 
 
 def quoted(name: str) -> str:
-    """Return a name in quotation marks, cut at `NAME_LENGTH` characters."""
+    """Return a name in quotation marks, secrets masked, cut at `NAME_LENGTH`."""
+    # late: only refusals quote
+    from hotseat_serve.privacy.recognisers import mask
+
+    name = mask(name[: 2 * NAME_LENGTH])
     return repr(name if len(name) <= NAME_LENGTH else f"{name[:NAME_LENGTH]}...")
 
 

@@ -26,7 +26,7 @@ def admit(
         return
     caller = gate.caller(request.headers, request.caller)
     context.player = context.player or caller.player
-    context.models = caller.models
+    context.game, context.models = caller.game, caller.models
     model = _model(parts, default)
     if model:
         gate.check_model(caller, model)

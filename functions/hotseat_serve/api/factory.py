@@ -1,8 +1,10 @@
 """Create a router from settings."""
 
+import logging
 import os
 import random
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from hotseat_registry import Registry, open_registry
 from hotseat_registry.errors import RegistryError
@@ -11,6 +13,11 @@ from hotseat_serve.api.router import Router
 from hotseat_serve.api.telemetry import Telemetry
 from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
+
+if TYPE_CHECKING:
+    from hotseat_serve.privacy.pseudonyms import Pseudonyms
+
+log = logging.getLogger("hotseat.serve")
 
 
 def create_router(settings: Settings) -> Router:
@@ -25,7 +32,7 @@ def create_router(settings: Settings) -> Router:
             os.environ,
             namespace=settings.namespace,
             sample=settings.sample,
-            player_key=settings.player_key,
+            pseudonyms=_pseudonyms(settings),
             random=random.SystemRandom().random,
         )
     gate = None
@@ -35,6 +42,25 @@ def create_router(settings: Settings) -> Router:
 
         gate = create_gate(settings, models.registry)
     return Router(models, settings, telemetry=telemetry, gate=gate)
+
+
+def _pseudonyms(settings: Settings) -> "Pseudonyms | None":
+    """Return the pseudonyms of players, or None: without a secret, none is logged."""
+    if "HOTSEAT_PLAYER_KEY" in os.environ:
+        log.warning(
+            "HOTSEAT_PLAYER_KEY is not read any more: put the key into a secret, and "
+            "name that in HOTSEAT_PLAYER_SECRET"
+        )
+    if not settings.player_secret:
+        return None
+    # late: most stages log no player
+    from hotseat_serve.privacy.pseudonyms import open_pseudonyms
+
+    try:
+        return open_pseudonyms(settings.player_secret)
+    except RegistryError as error:
+        log.warning("no player is logged: %s", error)
+        return None
 
 
 def _registry(settings: Settings) -> Registry:

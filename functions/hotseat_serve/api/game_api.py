@@ -130,6 +130,7 @@ class GameApi:
         context.mark("load")
         context.model, context.variant = name, loaded.variant
         context.version = loaded.manifest.version
+        context.signature = loaded.manifest.signature
         return loaded
 
     def _default(self) -> str:

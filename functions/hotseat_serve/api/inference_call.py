@@ -71,6 +71,11 @@ def infer(
     context.check_deadline()
     context.mark("read")
     names = [item.name for item in requested]
+    if loaded.masks:
+        # late: few stages mask
+        from hotseat_serve.privacy.masking import mask_tensors
+
+        tensors_by_name = mask_tensors(signature, tensors_by_name)
     outputs = loaded.run(tensors_by_name, context, names)
     context.mark("run")
     return _answer(loaded, identity, requested, outputs, context.warnings, limit)

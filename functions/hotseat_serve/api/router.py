@@ -207,6 +207,11 @@ class Router:
         self, request: Request, context: RequestContext, problem: Problem
     ) -> Answer:
         context.problem_code = problem.code
+        if problem.status < 500:  # its text may repeat what the caller sent
+            from hotseat_serve.privacy.recognisers import mask
+
+            problem.detail = mask(problem.detail, numbers=False)
+            problem.pointer = problem.pointer and mask(problem.pointer)
         if request.path.lstrip("/").startswith("v2"):
             answer = open_inference.error(problem)
         else:

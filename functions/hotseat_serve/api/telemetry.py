@@ -2,24 +2,25 @@
 
 The line is CloudWatch's embedded metric format (docs.aws.amazon.com, "Specification:
 Embedded metric format"): CloudWatch derives metrics from it, without a further request.
-It contains inputs only with sampling, and then masked; a player's id only as a keyed
-hash.
+It contains the shape of inputs only with sampling; a player's id only as a keyed
+pseudonym. Of the caller's texts it has the method and the route, secrets masked.
 """
 
-import hashlib
-import hmac
 import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from hotseat_serve.api.messages import Answer, Request
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.limits import extent
+
+if TYPE_CHECKING:
+    from hotseat_serve.privacy.pseudonyms import Pseudonyms
 
 NAMESPACE = "Hotseat"
 # version-format, trace-id, parent-id, flags: www.w3.org/TR/trace-context
@@ -30,6 +31,7 @@ _MAX_SAMPLED = 32_000
 each line."""
 _ROUTE_LENGTH = 200
 """Characters of a route in the log."""
+_PLAIN_ROUTE = re.compile(r"[a-z/_-]*(?:\d{1,4}[a-z/_-]+)*\d{0,4}(?::[a-z]+)?\Z")
 _MILLISECONDS = {"Unit": "Milliseconds"}
 _COUNT = {"Unit": "Count"}
 _REQUEST = {
@@ -70,7 +72,7 @@ class Telemetry:
     write: Callable[[bytes], None] = to_stdout
     namespace: str = NAMESPACE
     sample: float = 0.0
-    player_key: str = ""
+    pseudonyms: "Pseudonyms | None" = None
     random: Callable[[], float] = lambda: 1.0
     now: Callable[[], float] = time.time
     _function_version: str | None = field(init=False)
@@ -105,7 +107,7 @@ class Telemetry:
             "message": "request",
             "request_id": request.request_id,
             "method": _short(request.method),
-            "route": _short(context.route),
+            "route": _route(context.route),
             "status": answer.status,
             "model": context.model or "-",
             "version": str(context.version or "-"),
@@ -131,16 +133,22 @@ class Telemetry:
         xray = request.trace_id or self.env.get("_X_AMZN_TRACE_ID")
         if xray:
             line["xray_trace_id"] = xray
-        if context.player and self.player_key:
-            line["player"] = hmac.new(
-                self.player_key.encode(), context.player.encode(), hashlib.sha256
-            ).hexdigest()[:16]
+        if context.player and self.pseudonyms is not None:
+            game = context.game or self.namespace
+            line["player"] = self.pseudonyms.of(context.player, game)
         if self.sample and context.inputs is not None and self.random() < self.sample:
-            is_small = extent(context.inputs, _MAX_SAMPLED) <= _MAX_SAMPLED
-            line["inputs"] = (
-                masked(context.inputs) if is_small else "too large to be logged"
-            )
+            line["inputs"] = self._shape(context)
         self.write(orjson.dumps(line))
+
+    def _shape(self, context: RequestContext) -> Any:
+        if context.signature is None:
+            return "no version answered"
+        if extent(context.inputs, _MAX_SAMPLED) > _MAX_SAMPLED:
+            return "too large to be logged"
+        # late: most stages sample nothing
+        from hotseat_serve.privacy.shape import shape
+
+        return shape(context.signature, context.inputs)
 
     def event(self, name: str, fields: Mapping[str, Any]) -> None:
         """Write an event outside a request, as a metric of count 1."""
@@ -167,13 +175,11 @@ def _short(text: str) -> str:
     return text[:_ROUTE_LENGTH].encode("utf-8", "replace").decode()
 
 
-def masked(value: Any) -> Any:
-    """Return a value whose texts show only their form: letters x, digits 0."""
-    if isinstance(value, str):
-        return re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "0", value))
-    if isinstance(value, Mapping):
-        # names of fields are the signature's; a caller's own could be anything
-        return {key: masked(item) for key, item in value.items() if key != "player_id"}
-    if isinstance(value, list):
-        return [masked(item) for item in value]
-    return value
+def _route(path: str) -> str:
+    """Return a path for a log line; a part that looks like a secret is masked."""
+    short = _short(path)
+    if _PLAIN_ROUTE.match(short):
+        return short
+    from hotseat_serve.privacy.recognisers import mask
+
+    return "/".join(map(mask, short.split("/")))

@@ -66,7 +66,12 @@ class Warnings:
             raise Problem("invalid_input", f"{detail} (options.strict)", pointer)
         self.count += 1
         if len(self._kept) < MOST:
-            warning = InputWarning(code, detail, pointer, suggestion)
+            # late: few requests have any
+            from hotseat_serve.privacy.recognisers import mask
+
+            warning = InputWarning(
+                code, mask(detail, numbers=False), mask(pointer), suggestion
+            )
             self._kept[code, pointer] = warning
 
     @property

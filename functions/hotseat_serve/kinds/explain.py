@@ -14,6 +14,7 @@ from typing import Any
 from hotseat_registry.signature import Field, Input, Signature
 from hotseat_serve.codec import game_json
 from hotseat_serve.limits import MAX_PARTS, extent
+from hotseat_serve.privacy.recognisers import MAX_LENGTH, find
 from hotseat_serve.problems import Problem
 
 Predict = Callable[[list[Any]], Sequence[Mapping[str, Any]]]
@@ -34,9 +35,9 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u9fff
 def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any]:
     """Return the answer to one input, and the weight of each of its parts.
 
-    A part of a text is a word (``at`` is its span), of features a field, of a board a
-    cell (``at`` is its indices) if the game's rules allow the rest. A positive weight
-    supports the answer.
+    A part of a text is a word or a secret (``at`` is its span), of features a field, of
+    a board a cell (``at`` is its indices) if the game's rules allow the rest. A positive
+    weight supports the answer.
     Raises `Problem` for more than `MAX_PARTS` parts, for an input without a removable
     part, and for answers without one score: several numbers, a generated item.
     """
@@ -115,6 +116,12 @@ def _words(item: Input, given: Any, _gaps: bool) -> Iterator[Part]:
     text, put = _of(item, given)
     if not isinstance(text, str):
         return  # the prediction reports the fault
+    if len(text) > MAX_LENGTH:
+        raise Problem(
+            "too_large",
+            f"a text of {len(text):,} characters to explain is more than "
+            f"{MAX_LENGTH:,}, which is the limit",
+        )
 
     def without(start: int, end: int) -> Callable[[], Any]:
         def build() -> Any:
@@ -123,9 +130,19 @@ def _words(item: Input, given: Any, _gaps: bool) -> Iterator[Part]:
 
         return build
 
-    for word in _WORD.finditer(text):
-        place = {"part": word.group()[:_SHOWN], "at": list(word.span())}
-        yield place, without(*word.span())
+    for start, end, shown in _spans(text):
+        yield {"part": shown, "at": [start, end]}, without(start, end)
+
+
+def _spans(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield start, end and words of each part; a secret is one part, by its kind."""
+    at = 0
+    for first, last, kind in [*find(text), (len(text), len(text), "")]:
+        for word in _WORD.finditer(text, at, first):
+            yield *word.span(), word.group()[:_SHOWN]
+        if kind:
+            yield first, last, f"[{kind}]"
+        at = last
 
 
 _NUMBERS = {"number", "date"}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from hotseat_registry.signature import Signature
 from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.problems import Problem
 
@@ -34,7 +35,11 @@ class RequestContext:
     """The caller's player_id; never written in the clear."""
     models: frozenset[str] | None = None
     """The models that the caller's token names; None: all of the stage."""
+    game: str = ""
+    """The game that the caller's token names."""
     inputs: Any = None
+    signature: Signature | None = None
+    """Of the version that answers, for the shape of sampled inputs."""
     warnings: Warnings = field(default_factory=Warnings)
     """The warnings that the answer carries."""
     stages: dict[str, int] = field(default_factory=dict)

@@ -51,6 +51,8 @@ class LoadedModel:
     graph: Path | None = None
     """The graph's file, which an explanation of trees reads."""
     threads: int = 1
+    masks: bool = False
+    """Whether texts are masked before the graph reads them."""
     explainer: Any = None
     """A `TreeExplainer` after the first explanation, or the text why there is none."""
     sample_input: Any = None
@@ -68,6 +70,10 @@ class LoadedModel:
         """Return one answer for each input; raises `Problem` for a bad input."""
         context, signature = context or RequestContext(), self.manifest.signature
         check_rows(signature, len(inputs))
+        if self.masks:
+            from hotseat_serve.privacy.masking import mask_inputs
+
+            inputs = mask_inputs(signature, inputs)
         pointers = pointers or [f"/{row}" for row in range(len(inputs))]
         item = long_texts.rule(signature)
         if item is None:
@@ -254,6 +260,10 @@ def load(
     for name, path in paths.items():
         cache.check(path, manifest.files[name])  # the hashed files are the opened files
     loaded.bytes = size
+    if settings.mask:
+        from hotseat_serve.privacy.masking import is_masked
+
+        loaded.masks = is_masked(manifest.model, settings.mask)
     return loaded
 
 

@@ -1,0 +1,1 @@
+"""What may leave of a request: masked texts, shapes of inputs, pseudonyms."""
