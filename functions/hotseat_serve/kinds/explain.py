@@ -36,8 +36,8 @@ def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any
     """Return the answer to one input, and the weight of each of its parts.
 
     A part of a text is a word or a secret (``at`` is its span), of features a field, of
-    a board a cell (``at`` is its indices) if the game's rules allow the rest. A positive
-    weight supports the answer.
+    a board a cell (``at`` is its indices) if the game's rules allow the rest. A weight
+    above 0 supports the answer.
     Raises `Problem` for more than `MAX_PARTS` parts, for an input without a removable
     part, and for answers without one score: several numbers, a generated item.
     """

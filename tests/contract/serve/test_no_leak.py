@@ -17,7 +17,8 @@ SECRETS = (
     "ada.lovelace@example.org", "+49 30 12345678", "13812345678",
     "4111 1111 1111 1111", "11010519491231002X", "2001:db8::ff00:42:8329",
     "00:1B:44:11:3A:B7", "AKIA" + "IOSFODNN7EXAMPLE",
-    "d3b07384d113edec49eaa6238ad5ff00", "https://shop.example.com/order/7", "GB82WEST12345698765432",
+    "d3b07384d113edec49eaa6238ad5ff00", "https://shop.example.com/order/7",
+    "GB82WEST12345698765432",
 )  # fmt: skip
 GOOD = {
     "words": {"text": "good"},
