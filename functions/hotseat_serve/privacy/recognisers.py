@@ -111,7 +111,7 @@ def _is_random(candidate: str) -> bool:
     entropy = -sum(n / size * math.log2(n / size) for n in Counter(candidate).values())
     kinds = [c.isdigit() for c in candidate]
     changes = sum(a != b for a, b in pairwise(kinds))
-    return entropy >= 3.2 and changes >= 3 and not candidate.isdigit()
+    return entropy >= 3.2 and changes >= 3 and any(map(str.isalpha, candidate))
 
 
 def _words(look: _Look) -> tuple[Span, ...]:
@@ -187,8 +187,8 @@ _RECOGNISERS = (
         "mac",
         _words,
         re.compile(
-            r"(?<![\w:.-])[\da-fA-F]{2}([:-])(?:[\da-fA-F]{2}\1){4}"
-            r"[\da-fA-F]{2}(?![\w:-])"
+            r"(?<![A-Za-z\d:.-])[\da-fA-F]{2}([:-])(?:[\da-fA-F]{2}\1){4}"
+            r"[\da-fA-F]{2}(?![A-Za-z\d:-])"
         ),
     ),
     Recogniser(
@@ -208,8 +208,8 @@ _RECOGNISERS = (
         "ip",
         _where(lambda look: look.colons > 1),
         re.compile(
-            r"(?<![\w:])[\da-fA-F]{0,4}:[\da-fA-F:]{1,35}"
-            r"(?:(?:\.\d{1,3}){3})?(?:/\d{1,3})?(?![\w:])"
+            r"(?<![A-Za-z\d:])[\da-fA-F]{0,4}:[\da-fA-F:]{1,35}"
+            r"(?:(?:\.\d{1,3}){3})?(?:/\d{1,3})?(?![A-Za-z\d:])"
         ),
         checksums.is_address,
     ),
@@ -220,6 +220,28 @@ _RECOGNISERS = (
             rf"{_BEFORE}[A-Z]{{2}}\d{{2}}(?:[ -]?[A-Z\d]{{1,4}}){{3,8}}{_AFTER}"
         ),
         checksums.is_iban,
+    ),
+    Recogniser(
+        "wallet",
+        _words,
+        re.compile(rf"{_BEFORE}[13][1-9A-HJ-NP-Za-km-z]{{25,34}}{_AFTER}"),
+        checksums.is_bitcoin,
+    ),
+    Recogniser(
+        "wallet",
+        _words,
+        re.compile(rf"{_BEFORE}(?:0x[\da-fA-F]{{40}}|bc1[\da-z]{{25,59}}){_AFTER}"),
+    ),
+    Recogniser(
+        "token",
+        _words,
+        re.compile(rf"{_BEFORE}[A-Za-z\d_+/=-]{{20,}}"),
+        _is_random,
+    ),
+    Recogniser(
+        "phone",
+        _numbers,
+        re.compile(r"(?:\+|(?<!\d)00)\d{1,3}(?:[ ().\-/]{0,2}\d){6,13}(?!\d)"),
     ),
     Recogniser(
         "id",
@@ -242,11 +264,6 @@ _RECOGNISERS = (
     Recogniser(
         "phone",
         _numbers,
-        re.compile(r"(?:\+|(?<!\d)00)\d{1,3}(?:[ ().\-/]{0,2}\d){6,13}(?!\d)"),
-    ),
-    Recogniser(
-        "phone",
-        _numbers,
         re.compile(rf"{_FREE}(?:86{_GAP})?1[3-9]\d(?:{_GAP}\d){{8}}(?!\d)"),
     ),
     Recogniser(
@@ -263,17 +280,6 @@ _RECOGNISERS = (
         ),
     ),
     Recogniser(
-        "wallet",
-        _words,
-        re.compile(rf"{_BEFORE}[13][1-9A-HJ-NP-Za-km-z]{{25,34}}{_AFTER}"),
-        checksums.is_bitcoin,
-    ),
-    Recogniser(
-        "wallet",
-        _words,
-        re.compile(rf"{_BEFORE}(?:0x[\da-fA-F]{{40}}|bc1[\da-z]{{25,59}}){_AFTER}"),
-    ),
-    Recogniser(
         "url",
         _words_with("."),
         re.compile(
@@ -285,12 +291,6 @@ _RECOGNISERS = (
         "number",
         _numbers,
         re.compile(rf"{_FREE}\d(?:{_GAP}\d){{8,}}(?!\d)"),
-    ),
-    Recogniser(
-        "token",
-        _words,
-        re.compile(rf"{_BEFORE}[A-Za-z\d_+/=-]{{20,}}"),
-        _is_random,
     ),
 )
 """In the order in which they take a text: the most certain first."""
