@@ -38,7 +38,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_LIVENESS_PATHS = frozenset({"/v2", "/v2/health/live"})
+FULL = "too many requests at once; try again"
+LIVENESS_PATHS = frozenset({"/v2", "/v2/health/live"})
 """Answered on the event loop, because they use neither model nor registry."""
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}\Z")
 _PROBES = 2  # threads for /ready, separate from those for models
@@ -188,10 +189,10 @@ class Application:
 
     async def _answer(self, request: Request, receive: Receive) -> Answer:
         router = self.router
-        if (request.path.rstrip("/") or "/") in _LIVENESS_PATHS:
+        if (request.path.rstrip("/") or "/") in LIVENESS_PATHS:
             return router.answer(request)
-        if self._running >= self._waiting or self.is_crowded():
-            return self._refused(request, "too many requests at once; try again")
+        if self.is_full():
+            return self._refused(request, FULL)
         self._running += 1
         try:
             request = await with_body(request, receive, router.settings.max_body_bytes)
@@ -217,6 +218,10 @@ class Application:
             return await loop.run_in_executor(self._pool, self._timed, request)
         finally:
             self._in_pool -= 1
+
+    def is_full(self) -> bool:
+        """Whether there is no room for another request."""
+        return self._running >= self._waiting or self.is_crowded()
 
     def load(self) -> tuple[int, int, int]:
         """Return the requests in progress, those that wait to run, the limit."""

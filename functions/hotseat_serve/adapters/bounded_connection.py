@@ -6,6 +6,7 @@ small prediction to read a request.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -28,6 +29,14 @@ _BYTES_PER_CHUNK = 12
 """Bytes around a chunk of one byte, at most: its size and line ends."""
 
 
+_MAX_DISCARDED = 1 << 16
+"""Bytes of a refused request's body that are read and dropped."""
+
+Refusal = Callable[[str, bytes, Sequence[tuple[bytes, bytes]]], bytes | None]
+"""Returns the whole answer to a request that the server has no room for, from method,
+path and headers; None: the application answers."""
+
+
 class InvalidHeadError(ValueError):
     """A request whose head is too long, or has not one Host (RFC 9112, 3.2)."""
 
@@ -35,9 +44,12 @@ class InvalidHeadError(ValueError):
 class Connection(HttpToolsProtocol):
     """A connection whose requests arrive, and whose answers leave, in time."""
 
-    def __init__(self, limits: Limits, *arguments: Any, **named: Any) -> None:
+    def __init__(
+        self, limits: Limits, refusal: Refusal, *arguments: Any, **named: Any
+    ) -> None:
         super().__init__(*arguments, **named)
-        self._limits = limits
+        self._limits, self._refusal = limits, refusal
+        self._is_refused = False
         self._receiving: asyncio.TimerHandle | None = None
         self._sending: asyncio.TimerHandle | None = None
         self._lingers = self._is_last = False
@@ -97,9 +109,44 @@ class Connection(HttpToolsProtocol):
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
             raise InvalidHeadError
+        if self._refuse_full():
+            return
         super().on_headers_complete()
         if self._is_last and self.cycle is not None:
             self.cycle.keep_alive = False
+
+    def _refuse_full(self) -> bool:
+        """Answer a request for which there is no room, without a task for it.
+
+        Under overload most requests are refused: each has to cost little, or the
+        refusals take the time of the answers.
+        """
+        if self.cycle is not None and not self.cycle.response_complete:
+            return False  # pipelined: its turn comes later
+        length = 0
+        for name, value in self.headers:
+            if name == b"content-length" and value.isdigit():
+                length = int(value)
+            elif name in {b"transfer-encoding", b"expect", b"upgrade"}:
+                return False
+        if length > _MAX_DISCARDED:
+            return False
+        method = self.parser.get_method().decode("ascii")
+        answer = self._refusal(method, self.url, self.headers)
+        if answer is None:
+            return False
+        self._is_refused = True
+        self.transport.write(answer)
+        return True
+
+    def _end_refused(self) -> None:
+        """Keep the connection for the next request, if the client does."""
+        self._is_refused = self._has_begun = False
+        version = self.parser.get_http_version()
+        if self._is_last or version == "1.0" or not self.parser.should_keep_alive():
+            self.transport.close()
+        else:
+            self._start_timeout(self._limits.idle)
 
     def shutdown(self) -> None:
         """End after the request that is being read or answered.
@@ -119,10 +166,14 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Pass on a part of the body."""
         self._body_bytes += len(body)
-        super().on_body(body)
+        if not self._is_refused:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End the request, also one that was refused before its end."""
+        if self._is_refused:
+            self._end_refused()
+            return
         self._has_begun = False
         self.cycle.more_body = False
         super().on_message_complete()
@@ -144,7 +195,7 @@ class Connection(HttpToolsProtocol):
 
     def _update_timeout(self, *, begun: bool) -> None:
         cycle = self.cycle
-        if cycle is None:
+        if self._is_refused or cycle is None:
             return  # its head is incomplete; the connection's timeout applies
         if cycle.more_body:
             if not cycle.response_complete:

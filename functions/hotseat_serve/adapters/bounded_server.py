@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import uvicorn
 
-from hotseat_serve.adapters.bounded_connection import Connection
+from hotseat_serve.adapters.bounded_connection import Connection, Refusal
 from hotseat_serve.adapters.client_limits import Limits
 
 log = logging.getLogger("hotseat.serve")
@@ -37,13 +37,14 @@ class Server(uvicorn.Server):
         certificate: Path | None = None,
         key: Path | None = None,
         on_ready: Callable[[], None] = lambda: None,
+        refusal: Refusal = lambda _method, _path, _headers: None,
     ) -> None:
         self._limits, self._end, self._on_ready = limits, end, on_ready
         super().__init__(
             uvicorn.Config(
                 app,
                 # uvicorn calls it like the class
-                http=cast("type[Connection]", partial(Connection, limits)),
+                http=cast("type[Connection]", partial(Connection, limits, refusal)),
                 log_level="warning",
                 access_log=False,
                 timeout_keep_alive=limits.idle,

@@ -75,6 +75,11 @@ class Metrics:
             ("event", "model"),
             registry=registry,
         )
+        self._refused = Counter(
+            "hotseat_requests_refused",
+            "Requests refused with 503 before they were read: the queue was full.",
+            registry=registry,
+        )
         self._by_request: dict[tuple[str, str, int, int], Any] = {}
         self._by_version: dict[tuple[str, int], Any] = {}
 
@@ -106,7 +111,10 @@ class Metrics:
                 stages[stage].inc(nanoseconds / 1e9)
 
     def event(self, name: str, fields: Mapping[str, Any]) -> None:
-        """Count an event."""
+        """Count an event, or refused requests, which come as one event a second."""
+        if name == "requests_refused":
+            self._refused.inc(fields["count"])
+            return
         self._events.labels(name, str(fields.get("model", ""))).inc()
 
 

@@ -12,6 +12,7 @@ from hotseat_serve.adapters.bounded_server import Server
 from hotseat_serve.adapters.client_limits import Limits
 from hotseat_serve.adapters.host_rule import is_loopback, is_own_host
 from hotseat_serve.adapters.listener import Listener
+from hotseat_serve.adapters.refusals import Refusals
 from hotseat_serve.api.observers import Observer
 from hotseat_serve.api.router import Router
 from hotseat_serve.local.heartbeat import report_forever
@@ -158,6 +159,7 @@ def _run(
         certificate=options.certificate,
         key=options.key,
         on_ready=ready,
+        refusal=Refusals(router, application.is_full, options.accepts_host).answer,
     )
     application.is_crowded = lambda: server.is_crowded
     try:
