@@ -48,6 +48,11 @@ class _Connection:
     def __init__(self, reader, writer):
         self.reader, self.writer = reader, writer
 
+    async def close(self):
+        """Close the connection."""
+        self.writer.close()
+        await self.writer.wait_closed()
+
     async def send(self, request):
         """Return the status of the answer."""
         self.writer.write(request)
@@ -70,7 +75,7 @@ async def _closed(port, requests, connections, seconds):
         while (begun := time.perf_counter()) < end:
             status = await connection.send(next(source))
             outcome.add(status, time.perf_counter() - begun)
-        connection.writer.close()
+        await connection.close()
 
     await asyncio.gather(*(client() for _ in range(connections)))
     return outcome
@@ -99,6 +104,8 @@ async def _open(port, requests, rate, connections, seconds):
         task.add_done_callback(tasks.discard)
         due += draw.expovariate(rate)
     await asyncio.gather(*tasks)
+    for connection in free:
+        await connection.close()
     return outcome
 
 

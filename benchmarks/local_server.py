@@ -171,6 +171,7 @@ def process(command, cores):
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(20)
+        server.stdout.close()
 
 
 def served(folder, *arguments, cores=None):
@@ -325,7 +326,9 @@ def overload(folder, seconds, within=1.0, rounds=5):
         http_load.closed(port, rows(), 8, 2)  # warm
         with watched(management) as statuses:
             for _ in range(rounds):
-                peak = http_load.closed(port, rows(), 8, seconds).rate()
+                capacity = http_load.closed(port, rows(), 16, seconds).rate()
+                peak = http_load.at_rate(port, rows(), capacity, 512, seconds)
+                peak = max(peak.rate(within=within), capacity)
                 outcome = http_load.at_rate(port, rows(), 2 * peak, 512, seconds)
                 found.append(outcome.rate(within=within) / peak)
                 outcomes.append(outcome)

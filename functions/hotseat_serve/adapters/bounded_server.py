@@ -37,9 +37,11 @@ class Server(uvicorn.Server):
         certificate: Path | None = None,
         key: Path | None = None,
         on_ready: Callable[[], None] = lambda: None,
+        on_end: Callable[[], None] = lambda: None,
         refusal: Refusal = lambda _method, _path, _headers: None,
     ) -> None:
-        self._limits, self._end, self._on_ready = limits, end, on_ready
+        self._limits, self._end = limits, end
+        self._on_ready, self._on_end = on_ready, on_end
         super().__init__(
             uvicorn.Config(
                 app,
@@ -66,6 +68,11 @@ class Server(uvicorn.Server):
         """Take connections, and report it."""
         await super().startup(sockets)
         self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is open, and report it: the signal then ends the process."""
+        await super().shutdown(sockets)
+        self._on_end()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop, and exit the process if that takes too long.

@@ -124,12 +124,12 @@ def _run(
     report: _Report | None = None,
 ) -> None:
     """Serve until a signal to stop."""
-    tracing = None
+    on_end: Callable[[], None] = _do_nothing
     if options.traces:
         from hotseat_serve.local.tracing import Tracing
 
         tracing = Tracing()
-        observers = [*observers, tracing]
+        observers, on_end = [*observers, tracing], tracing.close
     if observers:
         router.observe(*observers)
     parallel = options.threads or default_threads()
@@ -159,14 +159,15 @@ def _run(
         certificate=options.certificate,
         key=options.key,
         on_ready=ready,
+        on_end=on_end,
         refusal=Refusals(router, application.is_full, options.accepts_host).answer,
     )
     application.is_crowded = lambda: server.is_crowded
-    try:
-        server.run(sockets=[listener.socket])
-    finally:
-        if tracing is not None:
-            tracing.close()
+    server.run(sockets=[listener.socket])
+
+
+def _do_nothing() -> None:
+    """Do nothing."""
 
 
 async def _heartbeat(report: _Report, application: Application) -> None:
