@@ -8,12 +8,12 @@ import signal
 import sys
 import threading
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotseat_registry import Registry
 from hotseat_registry.cli.common import REFUSED, Run, add_registry, answering
 from hotseat_registry.errors import RegistryError
+from hotseat_serve.local.arguments import add_arguments
 from hotseat_serve.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ example: for this network, without asking who it is; a device may download mood
 example: for players with a token of the studio's server, ten requests a second each
   hotseat serve --host 0.0.0.0 --require-tokens tokens.pub --player-rate 10
 
+example: two workers; health and metrics on http://127.0.0.1:9090
+  hotseat serve --workers 2 --management 9090
+
 Other settings are environment variables (HOTSEAT_TRUST, HOTSEAT_MAX_BODY_BYTES, ...);
 docs/reference/service.md lists them.
 """
@@ -49,162 +52,8 @@ def serve(parser: argparse.ArgumentParser) -> Run:
     )
     parser.epilog = _EPILOG
     add_registry(parser)
-    parser.add_argument("--port", type=int, default=8080, help="default: 8080")
-    parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help="0.0.0.0: other machines may connect too, with --require-tokens or --open "
-        "(default: 127.0.0.1)",
-    )
-    parser.add_argument(
-        "--open",
-        action="store_true",
-        help="answer whoever can connect, whatever their Host header",
-    )
-    parser.add_argument(
-        "--require-tokens",
-        nargs="?",
-        const="",
-        metavar="KEYS",
-        help="answer only requests with a player token; KEYS: files with their public "
-        "keys, PEM or one key set (default: those of the registry)",
-    )
-    parser.add_argument(
-        "--player-rate",
-        type=float,
-        default=0.0,
-        metavar="N",
-        help="with tokens: requests a second of a player and model (default: no limit)",
-    )
-    parser.add_argument(
-        "--downloads",
-        default="",
-        metavar="LIST",
-        help="models that devices may download, mood,chat or * (default: none)",
-    )
-    parser.add_argument(
-        "--model",
-        default="",
-        help="default model of POST /model-service (default: the only live model)",
-    )
-    parser.add_argument(
-        "--refresh",
-        type=float,
-        default=2.0,
-        metavar="SECONDS",
-        help="time between reads of an alias (default: 2)",
-    )
-    parser.add_argument(
-        "--origins",
-        default="",
-        metavar="LIST",
-        help="web origins that may send requests, https://game.example,... or * "
-        "(default: none)",
-    )
-    parser.add_argument(
-        "--base-path",
-        default="",
-        metavar="PATH",
-        help="serve under this path, for a proxy that does not strip it: /ml",
-    )
-    parser.add_argument(
-        "--parallel",
-        type=_count,
-        default=0,
-        metavar="N",
-        help="requests that run a model at once; others wait (default: one per core, "
-        "2 to 8)",
-    )
-    parser.add_argument(
-        "--batch",
-        type=_count,
-        default=0,
-        metavar="ROWS",
-        help="join requests that wait for the same model into runs of up to ROWS "
-        "inputs, for encoders and other models of milliseconds (default: 0, none)",
-    )
-    parser.add_argument(
-        "--queue",
-        type=_positive,
-        default=256,
-        metavar="N",
-        help="requests in progress, waiting ones included; above it 503 with "
-        "Retry-After (default: 256)",
-    )
-    parser.add_argument(
-        "--workers",
-        type=_positive,
-        default=1,
-        metavar="N",
-        help="processes on the same port, limits for each; SIGHUP replaces them "
-        "without a gap (default: 1)",
-    )
-    parser.add_argument(
-        "--unix", type=Path, metavar="FILE", help="a Unix socket instead of a port"
-    )
-    parser.add_argument(
-        "--certificate",
-        type=Path,
-        metavar="FILE",
-        help="serve HTTPS with this certificate chain (PEM)",
-    )
-    parser.add_argument(
-        "--key",
-        type=Path,
-        metavar="FILE",
-        help="its private key (PEM), if it is in a file of its own",
-    )
-    parser.add_argument(
-        "--connections",
-        type=_positive,
-        default=1_000,
-        metavar="N",
-        help="open connections; above it 503 with Retry-After (default: 1000)",
-    )
-    parser.add_argument(
-        "--receive",
-        type=_positive,
-        default=30,
-        metavar="SECONDS",
-        help="time limit to receive a request, else 408 (default: 30)",
-    )
-    parser.add_argument(
-        "--grace",
-        type=_count,
-        default=5,
-        metavar="SECONDS",
-        help="time for open requests after SIGTERM or Ctrl-C (default: 5)",
-    )
-    parser.add_argument(
-        "--management",
-        default="",
-        metavar="[HOST:]PORT",
-        help="health and Prometheus metrics on a port of their own, answered by "
-        "another process whatever the load (host: 127.0.0.1; default: no such port)",
-    )
-    parser.add_argument(
-        "--traces",
-        action="store_true",
-        help="OpenTelemetry spans, configured by OTEL_* variables",
-    )
-    parser.add_argument(
-        "--log", action="store_true", help="write a JSON line per request, as on Lambda"
-    )
+    add_arguments(parser)
     return _serve
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is less than 0")
-    return number
 
 
 @answering()
