@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 import simdjson
 
-from hotseat_serve.api import inference_inputs, request_template
+from hotseat_serve.api import inference_inputs
 from hotseat_serve.api.inference_inputs import (
     LIST,
     OBJECT,
@@ -19,6 +19,7 @@ from hotseat_serve.api.inference_inputs import (
     shortened,
 )
 from hotseat_serve.api.messages import Answer, Request
+from hotseat_serve.api.request_template import EVERY, MOST, learn
 from hotseat_serve.codec import tensors
 from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.codec.tensors import Array
@@ -56,18 +57,23 @@ def infer(
 
     Raises `Problem` (invalid_input, invalid_json, too_large).
     """
-    signature, template = loaded.manifest.signature, loaded.template
-    array = None
-    if template is not None and _LENGTH not in request.headers:
-        nulls = bool(signature.non_finite)
-        array = template.array(request.body, _parsed, nulls=nulls)
-    if template is None or array is None:
-        tensors_by_name, requested, identity = _read(loaded, request, context)
+    signature = loaded.manifest.signature
+    head, rest = _split(request)
+    nulls = bool(signature.non_finite)
+    for template in loaded.templates:
+        array = template.array(head, rest, _parsed, nulls=nulls)
+        if array is not None:
+            slot, requested, identity = (
+                template.slot,
+                template.requested,
+                template.identity,
+            )
+            inference_inputs.check(slot, array, signature, context.warnings)
+            tensors_by_name: Mapping[str, Array] = {slot.name: array}
+            context.rows = array.shape[0] if slot.has_rows else 1
+            break
     else:
-        slot, requested, identity = template.slot, template.requested, template.identity
-        inference_inputs.check(slot, array, signature, context.warnings)
-        tensors_by_name = {slot.name: array}
-        context.rows = array.shape[0] if slot.has_rows else 1
+        tensors_by_name, requested, identity = _read(loaded, head, rest, context)
     context.check_deadline()
     context.mark("read")
     names = [item.name for item in requested]
@@ -82,10 +88,9 @@ def infer(
 
 
 def _read(
-    loaded: LoadedModel, request: Request, context: RequestContext
+    loaded: LoadedModel, head: bytes, rest: memoryview, context: RequestContext
 ) -> tuple[Mapping[str, Array], Sequence[RequestedOutput], str | None]:
     """Return the tensors of a request, its outputs and its id; raises `Problem`."""
-    head, rest = _split(request)
     check_body(head)
     try:
         document = _parsed(head)
@@ -106,12 +111,16 @@ def _read(
     if identity is not None and len(identity) > _MAX_ID_LENGTH:
         raise invalid_input(f"id has more than {_MAX_ID_LENGTH} characters")
     loaded.unlike += 1
-    if loaded.unlike % request_template.EVERY == 1 and head is request.body:
-        ((name, array),) = list(arrays.items())[:1]
-        template = request_template.learn(
-            head, document, loaded.slots[name], array.shape, requested, identity
-        )
-        loaded.template = template or loaded.template
+    templates = loaded.templates
+    if len(templates) < MOST or loaded.unlike % EVERY == 0:
+        name, array = next(iter(arrays.items()))
+        slot = loaded.slots[name]
+        template = learn(
+            head, document, slot, array.shape, requested, identity,
+            is_binary=len(rest) > 0,
+        )  # fmt: skip
+        if template is not None:
+            loaded.templates = (template, *templates)[:MOST]
     return arrays, requested, identity
 
 

@@ -7,6 +7,7 @@ between the two is one JSON value; so only that is parsed.
 """
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import orjson
@@ -16,8 +17,10 @@ from hotseat_serve.api.inference_inputs import Slot
 from hotseat_serve.codec import tensors
 from hotseat_serve.codec.tensors import Array, TensorError
 
+MOST = 4
+"""Templates of one version: callers write the same request in several ways."""
 EVERY = 16
-"""Requests of another form until one of them becomes the template."""
+"""Requests of no such form until the next becomes a template in place of the oldest."""
 _MAX_AROUND = 4096
 """Bytes around the numbers, at most."""
 
@@ -33,16 +36,30 @@ class RequestTemplate(NamedTuple):
     """The requested outputs."""
     identity: str | None
 
-    def array(
-        self, body: bytes, parse: Callable[[Any], Any], *, nulls: bool
-    ) -> Array | None:
-        """Return the tensor in a body of this form; None for any other body.
+    is_binary: bool = False
+    """Whether the numbers follow as bytes; `before` is then the whole JSON."""
 
-        None also for data that are nested or have an error: whoever reads the whole
-        request names the place. `parse` reads JSON; raises `ValueError`.
+    def array(
+        self,
+        body: bytes,
+        binary: memoryview,
+        parse: Callable[[Any], Any],
+        *,
+        nulls: bool,
+    ) -> Array | None:
+        """Return the tensor of a request of this form; None for any other one.
+
+        `binary` are the bytes after the JSON. None also for data that are nested or
+        have an error: whoever reads the whole request names the place. `parse` reads
+        JSON; raises `ValueError`.
         """
         before, after = self.before, self.after
-        if not (body.startswith(before) and body.endswith(after)):
+        if self.is_binary:
+            size = tensors.DTYPES[self.slot.datatype].itemsize * prod(self.shape)
+            if body != before or len(binary) != size:
+                return None
+            return tensors.from_bytes(binary, self.slot.datatype, self.shape)
+        if len(binary) or not (body.startswith(before) and body.endswith(after)):
             return None
         start, end = len(before), len(body) - len(after)
         if body.find(b"[", start + 1, end) >= 0 or body.find(b"{", start, end) >= 0:
@@ -63,28 +80,41 @@ def learn(
     shape: Sequence[int],
     requested: Any,
     identity: str | None,
+    *,
+    is_binary: bool,
 ) -> RequestTemplate | None:
     """Return the template of a request that was read, or None if it has none.
 
-    It has one if it is one tensor whose numbers stand in the body as one flat list.
+    It has one if it is one tensor whose numbers stand in the body as one flat list,
+    or follow it as bytes. `body` is the JSON.
     """
     items = document["inputs"]
-    start = body.find(b"[", body.find(b'"data"'))
-    end = body.find(b"]", start) + 1
-    around = len(body) - (end - start)
-    if len(items) != 1 or not 0 < start < end or around > _MAX_AROUND:
+    if len(items) != 1 or (is_binary and slot.datatype == "BYTES"):
         return None
-    before, after = body[:start], body[end:]
+    before, after = body, b""
+    if not is_binary:
+        start = body.find(b"[", body.find(b'"data"'))
+        end = body.find(b"]", start) + 1
+        before, after = body[:start], body[end:]
+        if not (0 < start < end and _is_around(before, after, document, items[0])):
+            return None
+    return RequestTemplate(
+        before, after, slot, shape, requested, identity, is_binary=is_binary
+    )
+
+
+def _is_around(before: bytes, after: bytes, document: Any, item: Any) -> bool:
+    """Whether a document is these bytes with the data of its only input between."""
+    if len(before) + len(after) > _MAX_AROUND:
+        return False
     try:
         rest = orjson.loads(before + b"null" + after)
     except ValueError:
-        return None
-    item, outer = _without(items[0], "data"), _without(document, "inputs")
-    if item is None or outer is None:
-        return None
-    if rest != {**outer, "inputs": [{**item, "data": None}]}:
-        return None  # another list stands there
-    return RequestTemplate(before, after, slot, shape, requested, identity)
+        return False
+    tensor, outer = _without(item, "data"), _without(document, "inputs")
+    if tensor is None or outer is None:
+        return False
+    return bool(rest == {**outer, "inputs": [{**tensor, "data": None}]})
 
 
 def _without(item: Any, name: str) -> dict[str, Any] | None:

@@ -40,10 +40,10 @@ class LoadedModel:
     """Its estimated memory."""
     slots: Any = None
     """The inputs, from `inference_inputs.slots` at the first request."""
-    template: Any = None
-    """The last `RequestTemplate` of its requests, if one was learnt."""
+    templates: tuple[Any, ...] = ()
+    """Each a `RequestTemplate` of earlier requests, the newest first."""
     unlike: int = 0
-    """Requests that were not of the template's form."""
+    """Requests that were of no template's form."""
     files: Mapping[str, Any] = field(default_factory=dict)
     """The opened files of the signature, such as tokenizers."""
     texts: str | None = None
