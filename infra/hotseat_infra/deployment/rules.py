@@ -69,6 +69,11 @@ def check(stage: Stage, where: str) -> None:
         )
     for name, model in stage.models.items():
         _check_model(model, f"{where}.models.{name}")
+        if model.function_url and stage.api.kind == "rest" and not stage.api.stream:
+            raise DeploymentError(
+                f"{where}.models.{name}.function_url: its function streams every "
+                f"answer, so the REST API has to: set stream = true under .api"
+            )
     _check_routes(stage, where)
     _check_api(stage.api, f"{where}.api")
     _check_domain(stage.api, stage.region, f"{where}.api")

@@ -101,6 +101,10 @@ class Model:
     """Whether the image can read tokenizers and images, for models that need it."""
     downloads: bool = False
     """Whether games may download its versions, to answer offline."""
+    function_url: bool = False
+    """An address of its own beside the API, for callers with AWS credentials (they sign
+    with SigV4 and need lambda:InvokeFunctionUrl and lambda:InvokeFunction). It streams
+    answers; the API's keys, quotas and firewall are not in front of it."""
     memory_mb: int = 1024
     """128 to 10,240; 1,769 give one whole core."""
     ephemeral_storage_mb: int = TMP_MB

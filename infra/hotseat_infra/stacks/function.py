@@ -81,7 +81,7 @@ class ModelFunction(Construct):
             route=model.route,
             static=static,
             max_body_bytes=stage.api.max_body_bytes,
-            stream=stage.api.stream,
+            stream=stage.api.stream or model.function_url,
             namespace=self.namespace,
             variant=model.variant,
             refresh_seconds=model.refresh_seconds,
@@ -157,6 +157,14 @@ class ModelFunction(Construct):
             alias_name=ALIAS,
             version=self.function.current_version,
             provisioned_concurrent_executions=(model.provisioned_concurrency or None),
+        )
+        self.url = (
+            self.alias.add_function_url(
+                auth_type=lambda_.FunctionUrlAuthType.AWS_IAM,
+                invoke_mode=lambda_.InvokeMode.RESPONSE_STREAM,
+            ).url
+            if model.function_url
+            else None
         )
         self._scale(model)
         alarms = FunctionAlarms(

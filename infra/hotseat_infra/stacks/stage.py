@@ -106,6 +106,9 @@ class ServiceStack(Stack):
             api_metrics=self.api.metrics,
         )
         CfnOutput(self, "Url", value=url)
+        for model, function in self.functions.items():
+            if function.url is not None:
+                CfnOutput(self, f"FunctionUrl-{model}", value=function.url)
 
 
 _APIS: dict[str, tuple[type[RestApi] | type[HttpApi], str]] = {

@@ -299,6 +299,29 @@ def test_any_name_of_a_model_can_be_deployed(tmp_path, kind):
     assert set(names) <= parts
 
 
+@pytest.mark.parametrize("kind", ["rest", "http"])
+def test_a_function_url_streams_beside_the_api(tmp_path, kind):
+    """For signed callers, on the alias that a canary shifts; of no other function."""
+    api = replace(PROD.api, kind=kind, stream=kind == "rest", games=(), waf=False)
+    name, *others = PROD.models
+    models = {**PROD.models, name: replace(PROD.models[name], function_url=True)}
+    _, service = synthesized(replace(PROD, api=api, models=models), tmp_path)
+    ((_, url),) = service.find_resources("AWS::Lambda::Url").items()
+    assert url["Properties"]["AuthType"] == "AWS_IAM"
+    assert url["Properties"]["InvokeMode"] == "RESPONSE_STREAM"
+    assert url["Properties"]["Qualifier"] == "live"
+    streamed = {
+        variables["HOTSEAT_DEFAULT_MODEL"]: variables["HOTSEAT_STREAM"]
+        for found in service.find_resources("AWS::Lambda::Function").values()
+        if "HOTSEAT_STREAM"
+        in (variables := found["Properties"]["Environment"]["Variables"])
+    }
+    others_too = str(kind == "rest")  # their only front streams
+    assert streamed == {name: "True", **dict.fromkeys(others, others_too)}
+    outputs = [key for key in service.find_outputs("*") if "FunctionUrl" in key]
+    assert len(outputs) == 1
+
+
 @pytest.mark.parametrize("streams", [True, False])
 def test_a_rest_api_streams_where_the_file_says_so(tmp_path, streams):
     """Every route has the transfer mode, and the function its setting: never one."""

@@ -104,6 +104,7 @@ def test_optional_keys_have_defaults(write):
         (GOOD.replace("region", 'default_model = "x"\nregion'), "one of the models"),
         (GOOD + '[stages.dev.api]\nkind = "http"\nwaf = true', "HTTP API has no keys"),
         (GOOD + '[stages.dev.api]\nkind = "http"\nstream = true', "cannot stream"),
+        (GOOD + "function_url = true", "set stream = true under .api"),
         (GOOD + '[stages.dev.api]\ndomain = "x.io"', "need each other"),
         (GOOD + "[stages.dev.api]\ngames = [1]", "a list of strings"),
         (GOOD + '[stages.dev.api]\ngames = ["a b"]', "'a b': expected a name"),
