@@ -15,7 +15,7 @@ from tritonclient import http as triton
 
 from hotseat import ModelServiceClient, Prediction
 from hotseat.errors import AuthError
-from local_cloud import inventory, player_tokens
+from local_cloud import environment_limits, inventory, player_tokens
 from local_cloud.commands import BAKED, REGISTRY, SERVICE, STAGE, STATIC, Commands
 from local_cloud.gateway.rest_api import Gateway
 from local_cloud.processes import ACCOUNT, REGION
@@ -39,6 +39,7 @@ class Lifecycle(Commands):
             with self.gateway() as gateway:
                 self._call(gateway)
                 self._promote_and_roll_back(gateway)
+                environment_limits.walk(self, gateway)
                 self._update(gateway)
                 self._fail_an_update(gateway)
                 self._rotate_a_key(gateway)
@@ -158,7 +159,7 @@ class Lifecycle(Commands):
         assert gateway.versions()["sentiment"] == "1"
 
     def _update(self, gateway: Gateway) -> None:
-        self.say("\n6. Update in place: more memory, another version, a second game")
+        self.say("\n7. Update in place: more memory, another version, a second game")
         self.edit("memory_mb = 512", "memory_mb = 1024")
         self.edit("version = 1", "version = 2")
         self.edit('games = ["first-game"]', 'games = ["first-game", "second-game"]')
@@ -186,7 +187,7 @@ class Lifecycle(Commands):
                 self.say(f"  Lambda's version {number}, {memory} MB")
 
     def _fail_an_update(self, gateway: Gateway) -> None:
-        self.say("\n7. An update that fails is rolled back")
+        self.say("\n8. An update that fails is rolled back")
         before = inventory.read_account(REGION)
         self.edit("memory_mb = 1024", "memory_mb = 2048\nreserved_concurrency = 950")
         output = self.cdk("deploy", SERVICE, fails=True)
@@ -203,7 +204,7 @@ class Lifecycle(Commands):
         self.edit("memory_mb = 2048\nreserved_concurrency = 950", "memory_mb = 1024")
 
     def _rotate_a_key(self, gateway: Gateway) -> None:
-        self.say("\n8. Rotate a key: add the second game's, remove the first one's")
+        self.say("\n9. Rotate a key: add the second game's, remove the first one's")
         old = self.client()
         with self.client("second-game") as game, old:
             self.report("with the new key", game.predict(TEXT))
@@ -215,7 +216,7 @@ class Lifecycle(Commands):
         assert gateway.versions() == {"sentiment": "2", STATIC: "2"}
 
     def _restore_a_file(self) -> None:
-        self.say("\n10. Find a damaged file and restore it from the bucket's versions")
+        self.say("\n11. Find a damaged file and restore it from the bucket's versions")
         bucket, _, prefix = self.outputs[REGISTRY]["Uri"][5:].partition("/")
         s3 = boto3.client("s3", region_name=REGION)
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/blobs/")
@@ -239,7 +240,7 @@ class Lifecycle(Commands):
         self.say("  no damage")
 
     def _destroy(self, before: inventory.Inventory) -> None:
-        self.say("\n11. Destroy the service, then the registry's stack")
+        self.say("\n12. Destroy the service, then the registry's stack")
         self.cdk("destroy", SERVICE)
         assert inventory.status(SERVICE, REGION) == ""
         left = inventory.added(inventory.read_account(REGION), before)

@@ -29,7 +29,7 @@ games ="""
 
 def walk(step: Commands, gateway: Gateway) -> None:
     """Switch tokens on and call with good ones, wrong ones and too many."""
-    step.say("\n9. Player tokens and limits by player: an authorizer and a table")
+    step.say("\n10. Player tokens and limits by player: an authorizer and a table")
     key = _make_key(step, "studio")
     step.hotseat("registry", "access", "--add-key", key.replace(".pem", ".pub"))
     step.edit("games =", ON)

@@ -7,6 +7,7 @@ from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as rest
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from hotseat_infra.deployment import Api, Limits, Stage
@@ -14,7 +15,7 @@ from hotseat_infra.stacks.access import counts_by_token, game_keys
 from hotseat_infra.stacks.api_common import ACCESS_LOG, access_log
 from hotseat_infra.stacks.authorization import rest_authorization, who_calls
 from hotseat_infra.stacks.firewall import Firewall
-from hotseat_infra.stacks.function import ModelFunction
+from hotseat_infra.stacks.function import ModelFunction, retention
 from hotseat_infra.stacks.gateway_errors import GATEWAY_ERRORS
 from hotseat_infra.stacks.nag import acknowledge
 from hotseat_serve.api import cors
@@ -76,6 +77,7 @@ class RestApi(Construct):
                 throttling_burst_limit=_total_limit(api, "burst"),
             ),
         )  # fmt: skip
+        self._log_of_executions(stage)
         self.url = self.api.url
         self._routes(functions, default, key_required=bool(api.games), stage=stage)
         self._answer_preflight_as_text()
@@ -176,6 +178,22 @@ class RestApi(Construct):
         )
         if not waf:
             acknowledge(self.api, "APIG3", "the stage's deployment file leaves WAF out")
+
+    def _log_of_executions(self, stage: Stage) -> None:
+        """Create the log group that API Gateway would create without retention.
+
+        Before the stage: API Gateway creates it with the stage, if it is not there.
+        """
+        group = logs.LogGroup(
+            self,
+            "Executions",
+            log_group_name=(
+                f"API-Gateway-Execution-Logs_{self.api.rest_api_id}/{stage.name}"
+            ),
+            retention=retention(stage.log_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.api.deployment_stage.node.add_dependency(group)
 
     def _answer_preflight_as_text(self) -> None:
         """Exclude preflight requests from the binary types.

@@ -59,6 +59,12 @@ class Function:
     """ARN of the role that it runs as."""
     command: tuple[str, ...] = ()
     """In place of the image's own; empty: the image's."""
+    tmp_mb: int = 512
+    """Size of /tmp."""
+    log_group: str = ""
+    """Where its lines go."""
+    reserved_concurrency: int | None = None
+    """Most environments at a time; None: as many as the account allows."""
 
 
 class DeployedApi:
@@ -212,4 +218,7 @@ class DeployedApi:
                 .get("ImageConfig", {})
                 .get("Command", ())
             ),
+            configuration["EphemeralStorage"]["Size"],
+            configuration["LoggingConfig"]["LogGroup"],
+            read.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
         )

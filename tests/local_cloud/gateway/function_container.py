@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local_cloud.gateway.deployed_api import Function
+from local_cloud.gateway.function_logs import FunctionLogs
 
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 EMULATOR = Path(sys.prefix) / "clients" / f"aws-lambda-rie-{ARCHITECTURE}"
@@ -58,7 +59,7 @@ class FunctionContainer:
         image = self._image = f"{images}/{function.image}"
         settings = folder / "containers.conf"
         settings.write_text(SETTINGS)
-        environment = {**os.environ, "CONTAINERS_CONF": str(settings)}
+        environment = self._settings = {**os.environ, "CONTAINERS_CONF": str(settings)}
         _podman("pull", "--quiet", "--tls-verify=false", image)
         inspect = ("image", "inspect", "--format")
         entry = _podman(*inspect, "{{json .Config.Entrypoint}}", image)
@@ -77,7 +78,8 @@ class FunctionContainer:
         self._log = (folder / f"{self.name}.log").open("wb")
         self._process = subprocess.Popen(
             ["podman", "run", "--rm", "--name", self.name, "--read-only",
-             "--tmpfs", "/tmp", "--user", "993:990", "--cap-drop", "all",
+             "--tmpfs", f"/tmp:size={function.tmp_mb}m,mode=1777",
+             "--user", "993:990", "--cap-drop", "all",
              "--network", "host", "-v", f"{EMULATOR}:/rie:ro", "--entrypoint", "/rie",
              *(f"--env={name}={value}" for name, value in variables.items()), image,
              "--runtime-interface-emulator-address", address,
@@ -88,15 +90,35 @@ class FunctionContainer:
         self._url = f"http://{address}/2015-03-31/functions/function/invocations"
         self._timeout_s = function.timeout_s
         self._one_at_a_time = threading.Lock()
+        self.logs = FunctionLogs(
+            function.log_group, self.name, Path(self._log.name), lambda_environment
+        )
         self._wait(address)
 
     def invoke(self, event: bytes) -> bytes:
-        """Invoke it; raises `OSError` if it does not run or takes too long."""
-        with self._one_at_a_time:
+        """Invoke it; raises `OSError` if it does not run or takes too long.
+
+        Two requests at once are a fault of the caller: an environment has one.
+        """
+        if not self._one_at_a_time.acquire(blocking=False):
+            raise RuntimeError(f"{self.name} is busy with another request")
+        try:
             request = urllib.request.Request(self._url, event)
             with urllib.request.urlopen(request, timeout=self._timeout_s + 5) as answer:
                 body: bytes = answer.read()
                 return body
+        finally:
+            self._one_at_a_time.release()
+            self.logs.copy()
+
+    def run_python(self, program: str) -> str:
+        """Run a program in the environment; return what it prints, errors as well."""
+        done = subprocess.run(
+            ["podman", "exec", self.name, "python3", "-c", program],
+            env=self._settings, capture_output=True, text=True, check=False,
+            timeout=120,
+        )  # fmt: skip
+        return done.stdout + done.stderr
 
     def stop(self) -> None:
         """Stop it, whatever it does."""
@@ -108,6 +130,7 @@ class FunctionContainer:
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._log.close()
+        self.logs.copy()
         subprocess.run(["podman", "rmi", self._image], capture_output=True, check=False)
 
     def _wait(self, address: str) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from local_cloud.gateway.authorizers import Authorizers, Denied
 from local_cloud.gateway.deployed_api import DeployedApi, Function, Plan, Route
+from local_cloud.gateway.environments import Environments, ThrottledError
 from local_cloud.gateway.function_container import FunctionContainer
 
 MAX_BODY_BYTES = 10_000_000
@@ -57,7 +58,7 @@ class Gateway:
     ) -> None:
         self._deployed, self._account = deployed, account
         self._start, self._now = start, now
-        self._running: dict[str, FunctionContainer] = {}
+        self._environments: dict[str, Environments] = {}
         self._usage: dict[str, Usage] = {}
         self._lock = threading.Lock()
         self.authorizers = Authorizers(deployed, account, start, now)
@@ -150,7 +151,14 @@ class Gateway:
 
     def _invoke(self, alias: str, event: bytes) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = json.loads(self._container(alias).invoke(event))
+            function = self._deployed.function(alias)
+            with self._lock:
+                environments = self._environments.setdefault(
+                    alias, Environments(self._start)
+                )
+            answer: dict[str, Any] = json.loads(environments.invoke(function, event))
+        except ThrottledError:
+            raise GatewayResponse("API_CONFIGURATION_ERROR") from None
         except TimeoutError:
             raise GatewayResponse("INTEGRATION_TIMEOUT") from None
         except OSError:
@@ -159,42 +167,39 @@ class Gateway:
             raise GatewayResponse("INTEGRATION_FAILURE")
         return answer
 
-    def _container(self, alias: str) -> FunctionContainer:
-        """Return the container of the alias's version; start it if it does not run.
-
-        A container of another version stops, as on Lambda.
-        """
-        function = self._deployed.function(alias)
-        with self._lock:
-            running = self._running.get(alias)
-            if running is None or running.function != function:
-                self._running[alias] = self._start(function)
-                if running is not None:
-                    running.stop()
-            return self._running[alias]
-
     def versions(self) -> dict[str, str]:
-        """Return the Lambda version that answered last, by model."""
-        return {
-            container.model: container.function.version
-            for container in self._running.values()
-        }
+        """Return the Lambda version that was started last, by model."""
+        return {one.model: one.function.version for one in self._last()}
 
     def memory(self) -> dict[str, int]:
         """Return the memory of those versions in MB, by model."""
-        return {
-            container.model: container.function.memory_mb
-            for container in self._running.values()
-        }
+        return {one.model: one.function.memory_mb for one in self._last()}
 
     def container(self, model: str) -> FunctionContainer:
-        """Return the environment that answered last for a model."""
-        return next(one for one in self._running.values() if one.model == model)
+        """Return the environment that was started last for a model."""
+        return next(one for one in self._last() if one.model == model)
+
+    def environments(self) -> dict[str, int]:
+        """Return how many environments run, by model."""
+        found = {}
+        for environments in self._environments.values():
+            if environments.last is not None:
+                found[environments.last.model] = environments.count
+        return found
+
+    def _last(self) -> list[FunctionContainer]:
+        listed = [one.last for one in self._environments.values()]
+        return [last for last in listed if last is not None]
+
+    def stop_idle(self) -> None:
+        """Stop all idle environments, as Lambda does after a while."""
+        for environments in self._environments.values():
+            environments.close()
 
     def close(self) -> None:
         """Stop all containers."""
-        for container in self._running.values():
-            container.stop()
+        for environments in self._environments.values():
+            environments.close()
         self.authorizers.close()
 
 

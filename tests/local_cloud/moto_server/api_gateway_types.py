@@ -1,5 +1,6 @@
 """API Gateway's resource types."""
 
+import contextlib
 from typing import Any
 
 from local_cloud.moto_server.cloudformation import RESOURCE_TYPES, Target
@@ -84,6 +85,12 @@ def _stage(target: Target, properties: dict[str, Any]) -> Resource:
     stage = _tagged(properties)
     where = {"restApiId": stage["restApiId"], "stageName": stage["stageName"]}
     _gateway(target).create_stage(**stage)
+    if any(s.get("LoggingLevel", "OFF") != "OFF" for s in settings):
+        # API Gateway creates it by itself, without retention, if it is not there
+        group = f"API-Gateway-Execution-Logs_{stage['restApiId']}/{stage['stageName']}"
+        logs = api(target, "logs")
+        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
+            logs.create_log_group(logGroupName=group)
     operations = [
         {"op": "replace", "path": f"/accessLogSettings/{key}", "value": value}
         for key, value in lower_first(log).items()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from moto.awslambda.models import lambda_backends
+from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.cloudformation.exceptions import ValidationError
 from moto.codedeploy.models import codedeploy_backends
 
@@ -14,6 +14,28 @@ RESERVABLE = 900
 Lambda, "Configuring reserved concurrency")."""
 
 
+_configuration = LambdaFunction.get_configuration
+
+
+def _get_configuration(self: LambdaFunction, *args: Any, **options: Any) -> Any:
+    """Return the configuration with its log group, which moto does not keep."""
+    group = getattr(self, "log_group", f"/aws/lambda/{self.function_name}")
+    return {
+        **_configuration(self, *args, **options),
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": group},
+    }
+
+
+LambdaFunction.get_configuration = _get_configuration
+
+
+def _set_log_group(target: Target, name: str, properties: dict[str, Any]) -> None:
+    group = properties.get("LoggingConfig", {}).get("LogGroup")
+    function = lambda_backends[target.account][target.region].get_function(name)
+    if group:
+        function.log_group = group
+
+
 def _function(target: Target, properties: dict[str, Any]) -> Resource:
     name = f"{target.stack}-{target.logical}"[:50] + target.name[-13:]
     properties["Tags"] = {
@@ -22,6 +44,7 @@ def _function(target: Target, properties: dict[str, Any]) -> Resource:
     reserved = properties.pop("ReservedConcurrentExecutions", None)
     _reserve(target, name, reserved)
     created = api(target, "lambda").create_function(FunctionName=name, **properties)
+    _set_log_group(target, name, properties)
     if reserved is not None:
         api(target, "lambda").put_function_concurrency(
             FunctionName=name, ReservedConcurrentExecutions=reserved
@@ -39,6 +62,7 @@ def _update_function(
         properties.pop(fixed, None)
     reserved = properties.pop("ReservedConcurrentExecutions", None)
     lambda_.update_function_configuration(FunctionName=name, **properties)
+    _set_log_group(target, name, properties)
     lambda_.update_function_code(FunctionName=name, **code)
     _reserve(target, name, reserved)
     if reserved is None:

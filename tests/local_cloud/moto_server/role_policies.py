@@ -27,6 +27,11 @@ def _authorize(self: Any, iam_request: type, resource: str = "*") -> None:
         resource = (
             f"arn:aws:dynamodb:{self.region}:{self.current_account}:table/{table}"
         )
+    if headers.get("X-Amz-Target", "").startswith("Logs_"):
+        group = json.loads(self.raw_body).get("logGroupName", "*")
+        resource = (
+            f"arn:aws:logs:{self.region}:{self.current_account}:log-group:{group}:*"
+        )
     request = iam_request(
         account_id=self.current_account,
         method=self.method,

@@ -28,13 +28,13 @@ def _key(target: Target, properties: dict[str, Any]) -> Resource:
 
 
 def _log_group(target: Target, properties: dict[str, Any]) -> Resource:
-    logs = api(target, "logs")
-    logs.create_log_group(logGroupName=target.name)
+    logs, name = api(target, "logs"), properties.get("LogGroupName", target.name)
+    logs.create_log_group(logGroupName=name)  # refused if it is there
     logs.put_retention_policy(
-        logGroupName=target.name, retentionInDays=properties["RetentionInDays"]
+        logGroupName=name, retentionInDays=properties["RetentionInDays"]
     )
-    arn = f"arn:aws:logs:{target.region}:{target.account}:log-group:{target.name}:*"
-    return Resource(target.name, {"Arn": arn})
+    arn = f"arn:aws:logs:{target.region}:{target.account}:log-group:{name}:*"
+    return Resource(name, {"Arn": arn})
 
 
 def _bucket(target: Target, properties: dict[str, Any]) -> Resource:
