@@ -193,6 +193,10 @@ deploy-local: $(READY) .venv/clients/emulator ## deploy, call, update and destro
 	@bash tests/local_cloud/needs.sh
 	@cd tests && ../$(BIN)/python -m local_cloud $(LOCAL)
 
+deploy-pairs: $(READY) .venv/clients/emulator ## deploy ten pairs of files over each other (PAIRS="kind domain")
+	@bash tests/local_cloud/needs.sh
+	@cd tests && ../$(BIN)/python -m local_cloud --pairs $(PAIRS)
+
 image: $(READY) ## build the function's image (BASE=debian without AWS's base; MODEL=baked one)
 	@bash infra/image.sh
 

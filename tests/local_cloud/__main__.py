@@ -10,6 +10,7 @@ from pathlib import Path
 
 from local_cloud.commands import environment
 from local_cloud.lifecycle import Lifecycle
+from local_cloud.pairs import CHANGES, Pairs
 from local_cloud.processes import ROOT, LocalCloud
 
 PAGE = ROOT / "docs/how-to/local-cloud.md"
@@ -21,6 +22,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--write", action="store_true", help=f"write the transcript into {PAGE.name}"
+    )
+    parser.add_argument(
+        "--pairs", nargs="*", metavar="KEY", help="walk pairs of deployment files"
     )
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -38,12 +42,15 @@ def main() -> int:
     ):
         environment(cloud)
         try:
-            Lifecycle(cloud, say).run()
+            if arguments.pairs is None:
+                Lifecycle(cloud, say).run()
+            else:
+                Pairs(cloud, say).walk(arguments.pairs or list(CHANGES))
         except Exception:
             sys.stderr.write(cloud.log())
             raise
     sys.stderr.write(f"in {time.monotonic() - began:.0f} seconds\n")
-    if arguments.write:
+    if arguments.write and arguments.pairs is None:
         text = PAGE.read_text("utf-8")
         transcript = "\n".join(lines).strip()
         PAGE.write_text(TRANSCRIPT.sub(lambda _: transcript, text), "utf-8")

@@ -113,6 +113,8 @@ _READ: dict[str, Callable[[str], list[str]]] = {
     "function versions and aliases": _functions,
     "keys": _keys,
     "log groups": _names("logs", "describe_log_groups", "logGroups", "logGroupName"),
+    "domains": _names("apigatewayv2", "get_domain_names", "Items", "DomainName"),
+    "HTTP APIs": _names("apigatewayv2", "get_apis", "Items", "Name"),
     "roles": _names("iam", "list_roles", "Roles", "RoleName"),
     "subscriptions": _names("sns", "list_subscriptions", "Subscriptions", "Endpoint"),
     "tables": _tables,

@@ -114,6 +114,8 @@ def _delete_version(target: Target, created: Resource) -> None:
 
 
 def _alias(target: Target, properties: dict[str, Any]) -> Resource:
+    # moto keeps no provisioned concurrency: no environment is kept warm
+    properties.pop("ProvisionedConcurrencyConfig", None)
     created = api(target, "lambda").create_alias(**properties)
     return Resource(created["AliasArn"])
 
@@ -121,6 +123,7 @@ def _alias(target: Target, properties: dict[str, Any]) -> Resource:
 def _update_alias(
     target: Target, created: Resource, properties: dict[str, Any]
 ) -> Resource:
+    properties.pop("ProvisionedConcurrencyConfig", None)
     api(target, "lambda").update_alias(
         **properties
     )  # at once: no CodeDeploy shifts the traffic

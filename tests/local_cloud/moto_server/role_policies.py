@@ -1,25 +1,30 @@
-"""IAM for functions: requests with the key of a function's role do what it may.
+"""IAM for functions and people: requests with a role's key do what the role may.
 
 Moto checks policies for everybody or for nobody, and of DynamoDB without the table.
-Here it checks the roles that Lambda assumes, always: their signatures, actions and
-resources. Others are checked where a test tells moto so.
+Here it checks the roles of the stage, always, the functions' and the registry's: their
+signatures, actions, resources, and the prefix of a listing, the only condition of their
+policies. CDK's own roles are checked where a test tells moto so.
 """
 
 import json
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
+from flask import request
 from moto.core.authorization import ActionAuthenticatorMixin
-from moto.iam.models import iam_backends
+from moto.iam.access_control import IAMPolicyStatement
 from moto.sts.models import sts_backends
 
+_CDK_ROLE = "role/cdk-"
+_moto_conditions = IAMPolicyStatement._check_conditions
 _moto_authorize = ActionAuthenticatorMixin._authenticate_and_authorize_action
 
 
 def _authorize(self: Any, iam_request: type, resource: str = "*") -> None:
     """Replace moto's `_authenticate_and_authorize_action`."""
     headers = self.headers
-    if not is_lambdas(self.current_account, headers.get("Authorization", "")):
+    if not is_enforced(self.current_account, headers.get("Authorization", "")):
         _moto_authorize(self, iam_request, resource)
         return
     if headers.get("X-Amz-Target", "").startswith("DynamoDB_"):
@@ -32,7 +37,7 @@ def _authorize(self: Any, iam_request: type, resource: str = "*") -> None:
         resource = (
             f"arn:aws:logs:{self.region}:{self.current_account}:log-group:{group}:*"
         )
-    request = iam_request(
+    checked = iam_request(
         account_id=self.current_account,
         method=self.method,
         path=self.raw_path + self.uri[len(self.uri.partition("?")[0]) :],
@@ -41,24 +46,36 @@ def _authorize(self: Any, iam_request: type, resource: str = "*") -> None:
         headers=headers,
         action=self._get_action(),
     )
-    request.check_signature()
-    request.check_action_permitted(resource)
+    checked.check_signature()
+    checked.check_action_permitted(resource)
 
 
-def is_lambdas(account: str, authorization: str) -> bool:
-    """Return whether a request is signed with the key of a role of Lambda's."""
+def is_enforced(account: str, authorization: str) -> bool:
+    """Return whether a request is signed with the key of a role of the stage."""
     key = re.search(r"Credential=([A-Z0-9]+)/", authorization)
     if key is None:
         return False
-    iam = iam_backends[account]["aws"]
     return any(
-        "lambda.amazonaws.com"
-        in str(iam.get_role_by_arn(held.role_arn).assume_role_policy_document)
+        _CDK_ROLE not in str(held.role_arn)
         for held in sts_backends[account]["aws"].assumed_roles
         if held.access_key_id == key[1]
     )
 
 
+def _check_conditions(self: Any, values: dict[str, str] | None) -> bool:
+    """Check the prefix of a listing; moto denies every statement with a condition."""
+    conditions = self._statement.get("Condition", {})
+    if set(conditions) != {"StringLike"} or set(conditions["StringLike"]) != {
+        "s3:prefix"
+    }:
+        return bool(_moto_conditions(self, values))
+    patterns = conditions["StringLike"]["s3:prefix"]
+    prefix = request.args.get("prefix", "")
+    listed = [patterns] if isinstance(patterns, str) else patterns
+    return any(fnmatchcase(prefix, pattern) for pattern in listed)
+
+
 def install() -> None:
     """Replace moto's own check."""
     ActionAuthenticatorMixin._authenticate_and_authorize_action = _authorize
+    IAMPolicyStatement._check_conditions = _check_conditions

@@ -20,12 +20,21 @@ from local_cloud.moto_server import (
     api_gateway_types,
     bucket_policy,
     cloudformation,
+    http_api_types,
     lambda_types,
+    nested_stacks,
     role_policies,
     storage_and_alarm_types,
 )
 
-TYPES = (access_types, api_gateway_types, lambda_types, storage_and_alarm_types)
+TYPES = (
+    access_types,
+    api_gateway_types,
+    http_api_types,
+    lambda_types,
+    nested_stacks,
+    storage_and_alarm_types,
+)
 """Each adds its types to `cloudformation.RESOURCE_TYPES` when it is imported."""
 
 
