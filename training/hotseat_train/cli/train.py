@@ -221,9 +221,14 @@ def _compared(
         task.with_rows("cross-validation"), folds, options,
         report=lambda line: print(f"{task.name} {line}", flush=True),
     )  # fmt: skip
-    print_table(cells.FAMILY_COLUMNS, map(cells.family, found))
-    print(f"{found[0].family} has the lowest loss")
+    print_table(cells.FAMILY_COLUMNS, map(cells.family, found.families))
+    best = found.families[0].family
+    print(f"{best} has the lowest loss")
+    print(cells.nested(found.nested))
     return (
-        task.choose(found[0].family),
-        {"families": [asdict(item) for item in found]},
+        task.choose(best),
+        {
+            "families": [asdict(item) for item in found.families],
+            "nested": asdict(found.nested),
+        },
     )

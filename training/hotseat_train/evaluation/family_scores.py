@@ -1,5 +1,6 @@
-"""The scores of one family of models in cross-validation."""
+"""The scores of families of models in cross-validation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -17,3 +18,23 @@ class FamilyScores:
     seconds: float
     bytes: int
     milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NestedScores:
+    """The family that each fold's other rows chose, measured on the fold."""
+
+    loss: float
+    loss_spread: float
+    accuracy: float
+    families: tuple[str, ...]
+    """The family chosen in each fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The families side by side, and what to expect of the choice among them."""
+
+    families: Sequence[FamilyScores]
+    """The one with the lowest loss first."""
+    nested: NestedScores

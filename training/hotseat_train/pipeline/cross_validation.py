@@ -3,6 +3,10 @@
 Training and validation rows are cut into folds, stratified by label; rows of one key
 stay in one fold. For each fold, every family is trained on the other folds, a part of
 which is for early stopping, and measured on the fold through the serving code.
+
+The best of several families looks better on the rows that chose it than on others. So
+the choice is nested (Varma and Simon 2006): in each fold the family with the lowest
+loss on the rows for early stopping is measured on the fold, which had no part in it.
 """
 
 import statistics
@@ -23,8 +27,13 @@ from hotseat_serve.runtime.session import Session
 from hotseat_train.data.dataset import Dataset, Split
 from hotseat_train.errors import DatasetError, TrainError
 from hotseat_train.evaluation import latency_memory
-from hotseat_train.evaluation.family_scores import FamilyScores
+from hotseat_train.evaluation.family_scores import (
+    Comparison,
+    FamilyScores,
+    NestedScores,
+)
 from hotseat_train.evaluation.labelled import predict
+from hotseat_train.models.tables.ensemble import measure
 from hotseat_train.optim.loop import Plan
 from hotseat_train.tasks.supervised import SupervisedTask
 
@@ -38,6 +47,8 @@ _TIMED = 100
 class Fold:
     """The results of one family on one fold."""
 
+    inner_loss: float
+    """Of the rows for early stopping, by which the family of the fold is chosen."""
     loss: float
     accuracy: float
     roc_auc: float | None
@@ -54,8 +65,8 @@ def compare(
     *,
     families: Sequence[str] = (),
     report: Callable[[str], None] = lambda _line: None,
-) -> list[FamilyScores]:
-    """Return the scores of `families` (default: all), the best first.
+) -> Comparison:
+    """Return the scores of `families` (default: all), the best first, and nested.
 
     `settings` apply to each training; see `Task.plan_of`. Raises `TrainError` for a
     task with one family, and `DatasetError` if a label has fewer rows than folds.
@@ -66,7 +77,7 @@ def compare(
     dataset = task.data
     rows = dataset.train + dataset.validation
     parts = list(cut(rows, folds, seed))
-    scores = []
+    by_family: dict[str, list[Fold]] = {}
     for family in families or task.families:
         family_task = task.choose(family)
         plan = task.plan_of(settings)
@@ -75,8 +86,22 @@ def compare(
             results.append(_fold(family_task, dataset, train_rows, test_fold, plan))
             report(f"{family}, fold {len(results)} of {folds}: loss "
                    f"{results[-1].loss:.4f}")  # fmt: skip
-        scores.append(_mean_scores(family, results))
-    return sorted(scores, key=lambda item: item.loss)
+        by_family[family] = results
+    scores = [_mean_scores(name, results) for name, results in by_family.items()]
+    return Comparison(
+        sorted(scores, key=lambda item: item.loss), nested(by_family, folds)
+    )
+
+
+def nested(by_family: Mapping[str, Sequence[Fold]], folds: int) -> NestedScores:
+    """Return how the family is on each fold that the others' rows choose."""
+    names = [
+        min(by_family, key=lambda name: by_family[name][fold].inner_loss)
+        for fold in range(folds)
+    ]
+    results = [by_family[name][fold] for fold, name in enumerate(names)]
+    mean = _mean_scores("", results)
+    return NestedScores(mean.loss, mean.loss_spread, mean.accuracy, tuple(names))
 
 
 def cut(rows: Split, folds: int, seed: int) -> Iterator[tuple[Split, Split]]:
@@ -110,17 +135,21 @@ def _fold(
                             "fp32")  # fmt: skip
         model = LoadedModel(manifest, "fp32", Session(path))
         answers = predict(model, test_fold.inputs)
+        inner = predict(model, stopping.inputs)
         times = latency_memory.latency(
             {"fp32": model}, [(value, {}) for value in test_fold.inputs[:_TIMED]]
         )
         size = path.stat().st_size
-    scores = np.array([[a["scores"][label] for label in dataset.labels]
-                       for a in answers])  # fmt: skip
+    scores, held = (
+        np.array([[a["scores"][label] for label in dataset.labels] for a in part])
+        for part in (answers, inner)
+    )
     truth = np.array(test_fold.targets)
-    of_truth = scores[np.arange(len(truth)), truth]
+    loss, accuracy = measure(scores, test_fold.targets)
     return Fold(
-        loss=float(-np.log(np.maximum(of_truth, 1e-30)).mean()),
-        accuracy=float((scores.argmax(1) == truth).mean()),
+        inner_loss=measure(held, stopping.targets)[0],
+        loss=loss,
+        accuracy=accuracy,
         roc_auc=float(roc_auc_score(truth, scores[:, 1]))
         if scores.shape[1] == 2
         else None,

@@ -193,7 +193,9 @@ def _families(lineage: Mapping[str, Any]) -> list[str]:
         "|---|---|---|---|---|---|---|",
         *(f"| {' | '.join(cells.family(item))} |" for item in found),
         "",
-    ]
+        *([f"{cells.nested(lineage['nested']).capitalize()}.", ""]
+          if "nested" in lineage else []),
+    ]  # fmt: skip
 
 
 def _training(lineage: Mapping[str, Any]) -> list[str]:
