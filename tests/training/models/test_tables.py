@@ -128,3 +128,34 @@ def test_a_row_of_no_weight_is_not_learned_from(family):
     model.fit(both, TEST, Plan("adam", 0.01, batch_size=64, max_epochs=20))
     predicted = model.probabilities(TEST.inputs).argmax(1)
     assert np.mean(predicted == np.array(TEST.targets)) > 0.8
+
+
+def test_a_network_embeds_categories_and_its_graph_answers_alike():
+    """Fewer weights than one-hot columns, also for an unknown value."""
+    random = np.random.default_rng(0)
+    zones = [f"zone {at}" for at in range(30)]
+    effect = dict(zip(zones, random.normal(size=30), strict=True))
+    inputs = tuple(
+        {"hours": float(random.integers(0, 50)), "days": 1.0,
+         "race": str(random.choice(zones))}
+        for _ in range(900)
+    )  # fmt: skip
+    targets = tuple(
+        int(effect[row["race"]] + random.normal() * 0.3 > 0) for row in inputs
+    )
+    split = Split(inputs, targets)
+    train, held = split.pick(range(700)), split.pick(range(700, 900))
+    table = Preprocessor(NUMBERS, WORDS, train)
+    plan = Plan("adam", learning_rate=0.01, batch_size=64, max_epochs=30)
+    found = {}
+    for embedded in (6, 0):
+        settings = {"hidden": 32, "embedded": embedded}
+        model = learner("mlp", table, 2, 0, settings)
+        model.fit(train, held, plan)
+        said = model.probabilities((*held.inputs, {"hours": 1, "race": "nowhere"}))
+        asked = Split((*held.inputs, {"hours": 1, "race": "nowhere"}), (0,) * 201)
+        np.testing.assert_allclose(answers(model.part(), table, asked), said, atol=1e-5)
+        weights = sum(parameter.numel() for parameter in model.module.parameters())
+        found[embedded] = weights, (said[:-1].argmax(1) == held.targets).mean()
+    assert found[6][0] < found[0][0]
+    assert found[6][1] > 0.8

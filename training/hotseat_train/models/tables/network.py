@@ -1,12 +1,19 @@
-"""A network for tables, trained by gradient descent."""
+"""A network for tables, trained by gradient descent.
+
+A category of several values has an embedding: a few numbers for each value, learned
+with the rest (Guo and Berkhahn 2016). In the graph it is a product with the one-hot
+columns; an unknown value has zeros.
+"""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import onnx
 import torch
 
 from hotseat_train.data.dataset import Split
+from hotseat_train.models.tables.category_splits import Block
 from hotseat_train.models.tables.ensemble import Member
 from hotseat_train.models.tables.preprocessing import Array, Preprocessor
 from hotseat_train.onnx_graph.export import to_onnx
@@ -17,6 +24,9 @@ from hotseat_train.optim.gradient_learner import (
 )
 from hotseat_train.optim.loop import Plan, State
 from hotseat_train.optim.supervised import fit_learner
+
+_LARGEST = 24
+"""Numbers of an embedding at most."""
 
 
 class TableRows:
@@ -34,6 +44,42 @@ class TableRows:
         return (self._tensor[rows],)
 
 
+class Embeddings(torch.nn.Module):
+    """Replaces the one-hot columns of some categories by their embeddings."""
+
+    def __init__(self, columns: int, blocks: Sequence[Block]) -> None:
+        """`blocks` are in the order of the `columns`."""
+        super().__init__()
+        self._spans: list[tuple[int, int, bool]] = []
+        tables, start, self.width = [], 0, 0
+        for block in blocks:
+            self._keep(start, block.start)
+            start, size = block.start + block.count, _size(block.count)
+            self._spans.append((block.start, start, True))
+            tables.append(torch.nn.Linear(block.count, size, bias=False))
+            self.width += size
+        self._keep(start, columns)
+        self.tables = torch.nn.ModuleList(tables)
+
+    def _keep(self, start: int, end: int) -> None:
+        if start < end:
+            self._spans.append((start, end, False))
+            self.width += end - start
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the columns [rows, width]."""
+        tables, parts = iter(self.tables), []
+        for start, end, embedded in self._spans:
+            part = x[:, start:end]
+            parts.append(next(tables)(part) if embedded else part)
+        return torch.cat(parts, dim=1)
+
+
+def _size(values: int) -> int:
+    """Return the numbers of an embedding of so many values: a rule of thumb."""
+    return min(_LARGEST, round(1.6 * values**0.56))
+
+
 class NetworkLearner(Member, GradientLearner):
     """A network with one layer of `hidden` units; 0: a linear model."""
 
@@ -46,15 +92,21 @@ class NetworkLearner(Member, GradientLearner):
         seed: int,
         hidden: int = 0,
         dropout: float = 0,
+        embedded: int = 0,
     ) -> None:
+        """`embedded` is the least number of values of an embedding; 0: none has one."""
         self.preprocessor, self.family = preprocessor, "mlp" if hidden else "logistic"
-        self._settings = {"hidden": hidden, "dropout": dropout}
+        self._settings = {"hidden": hidden, "dropout": dropout, "embedded": embedded}
         self._labels, self._seed = labels, seed
         torch.manual_seed(seed)
         layers: list[torch.nn.Module] = []
         width = preprocessor.columns
+        blocks = [b for b in preprocessor.category_blocks if b.count >= embedded > 0]
+        if blocks:
+            embeddings = Embeddings(width, blocks)
+            layers, width = [embeddings], embeddings.width
         if hidden:
-            layers = [torch.nn.Linear(width, hidden), torch.nn.ReLU(),
+            layers += [torch.nn.Linear(width, hidden), torch.nn.ReLU(),
                       torch.nn.Dropout(dropout)]  # fmt: skip
             width = hidden
         self.module = torch.nn.Sequential(*layers, torch.nn.Linear(width, labels))
@@ -73,12 +125,13 @@ class NetworkLearner(Member, GradientLearner):
 
     def student(self) -> "NetworkLearner | None":
         """Return an untrained network of half the hidden units."""
-        hidden, dropout = self._settings["hidden"], self._settings["dropout"]
+        hidden = int(self._settings["hidden"])
         if hidden < 2:
             return None
         return NetworkLearner(
-            self.preprocessor, self._labels, self._seed, int(hidden) // 2, dropout
-        )
+            self.preprocessor, self._labels, self._seed, hidden // 2,
+            self._settings["dropout"], int(self._settings["embedded"]),
+        )  # fmt: skip
 
     def fit(self, train: Split, validation: Split, plan: Plan, **options: Any) -> State:
         """Train by gradient descent; see `Learner.fit`."""
