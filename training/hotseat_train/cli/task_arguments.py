@@ -51,8 +51,9 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         "--objective",
         metavar="NAME",
         help="label, ordinal (labels with an order: numbers, or "
-        "ordinal:low<middle<high), number, count, amount (heavy tails: lifetime "
-        "value), or quantile:LEVEL (default: by the target's values)",
+        "ordinal:low<middle<high), rank (rows of one --id by relevance), number, "
+        "count, amount (heavy tails: lifetime value), or quantile:LEVEL (default: by "
+        "the target's values)",
     )
     own.add_argument(
         "--time",

@@ -76,8 +76,12 @@ def chosen(
             "subsample": trial.suggest_float("subsample", 0.5, 1.0),
             "colsample_bytree": trial.suggest_float("colsample_bytree", 0.2, 1.0),
             "reg_lambda": trial.suggest_float("reg_lambda", 0.1, 50, log=True),
+            "categories": trial.suggest_categorical("categories", ["sets", "columns"]),
         }
         return task.choose(family, settings), plan
+    if family == "extra-trees":
+        least = trial.suggest_int("min_samples_leaf", 1, 20, log=True)
+        return task.choose(family, {"min_samples_leaf": least}), plan
     if family in {"svm", "svm-linear"}:
         settings = {"C": trial.suggest_float("C", 1e-3, 30, log=True)}
         if family == "svm":
@@ -90,6 +94,7 @@ def chosen(
         settings = {
             "hidden": trial.suggest_int("hidden", 8, 128, log=True),
             "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+            "embedded": trial.suggest_categorical("embedded", [0, 8]),
         }
         task = task.choose(family, settings)
     rate = trial.suggest_float(

@@ -55,6 +55,7 @@ def _of_table(record: Mapping[str, Any], settings: Mapping[str, Any]) -> "Task":
     """Return the task of a run on an own table."""
     from hotseat_train.tasks.own_number import OwnNumber  # late: --help needs none
     from hotseat_train.tasks.own_order import OwnOrder
+    from hotseat_train.tasks.own_ranking import OwnRanking
     from hotseat_train.tasks.own_table import OwnTable
     from hotseat_train.tasks.own_text import OwnText
 
@@ -63,6 +64,8 @@ def _of_table(record: Mapping[str, Any], settings: Mapping[str, Any]) -> "Task":
     of: type[OwnTable] = OwnTable
     if "text" in table:
         of = OwnText
+    elif "ranking" in table:
+        of = OwnRanking
     elif "objective" in table:
         of = OwnNumber
     else:

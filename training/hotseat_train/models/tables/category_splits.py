@@ -34,6 +34,8 @@ class Block:
     """The category's field."""
     start: int
     count: int
+    coded: bool = False
+    """Whether its values have codes of their labels, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ def _blend(
 
 _FITTED = ("seed",)
 LOGISTIC = Family({"C": 0.0}, _logistic, _FITTED, ("dynamic", "static"))
-MLP = Family({"hidden": 64, "dropout": 0.2, "embedded": 6}, _network)
+MLP = Family({"hidden": 64, "dropout": 0.2, "embedded": 0}, _network)
 TREES = Family(
     {
         "n_estimators": 0, "learning_rate": 0.08, "num_leaves": 24,

@@ -1,8 +1,9 @@
 """A network for tables, trained by gradient descent.
 
-A category of several values has an embedding: a few numbers for each value, learned
-with the rest (Guo and Berkhahn 2016). In the graph it is a product with the one-hot
-columns; an unknown value has zeros.
+The first layer's weights for a category's one-hot columns are an embedding: `hidden`
+numbers for each value. The setting ``embedded`` gives the larger categories a narrower
+one of their own (Guo and Berkhahn 2016), a product with the one-hot columns; on three
+public tables it was 0.4 to 2 % worse in log loss, so that it is left to the search.
 """
 
 import json

@@ -111,29 +111,7 @@ class Trees(NumberModel):
 
     def part(self, columns: int) -> onnx.ModelProto:
         """Return the sum of the trees; its exponential where values are positive."""
-        from onnxmltools import convert_lightgbm
-        from onnxmltools.convert.common.data_types import FloatTensorType
-
-        # the converter knows the sum of a regression; the exponential is added here
-        lines = self._booster.model_to_string().splitlines()
-        text = "\n".join(
-            "objective=regression" if line.startswith("objective=") else line
-            for line in lines
-        )
-        model = convert_lightgbm(
-            lightgbm.Booster(model_str=text + "\n"),
-            initial_types=[("x", FloatTensorType([None, columns]))],
-            target_opset=15,
-        )
-        covers.take(model, self._booster)
-        graph = model.graph
-        graph.name = "trees"
-        name = graph.output[0].name
-        for node in graph.node:
-            node.output[:] = ["sums" if item == name else item for item in node.output]
-        del graph.output[:]
-        graph.output.append(onnx.helper.make_tensor_value_info("sums", FLOAT, ["n", 1]))
-        return chain(finished(model), _ending("sums", exp=self._loss.positive))
+        return tree_sums(self._booster, columns, exp=self._loss.positive)
 
 
 class Linear(NumberModel):
@@ -184,6 +162,33 @@ class Linear(NumberModel):
             "linear", {"x": (FLOAT, ["n", columns])}, {"sums": (FLOAT, ["n", 1])}
         )
         return chain(first, _ending("sums", exp=self._loss.positive))
+
+
+def tree_sums(booster: lightgbm.Booster, columns: int, *, exp: bool) -> onnx.ModelProto:
+    """Return the graph from ``x`` to ``value``: the trees' sum, or its exponential."""
+    from onnxmltools import convert_lightgbm
+    from onnxmltools.convert.common.data_types import FloatTensorType
+
+    # the converter knows the sum of a regression; the exponential is added here
+    lines = booster.model_to_string().splitlines()
+    text = "\n".join(
+        "objective=regression" if line.startswith("objective=") else line
+        for line in lines
+    )
+    model = convert_lightgbm(
+        lightgbm.Booster(model_str=text + "\n"),
+        initial_types=[("x", FloatTensorType([None, columns]))],
+        target_opset=15,
+    )
+    covers.take(model, booster)
+    graph = model.graph
+    graph.name = "trees"
+    name = graph.output[0].name
+    for node in graph.node:
+        node.output[:] = ["sums" if item == name else item for item in node.output]
+    del graph.output[:]
+    graph.output.append(onnx.helper.make_tensor_value_info("sums", FLOAT, ["n", 1]))
+    return chain(finished(model), _ending("sums", exp=exp))
 
 
 def _ending(name: str, *, exp: bool) -> onnx.ModelProto:

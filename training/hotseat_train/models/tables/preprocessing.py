@@ -230,13 +230,12 @@ class Preprocessor:
 
     @property
     def category_blocks(self) -> tuple[Block, ...]:
-        """The one-hot columns of the categories that have no codes of labels."""
+        """The one-hot columns of each category."""
         counts = [len(words) for words in self.known_categories.values()]
         starts = np.cumsum([len(self._varying), *counts]).tolist()
         return tuple(
-            Block(self.categories[at].name, start, count)
+            Block(self.categories[at].name, start, count, coded=at in self.codes)
             for at, (start, count) in enumerate(zip(starts, counts, strict=False))
-            if at not in self.codes
         )
 
     @property

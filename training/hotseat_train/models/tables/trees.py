@@ -75,9 +75,11 @@ class TreesLearner(Member):
         table = self.preprocessor
         if how == "auto":
             how = "sets" if table.rows >= _SETS else "columns"
-        if how == "columns" or not table.category_blocks:
+        # codes already order the values of the largest categories
+        blocks = tuple(block for block in table.category_blocks if not block.coded)
+        if how == "columns" or not blocks:
             return None
-        return category_splits.Layout(table.columns, table.category_blocks)
+        return category_splits.Layout(table.columns, blocks)
 
     def fit(
         self,
