@@ -19,6 +19,11 @@ import onnx
 from hotseat_train.onnx_graph.builder import FLOAT, Graph
 
 Array = np.ndarray[Any, Any]
+HOW = ("auto", "sets", "columns")
+"""How trees split categories: by sets of values, or by one value at a time."""
+MIN_ROWS = 2_000
+OUTPUT = "with_sets"
+"""The output of the graph that adds the sets' columns to ``x``."""
 _CATEGORICAL = 1
 """The bit of ``decision_type`` in LightGBM's text of a model."""
 _WORD = 32
@@ -70,6 +75,18 @@ class Layout:
         return np.concatenate(parts, axis=1)
 
 
+def layout(columns: int, blocks: Sequence[Block], rows: int, how: str) -> Layout | None:
+    """Return where categories are that are split by sets; None: none is.
+
+    `how` is one of `HOW`; "auto" is sets from `MIN_ROWS` training `rows` on, because
+    fewer rows overfit them. Codes already order the values of the largest categories.
+    """
+    chosen = tuple(block for block in blocks if not block.coded)
+    if how == "columns" or (how == "auto" and rows < MIN_ROWS) or not chosen:
+        return None
+    return Layout(columns, chosen)
+
+
 @dataclass(frozen=True, slots=True)
 class Sets:
     """The sets of values that the trees split by, as a matrix."""
@@ -103,11 +120,11 @@ class Sets:
             parts.append(
                 graph.add("MatMul", one_hot, graph.constant("sets", self.matrix))
             )
-        graph.add("Concat", *parts, name="with_sets", axis=1)
+        graph.add("Concat", *parts, name=OUTPUT, axis=1)
         return graph.model(
             "sets",
             {"x": (FLOAT, ["n", columns])},
-            {"with_sets": (FLOAT, ["n", columns + self.count])},
+            {OUTPUT: (FLOAT, ["n", columns + self.count])},
         )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError
+from hotseat_train.models.tables import category_splits
 from hotseat_train.models.tables.number_losses import Array, NumberLoss
 from hotseat_train.models.tables.number_models import Linear, NumberModel, Trees
 from hotseat_train.models.tables.preprocessing import Preprocessor, write
@@ -31,8 +32,12 @@ class NumberLearner:
                 f"{', '.join(FAMILIES)}"
             )
         self.preprocessor, self.family, self._loss = preprocessor, family, loss
+        layout = category_splits.layout(
+            preprocessor.columns, preprocessor.category_blocks, preprocessor.rows,
+            "auto",
+        )  # fmt: skip
         members: dict[str, NumberModel] = {
-            "trees": Trees(loss, seed), "linear": Linear(loss),
+            "trees": Trees(loss, seed, layout), "linear": Linear(loss),
         }  # fmt: skip
         chosen = members if family == "blend" else {family: members[family]}
         self._members = list(chosen.values())

@@ -14,7 +14,9 @@ import onnx
 from lightgbm.callback import EarlyStopException
 from sklearn import linear_model
 
+from hotseat_train.models.tables import category_splits
 from hotseat_train.models.tables.number_losses import POWER, Array, NumberLoss
+from hotseat_train.models.tables.preprocessing import set_fields
 from hotseat_train.onnx_graph import covers
 from hotseat_train.onnx_graph.builder import FLOAT, Graph, finished
 from hotseat_train.onnx_graph.merge import chain
@@ -52,16 +54,23 @@ class NumberModel(ABC):
 
     @abstractmethod
     def part(self, columns: int) -> onnx.ModelProto:
-        """Return the graph from ``x`` to ``value``."""
+        """Return the graph from `source` to ``value``."""
 
 
 class Trees(NumberModel):
     """Gradient boosted trees (LightGBM) with early stopping."""
 
     _booster: lightgbm.Booster
+    _sets: category_splits.Sets | None = None
 
-    def __init__(self, loss: NumberLoss, seed: int) -> None:
-        self._loss = loss
+    def __init__(
+        self,
+        loss: NumberLoss,
+        seed: int,
+        layout: category_splits.Layout | None = None,
+    ) -> None:
+        """`layout` tells the categories that are split by sets of their values."""
+        self._loss, self._layout = loss, layout
         self._settings: dict[str, Any] = {
             **_TREES, "objective": _OBJECTIVES[loss.name], "seed": seed,
             "alpha": loss.level, "tweedie_variance_power": POWER, "metric": "None",
@@ -73,7 +82,13 @@ class Trees(NumberModel):
     ) -> None:  # fmt: skip
         """Fit trees until the validation loss has not fallen for fifty."""
         x, y, weights = train
-        data = lightgbm.Dataset(x, y, weight=weights, params={"verbose": -1})
+        layout, held_x = self._layout, held[0]
+        if layout is not None:
+            x, held_x = layout.codes(x), layout.codes(held_x)
+        data = lightgbm.Dataset(
+            x, y, weight=weights, params={"verbose": -1},
+            categorical_feature=layout.categories if layout else [],
+        )  # fmt: skip
         best = (np.inf, 0, 0)
 
         def loss(predicted: Array, of: lightgbm.Dataset) -> tuple[str, float, bool]:
@@ -98,20 +113,33 @@ class Trees(NumberModel):
 
         grown = lightgbm.train(
             {**self._settings, "num_threads": 0 if len(x) >= _MANY else 1}, data,
-            valid_sets=[data.create_valid(*held)], valid_names=["validation"],
+            valid_sets=[data.create_valid(held_x, held[1])], valid_names=["validation"],
             feval=loss, callbacks=[record],
         )  # fmt: skip
         self._booster = lightgbm.Booster(
             model_str=grown.model_to_string(num_iteration=best[2])
         )
+        if layout is not None:
+            self._booster, self._sets = category_splits.as_numbers(
+                self._booster, layout
+            )
 
     def predict(self, x: Array) -> Array:
         """Return the kept trees' values [rows]."""
-        return np.asarray(self._booster.predict(x))
+        columns = x if self._sets is None else self._sets.columns(x)
+        return np.asarray(self._booster.predict(columns))
 
     def part(self, columns: int) -> onnx.ModelProto:
         """Return the sum of the trees; its exponential where values are positive."""
-        return tree_sums(self._booster, columns, exp=self._loss.positive)
+        sets, exp = self._sets, self._loss.positive
+        if sets is None:
+            return tree_sums(self._booster, columns, exp=exp)
+        trees = tree_sums(
+            self._booster, columns + sets.count, exp=exp, source=category_splits.OUTPUT
+        )
+        whole = chain(sets.part(columns), trees)
+        set_fields(whole, [(name,) for name in sets.fields])
+        return whole
 
 
 class Linear(NumberModel):
@@ -164,7 +192,9 @@ class Linear(NumberModel):
         return chain(first, _ending("sums", exp=self._loss.positive))
 
 
-def tree_sums(booster: lightgbm.Booster, columns: int, *, exp: bool) -> onnx.ModelProto:
+def tree_sums(
+    booster: lightgbm.Booster, columns: int, *, exp: bool, source: str = "x"
+) -> onnx.ModelProto:
     """Return the graph from ``x`` to ``value``: the trees' sum, or its exponential."""
     from onnxmltools import convert_lightgbm
     from onnxmltools.convert.common.data_types import FloatTensorType
@@ -177,7 +207,7 @@ def tree_sums(booster: lightgbm.Booster, columns: int, *, exp: bool) -> onnx.Mod
     )
     model = convert_lightgbm(
         lightgbm.Booster(model_str=text + "\n"),
-        initial_types=[("x", FloatTensorType([None, columns]))],
+        initial_types=[(source, FloatTensorType([None, columns]))],
         target_opset=15,
     )
     covers.take(model, booster)

@@ -27,10 +27,6 @@ _STEP, _PATIENCE = 20, 50
 """Trees between two points of the curve; patience of early stopping in trees."""
 _MOST_TREES, _LEAST_TREES = 6_000, 30
 """Trees of all labels together, and of each, where no number is set."""
-CATEGORIES = ("auto", "sets", "columns")
-"""How categories are split: by sets of values, or by one value at a time."""
-_SETS = 2_000
-"""Training rows from which "auto" is sets: fewer rows overfit them."""
 _MANY = 10_000
 """Rows from which several threads pay off."""
 
@@ -52,7 +48,14 @@ class TreesLearner(Member):
     ) -> None:
         self.preprocessor, self._labels = preprocessor, labels
         self._settings = dict(settings)
-        self._layout = self._sets_of(self._settings.pop("categories"))
+        how = self._settings.pop("categories")
+        if how not in category_splits.HOW:
+            raise DatasetError(
+                f"categories = {how!r}: expected {', '.join(category_splits.HOW)}"
+            )
+        self._layout = category_splits.layout(
+            preprocessor.columns, preprocessor.category_blocks, preprocessor.rows, how
+        )
         most = max(_LEAST_TREES, _MOST_TREES // labels)
         self._trees = int(self._settings.pop("n_estimators")) or most
         binary = labels == 2
@@ -65,21 +68,6 @@ class TreesLearner(Member):
         }  # fmt: skip
         if not binary:
             self._settings["num_class"] = labels
-
-    def _sets_of(self, how: str) -> category_splits.Layout | None:
-        """Return where categories are that are split by sets; None: none is."""
-        if how not in CATEGORIES:
-            raise DatasetError(
-                f"categories = {how!r}: expected {', '.join(CATEGORIES)}"
-            )
-        table = self.preprocessor
-        if how == "auto":
-            how = "sets" if table.rows >= _SETS else "columns"
-        # codes already order the values of the largest categories
-        blocks = tuple(block for block in table.category_blocks if not block.coded)
-        if how == "columns" or not blocks:
-            return None
-        return category_splits.Layout(table.columns, blocks)
 
     def fit(
         self,
@@ -174,7 +162,7 @@ class TreesLearner(Member):
         from onnxmltools.convert.common.data_types import FloatTensorType
 
         sets = self._sets
-        name = "x" if sets is None else "with_sets"
+        name = "x" if sets is None else category_splits.OUTPUT
         width = self.preprocessor.columns + (0 if sets is None else sets.count)
         converted = convert_lightgbm(
             self._booster,
