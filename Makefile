@@ -176,6 +176,17 @@ reference: $(READY) ## write docs/reference/deployment.md from the deployment fi
 godot-addons: $(READY) ## pack the addons for Godot 3 and Godot 4 into dist/godot
 	@$(BIN)/python sdk/godot/package.py
 
+packages: playground ## what each SDK publishes, into dist/packages (URL=https://HOST/OWNER/NAME)
+	@$(BIN)/python sdk/packages $(if $(URL),--url $(URL))
+
+tag: $(READY) ## tag the version of one SDK with its changes (SDK=unity)
+	@$(BIN)/python sdk/packages --tag $(SDK)
+
+PACKAGED := cmake g++ libcurl4-openssl-dev godot3-server lua5.4 liblua5.4-dev lua-socket luarocks $(MONO)
+test-packages: playground ## each package, installed into an empty project, makes a call
+	@$(call needs,command -v cmake g++ godot3-server lua5.4 luarocks mcs mono,$(PACKAGED))
+	@$(BIN)/pytest -m engine tests/engines/test_packages.py
+
 wheels: $(READY) ## build both wheels into dist/
 	@rm -rf dist
 	@[ -e training/hotseat_train/playground/page/vendor/hotseat.js ] \
@@ -300,7 +311,7 @@ bench-size: $(READY) ## rows against seconds and memory, beside LightGBM alone (
 bench-workers: $(READY) ## 2 million rows on two workers of a Ray, beside one process
 	@$(BIN)/python benchmarks/size.py --rows 2000000 --alone --workers 2
 
-ci: lint docs playground test test-without-data test-godot test-unity test-cpp test-lua test-typescript synth demo ## what CI runs
+ci: lint docs playground test test-without-data test-godot test-unity test-cpp test-lua test-typescript test-packages synth demo ## what CI runs
 
 clean: ## remove .venv and all generated files
 	rm -rf .venv .hotseat dist

@@ -65,9 +65,10 @@ def test_the_sdks_command_names_the_pip_line(python):
     """Without the platform its verbs are known, and say what to install."""
     done = run(python, "-m", "hotseat._cli", "train", "sentiment")
     assert done.returncode == 1
-    assert "pip install 'hotseat-platform[train]'" in done.stderr
+    wheel = "hotseat_platform-0.1.0-py3-none-any.whl"
+    assert f"pip install './{wheel}[train]'" in done.stderr
     assert (
-        "pip install 'hotseat-platform[ops]'"
+        f"pip install './{wheel}[ops]'"
         in run(python, "-m", "hotseat._cli", "--help").stdout
     )
 

@@ -135,6 +135,13 @@ def faults():
             yield rows
 
 
+@pytest.fixture(scope="module")
+def answering():
+    """The URL of a server that answers every request with the label ok."""
+    with contextlib.ExitStack() as stack:
+        yield f"http://{served(lambda c: c.sendall(WHOLE), stack)}"
+
+
 def constant(path, name, shape, datatype, output, values):
     """Write a graph that answers `values` whatever the input [n, ...] holds."""
     width = [numpy_helper.from_array(np.array(values, np.float32)[None], "values")]
@@ -243,7 +250,7 @@ def needed(command, make):
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def need():
     """Look a command up, or skip and say how it is installed."""
     return needed

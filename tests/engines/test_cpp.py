@@ -13,9 +13,9 @@ CPP = ROOT / "sdk/cpp"
 COMPILE = ("g++", "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{CPP / 'include'}")
 
 
-def built(program, source, *options):
+def built(program, *sources):
     done = subprocess.run(
-        [*COMPILE, *options, source, "-o", program, "-lcurl", "-pthread"],
+        [*COMPILE, *sources, "-o", program, "-lcurl", "-pthread"],
         capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -64,7 +64,7 @@ def test_faults_end_in_time(run, faults):
 def test_what_is_shown_answers(need, tmp_path, service):
     """The README's program compiles, and a live service answers it."""
     need("g++", "test-cpp")
-    (shown,) = re.findall(
+    shown, _ = re.findall(
         r"```cpp\n(.*?)```", (CPP / "README.md").read_text(), re.DOTALL
     )
     source = tmp_path / "shown.cpp"
@@ -74,3 +74,18 @@ def test_what_is_shown_answers(need, tmp_path, service):
         capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert done.stdout.split() == ["positive", "service"], done.stdout + done.stderr
+
+
+def test_unreals_plugin_compiles_and_its_transport_answers(need, tmp_path, service):
+    """The plugin's sources, against stand-ins with Unreal's documented signatures."""
+    need("g++", "test-cpp")
+    module = CPP / "unreal/Hotseat/Source/Hotseat"
+    program = built(
+        tmp_path / "unreal", f"-I{CPP / 'tests/unreal'}", f"-I{module / 'Public'}",
+        "-Wno-deprecated-declarations",  # the stand-in's codecvt
+        *module.glob("Private/*.cpp"), CPP / "tests/unreal/main.cpp",
+    )  # fmt: skip
+    done = subprocess.run(
+        [program, service], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.endswith("4 passed, 0 failed\n"), done.stdout + done.stderr

@@ -42,6 +42,11 @@ def test_a_live_service_is_asked(need, service):
     run(need("lua5.4", "test-lua"), "test/faults.lua", json.dumps(rows))
 
 
+def test_transports_of_engines_keep_their_contract(need, service):
+    """Defold's and Roblox's, against stand-ins with the documented signatures."""
+    run(need("lua5.4", "test-lua"), "test/engines.lua", service)
+
+
 def test_what_is_shown_is_lua(need, tmp_path):
     """The README's program is read by Lua."""
     (shown,) = re.findall(

@@ -10,7 +10,8 @@
 
 local json = require("hotseat.json")
 local rules = require("hotseat.rules")
-local hotseat = { json = json, null = json.null, list = json.list }
+local VERSION = "0.1.0"
+local hotseat = { json = json, null = json.null, list = json.list, VERSION = VERSION }
 
 local Ticket = {}
 Ticket.__index = Ticket

@@ -29,7 +29,7 @@ interface Session {
 export interface DeviceOptions {
   /** Where versions are stored; default: the browser's cache, else memory. */
   store?: Store;
-  /** Default: onnxruntime-web, loaded when the first version is opened. */
+  /** Default: onnxruntime-web/wasm, its smallest build, loaded when the first version is opened. */
   runtime?: () => Promise<unknown>;
   /** Whose signatures to accept; default: versions are checked by their digests alone. */
   trust?: TrustOptions;
@@ -46,7 +46,7 @@ export class Device implements Offline {
 
   constructor(given: DeviceOptions = {}) {
     this.#store = given.store ?? store();
-    this.#load = given.runtime ?? (() => import("onnxruntime-web"));
+    this.#load = given.runtime ?? (() => import("onnxruntime-web/wasm"));
     this.#trust = given.trust ? new Trust(given.trust) : null;
     this.#session = { executionProviders: ["wasm"], ...given.session };
   }

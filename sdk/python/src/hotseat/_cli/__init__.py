@@ -83,10 +83,12 @@ def _wrapped(description: str | None) -> str | None:
 
 
 def _missing(name: str, module: str | None = None) -> int:
+    from hotseat._cli.install_hint import install_command
+
     missing = f" ({module} is missing)" if module else ""
     print(
         f"hotseat {name} needs more than the SDK{missing}: "
-        f"pip install 'hotseat-platform[{catalogue.EXTRAS[name] or 'ops'}]'",
+        f"{install_command(catalogue.EXTRAS[name] or 'ops')}",
         file=sys.stderr,
     )
     return REFUSED

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from hotseat._cli import catalogue
+from hotseat._cli.install_hint import install_command
 from hotseat._client import ModelServiceClient
 from hotseat._types import Prediction
 
@@ -85,7 +86,7 @@ def _demo(arguments: argparse.Namespace) -> int:
             return play(arguments)
     print(
         "hotseat demo serves models, which needs more than the SDK: "
-        "pip install 'hotseat-platform[serve]'",
+        f"{install_command('serve')}",
         file=sys.stderr,
     )
     return 1
@@ -96,7 +97,7 @@ def _life_cycle(arguments: argparse.Namespace) -> int:
     if not {"train", "serve", "model promote"} <= verbs.keys():
         print(
             "hotseat demo --train trains and serves a model, which needs more than the "
-            "SDK: pip install 'hotseat-platform[train]'",
+            f"SDK: {install_command('train')}",
             file=sys.stderr,
         )
         return 1

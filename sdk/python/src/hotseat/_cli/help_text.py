@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint
 
 from hotseat._cli import old_spellings
 from hotseat._cli.catalogue import EXTRAS, SECTIONS
+from hotseat._cli.install_hint import install_command
 
 Verbs = Mapping[str, EntryPoint]
 
@@ -98,7 +99,7 @@ def _lines(names: Iterable[str], verbs: Verbs) -> Iterator[str]:
     for extra, absent in missing.items():
         yield f"  not installed: {', '.join(absent)}"
         if extra:
-            yield f"    pip install 'hotseat-platform[{extra}]'"
+            yield f"    {install_command(extra)}"
 
 
 def _summary(entry: EntryPoint) -> str | None:

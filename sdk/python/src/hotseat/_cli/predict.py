@@ -10,6 +10,7 @@ from typing import Any
 
 from hotseat._cli import service_table
 from hotseat._cli.answer_text import show
+from hotseat._cli.install_hint import install_command
 from hotseat._cli.service import Run, add_service, add_version, refusing
 from hotseat._client import ModelServiceClient
 from hotseat.errors import ConfigError
@@ -121,7 +122,7 @@ def _predict_table(
     found = [*entry_points(group="hotseat.predict", name="table")]
     if not found:
         raise ConfigError(
-            "a table needs more than the SDK: pip install 'hotseat-platform[train]'"
+            f"a table needs more than the SDK: {install_command('train')}"
         )
     score = found[0].load()
     if arguments.offline or arguments.run:
