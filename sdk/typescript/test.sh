@@ -21,4 +21,6 @@ needs "$CHROMIUM" chromium
 export CHROMIUM=${CHROMIUM:-$(command -v chromium)}
 npm ci --silent --no-audit --no-fund
 HOTSEAT_PLAYGROUND=$(realpath -m ../../.hotseat/playground) npm test
+npm ci --silent --no-audit --no-fund --prefix test/bundlers
+node --test test/bundlers/bundlers.test.mjs
 RUNTIMES=node-18 bash test/runtimes.sh # the oldest that we promise; make test-runtimes: all
