@@ -258,6 +258,9 @@ bench-image: .venv/clients/ready image ## the same, and the image under AWS's em
 bench-sdk: $(READY) ## what the Python SDK costs a game (JSON=--json)
 	@$(BIN)/python benchmarks/sdk.py $(JSON)
 
+bench-first-play: playground ## pip install to the playground's first answer, and a second start
+	@$(BIN)/python benchmarks/first_play.py
+
 game-loop: $(READY) ## a minute of a game at 60 Hz, its service cut off and back
 	@$(BIN)/python benchmarks/game_loop.py --seconds 60
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import urllib3
@@ -15,6 +16,8 @@ from hotseat_registry import open_registry
 from hotseat_train.playground import made_up_players, server
 from hotseat_train.playground.models import CHURN, publish
 
+PART = Path(__file__).parents[1] / "playground_part"
+PLUGGED = ["echo"]
 MODELS = ["chat-moderation", "connect-four", "made-up-churn", "sokoban-levels"]
 
 
@@ -30,16 +33,23 @@ def page(tmp_path_factory):
     process = subprocess.Popen(
         [sys.executable, "-m", "hotseat_train.playground", "--no-browser"],
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("play"))},
+        env={
+            **os.environ,
+            "TMPDIR": str(tmp_path_factory.mktemp("play")),
+            "PYTHONPATH": os.pathsep.join([str(PART), *sys.path[1:]]),
+        },
     )
     try:
         address = re.search(r"http://[\d.:]+/", process.stdout.readline())[0]
-        yield address, time.monotonic() - began
+        left_out = process.stderr.readline()
+        yield address, time.monotonic() - began, left_out
     finally:
         process.terminate()
         process.wait(10)
         process.stdout.close()
+        process.stderr.close()
         if is_stand_in:
             vendor.unlink()
 
@@ -52,10 +62,11 @@ def fetch(method, url, **headers):
 
 def test_it_is_there_within_seconds_and_answers_for_every_part(page):
     """Nothing is trained or fetched: four models answer."""
-    address, seconds = page
+    address, seconds, _ = page
     assert seconds < 15  # on a busy machine; a quiet one takes two
     with ModelServiceClient(address.rstrip("/"), deadline=20) as client:
-        assert sorted(model.name for model in client.models()) == MODELS
+        names = sorted(model.name for model in client.models())
+        assert names == sorted(MODELS + PLUGGED)
         empty = [[0] * 7 for _ in range(6)]
         for level in ("easy", "medium", "hard", "expert", "best"):
             move = client.choose(empty, model="connect-four", level=level)
@@ -70,9 +81,30 @@ def test_it_is_there_within_seconds_and_answers_for_every_part(page):
         assert client.explain(player, model="made-up-churn").parts
 
 
+def test_parts_of_other_packages_plug_in(page):
+    """By an entry point, with their models; a broken one is left out with a reason."""
+    address, _, left_out = page
+    found = json.loads(fetch("GET", f"{address}play/models")[2])
+    assert found["parts"] == PLUGGED
+    assert found["models"]["echo"] == {"versions": [1], "live": 1}
+    assert left_out.startswith("hotseat demo: the part broken is left out: division")
+    status, headers, body = fetch("GET", f"{address}plugged/echo.js")
+    assert (status, body) == (200, (PART / "echo.js").read_bytes())
+    assert headers["content-type"].startswith("text/javascript")
+    for path in ("plugged/broken.js", "plugged/echo", "plugged/../server.js"):
+        assert fetch("GET", address + path)[0] == 404
+
+
+def test_an_answer_has_a_price(page):
+    """By the list prices that come with the platform: dollars of a request, of a ms."""
+    price = json.loads(fetch("GET", f"{page[0]}play/models")[2])["price"]
+    assert 1e-8 < price["request"] < 1e-5
+    assert 1e-9 < price["millisecond"] < 1e-6
+
+
 def test_live_moves_only_by_the_page_itself(page):
     """Promote and roll back take effect; a form of another page changes nothing."""
-    address, _ = page
+    address, *_ = page
     status, _, body = fetch("POST", f"{address}play/promote/made-up-churn/2")
     assert (status, json.loads(body)) == (403, {"detail": "not the page"})
     own = {"x-hotseat-playground": "1"}
@@ -88,7 +120,7 @@ def test_live_moves_only_by_the_page_itself(page):
 
 def test_the_page_allows_no_other_host_and_no_other_file(page):
     """A strict policy; no path leaves the page's folder; no foreign Host header."""
-    address, _ = page
+    address, *_ = page
     status, headers, body = fetch("GET", address)
     assert status == 200
     assert "default-src 'none'" in headers["content-security-policy"]

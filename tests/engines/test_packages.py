@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import urllib3
 
 pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[2]
@@ -90,19 +91,18 @@ def test_each_archive_has_licence_changes_and_links(packages, pattern):
 
 def test_the_wheel_answers_in_an_empty_environment(packages, answering, tmp_path):
     """`pip install` of the wheel, without this checkout."""
-    venv.create(tmp_path / "venv", with_pip=True)
+    venv.create(tmp_path / "venv")
     python = tmp_path / "venv/bin/python"
-    wheel = only(packages, "hotseat-*.whl")
-    run(python, "-m", "pip", "install", "-q", wheel, cwd=tmp_path)
+    pip = (sys.executable, "-m", "pip", "--python", python, "install")
+    run(*pip, "-q", only(packages, "hotseat-*.whl"), cwd=tmp_path)
     code = (
         "import sys; from hotseat import ModelServiceClient as Client; "
         "print(Client(sys.argv[1]).predict('gg').label)"
     )
     assert run(python, "-I", "-c", code, answering, cwd=tmp_path) == "ok\n"
     # a name of ours that is installed is never taken from a registry
-    command = ("-m", "pip", "install", "--dry-run", "--no-index", "--no-deps")
-    told = run(python, "-I", *command, "hotseat[offline]", cwd=tmp_path)
-    assert "already satisfied: hotseat" in told
+    offline = ("--dry-run", "--no-index", "--no-deps", "hotseat[offline]")
+    assert "already satisfied: hotseat" in run(*pip, *offline, cwd=tmp_path)
 
 
 def test_the_npm_archive_answers_in_an_empty_project(packages, answering, tmp_path):
@@ -328,3 +328,32 @@ def test_a_tag_needs_a_dated_entry_and_no_open_change(tmp_path):
     assert tag().stdout == "git push origin lua-0.1.0\n"
     assert "LuaSocket" in run("git", "tag", "-n9", cwd=tmp_path)
     assert "already exists" in tag().stderr
+
+
+def test_the_platforms_wheel_holds_the_playground(packages, tmp_path):
+    """`hotseat demo` of the wheels serves its page, vendored files and a price."""
+    vendored = ROOT / "training/hotseat_train/playground/page/vendor/hotseat.js"
+    assert vendored.exists(), "make test-packages builds it"
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT,
+        cwd=tmp_path)  # fmt: skip
+    target = tmp_path / "site"
+    wheels = (only(packages, "hotseat-*.whl"), only(tmp_path, "*.whl"))
+    run(sys.executable, "-m", "pip", "install", "-q", "--no-deps",
+        "--target", target, *wheels, cwd=tmp_path)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hotseat._cli", "demo", "--no-browser"],
+        cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path),
+             "PYTHONPATH": str(target), "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    try:
+        address = re.search(r"http://[\d.:]+/", process.stdout.readline())[0]
+        sdk = urllib3.request("GET", f"{address}vendor/hotseat.js", retries=False)
+        assert (sdk.status, sdk.data) == (200, vendored.read_bytes())
+        found = urllib3.request("GET", f"{address}play/models", retries=False).json()
+        assert found["price"]["request"] > 0
+        assert set(found["models"]) >= {"chat-moderation", "connect-four"}
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()

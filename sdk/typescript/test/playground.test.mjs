@@ -12,9 +12,17 @@ let browser, address, server;
 
 before(async () => {
   if (skip) return;
-  server = spawn(python, ["-m", "hotseat_train.playground", "--no-browser"], { stdio: ["ignore", "pipe", "inherit"] });
+  const PYTHONPATH = [`${root}tests/playground_part`, process.env.PYTHONPATH].filter(Boolean).join(":");
+  server = spawn(python, ["-m", "hotseat_train.playground", "--no-browser"], {
+    stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, PYTHONPATH },
+  });
   address = await new Promise((resolve, reject) => {
-    server.stdout.on("data", (said) => resolve(/http:\S+/.exec(String(said))?.[0]));
+    let said = "";
+    server.stdout.on("data", (more) => {
+      said += more;
+      const found = /http:\S+/.exec(said);
+      if (found) resolve(found[0]);
+    });
     server.on("exit", () => reject(new Error("the playground did not start: make playground")));
   });
   browser = await launched();
@@ -73,12 +81,16 @@ test("each part answers, goes on without the cable, and follows a promotion", { 
   await opened.getByRole("tab", { name: "Churn" }).click();
   await opened.waitForSelector(".bars .bar", { timeout: 10_000 });
   assert.match(await opened.textContent(".risk"), /^\d+ %$/);
+  assert.match(await opened.textContent("#cost"), /^\$\d+\.\d\d$/);
+  await opened.getByRole("tab", { name: "Echo" }).click(); // of another package
+  await says(opened, "version", /echo@1/);
+  assert.equal(await opened.textContent("#part"), "leaves");
   assert.deepEqual(errors, []);
 });
 
 test("a phone shows every part without a sideways scroll", { skip }, async () => {
   const { opened, errors } = await page(390, 800);
-  for (const name of ["Connect Four", "Chat", "Sokoban", "Churn"]) {
+  for (const name of ["Connect Four", "Chat", "Sokoban", "Churn", "Echo"]) {
     await opened.getByRole("tab", { name }).click();
     await opened.waitForTimeout(200);
     const wide = await opened.evaluate(() => document.documentElement.scrollWidth);
@@ -89,8 +101,9 @@ test("a phone shows every part without a sideways scroll", { skip }, async () =>
 
 test("the keyboard reaches all, and every control has a name", { skip }, async () => {
   const { opened } = await page(1180, 820);
+  await opened.waitForSelector("#tab-echo");
   await opened.locator("[role=tab][aria-selected=true]").focus();
-  for (const name of ["Chat", "Sokoban", "Churn", "Connect Four"]) {
+  for (const name of ["Chat", "Sokoban", "Churn", "Echo", "Connect Four"]) {
     await opened.keyboard.press("ArrowRight");
     assert.equal(await opened.textContent("[role=tab][aria-selected=true]"), name);
     const nameless = await opened.evaluate(() =>

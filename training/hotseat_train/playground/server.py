@@ -8,7 +8,7 @@ import gc
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from hotseat_serve.adapters.bounded_server import Limits, Server
 from hotseat_serve.adapters.host_rule import is_own_host
 from hotseat_serve.api.factory import create_router
 from hotseat_serve.settings import Settings
+from hotseat_train.playground.parts import Part, plug_in
 
 PAGE = Path(__file__).parent / "page"
 VENDOR = PAGE / "vendor"
@@ -45,9 +46,12 @@ _BY = "a player of the playground"
 class Playground:
     """An ASGI application: the page under ``/``, moves under ``/play``, the API."""
 
-    def __init__(self, service: Application, registry: Registry) -> None:
+    def __init__(
+        self, service: Application, registry: Registry, parts: Mapping[str, Part]
+    ) -> None:
         self._service = service
         self._registry = registry
+        self._parts = parts
         self._price = price()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,7 +76,7 @@ class Playground:
             await self._file(path, send)
 
     def _models(self) -> dict[str, Any]:
-        """Return each model's versions and live version, and the price."""
+        """Return each model's versions and live version, the price, and more parts."""
         models = {
             model: {
                 "versions": self._registry.versions(model),
@@ -80,7 +84,7 @@ class Playground:
             }
             for model in self._registry.models()
         }
-        return {"models": models, "price": self._price}
+        return {"models": models, "price": self._price, "parts": [*self._parts]}
 
     def _move(self, path: str) -> tuple[int, dict[str, Any]]:
         """Do ``/play/promote/MODEL/VERSION`` or ``/play/rollback/MODEL``."""
@@ -101,6 +105,10 @@ class Playground:
     async def _file(self, path: str, send: Send) -> None:
         """Send a file of the page."""
         name = path.removeprefix("/") or "index.html"
+        plugged = self._parts.get(name.removeprefix("plugged/").removesuffix(".js"))
+        if plugged and name.startswith("plugged/") and name.endswith(".js"):
+            await _answer(send, 200, plugged.script.read_bytes(), TYPES[".js"])
+            return
         file = (PAGE / name).resolve()
         known = file.suffix in TYPES and file.is_relative_to(PAGE) and file.is_file()
         if not known:
@@ -125,13 +133,15 @@ def run(
     registry_uri: str, cache: Path, port: int, opened: Callable[[str], None]
 ) -> int:
     """Serve until Ctrl-C; `opened` is called with the address."""
+    registry = open_registry(registry_uri)
+    parts = plug_in(registry)
     settings = Settings(
         registry=registry_uri, cache=str(cache), downloads="*", refresh_seconds=0.5,
         log=False,
     )  # fmt: skip
     router = create_router(settings)
     service = Application(router, accepts_host=is_own_host)
-    server = Server(Playground(service, open_registry(registry_uri)), Limits())
+    server = Server(Playground(service, registry, parts), Limits())
     service.is_crowded = lambda: server.is_crowded
     with socket.socket(socket.AF_INET, proto=socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

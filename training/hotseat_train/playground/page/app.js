@@ -1,6 +1,7 @@
 // The shell: one client for all parts, a cable to pull, the last answer, moves of live.
 //
-// A part is a module with `title`, `model` and `show(root, tools)`; add yours to PARTS.
+// A part is a module with `title`, `model` and `show(root, tools)`. Add yours to PARTS, or
+// bring it in a package of your own: the entry points `hotseat.playground_parts`.
 // tools: client, ask(call) to await an answer and show its source, on(name, listener).
 import { Device, ModelServiceClient } from "./vendor/hotseat.js";
 import * as connectFour from "./parts/connect-four.js";
@@ -89,13 +90,15 @@ $("promote").onclick = () =>
 $("rollback").onclick = () => move(`rollback/${part.model}`, (live) => `Back on version ${live}.`);
 
 const tabs = document.querySelector("[role=tablist]");
-tabs.append(...PARTS.map((one) => {
+function addTab(one) {
   const tab = document.createElement("button");
-  Object.assign(tab, { id: `tab-${one.model}`, role: "tab", textContent: one.title, onclick: () => select(one) });
+  Object.assign(tab, { id: `tab-${one.model}`, role: "tab", textContent: one.title, tabIndex: -1, onclick: () => select(one) });
   tab.setAttribute("aria-controls", "part");
+  tab.setAttribute("aria-selected", false);
   tab.dataset.model = one.model;
-  return tab;
-}));
+  tabs.append(tab);
+}
+PARTS.forEach(addTab);
 tabs.onkeydown = ({ key }) => {
   const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
   if (step) select(PARTS.at((PARTS.indexOf(part) + step) % PARTS.length), true);
@@ -103,6 +106,15 @@ tabs.onkeydown = ({ key }) => {
 select(PARTS[0]);
 state = await (await fetch("play/models")).json();
 showVersions();
+for (const name of state.parts) { // of other packages
+  try {
+    const plugged = await import(`./plugged/${name}.js`);
+    PARTS.push(plugged);
+    addTab(plugged);
+  } catch (error) {
+    console.warn(`the part ${name} is left out`, error);
+  }
+}
 // after the first paint: when they are here, the parts go on without the cable
 for (const { model } of PARTS) await download(model);
 document.body.classList.add("ready");
