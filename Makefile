@@ -122,11 +122,14 @@ test-cpp: $(READY) ## the C++ SDK by g++ over libcurl, against a running service
 	@$(BIN)/pytest -m engine tests/engines/test_cpp.py
 
 test-lua: $(READY) ## the Lua SDK in Lua 5.1 to 5.4 and LuaJIT, against a running service
-	@$(call needs,command -v lua5.1 lua5.2 lua5.3 luajit && lua5.4 -e 'require("socket")',$(LUA))
+	@$(call needs,$(call all,lua5.1 lua5.2 lua5.3 luajit love) && lua5.4 -e 'require("socket")',$(LUA))
 	@$(BIN)/pytest -m engine tests/engines/test_lua.py
 
-LUA := lua5.1 lua5.2 lua5.3 lua5.4 luajit lua-socket
+LUA := lua5.1 lua5.2 lua5.3 lua5.4 luajit lua-socket love
 MONO := mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-net-http4.0-cil
+
+# whether each of some commands is there: `command -v` is content with one
+all = (for each in $(1); do command -v $$each || exit 1; done)
 
 # a test and the Debian packages it needs: CI installs them, elsewhere an error names them
 define needs
@@ -184,7 +187,7 @@ tag: $(READY) ## tag the version of one SDK with its changes (SDK=unity)
 
 PACKAGED := cmake g++ libcurl4-openssl-dev godot3-server lua5.4 liblua5.4-dev lua-socket luarocks $(MONO)
 test-packages: playground ## each package, installed into an empty project, makes a call
-	@$(call needs,command -v cmake g++ godot3-server lua5.4 luarocks mcs mono,$(PACKAGED))
+	@$(call needs,$(call all,cmake g++ godot3-server lua5.4 luarocks mcs mono),$(PACKAGED))
 	@$(BIN)/pytest -m engine tests/engines/test_packages.py
 
 wheels: $(READY) ## build both wheels into dist/

@@ -1,7 +1,9 @@
 """The Lua SDK: every vector in every Lua, faulty servers, a live service."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -45,6 +47,43 @@ def test_a_live_service_is_asked(need, service):
 def test_transports_of_engines_keep_their_contract(need, service):
     """Defold's and Roblox's, against stand-ins with the documented signatures."""
     run(need("lua5.4", "test-lua"), "test/engines.lua", service)
+
+
+LOVE = {
+    "conf.lua": """
+function love.conf(t)
+  for name in pairs(t.modules) do t.modules[name] = false end
+  t.modules.event, t.modules.timer = true, true
+end
+""",
+    "main.lua": """
+local hotseat = require("hotseat")
+local client = hotseat.client({
+  base_url = os.getenv("HOTSEAT_URL"), deadline = 20,
+  transport = require("hotseat.luasocket"), clock = love.timer.getTime,
+})
+local ticket = client:predict("good")
+function love.update()
+  client:update()
+  if not ticket:ready() then return end
+  print(ticket:result() and ticket:result().label or ticket:error().detail)
+  love.event.quit()
+end
+""",
+}
+
+
+def test_a_game_of_love_is_answered(need, service, tmp_path):
+    """LÖVE itself, without a window: the SDK's folder beside main.lua."""
+    shutil.copytree(LUA / "hotseat", tmp_path / "hotseat")
+    for name, text in LOVE.items():
+        (tmp_path / name).write_text(text)
+    done = subprocess.run(
+        [need("love", "test-lua"), tmp_path], capture_output=True, text=True,
+        timeout=60, check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HOTSEAT_URL": service},
+    )  # fmt: skip
+    assert done.stdout == "positive\n", done.stdout + done.stderr
 
 
 def test_what_is_shown_is_lua(need, tmp_path):

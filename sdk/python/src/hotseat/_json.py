@@ -11,14 +11,15 @@ replaces.
 import dataclasses
 import json
 import math
-from base64 import b64encode
+import sys
+from binascii import b2a_base64
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from enum import Enum
-from typing import Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 from hotseat.errors import BadInputError, ConfigError
 
@@ -63,26 +64,38 @@ def _converted(value: Any) -> Any:
     for kinds, convert in _CONVERSIONS:
         if isinstance(value, kinds):
             return convert(value)
+    for module, names, convert in _OF_MODULES:
+        loaded = sys.modules.get(module)
+        if loaded and isinstance(value, tuple(getattr(loaded, one) for one in names)):
+            return convert(value)
     listed = getattr(value, "tolist", None)  # numpy, array.array, pandas, torch
     if callable(listed):
         return listed()
     raise ConfigError(_refusal(value, ""))
 
 
-def _number(value: Decimal) -> int | float:
+def _number(value: "Decimal") -> int | float:
     whole = value.is_finite() and value == value.to_integral_value()
     return int(value) if whole and abs(value) < _WIDEST else float(value)
 
 
 _CONVERSIONS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (Enum, lambda value: value.value),
-    ((datetime, date, time), lambda value: value.isoformat()),
-    ((bytes, bytearray, memoryview), lambda value: b64encode(value).decode()),
-    (timedelta, lambda value: value.total_seconds()),
-    (Decimal, _number),
-    (UUID, str),
+    (
+        (bytes, bytearray, memoryview),
+        lambda value: b2a_base64(value, newline=False).decode(),
+    ),
     (Mapping, dict),
     ((range, deque), list),
+)
+
+# A program has no value of a module that it has not imported; without them this one's
+# import takes a sixth less.
+_OF_MODULES: tuple[tuple[str, tuple[str, ...], Callable[[Any], Any]], ...] = (
+    ("datetime", ("datetime", "date", "time"), lambda value: value.isoformat()),
+    ("datetime", ("timedelta",), lambda value: value.total_seconds()),
+    ("decimal", ("Decimal",), _number),
+    ("uuid", ("UUID",), str),
 )
 
 
