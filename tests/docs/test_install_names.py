@@ -53,6 +53,8 @@ def installed(text):
         is_value = False
         for word in WORD.findall(command[1]):
             bare = word.strip("'\"`.,:;)")
+            if not bare:
+                break  # the sentence goes on after the command
             is_path = "/" in word.strip("'\"").split("[")[0] or bare.endswith(
                 (".whl", ".tgz", ".gz")
             )
@@ -72,6 +74,7 @@ def test_commands_are_read_as_a_shell_would():
     ]
     assert installed("npm install ./x.tgz onnxruntime-web") == ["onnxruntime-web"]
     assert installed("pip install './x-1.whl[train]'") == []
+    assert installed("pip install 'a[b]', then restart") == ["a[b]"]
 
 
 DOCUMENTS = _tracked("*.md")
