@@ -6,6 +6,7 @@ one of their own (Guo and Berkhahn 2016), a product with the one-hot columns; on
 public tables it was 0.4 to 2 % worse in log loss, so that it is left to the search.
 """
 
+import math
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -78,7 +79,7 @@ class Embeddings(torch.nn.Module):
 
 def _size(values: int) -> int:
     """Return the numbers of an embedding of so many values: a rule of thumb."""
-    return min(_LARGEST, round(1.6 * values**0.56))
+    return min(_LARGEST, round(1.6 * math.pow(values, 0.56)))
 
 
 class NetworkLearner(Member, GradientLearner):
