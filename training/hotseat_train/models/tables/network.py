@@ -6,8 +6,8 @@ one of their own (Guo and Berkhahn 2016), a product with the one-hot columns; on
 public tables it was 0.4 to 2 % worse in log loss, so that it is left to the search.
 """
 
-import math
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
