@@ -83,9 +83,8 @@ def _refuse(step: Commands, gateway: Gateway, player: Player) -> None:
 
 def _answer_and_limit(step: Commands, gateway: Gateway, player: Player) -> None:
     """Three requests at once are answered, the fourth not; another player's is."""
-    with ModelServiceClient(
-        step.url, api_key=lambda: player.token("p0"), deadline=60
-    ) as game:
+    token = player.token("p0")
+    with ModelServiceClient(step.url, api_key=lambda: token, deadline=60) as game:
         step.report("the SDK, with a token", game.predict("good"))
     first, second = player.token("p1"), player.token("p2")
     asked = gateway.authorizers.invocations
