@@ -108,7 +108,7 @@ def _token(event: dict[str, Any]) -> str:
             if value[: len(_SCHEME)].lower() == _SCHEME:
                 return value[len(_SCHEME) :].strip()
             break
-    raise TokenError("expected a token: Authorization: Bearer TOKEN")
+    raise TokenError("expected a player token as Bearer in the header Authorization")
 
 
 def _whole_stage(arn: str) -> str:

@@ -50,7 +50,8 @@ class Gate:
         header = headers.get("authorization", "")
         if header[: len(_SCHEME)].lower() != _SCHEME:
             raise Problem(
-                "unauthorized", "expected a token: Authorization: Bearer TOKEN"
+                "unauthorized",
+                "expected a player token as Bearer in the header Authorization",
             )
         try:
             return self._verifier.verify(header[len(_SCHEME) :].strip()).caller
