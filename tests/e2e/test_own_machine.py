@@ -67,7 +67,7 @@ def compose(tmp_path, publish):
     settings.write_text(CONTAINERS)
     host.write_text(HOST)
     command = [
-        Path(sys.executable).with_name("podman-compose"), "-p", "hotseat-test",
+        sys.executable, "-m", "podman_compose", "-p", "hotseat-test",
         "-f", ROOT / "infra/own_machine/compose.yaml", "-f", host,
     ]  # fmt: skip
     env = {

@@ -26,7 +26,7 @@ from hotseat_serve.api.messages import (
     decompress,
     encodable,
 )
-from hotseat_serve.api.observers import Observer, Observers
+from hotseat_serve.api.observers import Observer
 from hotseat_serve.api.statistics import Statistics
 from hotseat_serve.api.telemetry import trace_of
 from hotseat_serve.kinds.request_context import RequestContext
@@ -69,12 +69,6 @@ class Router:
         self.game_api = GameApi(self.models)
         if self.telemetry is not None:
             self.models.notify = self.telemetry.event
-
-    def observe(self, *observers: Observer) -> None:
-        """Show requests and events to these as well."""
-        before = () if self.telemetry is None else (self.telemetry,)
-        self.telemetry = Observers((*before, *observers))
-        self.models.notify = self.telemetry.event
 
     @property
     def registry(self) -> Registry:

@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from hotseat_serve.adapters.client_limits import Limits
 from hotseat_serve.adapters.host_rule import is_loopback, is_own_host
 from hotseat_serve.adapters.listener import Listener
 from hotseat_serve.adapters.refusals import Refusals
-from hotseat_serve.api.observers import Observer
+from hotseat_serve.api.observers import Observer, Observers
 from hotseat_serve.api.router import Router
 from hotseat_serve.local.heartbeat import report_forever
 from hotseat_serve.local.management import Management
@@ -131,7 +131,7 @@ def _run(
         tracing = Tracing()
         observers, on_end = [*observers, tracing], tracing.close
     if observers:
-        router.observe(*observers)
+        _observe(router, observers)
     parallel = options.threads or default_threads()
     threads = parallel
     if options.batch:
@@ -164,6 +164,13 @@ def _run(
     )
     application.is_crowded = lambda: server.is_crowded
     server.run(sockets=[listener.socket])
+
+
+def _observe(router: Router, observers: Sequence[Observer]) -> None:
+    """Show requests and events to these as well as to the log."""
+    before = () if router.telemetry is None else (router.telemetry,)
+    router.telemetry = Observers((*before, *observers))
+    router.models.notify = router.telemetry.event
 
 
 def _do_nothing() -> None:
