@@ -59,10 +59,8 @@ def compose(tmp_path, publish):
     registry = open_registry(f"file://{tmp_path}/registry")
     publish(registry), publish(registry, positive=0.8)
     registry.promote(Reference("mood", version=1), by="ada")
-    for path in (tmp_path, *tmp_path.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)  # the container is nobody
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)  # pytest's own folders are its user's alone
     settings, host = tmp_path / "containers.conf", tmp_path / "host.yaml"
     settings.write_text(CONTAINERS)
     host.write_text(HOST)

@@ -8,7 +8,6 @@ when its holder dies.
 import hashlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -122,15 +121,17 @@ class FolderStore:
         """Open a temporary file that takes the key's place when it is complete."""
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
+        name = path.with_name(f"{_TEMPORARY}{os.urandom(8).hex()}")
         try:
-            with os.fdopen(handle, "wb") as file:
+            # the umask decides who reads it: a server may run as another user, where
+            # mkstemp lets its own user alone
+            with name.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).replace(path)
+            name.replace(path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            name.unlink(missing_ok=True)
             raise
         _sync(path.parent)
 
