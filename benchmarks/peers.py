@@ -261,7 +261,7 @@ def main():
         try:
             for peer in arguments.only:
                 firsts = []
-                for last in (False, False, True):  # the first start compiles sources
+                for last in (False, True):  # the first start compiles sources
                     server = started(peer, folder, registry)
                     firsts.append(server.first)
                     if not last:

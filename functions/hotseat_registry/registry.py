@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from hotseat_registry import (
     blobs,
@@ -22,13 +23,14 @@ from hotseat_registry.errors import (
     RetiredError,
     VersionNotFoundError,
 )
-from hotseat_registry.gate import Gate
 from hotseat_registry.ledger import Head, Ledger
 from hotseat_registry.manifest import Manifest
 from hotseat_registry.names import LIVE, Reference, check_name, is_name
-from hotseat_registry.publish_check import check_files, check_free, check_readable
 from hotseat_registry.stores import OnBytes, Store, ignore_bytes, open_store
-from hotseat_registry.trust import Trust, manifest_digest
+
+if TYPE_CHECKING:
+    from hotseat_registry.gate import Gate
+    from hotseat_registry.trust import Trust
 
 StartProgress = Callable[[str, int], OnBytes]
 """Called with each file's name and size; returns the callback for its bytes."""
@@ -56,7 +58,7 @@ class Registry:
         store: Store,
         clock: Callable[[], datetime] = _now,
         *,
-        trust: Trust | None = None,
+        trust: "Trust | None" = None,
         ledger: Ledger | None = None,
     ) -> None:
         self.store = store
@@ -84,11 +86,14 @@ class Registry:
         read again; `ConflictError` when gc is just
         removing the same bytes.
         """
-        check_free(check_name(manifest.model), self.models())
-        check_files(manifest, files)
+        # late: a service never publishes, and starts without it
+        from hotseat_registry import publish_check
+
+        publish_check.check_free(check_name(manifest.model), self.models())
+        publish_check.check_files(manifest, files)
         described = {name: describe(path) for name, path in sorted(files.items())}
         manifest = replace(manifest, files=described)
-        check_readable(
+        publish_check.check_readable(
             replace(manifest, version=1, published_at=self.time(), published_by=by)
         )
         for name, file in described.items():
@@ -122,10 +127,12 @@ class Registry:
         head = self.ledger.newest(model)
         return dict(head.entry.aliases) if head else {}
 
-    def gate(self, model: str) -> Gate | None:
+    def gate(self, model: str) -> "Gate | None":
         """Return what a version of `model` must pass to become live."""
         head = self.ledger.newest(model)
         found = head.entry.gate if head else None
+        from hotseat_registry.gate import Gate
+
         return Gate.from_json(found) if found else None
 
     def number(self, reference: Reference) -> int:
@@ -216,6 +223,8 @@ class Registry:
         With signed heads, it also has to be the version that the head names.
         """
         if self.trust is not None:
+            from hotseat_registry.trust import manifest_digest
+
             digest = manifest_digest(manifest)
             self.ledger.check_manifest(manifest.model, manifest.version, digest)
             self.trust.check(manifest, self.signatures(manifest))
@@ -306,7 +315,7 @@ class Registry:
         return head.entry.aliases[alias], after
 
     def set_gate(
-        self, model: str, rule: Gate, *, by: str, because: str | None = None
+        self, model: str, rule: "Gate", *, by: str, because: str | None = None
     ) -> Entry:
         """Set the gate that a version must pass to become live; raises as `promote`."""
         self._known(model)
@@ -331,6 +340,8 @@ class Registry:
         """Return a version that may be promoted, and the head it was checked with."""
         check_name(alias, "alias")
         head = self.ledger.newest(reference.model)
+        from hotseat_registry.publish_check import check_free
+
         check_free(alias, head.entry.aliases if head else (), "alias")
         manifest = self.resolve(reference)
         self._check_not_retired(head, manifest)
@@ -349,6 +360,8 @@ class Registry:
     def _check_gate(self, head: Head | None, manifest: Manifest) -> None:
         if head is None or not head.entry.gate:
             return
+        from hotseat_registry.gate import Gate
+
         live = head.entry.aliases.get(LIVE)
         there = self.resolve(Reference(manifest.model, version=live)) if live else None
         Gate.from_json(head.entry.gate).check(manifest, there)
@@ -372,7 +385,7 @@ class Registry:
 
 
 def open_registry(
-    uri: str, *, trust: Trust | None = None, reading: bool = False
+    uri: str, *, trust: "Trust | None" = None, reading: bool = False
 ) -> Registry:
     """Open ``s3://bucket/prefix``, ``file://folder`` or a plain path.
 

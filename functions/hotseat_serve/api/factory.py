@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from hotseat_registry import Registry, open_registry
 from hotseat_registry.errors import RegistryError
-from hotseat_registry.trust import Trust
 from hotseat_serve.api.router import Router
 from hotseat_serve.api.telemetry import Telemetry
 from hotseat_serve.runtime.model_cache import ModelCache
@@ -72,6 +71,8 @@ def _registry(settings: Settings) -> Registry:
         if settings.signed_heads and not settings.static:
             raise RegistryError("HOTSEAT_SIGNED_HEADS takes keys in HOTSEAT_TRUST")
         return open_registry(settings.registry, reading=True)
+    from hotseat_registry.trust import Trust  # late: only with signatures
+
     trust = Trust.read(settings.trust, settings.trust_threshold)
     if not settings.signed_heads:
         return open_registry(settings.registry, trust=trust, reading=True)

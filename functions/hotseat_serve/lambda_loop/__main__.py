@@ -3,6 +3,7 @@
 The image's entry point. ``HOTSEAT_RUNTIME=awslambdaric`` runs AWS's client instead.
 """
 
+import gc
 import logging
 import os
 import sys
@@ -54,7 +55,10 @@ def main() -> None:
     _log_to_stderr()
     api = RuntimeApi(Connection(address))
     is_snapshot = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
+    # what is imported now stays: collections in the middle of it find nothing
+    gc.disable()
     handler = loop.start(name, api, snapshot=is_snapshot)
+    gc.enable()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(line_buffering=True)  # a frozen process flushes nothing
     count = int(os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "1"))
