@@ -75,12 +75,20 @@ class Commands:
                 self.say(f"  {stack}: {status_}, {count} resources as in the template")
         return output
 
-    def hotseat(self, *words: object, fails: bool = False) -> str:
-        """Run our command against the deployed registry; `fails`: it has to fail."""
-        command = " ".join(str(word) for word in words)
-        self.say("$ hotseat " + command.replace(f"{self.folder}/", ""))
+    def hotseat(self, *words: object, fails: bool = False, role: str = "") -> str:
+        """Run our command against the deployed registry; `fails`: it has to fail.
+
+        `role` is one of the registry's; without one, an administrator runs it.
+        """
         uri = self.outputs[REGISTRY]["Uri"] if self.outputs else ""
-        return self.cloud.hotseat(*words, fails=fails, HOTSEAT_REGISTRY=uri)
+        keys = {}
+        if role:
+            keys = role_credentials(self.outputs[REGISTRY][f"{role.title()}Role"])
+        command = " ".join(str(word) for word in words)
+        for long in (f"{self.folder}/", f"{uri.rpartition('/')[0]}/"):
+            command = command.replace(long, "")
+        self.say(f"{role}$ hotseat {command}")
+        return self.cloud.hotseat(*words, fails=fails, HOTSEAT_REGISTRY=uri, **keys)
 
     def edit(self, before: str, after: str) -> None:
         """Change the deployment file."""

@@ -15,7 +15,7 @@ from tritonclient import http as triton
 
 from hotseat import ModelServiceClient, Prediction
 from hotseat.errors import AuthError
-from local_cloud import environment_limits, inventory, player_tokens
+from local_cloud import environment_limits, inventory, player_tokens, role_drills
 from local_cloud.commands import BAKED, REGISTRY, SERVICE, STAGE, STATIC, Commands
 from local_cloud.gateway.rest_api import Gateway
 from local_cloud.processes import ACCOUNT, REGION
@@ -41,6 +41,7 @@ class Lifecycle(Commands):
                 self._promote_and_roll_back(gateway)
                 environment_limits.walk(self, gateway)
                 self._update(gateway)
+                role_drills.walk(self)
                 self._fail_an_update(gateway)
                 self._rotate_a_key(gateway)
                 player_tokens.walk(self, gateway)
@@ -65,14 +66,14 @@ class Lifecycle(Commands):
         self.hotseat("train", "sentiment", "--run", run, *SMALL)
         self.hotseat("quantize", run)
         self.hotseat("evaluate", run)
-        self.hotseat("publish", run, "--variant", "fp32")
-        self.hotseat(
-            "publish", run, "--variant", "int8-dynamic", "--max-quality-drop", "5"
-        )
+        self.hotseat("publish", run, "--variant", "fp32", role="publisher")
+        small = ("--variant", "int8-dynamic", "--max-quality-drop", "5")
+        self.hotseat("publish", run, *small, role="publisher")
         self.hotseat("train", STATIC, "--pretrained", "--run", games)
         for _ in range(2):
-            self.hotseat("publish", games)
-        self.hotseat("model", "promote", "sentiment@1", "--because", "first")
+            self.hotseat("publish", games, role="publisher")
+        promote = ("model", "promote", "sentiment@1", "--because", "first")
+        self.hotseat(*promote, role="approver")
         self._check_write_conditions()
 
     def _check_write_conditions(self) -> None:
@@ -151,7 +152,7 @@ class Lifecycle(Commands):
                 ("promote", ("sentiment@2", "--because", "smaller"), 2, "int8-dynamic"),
                 ("rollback", ("sentiment", "--because", "the drill"), 1, "fp32"),
             ):
-                self.hotseat("model", verb, *words)
+                self.hotseat("model", verb, *words, role="approver")
                 answer = _wait_for_version(lambda: game.predict(TEXT), number)
                 assert answer.variant == variant
                 self.report("the same function", answer)
@@ -187,7 +188,7 @@ class Lifecycle(Commands):
                 self.say(f"  Lambda's version {number}, {memory} MB")
 
     def _fail_an_update(self, gateway: Gateway) -> None:
-        self.say("\n8. An update that fails is rolled back")
+        self.say("\n9. An update that fails is rolled back")
         before = inventory.read_account(REGION)
         self.edit("memory_mb = 1024", "memory_mb = 2048\nreserved_concurrency = 950")
         output = self.cdk("deploy", SERVICE, fails=True)
@@ -204,7 +205,7 @@ class Lifecycle(Commands):
         self.edit("memory_mb = 2048\nreserved_concurrency = 950", "memory_mb = 1024")
 
     def _rotate_a_key(self, gateway: Gateway) -> None:
-        self.say("\n9. Rotate a key: add the second game's, remove the first one's")
+        self.say("\n10. Rotate a key: add the second game's, remove the first one's")
         old = self.client()
         with self.client("second-game") as game, old:
             self.report("with the new key", game.predict(TEXT))
@@ -216,7 +217,7 @@ class Lifecycle(Commands):
         assert gateway.versions() == {"sentiment": "2", STATIC: "2"}
 
     def _restore_a_file(self) -> None:
-        self.say("\n11. Find a damaged file and restore it from the bucket's versions")
+        self.say("\n12. Find a damaged file and restore it from the bucket's versions")
         bucket, _, prefix = self.outputs[REGISTRY]["Uri"][5:].partition("/")
         s3 = boto3.client("s3", region_name=REGION)
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/blobs/")
@@ -226,7 +227,7 @@ class Lifecycle(Commands):
         s3.delete_bucket_policy(Bucket=bucket)
         s3.put_object(Bucket=bucket, Key=key, Body=b"damaged")
         s3.put_bucket_policy(Bucket=bucket, Policy=policy)
-        output = self.hotseat("model", "verify", fails=True)
+        output = self.hotseat("model", "verify", fails=True, role="reader")
         assert key.rpartition("/")[2] in output, output
         self.say("  the damage is found")
         (damaged,) = (
@@ -236,11 +237,11 @@ class Lifecycle(Commands):
         )
         s3.delete_object(Bucket=bucket, Key=key, VersionId=damaged["VersionId"])
         self.say("$ aws s3api delete-object (that version of it)")
-        self.hotseat("model", "verify")
+        self.hotseat("model", "verify", role="reader")
         self.say("  no damage")
 
     def _destroy(self, before: inventory.Inventory) -> None:
-        self.say("\n12. Destroy the service, then the registry's stack")
+        self.say("\n13. Destroy the service, then the registry's stack")
         self.cdk("destroy", SERVICE)
         assert inventory.status(SERVICE, REGION) == ""
         left = inventory.added(inventory.read_account(REGION), before)

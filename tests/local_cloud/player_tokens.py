@@ -29,8 +29,8 @@ games ="""
 
 def walk(step: Commands, gateway: Gateway) -> None:
     """Switch tokens on and call with good ones, wrong ones and too many."""
-    step.say("\n10. Player tokens and limits by player: an authorizer and a table")
-    key = _make_key(step, "studio")
+    step.say("\n11. Player tokens and limits by player: an authorizer and a table")
+    key = make_key(step, "studio")
     step.hotseat("registry", "access", "--add-key", key.replace(".pem", ".pub"))
     step.edit("games =", ON)
     step.cdk("deploy", SERVICE)
@@ -67,7 +67,7 @@ class Player:
 
 def _refuse(step: Commands, gateway: Gateway, player: Player) -> None:
     """Without a token, with one of somebody else, and of another game."""
-    other = _make_key(step, "somebody-else")
+    other = make_key(step, "somebody-else")
     asked = gateway.authorizers.invocations
     for what, token, expected, code, more in (
         ("without a token", "", 401, "unauthorized", 0),
@@ -160,7 +160,7 @@ def _denied(call: Callable[[], object]) -> None:
     assert status == 403, status
 
 
-def _make_key(step: Commands, name: str) -> str:
+def make_key(step: Commands, name: str) -> str:
     """Write a pair of keys as docs/security.md says; return the private one's path."""
     private, public = step.folder / f"{name}.pem", step.folder / f"{name}.pub"
     made = ["openssl", "ecparam", "-genkey", "-name", "prime256v1", "-noout"]
