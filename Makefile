@@ -203,7 +203,14 @@ synth: $(READY) ## the stacks of one stage as templates (STAGE=dev), checked by 
 	  CDK_OUTDIR=cdk.out CDK_CONTEXT_JSON='{"stage": "$(or $(STAGE),dev)"}' \
 	  ../$(BIN)/python app.py && ls cdk.out/*.template.json
 
-deploy-local: $(READY) .venv/clients/emulator ## deploy, call, update and destroy the stacks, without an account
+snapshots: $(READY) ## write the templates that tests compare, after a change of the stacks
+	@HOTSEAT_SNAPSHOTS=write $(BIN)/pytest -q tests/contract/infra/test_snapshots.py
+
+# CDK's own command, as infra/package-lock.json has it
+infra/node_modules/.bin/cdk: infra/package-lock.json
+	@npm ci --silent --no-audit --no-fund --prefix infra && touch $@
+
+deploy-local: $(READY) .venv/clients/emulator infra/node_modules/.bin/cdk ## deploy, call, update and destroy the stacks, without an account
 	@bash tests/local_cloud/needs.sh
 	@cd tests && ../$(BIN)/python -m local_cloud $(LOCAL)
 

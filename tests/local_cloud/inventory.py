@@ -111,10 +111,14 @@ _READ: dict[str, Callable[[str], list[str]]] = {
     ),
     "deployment groups": _groups,
     "function versions and aliases": _functions,
+    "event rules": _names("events", "list_rules", "Rules", "Name"),
     "keys": _keys,
     "log groups": _names("logs", "describe_log_groups", "logGroups", "logGroupName"),
     "domains": _names("apigatewayv2", "get_domain_names", "Items", "DomainName"),
     "HTTP APIs": _names("apigatewayv2", "get_apis", "Items", "Name"),
+    "metric filters": _names(
+        "logs", "describe_metric_filters", "metricFilters", "filterName"
+    ),
     "roles": _names("iam", "list_roles", "Roles", "RoleName"),
     "subscriptions": _names("sns", "list_subscriptions", "Subscriptions", "Endpoint"),
     "tables": _tables,

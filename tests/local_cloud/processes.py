@@ -16,8 +16,8 @@ import boto3
 from local_cloud.gateway.function_container import free_port
 
 ROOT = Path(__file__).parents[2]
-CDK = "aws-cdk@2.1148.1"
-"""npm's newest, 3.0.0, is an old build that does not work with aws-cdk-lib."""
+CDK = ROOT / "infra/node_modules/.bin/cdk"
+"""CDK's command as infra/package-lock.json has it; `make deploy-local` installs it."""
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 REGISTRY = """
 version: 0.1
@@ -126,7 +126,7 @@ class LocalCloud:
 
     def cdk(self, *words: object, fails: bool = False) -> str:
         """Run CDK's own command on the application in infra/."""
-        return self.run("npx", "--yes", CDK, *words, at=ROOT / "infra", fails=fails)
+        return self.run(str(CDK), *words, at=ROOT / "infra", fails=fails)
 
     def hotseat(self, *words: object, fails: bool = False, **more: str) -> str:
         """Run our own command."""

@@ -10,13 +10,15 @@ from hotseat_infra.deployment.schema import (
     Alarms,
     Api,
     Limits,
+    Maintenance,
     Model,
+    Network,
     Schedule,
     Stage,
 )
 from hotseat_infra.errors import DeploymentError
 
 __all__ = [
-    "Access", "Alarms", "Api", "DeploymentError", "Limits", "Model", "Schedule",
-    "Stage", "read",
+    "Access", "Alarms", "Api", "DeploymentError", "Limits", "Maintenance",
+    "Model", "Network", "Schedule", "Stage", "read",
 ]  # fmt: skip

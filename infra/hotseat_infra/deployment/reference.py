@@ -15,7 +15,9 @@ from hotseat_infra.deployment.schema import (
     Api,
     ApiAlarms,
     Limits,
+    Maintenance,
     Model,
+    Network,
     Schedule,
     Stage,
 )
@@ -28,6 +30,8 @@ _PLACES = {
     Api: "stages.NAME.api",
     Limits: "stages.NAME.api.limits.GAME",
     ApiAlarms: "stages.NAME.api.alarms",
+    Network: "stages.NAME.network",
+    Maintenance: "stages.NAME.maintenance",
     Access: "stages.NAME.access.ROLE",
 }
 _HEAD = """# The deployment file

@@ -3,6 +3,12 @@
 import re
 from zoneinfo import ZoneInfo
 
+from hotseat_infra.deployment.network_rules import (
+    check_environment,
+    check_maintenance,
+    check_network,
+    check_private,
+)
 from hotseat_infra.deployment.schema import (
     DAYS,
     TMP_MB,
@@ -76,6 +82,10 @@ def check(stage: Stage, where: str) -> None:
             )
     _check_routes(stage, where)
     _check_api(stage.api, f"{where}.api")
+    _check_firewall(stage.api, f"{where}.api")
+    check_network(stage, where)
+    check_private(stage, f"{where}.api")
+    check_maintenance(stage, f"{where}.maintenance")
     _check_domain(stage.api, stage.region, f"{where}.api")
 
 
@@ -116,6 +126,9 @@ def _check_stage(stage: Stage, where: str) -> None:
     if stage.monthly_budget_usd <= 0:
         raise DeploymentError(f"{where}.monthly_budget_usd: expected more than 0")
     _check_choice(stage.log_days, LOG_DAYS, f"{where}.log_days")
+    _check_range(
+        stage.account_concurrency, (10, _UNLIMITED), f"{where}.account_concurrency"
+    )
     _check_range(stage.object_lock_days, (0, 36_500), f"{where}.object_lock_days")
     for role, access in stage.access.items():
         _check_choice(role, ROLES, f"{where}.access")
@@ -223,14 +236,41 @@ def _check_api(api: Api, here: str) -> None:
             )
         _check_limits(limits, f"{here}.limits.{game}")
     _check_range(api.max_body_bytes, BODY_BYTES, f"{here}.max_body_bytes")
-    rate = api.waf_requests_per_5_minutes
-    _check_range(rate, WAF_RATE, f"{here}.waf_requests_per_5_minutes")
     for origin in api.origins:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise DeploymentError(
                 f"{here}.origins: {origin!r} is not an origin such as "
                 "https://game.example, without a path"
             )
+
+
+def _check_firewall(api: Api, here: str) -> None:
+    """Check WAF's limits against what the plans allow."""
+    rate = api.waf_requests_per_5_minutes
+    _check_range(rate, WAF_RATE, f"{here}.waf_requests_per_5_minutes")
+    limit = api.waf_key_requests_per_5_minutes
+    if not limit:
+        return
+    here = f"{here}.waf_key_requests_per_5_minutes"
+    if not (api.waf and api.games):
+        raise DeploymentError(f"{here}: it counts games' keys: set waf and games")
+    _check_range(limit, WAF_RATE, here)
+    least = requests_per_5_minutes(api)
+    if limit < least:
+        raise DeploymentError(
+            f"{here}: {limit:,} is less than a game may send by its plan: set "
+            f"{least:,} or more"
+        )
+
+
+def requests_per_5_minutes(api: Api) -> int:
+    """Return what the most generous plan lets one game send in five minutes."""
+    plans = [api.limits.get(game, Limits()) for game in api.games]
+    return max(
+        (p.requests_per_second or api.requests_per_second) * 300
+        + (p.burst or api.burst)
+        for p in plans
+    )
 
 
 def _check_access(api: Api, here: str) -> None:
@@ -290,6 +330,8 @@ def _check_limits(limits: Api | Limits, here: str) -> None:
 def _check_model(model: Model, here: str) -> None:
     _check_choice(model.mode, ("static", "dynamic"), f"{here}.mode")
     _check_choice(model.canary, CANARIES, f"{here}.canary")
+    check_environment(model, f"{here}.environment")
+    _check_choice(model.package, ("image", "zip"), f"{here}.package")
     _check_choice(model.architecture, ("arm64", "x86_64"), f"{here}.architecture")
     _check_range(model.memory_mb, MEMORY_MB, f"{here}.memory_mb")
     _check_range(model.ephemeral_storage_mb, STORAGE_MB, f"{here}.ephemeral_storage_mb")

@@ -105,6 +105,13 @@ class Model:
     """An address of its own beside the API, for callers with AWS credentials (they sign
     with SigV4 and need lambda:InvokeFunctionUrl and lambda:InvokeFunction). It streams
     answers; the API's keys, quotas and firewall are not in front of it."""
+    package: str = "image"
+    """image: a container image; zip: a zip file for Lambda's own Python, which
+    `hotseat deploy zip` builds."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of the function: for your own rules, and the service's
+    settings that the file does not set, { HOTSEAT_MAX_MS = "500" }. No secrets: they
+    are readable in the template."""
     memory_mb: int = 1024
     """128 to 10,240; 1,769 give one whole core."""
     ephemeral_storage_mb: int = TMP_MB
@@ -205,6 +212,15 @@ class Api:
     """A firewall that blocks addresses with too many requests or a bad reputation."""
     waf_requests_per_5_minutes: int = 10_000
     """Limit of one address; further requests are blocked."""
+    waf_key_requests_per_5_minutes: int = 0
+    """Limit of one game's key; 0: twice what the most generous game may send. A smaller
+    limit than a game's own is an error."""
+    private: bool = False
+    """Whether the API has no public address: only the network's VPC reaches it, by an
+    interface endpoint. For a REST API."""
+    vpc_endpoints: tuple[str, ...] = ()
+    """Ids of existing endpoints for `execute-api`, through which a private API is
+    reached; empty: the stack creates one in the network's subnets."""
     origins: tuple[str, ...] = ()
     """Origins of web pages with access: ``https://game.example``; ``*``: any page."""
     alarms: ApiAlarms = field(default_factory=ApiAlarms)
@@ -234,6 +250,38 @@ class Access:
     """Accepted subjects of its tokens: `repo:studio/models:ref:refs/heads/main`."""
     oidc_audience: str = "sts.amazonaws.com"
     """Audience of its tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """An existing VPC, in which the functions run."""
+
+    vpc: str
+    """Its id: vpc-0a1b2c3d."""
+    subnets: tuple[str, ...]
+    """Ids of private subnets, in two zones or more."""
+    security_groups: tuple[str, ...]
+    """Ids of the functions' security groups; they need port 443 to S3, and to DynamoDB
+    with a limit of players."""
+    route_tables: tuple[str, ...] = ()
+    """Ids of the subnets' route tables: the stack adds gateway endpoints for S3 and
+    DynamoDB to them, which cost nothing. Empty: the VPC has its own way to both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """Work on the registry that runs by itself; for a registry that the stage creates.
+
+    A function in the registry's stack does it, at most 15 minutes each time.
+    """
+
+    verify_every_days: int = 1
+    """How often every file, ledger and signature is checked; 0: never. Damage is an
+    alarm."""
+    collect_every_days: int = 0
+    """How often garbage is collected (`hotseat registry gc`); 0: never."""
+    keep_days: int = 30
+    """Days for which garbage collection keeps a version without an alias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +325,13 @@ class Stage:
     """Tags of all resources, beside ``hotseat:stage``: { team = "models" }."""
     permissions_boundary: str = ""
     """Name of a managed policy that bounds every role, where an account demands one."""
+    account_concurrency: int = 1_000
+    """Concurrent executions that the account allows in the region: an alarm fires at
+    four fifths of it. `hotseat deploy check --account` compares it with the quota."""
+    network: Network | None = None
+    """The VPC of the functions; without it they run in Lambda's own network."""
+    maintenance: Maintenance | None = None
+    """Checks and garbage collection by schedule; without it, none."""
     log_days: int = 30
     """Retention of logs in days; one of CloudWatch's steps."""
     monthly_budget_usd: float = 50.0

@@ -13,6 +13,7 @@ from constructs import Construct
 from hotseat_infra.deployment import Api, Stage
 from hotseat_infra.stacks.function import IMAGE, ModelFunction, retention
 from hotseat_infra.stacks.nag import acknowledge
+from hotseat_infra.stacks.network import attach
 from hotseat_infra.stacks.registry_access import Registry, grant_read_keys
 from hotseat_serve.settings import Settings
 
@@ -123,6 +124,7 @@ class Access(Construct):
             log_group=log,
             logging_format=lambda_.LoggingFormat.TEXT,
         )
+        attach(function, role, stage.network)
         grant_read_keys(role, registry)
         return function
 

@@ -18,6 +18,7 @@ from hotseat_infra.deployment.schema import TMP_MB, cache_bytes
 from hotseat_infra.stacks.alarms import FunctionAlarms
 from hotseat_infra.stacks.metrics import own_metric
 from hotseat_infra.stacks.nag import acknowledge
+from hotseat_infra.stacks.network import attach
 from hotseat_infra.stacks.registry_access import Registry, grant_read
 from hotseat_serve.settings import Settings
 
@@ -99,9 +100,12 @@ class ModelFunction(Construct):
         )
         # the platform sets the rest
         environment = {
-            key: value
-            for key, value in settings.to_env().items()
-            if key not in _SET_BY_PLATFORM
+            **{
+                key: value
+                for key, value in settings.to_env().items()
+                if key not in _SET_BY_PLATFORM
+            },
+            **model.environment,
         }
         self.function = lambda_.DockerImageFunction(
             self,
@@ -149,6 +153,7 @@ class ModelFunction(Construct):
                 removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
             ),
         )
+        attach(self.function, self.role, stage.network)
         if not static and registry is not None:
             grant_read(self.role, registry, *reads)
         self.alias = lambda_.Alias(

@@ -54,7 +54,7 @@ class HttpApi(Construct):
             if stage.api.origins
             else None,
         )
-        log = access_log(self, stage)
+        self.log = log = access_log(self, stage)
         self.stage = http.HttpStage(
             self,
             "Stage",

@@ -3,6 +3,9 @@
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+QUOTA_EXCEEDED = "quota_exceeded"
+"""Requests that a game's daily quota refused, by the API's access log."""
+
 
 def own_metric(
     namespace: str,

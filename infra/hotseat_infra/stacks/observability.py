@@ -8,6 +8,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
@@ -15,7 +16,9 @@ from constructs import Construct
 from hotseat_infra.deployment import Stage
 from hotseat_infra.stacks.api_alarms import ApiAlarms
 from hotseat_infra.stacks.dashboard import dashboard
+from hotseat_infra.stacks.deployment_events import DeploymentEvents
 from hotseat_infra.stacks.function import ModelFunction
+from hotseat_infra.stacks.quota_alarms import QuotaAlarms
 
 
 class Observability(Construct):
@@ -29,6 +32,7 @@ class Observability(Construct):
         stage: Stage,
         functions: Mapping[str, ModelFunction],
         api_metrics: Mapping[str, cloudwatch.Metric],
+        access_log: logs.ILogGroup,
     ) -> None:
         super().__init__(scope, name)
         key = kms.Key(
@@ -37,7 +41,8 @@ class Observability(Construct):
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.DESTROY,  # nothing is stored under it
         )
-        key.grant_encrypt_decrypt(iam.ServicePrincipal("cloudwatch.amazonaws.com"))
+        for service in ("cloudwatch", "events"):
+            key.grant_encrypt_decrypt(iam.ServicePrincipal(f"{service}.amazonaws.com"))
         self.topic = sns.Topic(
             self,
             "Alarms",
@@ -59,7 +64,11 @@ class Observability(Construct):
             self.topic.add_subscription(
                 subscriptions.UrlSubscription(stage.alarm_webhook)
             )
-        api_alarms = ApiAlarms(self, "Api", stage=stage, metrics=api_metrics).alarms
+        DeploymentEvents(self, "Deployments", stage=stage, topic=self.topic)
+        api_alarms = (
+            *ApiAlarms(self, "Api", stage=stage, metrics=api_metrics).alarms,
+            *QuotaAlarms(self, "Quotas", stage=stage, access_log=access_log).alarms,
+        )
         of_functions = [a for function in functions.values() for a in function.alarms]
         for alarm in (*of_functions, *api_alarms):
             alarm.add_alarm_action(actions.SnsAction(self.topic))

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Mapping
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as rest
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -18,6 +19,7 @@ from hotseat_infra.stacks.firewall import Firewall
 from hotseat_infra.stacks.function import ModelFunction, retention
 from hotseat_infra.stacks.gateway_errors import GATEWAY_ERRORS
 from hotseat_infra.stacks.nag import acknowledge
+from hotseat_infra.stacks.network import ApiEndpoint, private_policy
 from hotseat_serve.api import cors
 from hotseat_serve.settings import Settings
 
@@ -38,7 +40,8 @@ class RestApi(Construct):
         super().__init__(scope, name)
         api = stage.api
         self._authorization = rest_authorization(self, api, authorizer)
-        log = access_log(self, stage)
+        self.log = log = access_log(self, stage)
+        endpoints = self._endpoints(stage)
         self.api = rest.RestApi(
             self,
             "Api",
@@ -63,7 +66,10 @@ class RestApi(Construct):
             # shared by all APIs of an account: another stage may use it
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
-            endpoint_types=[rest.EndpointType.REGIONAL],
+            endpoint_configuration=endpoints,
+            policy=(
+                private_policy(self.endpoints) if self.endpoints else None
+            ),
             deploy_options=rest.StageOptions(
                 stage_name=stage.name,
                 tracing_enabled=True,
@@ -78,7 +84,7 @@ class RestApi(Construct):
             ),
         )  # fmt: skip
         self._log_of_executions(stage)
-        self.url = self.api.url
+        self.url = self._address(stage)
         self._routes(functions, default, key_required=bool(api.games), stage=stage)
         self._answer_preflight_as_text()
         self._add_gateway_errors(any_origin=bool(api.origins))
@@ -89,12 +95,36 @@ class RestApi(Construct):
             Firewall(
                 self,
                 "Firewall",
-                stage=self.api.deployment_stage.stage_arn,
-                limit=api.waf_requests_per_5_minutes,
-                metric=f"hotseat-{stage.name}",
+                stage=stage,
+                api_stage=self.api.deployment_stage.stage_arn,
             )
         self.api_id = self.api.rest_api_id
         self.stage_name = self.api.deployment_stage.stage_name
+
+    def _endpoints(self, stage: Stage) -> rest.EndpointConfiguration:
+        """Return the API's kind of endpoint; a private one has VPC endpoints."""
+        self.endpoints: list[str] = []
+        if not stage.api.private:
+            return rest.EndpointConfiguration(types=[rest.EndpointType.REGIONAL])
+        self.endpoints = list(stage.api.vpc_endpoints) or [
+            ApiEndpoint(self, "Endpoint", stage=stage).endpoint.attr_id
+        ]
+        return rest.EndpointConfiguration(
+            types=[rest.EndpointType.PRIVATE],
+            vpc_endpoints=[
+                ec2.InterfaceVpcEndpoint.from_interface_vpc_endpoint_attributes(
+                    self, f"Endpoint{number}", vpc_endpoint_id=endpoint, port=443
+                )
+                for number, endpoint in enumerate(self.endpoints)
+            ],
+        )
+
+    def _address(self, stage: Stage) -> str:
+        """Return the API's address; a private one is reached by its first endpoint."""
+        if not self.endpoints:
+            return self.api.url
+        host = f"{self.api.rest_api_id}-{self.endpoints[0]}"
+        return f"https://{host}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}/{stage.name}/"
 
     @property
     def metrics(self) -> Mapping[str, cloudwatch.Metric]:

@@ -1,5 +1,7 @@
 """A stage's two stacks: the registry, which is protected, and the service."""
 
+from collections.abc import Mapping
+
 from aws_cdk import App, CfnOutput, Environment, NestedStack, Stack, Tags
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -7,9 +9,11 @@ from constructs import Construct
 from hotseat_infra.deployment import Stage
 from hotseat_infra.stacks.access import Access
 from hotseat_infra.stacks.domain import Domain
+from hotseat_infra.stacks.feature_flags import FLAGS
 from hotseat_infra.stacks.function import ModelFunction
 from hotseat_infra.stacks.http_api import HttpApi
 from hotseat_infra.stacks.nag import add_nag_checks
+from hotseat_infra.stacks.network import Endpoints
 from hotseat_infra.stacks.observability import Observability
 from hotseat_infra.stacks.registry_access import registry_of
 from hotseat_infra.stacks.registry_bucket import RegistryBucket
@@ -89,6 +93,8 @@ class ServiceStack(Stack):
             authorizer=access.authorizer,
         )
         url = self.api.url or ""
+        if stage.network and stage.network.route_tables:
+            Endpoints(self, "Network", network=stage.network)
         if stage.api.domain:
             url = f"https://{stage.api.domain}/"
             Domain(
@@ -104,6 +110,7 @@ class ServiceStack(Stack):
             stage=stage,
             functions=self.functions,
             api_metrics=self.api.metrics,
+            access_log=self.api.log,
         )
         CfnOutput(self, "Url", value=url)
         for model, function in self.functions.items():
@@ -116,16 +123,11 @@ _APIS: dict[str, tuple[type[RestApi] | type[HttpApi], str]] = {
     "http": (HttpApi, "HttpApi"),
 }
 """The construct of each kind of API, and its id."""
-_FLAGS = {
-    "@aws-cdk/aws-iam:minimizePolicies": True,
-    "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
-}
-"""Feature flags that new CDK applications have by default."""
 
 
-def application(outdir: str | None = None) -> App:
+def application(outdir: str | None = None, flags: Mapping[str, bool] = FLAGS) -> App:
     """Return an empty application that cdk-nag checks."""
-    app = App(outdir=outdir, context=_FLAGS)
+    app = App(outdir=outdir, context=flags)
     add_nag_checks(app)
     return app
 

@@ -2,22 +2,25 @@
 
 import json
 
+import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from local_cloud.gateway.deployed_api import Plan, Route
 from local_cloud.gateway.rest_api import GatewayResponse, Usage, find_route, is_binary
-from local_cloud.moto_server import bucket_policy, lambda_types
+from local_cloud.moto_server import bucket_policy, lambda_types, server
 from local_cloud.moto_server.cloudformation import (
     RESOURCE_TYPES,
     ResourceMap,
     Stack,
+    Target,
     create_resource,
     in_order,
     references,
     resource_type,
 )
 from local_cloud.moto_server.resource_types import Resource
+from moto import mock_aws
 from moto.cloudformation import models, parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.iam.access_control import PermissionResult
@@ -46,7 +49,7 @@ ROUTES = [
 
 def test_an_unknown_type_is_an_error():
     """A stack with an unknown type fails with the name of the type."""
-    assert lambda_types
+    assert lambda_types in server.TYPES
     with pytest.raises(ValidationError) as expected:
         resource_type({"Type": "AWS::Lambda::Layer"})
     assert "Unrecognized resource types: [AWS::Lambda::Layer]" in str(expected.value)
@@ -54,6 +57,45 @@ def test_an_unknown_type_is_an_error():
         resource_type({"Type": "AWS::Lambda::Alias"})
         is RESOURCE_TYPES["AWS::Lambda::Alias"]
     )
+
+
+def test_rules_and_filters_are_created_and_deleted():
+    """What the API holds is the template's; a delete leaves nothing."""
+    target = Target("1" * 12, "eu-west-1", "stack", "Rule", "stack-Rule-1")
+    rule, kind = {
+        "EventPattern": {"source": ["aws.codedeploy"]}, "State": "ENABLED",
+        "Targets": [{"Arn": "arn:aws:sns:eu-west-1:111111111111:t", "Id": "T"}],
+    }, RESOURCE_TYPES["AWS::Events::Rule"]  # fmt: skip
+    filters = RESOURCE_TYPES["AWS::Logs::MetricFilter"]
+    text = {
+        "LogGroupName": "log", "FilterPattern": '{ $.error = "QUOTA_EXCEEDED" }',
+        "MetricTransformations": [
+            {"MetricName": "m", "MetricNamespace": "n", "MetricValue": "1"}],
+    }  # fmt: skip
+    with mock_aws():
+        events = boto3.client("events", "eu-west-1")
+        logs = boto3.client("logs", "eu-west-1")
+        logs.create_log_group(logGroupName="log")
+        made = kind.create(target, dict(rule))
+        assert json.loads(events.list_rules()["Rules"][0]["EventPattern"]) == {
+            "source": ["aws.codedeploy"]
+        }
+        kind.update(target, made, {**rule, "State": "DISABLED"})
+        assert events.list_rules()["Rules"][0]["State"] == "DISABLED"
+        kept = filters.create(target, text)
+        assert len(logs.describe_metric_filters()["metricFilters"]) == 1
+        kind.delete(target, made)
+        filters.delete(target, kept)
+        assert not events.list_rules()["Rules"]
+        assert not logs.describe_metric_filters()["metricFilters"]
+
+
+def test_the_local_stage_has_no_type_that_the_cloud_lacks(shipped):
+    """Found here in a second, and not after minutes of `make deploy-local`."""
+    dev = shipped["dev"]
+    for template in (dev.registry, dev.service):
+        types = {r["Type"] for r in template.to_json()["Resources"].values()}
+        assert types <= set(RESOURCE_TYPES)
 
 
 class Halting:

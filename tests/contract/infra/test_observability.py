@@ -82,10 +82,10 @@ def test_the_dashboard_has_no_holes_and_nothing_overlaps(widgets):
 
 
 def test_every_alarm_of_an_operator_alerts(full):
-    """Five of each model, one of provisioned concurrency, three of the API."""
+    """Five of each model, one of provisioned concurrency, five of the API."""
     alarms = full.service.find_resources("AWS::CloudWatch::Alarm")
     canary = {name for name in alarms if "Canary" in name}
-    assert len(alarms.keys() - canary) == 3 * 5 + 1 + 3
+    assert len(alarms.keys() - canary) == 3 * 5 + 1 + 3 + 2
     for name, alarm in alarms.items():
         properties = alarm["Properties"]
         assert properties["TreatMissingData"] == "notBreaching"
@@ -154,6 +154,54 @@ def test_few_requests_raise_no_alarm_and_some_minutes_are_needed(shipped):
         assert expression.startswith("IF(asked >= 20, ")
 
 
+def test_a_quota_that_is_used_up_raises_an_alarm(full):
+    """The access log's errors are counted; the account's concurrency at four fifths."""
+    full.service.has_resource_properties(
+        "AWS::Logs::MetricFilter",
+        {"FilterPattern": '{ $.error = "QUOTA_EXCEEDED" }',
+         "MetricTransformations": [Match.object_like(
+             {"MetricNamespace": "Hotseat/prod", "MetricName": "quota_exceeded"})]},
+    )  # fmt: skip
+    (stage,) = full.service.find_resources("AWS::ApiGateway::Stage").values()
+    logged = json.loads(stage["Properties"]["AccessLogSetting"]["Format"])
+    assert logged["error"] == "$context.error.responseType"
+    full.service.has_resource_properties(
+        "AWS::CloudWatch::Alarm",
+        {"MetricName": "ClaimedAccountConcurrency", "Threshold": 800},
+    )
+
+
+def test_a_failed_deployment_is_mailed(full):
+    """Of both stacks, and of a canary that CodeDeploy moved back."""
+    rules = [
+        rule["Properties"]["EventPattern"]
+        for rule in full.service.find_resources("AWS::Events::Rule").values()
+    ]
+    by_source = {rule["source"][0]: rule["detail"] for rule in rules}
+    stack, canary = by_source["aws.cloudformation"], by_source["aws.codedeploy"]
+    assert "UPDATE_ROLLBACK_COMPLETE" in stack["status-details"]["status"]
+    assert "UPDATE_COMPLETE" not in stack["status-details"]["status"]
+    ends = [p["prefix"]["Fn::Join"][1][-1] for p in stack["stack-id"]]
+    assert ends == [":stack/Hotseat-prod-Registry/", ":stack/Hotseat-prod-Service/"]
+    assert canary["state"] == ["FAILURE", "STOP"]
+    # CloudFormation names an application without a name after its stack
+    (application,) = {
+        json.dumps(a.get("Properties", {}))
+        for a in full.service.find_resources("AWS::CodeDeploy::Application").values()
+    }
+    assert "ApplicationName" not in application
+    topics = full.service.find_resources("AWS::SNS::TopicPolicy").values()
+    allowed = {
+        s["Principal"].get("Service")
+        for t in topics
+        for s in t["Properties"]["PolicyDocument"]["Statement"]
+        if s["Effect"] == "Allow"
+    }
+    assert allowed == {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
+    (key,) = full.service.find_resources("AWS::KMS::Key").values()
+    assert "events.amazonaws.com" in json.dumps(key)
+
+
 def test_alarms_count_the_services_own_errors(full):
     """A function's alarms read its own errors, which leave out callers' deadlines."""
     watched = set()
@@ -168,9 +216,10 @@ def test_alarms_count_the_services_own_errors(full):
         ("AWS/WAFV2", "BlockedRequests"),
         *(("Hotseat/prod", name) for name in (
             "errors", "latency", "requests", "registry_refused",
-            "registry_unreachable")),
+            "registry_unreachable", "quota_exceeded")),
         *(("AWS/Lambda", name) for name in (
             "Errors", "Invocations", "Throttles", "Duration",
+            "ClaimedAccountConcurrency",
             "ProvisionedConcurrencySpilloverInvocations")),
     }  # fmt: skip
 

@@ -10,7 +10,15 @@ from dataclasses import replace
 import pytest
 from local_cloud.update_rules import exports, imports, is_replaced, refusals
 
-from hotseat_infra.deployment import Access, Alarms, Limits, Model, Schedule
+from hotseat_infra.deployment import (
+    Access,
+    Alarms,
+    Limits,
+    Maintenance,
+    Model,
+    Network,
+    Schedule,
+)
 
 
 def api(stage, **changes):
@@ -30,6 +38,10 @@ def models(stage, **changed):
     return replace(stage, models={n: m for n, m in merged.items() if m is not None})
 
 
+NETWORK = Network(
+    "vpc-0a1b2c3d", ("subnet-0a1b2c3d", "subnet-1a1b2c3d"), ("sg-0a1b2c3d",),
+    ("rtb-0a1b2c3d",),
+)  # fmt: skip
 CERTIFICATE = "arn:aws:acm:eu-west-1:111122223333:certificate/c-2"
 CHANGES = {
     "all models static": lambda s: replace(
@@ -87,6 +99,19 @@ CHANGES = {
     "object lock": lambda s: replace(s, object_lock_days=30),
     "another account publishes": lambda s: replace(
         s, access={"publisher": Access(("444455556666",), mfa=True)}),
+    "a VPC": lambda s: replace(s, network=NETWORK),
+    "a VPC with its own way out": lambda s: replace(
+        s, network=replace(NETWORK, route_tables=())),
+    "a private API": lambda s: replace(
+        api(s, private=True, domain="", certificate="", zone=""), network=NETWORK),
+    "a private API by an existing endpoint": lambda s: api(
+        s, private=True, vpc_endpoints=("vpce-0a1b2c3d",), domain="", certificate="",
+        zone=""),
+    "variables": lambda s: model(s, "churn", environment={"STUDIO": "1"}),
+    "another limit of keys": lambda s: api(s, waf_key_requests_per_5_minutes=900_000),
+    "another quota of the account": lambda s: replace(s, account_concurrency=5_000),
+    "maintenance": lambda s: replace(s, maintenance=Maintenance(1, 7)),
+    "a check alone": lambda s: replace(s, maintenance=Maintenance(7)),
 }  # fmt: skip
 NEW_ADDRESS = {"an HTTP API"}
 """Changes after which an API without a domain has another address."""

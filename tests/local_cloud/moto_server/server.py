@@ -20,6 +20,7 @@ from local_cloud.moto_server import (
     api_gateway_types,
     bucket_policy,
     cloudformation,
+    event_types,
     http_api_types,
     lambda_types,
     nested_stacks,
@@ -30,6 +31,7 @@ from local_cloud.moto_server import (
 TYPES = (
     access_types,
     api_gateway_types,
+    event_types,
     http_api_types,
     lambda_types,
     nested_stacks,

@@ -1,5 +1,6 @@
 """The deployment file: each mistake is an error with its place and a remedy."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -396,3 +397,76 @@ def test_the_check_wants_a_signed_head(write, registry, publish, pair):
     with pytest.raises(DeploymentError, match="hotseat model approve mood"):
         check(stage, registry)
     assert check(replace(stage, unsigned=True), registry)["mood"].version == 2
+
+
+NETWORK = """
+[stages.dev.network]
+vpc = "vpc-0a1b2c3d"
+subnets = ["subnet-0a1b2c3d", "subnet-1a1b2c3d"]
+security_groups = ["sg-0a1b2c3d"]
+"""
+PRIVATE = "[stages.dev.api]\nprivate = true\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (NETWORK.replace("vpc-0a1b2c3d", "main"), "network.vpc: 'main' is not an id"),
+        (NETWORK.replace(', "subnet-1a1b2c3d"', ""), "subnets: expected two or more"),
+        (NETWORK.replace("1a1b", "0a1b"), "network.subnets: an id is listed twice"),
+        (NETWORK.replace('["sg-0a1b2c3d"]', "[]"), "1 to 5 security_groups"),
+        (PRIVATE, "api.private: set vpc_endpoints to existing ones"),
+        (PRIVATE + 'kind = "http"\n' + NETWORK, "an HTTP API is always public"),
+        (
+            PRIVATE + 'domain = "x.io"\ncertificate = "c"' + NETWORK,
+            "a private API has no domain of its own here: remove domain",
+        ),
+        (PRIVATE + 'vpc_endpoints = ["x"]', "'x' is not an id such as vpce-"),
+        (
+            '[stages.dev.api]\nvpc_endpoints = ["vpce-0a1b2c3d"]',
+            "they lead to a private API: set private = true",
+        ),
+        (
+            '[stages.dev.api]\ngames = ["g"]\nwaf = true\nburst = 5\n'
+            "requests_per_second = 2\nwaf_key_requests_per_5_minutes = 600",
+            "600 is less than a game may send by its plan: set 605 or more",
+        ),
+        (
+            "[stages.dev.api]\nwaf_key_requests_per_5_minutes = 600",
+            "it counts games' keys: set waf and games",
+        ),
+        (
+            "[stages.dev.maintenance]\nverify_every_days = 0",
+            "set verify_every_days or collect_every_days",
+        ),
+        ("[stages.dev.maintenance]\nkeep_days = 0", "keep_days: 0 is not between 1"),
+    ],
+)
+def test_a_network_that_aws_would_refuse_is_an_error(write, text, says):
+    """So are a firewall below its plans and a schedule without work."""
+    with pytest.raises(DeploymentError, match=re.escape(says)):
+        read(write(f"{GOOD}\n{text}"), "dev")
+
+
+@pytest.mark.parametrize(
+    ("variable", "says"),
+    [
+        ('AWS_REGION = "x"', "Lambda itself sets AWS_REGION: remove it"),
+        ('HOTSEAT_TRUST = ""', "HOTSEAT_TRUST follows from other keys of this file"),
+        ('HOTSEAT_MAX_MS = "soon"', "HOTSEAT_MAX_MS='soon' is no int"),
+        ('"A-B" = "x"', "'A-B': expected a name of letters, digits and _"),
+        (f'BIG = "{"x" * 2048}"', "2,051 bytes; there is room for 2,048"),
+    ],
+)
+def test_a_variable_that_is_not_the_files_is_an_error(write, variable, says):
+    """A name of Lambda's or of another key, a bad value, too much text."""
+    text = f"{GOOD}[stages.dev.models.mood.environment]\n{variable}"
+    with pytest.raises(DeploymentError, match=re.escape(says)):
+        read(write(text), "dev")
+
+
+def test_maintenance_is_for_the_stage_that_creates_the_registry(write):
+    """Another stage's registry has its schedule there."""
+    text = GOOD.replace("unsigned", 'registry = "s3://ours/models"\nunsigned')
+    with pytest.raises(DeploymentError, match="the registry is another stack's"):
+        read(write(text + "[stages.dev.maintenance]\n"), "dev")
