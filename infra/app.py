@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from hotseat_infra.check import check, check_baked, check_packages, read_trust
+from hotseat_infra.check import check, check_images, read_trust
 from hotseat_infra.deployment import DeploymentError, read
 from hotseat_infra.stacks.stage import add_stage, application
 from hotseat_registry import open_registry
@@ -28,8 +28,7 @@ def main() -> int:
     try:
         stage = read(path, name)
         functions = HERE.parent / "functions"
-        check_baked(stage, functions)
-        check_packages(stage, functions)
+        check_images(stage, functions)
         registry = app.node.try_get_context("registry")
         if registry:
             trust = read_trust(stage, functions / "trust")

@@ -67,6 +67,12 @@ class Account:
                 f"provisioned; this account has {concurrent}, of which {room} can be: "
                 "ask for a higher quota (Service Quotas, Lambda, Concurrent executions)"
             )
+        if concurrent != stage.account_concurrency:
+            yield (
+                f"the alarm of used-up quota counts with {stage.account_concurrency} "
+                f"concurrent executions; this account allows {concurrent}: set "
+                f"account_concurrency = {concurrent}"
+            )
         if concurrent < _USUAL_CONCURRENCY:
             yield (
                 f"this account allows {concurrent} concurrent executions of all "

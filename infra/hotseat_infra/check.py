@@ -5,6 +5,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NoReturn
 
+from hotseat_infra import zip_package
 from hotseat_infra.deployment import DeploymentError, Model, Stage
 from hotseat_infra.deployment.rules import MEMORY_MB, STORAGE_MB
 from hotseat_infra.deployment.schema import TMP_MB, cache_bytes
@@ -102,6 +103,28 @@ def _check_preprocessing(
         raise DeploymentError(
             f"{where}: {name} has a tokenizer or reads images: set preprocessing = true"
         )
+
+
+def check_images(stage: Stage, functions: Path) -> None:
+    """Check all that the stage's functions are built from, in `functions`.
+
+    The baked versions, the wheels of own rules, and the zip files. Raises
+    `DeploymentError`.
+    """
+    check_baked(stage, functions)
+    check_packages(stage, functions)
+    check_zips(stage, functions)
+
+
+def check_zips(stage: Stage, functions: Path) -> dict[str, int]:
+    """Return the unzipped bytes of each zip file; raises `DeploymentError`."""
+    return {
+        name: zip_package.check(
+            functions, name, model, f"stages.{stage.name}.models.{name}"
+        )
+        for name, model in stage.models.items()
+        if model.package == "zip"
+    }
 
 
 def check_baked(stage: Stage, functions: Path) -> None:

@@ -80,6 +80,11 @@ def check(stage: Stage, where: str) -> None:
                 f"{where}.models.{name}.function_url: its function streams every "
                 f"answer, so the REST API has to: set stream = true under .api"
             )
+        if model.package == "zip" and (stage.api.stream or model.function_url):
+            raise DeploymentError(
+                f"{where}.models.{name}.package: Lambda's own Python cannot stream: "
+                'use package = "image", or remove stream and function_url'
+            )
     _check_routes(stage, where)
     _check_api(stage.api, f"{where}.api")
     _check_firewall(stage.api, f"{where}.api")

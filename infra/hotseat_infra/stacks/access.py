@@ -4,14 +4,15 @@ from dataclasses import replace
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_ecr_assets as assets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from hotseat_infra.deployment import Api, Stage
-from hotseat_infra.stacks.function import IMAGE, ModelFunction, retention
+from hotseat_infra.stacks.function import ModelFunction
+from hotseat_infra.stacks.function_code import image, machine
+from hotseat_infra.stacks.log_retention import retention
 from hotseat_infra.stacks.nag import acknowledge
 from hotseat_infra.stacks.network import attach
 from hotseat_infra.stacks.registry_access import Registry, grant_read_keys
@@ -87,7 +88,7 @@ class Access(Construct):
         )
         log.grant_write(role)
         # the architecture of the models' functions: one image less to build
-        arm = next(iter(stage.models.values())).architecture == "arm64"
+        first = next(iter(stage.models.values()))
         settings = Settings(
             registry=registry.uri,
             audience=stage.api.audience,
@@ -102,18 +103,8 @@ class Access(Construct):
         function = lambda_.DockerImageFunction(
             self,
             "Authorizer",
-            code=lambda_.DockerImageCode.from_image_asset(
-                str(IMAGE),
-                cmd=[HANDLER],
-                build_args={"BAKED": "none", "PACKAGES": "none"},
-                exclude=["baked/*", "!baked/none", "packages/*", "!packages/none"],
-                platform=(
-                    assets.Platform.LINUX_ARM64 if arm else assets.Platform.LINUX_AMD64
-                ),
-            ),
-            architecture=(
-                lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64
-            ),
+            code=image(self, architecture=first.architecture, command=HANDLER),
+            architecture=machine(first),
             description="Hotseat: verifies player tokens",
             memory_size=MEMORY_MB,
             timeout=Duration.seconds(5),

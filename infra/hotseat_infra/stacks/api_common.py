@@ -5,7 +5,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from hotseat_infra.deployment import Stage
-from hotseat_infra.stacks.function import retention
+from hotseat_infra.stacks.log_retention import retention
 
 ACCESS_LOG = {
     "request_id": "$context.requestId",

@@ -7,7 +7,7 @@ from constructs import Construct
 
 from hotseat_infra.deployment import Stage
 from hotseat_infra.deployment.rules import requests_per_5_minutes
-from hotseat_infra.stacks.function import retention
+from hotseat_infra.stacks.log_retention import retention
 
 KEY_HEADER = "x-api-key"
 _OF_PLAN = 2

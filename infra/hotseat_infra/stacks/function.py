@@ -1,13 +1,12 @@
 """One model's function: image, alias, canary, alarms."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, Size, TimeZone
 from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
-from aws_cdk import aws_ecr_assets as assets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -16,6 +15,15 @@ from constructs import Construct
 from hotseat_infra.deployment import Model, Stage
 from hotseat_infra.deployment.schema import TMP_MB, cache_bytes
 from hotseat_infra.stacks.alarms import FunctionAlarms
+from hotseat_infra.stacks.function_code import (
+    HANDLER,
+    OF_THE_IMAGE,
+    PYTHON,
+    image,
+    machine,
+    zip_file,
+)
+from hotseat_infra.stacks.log_retention import retention
 from hotseat_infra.stacks.metrics import own_metric
 from hotseat_infra.stacks.nag import acknowledge
 from hotseat_infra.stacks.network import attach
@@ -28,7 +36,6 @@ _SET_BY_PLATFORM = {
     "HOTSEAT_MAX_ANSWER_BYTES",
 }
 """Set by the platform; `Settings.from_env` reads them in the function."""
-IMAGE = Path(__file__).parents[3] / "functions"
 ALIAS = "live"
 
 
@@ -54,9 +61,6 @@ class ModelFunction(Construct):
         self.model = model
         self.namespace = f"Hotseat/{stage.name}"
         static = model.mode == "static"
-        baked = name if static else "none"
-        packages = model.packages or "none"
-        arm = model.architecture == "arm64"
         log = logs.LogGroup(
             self,
             "Log",
@@ -107,30 +111,14 @@ class ModelFunction(Construct):
             },
             **model.environment,
         }
-        self.function = lambda_.DockerImageFunction(
+        kind = (
+            lambda_.Function if model.package == "zip" else lambda_.DockerImageFunction
+        )
+        self.function = kind(
             self,
             "Function",
-            code=lambda_.DockerImageCode.from_image_asset(
-                str(IMAGE),
-                build_args={
-                    "BAKED": baked,
-                    "PACKAGES": packages,
-                    **({"PREPROCESSING": "1"} if model.preprocessing else {}),
-                },
-                # another function's version or packages do not change this image
-                exclude=[
-                    "baked/*",
-                    f"!baked/{baked}",
-                    "packages/*",
-                    f"!packages/{packages}",
-                ],
-                platform=(
-                    assets.Platform.LINUX_ARM64 if arm else assets.Platform.LINUX_AMD64
-                ),
-            ),
-            architecture=(
-                lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64
-            ),
+            **_code(self, name, model),
+            architecture=machine(model),
             description=f"Hotseat: {name} ({model.mode})",
             memory_size=model.memory_mb,
             timeout=Duration.seconds(model.timeout_s),
@@ -189,6 +177,8 @@ class ModelFunction(Construct):
                 deployment_in_alarm=bool(alarms.canary),
             ),
         )
+        if model.package == "zip":
+            acknowledge(self.function, "L1", OF_THE_IMAGE)
         acknowledge(
             self.role, "IAM5[Resource::*]", "X-Ray's PutTraceSegments has no resources"
         )
@@ -248,17 +238,19 @@ def ignores_alarms(scope: Construct) -> bool:
     return bool(scope.node.try_get_context("ignore_alarms"))
 
 
-def retention(days: int) -> logs.RetentionDays:
-    """Return CloudWatch's name for a number of days."""
-    step: logs.RetentionDays = getattr(logs.RetentionDays, _RETENTION[days])
-    return step
-
-
-_RETENTION = {
-    1: "ONE_DAY", 3: "THREE_DAYS", 5: "FIVE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS",
-    30: "ONE_MONTH", 60: "TWO_MONTHS", 90: "THREE_MONTHS", 120: "FOUR_MONTHS",
-    150: "FIVE_MONTHS", 180: "SIX_MONTHS", 365: "ONE_YEAR", 400: "THIRTEEN_MONTHS",
-    545: "EIGHTEEN_MONTHS", 731: "TWO_YEARS", 1096: "THREE_YEARS", 1827: "FIVE_YEARS",
-    2192: "SIX_YEARS", 2557: "SEVEN_YEARS", 2922: "EIGHT_YEARS", 3288: "NINE_YEARS",
-    3653: "TEN_YEARS",
-}  # fmt: skip
+def _code(scope: Construct, name: str, model: Model) -> dict[str, Any]:
+    """Return a function's code, and for a zip file its handler and runtime."""
+    if model.package == "zip":
+        return {
+            "code": zip_file(scope, name),
+            "handler": HANDLER,
+            "runtime": PYTHON,
+        }
+    code = image(
+        scope,
+        architecture=model.architecture,
+        baked=name if model.mode == "static" else "none",
+        packages=model.packages or "none",
+        preprocessing=model.preprocessing,
+    )
+    return {"code": code}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import Aws, RemovalPolicy, Stack
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -18,6 +18,7 @@ from hotseat_infra.stacks.api_alarms import ApiAlarms
 from hotseat_infra.stacks.dashboard import dashboard
 from hotseat_infra.stacks.deployment_events import DeploymentEvents
 from hotseat_infra.stacks.function import ModelFunction
+from hotseat_infra.stacks.maintenance import function_name
 from hotseat_infra.stacks.quota_alarms import QuotaAlarms
 
 
@@ -68,6 +69,7 @@ class Observability(Construct):
         api_alarms = (
             *ApiAlarms(self, "Api", stage=stage, metrics=api_metrics).alarms,
             *QuotaAlarms(self, "Quotas", stage=stage, access_log=access_log).alarms,
+            *self._of_maintenance(stage),
         )
         of_functions = [a for function in functions.values() for a in function.alarms]
         for alarm in (*of_functions, *api_alarms):
@@ -87,6 +89,35 @@ class Observability(Construct):
                 Stack.of(next(iter(inside.values()))), stage=stage, functions=inside
             )
         self._budget(stage)
+
+    def _of_maintenance(self, stage: Stage) -> list[cloudwatch.Alarm]:
+        """Return the alarm of damage, or of a job that did not end."""
+        if stage.maintenance is None:
+            return []
+        failed = cloudwatch.Metric(
+            namespace="AWS/Lambda",
+            metric_name="Errors",
+            dimensions_map={"FunctionName": function_name(stage)},
+            statistic="Sum",
+            period=Duration.hours(1),
+        )
+        return [
+            cloudwatch.Alarm(
+                self,
+                "Maintenance",
+                metric=failed,
+                threshold=1,
+                evaluation_periods=1,
+                comparison_operator=(
+                    cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+                ),
+                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+                alarm_description=(
+                    "Hotseat: the registry is damaged, or its maintenance failed. "
+                    "docs/how-to/operate.md, drill 5"
+                ),
+            )
+        ]
 
     def _budget(self, stage: Stage) -> None:
         """Send a mail at 80 and 100 percent of the month's budget."""

@@ -10,6 +10,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from hotseat_infra.deployment import Stage
+from hotseat_infra.stacks.maintenance import Maintenance
 from hotseat_infra.stacks.registry_access import PREFIX, parameter_name
 from hotseat_infra.stacks.registry_roles import ROLES, SIGNED_HEADS, add_roles
 
@@ -100,6 +101,19 @@ class RegistryBucket(Construct):
             "SwapOnly", _SWAPPED, {"Null": {**_NONE_MATCH, "s3:if-match": "true"}}
         )
         self.roles = add_roles(self, stage, self.bucket, self.key, logical)
+        self._collectors = [self.roles["collector"].role_arn]
+        if stage.maintenance:
+            worker = Maintenance(
+                self,
+                "Maintenance",
+                stage=stage,
+                work=stage.maintenance,
+                bucket=self.bucket,
+                key=self.key,
+                finding=f"<{logical}.Arn>",
+            )
+            if worker.collects:
+                self._collectors.append(worker.role.role_arn)
         self._deny_deletes()
         self._publish_names(stage)
 
@@ -124,8 +138,10 @@ class RegistryBucket(Construct):
             allowed = [
                 self.roles[name].role_arn
                 for name, permissions in ROLES.items()
-                if set(keys) <= set(permissions.deletes)
+                if set(keys) <= set(permissions.deletes) and name != "collector"
             ]
+            if set(keys) <= set(ROLES["collector"].deletes):
+                allowed += self._collectors
             self._deny(
                 sid,
                 "s3:DeleteObject",

@@ -69,17 +69,28 @@ def add_roles(
             assumed_by=_trusted(scope, name, stage.access.get(name, Access())),
             description=f"Hotseat: {permissions.purpose}",
         )
-        allow_reading(role, bucket.bucket_arn, finding, PREFIX)
-        key.grant(role, "kms:Decrypt")
-        if permissions.writes:
-            key.grant(role, "kms:GenerateDataKey")
-        for action, keys in (
-            ("s3:PutObject", permissions.writes),
-            ("s3:DeleteObject", permissions.deletes),
-        ):
-            if keys:
-                _allow(role, bucket, action, keys, finding)
+        permit(role, permissions, bucket, key, finding)
     return roles
+
+
+def permit(
+    role: iam.Role,
+    permissions: Permissions,
+    bucket: s3.Bucket,
+    key: kms.Key,
+    finding: str,
+) -> None:
+    """Let a role read the registry, and write and delete what its work needs."""
+    allow_reading(role, bucket.bucket_arn, finding, PREFIX)
+    key.grant(role, "kms:Decrypt")
+    if permissions.writes:
+        key.grant(role, "kms:GenerateDataKey")
+    for action, keys in (
+        ("s3:PutObject", permissions.writes),
+        ("s3:DeleteObject", permissions.deletes),
+    ):
+        if keys:
+            _allow(role, bucket, action, keys, finding)
 
 
 def _allow(

@@ -11,7 +11,7 @@ import pytest
 from aws_cdk.assertions import Match, Template
 
 from hotseat_infra.deployment import Model, read
-from hotseat_infra.stacks import function
+from hotseat_infra.stacks import function_code
 from hotseat_infra.stacks.stage import add_stage, application
 
 ROOT = Path(__file__).parents[3]
@@ -110,14 +110,15 @@ def test_a_function_is_an_image_with_the_settings_as_environment(prod):
 
 
 def test_an_alarm_may_reach_its_topic(prod):
-    """The topic's policy lets CloudWatch publish; its key is deleted with the stack."""
+    """The topic's policy lets CloudWatch and EventBridge publish, and nobody else."""
     _, service, _ = prod
-    (allowed,) = [
-        statement
+    allowed = [
+        statement["Principal"]
         for _, statement in statements(service)
         if statement["Effect"] == "Allow" and "sns:Publish" in statement["Action"]
     ]
-    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    services = {principal["Service"] for principal in allowed}
+    assert services == {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
     service.has_resource("AWS::KMS::Key", {"DeletionPolicy": "Delete"})
 
 
@@ -216,7 +217,7 @@ def test_a_baked_version_changes_its_own_function_alone(
     """The images of other functions stay the same."""
     folder = tmp_path / "functions"
     shutil.copytree(ROOT / "functions", folder)
-    monkeypatch.setattr(function, "IMAGE", folder)
+    monkeypatch.setattr(function_code, "CHECKOUT", folder)
     models = {"mood": Model(mode="static", version=1), "tone": Model()}
     stage = replace(PROD, models=models, default_model="tone")
     codes = []

@@ -19,6 +19,7 @@ from hotseat_infra.deployment import (
     Network,
     Schedule,
 )
+from hotseat_infra.stacks import function_code
 
 
 def api(stage, **changes):
@@ -110,6 +111,9 @@ CHANGES = {
     "variables": lambda s: model(s, "churn", environment={"STUDIO": "1"}),
     "another limit of keys": lambda s: api(s, waf_key_requests_per_5_minutes=900_000),
     "another quota of the account": lambda s: replace(s, account_concurrency=5_000),
+    "a zip file": lambda s: model(s, "churn", package="zip"),
+    "a zip file with a snapshot": lambda s: model(
+        s, "churn", package="zip", snapstart=True),
     "maintenance": lambda s: replace(s, maintenance=Maintenance(1, 7)),
     "a check alone": lambda s: replace(s, maintenance=Maintenance(7)),
 }  # fmt: skip
@@ -120,6 +124,10 @@ NEW_ADDRESS = {"an HTTP API"}
 @pytest.fixture(scope="module")
 def templates(full, everything, synthesize, tmp_path_factory):
     """Return a function from a change's name to its templates, synthesized once."""
+    packed = tmp_path_factory.mktemp("zip")
+    (packed / "code.py").write_text("x = 1\n")
+    patch = pytest.MonkeyPatch()
+    patch.setattr(function_code, "zip_folder", lambda *_: packed)
     known = {"": _templates(full)}
 
     def get(name):
@@ -129,7 +137,8 @@ def templates(full, everything, synthesize, tmp_path_factory):
             known[name] = _templates(synthesize(folder, stage))
         return known[name]
 
-    return get
+    yield get
+    patch.undo()
 
 
 def _templates(synthesized):

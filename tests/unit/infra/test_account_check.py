@@ -85,8 +85,9 @@ def test_a_key_that_stops_working_is_named():
 
 def test_a_new_account_is_known_by_its_quota():
     """It may run ten environments, which is a warning; reserving them is an error."""
-    (warning,) = check(stage(), concurrent=10)
+    quota, warning = check(stage(), concurrent=10)
     assert "10 concurrent executions" in warning
+    assert "set account_concurrency = 10" in quota
     for model in (
         Model(reserved_concurrency=5),
         Model(provisioned_concurrency=1),

@@ -439,6 +439,11 @@ PRIVATE = "[stages.dev.api]\nprivate = true\n"
             "[stages.dev.maintenance]\nverify_every_days = 0",
             "set verify_every_days or collect_every_days",
         ),
+        (
+            'package = "zip"\n[stages.dev.api]\nstream = true',
+            "Lambda's own Python cannot stream",
+        ),
+        ('package = "rpm"', "package: 'rpm' is not one of image, zip"),
         ("[stages.dev.maintenance]\nkeep_days = 0", "keep_days: 0 is not between 1"),
     ],
 )
