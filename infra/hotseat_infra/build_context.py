@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).parents[2] / "functions"
 SHIPPED = Path(__file__).parent / "image"
 """The files beside the packages, in a wheel: Dockerfile, requirements, prune.sh."""
 _OWN = ("baked", "packages", "trust", "zip")
-"""Folders of the application: baked versions, wheels of rules, public keys, zip files."""
+"""Folders of the application: versions, wheels of rules, public keys, zip files."""
 _PACKAGES = ("hotseat_registry", "hotseat_serve")
 
 

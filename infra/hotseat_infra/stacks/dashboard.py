@@ -1,22 +1,30 @@
-"""The stage's dashboard: alarms, latency, cost and the versions that answer.
+"""The stage's dashboard: a row for each question that somebody has at night.
 
-It is 24 columns wide: first the alarms and the API, then two rows for each model.
+It is 24 columns wide: the alarms, then the questions, each over all models, and at the
+end one model in detail, which the variable at the top chooses.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from hotseat_infra.deployment import Stage
 from hotseat_infra.pricing.monthly_bill import read_prices
 from hotseat_infra.stacks.function import ModelFunction
+from hotseat_infra.stacks.metrics import QUOTA_EXCEEDED, own_metric
 
-_MINUTE = Duration.minutes(1)
-_HOUR = Duration.hours(1)
+CHOSEN = "CHOSEN-MODEL"
+"""What the dashboard's variable replaces by a model's name."""
+Graph = Callable[[int], cloudwatch.GraphWidget]
+"""A graph that still needs its width."""
+Metrics = Mapping[str, cloudwatch.Metric]
+_WIDTH = 24
 _ALARMS_A_WIDGET = 100
 """CloudWatch's limit."""
+_MINUTE = Duration.minutes(1)
+_HOUR = Duration.hours(1)
 _RED, _ORANGE, _GREEN, _BLUE = "#d13212", "#ff9900", "#1d8102", "#0073bb"
 _STAGES = {
     "load": ("load a version", "#9469d6"),
@@ -31,78 +39,266 @@ def dashboard(
     *,
     stage: Stage,
     functions: Mapping[str, ModelFunction],
-    api_metrics: Mapping[str, cloudwatch.Metric] | None = None,
+    api_metrics: Metrics | None = None,
     api_alarms: Sequence[cloudwatch.Alarm] = (),
 ) -> cloudwatch.Dashboard:
     """Add a stage's dashboard to a stack; without API in a nested stack of models."""
-    names = ["hotseat", stage.name]
-    names += sorted({f.model.stack for f in functions.values()} - {""})
+    default = stage.default_model
+    if default not in functions:
+        default = next(iter(functions))
+    title = ["hotseat", stage.name]
+    title += sorted({f.model.stack for f in functions.values()} - {""})
     board = cloudwatch.Dashboard(
         scope,
         "Dashboard",
-        dashboard_name="-".join(names),
+        dashboard_name="-".join(title),
         default_interval=Duration.hours(3),
         period_override=cloudwatch.PeriodOverride.AUTO,
+        variables=[
+            cloudwatch.DashboardVariable(
+                id="model",
+                type=cloudwatch.VariableType.PATTERN,
+                input_type=cloudwatch.VariableInputType.SELECT,
+                value=CHOSEN,
+                label="Model in detail",
+                default_value=cloudwatch.DefaultValue.value(default),
+                values=cloudwatch.Values.from_values(
+                    *(cloudwatch.VariableValue(value=name) for name in functions)
+                ),
+                visible=True,
+            )
+        ],
     )
     alarms = [*api_alarms, *(a for f in functions.values() for a in f.alarms)]
     for first in range(0, len(alarms), _ALARMS_A_WIDGET):
         shown = alarms[first : first + _ALARMS_A_WIDGET]
         board.add_widgets(
             cloudwatch.AlarmStatusWidget(
-                title="Alarms", alarms=shown, width=24, height=2 + len(shown) // 5
+                title="Alarms: what to do is drill 5 of docs/how-to/operate.md",
+                alarms=shown,
+                width=_WIDTH,
+                height=2 + len(shown) // 5,
             )
         )
-    dollars = _graph(
-        "Dollars an hour, by list price",
-        [_dollars(name, function, stage) for name, function in functions.items()],
-        stacked=True,
-    )
-    board.add_widgets(*(_api_graphs(api_metrics) if api_metrics else ()), dollars)
-    for name, function in functions.items():
+    rows = {
+        "Do players get answers?": _answers(functions, api_metrics),
+        "Is it fast enough?": _speed(functions, api_metrics),
+        "Is anything turned away?": _refusals(stage, functions),
+        "What changed?": _changes(stage, functions),
+        "What does it cost?": _cost(stage, functions, api_metrics),
+        f"One model in detail: {CHOSEN}": _detail(stage),
+    }
+    for question, graphs in rows.items():
         board.add_widgets(
-            cloudwatch.TextWidget(markdown=_heading(name, function), width=24, height=1)
+            cloudwatch.TextWidget(markdown=f"## {question}", width=_WIDTH, height=1)
         )
-        _rows(board, name, function)
+        board.add_widgets(*(graph(_WIDTH // len(graphs)) for graph in graphs))
     return board
 
 
-def _api_graphs(
-    metrics: Mapping[str, cloudwatch.Metric],
-) -> tuple[cloudwatch.GraphWidget, ...]:
-    return (
+def _by_model(
+    functions: Mapping[str, ModelFunction], name: str, statistic: str
+) -> list[cloudwatch.IMetric]:
+    """Return one of our own metrics, a line for each model."""
+    return [
+        function.metric(name, statistic, _MINUTE, label=model)
+        for model, function in functions.items()
+    ]
+
+
+def _lambda_by_model(
+    functions: Mapping[str, ModelFunction], name: str, statistic: str, what: str
+) -> list[cloudwatch.IMetric]:
+    """Return one of Lambda's metrics, a line for each model."""
+    return [
+        function.alias.metric(
+            name, statistic=statistic, label=f"{model}: {what}", period=_MINUTE
+        )
+        for model, function in functions.items()
+    ]
+
+
+def _answers(
+    functions: Mapping[str, ModelFunction], api: Metrics | None
+) -> list[Graph]:
+    by_model = _graph(
+        "5xx answers and crashes a minute, by model",
+        [
+            *_by_model(functions, "errors", "Sum"),
+            *_lambda_by_model(functions, "Errors", "Sum", "crashes"),
+        ],
+    )
+    if api is None:
+        return [by_model]
+    share = cloudwatch.MathExpression(
+        expression="100 * (1 - FILL(failed, 0) / asked)",
+        using_metrics={
+            "failed": api["5xx"].with_(period=_MINUTE),
+            "asked": api["requests"].with_(period=_MINUTE),
+        },
+        label="without a 5xx, percent",
+        period=_MINUTE,
+    )
+    return [
         _graph(
-            "API: requests a minute",
-            [metrics["requests"].with_(label="all", color=_BLUE, period=_MINUTE)],
+            "Answers without a 5xx at the API, percent",
+            [share],
+            marks=[_mark(99, "one in a hundred fails")],
+        ),
+        _graph(
+            "Requests a minute at the API",
+            [api["requests"].with_(label="all", color=_BLUE, period=_MINUTE)],
             [
-                metrics["4xx"].with_(label="4xx", color=_ORANGE, period=_MINUTE),
-                metrics["5xx"].with_(label="5xx", color=_RED, period=_MINUTE),
+                api["4xx"].with_(label="4xx", color=_ORANGE, period=_MINUTE),
+                api["5xx"].with_(label="5xx", color=_RED, period=_MINUTE),
             ],
         ),
+        by_model,
+    ]
+
+
+def _speed(
+    functions: Mapping[str, ModelFunction], api: Metrics | None
+) -> list[Graph]:
+    limits = {function.model.alarms.p95_ms for function in functions.values()}
+    graphs = [
         _graph(
-            "API: latency in ms, 95th percentile",
-            [metrics["latency"].with_(label="with API Gateway", period=_MINUTE)],
+            "In the function: latency in ms, 95th percentile, by model",
+            _by_model(functions, "latency", "p95"),
+            marks=[_mark(limit, "alarm") for limit in sorted(limits)],
         ),
+        _graph("Cold starts a minute, by model", _by_model(functions, "cold", "Sum")),
+    ]
+    if api is None:
+        return graphs
+    title = "At the API: latency in ms, 95th percentile"
+    latency = api["latency"].with_(label="with API Gateway", period=_MINUTE)
+    return [_graph(title, [latency]), *graphs]
+
+
+def _refusals(
+    stage: Stage, functions: Mapping[str, ModelFunction]
+) -> list[Graph]:
+    refused: list[cloudwatch.IMetric] = []
+    if stage.api.games:
+        refused.append(
+            cloudwatch.Metric(
+                namespace=f"Hotseat/{stage.name}",
+                metric_name=QUOTA_EXCEEDED,
+                statistic="Sum",
+                period=_MINUTE,
+                label="over a game's daily quota",
+                color=_ORANGE,
+            )
+        )
+    if stage.api.waf:
+        refused.append(
+            cloudwatch.Metric(
+                namespace="AWS/WAFV2",
+                metric_name="BlockedRequests",
+                dimensions_map={
+                    "WebACL": f"hotseat-{stage.name}",
+                    "Rule": "ALL",
+                    "Region": Aws.REGION,
+                },
+                statistic="Sum",
+                period=_MINUTE,
+                label="blocked by the firewall",
+                color=_RED,
+            )
+        )
+    claimed = cloudwatch.Metric(
+        namespace="AWS/Lambda",
+        metric_name="ClaimedAccountConcurrency",
+        statistic="Maximum",
+        period=_MINUTE,
+        label="claimed in the account",
+        color=_BLUE,
     )
+    limit = stage.account_concurrency
+    return [
+        _graph(
+            "Throttled requests a minute, by model",
+            _lambda_by_model(functions, "Throttles", "Sum", "throttled"),
+        ),
+        _graph("Refused before a function, a minute", refused or [claimed]),
+        _graph(
+            "Concurrent executions",
+            [
+                claimed,
+                *_lambda_by_model(
+                    functions, "ConcurrentExecutions", "Maximum", "running"
+                ),
+            ],
+            marks=[_mark(limit, "the account's limit")],
+        ),
+    ]
 
 
-def _heading(name: str, function: ModelFunction) -> str:
-    model = function.model
-    serves = f"version {model.version}" if model.version else f"alias `{model.alias}`"
-    return (
-        f"## {name}: {model.mode}, {serves}, {model.memory_mb:,} MB, "
-        f"{model.architecture}"
+def _changes(
+    stage: Stage, functions: Mapping[str, ModelFunction]
+) -> list[Graph]:
+    by_version = cloudwatch.MathExpression(
+        expression=(
+            f"SEARCH('{{Hotseat/{stage.name},model,version,variant}} "
+            "MetricName=\"requests\"', 'Sum')"
+        ),
+        label="${PROP('Dim.model')} ${PROP('Dim.version')}, ${PROP('Dim.variant')}",
+        period=_MINUTE,
     )
+    return [
+        _graph("Requests a minute, by version", [by_version], stacked=True),
+        _graph(
+            "New versions, by model",
+            _by_model(functions, "version_changed", "Sum"),
+        ),
+        _graph(
+            "Refused versions, and failed reads of the registry, by model",
+            _by_model(functions, "registry_refused", "Sum"),
+            _by_model(functions, "registry_unreachable", "Sum"),
+        ),
+    ]
 
 
-def _rows(board: cloudwatch.Dashboard, model: str, function: ModelFunction) -> None:
+def _cost(
+    stage: Stage,
+    functions: Mapping[str, ModelFunction],
+    api: Metrics | None,
+) -> list[Graph]:
+    graphs = [
+        _graph(
+            "Dollars an hour, by list price",
+            [_dollars(name, function, stage) for name, function in functions.items()],
+            stacked=True,
+        ),
+        _graph(
+            "Requests an hour, by model",
+            [
+                function.metric("requests", "Sum", _HOUR, label=name)
+                for name, function in functions.items()
+            ],
+            stacked=True,
+        ),
+    ]
+    if api is None:
+        return graphs
+    requests = api["requests"].with_(label="all", color=_BLUE, period=_HOUR)
+    return [*graphs, _graph("Requests an hour at the API", [requests])]
+
+
+def _detail(stage: Stage) -> list[Graph]:
     def metric(name: str, statistic: str, label: str, color: str) -> cloudwatch.Metric:
-        return function.metric(name, statistic, _MINUTE, label=label, color=color)
+        return own_metric(
+            f"Hotseat/{stage.name}",
+            CHOSEN,
+            name,
+            statistic,
+            _MINUTE,
+            label=label,
+            color=color,
+        )
 
-    limit = cloudwatch.HorizontalAnnotation(
-        value=function.model.alarms.p95_ms, label="alarm", color=_RED
-    )
-    alias = function.alias
-    board.add_widgets(
+    return [
         _graph(
             "Latency in the function, ms",
             [
@@ -110,7 +306,6 @@ def _rows(board: cloudwatch.Dashboard, model: str, function: ModelFunction) -> N
                 metric("latency", "p95", "p95", _ORANGE),
                 metric("latency", "p99", "p99", _RED),
             ],
-            marks=[limit],
         ),
         _graph(
             "Average time by step, ms",
@@ -121,54 +316,18 @@ def _rows(board: cloudwatch.Dashboard, model: str, function: ModelFunction) -> N
             stacked=True,
         ),
         _graph(
-            "Requests and errors a minute",
+            "Requests, 5xx answers and cold starts a minute",
             [metric("requests", "Sum", "requests", _BLUE)],
             [
                 metric("errors", "Sum", "5xx answers", _RED),
-                alias.metric_errors(label="crashes", color="#7d2105", period=_MINUTE),
+                metric("cold", "Sum", "cold starts", _ORANGE),
             ],
         ),
-    )
-    board.add_widgets(
-        _graph(
-            "Requests a minute by version",
-            [
-                cloudwatch.MathExpression(
-                    expression=(
-                        f"SEARCH('{{{function.namespace},model,version,variant}} "
-                        f'model="{model}" MetricName="requests"\', \'Sum\')'
-                    ),
-                    label="${PROP('Dim.version')}, ${PROP('Dim.variant')}",
-                    period=_MINUTE,
-                )
-            ],
-            stacked=True,
-        ),
-        _graph(
-            "Cold starts and throttled requests a minute",
-            [
-                metric("cold", "Sum", "cold starts", _BLUE),
-                alias.metric_throttles(label="throttled", color=_RED, period=_MINUTE),
-            ],
-            [
-                alias.metric(
-                    "ConcurrentExecutions",
-                    statistic="Maximum",
-                    label="concurrent",
-                    color="#aab7b8",
-                    period=_MINUTE,
-                )
-            ],
-        ),
-        _graph(
-            "Registry: new versions, refused versions, failed reads",
-            [
-                metric("version_changed", "Sum", "new version", _GREEN),
-                metric("registry_refused", "Sum", "refused", _RED),
-                metric("registry_unreachable", "Sum", "unreachable", _ORANGE),
-            ],
-        ),
-    )
+    ]
+
+
+def _mark(value: float, label: str) -> cloudwatch.HorizontalAnnotation:
+    return cloudwatch.HorizontalAnnotation(value=value, label=label, color=_RED)
 
 
 def _graph(
@@ -178,19 +337,23 @@ def _graph(
     *,
     stacked: bool = False,
     marks: Sequence[cloudwatch.HorizontalAnnotation] = (),
-) -> cloudwatch.GraphWidget:
+) -> Graph:
     axis = cloudwatch.YAxisProps(min=0, show_units=False)
-    return cloudwatch.GraphWidget(
-        title=title,
-        left=list(left),
-        right=list(right),
-        stacked=stacked,
-        left_annotations=list(marks),
-        left_y_axis=axis,
-        right_y_axis=axis,
-        width=8,
-        height=6,
-    )
+
+    def of_width(width: int) -> cloudwatch.GraphWidget:
+        return cloudwatch.GraphWidget(
+            title=title,
+            left=list(left),
+            right=list(right),
+            stacked=stacked,
+            left_annotations=list(marks),
+            left_y_axis=axis,
+            right_y_axis=axis,
+            width=width,
+            height=6,
+        )
+
+    return of_width
 
 
 def _dollars(

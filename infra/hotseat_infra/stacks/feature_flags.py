@@ -3,8 +3,8 @@
 The same list stands in infra/cdk.json, which the CDK's own commands read; a test
 compares both, and deploys these templates over those without flags. Left out of what
 the library recommends: what concerns no service here; `enablePartitionLiterals`, which
-would replace the firewall's association with the API; and `recognizeLayerVersion`, which
-would publish a function version equal to the former one, which Lambda refuses.
+would replace the firewall's association with the API; and `recognizeLayerVersion`,
+which would publish a function version equal to the former one: Lambda refuses that.
 """
 
 FLAGS = {

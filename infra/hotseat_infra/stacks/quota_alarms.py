@@ -76,5 +76,7 @@ class QuotaAlarms(Construct):
                 cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
             ),
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=f"Hotseat: {description}. docs/how-to/operate.md, drill 5",
+            alarm_description=(
+                f"Hotseat: {description}. docs/how-to/operate.md, drill 5"
+            ),
         )

@@ -113,14 +113,15 @@ def test_garbage_is_collected_in_its_name(bucket, publish):
     assert bucket.ledger.head("mood").entry.by == maintenance.AUTHOR
 
 
-def test_another_job_is_refused(bucket):
+@pytest.mark.usefixtures("bucket")
+def test_another_job_is_refused():
     """With the jobs that there are."""
     with pytest.raises(ValueError, match="no job 'sweep'; there are: verify, collect"):
         maintenance.handler({"job": "sweep"}, None)
 
 
 def test_it_needs_nothing_but_what_lambda_brings():
-    """Imported with boto3 and the standard library alone; nothing else is in the zip."""
+    """boto3 and the standard library; nothing else is in the zip file."""
     code = """
 import sys
 allowed = set(sys.stdlib_module_names) | {

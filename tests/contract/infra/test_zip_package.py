@@ -102,7 +102,7 @@ def test_the_template_has_lambdas_own_python_and_a_snapshot(
 
 @pytest.mark.slow
 def test_a_zip_file_is_built_for_lambda_and_starts(registry, publish, tmp_path):
-    """With the locked requirements and a baked version; where Python 3.13 is, it runs."""
+    """The locked requirements and a baked version; with Python 3.13 here, it runs."""
     folder = tmp_path / "functions"
     folder.mkdir()
     for name in ("hotseat_registry", "hotseat_serve", "requirements.txt", "prune.sh"):

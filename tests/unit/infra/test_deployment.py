@@ -406,6 +406,14 @@ subnets = ["subnet-0a1b2c3d", "subnet-1a1b2c3d"]
 security_groups = ["sg-0a1b2c3d"]
 """
 PRIVATE = "[stages.dev.api]\nprivate = true\n"
+SMALL_PLAN = """
+[stages.dev.api]
+games = ["g"]
+waf = true
+burst = 5
+requests_per_second = 2
+waf_key_requests_per_5_minutes = 600
+"""
 
 
 @pytest.mark.parametrize(
@@ -427,8 +435,7 @@ PRIVATE = "[stages.dev.api]\nprivate = true\n"
             "they lead to a private API: set private = true",
         ),
         (
-            '[stages.dev.api]\ngames = ["g"]\nwaf = true\nburst = 5\n'
-            "requests_per_second = 2\nwaf_key_requests_per_5_minutes = 600",
+            SMALL_PLAN,
             "600 is less than a game may send by its plan: set 605 or more",
         ),
         (
