@@ -6,19 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from hotseat_infra.check import check as hold
 from hotseat_infra.check import check_zips, measured_milliseconds, trusted_key_paths
 from hotseat_infra.deployment import DeploymentError, Stage, read
 from hotseat_infra.function_versions import DeployedFunction, find
-from hotseat_infra.pricing.monthly_bill import (
-    PRICES,
-    Bill,
-    Speed,
-    compare,
-    read_prices,
-    shared_costs,
-)
+from hotseat_infra.pricing.monthly_bill import Bill, Speed, compare
+from hotseat_infra.pricing.price_table import PRICES, read_prices
+from hotseat_infra.pricing.stage_bill import REGISTRY_GIGABYTES, shared_costs
 from hotseat_infra.pricing.traffic import SHAPES, Traffic, shape
 from hotseat_infra.zip_package import LIMIT_BYTES, start_milliseconds, zip_folder
 from hotseat_registry.cli.common import (
@@ -163,6 +159,10 @@ def cost(parser: argparse.ArgumentParser) -> Run:
         help="time of a cold start on one core (default: 600)",
     )  # fmt: skip
     parser.add_argument(
+        "--registry-gb", type=float, default=REGISTRY_GIGABYTES,
+        help="size of all versions in the registry (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
         "--prices", type=Path, default=PRICES, help="another price table"
     )
     return _cost
@@ -171,7 +171,7 @@ def cost(parser: argparse.ArgumentParser) -> Run:
 @answering(DeploymentError)
 def _cost(arguments: argparse.Namespace) -> int:
     stage = read(arguments.file, arguments.stage)
-    table = read_prices(arguments.prices)
+    table = read_prices(arguments.prices, stage.region)
     traffic = Traffic(arguments.requests, shape(arguments.shape))
     speeds, bills = {}, {}
     for name, model in stage.models.items():
@@ -179,8 +179,15 @@ def _cost(arguments: argparse.Namespace) -> int:
         if warm is None:
             warm = measured_milliseconds(name, model, registry(arguments))
         speeds[name] = Speed(warm, arguments.cold_ms)
-        bills[name] = compare(model, stage.api.kind, traffic, speeds[name], table)
-    rest = shared_costs(stage, traffic.requests * len(stage.models), table)
+        bills[name] = compare(
+            model, stage.api.kind, traffic, speeds[name], table, stage.log_days
+        )
+    rest = shared_costs(
+        stage,
+        traffic.requests * len(stage.models),
+        table,
+        registry_gigabytes=arguments.registry_gb,
+    )
     total = rest.total + sum(items[0].total for items in bills.values())
     if arguments.json:
         return print_json(
@@ -196,6 +203,7 @@ def _cost(arguments: argparse.Namespace) -> int:
         f"{traffic.requests:,.0f} requests a month and model, {arguments.shape}; "
         f"dollars by list price, {table['region']}, {table['date']}"
     )
+    _note_prices(stage, table)
     for name, items in bills.items():
         print(f"\n{name}: {speeds[name].warm:.3g} ms a prediction on one core")
         most = max(item.total for item in items)
@@ -322,6 +330,22 @@ def _translated_errors(what: str) -> Iterator[None]:
     except StoreError as error:
         cause = error.__cause__
         raise (cause if isinstance(cause, DeploymentError) else error) from None
+
+
+def _note_prices(stage: Stage, table: dict[str, Any]) -> None:
+    """Say where the prices are not the region's, or have one source alone."""
+    if table["region"] != stage.region:
+        print(
+            f"hotseat: warning: no prices of {stage.region}: these are "
+            f"{table['region']}'s; other regions differ by up to a third: add "
+            f"[regions.{stage.region}] to a table of yours, --prices FILE",
+            file=sys.stderr,
+        )
+    elif table["own"]:
+        print(
+            f"  {table['own']} of them are this region's own, "
+            f"{len(table['compared'])} compared with a second source"
+        )
 
 
 def _plain(item: Bill) -> dict[str, object]:

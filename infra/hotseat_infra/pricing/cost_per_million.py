@@ -6,7 +6,8 @@ place, and neither package imports the other.
 
 import math
 
-from hotseat_infra.pricing.monthly_bill import CORE_MB, SIZES, read_prices
+from hotseat_infra.pricing.monthly_bill import CORE_MB, SIZES
+from hotseat_infra.pricing.price_table import read_prices
 
 
 def cost_per_million(

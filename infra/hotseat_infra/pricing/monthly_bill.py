@@ -1,13 +1,12 @@
 """Monthly bill of a stage: its file, measured milliseconds and traffic."""
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from hotseat_infra.deployment import DeploymentError, Model, Stage
+from hotseat_infra.deployment import Model
+from hotseat_infra.deployment.schema import TMP_MB
 from hotseat_infra.pricing.traffic import (
     MONTH,
     WEEK,
@@ -16,11 +15,6 @@ from hotseat_infra.pricing.traffic import (
     environments,
 )
 
-AUTHORIZER_MB, AUTHORIZER_MS = 512, 5
-"""Memory of the authorizer, and the billed time of one token, rounded up."""
-LIMIT_WRITES = 2
-"""Writes of one request, at most: the second where the bucket was not full."""
-PRICES = Path(__file__).with_name("prices.toml")
 CORE_MB = 1769
 """Memory at which a function has one core (docs.aws.amazon.com, "Configure memory")."""
 SIZES = (256, 512, 1024, 1769, 3008)
@@ -28,10 +22,9 @@ RUNTIME_MS = 1.0
 """Added to a prediction by the runtime client and the handler (`make bench-cold`)."""
 LOG_BYTES = 1100
 """One request's log line, with what CloudWatch adds."""
-METRICS = 19
-"""Of one model: eight by model, eight by version, three of registry events."""
-ALARM_METRICS = 6
-"""Metrics read by the four alarms of a model."""
+METRICS = 21
+"""Of one model: eight by model, eight by version, two by the function's version, three
+of registry events."""
 TRACED_SHARE = 0.05
 """X-Ray's default rule: the first request of a second, and this share of the rest."""
 
@@ -63,14 +56,6 @@ class Bill:
         return sum(self.parts.values())
 
 
-def read_prices(path: Path = PRICES) -> dict[str, Any]:
-    """Read the price table; raises `DeploymentError`."""
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise DeploymentError(f"{path}: {error}") from None
-
-
 def provisioned_by_hour(model: Model) -> list[int]:
     """Return the provisioned concurrency in each hour of the week."""
     usual = [model.provisioned_concurrency] * WEEK
@@ -87,6 +72,7 @@ def bill(
     traffic: Traffic,
     speed: Speed,
     table: Mapping[str, Any],
+    log_days: int = 30,
 ) -> Bill:
     """Return a month's bill of one model.
 
@@ -116,10 +102,16 @@ def bill(
         "api": traffic.requests * table["api"][f"{api}_request"],
         "out": traffic.requests
         * traffic.answer_bytes / 1e9 * table["api"]["out_gigabyte"],
-        "logs": _logs(traffic, table),
-        "metrics": _metrics(table),
+        "logs": log_cost(traffic.requests * LOG_BYTES, log_days, table),
+        "metrics": METRICS * table["cloudwatch"]["metric_month"],
+        "alarms": alarm_metrics(model) * table["cloudwatch"]["alarm_metric_month"],
         "traces": _traces(rates) * table["xray"]["trace"],
     }  # fmt: skip
+    more = (model.ephemeral_storage_mb - TMP_MB) / 1024
+    if more:
+        parts["storage"] = (
+            traffic.requests * seconds * more * paid["storage_gigabyte_second"]
+        )
     if any(provisioned):
         provisioned_total = month * sum(provisioned) * gigabytes
         parts["provisioned"] = (
@@ -144,8 +136,32 @@ def bill(
     return Bill(what, spent, share, parts)
 
 
+def alarm_metrics(model: Model) -> int:
+    """Return how many metrics a model's alarms read; each is billed.
+
+    Slow reads two and Failing three; Refused, Unreachable and Throttled one each, and
+    Spillover one with provisioned concurrency; a canary's two alarms five.
+    """
+    provisioned = bool(model.provisioned_concurrency or model.schedule)
+    return 8 + provisioned + (0 if model.canary == "ALL_AT_ONCE" else 5)
+
+
+def log_cost(size: float, days: int, table: Mapping[str, Any]) -> float:
+    """Return the cost of `size` bytes of logs a month, which are kept for `days`."""
+    prices, gigabytes = table["cloudwatch"], size / 1e9
+    kept = gigabytes * days / 30
+    return float(
+        gigabytes * prices["log_gigabyte"] + kept * prices["stored_log_gigabyte_month"]
+    )
+
+
 def compare(
-    model: Model, api: str, traffic: Traffic, speed: Speed, table: Mapping[str, Any]
+    model: Model,
+    api: str,
+    traffic: Traffic,
+    speed: Speed,
+    table: Mapping[str, Any],
+    log_days: int = 30,
 ) -> list[Bill]:
     """Return the bill as deployed, for other sizes and ways, and for machines."""
     plain = replace(model, provisioned_concurrency=0, snapstart=False, schedule=None)
@@ -157,35 +173,10 @@ def compare(
         ("one kept warm", replace(plain, provisioned_concurrency=1)),
         ("SnapStart", replace(plain, snapstart=True)),
     ]
-    bills = [bill(what, way, api, traffic, speed, table) for what, way in ways]
+    bills = [
+        bill(what, way, api, traffic, speed, table, log_days) for what, way in ways
+    ]
     return [*bills, *_machines(traffic, speed, table)]
-
-
-def shared_costs(stage: Stage, requests: float, table: Mapping[str, Any]) -> Bill:
-    """Return the costs that a stage's models share: keys, dashboard, firewall."""
-    parts = {
-        "dashboard": table["cloudwatch"]["dashboard_month"],
-        # one for the topic, one for the registry if the stage creates it
-        "keys": table["kms"]["key_month"] * (1 if stage.registry else 2),
-    }
-    if stage.api.waf:
-        firewall = table["waf"]
-        parts["firewall"] = (
-            firewall["acl_month"]
-            + 2 * firewall["rule_month"]
-            + requests * firewall["request"]
-        )
-    paid = table["lambda"]
-    if stage.api.access == "tokens":
-        # at most: API Gateway remembers a token for `token_cache_seconds`
-        spent = AUTHORIZER_MB / 1024 * AUTHORIZER_MS / 1000
-        kind = next(iter(stage.models.values())).architecture
-        parts["authorizer"] = requests * (
-            paid["request"] + spent * paid["gigabyte_second"][kind]
-        )
-    if stage.api.player_requests_per_second:
-        parts["limits"] = requests * LIMIT_WRITES * table["dynamodb"]["write"]
-    return Bill("shared by the stage", 0.0, 0.0, parts)
 
 
 def _machines(traffic: Traffic, speed: Speed, table: Mapping[str, Any]) -> list[Bill]:
@@ -206,8 +197,8 @@ def _machines(traffic: Traffic, speed: Speed, table: Mapping[str, Any]) -> list[
             "machines": MONTH * count * (kind["hour"] + kind["address_hour"]),
             "out": traffic.requests * traffic.answer_bytes / 1e9
             * table["api"]["out_gigabyte"],
-            "logs": _logs(traffic, table),
-            "metrics": _metrics(table),
+            "logs": log_cost(traffic.requests * LOG_BYTES, 30, table),
+            "metrics": METRICS * table["cloudwatch"]["metric_month"],
         }  # fmt: skip
         if balanced:
             costs["balancer"] = MONTH * (
@@ -224,17 +215,6 @@ def _machines(traffic: Traffic, speed: Speed, table: Mapping[str, Any]) -> list[
         Bill(f"{spare} x {kind['name']}, balanced", spent, 0.0,
              parts(spare, balanced=True)),
     ]  # fmt: skip
-
-
-def _logs(traffic: Traffic, table: Mapping[str, Any]) -> float:
-    gigabytes: float = traffic.requests * LOG_BYTES / 1e9
-    return gigabytes * float(table["cloudwatch"]["log_gigabyte"])
-
-
-def _metrics(table: Mapping[str, Any]) -> float:
-    cloudwatch = table["cloudwatch"]
-    alarms = ALARM_METRICS * float(cloudwatch["alarm_metric_month"])
-    return METRICS * float(cloudwatch["metric_month"]) + alarms
 
 
 def _traces(rates: list[float]) -> float:

@@ -11,7 +11,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from hotseat_infra.deployment import Stage
-from hotseat_infra.pricing.monthly_bill import read_prices
+from hotseat_infra.pricing.price_table import read_prices
 from hotseat_infra.stacks.function import ModelFunction
 from hotseat_infra.stacks.metrics import QUOTA_EXCEEDED, own_metric
 
@@ -360,7 +360,7 @@ def _dollars(
     name: str, function: ModelFunction, stage: Stage
 ) -> cloudwatch.MathExpression:
     """Return the hourly cost of a function and of its API requests."""
-    model, table = function.model, read_prices()
+    model, table = function.model, read_prices(region=stage.region)
     lambda_prices, gigabytes = table["lambda"], model.memory_mb / 1024
     provisioned = model.provisioned_concurrency
     second = (

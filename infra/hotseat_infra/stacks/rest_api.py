@@ -73,7 +73,8 @@ class RestApi(Construct):
             deploy_options=rest.StageOptions(
                 stage_name=stage.name,
                 tracing_enabled=True,
-                metrics_enabled=True,
+                # by stage they have no price; by method each would be a custom metric
+                metrics_enabled=False,
                 logging_level=rest.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,  # it would log players' texts
                 access_log_destination=rest.LogGroupLogDestination(log),

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from hotseat_infra.deployment import DeploymentError, read
-from hotseat_infra.pricing.monthly_bill import read_prices, shared_costs
+from hotseat_infra.pricing.price_table import read_prices
+from hotseat_infra.pricing.stage_bill import shared_costs
 from hotseat_infra.stacks.access import HANDLER
 from hotseat_serve.access import authorizer
 from hotseat_serve.settings import Settings

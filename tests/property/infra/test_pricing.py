@@ -1,6 +1,7 @@
 """The monthly bill: its sums are right, and more use never costs less."""
 
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +18,15 @@ from hotseat_infra.pricing.monthly_bill import (
     bill,
     compare,
     provisioned_by_hour,
-    read_prices,
-    shared_costs,
 )
+from hotseat_infra.pricing.price_table import PRICES, read_prices
+from hotseat_infra.pricing.stage_bill import shared_costs
 from hotseat_infra.pricing.traffic import SHAPES, WEEK, Traffic, cold_starts, shape
 from hotseat_registry import Reference, open_registry
 
 TABLE = read_prices()
-PROD = read(Path(__file__).parents[3] / "infra/deployment.toml", "prod")
+FILE = Path(__file__).parents[3] / "infra/deployment.toml"
+PROD = read(FILE, "prod")
 REQUESTS = st.floats(1, 1e9)
 MS = st.floats(0.01, 1000)
 SHAPE = st.sampled_from(list(SHAPES.values()))
@@ -163,14 +165,59 @@ def test_shared_costs_are_counted_once():
     """Dashboard, keys and firewall belong to the stage."""
     parts = shared_costs(PROD, 1e6, TABLE).parts
     access = {"authorizer": 0.2 + 0.0025 * 1e6 * 0.0000166667, "limits": 1.25}
+    logs = 0.7 * (0.50 + 0.03)
     assert parts == pytest.approx(
-        {"dashboard": 3, "keys": 2, "firewall": 7.6, **access}
-    )
+        {"dashboard": 3, "keys": 2, "firewall": 5 + 3 + 0.6, "alarms": 0.7,
+         "logs": logs, "images": 2 * 0.015, "quota metric": 0.3,
+         "bucket": 0.023, **access}
+    )  # fmt: skip
     api = replace(PROD.api, waf=False, access="", player_requests_per_second=0.0)
     plain = replace(PROD, registry="s3://a/b", api=api)
     assert shared_costs(plain, 1e6, TABLE).parts == pytest.approx(
-        {"dashboard": 3, "keys": 1}
-    )
+        {"dashboard": 3, "keys": 1, "alarms": 0.6, "logs": logs, "images": 0.015,
+         "quota metric": 0.3}
+    )  # fmt: skip
+
+
+def test_the_shipped_stages_stay_within_their_budgets(capsys):
+    """A million requests a month and model for dev, ten for prod, 1 ms each."""
+    for stage, requests in (("dev", 1e6), ("prod", 1e7)):
+        assert run_command("--file", FILE, "--stage", stage, "--requests", requests,
+                           "--ms", 1, "--json") == 0  # fmt: skip
+        document = json.loads(capsys.readouterr().out)
+        assert document["total"] < document["budget"], stage
+
+
+def test_prices_are_those_of_the_region():
+    """One file; a region has what differs, and one without says so by its name."""
+    frankfurt = read_prices(region="eu-central-1")
+    assert frankfurt["region"] == "eu-central-1"
+    assert frankfurt["api"]["rest_request"] > TABLE["api"]["rest_request"]
+    assert frankfurt["lambda"] == TABLE["lambda"]
+    assert read_prices(region="af-south-1")["region"] == "us-east-1"
+    text = tomllib.loads(PRICES.read_text())
+    for name, region in text["regions"].items():
+        table = read_prices(region=name)
+        figures = {f"{s}.{k}" for s, v in region.items() if s != "compared" for k in v}
+        assert set(region["compared"]) <= figures
+        assert table["own"] == len(figures)
+        for figure in figures:
+            section, key = figure.split(".")
+            assert (
+                TABLE[section][key] / 2 < table[section][key] < TABLE[section][key] * 2
+            )
+
+
+def test_a_large_temporary_folder_and_long_retention_cost_more():
+    """Above 512 MB by the second; logs by the days that they stay."""
+    plain = month(Model(mode="static", version=1), Traffic(1e6)).parts
+    large = month(
+        Model(mode="static", version=1, ephemeral_storage_mb=1536), Traffic(1e6)
+    ).parts
+    assert "storage" not in plain
+    assert large["storage"] == pytest.approx(1e6 * 0.011 * 0.0000000309, rel=0.1)
+    longer = bill("x", Model(), "rest", Traffic(1e6), Speed(5), TABLE, log_days=365)
+    assert longer.parts["logs"] > month(Model(), Traffic(1e6)).parts["logs"]
 
 
 def test_prices_have_their_date_and_sources():
@@ -185,7 +232,7 @@ def test_prices_have_their_date_and_sources():
         elif isinstance(value, int | float):
             yield value
 
-    assert all(number > 0 for number in numbers(TABLE))
+    assert all(n > 0 for n in numbers({k: v for k, v in TABLE.items() if k != "own"}))
 
 
 TEXT = """
