@@ -233,7 +233,8 @@ class Api:
     """Id of the Route 53 zone for the domain's record; empty: no record is created."""
     latency: bool = False
     """Whether stages in several regions share the domain: each player reaches the
-    nearest region, and another one while that is down."""
+    nearest region, and another one while that is down: a health check follows the share
+    of 5xx answers."""
 
 
 @dataclass(frozen=True, slots=True)

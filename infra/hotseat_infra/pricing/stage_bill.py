@@ -33,6 +33,7 @@ BILLED: Mapping[str, str] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": "provisioned",
     "AWS::Logs::LogGroup": "logs",
     "AWS::Logs::MetricFilter": "quota metric",
+    "AWS::Route53::HealthCheck": "health check",
     "AWS::S3::Bucket": "bucket",
     "AWS::WAFv2::WebACL": "firewall",
 }
@@ -104,6 +105,8 @@ def shared_costs(
         parts["quota metric"] = watch["metric_month"]
     if not stage.registry:
         parts["bucket"] = registry_gigabytes * table["s3"]["gigabyte_month"]
+    if stage.api.latency:
+        parts["health check"] = table["route53"]["health_check_month"]
     parts |= _protection(stage, requests, table)
     if stage.api.private and not stage.api.vpc_endpoints and stage.network:
         hours = MONTH * len(stage.network.subnets)
@@ -120,10 +123,16 @@ def stage_alarm_metrics(stage: Stage) -> int:
     """Return how many metrics the alarms read that belong to no model.
 
     ApiFailing and ApiSlow read two each, Account one; Blocked, Game and Maintenance
-    one, where they are.
+    one, where they are; so does Down, which a health check follows.
     """
     api = stage.api
-    return 5 + bool(api.waf) + bool(api.games) + bool(stage.maintenance)
+    return (
+        5
+        + bool(api.waf)
+        + bool(api.games)
+        + bool(api.latency)
+        + bool(stage.maintenance)
+    )
 
 
 def _images(stage: Stage) -> float:

@@ -157,9 +157,7 @@ def _answers(
     ]
 
 
-def _speed(
-    functions: Mapping[str, ModelFunction], api: Metrics | None
-) -> list[Graph]:
+def _speed(functions: Mapping[str, ModelFunction], api: Metrics | None) -> list[Graph]:
     limits = {function.model.alarms.p95_ms for function in functions.values()}
     graphs = [
         _graph(
@@ -176,9 +174,7 @@ def _speed(
     return [_graph(title, [latency]), *graphs]
 
 
-def _refusals(
-    stage: Stage, functions: Mapping[str, ModelFunction]
-) -> list[Graph]:
+def _refusals(stage: Stage, functions: Mapping[str, ModelFunction]) -> list[Graph]:
     refused: list[cloudwatch.IMetric] = []
     if stage.api.games:
         refused.append(
@@ -235,9 +231,7 @@ def _refusals(
     ]
 
 
-def _changes(
-    stage: Stage, functions: Mapping[str, ModelFunction]
-) -> list[Graph]:
+def _changes(stage: Stage, functions: Mapping[str, ModelFunction]) -> list[Graph]:
     by_version = cloudwatch.MathExpression(
         expression=(
             f"SEARCH('{{Hotseat/{stage.name},model,version,variant}} "

@@ -16,8 +16,9 @@ from hotseat_infra.stacks.access import counts_by_token, game_keys
 from hotseat_infra.stacks.api_common import ACCESS_LOG, access_log
 from hotseat_infra.stacks.authorization import rest_authorization, who_calls
 from hotseat_infra.stacks.firewall import Firewall
-from hotseat_infra.stacks.function import ModelFunction, retention
+from hotseat_infra.stacks.function import ModelFunction
 from hotseat_infra.stacks.gateway_errors import GATEWAY_ERRORS
+from hotseat_infra.stacks.log_retention import retention
 from hotseat_infra.stacks.nag import acknowledge
 from hotseat_infra.stacks.network import ApiEndpoint, private_policy
 from hotseat_serve.api import cors

@@ -103,6 +103,7 @@ class ServiceStack(Stack):
                 api=stage.api,
                 api_id=self.api.api_id,
                 stage=self.api.stage_name,
+                failed=self.api.metrics["5xx"],
             )
         self.observability = Observability(
             self,

@@ -1,6 +1,7 @@
 """Both kinds of API: keys, limits, gateway errors, routes, custom domains."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from aws_cdk import aws_apigateway as rest
@@ -111,6 +112,27 @@ def test_a_custom_domain_works_with_either_api(full, plain):
              "HostedZoneId": "Z0123456789ABC", "AliasTarget": Match.any_value()},
         )  # fmt: skip
         synthesized.service.has_output("Url", {"Value": "https://models.example.com/"})
+
+
+def test_a_region_that_fails_sends_its_players_elsewhere(
+    everything, synthesize, tmp_path
+):
+    """The record of a shared domain has a health check on the share of 5xx answers."""
+    stage = replace(everything, api=replace(everything.api, latency=True))
+    service = synthesize(tmp_path, stage).service
+    ((check, health),) = service.find_resources("AWS::Route53::HealthCheck").items()
+    service.has_resource_properties(
+        "AWS::Route53::RecordSet",
+        {"HealthCheckId": {"Fn::GetAtt": [check, "HealthCheckId"]}},
+    )
+    followed = health["Properties"]["HealthCheckConfig"]
+    alarm = followed["AlarmIdentifier"]["Name"]["Ref"]
+    properties = service.to_json()["Resources"][alarm]["Properties"]
+    # Route 53 follows no alarm of metric math
+    assert (properties["MetricName"], properties["Statistic"]) == (
+        "5XXError", "Average"
+    )  # fmt: skip
+    assert followed["InsufficientDataHealthStatus"] == "Healthy"
 
 
 def test_no_domain_no_record(shipped):

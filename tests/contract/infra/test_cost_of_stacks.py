@@ -24,10 +24,12 @@ NETWORK = Network(
 def stages(full, plain, everything, synthesize, tmp_path_factory):
     """Stages with every feature: public, by HTTP, and private with maintenance."""
     api = replace(everything.api, private=True, domain="", certificate="", zone="")
+    far = replace(everything, api=replace(everything.api, latency=True))
     private = replace(
         everything, api=api, network=NETWORK, maintenance=Maintenance(1, 7)
     )
-    return [full, plain, synthesize(tmp_path_factory.mktemp("private"), private)]
+    made = [synthesize(tmp_path_factory.mktemp("more"), s) for s in (private, far)]
+    return [full, plain, *made]
 
 
 def resources(synthesized):

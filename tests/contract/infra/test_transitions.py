@@ -90,6 +90,7 @@ CHANGES = {
     "another domain": lambda s: api(s, domain="ai.example.com",
                                     certificate=CERTIFICATE),
     "another certificate": lambda s: api(s, certificate=CERTIFICATE),
+    "several regions": lambda s: api(s, latency=True),
     "no zone": lambda s: api(s, zone=""),
     "another mail address": lambda s: replace(s, alarm_email="b@example.com"),
     "another budget": lambda s: replace(s, monthly_budget_usd=9.0),
