@@ -77,6 +77,8 @@ def task(
 
     if not (arguments.stream or arguments.workers):
         warn("the table may not fit into memory: it is read in batches (--stream)")
+    if arguments.workers and arguments.weight:
+        raise TrainError("--weight is for one process: leave --workers out")
     engine = None
     if arguments.workers:
         from hotseat_train.models.tables.streamed.ray_workers import LOCAL, RayWorkers
@@ -91,7 +93,8 @@ def task(
     )  # fmt: skip
     found = StreamedTable(
         source=str(arguments.data), target=arguments.target, name=name,
-        id=arguments.id, types=column_types(arguments.column), engine=engine,
+        id=arguments.id, weight=arguments.weight, cost=arguments.cost,
+        types=column_types(arguments.column), engine=engine,
         threads=arguments.threads or os.cpu_count() or 1, reading=options, warn=warn,
     )  # fmt: skip
     return found.choose(arguments.family, settings)

@@ -159,8 +159,8 @@ def _only_in_memory(arguments: argparse.Namespace) -> None:
     given = {
         "--objective": arguments.objective not in {None, "label"},
         "--time": arguments.time, "--test": arguments.test,
-        "--text": arguments.text, "--weight": arguments.weight,
-        "--balance": arguments.balance,
+        "--text": arguments.text, "--balance": arguments.balance,
+        "--now": arguments.now,
     }  # fmt: skip
     for flag, value in given.items():
         if value:

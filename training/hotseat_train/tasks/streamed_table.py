@@ -46,6 +46,7 @@ from hotseat_train.models.tables.streamed.prepare import (
 from hotseat_train.onnx_graph.merge import chain
 from hotseat_train.optim.loop import Plan
 from hotseat_train.run import Run, commit
+from hotseat_train.tasks import table_labels
 from hotseat_train.tasks.task import Progress
 from hotseat_train.time_left import TimeLeft
 
@@ -69,6 +70,10 @@ class StreamedTable:
     target: str
     name: str
     id: str | None = None
+    weight: str | None = None
+    """The column that says how much a row counts in training; it is no feature."""
+    cost: float | None = None
+    """What a missed row of the rarer of two labels costs, in false alarms."""
     types: Mapping[str, str] = field(default_factory=dict)
     """Explicit types by column."""
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -141,7 +146,7 @@ class StreamedTable:
     def _read(self) -> columns_.Choice:
         """Describe the table in a pass over all its rows."""
         found = columns_.choose(
-            self.source, self.target, self.id, self.types, self.reading
+            self.source, self.target, self.id, self.types, self.reading, self.weight
         )
         for remark in found.remarks:
             self.warn(remark)
@@ -184,6 +189,7 @@ class StreamedTable:
                 plan.seed,
                 every(_SECONDS, passes),
             )
+            table_labels.check_cost(self.cost, prepared.labels)
             expected = self._forecast(prepared, seconds_read, base)
             progress.line(forecast.sentence(expected))
             fitted = (self.engine or workers.Here(self.threads)).fit(
@@ -237,6 +243,8 @@ class StreamedTable:
                 "target": self.target,
                 "name": self.name,
                 "id": self.id,
+                "weight": self.weight,
+                "cost": self.cost,
                 "types": dict(self.types),
                 "kept": str((run.folder / KEPT).resolve()),
                 "signature": encoding.signature(labels).to_json(),
@@ -314,6 +322,7 @@ class StreamedTable:
             self.trained_signature,
             record.get("answers", ()),
             golden=synthetic_rows.rows(self.trained_signature, dataset.train),
+            cost=self.cost,
         )
 
     def calibration(self, run: Run) -> list[Tensors]:

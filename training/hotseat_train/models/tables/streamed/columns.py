@@ -28,20 +28,27 @@ def choose(
     group: str | None,
     types: Mapping[str, str],
     reading: Options,
+    weight: str | None = None,
 ) -> Choice:
     """Describe a table in a pass over all its rows, and choose the features.
 
-    `group` is the id column, whose rows are in one split. Raises `DatasetError`.
+    `group` is the id column, whose rows are in one split, and `weight` that of the
+    training rows' weights. Raises `DatasetError`.
     """
     named = tuple(filter(None, (target, group)))
     options = replace(
         reading,
-        columns={**types, **dict.fromkeys(named, "category")},
+        columns={
+            **types,
+            **dict.fromkeys(named, "category"),
+            **({weight: "number"} if weight else {}),
+        },
         targets=(target,),
-        keep=(group,) if group else (),
+        keep=tuple(filter(None, (group, weight))),
     )
     description = tables.describe(source, options=options)
-    others = [c for c in description.columns if c.used and c.name not in named]
+    beside = {*named, weight}
+    others = [c for c in description.columns if c.used and c.name not in beside]
     features = [column for column in others if streamable(column)]
     remarks = (
         *description.remarks(),
@@ -63,5 +70,5 @@ def choose(
             f"predicts 2 to {MOST_LABELS} labels. Numbers are predicted by a training "
             "in memory: --rows N without --stream"
         )
-    columns = Columns(features, target, group, description.rows)
+    columns = Columns(features, target, group, description.rows, weight)
     return Choice(description, columns, options, remarks)

@@ -55,6 +55,8 @@ class Columns:
     target: str
     id: str | None
     rows: int
+    weight: str | None = None
+    """The column of the training rows' weights; it is no feature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,11 @@ def _written(
     samplers = {split: Sampler(most, seed) for split, most in KEPT.items()}
     schema, done = pa.schema([]), 0
     with ExitStack() as stack:
-        writers = [stack.enter_context(part.writer()) for part in parts]
+        # only training rows are weighted
+        writers = [
+            stack.enter_context(part.writer(weighted=at == 0 and bool(columns.weight)))
+            for at, part in enumerate(parts)
+        ]
         for batch in batches():
             done += len(batch)
             schema = batch.schema
@@ -192,7 +198,10 @@ def _written(
             )
             for at, writer in enumerate(writers):
                 rows = split == at
-                writer.add(x[rows], classes[rows])
+                weights = _weights(batch, columns.weight) if at == 0 else None
+                writer.add(
+                    x[rows], classes[rows], None if weights is None else weights[rows]
+                )
                 samplers[at].add(batch.filter(pa.array(rows)))
             report("encoded", done)
     kept = pa.concat_tables(
@@ -203,6 +212,19 @@ def _written(
     )
     sizes = (len(parts[0]), len(parts[1]), len(parts[2]))
     return Data(*parts), kept, sizes
+
+
+def _weights(batch: pa.RecordBatch, name: str | None) -> Array | None:
+    """Return the weight of each row; raises `DatasetError`."""
+    if name is None:
+        return None
+    weights = numbers_of(batch.column(name))
+    if bad := weights[~(weights >= 0)][:1].tolist():
+        raise DatasetError(
+            f"--weight {name}: a row holds {bad[0]:g}; expected a number of 0 or more "
+            "in each row"
+        )
+    return weights
 
 
 def every(seconds: float, call: Callable[[str, int], None]) -> Callable[..., None]:

@@ -1,8 +1,9 @@
 """Encoded rows on disk: what a training reads instead of the table.
 
 A part of a split is two files, ``train.x`` (float32 [rows, columns], row by row) and
-``train.y`` (float32 [rows]). They are read with `pread`, not mapped: mapped pages would
-count as the process's memory. LightGBM reads a part as a `lightgbm.Sequence`.
+``train.y`` (float32 [rows]), and ``train.w`` where rows have weights. They are read
+with `pread`, not mapped: mapped pages would count as the process's memory. LightGBM
+reads a part as a `lightgbm.Sequence`.
 """
 
 import os
@@ -35,6 +36,10 @@ class Part:
     def _y(self) -> Path:
         return self.path.with_suffix(".y")
 
+    @property
+    def _w(self) -> Path:
+        return self.path.with_suffix(".w")
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return self._y.stat().st_size // 4 if self._y.exists() else 0
@@ -51,25 +56,34 @@ class Part:
         """Return float32 [rows]."""
         return np.fromfile(self._y, np.float32)
 
+    def weights(self) -> Array | None:
+        """Return float32 [rows] with the mean 1; None: all rows count the same."""
+        if not self._w.exists():
+            return None
+        found = np.fromfile(self._w, np.float32)
+        return found / found.mean()
+
     def chunks(self) -> Iterator[Array]:
         """Yield all rows in order."""
         for start in range(0, len(self), CHUNK):
             yield self.rows(start, min(start + CHUNK, len(self)))
 
-    def writer(self) -> "Writer":
+    def writer(self, *, weighted: bool = False) -> "Writer":
         """Return what appends rows to an empty part."""
-        return Writer(self)
+        return Writer(self, weighted=weighted)
 
 
 class Writer:
     """Appends rows to a part; a context manager."""
 
-    def __init__(self, part: Part) -> None:
-        self._files = [part._x.open("wb"), part._y.open("wb")]  # noqa: SLF001 (its own)
+    def __init__(self, part: Part, *, weighted: bool = False) -> None:
+        paths = [part._x, part._y, *([part._w] if weighted else [])]  # noqa: SLF001 (its own)
+        self._files = [path.open("wb") for path in paths]
 
-    def add(self, x: Array, y: Array) -> None:
-        """Append float32 [rows, columns] and their targets [rows]."""
-        for file, array in zip(self._files, (x, y), strict=True):
+    def add(self, x: Array, y: Array, weights: Array | None = None) -> None:
+        """Append float32 [rows, columns], their targets and weights [rows]."""
+        arrays = (x, y) if weights is None else (x, y, weights)
+        for file, array in zip(self._files, arrays, strict=True):
             file.write(np.ascontiguousarray(array, np.float32).data)
 
     def __enter__(self) -> Self:

@@ -76,12 +76,17 @@ def parameters(
 
 
 def dataset(
-    rows: Any, targets: Array, chosen: Mapping[str, Any], reference: Any = None
+    rows: Any,
+    targets: Array,
+    chosen: Mapping[str, Any],
+    reference: Any = None,
+    weights: Array | None = None,
 ) -> lightgbm.Dataset:
     """Return rows that LightGBM will bin; `reference` has the bins already."""
     return lightgbm.Dataset(
-        rows, targets, reference=reference, params=dict(chosen), free_raw_data=True
-    )
+        rows, targets, reference=reference, weight=weights, params=dict(chosen),
+        free_raw_data=True,
+    )  # fmt: skip
 
 
 def fit(
@@ -96,12 +101,19 @@ def fit(
     """Train until the validation loss has not fallen for some trees."""
     chosen = parameters(labels, seed, threads, settings)
     part, held = data.train, data.validation
-    train = dataset(Rows(part), part.targets(), chosen)
+    weights = part.weights()
+    train = dataset(Rows(part), part.targets(), chosen, weights=weights)
     some = min(len(part), _CURVE_ROWS)
+    # a sequence that refers to weighted rows has room for weights, which has to be
+    # filled; ones would be dropped by LightGBM before that, and any constant is equal
+    same = None if weights is None else np.full(len(held), 0.5, np.float32)
     beside = {
-        "train": dataset(Rows(part, 0, some), part.targets()[:some], chosen, train),
-        "validation": dataset(Rows(held), held.targets(), chosen, train),
-    }
+        "train": dataset(
+            Rows(part, 0, some), part.targets()[:some], chosen, train,
+            None if weights is None else weights[:some],
+        ),
+        "validation": dataset(Rows(held), held.targets(), chosen, train, same),
+    }  # fmt: skip
     return boost(chosen, train, beside, rounds(settings), report)
 
 
