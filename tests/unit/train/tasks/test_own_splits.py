@@ -73,4 +73,6 @@ def test_two_hundred_labels_are_learned_and_numbers_as_labels_are_noted(tmp_path
     path.write_text("\n".join(lines[:101]).replace("c", ""))
     notes = []
     OwnTable(path=path, target="hampion", name="picks", warn=notes.append).dataset()
-    assert any("--objective number or count" in note for note in notes)
+    assert any(
+        "--objective ordinal learns their order, and number" in note for note in notes
+    )
