@@ -85,9 +85,13 @@ def test_a_regression_s_value_adds_up(rows, tmp_path):
     assert np.argmax(np.abs(weights)) in {0, 2}
 
 
-def test_an_own_table_s_columns_belong_to_its_fields(tmp_path):
-    """Trees over computed columns are explained by the fields of a request."""
-    table = players(300)
+@pytest.mark.parametrize("count", [300, 2600])
+def test_an_own_table_s_columns_belong_to_its_fields(tmp_path, count):
+    """Trees over computed columns are explained by the fields of a request.
+
+    Of the larger table categories are split by sets of their values.
+    """
+    table = players(count)
     task, _ = own_table(tmp_path, table, family="trees", id="player_id")
     run = train(task, task.plan_of({}), tmp_path / "run")
     write(run, evaluate(run))
