@@ -48,7 +48,7 @@ class Repository:
 
 def origin(root: Path) -> str:
     """Return the https address of git's remote `origin`, or nothing."""
-    command = ["git", "-C", root, "remote", "get-url", "origin"]
+    command = ["git", "-C", str(root), "remote", "get-url", "origin"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     address = done.stdout.strip().removesuffix(".git")
     ssh = re.fullmatch(r"(?:ssh://)?git@([\w.-]+)[:/](.+)", address)

@@ -29,13 +29,22 @@ interface Session {
 export interface DeviceOptions {
   /** Where versions are stored; default: the browser's cache, else memory. */
   store?: Store;
-  /** Default: onnxruntime-web/wasm, its smallest build, loaded when the first version is opened. */
+  /** Default: onnxruntime-web/wasm, its smallest build (in Node its main one), loaded when the first version is opened. */
   runtime?: () => Promise<unknown>;
   /** Whose signatures to accept; default: versions are checked by their digests alone. */
   trust?: TrustOptions;
   /** Options of a session, such as its execution providers. */
   session?: Record<string, unknown>;
 }
+
+/**
+ * The smallest build for pages. Node's is in the main entry alone; a bundler must not see that
+ * one, for it would ship its 28 MB beside every game.
+ */
+const MAIN = "onnxruntime-web";
+const isNode = Boolean((globalThis as { process?: { versions?: { node?: string } } }).process?.versions?.node);
+const runtime = (): Promise<unknown> =>
+  isNode ? import(/* webpackIgnore: true */ /* @vite-ignore */ MAIN) : import("onnxruntime-web/wasm");
 
 /** Runs versions with onnxruntime-web, which the game installs. */
 export class Device implements Offline {
@@ -46,7 +55,7 @@ export class Device implements Offline {
 
   constructor(given: DeviceOptions = {}) {
     this.#store = given.store ?? store();
-    this.#load = given.runtime ?? (() => import("onnxruntime-web/wasm"));
+    this.#load = given.runtime ?? runtime;
     this.#trust = given.trust ? new Trust(given.trust) : null;
     this.#session = { executionProviders: ["wasm"], ...given.session };
   }
