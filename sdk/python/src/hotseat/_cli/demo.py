@@ -86,7 +86,7 @@ def _demo(arguments: argparse.Namespace) -> int:
             return play(arguments)
     print(
         "hotseat demo serves models, which needs more than the SDK: "
-        f"{install_command('serve')}",
+        f"{install_command('demo')}",
         file=sys.stderr,
     )
     return 1
