@@ -1,12 +1,29 @@
 """Servers with TLS on loopback, and addresses that do not answer."""
 
 import contextlib
+import itertools
 import socket
 import ssl
 import subprocess
 import threading
 
-ANSWER = b'HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n{"label": "ok"}'
+EARLY = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s"
+
+
+def answer(number):
+    """Return an answer whose label is the number of its connection."""
+    body = b'{"label": "%d"}' % number
+    return HEAD % (len(body), body)
+
+
+# what is said to request `request` of connection `number`; None: hang up
+TALKS = {
+    "kept": lambda number, _request: answer(number),
+    "closed": lambda number, request: answer(number) if request == 1 else None,
+    "forgotten": lambda number, request: answer(number) if request == 1 else b"",
+    "interim": lambda number, _request: EARLY + answer(number),
+}
 
 
 def certificate(name, folder, host="good.test"):
@@ -21,30 +38,35 @@ def certificate(name, folder, host="good.test"):
     return path
 
 
-def serve(stack, certificate=None):
-    """Answer whatever is sent, over TLS with a certificate; returns the port."""
+def serve(stack, certificate=None, talk=TALKS["kept"]):
+    """Answer as `talk` says, over TLS with a certificate; returns the port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if certificate is not None:
         context.load_cert_chain(certificate, certificate.with_suffix(".key"))
 
-    def answer(line):
+    def answer(line, number):
+        request = 0
         while line.recv(65536):
-            line.sendall(ANSWER)
+            request += 1
+            said = talk(number, request)
+            if said is None:
+                return
+            line.sendall(said)
 
-    def converse(connection):
+    def converse(connection, number):
         with contextlib.suppress(OSError), connection:
             if certificate is None:
-                answer(connection)
+                answer(connection, number)
             else:
                 with context.wrap_socket(connection, server_side=True) as line:
-                    answer(line)
+                    answer(line, number)
 
     def accept():
         with contextlib.suppress(OSError):
-            while True:
+            for number in itertools.count(1):
                 connection, _ = listener.accept()
                 threading.Thread(
-                    target=converse, args=(connection,), daemon=True
+                    target=converse, args=(connection, number), daemon=True
                 ).start()
 
     listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))

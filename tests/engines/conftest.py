@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from tls_server import TALKS, serve
 
 from hotseat_registry import (
     Field,
@@ -35,6 +36,32 @@ CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 AWAY = b'{"code": "unavailable", "detail": "d", "retryable": true}'
 BUSY = b"HTTP/1.1 503 X\r\nretry-after: 5\r\ncontent-length: %d\r\n\r\n%s"
 LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
+
+
+# a look-up that hangs for two seconds, and one with a dead IPv6 address before IPv4
+NAMES = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+typedef int Look(const char *, const char *, const struct addrinfo *,
+                 struct addrinfo **);
+static Look *look(void) { return (Look *)dlsym(RTLD_NEXT, "getaddrinfo"); }
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found) {
+  if (name && strstr(name, "slow.test")) { sleep(2); return EAI_AGAIN; }
+  if (!name || !strstr(name, "dual.test")) return look()(name, service, hints, found);
+  int family = hints ? hints->ai_family : AF_UNSPEC;
+  if (family != AF_UNSPEC)
+    return look()(family == AF_INET ? "127.0.0.1" : "::1", service, hints, found);
+  int failed = look()("::1", service, hints, found);
+  if (failed) return failed;
+  struct addrinfo *last = *found;
+  while (last->ai_next) last = last->ai_next;
+  return look()("127.0.0.1", service, hints, &last->ai_next);
+}
+"""
 
 
 def slowly(connection, data):
@@ -239,6 +266,30 @@ def service(bundle, tmp_path):
         server.terminate()
         server.wait(10)
         server.stdout.close()
+
+
+@pytest.fixture
+def networks():
+    """Servers as they are met on the way: a JSON object of URLs by situation."""
+    with contextlib.ExitStack() as stack:
+        yield json.dumps({
+            name: f"http://127.0.0.1:{serve(stack, talk=talk)}"
+            for name, talk in TALKS.items()
+        })  # fmt: skip
+
+
+@pytest.fixture
+def names(tmp_path):
+    """Replace the system's look-up: `slow.test` hangs, `dual.test` has two families."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler to make a DNS with: apt-get install gcc")
+    source, library = tmp_path / "names.c", tmp_path / "names.so"
+    source.write_text(NAMES)
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True
+    )
+    return str(library)
 
 
 def needed(command, make):

@@ -1,11 +1,13 @@
 """The C++ SDK over libcurl: every vector, its rules, faulty servers, a live service."""
 
+import contextlib
 import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from tls_server import dead_port, serve
 
 pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[2]
@@ -59,6 +61,20 @@ def test_the_rules_hold(run):
 def test_faults_end_in_time(run, faults):
     """Whatever a server does, a call ends at its deadline with a documented error."""
     run("faults", json.dumps(faults))
+
+
+def test_networks_as_they_are(run, networks):
+    """Idle, closed and forgotten connections; interim answers."""
+    run("networks", networks)
+
+
+def test_names_as_they_are(run, names, monkeypatch):
+    """A dead IPv6 address is passed (RFC 8305); a look-up that hangs ends in time."""
+    monkeypatch.setenv("LD_PRELOAD", names)
+    with contextlib.ExitStack() as stack:
+        port = serve(stack)
+        dead_port(stack, port)
+        run("names", str(port))
 
 
 def test_what_is_shown_answers(need, tmp_path, service):

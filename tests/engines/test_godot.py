@@ -69,41 +69,14 @@ def test_faults_end_in_time(godot, faults):
     godot("faults", HOTSEAT_FAULTS=json.dumps(faults))
 
 
-NAMES = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <netdb.h>
-#include <string.h>
-#include <unistd.h>
-typedef int Look(const char *, const char *, const struct addrinfo *,
-                 struct addrinfo **);
-int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
-                struct addrinfo **found) {
-  if (name && strstr(name, "slow.test")) { sleep(2); return EAI_AGAIN; }
-  if (name && strstr(name, "dual.test"))
-    name = hints && hints->ai_family == AF_INET ? "127.0.0.1" : "::1";
-  return ((Look *)dlsym(RTLD_NEXT, "getaddrinfo"))(name, service, hints, found);
-}
-"""
-
-
-@pytest.fixture
-def names(tmp_path):
-    """Replace the system's look-up: `slow.test` hangs, `dual.test` has two families."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("no C compiler to make a DNS with: apt-get install gcc")
-    source, library = tmp_path / "names.c", tmp_path / "names.so"
-    source.write_text(NAMES)
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True
-    )
-    return str(library)
-
-
 def test_a_slow_dns_stops_no_frame(godot, names):
     """Names are looked up in a thread: the frame goes on, the deadline holds."""
     godot("dns", HOTSEAT_SLOW_HOST="slow.test", LD_PRELOAD=names)
+
+
+def test_networks_as_they_are(godot, networks):
+    """Idle, closed and forgotten connections; interim answers."""
+    godot("networks", HOTSEAT_NETWORKS=networks)
 
 
 def test_a_dead_address_is_passed(godot, names, need, tmp_path):

@@ -1,5 +1,6 @@
 """The Lua SDK: every vector in every Lua, faulty servers, a live service."""
 
+import contextlib
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tls_server import dead_port, serve
 
 pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[2]
@@ -36,6 +38,16 @@ def test_faults_end_in_time(need, faults):
     """Whatever a server does, a call ends at its deadline and no frame waits for it."""
     plain = [row for row in faults if row["url"].startswith("http://")]
     run(need("lua5.4", "test-lua"), "test/faults.lua", json.dumps(plain))
+
+
+def test_networks_as_they_are(need, networks, names, monkeypatch):
+    """A connection a request, interim answers; a dead IPv6 address is passed."""
+    lua = need("lua5.4", "test-lua")
+    monkeypatch.setenv("LD_PRELOAD", names)
+    with contextlib.ExitStack() as stack:
+        port = serve(stack)
+        dead_port(stack, port)
+        run(lua, "test/networks.lua", networks, str(port))
 
 
 def test_a_live_service_is_asked(need, service):

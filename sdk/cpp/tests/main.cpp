@@ -1,4 +1,5 @@
-// The SDK's tests: `main vectors FILE...`, `main faults JSON`, `main rules`.
+// The SDK's tests: `main vectors FILE...`, `main faults JSON`, `main networks JSON`,
+// `main names PORT`, `main rules`.
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -199,6 +200,22 @@ static void rules() {
   } catch (const hotseat::ConfigError& error) {
     check("NaN is named", std::string(error.what()).find("NaN") != std::string::npos);
   }
+  int sent = 0, tokens = 0;
+  hotseat::Options renewed;
+  renewed.token = [&] { return std::to_string(++tokens); };
+  renewed.transport = [&](const hotseat::Request& request, double) -> hotseat::Response {
+    ++sent;
+    if (request.headers.at("authorization") == "Bearer 2") return {200, {}, "{\"label\": \"ok\"}"};
+    return {401, {}, "{\"code\": \"unauthorized\"}"};
+  };
+  hotseat::Client expired(renewed);
+  check("an expired token is replaced at once", expired.predict("x").label == "ok" && sent == 2);
+  try {
+    expired.predict("x");
+    check("once", false);
+  } catch (const hotseat::AuthError&) {
+    check("once", sent == 4);
+  }
   hotseat::CallOptions hang;
   hang.model = "hang";
   const hotseat::Ticket open = client.submit("x", hang);
@@ -221,14 +238,62 @@ static void rules() {
   check("JSON", Json::parse(Json::parse("[1,-2.5,\"\\ud83d\\ude00\",{\"a\":null}]").dump()).dump() == "[1,-2.5,\"\xF0\x9F\x98\x80\",{\"a\":null}]");
 }
 
+static std::string label(hotseat::Client& client, double deadline = 10) {
+  hotseat::CallOptions call;
+  call.deadline = deadline;
+  try {
+    return client.predict("x", call).label.value_or("");
+  } catch (const hotseat::HotseatError& error) {
+    return std::string(error.type) + ": " + error.what();
+  }
+}
+
+// Connections that idle, close or are forgotten; a label is the number of its connection.
+static void networks(const Json& urls) {
+  hotseat::detail::idle_seconds = 1;
+  const auto ask = [&](const char* name, const std::vector<int>& pauses) {
+    hotseat::Options options;
+    options.base_url = urls[name].text();
+    options.transport = hotseat::curl_transport();
+    options.retries = 0;
+    hotseat::Client client(options);
+    std::string found;
+    for (const int pause : pauses) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(pause));
+      found += label(client) + " ";
+    }
+    return found;
+  };
+  const auto same = [](const char* name, const std::string& found, const char* wanted) { check(name, found == wanted, found); };
+  same("closed", ask("closed", {0, 0, 0}), "1 2 3 ");
+  same("forgotten", ask("forgotten", {0, 2500}), "1 2 ");
+  same("kept", ask("kept", {0, 0, 2500}), "1 1 2 ");
+  same("interim", ask("interim", {0, 0}), "1 1 ");
+}
+
+// Names (LD_PRELOAD): one whose first address is dead, and one whose look-up hangs.
+static void names(const std::string& port) {
+  hotseat::Options options;
+  options.base_url = "http://dual.test:" + port;
+  options.transport = hotseat::curl_transport();
+  hotseat::Client dual(options);
+  check("a dead address is passed", label(dual) == "1", label(dual));
+  options.base_url = "http://slow.test";
+  hotseat::Client slow(options);
+  const auto began = std::chrono::steady_clock::now();
+  check("a slow DNS", label(slow, 0.3).rfind("DeadlineError", 0) == 0, label(slow, 0.3));
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  check("in time", seconds < 1.6, std::to_string(seconds));
+}
+
 int main(int count, char** words) {
   const std::string suite = count > 1 ? words[1] : "";
   if (suite == "rules") rules();
   for (int at = 2; at < count; ++at) {
-    if (suite == "faults") {
-      faults(Json::parse(words[at]));
-      continue;
-    }
+    if (suite == "names") names(words[at]);
+    if (suite == "faults") faults(Json::parse(words[at]));
+    if (suite == "networks") networks(Json::parse(words[at]));
+    if (suite != "vectors") continue;
     std::ifstream file(words[at]);
     std::stringstream text;
     text << file.rdbuf();

@@ -54,7 +54,8 @@ Client.__index = Client
 -- Options: base_url, deadline (2 s), api_key (a text, or a function that returns a player's
 -- token), retries, transport, clock, random. A transport has `send(request, seconds)`, which
 -- returns an object with `poll()` (nil, a response {status, headers, body}, or an error) and
--- `cancel()`. Returns nil and an error for invalid options.
+-- `cancel()`, and perhaps `clock()`: seconds. Without a clock it is os.clock, which on some
+-- systems stands still while the game sleeps. Returns nil and an error for invalid options.
 function hotseat.client(options)
   local base = (options.base_url or "http://localhost:8080"):gsub("/+$", "")
   if not base:match("^https?://[^/?#@%s]+[^?#%s]*$") then
@@ -63,7 +64,7 @@ function hotseat.client(options)
   if not options.transport then return nil, rules.failure("ConfigError", "no transport: pass one") end
   local self = {
     base_url = base, deadline = options.deadline or 2, api_key = options.api_key, retries = options.retries or math.huge,
-    transport = options.transport, clock = options.clock or os.clock, random = options.random or math.random,
+    transport = options.transport, clock = options.clock or options.transport.clock or os.clock, random = options.random or math.random,
     _breakers = {}, _open = {},
   }
   if not (self.deadline > 0 and self.deadline <= 86400) then

@@ -1,14 +1,25 @@
 -- A transport over LuaSocket, which LÖVE and Solar2D bring: http alone, never waits.
 --
--- LuaSocket looks names up in the caller's frame: give the service's IP address, or look
--- the name up on a loading screen (socket.dns.toip). For https take the engine's own HTTP.
+-- A name's addresses race (RFC 8305): the next one is tried after 250 ms, the first that
+-- accepts wins. LuaSocket looks names up in the caller's frame: give the service's IP
+-- address, or look the name up on a loading screen (socket.dns.toip). For https take the
+-- engine's own HTTP.
 
 local socket = require("socket")
 local failure = require("hotseat.rules").failure
 local LARGEST = 64 * 1024 * 1024
+local DELAY = 0.25
 
 local Sending = {}
 Sending.__index = Sending
+
+-- The addresses of a host, or nil and why there are none.
+local function addresses_of(host)
+  if host:match("^[%d.]+$") or not socket.dns.getaddrinfo then return { { addr = host, family = "inet" } } end
+  if host:find(":", 1, true) then return { { addr = host, family = "inet6" } } end
+  local found, why = socket.dns.getaddrinfo(host)
+  return found, not found and why or nil
+end
 
 local function send(_, request)
   local host, port, path = request.url:match("^http://%[?([^/%]]-)%]?:?(%d*)(/.*)$")
@@ -21,15 +32,42 @@ local function send(_, request)
     "connection: close", "content-length: " .. #(request.body or "") }
   for name, value in pairs(request.headers) do lines[#lines + 1] = name .. ": " .. value end
   self.text = table.concat(lines, "\r\n") .. "\r\n\r\n" .. (request.body or "")
-  self.tcp = socket.tcp()
-  self.tcp:settimeout(0)
-  local good, why = self.tcp:connect(host, tonumber(port) or 80)
-  if not good and why ~= "timeout" then self.failed = why end
+  self.port, self.tries, self.next_at = tonumber(port) or 80, {}, 0
+  self.addresses, self.failed = addresses_of(host)
+  if not self.failed then self:_connect() end
   return self
 end
 
 function Sending:cancel()
+  for _, tcp in ipairs(self.tries or {}) do tcp:close() end
   if self.tcp then self.tcp:close() end
+end
+
+-- Start a try with the next address when it is time, and take the first that accepts.
+function Sending:_connect()
+  while #self.addresses > 0 and (#self.tries == 0 or socket.gettime() >= self.next_at) do
+    local one = table.remove(self.addresses, 1)
+    local tcp = one.family == "inet6" and socket.tcp6() or socket.tcp()
+    tcp:settimeout(0)
+    local good, why = tcp:connect(one.addr, self.port)
+    if good or why == "timeout" then self.tries[#self.tries + 1] = tcp else tcp:close() end
+    self.next_at = socket.gettime() + DELAY
+  end
+  local _, writable = socket.select(nil, self.tries, 0)
+  for at = #self.tries, 1, -1 do
+    local tcp = self.tries[at]
+    if writable[tcp] and not tcp:getpeername() then -- it refused
+      table.remove(self.tries, at):close()
+    elseif writable[tcp] and not self.tcp then
+      self.tcp = table.remove(self.tries, at)
+    end
+  end
+  if self.tcp then
+    for _, tcp in ipairs(self.tries) do tcp:close() end
+    self.tries = {}
+  elseif #self.tries == 0 and #self.addresses == 0 then
+    self.failed = "no address accepts a connection"
+  end
 end
 
 function Sending:_fail(why)
@@ -39,7 +77,9 @@ end
 
 -- A response, an error, or nil before either has arrived.
 function Sending:poll()
+  if not self.failed and not self.tcp then self:_connect() end
   if self.failed then return self:_fail(self.failed) end
+  if not self.tcp then return nil end
   if self.sent < #self.text then
     local _, writable = socket.select(nil, { self.tcp }, 0)
     if not writable[1] then return nil end
@@ -105,4 +145,4 @@ function Sending:_response(is_closed)
   return { status = status, headers = headers, body = body }
 end
 
-return { send = send }
+return { send = send, clock = socket.gettime }

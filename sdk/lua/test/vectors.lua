@@ -116,6 +116,19 @@ local function rules()
   check("half a character becomes the default", half:result().is_default)
   local nan = client:predict({ x = 0 / 0 }, { model = "good", default = 1 })
   check("NaN is named", nan:error().type == "ConfigError" and nan:error().detail:find("/x", 1, true))
+  local tokens = 0
+  local renewed = hotseat.client({
+    api_key = function() tokens = tokens + 1 return tostring(tokens) end,
+    transport = { send = function(_, request)
+      local good = request.headers.authorization == "Bearer 2"
+      return { cancel = function() end, poll = function()
+        return good and { status = 200, headers = {}, body = '{"label": "ok"}' } or { status = 401, headers = {}, body = "{}" }
+      end }
+    end },
+  })
+  local first = renewed:predict("x")
+  check("an expired token is replaced at once", first:ready() and first:result() and first:result().label == "ok")
+  check("once", renewed:predict("x"):error().type == "AuthError" and tokens == 4, tokens)
   local open, heard = client:predict("x", { model = "hang" }), 0
   open:on_ready(function() heard = heard + 1 end)
   check("not ready", not open:ready() and open:result("d").is_default)

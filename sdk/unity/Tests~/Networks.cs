@@ -167,7 +167,7 @@ namespace Hotseat.Tests
                     }
                 }
             }).ToList();
-            Program.Same("TLS", found, new List<object> { "ok", "TransportError", "TransportError" });
+            Program.Same("TLS", found, new List<object> { "1", "TransportError", "TransportError" });
         }
 
         private static string Head(int length)

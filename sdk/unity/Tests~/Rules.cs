@@ -70,6 +70,48 @@ namespace Hotseat.Tests
             Program.Same("one call looks", client.Predict("x").Result().Label, "a");
         }
 
+        public static void A_broken_model_silences_no_other()
+        {
+            var server = Server.Of();
+            var client = server.Client();
+            for (var call = 0; call < 6; call++)
+            {
+                server.Settle(client, client.Predict("x", new CallOptions { Model = "bad", Default = "d" }));
+            }
+            Program.Check("its circuit opened", client.CircuitOpenedCount > 0);
+            server.Answers.Enqueue((Dictionary<string, object>)Json.Read(Good));
+            Program.Same("the other answers",
+                client.PredictAsync("x", new CallOptions { Model = "good" }).Result.Label, "a");
+        }
+
+        public static void A_callers_tiny_deadline_does_not_open_the_circuit()
+        {
+            var server = Server.Of();
+            var client = server.Client();
+            Action<double?> late = deadline =>
+            {
+                server.Answers.Enqueue((Dictionary<string, object>)Json.Read("{\"fault\":\"late\"}"));
+                var options = new CallOptions { Deadline = deadline, Default = "d" };
+                server.Settle(client, client.Predict("x", options));
+            };
+            for (var call = 0; call < 20; call++) late(0.1);
+            Program.Same("closed", client.CircuitOpenedCount, 0);
+            for (var call = 0; call < 5; call++) late(null);
+            Program.Same("its own deadline does", client.CircuitOpenedCount, 1);
+        }
+
+        public static void An_expired_token_is_replaced_at_once()
+        {
+            const string expired = "{\"status\":401,\"body\":{\"code\":\"unauthorized\"}}";
+            var server = Server.Of(expired, Good, expired, expired);
+            var tokens = 0;
+            var client = server.Client(new ClientOptions { Token = () => $"{++tokens}" });
+            Program.Same("answered", client.PredictAsync("x").Result.Label, "a");
+            Program.Same("with a new one", server.Requests[1].Headers["authorization"], "Bearer 2");
+            Program.Same("without a pause", server.Waits.Count, 0);
+            Program.Fails("once", "AuthError", () => client.PredictAsync("x").GetAwaiter().GetResult());
+        }
+
         public static void The_circuit_breaker_by_its_steps()
         {
             var now = 100.0;

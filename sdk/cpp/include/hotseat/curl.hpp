@@ -9,6 +9,11 @@ namespace hotseat {
 
 namespace detail {
 
+// A connection that idled longer is not used again. Routers forget them after a minute, some
+// much sooner, and libcurl cannot start a rival for one that is silent: a handshake after a
+// pause costs less than a deadline.
+inline long idle_seconds = 5;
+
 class CurlPool {
  public:
   CurlPool() { curl_global_init(CURL_GLOBAL_DEFAULT); }
@@ -75,7 +80,10 @@ inline Transport curl_transport(const std::string& ca_file = "", const std::stri
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, std::max(std::lround(1000 * seconds), 1L));
     curl_easy_setopt(curl, CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, 250L);
-    curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, 55L);  // routers forget connections after 60 s
+    curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, detail::idle_seconds);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // not to wait for a name that is still looked up
+#endif
     curl_easy_setopt(curl, CURLOPT_HTTP09_ALLOWED, 0L);
     curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(curl, CURLOPT_PROXY, proxy.c_str());  // not the environment's

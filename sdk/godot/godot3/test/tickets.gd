@@ -31,6 +31,55 @@ func test_the_circuit_opens_and_one_call_looks():
 	server.client.free()
 
 
+func test_a_broken_model_silences_no_other():
+	var server = Fakes.new([])
+	for _call in range(6):
+		server.settle(server.client.predict("x", {"model": "bad", "default": "d"}))
+	_tests.check("its circuit opened", server.client.circuit_opened_count() > 0)
+	server.answers = [{"status": 200, "body": {"label": "a"}}]
+	var other = server.client.predict("x", {"model": "good"})
+	server.settle(other)
+	_tests.same("the other answers", other.result().label, "a")
+	server.client.free()
+
+
+func test_a_callers_tiny_deadline_does_not_open_the_circuit():
+	var server = Fakes.new([])
+	for _call in range(20):
+		server.answers = [{"fault": "late"}]
+		server.settle(server.client.predict("x", {"deadline": 0.1, "default": "d"}))
+	_tests.same("closed", server.client.circuit_opened_count(), 0)
+	for _call in range(5):
+		server.answers = [{"fault": "late"}]
+		server.settle(server.client.predict("x", {"default": "d"}))
+	_tests.same("its own deadline does", server.client.circuit_opened_count(), 1)
+	server.client.free()
+
+
+func test_an_expired_token_is_replaced_at_once():
+	var expired = {"status": 401, "body": {"code": "unauthorized"}}
+	var server = Fakes.new([expired, {"status": 200, "body": {"label": "a"}}])
+	server.client.api_key = funcref(self, "_token")
+	var ticket = server.client.predict("x")
+	server.settle(ticket)
+	_tests.same("answered", ticket.result().label, "a")
+	_tests.same("with a new one", server.requests[1].headers["authorization"], "Bearer 2")
+	_tests.same("without a pause", server.waits, [])
+	server.answers = [expired, expired]
+	ticket = server.client.predict("x")
+	server.settle(ticket)
+	_tests.same("once", ticket.error().type, "AuthError")
+	server.client.free()
+
+
+var _tokens = 0
+
+
+func _token():
+	_tokens += 1
+	return str(_tokens)
+
+
 func test_the_circuit_breaker_by_its_steps():
 	var world = Fakes.new([])
 	var breaker = CircuitBreaker.new(world)
