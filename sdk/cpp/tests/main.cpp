@@ -46,7 +46,7 @@ static hotseat::CallOptions options_of(const Json& call) {
   for (const char* name : {"level", "temperature", "seed"}) if (!call[name].is_null()) given.options[name] = call[name];
   if (call["player_id"].is_text()) given.player_id = call["player_id"].text();
   if (call["deadline"].is_number()) given.deadline = call["deadline"].number();
-  if (call.object().count("default")) given.or_else = call["default"];
+  if (call.object().count("default")) given.default_ = call["default"];
   given.legal = call["legal"];
   return given;
 }
@@ -155,7 +155,7 @@ static void faults(const Json& rows) {
     options.transport = hotseat::curl_transport();
     hotseat::Client client(options);
     hotseat::CallOptions with_default;
-    with_default.or_else = "ok";
+    with_default.default_ = "ok";
     const hotseat::Ticket ticket = client.submit("x", with_default);
     const auto began = std::chrono::steady_clock::now();
     const std::string name = row["name"].text();
@@ -183,7 +183,7 @@ static void rules() {
   };
   hotseat::Client client(options);
   hotseat::CallOptions call;
-  call.or_else = "d";
+  call.default_ = "d";
   call.model = "bad";
   for (int at = 0; at < 6; ++at) client.predict("x", call);
   check("one circuit opened", client.circuit_opened_count() == 1);
@@ -200,6 +200,29 @@ static void rules() {
   } catch (const hotseat::ConfigError& error) {
     check("NaN is named", std::string(error.what()).find("NaN") != std::string::npos);
   }
+  hotseat::CallOptions old;
+  old.model = "bad";
+  old.or_else = "d";
+  check("the old name of default_", client.predict("x", old).is_default);
+  std::vector<std::string> lines;
+  int asked = 0;
+  hotseat::Options logged;
+  logged.api_key = "s3cret";
+  logged.deadline = 60;
+  logged.random = [] { return 0.0; };
+  logged.log = [&](const std::string& line) {
+    lines.push_back(line);
+    throw std::runtime_error("mine");
+  };
+  logged.transport = [&](const hotseat::Request&, double) -> hotseat::Response { return {++asked > 3 ? 200 : 503, {}, asked > 3 ? "{\"label\": \"ok\"}" : "{}"}; };
+  hotseat::Client watched(logged);
+  hotseat::CallOptions twice;
+  twice.retries = 2;
+  twice.default_ = "d";
+  check("retries are limited", watched.predict("typed", twice).is_default && asked == 3 && lines.size() == 3);
+  watched.predict("typed");
+  check("a line for a try", lines.back() == "hotseat POST /model-service: try 1: 200", lines.back());
+  for (const auto& line : lines) check("no secrets", line.find("s3cret") == std::string::npos && line.find("typed") == std::string::npos);
   int sent = 0, tokens = 0;
   hotseat::Options renewed;
   renewed.token = [&] { return std::to_string(++tokens); };

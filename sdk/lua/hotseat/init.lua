@@ -52,7 +52,8 @@ local Client = {}
 Client.__index = Client
 
 -- Options: base_url, deadline (2 s), api_key (a text, or a function that returns a player's
--- token), retries, transport, clock, random. A transport has `send(request, seconds)`, which
+-- token), retries, log (a function that gets a line for each try, without keys and inputs;
+-- with HOTSEAT_LOG=debug print), transport, clock, random. A transport has `send(request, seconds)`, which
 -- returns an object with `poll()` (nil, a response {status, headers, body}, or an error) and
 -- `cancel()`, and perhaps `clock()`: seconds. Without a clock it is os.clock, which on some
 -- systems stands still while the game sleeps. Returns nil and an error for invalid options.
@@ -65,6 +66,7 @@ function hotseat.client(options)
   local self = {
     base_url = base, deadline = options.deadline or 2, api_key = options.api_key, retries = options.retries or math.huge,
     transport = options.transport, clock = options.clock or options.transport.clock or os.clock, random = options.random or math.random,
+    log = options.log or os.getenv and os.getenv("HOTSEAT_LOG") == "debug" and print or nil,
     _breakers = {}, _open = {},
   }
   if not (self.deadline > 0 and self.deadline <= 86400) then
@@ -153,6 +155,10 @@ local function after(call, met)
   local client = call.client
   call.tries, call.sending = call.tries + 1, nil
   local answer = rules.is_failure(met) and met or rules.read(met)
+  if client.log then
+    local how = rules.is_failure(answer) and tostring(answer) or tostring(met.status)
+    pcall(client.log, ("hotseat %s %s: try %d: %s"):format(call.method, call.path, call.tries, how))
+  end
   if not rules.is_failure(answer) then
     call.breaker:succeeded()
     return finish(call, call.read(answer, client.clock() - call.start))
@@ -163,7 +169,7 @@ local function after(call, met)
     return try(call)
   end
   local wait = rules.pause(call.tries, client.random(), answer)
-  local again = rules.may_retry(answer) and client.clock() + wait < call.stop and call.tries <= client.retries
+  local again = rules.may_retry(answer) and client.clock() + wait < call.stop and call.tries <= call.retries
   if not again or not call.breaker:may_retry() then return finish(call, answer) end
   call.resume_at = client.clock() + wait
 end
@@ -198,7 +204,7 @@ function Client:_call(method, path, body, options, read)
   local ticket = new_ticket()
   local call = {
     client = self, ticket = ticket, method = method, path = path, read = read, start = self.clock(), tries = 0,
-    headers = { accept = "application/json", ["user-agent"] = "hotseat-lua" },
+    headers = { accept = "application/json", ["user-agent"] = "hotseat-lua" }, retries = options.retries or self.retries,
     has_default = options.default ~= nil, default = options.default, count = options.count,
   }
   local allowed = options.deadline or self.deadline

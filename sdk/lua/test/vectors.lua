@@ -116,6 +116,20 @@ local function rules()
   check("half a character becomes the default", half:result().is_default)
   local nan = client:predict({ x = 0 / 0 }, { model = "good", default = 1 })
   check("NaN is named", nan:error().type == "ConfigError" and nan:error().detail:find("/x", 1, true))
+  local lines, asked = {}, 0
+  local watched = hotseat.client({
+    api_key = "s3cret", deadline = 60, random = function() return 0 end, log = function(line) lines[#lines + 1] = line error("mine") end,
+    transport = { send = function()
+      asked = asked + 1
+      return { cancel = function() end, poll = function() return { status = asked > 3 and 200 or 503, headers = {}, body = '{"label": "ok"}' } end }
+    end },
+  })
+  local twice = watched:predict("typed", { retries = 2, default = "d" })
+  for _ = 1, 5 do watched:update() end
+  check("retries are limited", twice:ready() and twice:result().is_default and asked == 3, asked)
+  watched:predict("typed")
+  check("a line for a try", #lines == 4 and lines[4] == "hotseat POST /model-service: try 1: 200", lines[4])
+  for _, line in ipairs(lines) do check("no secrets", not line:find("s3cret") and not line:find("typed")) end
   local tokens = 0
   local renewed = hotseat.client({
     api_key = function() tokens = tokens + 1 return tostring(tokens) end,

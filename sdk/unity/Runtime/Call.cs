@@ -33,13 +33,15 @@ namespace Hotseat
         private readonly Action<CallOver> hook;
         private readonly CircuitBreaker breaker;
         private readonly double share; // what a missed deadline says about the service
+        private readonly int retries;
         private int tries, status;
         private bool isRenewed;
 
         public Call(
             Core core, Request request, string path, double start, double allowed,
-            Action<CallOver> hook, CircuitBreaker breaker, double share)
+            Action<CallOver> hook, CircuitBreaker breaker, double share, int retries)
         {
+            this.retries = retries;
             this.breaker = breaker;
             this.share = share;
             this.core = core;
@@ -95,6 +97,7 @@ namespace Hotseat
                 {
                     var answer = Answer.Read(met);
                     breaker.Succeeded();
+                    Log($"{status}");
                     Tell("");
                     return new Step { Answer = answer };
                 }
@@ -104,13 +107,15 @@ namespace Hotseat
                 }
             }
             Count(failed);
+            Log($"{failed.GetType().Name}: {failed.Message}");
             if (failed is AuthError expired && expired.Status == 401 && core.RenewsKeys && !isRenewed)
             {
                 isRenewed = true; // the token may have expired: at once, with a new one
                 return Resume();
             }
             var wait = Wait(failed, core.Random());
-            if (!MayRetry(failed) || core.Clock() + wait >= End || !breaker.MayRetry()) return Over(failed);
+            var mayTry = MayRetry(failed) && tries <= retries && core.Clock() + wait < End;
+            if (!mayTry || !breaker.MayRetry()) return Over(failed);
             return new Step { Pause = true, Seconds = wait };
         }
 
@@ -130,6 +135,18 @@ namespace Hotseat
         {
             Tell(error.GetType().Name);
             return new Step { Error = error };
+        }
+
+        private void Log(string how)
+        {
+            try
+            {
+                core.Log?.Invoke($"hotseat {request.Method} {path}: try {tries}: {how}");
+            }
+            catch (Exception)
+            {
+                // a failing log must not stop the game
+            }
         }
 
         private void Tell(string error)

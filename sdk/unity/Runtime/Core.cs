@@ -38,6 +38,7 @@ namespace Hotseat
                 ?? ((seconds, cancel) => Task.Delay(TimeSpan.FromSeconds(seconds), cancel));
             Transport = options.Transport ?? Usual();
             Breakers = new CircuitBreakers(Clock);
+            Log = options.Log ?? (Environment("HOTSEAT_LOG") == "debug" ? Written : (Action<string>)null);
         }
 
         public string Url { get; }
@@ -46,6 +47,7 @@ namespace Hotseat
         public Func<double, System.Threading.CancellationToken, Task> Sleep { get; }
         public ITransport Transport { get; }
         public CircuitBreakers Breakers { get; }
+        public Action<string> Log { get; }
 
         /// <summary>A call to a model; throws ConfigError.</summary>
         public Call Asking(
@@ -55,12 +57,12 @@ namespace Hotseat
             var chosen = options.Chosen();
             if (chosen.Count > 0) body["options"] = chosen;
             if (options.PlayerId != null) body["player_id"] = options.PlayerId;
-            return Calling("POST", path, body, options.Deadline, start, options.Model);
+            return Calling("POST", path, body, options.Deadline, start, options.Model, options.Retries);
         }
 
         public Call Calling(
             string method, string path, Dictionary<string, object> body, double? deadline,
-            double start, string model = null)
+            double start, string model = null, int? retries = null)
         {
             var allowed = deadline ?? options.Deadline;
             if (!(allowed <= Day)) // NaN too
@@ -70,7 +72,7 @@ namespace Hotseat
             var share = Math.Min(allowed / options.Deadline, 1);
             return new Call(
                 this, Request(method, path, body), path, start, allowed, options.Hook,
-                Breakers.Of(model), share);
+                Breakers.Of(model), share, retries ?? options.Retries);
         }
 
         /// <summary>
@@ -121,6 +123,15 @@ namespace Hotseat
             return new UnityWebTransport();
 #else
             return new HttpTransport();
+#endif
+        }
+
+        private static void Written(string line)
+        {
+#if UNITY_2020_2_OR_NEWER
+            UnityEngine.Debug.Log(line);
+#else
+            Console.Error.WriteLine(line);
 #endif
         }
 

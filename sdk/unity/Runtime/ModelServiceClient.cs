@@ -114,7 +114,7 @@ namespace Hotseat
                 var request = Json.Write(new[]
                 {
                     chosen.Model, Convert.ToString(chosen.Version), chosen.Chosen(),
-                    chosen.PlayerId, (object)chosen.Deadline,
+                    chosen.PlayerId, (object)chosen.Deadline, chosen.Retries,
                 });
                 batcher.Submit(text, request, chosen, ticket);
             }

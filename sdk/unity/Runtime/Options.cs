@@ -31,6 +31,15 @@ namespace Hotseat
 
         public ITransport Transport { get; set; }
 
+        /// <summary>The most retries of a call; default: as many as the deadline allows.</summary>
+        public int Retries { get; set; } = int.MaxValue;
+
+        /// <summary>
+        /// Gets a line for each try, without keys and inputs. Default: nothing, or with
+        /// HOTSEAT_LOG=debug the error output (in Unity, Debug.Log).
+        /// </summary>
+        public Action<string> Log { get; set; }
+
         /// <summary>Called after every call.</summary>
         public Action<CallOver> Hook { get; set; }
 
@@ -63,8 +72,11 @@ namespace Hotseat
         /// <summary>Seconds; default: the client's.</summary>
         public double? Deadline { get; set; }
 
+        /// <summary>The most retries; default: the client's.</summary>
+        public int? Retries { get; set; }
+
         /// <summary>
-        /// Used if no answer comes; bad input and a wrong configuration throw anyway. For
+        /// Used if no answer comes or the input is refused; a wrong configuration throws anyway. For
         /// Choose an action, for Generate the item's rows.
         /// </summary>
         public object Default

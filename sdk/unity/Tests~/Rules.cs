@@ -70,6 +70,30 @@ namespace Hotseat.Tests
             Program.Same("one call looks", client.Predict("x").Result().Label, "a");
         }
 
+        public static void Retries_are_limited_and_each_try_is_logged()
+        {
+            var lines = new List<string>();
+            var server = Server.Of();
+            var client = server.Client(new ClientOptions
+            {
+                Log = line =>
+                {
+                    lines.Add(line);
+                    throw new Exception("mine");
+                },
+                ApiKey = "s3cret",
+            });
+            server.Settle(client, client.Predict("typed", new CallOptions { Retries = 2, Deadline = 60 }));
+            Program.Same("tries", server.Requests.Count, 3);
+            Program.Same("lines", lines.Count, 3);
+            Program.Same("a line", lines[2],
+                "hotseat POST /model-service: try 3: TransportError: there is no further answer");
+            server.Answers.Enqueue((Dictionary<string, object>)Json.Read(Good));
+            client.PredictAsync("typed").Wait();
+            Program.Same("a line", lines[3], "hotseat POST /model-service: try 1: 200");
+            Program.Check("no secrets", !string.Concat(lines).Contains("s3cret") && !string.Concat(lines).Contains("typed"));
+        }
+
         public static void A_broken_model_silences_no_other()
         {
             var server = Server.Of();

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdio>
 #include <cstdlib>
 #include <thread>
 
@@ -20,6 +21,8 @@ struct Options {
   std::string api_key;              // default: HOTSEAT_API_KEY; sent as x-api-key
   std::function<std::string()> token;  // a player's short-lived token, called for each try
   int retries = 1000;               // the most retries of a call
+  std::function<void(const std::string&)> log;  // a line for each try, without keys and inputs;
+                                                // default: nothing, or stderr with HOTSEAT_LOG=debug
   Transport transport;
   Clock clock;
   std::function<void(double)> sleep;
@@ -32,7 +35,9 @@ struct CallOptions {
   Json::Object options;             // temperature, seed, level
   std::string player_id;
   std::optional<double> deadline;
-  std::optional<Json> or_else;      // the default, if no answer comes or input is refused
+  std::optional<int> retries;       // the most retries; default: the client's
+  std::optional<Json> default_;     // used if no answer comes or input is refused
+  std::optional<Json> or_else;      // the old name of default_, for one release
   Json legal;                       // of `choose`: the legal actions
 };
 
@@ -43,11 +48,11 @@ class Ticket {
   // The answer; throws the call's error, or NotReadyError.
   Prediction result() const { return state_->result(); }
   // The answer, or a prediction with the default; never throws HotseatError.
-  Prediction result(const Json& or_else) const {
+  Prediction result(const Json& default_) const {
     try {
       return state_->result();
     } catch (const HotseatError& error) {
-      return stand_in(or_else, 0, error);
+      return stand_in(default_, 0, error);
     }
   }
   // Wait at most some seconds; return whether it is ready.
@@ -108,7 +113,8 @@ class Client {
   Prediction explain(const Json& input, const CallOptions& call) { return core_->one("explain", "input", input, named(call)); }
   // Choose a policy's action; `options` may hold level, temperature and seed.
   Prediction choose(const Json& board, CallOptions call) {
-    if (call.or_else && call.or_else->is_whole()) call.or_else = std::to_string(call.or_else->whole());
+    if (!call.default_) call.default_ = call.or_else;
+    if (call.default_ && call.default_->is_whole()) call.default_ = std::to_string(call.default_->whole());
     return core_->one("predict", "input", position(board, call), named(call));
   }
   // Generate an item; the same seed in `options` and wishes repeat it.
@@ -179,6 +185,9 @@ class Client {
       if (all.api_key.empty() && !all.token) all.api_key = environment("HOTSEAT_API_KEY");
       sendable(all.api_key);
       if (!(all.deadline > 0 && all.deadline <= 86400)) throw ConfigError("a deadline is more than 0 seconds and at most a day");
+      if (!all.log && environment("HOTSEAT_LOG") == "debug") {
+        all.log = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
+      }
       if (!all.transport) throw ConfigError("no transport: pass hotseat::curl_transport()");
       if (!all.clock) {
         all.clock = [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
@@ -198,9 +207,13 @@ class Client {
       } catch (const ConfigError&) {
         throw;
       } catch (const HotseatError& error) {
-        if (!call.or_else) throw;
-        return stand_in(*call.or_else, options.clock() - start, error);
+        if (!default_of(call)) throw;
+        return stand_in(*default_of(call), options.clock() - start, error);
       }
+    }
+
+    static const std::optional<Json>& default_of(const CallOptions& call) {
+      return call.default_ ? call.default_ : call.or_else;
     }
 
     std::vector<Prediction> many(const Json::List& inputs, const CallOptions& call) {
@@ -210,8 +223,8 @@ class Client {
       } catch (const ConfigError&) {
         throw;
       } catch (const HotseatError& error) {
-        if (!call.or_else) throw;
-        return std::vector<Prediction>(inputs.size(), stand_in(*call.or_else, options.clock() - start, error));
+        if (!default_of(call)) throw;
+        return std::vector<Prediction>(inputs.size(), stand_in(*default_of(call), options.clock() - start, error));
       }
     }
 
@@ -236,12 +249,12 @@ class Client {
         refused.code = "text_not_unicode";
         throw refused;
       }
-      return call("POST", path, text, given.model, given.deadline);
+      return call("POST", path, text, given.model, given.deadline, given.retries);
     }
 
     // Send until an answer, a final error or the deadline.
     Json call(const std::string& method, const std::string& path, const std::string& body, const std::string& model,
-              std::optional<double> deadline) {
+              std::optional<double> deadline, std::optional<int> retries = {}) {
       const double allowed = deadline.value_or(options.deadline);
       if (!(allowed <= 86400)) throw ConfigError("a deadline is at most a day");
       const double end = options.clock() + allowed, share = std::min(allowed / options.deadline, 1.0);
@@ -266,22 +279,33 @@ class Client {
           const Response response = sent(request, left);
           Json answer = read(response);
           breaker.succeeded();
+          log(request, path, tries, std::to_string(response.status));
           return answer;
         } catch (const ConfigError&) {
           breaker.gave_up();
           throw;
         } catch (const HotseatError& error) {
           record(breaker, error, share);
+          log(request, path, tries, std::string(error.type) + ": " + error.what());
           const auto* refused = dynamic_cast<const AuthError*>(&error);
           if (refused && refused->status == 401 && options.token && !is_renewed) {
             is_renewed = true;  // the token may have expired: at once, with a new one
             continue;
           }
           wait = pause_after(tries - 1, options.random(), error);
-          const bool again = may_retry(error) && options.clock() + wait < end && tries <= options.retries;
+          const bool again = may_retry(error) && options.clock() + wait < end && tries <= retries.value_or(options.retries);
           if (!again || !breaker.may_retry()) throw;
         }
         options.sleep(wait);
+      }
+    }
+
+    void log(const Request& request, const std::string& path, int tries, const std::string& how) const {
+      if (!options.log) return;
+      try {
+        options.log("hotseat " + request.method + " " + path + ": try " + std::to_string(tries) + ": " + how);
+      } catch (const std::exception&) {
+        // a failing log must not stop the game
       }
     }
 

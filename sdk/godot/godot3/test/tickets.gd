@@ -31,6 +31,16 @@ func test_the_circuit_opens_and_one_call_looks():
 	server.client.free()
 
 
+func test_retries_are_limited():
+	var server = Fakes.new([])
+	server.settle(server.client.predict("x", {"retries": 2, "deadline": 60.0}))
+	_tests.same("tries", server.requests.size(), 3)
+	server.client.retries = 0
+	server.settle(server.client.predict("x", {"deadline": 60.0}))
+	_tests.same("the client's", server.requests.size(), 4)
+	server.client.free()
+
+
 func test_a_broken_model_silences_no_other():
 	var server = Fakes.new([])
 	for _call in range(6):

@@ -28,7 +28,8 @@ func _init(client, world, settled):
 func submit(input, options):
 	var ticket = Ticket.new(_settled)
 	var key = Json.write([options.get("model"), options.get("version"),
-			options.get("options"), options.get("player_id"), options.get("deadline")])
+			options.get("options"), options.get("player_id"), options.get("deadline"),
+			options.get("retries")])
 	# converted at once: errors show here, and no frame converts a whole batch
 	var text = Json.write(input)
 	if key == null or text == null:

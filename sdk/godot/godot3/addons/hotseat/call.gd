@@ -18,6 +18,8 @@ var path
 var tries = 0
 var status = 0 # of the last response; 0 without a response
 var end
+var retries = 1000
+var logs = false # whether each try prints a line
 var share = 1.0 # what a missed deadline says about the service: its part of the client's
 var _request
 var _key
@@ -75,15 +77,18 @@ func after(met):
 		read = Answer.read(met)
 	if not read is Failure:
 		_breaker.succeeded()
+		_log(str(status))
 		return {"answer": read}
 	if read.request_id == "" and not met is Failure:
 		read.request_id = Answer.request_id(met.headers)
 	_record(read)
+	_log(read.text())
 	if read.status == 401 and Platform.is_function(_key) and not _is_renewed:
 		_is_renewed = true # the token may have expired: at once, with a new one
 		return resume()
 	var wait = _pause(read, _world.draw())
-	if not _may_retry(read) or _world.now() + wait >= end or not _breaker.may_retry():
+	var may_try = _may_retry(read) and tries <= retries and _world.now() + wait < end
+	if not may_try or not _breaker.may_retry():
 		return {"error": read}
 	return {"pause": wait}
 
@@ -91,6 +96,11 @@ func after(met):
 # End the call: the caller cancelled it.
 func give_up():
 	_breaker.gave_up()
+
+
+func _log(how):
+	if logs:
+		print("hotseat %s %s: try %d: %s" % [_request.method, path, tries, how])
 
 
 func _pause(error, drawn):

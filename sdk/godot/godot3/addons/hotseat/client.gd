@@ -5,9 +5,11 @@ extends Node
 # once; check it in later frames, or wait for its signal `done`.
 #
 # `options` of a call, all optional: model, version (a number or an alias), options
-# (temperature, seed, level), player_id, deadline (seconds), and default: the answer to
-# use if no answer comes, or if the input is refused; a wrong configuration is an error
-# anyway.
+# (temperature, seed, level), player_id, deadline (seconds), retries, and default: the
+# answer to use if no answer comes, or if the input is refused; a wrong configuration is
+# an error anyway.
+
+# HOTSEAT_LOG=debug prints a line for each try, without keys and inputs.
 
 # Emitted after each call; without a response `status` is 0, without an error `error` "".
 signal call_over(path, tries, seconds, status, error)
@@ -24,10 +26,11 @@ const Ticket = preload("ticket.gd")
 const Transport = preload("transport.gd")
 const Work = preload("work.gd")
 const DAY = 86400.0
-const KNOWN = ["model", "version", "options", "player_id", "deadline", "default"]
+const KNOWN = ["model", "version", "options", "player_id", "deadline", "retries", "default"]
 
 var base_url = "" # default: HOTSEAT_URL, else the address of `hotseat serve`
 var deadline = 2.0 # time limit of a call in seconds, including connecting and retries
+var retries = 1000 # the most retries of a call
 # A key, or a function that returns a player's short-lived token. Each try calls the
 # function; it must not wait. Default: HOTSEAT_API_KEY.
 var api_key = null
@@ -186,7 +189,8 @@ func work_for(verb, body, options, start):
 		whole["options"] = chosen
 	if options.get("player_id") != null:
 		whole["player_id"] = options.player_id
-	return _work("POST", path, whole, options.get("deadline"), start, options.get("model"))
+	return _work("POST", path, whole, options.get("deadline"), start, options.get("model"),
+			options.get("retries"))
 
 
 # Emit the signals of settled tickets; a reference keeps Godot from freeing them.
@@ -295,7 +299,7 @@ func _instead(item, error):
 	return all
 
 
-func _work(method, path, body, given_deadline, start, model = ""):
+func _work(method, path, body, given_deadline, start, model = "", given_retries = null):
 	var request = Request.made(base_url, method, path, body)
 	if request is Failure:
 		return request
@@ -306,6 +310,8 @@ func _work(method, path, body, given_deadline, start, model = ""):
 		return _wrong("a deadline is at most %d seconds, not %s" % [DAY, allowed])
 	var steps = Call.new(request, api_key, path, start, allowed, world, _breaker_of(model))
 	steps.share = allowed / deadline if allowed < deadline else 1.0
+	steps.retries = retries if given_retries == null else given_retries
+	steps.logs = OS.get_environment("HOTSEAT_LOG") == "debug"
 	var work = Work.new(steps, start, transport, world, self)
 	work.begin()
 	if work.outcome is Failure and work.outcome.type == "ConfigError":
