@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 EARLY = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s"
@@ -17,7 +18,48 @@ def answer(number):
     return HEAD % (len(body), body)
 
 
-# what is said to request `request` of connection `number`; None: hang up
+def chunk(text):
+    """Return a chunk of an answer."""
+    return b"%x\r\n%s\r\n" % (len(text), text)
+
+
+EVENTS = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+    b"transfer-encoding: chunked\r\n\r\n"
+)
+
+
+def slow_events():
+    """Yield two events with half a second between them."""
+    yield EVENTS + chunk(b"event: token\ndata: gg\n\n")
+    time.sleep(0.5)
+    yield chunk(b"data: wp\n\n") + b"0\r\n\r\n"
+
+
+def endless_events(cancelled):
+    """Yield an event, then comments until the client is gone."""
+    yield EVENTS + chunk(b"data: gg\n\n")
+    try:
+        for _ in range(1000):
+            time.sleep(0.02)
+            yield chunk(b": ping\n\n")
+    finally:
+        cancelled.set()
+
+
+# streams of events; a start that breaks off is asked again
+STREAMS = {
+    "slow": lambda number, _request: slow_events() if number > 1 else None,
+    "broken": lambda number, _request: (
+        [EVENTS + chunk(b"data: gg\n\n"), None] if number == 1 else slow_events()
+    ),
+    "refused": lambda _number, _request: (
+        b'HTTP/1.1 422 X\r\ncontent-length: 12\r\n\r\n{"code":"x"}'
+    ),
+}
+
+# what is said to request `request` of connection `number`, perhaps in pieces;
+# None: hang up
 TALKS = {
     "kept": lambda number, _request: answer(number),
     "closed": lambda number, request: answer(number) if request == 1 else None,
@@ -49,9 +91,10 @@ def serve(stack, certificate=None, talk=TALKS["kept"]):
         while line.recv(65536):
             request += 1
             said = talk(number, request)
-            if said is None:
-                return
-            line.sendall(said)
+            for piece in [said] if said is None or isinstance(said, bytes) else said:
+                if piece is None:
+                    return
+                line.sendall(piece)
 
     def converse(connection, number):
         with contextlib.suppress(OSError), connection:

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from tls_server import TALKS, serve
+from tls_server import STREAMS, TALKS, endless_events, serve
 
 from hotseat_registry import (
     Field,
@@ -276,6 +276,19 @@ def networks():
             name: f"http://127.0.0.1:{serve(stack, talk=talk)}"
             for name, talk in TALKS.items()
         })  # fmt: skip
+
+
+@pytest.fixture
+def streams():
+    """Servers of events: URLs by what they do; the endless one sees a cancellation."""
+    cancelled = threading.Event()
+    talks = {**STREAMS, "endless": lambda *_: endless_events(cancelled)}
+    with contextlib.ExitStack() as stack:
+        yield json.dumps({
+            name: f"http://127.0.0.1:{serve(stack, talk=talk)}"
+            for name, talk in talks.items()
+        })  # fmt: skip
+        assert cancelled.wait(10), "the stream went on after its cancellation"
 
 
 @pytest.fixture

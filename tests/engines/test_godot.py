@@ -79,6 +79,12 @@ def test_networks_as_they_are(godot, networks):
     godot("networks", HOTSEAT_NETWORKS=networks)
 
 
+def test_streams_of_events(godot, streams):
+    """Events however they are cut; a stream goes on, breaks, is cancelled."""
+    vectors = str(ROOT / "sdk/spec/streams.json")
+    godot("streams", HOTSEAT_STREAMS=streams, HOTSEAT_STREAM_VECTORS=vectors)
+
+
 def test_a_dead_address_is_passed(godot, names, need, tmp_path):
     """SYNs to IPv6 that vanish do not keep IPv4 from answering (RFC 8305)."""
     need("openssl", "test-godot")

@@ -15,6 +15,7 @@ from tls_server import certificate, serve
 pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[2]
 UNITY = ROOT / "sdk/unity"
+STREAMS = ROOT / "sdk/spec/streams.json"
 # the newest C# that mcs and Unity 2020 both know; a warning is an error
 COMPILE = ("-langversion:7.2", "-warn:4", "-warnaserror", "-r:System.Net.Http.dll")
 
@@ -89,6 +90,11 @@ def test_the_rules_hold(run):
 def test_networks_as_they_are(run):
     """Happy eyeballs; idle, closed and forgotten connections; 1xx, chunks."""
     run("networks")
+
+
+def test_streams_of_events(run):
+    """Events however they are cut; a stream goes on, breaks, is cancelled."""
+    run("streams", STREAMS)
 
 
 def test_certificates_are_checked(run, need, tmp_path, monkeypatch):
@@ -177,13 +183,16 @@ def _is_managed(library):
     )
 
 
-@pytest.mark.parametrize("suite", ["vectors", "rules", "networks", "faults", "live"])
+@pytest.mark.parametrize(
+    "suite", ["vectors", "rules", "networks", "streams", "faults", "live"]
+)
 def test_core_clr_does_the_same(core, suite, request):
     """Every suite of Mono's passes on .NET's own runtime."""
     words = {
         "vectors": lambda: [ROOT / "sdk/spec/vectors"],
         "rules": list,
         "networks": list,
+        "streams": lambda: [STREAMS],
         # https needs an OpenSSL 1 beside this old runtime
         "faults": lambda: [
             json.dumps(

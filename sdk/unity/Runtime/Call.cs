@@ -36,12 +36,22 @@ namespace Hotseat
         private readonly int retries;
         private int tries, status;
         private bool isRenewed;
+        private volatile bool hasBegun; // a stream that has begun is not begun again
 
         public Call(
             Core core, Request request, string path, double start, double allowed,
             Action<CallOver> hook, CircuitBreaker breaker, double share, int retries)
         {
             this.retries = retries;
+            var deliver = request.OnPiece;
+            if (deliver != null)
+            {
+                request.OnPiece = piece =>
+                {
+                    hasBegun = true;
+                    deliver(piece);
+                };
+            }
             this.breaker = breaker;
             this.share = share;
             this.core = core;
@@ -95,7 +105,7 @@ namespace Hotseat
                 status = met.Status;
                 try
                 {
-                    var answer = Answer.Read(met);
+                    var answer = Read(met);
                     breaker.Succeeded();
                     Log($"{status}");
                     Tell("");
@@ -114,9 +124,21 @@ namespace Hotseat
                 return Resume();
             }
             var wait = Wait(failed, core.Random());
-            var mayTry = MayRetry(failed) && tries <= retries && core.Clock() + wait < End;
+            var mayTry = !hasBegun && MayRetry(failed) && tries <= retries && core.Clock() + wait < End;
             if (!mayTry || !breaker.MayRetry()) return Over(failed);
             return new Step { Pause = true, Seconds = wait };
+        }
+
+        private Dictionary<string, object> Read(Response met)
+        {
+            if (request.OnPiece == null) return Answer.Read(met);
+            if (!Response.IsEvents(met.Status, met.Headers))
+            {
+                Answer.Read(met); // a refusal
+                throw new TransportError($"{path}: the answer is no stream of events");
+            }
+            if (met.Body.Length > 0) request.OnPiece(met.Body); // a transport that cannot stream
+            return new Dictionary<string, object>();
         }
 
         public DeadlineError Late()

@@ -51,18 +51,21 @@ namespace Hotseat
 
         /// <summary>A call to a model; throws ConfigError.</summary>
         public Call Asking(
-            string verb, Dictionary<string, object> body, CallOptions options, double start)
+            string verb, Dictionary<string, object> body, CallOptions options, double start,
+            Action<byte[]> onPiece = null)
         {
             var path = Address.Path(verb, options.Model, options.Version);
             var chosen = options.Chosen();
             if (chosen.Count > 0) body["options"] = chosen;
             if (options.PlayerId != null) body["player_id"] = options.PlayerId;
-            return Calling("POST", path, body, options.Deadline, start, options.Model, options.Retries);
+            return Calling("POST", path, body, options.Deadline, start, options.Model, options.Retries,
+                onPiece);
         }
 
         public Call Calling(
             string method, string path, Dictionary<string, object> body, double? deadline,
-            double start, string model = null, int? retries = null)
+            double start, string model = null, int? retries = null,
+            Action<byte[]> onPiece = null)
         {
             var allowed = deadline ?? options.Deadline;
             if (!(allowed <= Day)) // NaN too
@@ -71,7 +74,7 @@ namespace Hotseat
             }
             var share = Math.Min(allowed / options.Deadline, 1);
             return new Call(
-                this, Request(method, path, body), path, start, allowed, options.Hook,
+                this, Request(method, path, body, onPiece), path, start, allowed, options.Hook,
                 Breakers.Of(model), share, retries ?? options.Retries);
         }
 
@@ -99,11 +102,12 @@ namespace Hotseat
         /// <summary>Whether each try gets a new token, so that one more try follows a 401.</summary>
         public bool RenewsKeys => options.Token != null;
 
-        private Request Request(string method, string path, Dictionary<string, object> body)
+        private Request Request(
+            string method, string path, Dictionary<string, object> body, Action<byte[]> onPiece)
         {
             var headers = new Dictionary<string, string>
             {
-                ["accept"] = "application/json",
+                ["accept"] = onPiece == null ? "application/json" : "text/event-stream",
                 ["user-agent"] = "hotseat-dotnet",
             };
             byte[] data = null;
@@ -114,7 +118,7 @@ namespace Hotseat
                 headers["idempotency-key"] = Guid.NewGuid().ToString("N");
                 data = Encoding.UTF8.GetBytes(Json.Write(body));
             }
-            return new Request(method, Url + path, headers, data);
+            return new Request(method, Url + path, headers, data) { OnPiece = onPiece };
         }
 
         private static ITransport Usual()

@@ -70,6 +70,20 @@ namespace Hotseat
             };
         }
 
+        public static InferenceRequest<bool> Stream(
+            string verb, Dictionary<string, object> body, CallOptions options, Action<byte[]> onPiece)
+        {
+            var chosen = options ?? new CallOptions();
+            return new InferenceRequest<bool>
+            {
+                Options = new CallOptions(), // a stream has no default: what came of it stays
+                Call = core => chosen.Model == null
+                    ? throw new ConfigError("no model: set Model")
+                    : core.Asking(verb, new Dictionary<string, object>(body), chosen, core.Clock(), onPiece),
+                Read = (answer, latency) => true,
+            };
+        }
+
         public static InferenceRequest<IReadOnlyList<Model>> Models(double? within)
         {
             return Get(_ => "/v1/models", within, Answer.Models);

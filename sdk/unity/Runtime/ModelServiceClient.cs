@@ -81,6 +81,18 @@ namespace Hotseat
             return Ask(InferenceRequest.Generate(wishes, options));
         }
 
+        /// <summary>
+        /// Ask a model for server-sent events: `verb` such as "generate", and the fields of the
+        /// request. The deadline counts to the end of the stream. Retries end with the first
+        /// event. The seam for models that write text.
+        /// </summary>
+        public EventStream Stream(string verb, Dictionary<string, object> body, CallOptions options)
+        {
+            var stream = new EventStream();
+            stream.End = Ask(InferenceRequest.Stream(verb, body, options, stream.Add));
+            return stream;
+        }
+
         /// <summary>The service's catalogue; `within` is a deadline in seconds.</summary>
         public Ticket<IReadOnlyList<Model>> Models(double? within = null)
         {

@@ -90,6 +90,12 @@ namespace Hotseat
         {
             var url = new Uri(request.Url);
             var used = Taken(url.Authority + url.Scheme);
+            // a rival would deliver a stream's events twice
+            if (used != null && request.OnPiece != null)
+            {
+                used.Dispose();
+                used = null;
+            }
             if (used == null) return await Ask(null, request, url, stop).ConfigureAwait(false);
             var isDoubtful = clock() - used.Since > Doubtful;
             using (var first = CancellationTokenSource.CreateLinkedTokenSource(stop))
@@ -132,7 +138,11 @@ namespace Hotseat
                 using (Connector.Ending(connection, stop))
                 {
                     await connection.Ask(request, url).ConfigureAwait(false);
-                    var body = await connection.Body().ConfigureAwait(false);
+                    var isStream = request.OnPiece != null
+                        && Response.IsEvents(connection.Status, connection.Headers);
+                    var body = isStream
+                        ? await Pieces(connection, request.OnPiece).ConfigureAwait(false)
+                        : await connection.Body().ConfigureAwait(false);
                     var response = new Response(connection.Status, connection.Headers, body);
                     Keep(connection, url.Authority + url.Scheme);
                     return response;
@@ -143,6 +153,17 @@ namespace Hotseat
                 connection.Dispose();
                 throw;
             }
+        }
+
+        /// <summary>Deliver a body piece by piece; return the empty rest.</summary>
+        private static async Task<byte[]> Pieces(Connection connection, Action<byte[]> deliver)
+        {
+            for (var piece = await connection.Piece().ConfigureAwait(false); piece != null;
+                piece = await connection.Piece().ConfigureAwait(false))
+            {
+                deliver(piece);
+            }
+            return new byte[0];
         }
 
         private Connection Taken(string origin)

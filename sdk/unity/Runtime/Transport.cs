@@ -25,12 +25,18 @@ namespace Hotseat
         /// <summary>JSON in UTF-8; null for a GET.</summary>
         public byte[] Body { get; }
 
+        /// <summary>
+        /// If not null, it wants the body of an answer with events (text/event-stream) piece by
+        /// piece, and the Response without it. A transport that cannot do so returns the whole.
+        /// </summary>
+        public Action<byte[]> OnPiece { get; internal set; }
+
         internal Request With(string name, string value)
         {
             var more = new Dictionary<string, string>();
             foreach (var header in Headers) more[header.Key] = header.Value;
             more[name] = value;
-            return new Request(Method, Url, more, Body);
+            return new Request(Method, Url, more, Body) { OnPiece = OnPiece };
         }
     }
 
@@ -50,6 +56,13 @@ namespace Hotseat
         public int Status { get; }
         public IReadOnlyDictionary<string, string> Headers { get; }
         public byte[] Body { get; }
+
+        /// <summary>Whether the answer is a stream of events.</summary>
+        internal static bool IsEvents(int status, IReadOnlyDictionary<string, string> headers)
+        {
+            return status == 200 && headers.TryGetValue("content-type", out var type)
+                && type.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase);
+        }
     }
 
     /// <summary>The transport interface: implement it where HttpClient does not work.</summary>

@@ -74,7 +74,7 @@ func after(met):
 	var read = met
 	if not met is Failure:
 		status = met.status
-		read = Answer.read(met)
+		read = _read(met)
 	if not read is Failure:
 		_breaker.succeeded()
 		_log(str(status))
@@ -87,10 +87,27 @@ func after(met):
 		_is_renewed = true # the token may have expired: at once, with a new one
 		return resume()
 	var wait = _pause(read, _world.draw())
-	var may_try = _may_retry(read) and tries <= retries and _world.now() + wait < end
+	var listener = _request.get("listener")
+	var has_begun = listener != null and listener.has_begun # it is not begun again
+	var may_try = not has_begun and _may_retry(read) and tries <= retries and _world.now() + wait < end
 	if not may_try or not _breaker.may_retry():
 		return {"error": read}
 	return {"pause": wait}
+
+
+# The answer's JSON object, or an error; of a stream, an empty object.
+func _read(met):
+	var listener = _request.get("listener")
+	if listener == null:
+		return Answer.read(met)
+	var type = met.headers.get("content-type", "").to_lower()
+	if met.status == 200 and type.begins_with("text/event-stream"):
+		if met.body.size() > 0: # of a transport that cannot stream
+			listener.piece(met.body)
+		return {}
+	var answer = Answer.read(met) # a refusal
+	return answer if answer is Failure else Failure.new("TransportError",
+			"%s: the answer is no stream of events" % path)
 
 
 # End the call: the caller cancelled it.

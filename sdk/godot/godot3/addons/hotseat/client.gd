@@ -19,6 +19,7 @@ const Answer = preload("answer.gd")
 const Call = preload("call.gd")
 const Batcher = preload("batcher.gd")
 const Platform = preload("platform.gd")
+const Events = preload("events.gd")
 const Failure = preload("error.gd")
 const CircuitBreaker = preload("circuit_breaker.gd")
 const Request = preload("request.gd")
@@ -96,6 +97,20 @@ func choose(board, options):
 # Generate an `item`; the same `seed` and wishes repeat it.
 func generate(wishes, options):
 	return _one("predict", {"input": wishes}, _with_options(options, ["seed"], []), true)
+
+
+# Ask a model for server-sent events: `verb` such as "generate", and the fields of the
+# request. The deadline counts to the end of the stream; retries end with the first event.
+# Return a stream (events.gd) to look at each frame. The seam for models that write text.
+func stream(verb, body, options):
+	var events = Events.new()
+	events.ticket = Ticket.new(_settled)
+	var wrong = _unknown(options)
+	if wrong == null and (options.get("model") == null or options.has("default")):
+		wrong = _wrong("a stream needs a model and has no default")
+	var work = work_for(verb, body, options, world.now(), events) if wrong == null else wrong
+	_take({"work": work, "ticket": events.ticket, "reader": "stream", "began": world.now()})
+	return events
 
 
 # Submit from a game loop: inputs of a few milliseconds share a request.
@@ -179,7 +194,7 @@ func close():
 
 
 # Start a call to a model; return its work or an error.
-func work_for(verb, body, options, start):
+func work_for(verb, body, options, start, listener = null):
 	var path = Address.path_of(verb, options.get("model"), options.get("version"))
 	if path is Failure:
 		return path
@@ -190,7 +205,7 @@ func work_for(verb, body, options, start):
 	if options.get("player_id") != null:
 		whole["player_id"] = options.player_id
 	return _work("POST", path, whole, options.get("deadline"), start, options.get("model"),
-			options.get("retries"))
+			options.get("retries"), listener)
 
 
 # Emit the signals of settled tickets; a reference keeps Godot from freeing them.
@@ -273,6 +288,8 @@ func _read(answer, reader, latency):
 	if reader is int:
 		return Answer.predictions(answer, reader, latency)
 	match reader:
+		"stream":
+			return true
 		"models":
 			return Answer.models(answer)
 		"model":
@@ -299,10 +316,14 @@ func _instead(item, error):
 	return all
 
 
-func _work(method, path, body, given_deadline, start, model = "", given_retries = null):
+func _work(method, path, body, given_deadline, start, model = "", given_retries = null,
+		listener = null):
 	var request = Request.made(base_url, method, path, body)
 	if request is Failure:
 		return request
+	if listener != null:
+		request["listener"] = listener
+		request.headers["accept"] = "text/event-stream"
 	if not deadline > 0.0:
 		return _wrong("a deadline is more than 0 seconds, not %s" % deadline)
 	var allowed = deadline if given_deadline == null else given_deadline

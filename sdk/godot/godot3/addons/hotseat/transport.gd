@@ -19,7 +19,9 @@ var _idle = [] # connections to reuse
 
 func send(request, timeout):
 	var origin = [request.tls, request.host, request.port]
-	var idle = _connection(origin)
+	var idle = null
+	if request.get("listener") == null: # a rival would deliver a stream's events twice
+		idle = _connection(origin)
 	if idle == null:
 		return Sending.new(null, request, self, origin)
 	var first = Sending.new(idle.http, request, self, origin)
@@ -119,6 +121,8 @@ class Sending extends Reference:
 	var _status = 0
 	var _headers = {}
 	var _body = Platform.no_bytes()
+	var _length = 0
+	var _is_stream = false
 
 	func _init(http, request, transport, origin):
 		_request = request
@@ -175,7 +179,11 @@ class Sending extends Reference:
 		if before == HTTPClient.STATUS_BODY:
 			_hear()
 			var piece = _http.read_response_body_chunk()
-			_body.append_array(piece)
+			_length += piece.size()
+			if _is_stream and piece.size() > 0:
+				_request.listener.piece(piece)
+			else:
+				_body.append_array(piece)
 			_moved = piece.size() > 0 or _http.get_status() != before
 		elif before == HTTPClient.STATUS_CONNECTED and not _sent:
 			_sent = true
@@ -215,6 +223,8 @@ class Sending extends Reference:
 		var found = _http.get_response_headers_as_dictionary()
 		for name in found:
 			_headers[name.to_lower()] = found[name]
+		_is_stream = _request.get("listener") != null and _status == 200 and (
+				_headers.get("content-type", "").to_lower().begins_with("text/event-stream"))
 
 	func _over():
 		if not _answered:
@@ -222,9 +232,9 @@ class Sending extends Reference:
 		if _http.get_status() == HTTPClient.STATUS_CONNECTED:
 			_transport.give_back(_http, _origin)
 		else:
-			var length = _headers.get("content-length", str(_body.size()))
+			var length = _headers.get("content-length", str(_length))
 			var cut = _headers.get("transfer-encoding", "").to_lower() == "chunked"
-			if cut or length != str(_body.size()):
+			if cut or length != str(_length):
 				return _broke("the answer broke off")
 		return {"status": _status, "headers": _headers, "body": _body}
 

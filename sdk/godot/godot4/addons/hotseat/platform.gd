@@ -56,6 +56,11 @@ static func text_of(bytes):
 	return bytes.get_string_from_utf8()
 
 
+# The bytes from `start` to before `stop`: at least one.
+static func part(bytes, start, stop):
+	return bytes.slice(start, stop)
+
+
 # The value of a text, or null.
 static func read_json(text):
 	var reader = JSON.new()
