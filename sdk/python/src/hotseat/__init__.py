@@ -6,6 +6,7 @@
 """
 
 from hotseat._client import ModelServiceClient
+from hotseat._events import EventStream, ServerEvent
 from hotseat._steps import Call
 from hotseat._ticket import Ticket
 from hotseat._types import Download, InputWarning, Model, Prediction
@@ -38,6 +39,7 @@ __all__ = [
     "ConfigError",
     "DeadlineError",
     "Download",
+    "EventStream",
     "HotseatError",
     "InputWarning",
     "Model",
@@ -46,6 +48,7 @@ __all__ = [
     "NotReadyError",
     "Prediction",
     "RateLimitedError",
+    "ServerEvent",
     "StatusError",
     "Ticket",
     "TokenError",

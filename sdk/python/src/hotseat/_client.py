@@ -15,6 +15,7 @@ from hotseat._address import part
 from hotseat._alias_refresh import AliasRefresher
 from hotseat._batcher import BATCH, WINDOW, Batcher
 from hotseat._core import DEADLINE, ClientOptions, Core
+from hotseat._events import EventStream
 from hotseat._inference_request import (
     RAISE,
     InferenceRequest,
@@ -262,6 +263,24 @@ class ModelServiceClient(TicketMethods):
         return self._driver.call(
             self._core.answer(request, dict(wishes or {}), default)
         )
+
+    def stream(
+        self,
+        verb: str,
+        body: Mapping[str, Any],
+        *,
+        model: str,
+        version: int | str | None = None,
+        deadline: float | None = None,
+    ) -> EventStream:
+        """Ask a model for server-sent events; return them as an iterator.
+
+        `verb` is such as "generate", `body` the fields of the request. The deadline
+        counts to the end of the stream. A start that fails is retried; a stream that
+        has begun is not. The seam for models that write text. Raises `HotseatError`.
+        """
+        call = self._core.stream(verb, body, model, version, deadline)
+        return EventStream(self._driver.call(call))
 
     def models(self, *, deadline: float | None = None) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""

@@ -12,6 +12,7 @@ from hotseat._address import base, path_of
 from hotseat._cache import ResponseCache
 from hotseat._circuit_breaker import CircuitBreakers
 from hotseat._effects import RunJob, Steps
+from hotseat._events import opened
 from hotseat._inference_request import RAISE, InferenceRequest
 from hotseat._json import to_json
 from hotseat._steps import Call, CallSettings, steps
@@ -182,10 +183,12 @@ class Core:
         start: float | None = None,
         headers: Mapping[str, str] | None = None,
         model: str | None = None,
+        streams: bool = False,
     ) -> Steps[T]:
         """Return the steps of a call; raises `ConfigError`.
 
-        `model` is whose circuit breaker decides.
+        `model` is whose circuit breaker decides; `streams`, whether the answer is read
+        as it comes.
         """
         sent = {**self._headers, **(headers or {})}
         if body is not None:
@@ -193,7 +196,7 @@ class Core:
             # the same for every try of a call, so that the service counts it once
             sent["idempotency-key"] = os.urandom(16).hex()
         return steps(
-            Request(method, self.base_url + path, sent, body),
+            Request(method, self.base_url + path, sent, body, streams),
             path,
             self.clock() if start is None else start,
             self._deadline if deadline is None else _finite(deadline),
@@ -201,6 +204,21 @@ class Core:
             read,
             self.breakers.of(model),
         )
+
+    def stream(
+        self,
+        verb: str,
+        body: Mapping[str, Any],
+        model: str,
+        version: int | str | None,
+        deadline: float | None,
+    ) -> Steps[Response]:
+        """Return the steps until the head of a stream of events has come."""
+        path = path_of(verb, model, version)
+        return self.call(
+            "POST", path, to_json(body), deadline, opened, model=model, streams=True,
+            headers={"accept": "text/event-stream"},
+        )  # fmt: skip
 
     def offline(self) -> "OfflineModels":
         """Return the offline models; raises `ConfigError`."""

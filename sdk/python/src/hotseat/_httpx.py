@@ -1,10 +1,13 @@
 """The asynchronous transport, over httpx. Each event loop has its own connections."""
 
 import asyncio
+import contextlib
 import os
 import ssl
 import time
 import weakref
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Protocol
 
 import httpcore
@@ -61,34 +64,12 @@ class HttpxTransport:
 
     async def send(self, request: Request, timeout: float) -> Response:
         """See `AsyncTransport.send`."""
-        try:
+        with _narrowed(request, timeout):
             # httpx's timeouts are for each read; this one is for the whole response
+            if request.streams:
+                return await asyncio.wait_for(self._opened(request, timeout), timeout)
             answer = await asyncio.wait_for(self._sent(request, timeout), timeout)
-        # in Python 3.10, asyncio has its own TimeoutError
-        except (
-            asyncio.TimeoutError,
-            TimeoutError,
-            httpx.TimeoutException,
-            httpcore.TimeoutException,
-        ) as error:
-            raise DeadlineError(f"no answer within {timeout:.3g} s") from error
-        except (
-            httpx.HTTPError,
-            httpx.InvalidURL,
-            httpcore.NetworkError,
-            httpcore.ProtocolError,
-            httpcore.ProxyError,
-            httpcore.UnsupportedProtocol,
-            OSError,
-        ) as error:
-            raise TransportError(f"{request.url}: {error}") from error
-        except RuntimeError as error:
-            # what httpx raises once its client is closed
-            if "closed" in str(error):
-                raise CancelledError("the client was closed") from None
-            raise TransportError(f"{request.url}: {error}") from error
-        names = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(answer.status_code, names, answer.content)
+        return replace(_head(answer), body=answer.content)
 
     async def aclose(self) -> None:
         """See `AsyncTransport.aclose`."""
@@ -98,6 +79,28 @@ class HttpxTransport:
         self._clients.clear()  # those of other loops end with their loops
         if here is not None:
             await here.client.aclose()
+
+    async def _opened(self, request: Request, timeout: float) -> Response:
+        """Return a response once its head has come; its events come in pieces."""
+        end = time.monotonic() + timeout
+        http = self._own
+        if http is None:
+            loop = asyncio.get_running_loop()
+            http = self._clients.setdefault(loop, _Connections(self._client())).client
+        answer = await http.send(
+            http.build_request(
+                request.method,
+                request.url,
+                content=request.body,
+                headers=dict(request.headers),
+                timeout=timeout,
+            ),
+            stream=True,
+        )
+        head = _head(answer)
+        if head.is_events:
+            return replace(head, async_pieces=_pieces(answer, request, timeout, end))
+        return replace(head, body=await answer.aread())
 
     async def _sent(self, request: Request, timeout: float) -> httpx.Response:
         if self._own is not None:
@@ -170,6 +173,60 @@ class _Connections:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.client = client
         self.used = 0.0
+
+
+def _head(answer: httpx.Response) -> Response:
+    names = {name.lower(): value for name, value in answer.headers.items()}
+    return Response(answer.status_code, names)
+
+
+async def _pieces(
+    answer: httpx.Response, request: Request, timeout: float, end: float
+) -> AsyncIterator[bytes]:
+    """Yield a body as it comes; leaving it early closes the connection."""
+    pieces = answer.aiter_bytes()
+    try:
+        while True:
+            with _narrowed(request, timeout):
+                left = end - time.monotonic()
+                try:
+                    piece = await asyncio.wait_for(pieces.__anext__(), left)
+                except StopAsyncIteration:
+                    return
+            yield piece
+    finally:
+        await answer.aclose()
+
+
+@contextlib.contextmanager
+def _narrowed(request: Request, timeout: float) -> Iterator[None]:
+    """Raise the SDK's errors for httpx's."""
+    try:
+        yield
+    # in Python 3.10, asyncio has its own TimeoutError
+    except (
+        asyncio.TimeoutError,
+        TimeoutError,
+        httpx.TimeoutException,
+        httpcore.TimeoutException,
+    ) as error:
+        raise DeadlineError(f"no answer within {timeout:.3g} s") from error
+    except (
+        httpx.HTTPError,
+        httpx.InvalidURL,
+        httpx.StreamError,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.ProxyError,
+        httpcore.UnsupportedProtocol,
+        OSError,
+    ) as error:
+        raise TransportError(f"{request.url}: {error}") from error
+    except RuntimeError as error:
+        # what httpx raises once its client is closed
+        if "closed" in str(error):
+            raise CancelledError("the client was closed") from None
+        raise TransportError(f"{request.url}: {error}") from error
 
 
 async def _ask(

@@ -1,8 +1,9 @@
 """The synchronous transport: sends a request, returns a response."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from hotseat import _address
@@ -19,6 +20,9 @@ class Request:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = None
+    streams: bool = False
+    """Whether an answer with events is wanted piece by piece, in `Response.pieces`; a
+    transport that cannot do so returns the whole body."""
 
     def signed(self, headers: Mapping[str, str]) -> "Request":
         """Return the request with authentication headers."""
@@ -32,6 +36,18 @@ class Response:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    pieces: Iterator[bytes] | None = None
+    """The pieces of a streamed body as they come; raises `TransportError`."""
+    async_pieces: AsyncIterator[bytes] | None = None
+    """The same of an asynchronous transport."""
+
+    @property
+    def is_events(self) -> bool:
+        """Whether the body is a stream of server-sent events."""
+        kind = self.headers.get("content-type", "")
+        return self.status == HTTPStatus.OK and kind.lower().startswith(
+            "text/event-stream"
+        )
 
     @property
     def request_id(self) -> str:
@@ -89,13 +105,43 @@ class HttpTransport:
                 headers=dict(request.headers),
                 timeout=self._urllib3.Timeout(total=timeout),
                 redirect=False,
+                preload_content=not request.streams,
             )
+            names = {name.lower(): value for name, value in response.headers.items()}
+            head = Response(response.status, names)
+            if request.streams and head.is_events:
+                pieces = self._pieces(request, timeout, response)
+                return replace(head, pieces=pieces)
+            return replace(head, body=response.data)  # reads it, if it was not
         except (exceptions.HTTPError, OSError, ValueError) as error:
-            if closed != self._closed:
-                raise CancelledError("the client was closed") from None
-            raise self._narrowed(request, timeout, error) from error
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Response(response.status, headers, response.data)
+            raise self._ended(request, timeout, error, closed) from error
+
+    def _pieces(
+        self, request: Request, timeout: float, response: Any
+    ) -> Iterator[bytes]:
+        """Yield a body as it comes; leaving it early closes the connection."""
+        exceptions, closed, is_whole = self._urllib3.exceptions, self._closed, False
+        try:
+            if response.chunked:
+                yield from response.read_chunked()
+            else:
+                while piece := response.read1(65536):
+                    yield piece
+            is_whole = True
+        except (exceptions.HTTPError, OSError, ValueError) as error:
+            raise self._ended(request, timeout, error, closed) from error
+        finally:
+            if is_whole:
+                response.release_conn()
+            else:
+                response.close()
+
+    def _ended(
+        self, request: Request, timeout: float, error: Exception, closed: int
+    ) -> TransportError:
+        if closed != self._closed:
+            return CancelledError("the client was closed")
+        return self._narrowed(request, timeout, error)
 
     def close(self) -> None:
         """End requests under way with `CancelledError`, and close all connections."""

@@ -24,6 +24,7 @@ from hotseat._async_batcher import AsyncBatcher, AsyncTicket
 from hotseat._batcher import BATCH, WINDOW
 from hotseat._core import DEADLINE, ClientOptions, Core
 from hotseat._effects import Effect, RunJob, SendRequest, Sleep, Steps
+from hotseat._events import AsyncEventStream
 from hotseat._httpx import AsyncTransport, HttpxTransport
 from hotseat._inference_request import (
     RAISE,
@@ -248,6 +249,19 @@ class AsyncModelServiceClient:
         self, inputs: list[bytes], request: InferenceRequest, start: float
     ) -> list[Prediction]:
         return await self._call(self._core.answers(request, inputs, start=start))
+
+    async def stream(
+        self,
+        verb: str,
+        body: Mapping[str, Any],
+        *,
+        model: str,
+        version: int | str | None = None,
+        deadline: float | None = None,
+    ) -> AsyncEventStream:
+        """See `ModelServiceClient.stream`; returns an asynchronous iterator."""
+        call = self._core.stream(verb, body, model, version, deadline)
+        return AsyncEventStream(await self._call(call))
 
     async def models(self, *, deadline: float | None = None) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
