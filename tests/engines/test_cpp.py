@@ -68,6 +68,11 @@ def test_networks_as_they_are(run, networks):
     run("networks", networks)
 
 
+def test_streams_of_events(run, streams):
+    """Events however they are cut; a stream goes on, breaks, is left."""
+    run("streams", str(ROOT / "sdk/spec/streams.json"), streams)
+
+
 def test_names_as_they_are(run, names, monkeypatch):
     """A dead IPv6 address is passed (RFC 8305); a look-up that hangs ends in time."""
     monkeypatch.setenv("LD_PRELOAD", names)

@@ -1,5 +1,5 @@
 // The SDK's tests: `main vectors FILE...`, `main faults JSON`, `main networks JSON`,
-// `main names PORT`, `main rules`.
+// `main names PORT`, `main streams FILE JSON`, `main rules`.
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -294,6 +294,48 @@ static void networks(const Json& urls) {
   same("interim", ask("interim", {0, 0}), "1 1 ");
 }
 
+// The parser by its vectors, and streams that go on, break and are left.
+static void streams(const Json& rows, const Json& urls) {
+  for (const Json& row : rows.list()) {
+    hotseat::EventReader reader;
+    Json::List found;
+    for (const Json& piece : row["pieces"].list()) {
+      std::string bytes;  // each character is a byte
+      const std::string& text = piece.text();
+      for (std::size_t at = 0; at < text.size(); ++at) {
+        const auto first = static_cast<unsigned char>(text[at]);
+        bytes += first < 128 ? text[at] : static_cast<char>((first & 3) << 6 | (text[++at] & 63));
+      }
+      for (const auto& event : reader.read(bytes)) found.push_back(Json(Json::Object{{"name", event.name}, {"data", event.data}}));
+    }
+    check(row["name"].text(), Json(found) == row["events"], Json(found).dump());
+  }
+  const auto streamed = [&](const char* name, bool goes_on = true) {
+    hotseat::Options options;
+    options.base_url = urls[name].text();
+    options.deadline = 20;
+    options.transport = hotseat::curl_transport();
+    hotseat::Client client(options);
+    hotseat::CallOptions call;
+    call.model = "npc";
+    std::string found;
+    try {
+      const bool is_whole = client.stream("generate", {{"prompt", "say"}}, call, [&](const hotseat::ServerEvent& event) {
+        found += event.name + ": " + event.data + "; ";
+        return goes_on;
+      });
+      return found + (is_whole ? "end" : "left");
+    } catch (const hotseat::HotseatError& error) {
+      return found + error.type;
+    }
+  };
+  const auto same = [](const std::string& found, const char* wanted) { check(wanted, found == wanted, found); };
+  same(streamed("slow"), "token: gg; message: wp; end");
+  same(streamed("broken"), "message: gg; TransportError");
+  same(streamed("refused"), "BadInputError");
+  same(streamed("endless", false), "message: gg; left");
+}
+
 // Names (LD_PRELOAD): one whose first address is dead, and one whose look-up hangs.
 static void names(const std::string& port) {
   hotseat::Options options;
@@ -309,18 +351,23 @@ static void names(const std::string& port) {
   check("in time", seconds < 1.6, std::to_string(seconds));
 }
 
+static Json loaded(const char* path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return Json::parse(text.str());
+}
+
 int main(int count, char** words) {
   const std::string suite = count > 1 ? words[1] : "";
   if (suite == "rules") rules();
   for (int at = 2; at < count; ++at) {
+    if (suite == "streams" && at == 2) streams(loaded(words[2]), Json::parse(words[3]));
     if (suite == "names") names(words[at]);
     if (suite == "faults") faults(Json::parse(words[at]));
     if (suite == "networks") networks(Json::parse(words[at]));
     if (suite != "vectors") continue;
-    std::ifstream file(words[at]);
-    std::stringstream text;
-    text << file.rdbuf();
-    const Json vectors = Json::parse(text.str());
+    const Json vectors = loaded(words[at]);
     for (const Json& vector : vectors.list()) replay(vector);
   }
   std::cout << passed << " passed, " << failed << " failed\n";

@@ -8,6 +8,7 @@ import { Cache } from "./cache.js";
 import {
   CancelledError, ConfigError, HotseatError, StatusError, TransportError,
 } from "./errors.js";
+import { EventStream, opened } from "./events.js";
 import { plain } from "./json.js";
 import { type CallOptions, Service, type ServiceOptions } from "./service.js";
 import { Batcher, type InferenceRequest, type Ticket } from "./ticket.js";
@@ -179,6 +180,33 @@ export class ModelServiceClient {
   /** Submit an input; the ticket's answer is that of `explain`. */
   submitExplain(input: unknown, given: InferenceRequest & { model: string }): Ticket {
     return this.#batcher.alone(() => this.explain(input, given));
+  }
+
+  /**
+   * Ask a model for server-sent events: `verb` such as "generate", and the fields of the
+   * request. The deadline counts to the end of the stream. A start that fails is retried, a
+   * stream that has begun is not. The seam for models that write text.
+   */
+  stream(
+    verb: string, body: Record<string, unknown>,
+    given: CallOptions & { model: string; version?: number | string },
+  ): EventStream {
+    const path = pathOf(verb, given.model, given.version);
+    return new EventStream(async (deliver, signal) => {
+      const { deadline } = given;
+      const end = () => abort.abort();
+      const abort = new AbortController();
+      for (const one of [signal, given.signal]) one?.addEventListener("abort", end);
+      if (given.signal?.aborted) end();
+      try {
+        await this.#service.call(
+          "POST", path, plain(body, "") as Json, { deadline, signal: abort.signal },
+          { accept: "text/event-stream" }, (met) => opened(met, deliver), deliver,
+        );
+      } finally {
+        given.signal?.removeEventListener("abort", end);
+      }
+    });
   }
 
   /** The service's catalogue. */

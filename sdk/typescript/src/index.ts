@@ -9,6 +9,8 @@ export type { InputWarning, Model, Prediction } from "./answer.js";
 export { ModelServiceClient } from "./client.js";
 export type { AskOptions, ChooseOptions, ClientOptions, Offline, OfflineModel, Twin } from "./client.js";
 export * from "./errors.js";
+export { EventStream } from "./events.js";
+export type { ServerEvent } from "./events.js";
 export type { Call, CallOptions, ServiceOptions } from "./service.js";
 export { Ticket } from "./ticket.js";
 export type { InferenceRequest } from "./ticket.js";

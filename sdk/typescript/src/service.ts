@@ -86,6 +86,7 @@ export class Service {
   async call<T = Json>(
     method: string, path: string, body: Json | null, given: CallOptions,
     headers: Record<string, string> = {}, understand: (met: Met) => T = read as (met: Met) => T,
+    onPiece?: (piece: Uint8Array) => void,
   ): Promise<T> {
     const start = this.clock();
     const allowed = positive(given.deadline ?? this.deadline);
@@ -105,8 +106,15 @@ export class Service {
         throw new CircuitOpenError(`${path}: the service failed often; the circuit breaker is open`);
       }
       const request = this.#request(method, path, body, headers);
+      let begun = false; // a stream that has begun is not begun again
+      if (onPiece) {
+        request.onPiece = (piece) => {
+          begun = true;
+          onPiece(piece);
+        };
+      }
       const { signal } = ending;
-      const may = () => breaker.mayRetry();
+      const may = () => !begun && breaker.mayRetry();
       return await this.#tries(request, signal, start + allowed, call, record, may, understand);
     } catch (error) {
       call.error = error instanceof Error ? error.name : "Error";

@@ -1,6 +1,7 @@
 /** The transport: sends a request, returns a response or throws TransportError. */
 
 import { CancelledError, DeadlineError, HotseatError, TransportError } from "./errors.js";
+import { isEvents } from "./events.js";
 
 /** One HTTP request. */
 export interface Request {
@@ -8,6 +9,9 @@ export interface Request {
   url: string;
   headers: Record<string, string>;
   body: string | null;
+  /** Wants the body of an answer with events (text/event-stream) as it comes, and `Met`
+   * without it. A transport that cannot do so returns the whole. */
+  onPiece?: (piece: Uint8Array) => void;
 }
 
 /** The outcome of one try. */
@@ -44,6 +48,13 @@ export const over = (fetching: typeof fetch): Transport => (request, seconds, si
       });
       const names: Record<string, string> = {};
       answer.headers.forEach((value, name) => (names[name.toLowerCase()] = value));
+      if (request.onPiece && answer.body && isEvents(answer.status, names)) {
+        const reader = answer.body.getReader();
+        for (let next = await reader.read(); !next.done; next = await reader.read()) {
+          request.onPiece(next.value);
+        }
+        return { status: answer.status, headers: names, body: "" };
+      }
       if (typeof TextDecoder === "undefined") { // React Native without a polyfill
         return { status: answer.status, headers: names, body: await answer.text() };
       }

@@ -1,6 +1,7 @@
 // Parser of responses. Strict: they may come from a server between client and service.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,6 +16,9 @@ struct Request {
   std::string method, url;
   std::map<std::string, std::string> headers;  // they include the key: do not log them
   std::string body;
+  // If set, it gets the body of an answer with events (text/event-stream) as it comes, and the
+  // response is without it; false ends the request. A transport may return the whole instead.
+  std::function<bool(const std::string&)> on_piece = {};
 };
 
 struct Response {
@@ -26,6 +30,7 @@ struct Response {
     const auto found = headers.find(name);
     return found == headers.end() ? "" : found->second;
   }
+  bool is_events() const { return status == 200 && header("content-type").rfind("text/event-stream", 0) == 0; }
   std::string request_id() const {
     for (const char* name : {"x-request-id", "apigw-requestid", "x-amzn-requestid"}) {
       if (headers.count(name)) return header(name);

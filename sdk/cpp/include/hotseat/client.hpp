@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "answer.hpp"
+#include "events.hpp"
 #include "rules.hpp"
 
 namespace hotseat {
@@ -121,6 +122,26 @@ class Client {
   Prediction generate(const Json::Object& wishes, const CallOptions& call) {
     return core_->one("predict", "input", Json(wishes), named(call));
   }
+  // Ask a model for server-sent events, in the caller's thread: `verb` such as "generate", and
+  // the fields of the request. The deadline counts to the end of the stream; a start that fails
+  // is retried, a stream that has begun is not. Returns false if `on_event` ended it. The seam
+  // for models that write text.
+  bool stream(const std::string& verb, Json::Object body, const CallOptions& call, const OnEvent& on_event) {
+    EventReader reader;
+    bool is_left = false;
+    const auto on_piece = [&](const std::string& piece) {
+      for (const ServerEvent& event : reader.read(piece)) {
+        if (is_left || !on_event(event)) return !(is_left = true);
+      }
+      return true;
+    };
+    try {
+      core_->ask(verb, std::move(body), named(call), on_piece);
+    } catch (const CancelledError&) {
+      if (!is_left) throw;
+    }
+    return !is_left;
+  }
   Json models(std::optional<double> deadline = {}) {
     const Json answer = core_->call("GET", "/v1/models", "", "", deadline);
     if (!answer["models"].is_list()) throw strange("has no list of models");
@@ -228,7 +249,9 @@ class Client {
       }
     }
 
-    Json ask(const std::string& verb, Json::Object body, const CallOptions& given) {
+    using OnPiece = std::function<bool(const std::string&)>;
+
+    Json ask(const std::string& verb, Json::Object body, const CallOptions& given, const OnPiece& on_piece = {}) {
       std::string path = "/model-service";
       if (!given.model.empty()) {
         path = "/v1/models/" + part(given.model);
@@ -249,18 +272,26 @@ class Client {
         refused.code = "text_not_unicode";
         throw refused;
       }
-      return call("POST", path, text, given.model, given.deadline, given.retries);
+      return call("POST", path, text, given.model, given.deadline, given.retries, on_piece);
     }
 
     // Send until an answer, a final error or the deadline.
     Json call(const std::string& method, const std::string& path, const std::string& body, const std::string& model,
-              std::optional<double> deadline, std::optional<int> retries = {}) {
+              std::optional<double> deadline, std::optional<int> retries = {}, const OnPiece& on_piece = {}) {
       const double allowed = deadline.value_or(options.deadline);
       if (!(allowed <= 86400)) throw ConfigError("a deadline is at most a day");
       const double end = options.clock() + allowed, share = std::min(allowed / options.deadline, 1.0);
       CircuitBreaker& breaker = breakers.of(model);
       if (!breaker.admit()) throw CircuitOpenError(path + ": the service failed often; the circuit breaker is open");
       Request request{method, options.base_url + path, {{"accept", "application/json"}, {"user-agent", "hotseat-cpp"}}, body};
+      bool has_begun = false, is_left = false;
+      if (on_piece) {
+        request.headers["accept"] = "text/event-stream";
+        request.on_piece = [&](const std::string& piece) {
+          has_begun = true;
+          return !(is_left = !on_piece(piece));
+        };
+      }
       if (method == "POST") {
         request.headers["content-type"] = "application/json";
         request.headers["idempotency-key"] = unique_id();  // the same for every try of a call
@@ -277,7 +308,7 @@ class Client {
         try {
           sign(request);
           const Response response = sent(request, left);
-          Json answer = read(response);
+          Json answer = on_piece ? ended(response, request) : read(response);
           breaker.succeeded();
           log(request, path, tries, std::to_string(response.status));
           return answer;
@@ -285,6 +316,10 @@ class Client {
           breaker.gave_up();
           throw;
         } catch (const HotseatError& error) {
+          if (is_left) {
+            breaker.succeeded();
+            throw CancelledError("the caller ended the stream");
+          }
           record(breaker, error, share);
           log(request, path, tries, std::string(error.type) + ": " + error.what());
           const auto* refused = dynamic_cast<const AuthError*>(&error);
@@ -293,11 +328,21 @@ class Client {
             continue;
           }
           wait = pause_after(tries - 1, options.random(), error);
-          const bool again = may_retry(error) && options.clock() + wait < end && tries <= retries.value_or(options.retries);
+          const bool again = !has_begun && may_retry(error) && options.clock() + wait < end && tries <= retries.value_or(options.retries);
           if (!again || !breaker.may_retry()) throw;
         }
         options.sleep(wait);
       }
+    }
+
+    // The end of a stream; of a transport that cannot stream, all of it. Throws a refusal.
+    static Json ended(const Response& response, const Request& request) {
+      if (!response.is_events()) {
+        read(response);
+        throw TransportError("the answer is no stream of events: does the model write text?");
+      }
+      if (!response.body.empty() && !request.on_piece(response.body)) throw CancelledError("the caller ended the stream");
+      return Json();
     }
 
     void log(const Request& request, const std::string& path, int tries, const std::string& how) const {

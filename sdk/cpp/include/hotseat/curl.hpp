@@ -38,8 +38,21 @@ class CurlPool {
   std::vector<CURL*> idle_;
 };
 
+struct Sink {
+  CURL* curl;
+  const Request& request;
+  Response& response;
+};
+
 inline std::size_t on_body(char* data, std::size_t size, std::size_t count, void* into) {
-  auto& body = *static_cast<std::string*>(into);
+  Sink& sink = *static_cast<Sink*>(into);
+  long status = 0;
+  curl_easy_getinfo(sink.curl, CURLINFO_RESPONSE_CODE, &status);
+  sink.response.status = static_cast<int>(status);
+  if (sink.request.on_piece && sink.response.is_events()) {
+    return sink.request.on_piece(std::string(data, size * count)) ? size * count : 0;
+  }
+  std::string& body = sink.response.body;
   if (body.size() + size * count > (64u << 20)) return 0;  // no answer is so large
   body.append(data, size * count);
   return size * count;
@@ -70,6 +83,7 @@ inline Transport curl_transport(const std::string& ca_file = "", const std::stri
     CURL* curl = pool->take();
     if (!curl) throw TransportError("libcurl could not start");
     Response response;
+    detail::Sink sink{curl, request, response};
     curl_slist* lines = nullptr;
     for (const auto& [name, value] : request.headers) lines = curl_slist_append(lines, (name + ": " + value).c_str());
     lines = curl_slist_append(lines, "Expect:");  // it takes a round trip
@@ -93,7 +107,7 @@ inline Transport curl_transport(const std::string& ca_file = "", const std::stri
       curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.data());
     }
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, detail::on_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &response.body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &sink);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, detail::on_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, &response.headers);
     const CURLcode code = curl_easy_perform(curl);
