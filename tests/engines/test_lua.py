@@ -50,6 +50,12 @@ def test_networks_as_they_are(need, networks, names, monkeypatch):
         run(lua, "test/networks.lua", networks, str(port))
 
 
+def test_streams_of_events(need, streams):
+    """Events however they are cut; a stream goes on, breaks, is cancelled."""
+    vectors = ROOT / "sdk/spec/streams.json"
+    run(need("lua5.4", "test-lua"), "test/streams.lua", vectors, streams)
+
+
 def test_a_live_service_is_asked(need, service):
     """A text to the default model, over LuaSocket."""
     rows = [{"name": "live", "url": service, "error": ""}]

@@ -10,6 +10,7 @@
 
 local json = require("hotseat.json")
 local rules = require("hotseat.rules")
+local event_reader = require("hotseat.events")
 local VERSION = "0.1.0"
 local hotseat = { json = json, null = json.null, list = json.list, VERSION = VERSION }
 
@@ -53,10 +54,15 @@ Client.__index = Client
 
 -- Options: base_url, deadline (2 s), api_key (a text, or a function that returns a player's
 -- token), retries, log (a function that gets a line for each try, without keys and inputs;
--- with HOTSEAT_LOG=debug print), transport, clock, random. A transport has `send(request, seconds)`, which
--- returns an object with `poll()` (nil, a response {status, headers, body}, or an error) and
--- `cancel()`, and perhaps `clock()`: seconds. Without a clock it is os.clock, which on some
--- systems stands still while the game sleeps. Returns nil and an error for invalid options.
+-- with HOTSEAT_LOG=debug print), transport, clock, random.
+--
+-- A transport has `send(request, seconds)`, which returns an object with `poll()` (nil, a
+-- response {status, headers, body}, or an error) and `cancel()`. If `request.on_piece` is
+-- set, it may give the body of an answer with events (text/event-stream) to that function as
+-- it comes. It may have `clock()`: seconds; without one the clock is os.clock, which on some
+-- systems stands still while the game sleeps.
+--
+-- Returns nil and an error for invalid options.
 function hotseat.client(options)
   local base = (options.base_url or "http://localhost:8080"):gsub("/+$", "")
   if not base:match("^https?://[^/?#@%s]+[^?#%s]*$") then
@@ -145,7 +151,7 @@ local function try(call)
     call.breaker:gave_up()
     return finish(call, failure)
   end
-  local request = { method = call.method, url = client.base_url .. call.path, headers = headers, body = call.body }
+  local request = { on_piece = call.on_piece, method = call.method, url = client.base_url .. call.path, headers = headers, body = call.body }
   local good, sending = pcall(client.transport.send, client.transport, request, left)
   if good then call.sending = sending
   else call.met = rules.failure("TransportError", "the transport failed") end
@@ -154,7 +160,7 @@ end
 local function after(call, met)
   local client = call.client
   call.tries, call.sending = call.tries + 1, nil
-  local answer = rules.is_failure(met) and met or rules.read(met)
+  local answer = rules.is_failure(met) and met or (call.on_piece and call:ended(met) or rules.read(met))
   if client.log then
     local how = rules.is_failure(answer) and tostring(answer) or tostring(met.status)
     pcall(client.log, ("hotseat %s %s: try %d: %s"):format(call.method, call.path, call.tries, how))
@@ -169,9 +175,21 @@ local function after(call, met)
     return try(call)
   end
   local wait = rules.pause(call.tries, client.random(), answer)
-  local again = rules.may_retry(answer) and client.clock() + wait < call.stop and call.tries <= call.retries
+  local again = not call.has_begun and rules.may_retry(answer) and client.clock() + wait < call.stop and call.tries <= call.retries
   if not again or not call.breaker:may_retry() then return finish(call, answer) end
   call.resume_at = client.clock() + wait
+end
+
+-- The end of a stream: an empty object, or an error.
+local function stream_ended(call, met)
+  local kind = (met.headers or {})["content-type"] or ""
+  if met.status ~= 200 or not kind:lower():match("^text/event%-stream") then
+    local answer = rules.read(met) -- a refusal
+    if rules.is_failure(answer) then return answer end
+    return rules.failure("TransportError", "the answer is no stream of events: does the model write text?")
+  end
+  if #met.body > 0 then call.on_piece(met.body) end -- of a transport that cannot stream
+  return {}
 end
 
 -- Continue a call as far as possible without waiting.
@@ -207,6 +225,13 @@ function Client:_call(method, path, body, options, read)
     headers = { accept = "application/json", ["user-agent"] = "hotseat-lua" }, retries = options.retries or self.retries,
     has_default = options.default ~= nil, default = options.default, count = options.count,
   }
+  if options.on_piece then
+    call.headers.accept, call.ended = "text/event-stream", stream_ended
+    call.on_piece = function(piece)
+      call.has_begun = true -- it is not begun again
+      options.on_piece(piece)
+    end
+  end
   local allowed = options.deadline or self.deadline
   call.stop, call.share = call.start + allowed, math.min(allowed / self.deadline, 1)
   call.breaker = self:_breaker(options.model or "")
@@ -288,6 +313,32 @@ end
 
 -- Generate an `item`; the same `seed` and wishes repeat it.
 function Client:generate(wishes, options) return self:_ask("predict", { input = wishes }, options, rules.prediction, true) end
+
+local Stream = {}
+Stream.__index = Stream
+
+-- The next event {name, data}, or nil: nothing new, or the end.
+function Stream:next() return table.remove(self._events, 1) end
+-- Whether the stream has ended; events may be left.
+function Stream:ready() return self._ticket:ready() end
+-- Why the stream broke off, or nil.
+function Stream:error() return self._ticket:error() end
+-- End the stream; the service stops, too, with the next update.
+function Stream:cancel() return self._ticket:cancel() end
+
+-- Ask a model for server-sent events: `verb` such as "generate", and the fields of the
+-- request. The deadline counts to the end of the stream; a start that fails is retried, a
+-- stream that has begun is not. The seam for models that write text.
+function Client:stream(verb, body, options)
+  local stream, reader, given, fields = setmetatable({ _events = {} }, Stream), event_reader(), {}, {}
+  for name, value in pairs(options or {}) do if name ~= "default" then given[name] = value end end
+  for name, value in pairs(body) do fields[name] = value end
+  given.on_piece = function(piece)
+    for _, event in ipairs(reader:read(piece)) do stream._events[#stream._events + 1] = event end
+  end
+  stream._ticket = self:_ask(verb, fields, given, function() return {} end, true)
+  return stream
+end
 
 function Client:models(options) return self:_call("GET", "/v1/models", nil, options, rules.models) end
 

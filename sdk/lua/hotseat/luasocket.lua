@@ -32,6 +32,7 @@ local function send(_, request)
     "connection: close", "content-length: " .. #(request.body or "") }
   for name, value in pairs(request.headers) do lines[#lines + 1] = name .. ": " .. value end
   self.text = table.concat(lines, "\r\n") .. "\r\n\r\n" .. (request.body or "")
+  self.on_piece = request.on_piece
   self.port, self.tries, self.next_at = tonumber(port) or 80, {}, 0
   self.addresses, self.failed = addresses_of(host)
   if not self.failed then self:_connect() end
@@ -114,7 +115,37 @@ local function chunks(text)
   end
 end
 
+-- Deliver what has come of a stream of events; a response at its end.
+function Sending:_stream(is_closed)
+  local stream = self.stream
+  while #self.received > 0 do
+    if stream.is_chunked and not stream.left then
+      local size, start = self.received:match("^\r?\n?(%x+)[^\r\n]*\r\n()")
+      if not size then
+        if #self.received > 1000 then return self:_fail("the answer has wrong chunks") end
+        break
+      end
+      self.received, stream.left = self.received:sub(start), tonumber(size, 16)
+      if stream.left == 0 then stream.is_over = true end
+    end
+    if stream.is_over then break end
+    local piece = self.received:sub(1, stream.left or #self.received)
+    self.received = self.received:sub(#piece + 1)
+    if stream.left then stream.left = stream.left - #piece end
+    if #piece > 0 then self.on_piece(piece) end
+    if stream.left == 0 then
+      if not stream.is_chunked then stream.is_over = true end
+      stream.left = nil
+    end
+  end
+  if stream.is_over or is_closed and not stream.is_chunked and not stream.left then
+    self:cancel()
+    return { status = stream.status, headers = stream.headers, body = "" }
+  end
+end
+
 function Sending:_response(is_closed)
+  if self.stream then return self:_stream(is_closed) end
   local head, start = self.received:match("^(.-)\r\n\r\n()")
   if not head then
     if #self.received >= 5 and self.received:sub(1, 5) ~= "HTTP/" then return self:_fail("no HTTP") end
@@ -128,6 +159,15 @@ function Sending:_response(is_closed)
   end
   local headers = {}
   for name, value in head:gmatch("\r\n([^:\r\n]+):[ \t]*([^\r\n]*)") do headers[name:lower()] = value end
+  local is_events = (headers["content-type"] or ""):lower():match("^text/event%-stream")
+  if self.on_piece and status == 200 and is_events then
+    self.stream = {
+      status = status, headers = headers, left = tonumber(headers["content-length"] or ""),
+      is_chunked = (headers["transfer-encoding"] or ""):lower():find("chunked") ~= nil,
+    }
+    self.received = self.received:sub(start)
+    return self:_stream(is_closed)
+  end
   local body, rest = nil, self.received:sub(start)
   if (headers["transfer-encoding"] or ""):lower():find("chunked") then
     local found, wrong = chunks(rest)
