@@ -35,7 +35,7 @@ class OwnNumber(OwnTable):
     """number, count, amount or quantile:LEVEL; see `number_losses`."""
 
     kind = "regression"
-    families: ClassVar[tuple[str, ...]] = number_learner.FAMILIES
+    families = number_learner.FAMILIES
     target_type: ClassVar[str] = "number"
     intended_use = "Predict a number of the studio's own table from the other columns."
 

@@ -199,7 +199,7 @@ class TableTask(SupervisedTask):
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Replace the family's usual settings."""
 
-    families: ClassVar[tuple[str, ...]] = families.names()
+    families = families.names()
     optimizer = "adam"
 
     @property

@@ -15,7 +15,7 @@ from hotseat_train.models.tables.preprocessing import Preprocessor, write
 from hotseat_train.onnx_graph.merge import weighted_mean
 from hotseat_train.optim.loop import Epoch, Plan, State
 
-FAMILIES = ("blend", "trees", "linear")
+FAMILIES: tuple[str, ...] = ("blend", "trees", "linear")
 _SHARES = np.linspace(0, 1, 21)
 
 
