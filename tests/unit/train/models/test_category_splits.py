@@ -1,5 +1,7 @@
 """Splits of categories as splits of numbers: the same answers, to the last bit."""
 
+from unittest import mock
+
 import lightgbm
 import numpy as np
 import onnxruntime
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hotseat_train.models.tables import category_splits
 from hotseat_train.models.tables.category_splits import Block, Layout, as_numbers
 
 
@@ -49,6 +52,9 @@ def test_the_trees_answer_as_lightgbm_s_own_splits_do(sizes, labels, seed):
     asked, _ = table(sizes, 200, rng)
     want = trees.predict(layout.codes(asked))
     assert np.array_equal(numbers.predict(sets.columns(asked)), want)
+    few = 7 * sets.columns(asked).shape[1]
+    with mock.patch.object(category_splits, "_CELLS", few):  # parts of seven rows
+        assert np.array_equal(sets.predict(numbers, asked), want)
     graph = sets.part(layout.columns).SerializeToString()
     (found,) = onnxruntime.InferenceSession(graph).run(None, {"x": asked})
     assert np.array_equal(found, sets.columns(asked))

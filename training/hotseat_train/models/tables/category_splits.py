@@ -24,6 +24,8 @@ HOW = ("auto", "sets", "columns")
 MIN_ROWS = 2_000
 OUTPUT = "with_sets"
 """The output of the graph that adds the sets' columns to ``x``."""
+_CELLS = 20_000_000
+"""Columns times rows that are in memory at a time."""
 _CATEGORICAL = 1
 """The bit of ``decision_type`` in LightGBM's text of a model."""
 _WORD = 32
@@ -107,6 +109,16 @@ class Sets:
         """Return ``x`` with a column for each set after its own."""
         one_hot = x[:, self.first : self.first + len(self.matrix)]
         return np.concatenate([x, one_hot @ self.matrix], axis=1)
+
+    def predict(self, booster: lightgbm.Booster, x: Array) -> Array:
+        """Return the trees' answers to ``x``, in parts: sets may be many."""
+        size = max(1, _CELLS // (x.shape[1] + self.count))
+        return np.concatenate(
+            [
+                np.asarray(booster.predict(self.columns(x[start : start + size])))
+                for start in range(0, max(1, len(x)), size)
+            ]
+        )
 
     def part(self, columns: int) -> onnx.ModelProto:
         """Return the graph from ``x`` to ``with_sets``: what `columns` returns."""

@@ -126,8 +126,9 @@ class Trees(NumberModel):
 
     def predict(self, x: Array) -> Array:
         """Return the kept trees' values [rows]."""
-        columns = x if self._sets is None else self._sets.columns(x)
-        return np.asarray(self._booster.predict(columns))
+        if self._sets is None:
+            return np.asarray(self._booster.predict(x))
+        return self._sets.predict(self._booster, x)
 
     def part(self, columns: int) -> onnx.ModelProto:
         """Return the sum of the trees; its exponential where values are positive."""

@@ -151,9 +151,10 @@ class TreesLearner(Member):
         return self._predict(self.preprocessor.encode(inputs))
 
     def _predict(self, columns: Array) -> Array:
-        if self._sets is not None:
-            columns = self._sets.columns(columns)
-        found = np.asarray(self._booster.predict(columns))
+        if self._sets is None:
+            found = np.asarray(self._booster.predict(columns))
+        else:
+            found = self._sets.predict(self._booster, columns)
         return np.stack([1 - found, found], axis=1) if found.ndim == 1 else found
 
     def part(self) -> onnx.ModelProto:
