@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hotseat_registry.signature import Field, Input, Signature
-from hotseat_serve.privacy.recognisers import KINDS, mask
+from hotseat_serve.privacy.patterns import KINDS
+from hotseat_serve.privacy.recognisers import mask
 
 _LENGTH = 400
 """Characters of one text's shape, at most."""

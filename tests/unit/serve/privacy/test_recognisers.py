@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotseat_serve.privacy import recognisers
+from hotseat_serve.privacy import patterns, recognisers
 from hotseat_serve.privacy.recognisers import find, mask
 
 SECRETS = {
@@ -71,7 +71,7 @@ def test_spans_are_in_order_and_inside(before, secret, after):
     ends = 0
     for start, end, kind in find(text):
         assert ends <= start < end <= len(text)
-        assert kind in recognisers.KINDS
+        assert kind in patterns.KINDS
         ends = end
     assert secret not in mask(text)
 
