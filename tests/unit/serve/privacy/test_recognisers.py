@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotseat_serve.privacy import patterns, recognisers
@@ -64,6 +64,7 @@ def test_a_very_long_text_is_masked_as_a_whole():
     assert mask(text) == "[long]"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.sampled_from(sorted(SECRETS)), st.text(max_size=60))
 def test_spans_are_in_order_and_inside(before, secret, after):
     """Whatever stands around; what is left of a masked text is of the text."""
@@ -76,6 +77,7 @@ def test_spans_are_in_order_and_inside(before, secret, after):
     assert secret not in mask(text)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_in_time(data):
     """No text makes a pattern run for long; mask raises nothing."""

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotseat_registry import Field, Input, Output, Signature
@@ -50,6 +50,7 @@ def test_many_inputs_are_counted():
     assert found == ["xx"] * 20 + ["and 5 more"]
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_form_lets_no_letter_and_no_digit_through(text):
     """Whatever the script: letters are x, digits 0, secrets their kind."""
@@ -60,6 +61,7 @@ def test_a_form_lets_no_letter_and_no_digit_through(text):
     assert all(c in "x0" or not c.isalnum() for c in rest)
 
 
+@settings(deadline=None)
 @given(st.lists(JSON, max_size=3), st.sampled_from([TABLE, TEXT]))
 def test_any_input_has_a_shape(inputs, signature):
     """Inputs that were refused are sampled too."""
