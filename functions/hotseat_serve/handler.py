@@ -64,14 +64,17 @@ def _warm(kind: str) -> None:
         if router.warm():
             _rehearse()
         return
+    opened: list[bool] = []
+
+    def open_default() -> None:
+        opened.append(router.warm(is_cold=True))
+
     # the request that started this process is a cold one, and waits
-    job = threading.Thread(target=_warm_cold, name="hotseat-warm", daemon=True)
+    job = threading.Thread(target=open_default, name="hotseat-warm", daemon=True)
     job.start()
     job.join(_WARM_SECONDS)
-
-
-def _warm_cold() -> None:
-    if router.warm(is_cold=True):
+    if any(opened):
+        # here, in the thread that answers: allocators keep their memory by thread
         _rehearse()
 
 
