@@ -2,8 +2,8 @@
 
 For each table and each of five folds: the default family of ``hotseat train --data``,
 LightGBM with its own defaults and early stopping, and scikit-learn's logistic
-regression on standardised numbers and one-hot categories. All see the same training
-rows, the same rows for early stopping, and the same test fold. Printed are the means
+regression on standardised numbers and one-hot categories (of texts: TF-IDF). All see
+the same training rows, the same rows for early stopping, and the same test fold. Printed are the means
 and, against the better of the two plain models, the paired mean difference over the
 folds with its standard error.
 
@@ -13,6 +13,7 @@ folds with its standard error.
 """
 
 import argparse
+import csv
 import json
 import statistics
 import sys
@@ -30,6 +31,7 @@ from hotseat_train.data.dataset import Split
 from hotseat_train.data.download import Source
 from hotseat_train.pipeline.cross_validation import cut
 from hotseat_train.tasks.own_table import OwnTable
+from hotseat_train.tasks.own_text import OwnText
 
 _RAW = "https://raw.githubusercontent.com"
 _STOPPING = 8
@@ -44,6 +46,8 @@ class Public:
     source: Source
     target: str
     types: tuple[str, ...] = ()
+    text: str | None = None
+    """The column of a table whose one feature is a text; its labels are 0 or not."""
     number_header: bool = False
     """Whether the header names columns twice, so that they are numbered instead."""
 
@@ -115,6 +119,16 @@ PUBLIC = {
         ),
         "Genre",
     ),
+    "gametox": Public(
+        Source(
+            "gametox/most.csv",
+            f"{_RAW}/shucoll/GameTox/fe0774720d411f3c14ffc4a3efe77916464d02e1/gametox.csv",
+            "bfdb5e27b7716f23dde75ae16ced682d2c987667dfbfae7f39ce93ef0323e029",
+            also=("2d94229f8f987333c2fd3472e7fee986e4fc465d34b6d4e51f196f1b4d38b8fb",),
+        ),
+        "label",
+        text="message",
+    ),
 }  # fmt: skip
 PACKAGED = ("breast_cancer", "wine", "digits")
 
@@ -146,6 +160,15 @@ def tables(
             path = public.source.path()
             if public.number_header:
                 path = numbered(path, folder)
+            if public.text:
+                path = two_labels(path, public.target, folder)
+                yield (
+                    name,
+                    OwnText(
+                        path=path, target=public.target, name=name, text=public.text
+                    ),
+                )
+                continue
             yield (
                 name,
                 OwnTable(
@@ -161,6 +184,19 @@ def numbered(path: Path, folder: Path) -> Path:
     names = [first, *(f"column_{at}" for at in range(2, count + 2))]
     copy = folder / path.name
     copy.write_text(",".join(names) + "\n" + rows, "utf-8")
+    return copy
+
+
+def two_labels(path: Path, target: str, folder: Path) -> Path:
+    """Write a copy whose target is ``no`` for 0 and ``yes`` for other numbers."""
+    copy = folder / path.name
+    with path.open(encoding="utf-8") as file, copy.open("w", encoding="utf-8") as to:
+        rows = csv.DictReader(file)
+        writer = csv.DictWriter(to, rows.fieldnames or ())
+        writer.writeheader()
+        for row in rows:
+            if row[target]:
+                writer.writerow({**row, target: "yes" if float(row[target]) else "no"})
     return copy
 
 
@@ -181,8 +217,20 @@ def score(probabilities: Any, targets: Any) -> tuple[float, float]:
 
 
 def arrays(train: Split, *others: Split) -> tuple[list[Any], list[int]]:
-    """Return raw columns: numbers as they are, categories as codes; and which are."""
+    """Return raw columns: numbers as they are, categories as codes; and which are.
+
+    Of texts: TF-IDF of words and pairs of words, at most 20,000.
+    """
     first = train.inputs[0]
+    if isinstance(first, str):
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        words_of = TfidfVectorizer(
+            ngram_range=(1, 2), min_df=3, max_features=20_000, sublinear_tf=True,
+            dtype=np.float32,
+        )  # fmt: skip
+        fitted = words_of.fit_transform(train.inputs)
+        return [fitted, *(words_of.transform(rows.inputs) for rows in others)], []
     names = [
         name for name in first
         if all(isinstance(row[name], int | float | str | bool | None) for row in
@@ -235,6 +283,9 @@ def plain_logistic(train: Split, stopping: Split, test: Split) -> Any:
 
     whole = train + stopping
     (x, asked), words = arrays(whole, test)
+    if isinstance(train.inputs[0], str):
+        plain = LogisticRegression(max_iter=1000)
+        return plain.fit(x, whole.targets).predict_proba(asked)
     numbers = [at for at in range(x.shape[1]) if at not in words]
     model = make_pipeline(
         ColumnTransformer([
