@@ -39,7 +39,10 @@ for lock in functions/requirements.txt functions/requirements-preprocessing.txt 
     --requirement "$lock" >"$out" 2>&1
   note "$lock" $? "$out"
 done
-(cd sdk/typescript && timeout 120 npm audit --package-lock-only --audit-level=moderate) \
-  >"$out" 2>&1
-note sdk/typescript/package-lock.json $? "$out"
+for lock in infra/package-lock.json sdk/typescript/package-lock.json \
+    sdk/typescript/test/bundlers/package-lock.json; do
+  (cd "$(dirname "$lock")" && timeout 120 npm audit --package-lock-only \
+    --audit-level=moderate) >"$out" 2>&1
+  note "$lock" $? "$out"
+done
 exit "$code"
