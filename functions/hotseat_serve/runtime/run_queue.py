@@ -89,13 +89,31 @@ class RunQueue:
         seconds: float | None,
     ) -> dict[str, Array]:
         """Return a run's outputs; raises `Problem`."""
+        with self._lock:
+            has_place = self._running < self._parallel
+            self._running += has_place
+        if not has_place:
+            return self._join(session, tensors, outputs, seconds)
+        try:
+            return session.run_alone(tensors, outputs, seconds)
+        finally:
+            self._hand_over()
+
+    def _join(
+        self,
+        session: "QueuedSession",
+        tensors: Mapping[str, Array],
+        outputs: Sequence[str] | None,
+        seconds: float | None,
+    ) -> dict[str, Array]:
+        """Wait for a place, and share it with what may be joined."""
         rule = session.rule
         key = None if rule is None else rule.key(tensors, outputs)
         part = None if rule is None or key is None else rule.part(tensors)
         deadline = None if seconds is None else self._clock() + seconds
         run = _Run(session, tensors, outputs, deadline, key, part)
         with self._lock:
-            if self._running < self._parallel:
+            if self._running < self._parallel:  # it became free meanwhile
                 self._running += 1
                 run.batch = [run]
             else:
@@ -182,6 +200,15 @@ class QueuedSession:
     ) -> dict[str, Array]:
         """Return outputs by name; raises `Problem`."""
         return self._queue.run(self, tensors, outputs, seconds)
+
+    def run_alone(
+        self,
+        tensors: Mapping[str, Array],
+        outputs: Sequence[str] | None,
+        seconds: float | None,
+    ) -> dict[str, Array]:
+        """Run the graph now; raises `Problem`."""
+        return self._session.run(tensors, outputs, seconds=seconds)
 
     def run_all(self, runs: Sequence[_Run], clock: Callable[[], float]) -> None:
         """Run these, joined where there are several; sets their results or errors."""

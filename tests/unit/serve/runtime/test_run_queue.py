@@ -37,17 +37,13 @@ class Counted:
 class Held:
     """A run that lasts until it is let go."""
 
-    inputs, output_types = {}, {}
-    rule = None
-
     def __init__(self):
         self.begun, self.go = threading.Event(), threading.Event()
 
-    def run_all(self, runs, _clock):
+    def run_alone(self, *_):
         self.begun.set()
         self.go.wait(20)
-        for run in runs:
-            run.result = {}
+        return {}
 
 
 def loaded(tmp_path, nodes, kind="tensor", inner=(-1, 2), constants=()):
