@@ -256,7 +256,7 @@ bench: $(READY) ## what serving costs, as ratios to the bare runtime
 bench-mask: .venv/presidio/ready ## masks of personal data on generated lines, beside Presidio
 	@.venv/presidio/bin/python benchmarks/mask.py --check
 
-bench-server: .venv/models/ready ## hotseat serve under load (ONLY=tails, workers, batch, overload)
+bench-server: .venv/models/ready ## hotseat serve under load (ONLY=tails, workers, batch, refusals, overload)
 	@$(BIN)/python benchmarks/local_server.py $(ONLY:%=--only %)
 
 bench-cold: $(READY) ## process start to first answer, under AWS's runtime client

@@ -5,6 +5,7 @@ Each section compares servers in turns within one run, on the core left of the c
 tails: p99 / p50 at 8 connections, beside a bare handler on the same server.
 workers: CPU time of a request with one worker and with two.
 batch: a text encoder with and without --batch, at 16 connections and at one.
+refusals: CPU time of a 503 beside that of an answer.
 overload: requests at twice the capacity, and health meanwhile.
 """
 
@@ -346,6 +347,32 @@ def overload(folder, seconds, within=1.0, rounds=5):
     return good, statuses, outcomes
 
 
+def refusals(folder, seconds):
+    """Print the CPU time of a refusal per that of an answer, in turns.
+
+    With a share r, the goodput at twice the capacity is (1 - 2r) / (1 - r) of the peak.
+    """
+    publish(folder, "net", *net(Path(folder, "net.onnx"), 4, 1024))
+    found = {503: [], 200: []}
+    with (
+        served(folder, "--connections", 1) as (full, (refusing,)),
+        served(folder) as (free, (answering,)),
+    ):
+        for _ in range(5):
+            for status, server, port in (
+                (503, full, refusing),
+                (200, free, answering),
+            ):
+                before = cpu_seconds(server)
+                outcome = http_load.closed(port, rows(), 8, seconds)
+                count = len(outcome.latencies[status])
+                found[status].append((cpu_seconds(server) - before) / count)
+    share = statistics.median(found[503]) / statistics.median(found[200])
+    left = (1 - 2 * share) / (1 - share)
+    print(f"refusals: {share:.3f} of an answer's CPU time (target 0.09); at twice the "
+          f"capacity that leaves {left:.2f} of the peak")  # fmt: skip
+
+
 @contextlib.contextmanager
 def watched(port):
     """Ask for health twenty times a second; yields status and seconds of each."""
@@ -371,7 +398,8 @@ def watched(port):
         watcher.join()
 
 
-SECTIONS = {"tails": tails, "workers": workers, "batch": batch, "overload": overload}
+SECTIONS = {"tails": tails, "workers": workers, "batch": batch, "refusals": refusals,
+            "overload": overload}  # fmt: skip
 
 
 def main():
