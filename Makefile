@@ -259,6 +259,18 @@ bench-mask: .venv/presidio/ready ## masks of personal data on generated lines, b
 bench-server: .venv/models/ready ## hotseat serve under load (ONLY=tails, workers, batch, refusals, overload)
 	@$(BIN)/python benchmarks/local_server.py $(ONLY:%=--only %)
 
+# other model servers, each in an environment of its own
+PEERS := mlserver==1.7.1 kserve==0.21.0 litserve==0.2.19 bentoml==1.4.40
+.venv/peers/ready: $(READY)
+	@echo "setting up other model servers (once; some minutes) ..."
+	@for peer in $(PEERS); do \
+	  $(PYTHON) -m venv .venv/peers/$${peer%%==*} && \
+	  .venv/peers/$${peer%%==*}/bin/pip install --quiet $$peer onnxruntime==1.32.0 \
+	  || exit 1; done
+	@touch $@
+bench-peers: .venv/peers/ready ## MLServer, KServe, LitServe and BentoML with the same model
+	@$(BIN)/python benchmarks/peers.py
+
 bench-cold: $(READY) ## process start to first answer, under AWS's runtime client
 	@$(BIN)/python benchmarks/coldstart.py
 

@@ -188,6 +188,25 @@ def received(connection):
     return data
 
 
+BARE = """
+from pathlib import Path
+from net_session import np, opened
+session = opened()
+session.run(None, {"features": np.zeros((1, 32), np.float32)})
+print(Path("/proc/self/smaps_rollup").read_text().partition("\\nPss:")[2].split()[0])
+"""
+
+
+def bare_memory(folder):
+    """Return the megabytes of numpy, onnxruntime and the session alone (PSS)."""
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", BARE], cwd=folder, env=environment,
+        capture_output=True, check=True,
+    )  # fmt: skip
+    return int(done.stdout) / 1000
+
+
 def raw_us(folder):
     """Return the microseconds of a raw run by the number of rows, on one processor."""
     options = onnxruntime.SessionOptions()
@@ -270,6 +289,7 @@ def main():
                 servers.append(server)
                 server.signal(signal.SIGSTOP)
             raw, best = measure(servers, folder, arguments.rounds)
+            raw["memory"] = bare_memory(folder)
         finally:
             for server in servers:
                 server.close()
@@ -280,7 +300,8 @@ def show(servers, raw, best):
     """Print the table."""
     load = os.getloadavg()[0]
     print(f"CPU: {cpu.name()}; one for the server, one for the client; load {load:.1f}")
-    print(f"\nRaw: 1 row {raw[1]:.1f} us, 1,000 rows {raw[1000]:.0f} us\n")
+    print(f"\nRaw: 1 row {raw[1]:.1f} us, 1,000 rows {raw[1000]:.0f} us; numpy, "
+          f"onnxruntime and the session alone: {raw['memory']:.0f} MB\n")  # fmt: skip
     print("| server | 1 row | 1,000 rows | requests a second | CPU a request | "
           "start to first answer | memory |")  # fmt: skip
     print("|---|---|---|---|---|---|---|")

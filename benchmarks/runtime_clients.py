@@ -7,7 +7,6 @@ on loopback, in turn. A row of 32 numbers in JSON, in a REST API's event.
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -39,8 +38,8 @@ def started(client, handler, folder, environment):
     return api, process
 
 
-def medians_us(functions, rounds, calls=200):
-    """Return the median microseconds of an invocation of each function, in turn."""
+def microseconds(functions, rounds, calls=200):
+    """Return the microseconds of an invocation of each: the fastest tenth, in turn."""
     one = event()
     spent = {name: [] for name in functions}
     for _ in range(rounds):
@@ -49,7 +48,9 @@ def medians_us(functions, rounds, calls=200):
                 began = time.perf_counter_ns()
                 api.invoke(one)
                 spent[name].append(time.perf_counter_ns() - began)
-    return {name: statistics.median(times) / 1000 for name, times in spent.items()}
+    return {
+        name: sorted(times)[len(times) // 10] / 1000 for name, times in spent.items()
+    }
 
 
 def main():
@@ -76,8 +77,8 @@ def main():
         try:
             for api, _ in functions.values():
                 assert api.ask(event())["statusCode"] == 200
-            medians_us(functions, 1)
-            times = medians_us(functions, rounds)
+            microseconds(functions, 1)
+            times = microseconds(functions, rounds)
         finally:
             for api, process in functions.values():
                 process.kill()
