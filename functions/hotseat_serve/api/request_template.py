@@ -92,7 +92,10 @@ def learn(
     if len(items) != 1 or (is_binary and slot.datatype == "BYTES"):
         return None
     before, after = body, b""
-    if not is_binary:
+    if is_binary:
+        if len(body) > _MAX_AROUND:
+            return None
+    else:
         start = body.find(b"[", body.find(b'"data"'))
         end = body.find(b"]", start) + 1
         before, after = body[:start], body[end:]

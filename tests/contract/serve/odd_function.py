@@ -1,5 +1,6 @@
 """A function that does what a runtime has to cope with."""
 
+import gc
 import os
 import sys
 import time
@@ -36,6 +37,8 @@ def handler(event, context):  # noqa: C901, PLR0911 (one case per line)
                 "name": context.function_name,
                 "trace": os.environ.get("_X_AMZN_TRACE_ID"),
             }
+        case "collects":
+            return gc.isenabled()
         case "bytes":
             return b'{"as": "it is"}'
         case "raise":

@@ -147,6 +147,21 @@ def test_another_list_in_the_body_is_not_taken_for_the_numbers(router, body):
         assert got == without_template(router, "fp32", changed)
 
 
+@pytest.mark.parametrize("binary", [True, False])
+def test_long_requests_are_not_kept(router, binary):
+    """What a caller adds must not fill the memory."""
+    version = loaded(router, "fp32")
+    version.templates = ()
+    whole = document("FP32", [1, 2], 1, parameters={"note": "x" * 5000})
+    if binary:
+        del whole["inputs"][0]["data"]
+        whole["inputs"][0]["parameters"] = {"binary_data_size": 8}
+    body = json.dumps(whole).encode()
+    tail, size = (bytes(8), len(body)) if binary else (b"", None)
+    assert answer(router, "fp32", body + tail, size)[0] == 200
+    assert version.templates == ()
+
+
 def test_a_new_form_is_learnt_in_time(router):
     """A caller that goes away does not keep the others from it."""
     first = learn(router, "FP32", 1)

@@ -108,6 +108,11 @@ def test_the_context_has_id_arn_deadline_and_trace(start, client):
     assert json.loads(api.invoke({"do": "context"}).body)["trace"] is None
 
 
+def test_garbage_is_collected_once_the_function_serves(start, client):
+    """The loop pauses the collector only while the handler is imported."""
+    assert start(client).api.invoke({"do": "collects"}).body == b"true"
+
+
 def test_a_failed_start_is_reported(start, client):
     """The init error has type, message and trace, and the process ends with 1."""
     started = start(client, FAILS_AT_START="no registry")
