@@ -169,9 +169,8 @@ class Router:
             detail = (
                 f"{quoted(request.path)} takes {allowed}, not {quoted(request.method)}"
             )
-            answer = self._problem(
-                request, context, Problem("method_not_allowed", detail)
-            )
+            problem = Problem("method_not_allowed", detail)
+            answer = self._problem(request, context, problem)
             return answer._replace(headers={**answer.headers, "allow": allowed})
         context.check_deadline()
         if request.body and request.method == "POST":  # other bodies are ignored
@@ -211,8 +210,7 @@ class Router:
         else:
             body = orjson.dumps(problem.to_json(request.request_id))
             answer = Answer(problem.status, body, {"content-type": MEDIA_TYPE})
-        more = problem.headers
-        return answer._replace(headers={**answer.headers, **more}) if more else answer
+        return answer._replace(headers={**answer.headers, **problem.headers})
 
     def _route(self, path: str) -> dict[str, Action]:
         """Find a route and cache it, because games call the same few routes."""
