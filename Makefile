@@ -320,6 +320,9 @@ attest: $(READY) ## sign what lies in dist/ and how it was built (KEY=pem)
 bench-keys: $(READY) ## tokens, limits, signed heads and the authorizer
 	@$(BIN)/python benchmarks/keys.py
 
+bench-large: $(READY) ## a large version inside the image, opened where it lies (SIZE=megabytes)
+	@$(BIN)/python benchmarks/large_version.py $(if $(SIZE),--size $(SIZE))
+
 bench-encoder: $(READY) ## a six-layer text encoder through the service
 	@$(BIN)/python benchmarks/encoder.py
 
