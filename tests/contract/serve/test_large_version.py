@@ -1,4 +1,4 @@
-"""A version in the image is opened where it lies: benchmarks/large_version.py, small."""
+"""A version in an image is opened where it lies: benchmarks/large_version.py, small."""
 
 import os
 import re
