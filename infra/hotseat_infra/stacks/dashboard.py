@@ -43,9 +43,6 @@ def dashboard(
     api_alarms: Sequence[cloudwatch.Alarm] = (),
 ) -> cloudwatch.Dashboard:
     """Add a stage's dashboard to a stack; without API in a nested stack of models."""
-    default = stage.default_model
-    if default not in functions:
-        default = next(iter(functions))
     title = ["hotseat", stage.name]
     title += sorted({f.model.stack for f in functions.values()} - {""})
     board = cloudwatch.Dashboard(
@@ -54,20 +51,7 @@ def dashboard(
         dashboard_name="-".join(title),
         default_interval=Duration.hours(3),
         period_override=cloudwatch.PeriodOverride.AUTO,
-        variables=[
-            cloudwatch.DashboardVariable(
-                id="model",
-                type=cloudwatch.VariableType.PATTERN,
-                input_type=cloudwatch.VariableInputType.SELECT,
-                value=CHOSEN,
-                label="Model in detail",
-                default_value=cloudwatch.DefaultValue.value(default),
-                values=cloudwatch.Values.from_values(
-                    *(cloudwatch.VariableValue(value=name) for name in functions)
-                ),
-                visible=True,
-            )
-        ],
+        variables=[_choice(stage, functions)] if functions else None,
     )
     alarms = [*api_alarms, *(a for f in functions.values() for a in f.alarms)]
     for first in range(0, len(alarms), _ALARMS_A_WIDGET):
@@ -86,14 +70,37 @@ def dashboard(
         "Is anything turned away?": _refusals(stage, functions),
         "What changed?": _changes(stage, functions),
         "What does it cost?": _cost(stage, functions, api_metrics),
-        f"One model in detail: {CHOSEN}": _detail(stage),
     }
-    for question, graphs in rows.items():
+    if functions:
+        rows[f"One model in detail: {CHOSEN}"] = _detail(stage)
+    for question, row in rows.items():
+        graphs = [graph for graph in row if graph is not None]
         board.add_widgets(
             cloudwatch.TextWidget(markdown=f"## {question}", width=_WIDTH, height=1)
         )
         board.add_widgets(*(graph(_WIDTH // len(graphs)) for graph in graphs))
     return board
+
+
+def _choice(
+    stage: Stage, functions: Mapping[str, ModelFunction]
+) -> cloudwatch.DashboardVariable:
+    """Return the variable that chooses the model in detail."""
+    default = stage.default_model
+    if default not in functions:
+        default = next(iter(functions))
+    return cloudwatch.DashboardVariable(
+        id="model",
+        type=cloudwatch.VariableType.PATTERN,
+        input_type=cloudwatch.VariableInputType.SELECT,
+        value=CHOSEN,
+        label="Model in detail",
+        default_value=cloudwatch.DefaultValue.value(default),
+        values=cloudwatch.Values.from_values(
+            *(cloudwatch.VariableValue(value=name) for name in functions)
+        ),
+        visible=True,
+    )
 
 
 def _by_model(
@@ -120,7 +127,7 @@ def _lambda_by_model(
 
 def _answers(
     functions: Mapping[str, ModelFunction], api: Metrics | None
-) -> list[Graph]:
+) -> list[Graph | None]:
     by_model = _graph(
         "5xx answers and crashes a minute, by model",
         [
@@ -157,7 +164,9 @@ def _answers(
     ]
 
 
-def _speed(functions: Mapping[str, ModelFunction], api: Metrics | None) -> list[Graph]:
+def _speed(
+    functions: Mapping[str, ModelFunction], api: Metrics | None
+) -> list[Graph | None]:
     limits = {function.model.alarms.p95_ms for function in functions.values()}
     graphs = [
         _graph(
@@ -174,7 +183,9 @@ def _speed(functions: Mapping[str, ModelFunction], api: Metrics | None) -> list[
     return [_graph(title, [latency]), *graphs]
 
 
-def _refusals(stage: Stage, functions: Mapping[str, ModelFunction]) -> list[Graph]:
+def _refusals(
+    stage: Stage, functions: Mapping[str, ModelFunction]
+) -> list[Graph | None]:
     refused: list[cloudwatch.IMetric] = []
     if stage.api.games:
         refused.append(
@@ -231,7 +242,9 @@ def _refusals(stage: Stage, functions: Mapping[str, ModelFunction]) -> list[Grap
     ]
 
 
-def _changes(stage: Stage, functions: Mapping[str, ModelFunction]) -> list[Graph]:
+def _changes(
+    stage: Stage, functions: Mapping[str, ModelFunction]
+) -> list[Graph | None]:
     by_version = cloudwatch.MathExpression(
         expression=(
             f"SEARCH('{{Hotseat/{stage.name},model,version,variant}} "
@@ -258,7 +271,7 @@ def _cost(
     stage: Stage,
     functions: Mapping[str, ModelFunction],
     api: Metrics | None,
-) -> list[Graph]:
+) -> list[Graph | None]:
     graphs = [
         _graph(
             "Dollars an hour, by list price",
@@ -280,7 +293,7 @@ def _cost(
     return [*graphs, _graph("Requests an hour at the API", [requests])]
 
 
-def _detail(stage: Stage) -> list[Graph]:
+def _detail(stage: Stage) -> list[Graph | None]:
     def metric(name: str, statistic: str, label: str, color: str) -> cloudwatch.Metric:
         return own_metric(
             f"Hotseat/{stage.name}",
@@ -331,7 +344,10 @@ def _graph(
     *,
     stacked: bool = False,
     marks: Sequence[cloudwatch.HorizontalAnnotation] = (),
-) -> Graph:
+) -> Graph | None:
+    """Return a graph; None without metrics, as in a stack without functions."""
+    if not left:
+        return None
     axis = cloudwatch.YAxisProps(min=0, show_units=False)
 
     def of_width(width: int) -> cloudwatch.GraphWidget:

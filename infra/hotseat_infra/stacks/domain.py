@@ -14,7 +14,6 @@ from constructs import Construct
 
 from hotseat_infra.deployment import Api
 
-
 _DOWN = 0.5
 """The share of 5xx answers, for three minutes, that sends players elsewhere."""
 
