@@ -214,7 +214,7 @@ deploy-local: $(READY) .venv/clients/emulator infra/node_modules/.bin/cdk ## dep
 	@bash tests/local_cloud/needs.sh
 	@cd tests && ../$(BIN)/python -m local_cloud $(LOCAL)
 
-deploy-pairs: $(READY) .venv/clients/emulator ## deploy ten pairs of files over each other (PAIRS="kind domain")
+deploy-pairs: $(READY) .venv/clients/emulator infra/node_modules/.bin/cdk ## deploy ten pairs of files over each other (PAIRS="kind domain")
 	@bash tests/local_cloud/needs.sh
 	@cd tests && ../$(BIN)/python -m local_cloud --pairs $(PAIRS)
 
