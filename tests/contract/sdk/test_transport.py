@@ -9,8 +9,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import urllib3
 
 from hotseat import ModelServiceClient, errors
+from hotseat._transport import HttpTransport, Request
 
 ANSWER = b'{"label": "ok"}'
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(ANSWER), ANSWER)
@@ -125,6 +127,38 @@ def test_one_connection_serves_many_calls():
     with served(talk) as (url, connections), ModelServiceClient(url) as client:
         assert [client.predict("x").label for _ in range(20)] == ["ok"] * 20
         assert len(connections) == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/models/a%20b", "/x?a=/b#c", "/ä", "//x"])
+def test_the_pool_of_an_origin_is_found_again(path):
+    """Requests are those of urllib3's own manager, also after the pool was closed."""
+    lines, close = [], b"connection: close\r\n"
+
+    def talk(connection):
+        with connection:
+            lines.append(connection.recv(65536).partition(b"\r\n")[0])
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n%s\r\n" % close
+            )
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept():
+            for _ in range(4):
+                talk(listener.accept()[0])
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
+        transport = HttpTransport()
+        for _ in range(2):
+            assert transport.send(Request("GET", url, {}, None), 5).status == 200
+        transport.close()
+        assert transport.send(Request("GET", url, {}, None), 5).status == 200
+        transport.close()
+        urllib3.request("GET", url, retries=False)
+        thread.join(5)
+    assert len(set(lines)) == 1
 
 
 def test_many_threads_share_a_client_quietly(caplog):

@@ -112,7 +112,8 @@ class HttpTransport:
             if request.streams and head.is_events:
                 pieces = self._pieces(request, timeout, response)
                 return replace(head, pieces=pieces)
-            return replace(head, body=response.data)  # reads it, if it was not
+            # reads it, if it was not
+            return Response(response.status, names, response.data)
         except (exceptions.HTTPError, OSError, ValueError) as error:
             raise self._ended(request, timeout, error, closed) from error
 
