@@ -32,7 +32,7 @@ def _name(requirement):
 
 def dependencies():
     """Return every name that a project file of ours declares or pins."""
-    names = set()
+    names = {"aws-cdk"}  # AWS's own command, which no project file declares
     for file in ("pyproject.toml", "sdk/python/pyproject.toml"):
         value = tomllib.loads((ROOT / file).read_text("utf-8"))
         lists = [value["project"]["dependencies"],
@@ -123,3 +123,6 @@ def test_the_page_names_the_versions_that_are_built():
     for name, version in (("python", number), ("typescript", package["version"])):
         assert f"`{name}-{version}`" in page
     assert "**No registry has these packages yet.**" in page
+    for path in DOCUMENTS:
+        files = r"\bhotseat(?:_platform)?-(\d+\.\d+\.\d+)-py3"
+        assert set(re.findall(files, path.read_text("utf-8"))) <= {number}, path
