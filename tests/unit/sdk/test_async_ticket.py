@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from hotseat import BadInputError, CancelledError, HotseatError
+from hotseat import BadInputError, CancelledError, HotseatError, TransportError
 from hotseat.aio import AsyncModelServiceClient
-from hotseat.testing import Response
+from hotseat.testing import AsyncFakeTransport, Response
 
 
 class AsyncEcho:
@@ -77,3 +77,43 @@ async def test_closing_settles_what_waits(echo):
 
 async def _of(ticket):
     return await ticket
+
+
+async def test_boards_wishes_and_explanations_have_tickets():
+    """Each method has a form that returns a ticket to await."""
+    transport = AsyncFakeTransport(
+        {"predictions": [{"action": "3"}]},
+        {"predictions": [{"item": ["#"]}]},
+        {"label": "ok", "parts": []},
+    )
+    async with AsyncModelServiceClient(transport=transport) as client:
+        move = client.submit_choose([[0]], model="four", level="easy", legal=[3])
+        assert (await move).action == "3"
+        level = client.submit_generate({"boxes": 2}, model="levels", seed=1)
+        assert (await level).item == ("#",)
+        assert (await client.submit_explain("gg", model="chat")).label == "ok"
+    sent = [json.loads(request.body) for request in transport.requests]
+    assert sent[0]["inputs"] == [{"board": [[0]], "legal": [3]}]
+    assert sent[1]["options"] == {"seed": 1}
+    assert transport.requests[2].url.endswith("/explain")
+
+
+async def test_other_options_over_the_same_connections():
+    """A view of a client has its own deadline and number of retries."""
+
+    async def at_once(_seconds):
+        """Wait for nothing."""
+
+    transport = AsyncFakeTransport(TransportError("away"))
+    async with AsyncModelServiceClient(transport=transport, sleep=at_once) as client:
+        patient = client.with_options(deadline=9, retries=1)
+        with pytest.raises(TransportError):
+            await patient.predict("gg")
+        assert len(transport.requests) == 2
+        assert int(transport.requests[0].headers["deadline-ms"]) > 8000
+        open_ticket = patient.submit("gg")
+        await patient.aclose()
+        with pytest.raises(CancelledError):
+            await open_ticket
+        assert not transport.closed
+    assert transport.closed

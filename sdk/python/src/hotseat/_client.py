@@ -33,7 +33,7 @@ from hotseat._types import Download, Model, Prediction
 from hotseat.errors import BadInputError, ConfigError, HotseatError
 
 
-class ModelServiceClient(TicketMethods):
+class ModelServiceClient(TicketMethods[Ticket]):
     """A client of a model service. Safe for several threads.
 
     `base_url` defaults to HOTSEAT_URL, else to the address of `hotseat serve`.

@@ -1,7 +1,7 @@
 """The methods of a client that return tickets."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Generic, TypeVar
 
 from hotseat._inference_request import InferenceRequest, board_input, inference_request
 from hotseat._ticket import Ticket
@@ -10,14 +10,15 @@ Input = str | bytes | Mapping[str, Any] | Sequence[Any]
 """A text, the bytes of an image, named features, a board."""
 
 
-class _Submits(Protocol):
-    """Queues the input of a request."""
-
-    def _submit(self, request: InferenceRequest, value: Any) -> Ticket: ...
+AnyTicket = TypeVar("AnyTicket", bound=Ticket)
 
 
-class TicketMethods(_Submits):
+class TicketMethods(Generic[AnyTicket]):
     """Submits inputs without waiting; a frame checks the tickets later."""
+
+    def _submit(self, request: InferenceRequest, value: Any) -> AnyTicket:
+        """Queue the input of a request."""
+        raise NotImplementedError
 
     def submit(
         self,
@@ -28,7 +29,7 @@ class TicketMethods(_Submits):
         options: Mapping[str, Any] | None = None,
         player_id: str | None = None,
         deadline: float | None = None,
-    ) -> Ticket:
+    ) -> AnyTicket:
         """Submit an input without waiting; return a ticket to check in later frames.
 
         Inputs submitted within `window` seconds share one request. Raises
@@ -51,7 +52,7 @@ class TicketMethods(_Submits):
         legal: Sequence[str | int] | None = None,
         player_id: str | None = None,
         deadline: float | None = None,
-    ) -> Ticket:
+    ) -> AnyTicket:
         """Submit a board; the ticket's answer is that of `choose`."""
         options = {"level": level, "temperature": temperature, "seed": seed}
         request = inference_request(
@@ -68,7 +69,7 @@ class TicketMethods(_Submits):
         seed: int | None = None,
         player_id: str | None = None,
         deadline: float | None = None,
-    ) -> Ticket:
+    ) -> AnyTicket:
         """Submit wishes; the ticket's answer is that of `generate`."""
         request = inference_request(
             "predict", model, version, {"seed": seed}, player_id, deadline
@@ -83,7 +84,7 @@ class TicketMethods(_Submits):
         version: int | str | None = None,
         player_id: str | None = None,
         deadline: float | None = None,
-    ) -> Ticket:
+    ) -> AnyTicket:
         """Submit an input; the ticket's answer is that of `explain`."""
         request = inference_request(
             "explain", model, version, None, player_id, deadline

@@ -15,6 +15,7 @@ import os
 import random
 import time
 import warnings
+import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,7 +36,7 @@ from hotseat._inference_request import (
 from hotseat._json import to_json
 from hotseat._keys import Auth, bearer, headers
 from hotseat._steps import Call
-from hotseat._submit import Input
+from hotseat._submit import Input, TicketMethods
 from hotseat._transport import Response
 from hotseat._types import Download, Model, Prediction
 from hotseat.errors import (
@@ -53,8 +54,10 @@ __all__ = ["AsyncModelServiceClient", "AsyncTransport", "HttpxTransport"]
 T = TypeVar("T")
 
 
-class AsyncModelServiceClient:
+class AsyncModelServiceClient(TicketMethods[AsyncTicket]):
     """An asynchronous client with the options of `ModelServiceClient`.
+
+    Its tickets can be awaited; submitting needs a running event loop.
 
     An `api_key` function may be asynchronous.
     """
@@ -91,7 +94,24 @@ class AsyncModelServiceClient:
         self._transport = transport or HttpxTransport(proxy, ca_file)
         self._sleep = sleep
         self._follower: asyncio.Task[None] | None = None
-        self._batcher = AsyncBatcher(self._answer_tickets, clock, window, batch)
+        self._limits = clock, window, batch
+        self._batcher = AsyncBatcher(self._answer_tickets, *self._limits)
+        self._views: weakref.WeakSet[AsyncModelServiceClient] = weakref.WeakSet()
+        self._owner: AsyncModelServiceClient | None = None
+
+    def with_options(
+        self, *, deadline: float | None = None, retries: int | None = None
+    ) -> "AsyncModelServiceClient":
+        """See `ModelServiceClient.with_options`."""
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        view._core = self._core.with_options(deadline, retries)
+        view._follower = None
+        view._batcher = AsyncBatcher(view._answer_tickets, *self._limits)
+        view._views = weakref.WeakSet()
+        view._owner = self
+        self._views.add(view)
+        return view
 
     @property
     def base_url(self) -> str:
@@ -213,27 +233,10 @@ class AsyncModelServiceClient:
         )
         return await self._call(self._core.answer(request, dict(wishes or {}), default))
 
-    def submit(
-        self,
-        input: Input,  # noqa: A002 (as on the wire)
-        *,
-        model: str | None = None,
-        version: int | str | None = None,
-        options: Mapping[str, Any] | None = None,
-        player_id: str | None = None,
-        deadline: float | None = None,
-    ) -> AsyncTicket:
-        """Submit an input; return a ticket to await, or to check in later frames.
-
-        Inputs submitted within `window` seconds share one request. Needs a running
-        event loop. Raises `ConfigError`; the ticket raises later errors.
-        """
-        request = inference_request(
-            "predict", model, version, options, player_id, deadline
-        )
-        ticket: AsyncTicket
+    def _submit(self, request: InferenceRequest, value: Any) -> AsyncTicket:
+        """Queue an input on the running event loop; see `TicketMethods`."""
         try:
-            row = to_json(input)
+            row = to_json(value)
         except BadInputError as error:  # a text that cannot be sent
             ticket = AsyncTicket(asyncio.get_running_loop().create_future())
             ticket.settle(None, error)
@@ -248,7 +251,13 @@ class AsyncModelServiceClient:
     async def _answer_tickets(
         self, inputs: list[bytes], request: InferenceRequest, start: float
     ) -> list[Prediction]:
-        return await self._call(self._core.answers(request, inputs, start=start))
+        if request.verb == "predict":
+            return await self._call(self._core.answers(request, inputs, start=start))
+        calls = [
+            self._call(self._core.answers(request, [row], many=False, start=start))
+            for row in inputs
+        ]
+        return [answer for (answer,) in await asyncio.gather(*calls)]
 
     async def stream(
         self,
@@ -301,11 +310,14 @@ class AsyncModelServiceClient:
 
     async def aclose(self) -> None:
         """Cancel open tickets, stop refreshing aliases, and close connections."""
+        for view in list(self._views):
+            await view.aclose()
         self._batcher.close()
         if self._follower is not None:
             self._follower.cancel()
             await asyncio.wait([self._follower])
-        await self._transport.aclose()
+        if self._owner is None:
+            await self._transport.aclose()
 
     async def __aenter__(self) -> "AsyncModelServiceClient":  # noqa: PYI034
         """Return the client; the end of the block closes it."""
