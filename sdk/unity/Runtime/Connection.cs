@@ -100,14 +100,17 @@ namespace Hotseat
             stream.Dispose();
         }
 
-        private static byte[] Written(Request request, Uri url)
+        /// <summary>The bytes of a request.</summary>
+        internal static byte[] Written(Request request, Uri url)
         {
+            // IdnHost has no brackets
+            var host = url.HostNameType == UriHostNameType.IPv6 ? url.Host : url.IdnHost;
             // the path as it was quoted: Uri would change some of it
             var path = request.Url.IndexOf('/', request.Url.IndexOf("://", StringComparison.Ordinal) + 3);
             var head = new StringBuilder();
             head.Append(request.Method).Append(' ')
                 .Append(path < 0 ? "/" : request.Url.Substring(path)).Append(" HTTP/1.1\r\nhost: ")
-                .Append(url.IsDefaultPort ? url.IdnHost : url.IdnHost + ":" + url.Port).Append("\r\n");
+                .Append(url.IsDefaultPort ? host : host + ":" + url.Port).Append("\r\n");
             foreach (var header in request.Headers)
             {
                 head.Append(header.Key).Append(": ").Append(header.Value).Append("\r\n");

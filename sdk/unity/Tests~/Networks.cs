@@ -38,6 +38,20 @@ namespace Hotseat.Tests
                 new List<object> { "::1", "10.0.0.1", "::2", "10.0.0.2", "::3" });
         }
 
+        public static void A_request_names_its_host_and_path()
+        {
+            foreach (var row in new[]
+            {
+                new[] { "http://[::1]:9/a%2Fb", "/a%2Fb", "[::1]:9" }, new[] { "https://x.test/p?q=1", "/p?q=1", "x.test" },
+                new[] { "http://10.0.0.1:8080", "/", "10.0.0.1:8080" },
+            })
+            {
+                var request = new Request("GET", row[0], new Dictionary<string, string> { ["a"] = "b" }, null);
+                Program.Same(row[0], Encoding.ASCII.GetString(Connection.Written(request, new Uri(row[0]))),
+                    $"GET {row[1]} HTTP/1.1\r\nhost: {row[2]}\r\na: b\r\n\r\n");
+            }
+        }
+
         public static void A_dns_that_hangs_ends_at_the_deadline()
         {
             var never = new TaskCompletionSource<IPAddress[]>();
