@@ -30,9 +30,9 @@ EVENTS = (
 
 
 def slow_events():
-    """Yield two events with half a second between them."""
+    """Yield two events with a second between them."""
     yield EVENTS + chunk(b"event: token\ndata: gg\n\n")
-    time.sleep(0.5)
+    time.sleep(1)
     yield chunk(b"data: wp\n\n") + b"0\r\n\r\n"
 
 
