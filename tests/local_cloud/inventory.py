@@ -1,6 +1,7 @@
 """What an account holds, read from each service: the proof of a deployment."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,15 @@ def _api_parts(region: str) -> list[str]:
     return names
 
 
+def _named(name: str) -> str:
+    """Return a name without the part that CloudFormation draws for each resource."""
+    return re.sub(r"-[A-Z0-9]{12,13}\Z", "", name)
+
+
 def _names(service: str, call: str, field: str, key: str) -> Callable[[str], list[str]]:
     def read(region: str) -> list[str]:
         client = boto3.client(service, region_name=region)
-        return [item[key] for item in getattr(client, call)()[field]]
+        return [_named(item[key]) for item in getattr(client, call)()[field]]
 
     return read
 
