@@ -3,9 +3,9 @@
 For each table and each of five folds: the default family of ``hotseat train --data``,
 LightGBM with its own defaults and early stopping, and scikit-learn's logistic
 regression on standardised numbers and one-hot categories (of texts: TF-IDF). All see
-the same training rows, the same rows for early stopping, and the same test fold. Printed are the means
-and, against the better of the two plain models, the paired mean difference over the
-folds with its standard error.
+the same training rows, the same rows for early stopping, and the same test fold.
+Printed are the means and, against the better of the two plain models, the paired mean
+difference over the folds with its standard error.
 
     python benchmarks/tables.py                 # what packages ship: no download
     python benchmarks/tables.py --public        # and the public tables

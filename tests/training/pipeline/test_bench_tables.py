@@ -36,7 +36,9 @@ def test_texts_stand_beside_plain_models_of_words(tmp_path):
     assert task.dataset().labels == ("no", "yes")
     scores = bench.measure(task, 2, None)["scores"]
     assert set(scores) == {"hotseat", "lightgbm", "logistic"}
-    assert all(accuracy > 0.8 for each in scores.values() for accuracy, _ in each)
+    assert all(accuracy > 0.9 for accuracy, _ in scores["hotseat"])
+    # the plain models see no words of one character, as a rude one is
+    assert all(accuracy > 0.5 for each in scores.values() for accuracy, _ in each)
 
 
 @pytest.mark.slow

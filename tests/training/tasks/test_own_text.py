@@ -42,3 +42,18 @@ def test_texts_are_trained_quantized_published_and_served(tmp_path, registry):
     assert (kind["label"], rude["label"]) == ("ok", "toxic")
     with pytest.raises(TrainError, match="--column text=text"):
         task.choose("trees")
+
+
+def test_few_rows_are_learned_in_small_batches(tmp_path):
+    """A hundred and fifty lines: an epoch still has the steps to learn from."""
+    path = tmp_path / "chat.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in chat(200)))
+    task = OwnText(path=path, target="label", text="text", name="chat")
+    plan = task.plan_of({})
+    assert plan.batch_size == 16
+    assert task.plan_of({"batch_size": 99}).batch_size == 99
+    data = task.dataset()
+    learner = task.learner(data.train, 0)
+    learner.fit(data.train, data.validation, plan)
+    found = learner.probabilities(data.test.inputs).argmax(1)
+    assert (found == data.test.targets).mean() > 0.85

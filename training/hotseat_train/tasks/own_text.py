@@ -7,7 +7,7 @@ split.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from hotseat_registry import Signature
@@ -23,6 +23,8 @@ from hotseat_train.tasks.sentiment import key_of
 from hotseat_train.tasks.supervised import Learner
 
 _MAX_BYTES = 4096
+_STEPS, _LEAST_BATCH = 20, 16
+"""Steps of an epoch at least, unless batches would be smaller than this."""
 _GOLDEN, _IN_TEXTS, _CHARACTERS = 16, 5, 3
 
 
@@ -89,6 +91,17 @@ class OwnText(OwnTable):
     def plan(self, optimizer: str) -> Plan:
         """Return the usual plan for n-grams."""
         return char_ngrams.plan(optimizer)
+
+    def plan_of(self, options: Mapping[str, Any]) -> Plan:
+        """See `Task.plan_of`; few rows are learned in smaller batches.
+
+        An epoch of few steps would end before the weights have moved.
+        """
+        plan = super().plan_of(options)
+        if options.get("batch_size") or plan.full_batch:
+            return plan
+        size = len(self.data.train) // _STEPS
+        return replace(plan, batch_size=min(plan.batch_size, max(_LEAST_BATCH, size)))
 
     def golden_inputs(self, dataset: Dataset) -> Sequence[str]:
         """Return invented texts of frequent characters: no player's line."""

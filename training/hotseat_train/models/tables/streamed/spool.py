@@ -60,8 +60,8 @@ class Part:
         """Return float32 [rows] with the mean 1; None: all rows count the same."""
         if not self._w.exists():
             return None
-        found = np.fromfile(self._w, np.float32)
-        return found / found.mean()
+        found: Array = np.fromfile(self._w, np.float32)
+        return np.asarray(found / found.mean())
 
     def chunks(self) -> Iterator[Array]:
         """Yield all rows in order."""
