@@ -228,6 +228,15 @@ def heads(folder, key, public):
     yield "  all that signed heads add to a start", signed[0] - plain[0]
 
 
+START = """
+import json, sys, time
+import hotseat_serve.lambda_loop.loop
+from hotseat_serve.access.authorizer import handler
+assert handler(json.loads(sys.argv[1]), None)["isAuthorized"]
+print(time.process_time() * 1e6)
+"""
+
+
 def lay_out(folder):
     """Return a folder with the packages that the authorizer's image has, linked.
 
@@ -272,6 +281,12 @@ def authorizer(folder, key, public):
         taken.append(cold)
         warm.append(again)
     front = "emulator" if EMULATOR.exists() else "runtime API"
+    command = [sys.executable, "-S", "-c", START, json.dumps(event)]
+    spent = [
+        float(subprocess.check_output(command, env={**os.environ, **environment}))
+        for _ in range(9)
+    ]
+    yield "authorizer, cold: CPU time, whatever else runs", statistics.median(spent)
     ratio = statistics.median(taken) / statistics.median(bare)
     yield f"a bare handler, cold, under the {front}", min(bare)
     yield f"authorizer, cold, under the {front} (aim: under 150,000)", min(taken)
