@@ -1,11 +1,13 @@
-"""Check the keys of networks, environment variables, zip files and maintenance."""
+"""Check the keys of networks, firewall, variables, streams and maintenance."""
 
 import re
 
-from hotseat_infra.deployment.schema import Model, Stage
+from hotseat_infra.deployment.schema import Api, Limits, Model, Stage
 from hotseat_infra.errors import DeploymentError
 from hotseat_serve.settings import Settings
 
+WAF_RATE = (10, 2_000_000_000)
+"""The range of a rate-based rule (docs.aws.amazon.com, "AWS::WAFv2::WebACL")."""
 ENVIRONMENT_BYTES = 4_096
 """All variables of a function together (docs.aws.amazon.com, "Lambda quotas")."""
 OWN_BYTES = 2_048
@@ -152,3 +154,52 @@ _DAYS = {
     "collect_every_days": (0, 365),
     "keep_days": (1, 3_650),
 }
+
+
+def check_streams(stage: Stage, model: Model, here: str) -> None:
+    """Raise `DeploymentError` where one side streams and the other does not."""
+    if model.function_url and stage.api.kind == "rest" and not stage.api.stream:
+        raise DeploymentError(
+            f"{here}.function_url: its function streams every "
+            "answer, so the REST API has to: set stream = true under .api"
+        )
+    if model.package == "zip" and (stage.api.stream or model.function_url):
+        raise DeploymentError(
+            f"{here}.package: Lambda's own Python cannot stream: "
+            'use package = "image", or remove stream and function_url'
+        )
+
+
+def check_firewall(api: Api, here: str) -> None:
+    """Raise `DeploymentError` for a limit of WAF below what the plans allow."""
+    rate = api.waf_requests_per_5_minutes
+    _check_rate(rate, f"{here}.waf_requests_per_5_minutes")
+    limit = api.waf_key_requests_per_5_minutes
+    if not limit:
+        return
+    here = f"{here}.waf_key_requests_per_5_minutes"
+    if not (api.waf and api.games):
+        raise DeploymentError(f"{here}: it counts games' keys: set waf and games")
+    _check_rate(limit, here)
+    least = requests_per_5_minutes(api)
+    if limit < least:
+        raise DeploymentError(
+            f"{here}: {limit:,} is less than a game may send by its plan: set "
+            f"{least:,} or more"
+        )
+
+
+def requests_per_5_minutes(api: Api) -> int:
+    """Return what the most generous plan lets one game send in five minutes."""
+    plans = [api.limits.get(game, Limits()) for game in api.games]
+    return max(
+        (p.requests_per_second or api.requests_per_second) * 300
+        + (p.burst or api.burst)
+        for p in plans
+    )
+
+
+def _check_rate(value: int, here: str) -> None:
+    low, high = WAF_RATE
+    if not low <= value <= high:
+        raise DeploymentError(f"{here}: {value} is not between {low} and {high}")

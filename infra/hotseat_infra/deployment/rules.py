@@ -5,9 +5,11 @@ from zoneinfo import ZoneInfo
 
 from hotseat_infra.deployment.network_rules import (
     check_environment,
+    check_firewall,
     check_maintenance,
     check_network,
     check_private,
+    check_streams,
 )
 from hotseat_infra.deployment.schema import (
     DAYS,
@@ -30,8 +32,6 @@ TIMEOUT_S = (1, 29)
 BODY_BYTES = (1024, 4_700_000)
 """Of a synchronous invocation's 6 MB (docs.aws.amazon.com, "Lambda quotas"): API
 Gateway sends the body as base64, and the headers beside it."""
-WAF_RATE = (10, 2_000_000_000)
-"""The range of a rate-based rule (docs.aws.amazon.com, "AWS::WAFv2::WebACL")."""
 CANARIES = (
     "ALL_AT_ONCE",
     "CANARY_10_PERCENT_5_MINUTES",
@@ -75,19 +75,10 @@ def check(stage: Stage, where: str) -> None:
         )
     for name, model in stage.models.items():
         _check_model(model, f"{where}.models.{name}")
-        if model.function_url and stage.api.kind == "rest" and not stage.api.stream:
-            raise DeploymentError(
-                f"{where}.models.{name}.function_url: its function streams every "
-                f"answer, so the REST API has to: set stream = true under .api"
-            )
-        if model.package == "zip" and (stage.api.stream or model.function_url):
-            raise DeploymentError(
-                f"{where}.models.{name}.package: Lambda's own Python cannot stream: "
-                'use package = "image", or remove stream and function_url'
-            )
+        check_streams(stage, model, f"{where}.models.{name}")
     _check_routes(stage, where)
     _check_api(stage.api, f"{where}.api")
-    _check_firewall(stage.api, f"{where}.api")
+    check_firewall(stage.api, f"{where}.api")
     check_network(stage, where)
     check_private(stage, f"{where}.api")
     check_maintenance(stage, f"{where}.maintenance")
@@ -247,35 +238,6 @@ def _check_api(api: Api, here: str) -> None:
                 f"{here}.origins: {origin!r} is not an origin such as "
                 "https://game.example, without a path"
             )
-
-
-def _check_firewall(api: Api, here: str) -> None:
-    """Check WAF's limits against what the plans allow."""
-    rate = api.waf_requests_per_5_minutes
-    _check_range(rate, WAF_RATE, f"{here}.waf_requests_per_5_minutes")
-    limit = api.waf_key_requests_per_5_minutes
-    if not limit:
-        return
-    here = f"{here}.waf_key_requests_per_5_minutes"
-    if not (api.waf and api.games):
-        raise DeploymentError(f"{here}: it counts games' keys: set waf and games")
-    _check_range(limit, WAF_RATE, here)
-    least = requests_per_5_minutes(api)
-    if limit < least:
-        raise DeploymentError(
-            f"{here}: {limit:,} is less than a game may send by its plan: set "
-            f"{least:,} or more"
-        )
-
-
-def requests_per_5_minutes(api: Api) -> int:
-    """Return what the most generous plan lets one game send in five minutes."""
-    plans = [api.limits.get(game, Limits()) for game in api.games]
-    return max(
-        (p.requests_per_second or api.requests_per_second) * 300
-        + (p.burst or api.burst)
-        for p in plans
-    )
 
 
 def _check_access(api: Api, here: str) -> None:

@@ -6,7 +6,7 @@ from aws_cdk import aws_wafv2 as waf
 from constructs import Construct
 
 from hotseat_infra.deployment import Stage
-from hotseat_infra.deployment.rules import requests_per_5_minutes
+from hotseat_infra.deployment.network_rules import requests_per_5_minutes
 from hotseat_infra.stacks.log_retention import retention
 
 KEY_HEADER = "x-api-key"
