@@ -128,7 +128,7 @@ def test_it_is_as_good_as_lightgbm_in_memory(run, table):
     ("more", "expected"),
     [
         (("--family", "mlp"), "learned by trees"),
-        (("--weight", "level"), "--weight is for tables that are trained in memory"),
+        (("--balance",), "--balance is for tables that are trained in memory"),
         (("--cv", "3"), "needs all rows in memory"),
         (("--learning-rate", "0.1"), "do not use --learning-rate"),
         (("--cluster", "ray://nowhere:1"), "--workers N"),
