@@ -220,5 +220,8 @@ class DeployedApi:
             ),
             configuration["EphemeralStorage"]["Size"],
             configuration["LoggingConfig"]["LogGroup"],
-            read.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
+            # of the function, whatever the version
+            self._lambda.get_function_concurrency(FunctionName=name).get(
+                "ReservedConcurrentExecutions"
+            ),
         )
