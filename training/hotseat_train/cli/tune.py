@@ -88,7 +88,8 @@ def _tune(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     print(f"trial {best.number + 1} is best: validation loss {best.value:.4f}")
     for name, value in best.params.items():
-        print(f"  {name.replace('_', ' ')}: {value:.4g}")
+        shown = value if isinstance(value, str | bool) else f"{value:.4g}"
+        print(f"  {name.replace('_', ' ')}: {shown}")
     print(f"  wrote {searched.best}")
     what = arguments.task or (
         f"--data {arguments.data} --target {arguments.target}"

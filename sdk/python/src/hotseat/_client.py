@@ -26,7 +26,7 @@ from hotseat._json import to_json
 from hotseat._keys import Auth
 from hotseat._steps import Call
 from hotseat._submit import Input, TicketMethods
-from hotseat._sync_driver import SyncDriver
+from hotseat._sync_driver import SyncDriver, answer_tickets
 from hotseat._ticket import Ticket
 from hotseat._transport import HttpTransport, Transport
 from hotseat._types import Download, Model, Prediction
@@ -100,7 +100,7 @@ class ModelServiceClient(TicketMethods[Ticket]):
         self._transport = transport
         self._driver = SyncDriver(self._core, transport, self._sleep)
         self._batcher = Batcher(
-            partial(_answer_tickets, self._core, self._driver), *self._limits
+            partial(answer_tickets, self._core, self._driver), *self._limits
         )
         self._follower = AliasRefresher(self._renew)
 
@@ -379,25 +379,6 @@ class ModelServiceClient(TicketMethods[Ticket]):
         forked.close("the process was forked: the parent has the ticket")
         for view in list(self._views):
             view._after_fork()  # noqa: SLF001 (its own class)
-
-
-def _answer_tickets(
-    core: Core,
-    driver: SyncDriver,
-    inputs: list[bytes],
-    request: InferenceRequest,
-    start: float,
-) -> list[Prediction]:
-    """Answer the inputs of several tickets, all but explanations in one request.
-
-    It knows no client, so that threads keep none alive.
-    """
-    if request.verb == "predict":
-        return driver.call(core.answers(request, inputs, start=start))
-    return [
-        driver.call(core.answers(request, [row], many=False, start=start))[0]
-        for row in inputs
-    ]
 
 
 _clients: "weakref.WeakSet[ModelServiceClient]" = weakref.WeakSet()

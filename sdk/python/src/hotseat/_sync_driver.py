@@ -5,8 +5,10 @@ from typing import Any, TypeVar
 
 from hotseat._core import Core
 from hotseat._effects import Effect, RunJob, SendRequest, Sleep, Steps
+from hotseat._inference_request import InferenceRequest
 from hotseat._keys import headers
 from hotseat._transport import Response, Transport
+from hotseat._types import Prediction
 from hotseat.errors import HotseatError, TokenError
 
 T = TypeVar("T")
@@ -52,3 +54,22 @@ class SyncDriver:
         if left <= 0:
             raise TokenError("api_key or auth took all the time")
         return self._transport.send(effect.request.signed(keys), left)
+
+
+def answer_tickets(
+    core: Core,
+    driver: SyncDriver,
+    inputs: list[bytes],
+    request: InferenceRequest,
+    start: float,
+) -> list[Prediction]:
+    """Answer the inputs of several tickets, all but explanations in one request.
+
+    It knows no client, so that threads keep none alive.
+    """
+    if request.verb == "predict":
+        return driver.call(core.answers(request, inputs, start=start))
+    return [
+        driver.call(core.answers(request, [row], many=False, start=start))[0]
+        for row in inputs
+    ]

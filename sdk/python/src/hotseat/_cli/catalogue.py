@@ -45,6 +45,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "deploy cost": "infra",
         "deploy rollback": "infra",
         "deploy prune": "infra",
+        "deploy zip": "infra",
         "deploy bake": "ops",
     },
     "running": {
