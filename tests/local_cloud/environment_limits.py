@@ -13,13 +13,13 @@ from local_cloud.processes import REGION
 
 MODEL = "sentiment"
 _FILL = """
+import os
 try:
     with open("/tmp/filled", "wb") as file:
         for _ in range(600):
             file.write(bytes(1 << 20))
 except OSError as error:
-    print(error.errno == 28, file.tell() >> 20)
-import os
+    print(error.errno == 28, os.path.getsize("/tmp/filled") >> 20)
 os.unlink("/tmp/filled")
 """
 _SECONDS = 60
@@ -30,6 +30,7 @@ def walk(step: Commands, gateway: Gateway) -> None:
     step.say("\n6. The limits of an environment")
     _ask_at_once(step, gateway)
     _throttle(step, gateway)
+    _ask(step, [])  # the environments of before were stopped
     printed = gateway.container(MODEL).run_python(_FILL)
     assert printed.startswith("True "), printed
     megabytes = int(printed.split()[1])
