@@ -271,6 +271,9 @@ PEERS := mlserver==1.7.1 kserve==0.21.0 litserve==0.2.19 bentoml==1.4.40
 bench-peers: .venv/peers/ready ## MLServer, KServe, LitServe and BentoML with the same model
 	@$(BIN)/python benchmarks/peers.py
 
+bench-first: $(READY) ## the first request of a started function, beside its second
+	@$(BIN)/python benchmarks/first_request.py
+
 bench-cold: $(READY) ## process start to first answer, under AWS's runtime client
 	@$(BIN)/python benchmarks/coldstart.py
 

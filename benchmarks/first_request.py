@@ -1,6 +1,6 @@
 """The first request of a function, opened in the init phase or not, against the second.
 
-``python benchmarks/first_request.py``: publishes a small text model into a folder, and
+``make bench-first``: publishes a small text model into a folder, and
 starts one process for each measurement, as Lambda starts an environment.
 """
 
