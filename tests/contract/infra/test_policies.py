@@ -180,8 +180,13 @@ def test_nothing_is_called_asynchronously(full, plain):
     """So no dead-letter queue is needed: every caller waits for its answer."""
     for synthesized in (full, plain):
         for kind in ("Lambda::EventSourceMapping", "Lambda::EventInvokeConfig",
-                     "Events::Rule", "Scheduler::Schedule"):  # fmt: skip
+                     "Scheduler::Schedule"):  # fmt: skip
             synthesized.service.resource_count_is(f"AWS::{kind}", 0)
+        topics = synthesized.service.find_resources("AWS::SNS::Topic")
+        rules = synthesized.service.find_resources("AWS::Events::Rule")
+        for rule in rules.values():  # failed deployments: mails alone
+            targets = rule["Properties"]["Targets"]
+            assert {target["Arn"]["Ref"] for target in targets} <= set(topics)
         for topic in synthesized.service.find_resources(
             "AWS::SNS::Subscription"
         ).values():

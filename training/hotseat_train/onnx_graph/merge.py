@@ -16,7 +16,7 @@ def chain(first: onnx.ModelProto, second: onnx.ModelProto) -> onnx.ModelProto:
     collisions.
     """
     before = compose.add_prefix(
-        first, "front.", rename_inputs=False, rename_outputs=False
+        first, _unused_prefix(second), rename_inputs=False, rename_outputs=False
     )
     names = {item.name for item in second.graph.input}
     links = [item.name for item in before.graph.output if item.name in names]
@@ -27,6 +27,18 @@ def chain(first: onnx.ModelProto, second: onnx.ModelProto) -> onnx.ModelProto:
         outputs=[item.name for item in second.graph.output],
     )  # fmt: skip
     return finished(merged)
+
+
+def _unused_prefix(model: onnx.ModelProto) -> str:
+    """Return a prefix that no inner name of a model has: it may be a chain itself."""
+    graph = model.graph
+    used = {name for node in graph.node for name in (node.name, *node.output)}
+    used |= {item.name for item in graph.initializer}
+    prefix, number = "front.", 1
+    while any(name.startswith(prefix) for name in used):
+        number += 1
+        prefix = f"front{number}."
+    return prefix
 
 
 def side_by_side(models: Sequence[onnx.ModelProto]) -> onnx.ModelProto:

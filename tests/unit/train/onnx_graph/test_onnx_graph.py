@@ -117,6 +117,23 @@ def test_a_chain_has_each_domain_once_and_only_what_is_read():
     assert merged.ir_version == IR_VERSION
 
 
+def test_a_chain_may_follow_a_chain():
+    """Inner names of the parts do not collide, whichever part is a chain itself."""
+
+    def step(given, output):
+        graph = Graph()
+        by = graph.constant("by", np.float32(2))
+        graph.add("Mul", graph.add("Identity", given), by, name=output)
+        shape = (FLOAT, ["n", 2])
+        return graph.model("step", {given: shape}, {output: shape})
+
+    late = chain(step("a", "b"), chain(step("b", "c"), step("c", "d")))
+    early = chain(chain(step("a", "b"), step("b", "c")), step("c", "d"))
+    given = np.array([[1, 2]], np.float32)
+    assert run(late, a=given)["d"].tolist() == run(early, a=given)["d"].tolist()
+    assert run(late, a=given)["d"].tolist() == [[8, 16]]
+
+
 def test_a_weighted_mean_is_that_of_what_each_answers():
     """Members with equal names stand side by side."""
     x = np.array([[1, 2]], np.float32)
