@@ -16,6 +16,7 @@ pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[2]
 UNITY = ROOT / "sdk/unity"
 STREAMS = ROOT / "sdk/spec/streams.json"
+PORTABLE = ROOT / "sdk/spec/portable.json"
 # the newest C# that mcs and Unity 2020 both know; a warning is an error
 COMPILE = ("-langversion:7.2", "-warn:4", "-warnaserror", "-r:System.Net.Http.dll")
 
@@ -95,6 +96,11 @@ def test_networks_as_they_are(run):
 def test_streams_of_events(run):
     """Events however they are cut; a stream goes on, breaks, is cancelled."""
     run("streams", STREAMS)
+
+
+def test_offline_models_answer_as_pythons(run):
+    """Linear models, trees and networks of the game's files: answers, errors, files."""
+    run("offline", PORTABLE)
 
 
 def test_certificates_are_checked(run, need, tmp_path, monkeypatch):
@@ -184,7 +190,8 @@ def _is_managed(library):
 
 
 @pytest.mark.parametrize(
-    "suite", ["vectors", "rules", "networks", "streams", "faults", "live"]
+    "suite",
+    ["vectors", "rules", "networks", "streams", "offline", "faults", "live"],
 )
 def test_core_clr_does_the_same(core, suite, request):
     """Every suite of Mono's passes on .NET's own runtime."""
@@ -193,6 +200,7 @@ def test_core_clr_does_the_same(core, suite, request):
         "rules": list,
         "networks": list,
         "streams": lambda: [STREAMS],
+        "offline": lambda: [PORTABLE],
         # https needs an OpenSSL 1 beside this old runtime
         "faults": lambda: [
             json.dumps(

@@ -16,6 +16,7 @@ namespace Hotseat
         private readonly int batch;
         private readonly Func<double> clock;
         private readonly Func<object[], CallOptions, double, Work> ask;
+        private readonly OfflineModels offline;
         private readonly Queue<Group> waiting = new Queue<Group>();
 
         // the open group of inputs, by their common options
@@ -26,8 +27,9 @@ namespace Hotseat
 
         public Batcher(
             double window, int batch, Func<double> clock,
-            Func<object[], CallOptions, double, Work> ask)
+            Func<object[], CallOptions, double, Work> ask, OfflineModels offline)
         {
+            this.offline = offline;
             this.window = window;
             this.batch = batch;
             this.clock = clock;
@@ -149,6 +151,16 @@ namespace Hotseat
                 {
                     error = strange;
                 }
+            }
+            try
+            {
+                var found = offline.Instead(error, group.Inputs, true, group.Options, clock() - group.Start);
+                for (var at = 0; at < found?.Count; at++) group.Tickets[at].Settle(found[at], null);
+                if (found != null) return true;
+            }
+            catch (StatusError refused)
+            {
+                error = refused;
             }
             if (group.Tickets.Count > 1 && (error as StatusError)?.Pointer != null) Part(group);
             else group.Fail(error);

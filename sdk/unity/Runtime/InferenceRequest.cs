@@ -16,9 +16,20 @@ namespace Hotseat
 
         public CallOptions Options = new CallOptions();
 
-        /// <summary>Return the default for a failed call; without one, throws the error.</summary>
-        public T Instead(HotseatError error, double latency)
+        /// <summary>The device's answer, or null; throws StatusError. Null: it has none.</summary>
+        public Func<OfflineModels, HotseatError, double, T> Offline;
+
+        /// <summary>Return the device's answer or the default; without one, throws the error.</summary>
+        public T Instead(HotseatError error, double latency, OfflineModels models)
         {
+            try
+            {
+                if (Offline != null && Offline(models, error, latency) is T found) return found;
+            }
+            catch (StatusError refused)
+            {
+                error = refused;
+            }
             if (!Options.HasDefault || error is ConfigError) throw error;
             return StandIn(Options.Default, latency, error);
         }
@@ -65,6 +76,7 @@ namespace Hotseat
                     ? throw new ConfigError("inputs is a list, not one text: use Predict")
                     : core.Asking("predict", Body("inputs", rows), chosen, core.Clock()),
                 Read = (answer, latency) => Answer.Predictions(answer, rows.Length, latency),
+                Offline = (models, error, latency) => models.Instead(error, rows, true, chosen, latency),
                 StandIn = (value, latency, error) =>
                     rows.Select(_ => Answer.StandIn(value, latency, error)).ToArray(),
             };
@@ -112,6 +124,8 @@ namespace Hotseat
                 Options = chosen,
                 Call = core => core.Asking(verb, Body(name, input), chosen, core.Clock()),
                 Read = Answer.Prediction,
+                Offline = (models, error, latency) => verb == "predict"
+                    ? models.Instead(error, new[] { input }, false, chosen, latency)?[0] : null,
                 StandIn = Answer.StandIn,
             };
         }

@@ -78,7 +78,7 @@ namespace Hotseat
             }
             catch (HotseatError error)
             {
-                return request.Instead(error, core.Clock() - start);
+                return request.Instead(error, core.Clock() - start, offline);
             }
         }
 

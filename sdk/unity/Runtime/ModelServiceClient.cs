@@ -19,6 +19,7 @@ namespace Hotseat
         private static readonly CallOptions Nothing = new CallOptions();
         private readonly Core core;
         private readonly Batcher batcher;
+        private readonly OfflineModels offline;
         private readonly object gate = new object();
         private readonly List<Func<bool>> open = new List<Func<bool>>();
         private readonly List<Work> works = new List<Work>();
@@ -30,7 +31,8 @@ namespace Hotseat
         {
             var all = options ?? new ClientOptions();
             core = new Core(all);
-            batcher = new Batcher(all.Window, all.Batch, core.Clock, AskMany);
+            offline = new OfflineModels(core.Random);
+            batcher = new Batcher(all.Window, all.Batch, core.Clock, AskMany, offline);
         }
 
         public ModelServiceClient(string baseUrl) : this(new ClientOptions { BaseUrl = baseUrl }) { }
@@ -91,6 +93,16 @@ namespace Hotseat
             var stream = new EventStream();
             stream.End = Ask(InferenceRequest.Stream(verb, body, options, stream.Add));
             return stream;
+        }
+
+        /// <summary>
+        /// Answer with a version of the game's own files while the service is away: the text of
+        /// a file of `hotseat model export NAME@N --to portable`, and the SHA-256 that the
+        /// command prints. Throws ConfigError, also if the version's golden rows differ here.
+        /// </summary>
+        public OfflineModel UseOffline(string json, string sha256 = null)
+        {
+            return offline.Use(json, sha256);
         }
 
         /// <summary>The service's catalogue; `within` is a deadline in seconds.</summary>
@@ -234,7 +246,7 @@ namespace Hotseat
         {
             try
             {
-                ticket.Settle(request.Instead(error, core.Clock() - start), null);
+                ticket.Settle(request.Instead(error, core.Clock() - start, offline), null);
             }
             catch (HotseatError final)
             {

@@ -56,7 +56,7 @@ namespace Hotseat
         /// <summary>Why the default was used: the error's class and message.</summary>
         public string Reason { get; internal set; }
 
-        /// <summary>Where the answer comes from: "service" or "default".</summary>
+        /// <summary>Where the answer comes from: "service", "offline" or "default".</summary>
         public string Source { get; internal set; } = "service";
 
         /// <summary>The whole answer, including fields unknown to this SDK.</summary>
