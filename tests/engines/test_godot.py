@@ -85,6 +85,11 @@ def test_streams_of_events(godot, streams):
     godot("streams", HOTSEAT_STREAMS=streams, HOTSEAT_STREAM_VECTORS=vectors)
 
 
+def test_offline_models_answer_as_pythons(godot):
+    """Linear models, trees and networks of the game's files: answers, errors, files."""
+    godot("offline", HOTSEAT_PORTABLE=str(ROOT / "sdk/spec/portable.json"))
+
+
 def test_a_dead_address_is_passed(godot, names, need, tmp_path):
     """SYNs to IPv6 that vanish do not keep IPv4 from answering (RFC 8305)."""
     need("openssl", "test-godot")

@@ -24,7 +24,8 @@ namespace Hotseat
         {
             try
             {
-                if (Offline != null && Offline(models, error, latency) is T found) return found;
+                var found = Offline == null ? default(T) : Offline(models, error, latency);
+                if (Offline != null && (object)found != null) return found;
             }
             catch (StatusError refused)
             {

@@ -41,7 +41,9 @@ def model(signature, nodes, weights):
          for one in group]
         for group in (signature.inputs, signature.outputs)
     ]  # fmt: skip
-    constants = [numpy_helper.from_array(array, name) for name, array in weights.items()]
+    constants = [
+        numpy_helper.from_array(array, name) for name, array in weights.items()
+    ]
     return helper.make_model(
         helper.make_graph(nodes, "g", *ends, constants),
         opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(ML, 3)],

@@ -63,7 +63,9 @@ def _export(arguments: argparse.Namespace) -> int:
         manifest = fetched.manifest
         out = arguments.out or Path(f"{manifest.model}-{manifest.version}")
         if arguments.to == "portable":
-            return _portable(fetched, arguments.out or out.with_name(f"{out.name}.json"))
+            return _portable(
+                fetched, arguments.out or out.with_name(f"{out.name}.json")
+            )
         folder.write(manifest, fetched.files, out)
         if arguments.to == "mlflow":
             mlflow_model.write(manifest, out)

@@ -21,7 +21,9 @@ _AFTER = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid", "NONE": None}
 def ensemble(graph: Graph, node: Any, given: Mapping[str, Any]) -> None:
     """Append an ensemble; raises `SourceError` for what no SDK computes."""
     is_classifier = node.op_type == "TreeEnsembleClassifier"
-    kind, out = ("class", node.output[1]) if is_classifier else ("target", node.output[0])
+    kind, out = (
+        ("class", node.output[1]) if is_classifier else ("target", node.output[0])
+    )
     classes = len(_labels(given)) if is_classifier else int(given.get("n_targets", 1))
     targets = given[f"{kind}_ids"]
     # a classifier of two labels with the weights of one of them (ai.onnx.ml)
@@ -30,14 +32,12 @@ def ensemble(graph: Graph, node: Any, given: Mapping[str, Any]) -> None:
     mean = given.get("aggregate_function", "SUM")
     if mean not in {"SUM", "AVERAGE"}:
         raise SourceError(f"trees that are aggregated by {mean} are not portable")
-    tables = _tables(given, kind, {key: 0 for key in targets} if alone else None)
+    tables = _tables(given, kind, dict.fromkeys(targets, 0) if alone else None)
     share = 1 / len(tables["roots"]) if mean == "AVERAGE" else 1
     base = np.zeros(count)
     base[: len(given.get("base_values", ()))] = given.get("base_values", ())
     sums = graph.extra(out, "sums", np.zeros(count, np.float32))
-    graph.add(
-        "trees", [node.input[0]], sums, **tables, base=base.tolist(), share=share
-    )
+    graph.add("trees", [node.input[0]], sums, **tables, base=base.tolist(), share=share)
     weights = given[f"{kind}_weights"]
     _after(graph, sums, out, given, alone=alone, positive=min(weights) >= 0)
 

@@ -122,6 +122,11 @@ func _arrived(group):
 	var tickets = group.tickets
 	if not outcome is Failure:
 		outcome = Answer.predictions(outcome, tickets.size(), _world.now() - group.start)
+	var client = _client.get_ref()
+	if outcome is Failure and client != null:
+		var found = client.offline.instead(outcome, {"inputs": group.inputs}, group.options,
+				_world.now() - group.start)
+		outcome = outcome if found == null else found
 	if not outcome is Failure:
 		for at in range(tickets.size()):
 			tickets[at].settle(outcome[at])

@@ -22,6 +22,7 @@ const Platform = preload("platform.gd")
 const Events = preload("events.gd")
 const Failure = preload("error.gd")
 const CircuitBreaker = preload("circuit_breaker.gd")
+const OfflineModels = preload("offline_models.gd")
 const Request = preload("request.gd")
 const Ticket = preload("ticket.gd")
 const Transport = preload("transport.gd")
@@ -39,6 +40,7 @@ var transport = Transport.new()
 var world = Platform.new() # clock and random numbers
 var batcher
 var desk # the old name of batcher, for one release
+var offline # the versions in the game's own files
 var _breakers = {} # one a model, so that a broken model silences no other
 var _open = [] # calls under way: work, ticket, reader
 var _told = [] # weak references to tickets after their signal
@@ -50,6 +52,7 @@ func _init(given_transport = null, given_world = null):
 		transport = given_transport
 	if given_world != null:
 		world = given_world
+	offline = OfflineModels.new(world)
 	batcher = Batcher.new(self, world, _settled)
 	desk = batcher
 
@@ -124,6 +127,13 @@ func submit(input, options = {}):
 		ticket.settle(wrong)
 		return ticket
 	return batcher.submit(input, options)
+
+
+# Answer with a version of the game's own files while the service is away: the text of a file
+# of `hotseat model export NAME@N --to portable`, and the SHA-256 that the command prints.
+# Return the model, or a ConfigError, also if the version's golden rows differ here.
+func use_offline(text, sha256 = ""):
+	return offline.add(text, sha256)
 
 
 # The service's catalogue: an array of dictionaries; `within` is a deadline in seconds.
@@ -249,6 +259,8 @@ func _start(ticket, verb, body, options, reader):
 	if work == null:
 		work = work_for(verb, body, options, began)
 	var item = {"work": work, "ticket": ticket, "reader": reader, "began": began}
+	if verb == "predict":
+		item["asked"] = {"body": body, "options": options}
 	if options.has("default"):
 		item["default"] = options.default
 	return _take(item)
@@ -300,8 +312,14 @@ func _read(answer, reader, latency):
 	return Answer.prediction(answer, latency)
 
 
-# Return the default for a failed call, or the error without one.
+# Return the device's answer or the default for a failed call, or the error without one.
 func _instead(item, error):
+	if item.has("asked"):
+		var found = offline.instead(error, item.asked.body, item.asked.options,
+				world.now() - item.began)
+		if found != null and not found is Failure:
+			return found
+		error = error if found == null else found
 	var reader = item.reader
 	if reader is String and reader == "ready":
 		return error if error.type == "ConfigError" else false

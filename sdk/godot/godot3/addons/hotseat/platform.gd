@@ -42,6 +42,11 @@ static func joined(texts):
 	return PoolStringArray(texts).join(",")
 
 
+# Numbers rounded to 32 bits.
+static func singles(numbers):
+	return Array(PoolRealArray(numbers))
+
+
 static func bytes_of(text):
 	return text.to_utf8()
 

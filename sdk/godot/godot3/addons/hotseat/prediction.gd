@@ -24,5 +24,5 @@ var latency = 0.0 # seconds from call to answer, including retries
 var cold = false # whether this request caused a cold start
 var reason = null # why the default was used: the error's text
 var is_default = false # whether no model answered: the prediction holds the caller's default
-var source = "service" # where the answer comes from: "service" or "default"
+var source = "service" # where the answer comes from: "service", "offline" or "default"
 var raw = {} # the whole answer, including fields unknown to this SDK

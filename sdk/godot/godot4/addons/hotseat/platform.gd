@@ -48,6 +48,11 @@ static func joined(texts):
 	return ",".join(PackedStringArray(texts))
 
 
+# Numbers rounded to 32 bits.
+static func singles(numbers):
+	return Array(PackedFloat32Array(numbers))
+
+
 static func bytes_of(text):
 	return text.to_utf8_buffer()
 
