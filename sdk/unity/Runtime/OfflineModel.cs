@@ -64,15 +64,18 @@ namespace Hotseat
         {
             var isStrict = options.TryGetValue("strict", out var strict) && strict is bool word && word;
             var inputs = new OfflineInputs(signature, pointer, isStrict);
-            Dictionary<string, object> answer;
-            if (Kind == "policy")
+            var heat = Kind == "policy" ? Temperature(options) : 0;
+            if (heat > 0 && options.ContainsKey("seed")) return null; // the service repeats its own draws
+            Dictionary<string, double[]> found;
+            try
             {
-                var heat = Temperature(options);
-                if (heat > 0 && options.ContainsKey("seed")) return null; // the service repeats its own draws
-                var found = steps.Run(inputs.Read(given));
-                answer = Policy(found, given, pointer, heat, random);
+                found = steps.Run(inputs.Read(given));
             }
-            else answer = Plain(steps.Run(inputs.Read(given)));
+            catch (NotSupportedException)
+            {
+                return null; // the graph fails too
+            }
+            var answer = Kind == "policy" ? Policy(found, given, pointer, heat, random) : Plain(found);
             if (inputs.Warnings.Count > 0) answer["warnings"] = inputs.Warnings;
             answer["model"] = Model;
             answer["version"] = (long)Version;

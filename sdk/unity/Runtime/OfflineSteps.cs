@@ -25,7 +25,7 @@ namespace Hotseat
             outputs = (Dictionary<string, object>)file["outputs"];
         }
 
-        /// <summary>The outputs by role.</summary>
+        /// <summary>The outputs by role; throws NotSupportedException where the graph fails.</summary>
         public Dictionary<string, double[]> Run(Dictionary<string, object> inputs)
         {
             var values = new Dictionary<string, object>(constants);
@@ -236,6 +236,7 @@ namespace Hotseat
                     for (var at = 0; at < keys.Length; at++)
                     {
                         if (places.TryGetValue(keys[at], out var place)) found[at * places.Count + place] = 1;
+                        else if (node.ContainsKey("closed")) throw new NotSupportedException("an unknown value");
                     }
                     return found;
                 };

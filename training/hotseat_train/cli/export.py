@@ -30,9 +30,10 @@ def export(parser: argparse.ArgumentParser) -> Run:
         "Write a version to a folder: its graphs, tokenizer, golden rows, card and "
         "manifest (hotseat.json). With --to mlflow it is an MLflow model of the flavor "
         "onnx as well. `hotseat publish FOLDER` reads both back. For one file with the "
-        "version's signatures see `hotseat registry export`. With --to portable it is one "
-        "JSON file, which the SDKs of Unity and Godot run offline: linear models, trees "
-        "and small dense networks, of at most 2 MB. Games check its printed SHA-256."
+        "version's signatures see `hotseat registry export`. With --to portable it is "
+        "one JSON file, which the SDKs of Unity and Godot run offline: linear models, "
+        "trees and small dense networks, of at most 2 MB. Games check its printed "
+        "SHA-256."
     )
     parser.epilog = "example: hotseat model export sentiment@3 --to mlflow"
     parser.add_argument("reference", help="a version: sentiment@3, sentiment#live")

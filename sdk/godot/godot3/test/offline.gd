@@ -33,6 +33,7 @@ func _replay(model, text, call):
 		_tests.check(name + " raises", error != null)
 		if error != null:
 			_tests.same(name + " type", error.type, call.raises["class"])
+		if error != null and call.raises.has("detail"):
 			_tests.same(name + " detail", error.detail, call.raises.detail)
 			_tests.same(name + " pointer", error.pointer, call.raises.pointer)
 		return

@@ -98,7 +98,8 @@ def steps(graph: Graph, kind: str, signature: Signature) -> dict[str, str]:
 
 def _probabilities(graph: Graph, signature: Signature, output: Any) -> str:
     """Append what turns scores into one probability a label, as the service does."""
-    name, count = output.name, graph.value(output.name).size
+    name: str = output.name
+    count = graph.value(output.name).size
     if output.activation is not None:
         op = "softmax" if output.activation == "softmax" and count > 1 else "sigmoid"
         size = {"size": count} if op == "softmax" else {}

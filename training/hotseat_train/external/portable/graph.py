@@ -55,7 +55,7 @@ class Graph:
         self.nodes.append(node)
         return out
 
-    def extra(self, of: str, suffix: str, value: Array) -> str:
+    def between(self, of: str, suffix: str, value: Array) -> str:
         """Return a new name beside a value, with an example of what it holds."""
         name = f"{of}/{suffix}"
         self.values[name] = value
@@ -63,7 +63,7 @@ class Graph:
 
     def fixed(self, of: str, suffix: str, value: Array) -> str:
         """Return the name of a new constant."""
-        name = self.extra(of, suffix, value)
+        name = self.between(of, suffix, value)
         self.constants[name] = value
         return name
 

@@ -24,9 +24,10 @@ _PAIRS = {
 }  # fmt: skip
 _SAME = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Dropout"}
 _MOVES = {
-    "Transpose", "Slice", "Gather", "Split", "Expand", "Concat", "ArrayFeatureExtractor",
-    "FeatureVectorizer",
+    "Transpose", "Slice", "Gather", "Split", "Expand", "Concat",
+    "ArrayFeatureExtractor", "FeatureVectorizer",
 }  # fmt: skip
+_OF_TEXTS = {*_SAME, *_MOVES, "LabelEncoder", "OneHotEncoder", "Cast"}
 _REDUCED = {"ReduceSum": "sum", "ReduceMean": "mean", "ReduceMax": "max"}
 
 
@@ -35,10 +36,13 @@ def append(graph: Graph, node: Any) -> None:
     op = node.op_type
     given = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
     given = {key: _text(value) for key, value in given.items()}
+    texts = any(graph.value(name).dtype.kind in "OU" for name in node.input if name)
     fixed = all(graph.constant(name) is not None for name in node.input if name)
     if op == "Shape" or fixed:  # with one row, a shape is a constant
         for name in node.output:
             graph.constants[name] = graph.values[name]
+    elif texts and op not in _OF_TEXTS:
+        raise SourceError(f"the operator {op} of texts is not portable")
     elif op in _ALIKE:
         graph.add(_ALIKE[op], [node.input[0]], node.output[0])
     elif op in _PAIRS:
@@ -73,18 +77,20 @@ def _spread(graph: Graph, node: Any) -> list[str]:
             found.append(graph.fixed(node.output[0], suffix, wide))
             continue
         places = np.broadcast_to(np.arange(value.size).reshape(value.shape), shape)
-        wide = graph.extra(node.output[0], suffix, np.broadcast_to(value, shape))
-        graph.add("gather", [name], wide, index=places.reshape(-1).tolist())
-        found.append(wide)
+        longer = graph.between(node.output[0], suffix, np.broadcast_to(value, shape))
+        graph.add("gather", [name], longer, index=places.reshape(-1).tolist())
+        found.append(longer)
     return found
 
 
 def _moved(graph: Graph, node: Any) -> None:
     """Append a node that only moves elements, as places in its joined inputs."""
-    moved, inputs, at = [], [], 0
+    moved: list[str] = []
+    inputs: list[Array] = []
+    at = 0
     for name in filter(None, node.input):
         value = graph.value(name)
-        # a first operand may be a constant that is looked up, the others say how
+        # the first operand is moved, the others say how
         joins = node.op_type in {"Concat", "FeatureVectorizer"}
         if moved and not joins:
             inputs.append(_constant(graph, node, name))
@@ -98,7 +104,7 @@ def _moved(graph: Graph, node: Any) -> None:
     source = moved[0]
     if len(moved) > 1:
         joined = np.concatenate([graph.value(one).reshape(-1) for one in moved])
-        source = graph.extra(node.output[0], "joined", joined)
+        source = graph.between(node.output[0], "joined", joined)
         graph.add("concat", moved, source)
     if node.op_type == "FeatureVectorizer":
         graph.alias(node.output[0], source)
@@ -130,7 +136,7 @@ def _matmul(graph: Graph, node: Any, given: Mapping[str, Any]) -> None:
     out = node.output[0]
     name = graph.fixed(out, "weights", weights.astype(np.float32))
     bias = node.input[2] if len(node.input) > 2 else ""
-    into = graph.extra(out, "product", graph.values[out]) if bias else out
+    into = graph.between(out, "product", graph.values[out]) if bias else out
     graph.add("matmul", [left, name], into, size=int(weights.shape[1]))
     if bias:
         more = _constant(graph, node, bias) * given.get("beta", 1.0)
@@ -138,7 +144,7 @@ def _matmul(graph: Graph, node: Any, given: Mapping[str, Any]) -> None:
         graph.add("add", [into, graph.fixed(out, "bias", wide)], out)
 
 
-def _cast(graph: Graph, node: Any, given: Mapping[str, Any]) -> None:
+def _cast(graph: Graph, node: Any, _given: Mapping[str, Any]) -> None:
     before, after = graph.value(node.input[0]), graph.values[node.output[0]]
     if "O" in {before.dtype.kind, after.dtype.kind} and before.dtype != after.dtype:
         raise SourceError("Cast between texts and numbers is not portable")
@@ -147,7 +153,7 @@ def _cast(graph: Graph, node: Any, given: Mapping[str, Any]) -> None:
         graph.add("trunc", [node.input[0]], node.output[0])
     elif after.dtype.kind == "b" and before.dtype.kind != "b":
         zero = graph.fixed(node.output[0], "zero", np.zeros(1, np.float32))
-        same = graph.extra(node.output[0], "same", after)
+        same = graph.between(node.output[0], "same", after)
         graph.add("equal", [node.input[0], zero], same)
         graph.add("not", [same], node.output[0])
     elif narrower and before.dtype.kind == "f":
@@ -171,7 +177,7 @@ def _scaler(graph: Graph, node: Any, given: Mapping[str, Any]) -> None:
     for op, name in (("sub", "offset"), ("mul", "scale")):
         with_ = np.array(given[name], np.float32)
         wide = graph.fixed(out, name, np.broadcast_to(with_, value.shape))
-        into = out if op == "mul" else graph.extra(out, op, value)
+        into = out if op == "mul" else graph.between(out, op, value)
         graph.add(op, [before, wide], into)
         before = into
 
@@ -181,7 +187,7 @@ def _imputer(graph: Graph, node: Any, given: Mapping[str, Any]) -> None:
     by = given.get("imputed_value_floats") or given["imputed_value_int64s"]
     missing = given.get("replaced_value_float", given.get("replaced_value_int64", 0))
     wide = np.broadcast_to(np.array(by, np.float32), value.shape)
-    test = graph.extra(out, "missing", value)
+    test = graph.between(out, "missing", value)
     if np.isnan(missing):
         graph.add("isnan", [node.input[0]], test)
     else:
@@ -212,9 +218,9 @@ def _lookup(graph: Graph, node: Any, given: Mapping[str, Any]) -> None:
 
 def _one_hot(graph: Graph, node: Any, given: Mapping[str, Any]) -> None:
     keys = given.get("cats_strings") or given.get("cats_int64s")
-    if not given.get("zeros", 1):
-        raise SourceError("OneHotEncoder is portable with zeros for unknown values")
-    graph.add("onehot", [node.input[0]], node.output[0], keys=keys)
+    # without zeros the graph fails at an unknown value, and so does the step
+    closed = {} if given.get("zeros", 1) else {"closed": True}
+    graph.add("onehot", [node.input[0]], node.output[0], keys=keys, **closed)
 
 
 _OTHERS: Mapping[str, Write] = {

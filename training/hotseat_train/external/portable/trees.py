@@ -36,7 +36,7 @@ def ensemble(graph: Graph, node: Any, given: Mapping[str, Any]) -> None:
     share = 1 / len(tables["roots"]) if mean == "AVERAGE" else 1
     base = np.zeros(count)
     base[: len(given.get("base_values", ()))] = given.get("base_values", ())
-    sums = graph.extra(out, "sums", np.zeros(count, np.float32))
+    sums = graph.between(out, "sums", np.zeros(count, np.float32))
     graph.add("trees", [node.input[0]], sums, **tables, base=base.tolist(), share=share)
     weights = given[f"{kind}_weights"]
     _after(graph, sums, out, given, alone=alone, positive=min(weights) >= 0)
@@ -51,10 +51,10 @@ def linear(graph: Graph, node: Any, given: Mapping[str, Any]) -> None:
     bias = np.zeros(len(weights), np.float32)
     bias[: len(given.get("intercepts", ()))] = given.get("intercepts", ())
     alone = is_classifier and len(weights) == 1 and len(_labels(given)) == 2
-    product = graph.extra(out, "product", bias)
+    product = graph.between(out, "product", bias)
     graph.add("matmul", [node.input[0], graph.fixed(out, "weights", weights.T)],
               product, size=len(weights))  # fmt: skip
-    sums = graph.extra(out, "sums", bias)
+    sums = graph.between(out, "sums", bias)
     graph.add("add", [product, graph.fixed(out, "bias", bias)], sums)
     _after(graph, sums, out, given, alone=alone, positive=False)
 
@@ -68,11 +68,11 @@ def _after(
         raise SourceError(f"the transformation {name} of scores is not portable")
     op = _AFTER[name]
     if alone:
-        two = graph.extra(out, "two", np.zeros(2, np.float32))
+        two = graph.between(out, "two", np.zeros(2, np.float32))
         if positive and op is None:  # shares of the second label
             graph.add("pair", [sums], two)
         else:
-            minus = graph.extra(out, "minus", np.zeros(1, np.float32))
+            minus = graph.between(out, "minus", np.zeros(1, np.float32))
             graph.add("neg", [sums], minus)
             graph.add("concat", [minus, sums], two)
         sums = two
@@ -123,7 +123,7 @@ def _tables(
         found["missing"].append(int(missing[at]))
         if mode == "LEAF":
             mine = weights.get(key, [])
-            line = (len(found["target"]), 0, len(mine), 0)
+            line: tuple[float, ...] = (len(found["target"]), 0, len(mine), 0)
             found["target"] += [target for target, _ in mine]
             found["weight"] += [short(weight) for _, weight in mine]
         else:

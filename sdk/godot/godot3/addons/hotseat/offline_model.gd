@@ -60,6 +60,8 @@ func answer(given, pointer, options, world):
 	if values is Failure:
 		return values
 	var outputs = _steps.run(values)
+	if outputs == null:
+		return null # the graph fails too
 	var found = _policy(outputs, given, pointer, heat, world) if kind == "policy" \
 			else _plain(outputs)
 	if found is Failure:

@@ -54,7 +54,7 @@ static func numbers(list):
 	return found
 
 
-# The outputs by role, from the values of the inputs by name.
+# The outputs by role, from the values of the inputs by name; null where the graph fails.
 func run(inputs):
 	var values = _constants.duplicate()
 	for name in inputs:
@@ -64,6 +64,8 @@ func run(inputs):
 		for name in node["in"]:
 			given.append(values[name])
 		var found = _step(node, given)
+		if found == null:
+			return null
 		if node.has("single") and found.size() > 0 and not found[0] is String:
 			found = Platform.singles(found)
 		values[node.out] = found
@@ -280,6 +282,8 @@ func _lookup(node, values):
 func _one_hot(node, values):
 	var found = []
 	for key in values:
+		if node.has("closed") and not _places[node.out].has(key):
+			return null
 		for at in range(node["keys"].size()):
 			found.append(1.0 if _places[node.out].get(key) == at else 0.0)
 	return found
