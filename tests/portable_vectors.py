@@ -176,6 +176,15 @@ def closed():
     return "regression", signature, model(signature, nodes, weights), inputs
 
 
+def logarithm():
+    """A number that is none: the device leaves the answer to the default."""
+    signature = Signature(
+        (Input("x", "FP32", (-1, 1), "tensor"),), (Output("value", "FP32", (-1, 1)),)
+    )
+    nodes = [helper.make_node("Log", ["x"], ["value"])]
+    return "regression", signature, model(signature, nodes, {}), [[2.5], [0], [-1]]
+
+
 def network():
     """Two dense layers over a list of numbers; three values."""
     signature = Signature(
@@ -237,7 +246,7 @@ def policy():
     return "policy", signature, model(signature, nodes, weights), inputs
 
 
-MODELS = (linear, trees, forest, closed, network, policy)
+MODELS = (linear, trees, forest, closed, logarithm, network, policy)
 
 
 def prepared(make, folder):
@@ -263,6 +272,8 @@ def prepared(make, folder):
             return {"raises": {"class": "TransportError"}}  # the service's: it is away
         found = {"returns": fields}
         codes = [[one["code"], one["pointer"]] for one in request.warnings.to_json()]
+        if any(code == "not_finite" for code, _ in codes):
+            return {"raises": {"class": "TransportError"}}
         return {**found, "warnings": codes} if codes else found
 
     golden = folder / f"{make.__name__}.json"

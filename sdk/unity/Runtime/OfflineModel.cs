@@ -75,6 +75,7 @@ namespace Hotseat
             {
                 return null; // the graph fails too
             }
+            if (found.Values.Any(list => list.Any(x => double.IsNaN(x) || double.IsInfinity(x)))) return null;
             var answer = Kind == "policy" ? Policy(found, given, pointer, heat, random) : Plain(found);
             if (inputs.Warnings.Count > 0) answer["warnings"] = inputs.Warnings;
             answer["model"] = Model;

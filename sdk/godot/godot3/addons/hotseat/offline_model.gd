@@ -8,8 +8,8 @@ const Json = preload("json.gd")
 const Platform = preload("platform.gd")
 const Steps = preload("offline_steps.gd")
 const FORMAT = 1
-const NEEDED = ["model", "version", "variant", "kind", "signature", "nodes", "constants",
-		"outputs", "check"]
+const NEEDED = {"model": "", "version": 1.0, "variant": "", "kind": "", "signature": {},
+		"nodes": [], "constants": {}, "outputs": {}, "check": {}} # an example of each type
 
 var model
 var version
@@ -30,8 +30,8 @@ func open(text, sha256 = ""):
 	if file.format > FORMAT:
 		return _wrong("the offline model has a newer format: update the addon")
 	for name in NEEDED:
-		if not file.has(name):
-			return _wrong("the offline model lacks \"%s\": export it again" % name)
+		if typeof(file.get(name)) != typeof(NEEDED[name]):
+			return _wrong("the offline model has no valid \"%s\": export it again" % name)
 	var strange = Steps.unknown(file)
 	if strange != "":
 		return _wrong("the file has the step '%s', which this addon does not know: update it"
@@ -60,8 +60,8 @@ func answer(given, pointer, options, world):
 	if values is Failure:
 		return values
 	var outputs = _steps.run(values)
-	if outputs == null:
-		return null # the graph fails too
+	if outputs == null or not _is_finite(outputs):
+		return null # the graph fails too, or answers what is no number
 	var found = _policy(outputs, given, pointer, heat, world) if kind == "policy" \
 			else _plain(outputs)
 	if found is Failure:
@@ -72,6 +72,14 @@ func answer(given, pointer, options, world):
 	found["version"] = version
 	found["variant"] = variant
 	return found
+
+
+static func _is_finite(outputs):
+	for role in outputs:
+		for number in outputs[role]:
+			if is_nan(number) or is_inf(number):
+				return false
+	return true
 
 
 func _plain(outputs):
