@@ -21,6 +21,7 @@ namespace Hotseat.Tests
             Files(Json.Write(linear["file"]));
             Calls(Json.Write(linear["file"]), Row(linear));
             var policy = vectors.First(vector => (string)vector["name"] == "policy");
+            Time();
             Draws(Json.Write(policy["file"]), Row(policy));
         }
 
@@ -120,6 +121,42 @@ namespace Hotseat.Tests
                 foreach (var ticket in tickets) server.Settle(client, ticket);
                 Program.Same("submitted", string.Join(",", tickets.Select(one => one.Result().Source)), "offline,offline");
             }
+        }
+
+        /// <summary>10 000 weights, 100 inputs: the answer is computed within a frame.</summary>
+        private static void Time()
+        {
+            var ones = Enumerable.Repeat(1.0, 100).ToArray();
+            var input = new Dictionary<string, object>
+            {
+                ["name"] = "x", ["form"] = "tensor", ["datatype"] = "FP32", ["shape"] = new[] { -1, 100 },
+            };
+            var file = new Dictionary<string, object>
+            {
+                ["format"] = 1, ["model"] = "m", ["version"] = 1, ["variant"] = "v", ["kind"] = "regression",
+                ["signature"] = new { inputs = new[] { input }, outputs = new[] { new { name = "value" } }, labels = new string[0] },
+                ["constants"] = new { w = Enumerable.Repeat(1.0, 10000).ToArray() },
+                ["nodes"] = new[]
+                {
+                    new Dictionary<string, object>
+                    {
+                        ["op"] = "matmul", ["in"] = new[] { "x", "w" }, ["out"] = "y", ["size"] = 100,
+                    },
+                },
+                ["outputs"] = new { value = "y" },
+                ["check"] = new { tolerance = 0, rows = new object[0] },
+            };
+            var model = new OfflineModel(Json.Write(file), null);
+            var given = ones.Cast<object>().ToList();
+            var took = new List<double>();
+            for (var round = 0; round < 20; round++)
+            {
+                var watch = System.Diagnostics.Stopwatch.StartNew();
+                var found = model.Answer(given, "/input", new Dictionary<string, object>(), () => 0.5);
+                took.Add(watch.Elapsed.TotalMilliseconds);
+                Program.Same("a sum", ((List<object>)found["value"])[99], 100);
+            }
+            Program.Quick("10 000 weights", took, 100);
         }
 
         private static CallOptions Options()

@@ -3,6 +3,7 @@ extends Reference
 
 const Fakes = preload("fakes.gd")
 const Json = preload("res://addons/hotseat/json.gd")
+const Model = preload("res://addons/hotseat/offline_model.gd")
 const NEAR = 0.00001
 const AWAY = {"fault": "refused"}
 
@@ -22,6 +23,7 @@ func run(tests):
 	var linear = Json.write(vectors.linear.file)
 	_files(linear)
 	_calls(linear, vectors.linear.calls[0].input)
+	_time()
 	_draws(Json.write(vectors.policy.file), vectors.policy.calls[0].input)
 
 
@@ -109,6 +111,31 @@ func _draws(text, board):
 	for pair in [[{"level": "easy", "seed": 1}, "TransportError"], [{"level": "x"}, "BadInputError"]]:
 		var ticket = _asked(text, board, {"model": "policy", "options": pair[0]})
 		_tests.same("%s" % [pair[0]], ticket.error().type, pair[1])
+
+
+# 10 000 weights, 100 inputs: the answer is computed within a frame.
+func _time():
+	var ones = []
+	for _at in range(100):
+		ones.append(1.0)
+	var weights = []
+	for _at in range(100):
+		weights += ones
+	var signature = {"inputs": [{"name": "x", "form": "tensor", "datatype": "FP32",
+			"shape": [-1, 100]}], "outputs": [{"name": "value"}], "labels": []}
+	var model = Model.new()
+	var wrong = model.open(Json.write({"format": 1, "model": "m", "version": 1, "variant": "v",
+			"kind": "regression", "signature": signature, "constants": {"w": weights},
+			"nodes": [{"op": "matmul", "in": ["x", "w"], "out": "y", "size": 100}],
+			"outputs": {"value": "y"}, "check": {"tolerance": 0, "rows": []}}))
+	_tests.check("a network", wrong == null)
+	var took = []
+	for _round in range(20):
+		var began = OS.get_ticks_usec()
+		var found = model.answer(ones, "/input", {}, null)
+		took.append(OS.get_ticks_usec() - began)
+		_tests.same("a sum", found.value[99], 100)
+	_tests.quick("10 000 weights", took, 200000)
 
 
 func _asked(text, input, options, answer = AWAY):
