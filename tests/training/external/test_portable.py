@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import onnx
 import portable_vectors
 import pytest
 from hypothesis import given, settings
@@ -26,6 +27,7 @@ from hotseat_registry import Input, Output, Signature
 from hotseat_train import api
 from hotseat_train.external.errors import SourceError
 from hotseat_train.external.portable import document, trees
+from hotseat_train.external.portable.graph import Graph
 
 ROOT = Path(__file__).parents[3]
 
@@ -97,6 +99,37 @@ def test_an_unknown_operator_is_refused_by_name(tmp_path):
     version, _, _ = portable_vectors.prepared(made, tmp_path)
     with pytest.raises(SourceError, match=r"operator Conv .*client\.download"):
         document.of(version)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "says"),
+    [
+        ([helper.make_node("Div", ["x", "two"], ["value"])], "Div of whole numbers"),
+        ([helper.make_node("Add", ["x", "x"], ["y"]),
+          helper.make_node("MatMul", ["y", "y"], ["value"])], "two values that depend"),
+        ([helper.make_node("ReduceMax", ["x"], ["value"], axes=[1], keepdims=0)],
+         "the last dimension alone"),
+    ],
+)  # fmt: skip
+def test_what_would_be_another_number_is_refused(tmp_path, nodes, says):
+    """A step never stands for an operator that it does not compute."""
+
+    def made():
+        signature = Signature(
+            (Input("x", "INT64", (-1, 2, 2), "tensor"),),
+            (Output("value", "INT64", (-1, 2, 2)),),
+        )
+        weights = {"two": np.array([2], np.int64)}
+        graph = portable_vectors.model(signature, nodes, weights)
+        return "tensor", signature, graph, [[[1, 2], [3, 4]]]
+
+    version, _, _ = portable_vectors.prepared(made, tmp_path)
+    path = version.files["made.onnx"]
+    feeds = {"x": np.array([[[1, 2], [3, 4]]], np.int64)}
+    graph = Graph(onnx.load(path), feeds)
+    signature = version.manifest.signature
+    with pytest.raises(SourceError, match=says):
+        document.steps(graph, "regression", signature)
 
 
 def test_a_large_file_is_refused():

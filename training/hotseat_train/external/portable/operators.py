@@ -36,14 +36,13 @@ def append(graph: Graph, node: Any) -> None:
     op = node.op_type
     given = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
     given = {key: _text(value) for key, value in given.items()}
-    texts = any(graph.value(name).dtype.kind in "OU" for name in node.input if name)
     fixed = all(graph.constant(name) is not None for name in node.input if name)
     if op == "Shape" or fixed:  # with one row, a shape is a constant
         for name in node.output:
             graph.constants[name] = graph.values[name]
-    elif texts and op not in _OF_TEXTS:
-        raise SourceError(f"the operator {op} of texts is not portable")
-    elif op in _ALIKE:
+        return
+    _check_types(graph, node)
+    if op in _ALIKE:
         graph.add(_ALIKE[op], [node.input[0]], node.output[0])
     elif op in _PAIRS:
         graph.add(_PAIRS[op], _spread(graph, node), node.output[0])
@@ -61,6 +60,15 @@ def append(graph: Graph, node: Any) -> None:
             "small dense networks; Python's and TypeScript's SDK run any graph "
             "(client.download)"
         )
+
+
+def _check_types(graph: Graph, node: Any) -> None:
+    """Raise `SourceError` for operands that a step would compute otherwise."""
+    types = {graph.value(name).dtype.kind for name in node.input if name}
+    if types & {"O", "U"} and node.op_type not in _OF_TEXTS:
+        raise SourceError(f"the operator {node.op_type} of texts is not portable")
+    if node.op_type == "Div" and types & {"i", "u"}:
+        raise SourceError("Div of whole numbers is not portable")
 
 
 def _spread(graph: Graph, node: Any) -> list[str]:
@@ -123,6 +131,13 @@ def _grouped(graph: Graph, node: Any, given: Mapping[str, Any]) -> None:
     (axis,) = axes if isinstance(axes, list) and len(axes) == 1 else (axes,)
     if axis not in {-1, value.ndim - 1}:
         raise SourceError(f"{node.op_type} is portable over the last dimension alone")
+    older = any(
+        one.domain == "" and one.version < 13 for one in graph.model.opset_import
+    )
+    if node.op_type == "Softmax" and older and value.ndim > 2:
+        raise SourceError(
+            "Softmax before operator set 13 is portable in two dimensions"
+        )
     op = _REDUCED.get(node.op_type, node.op_type.lower())
     graph.add(op, [node.input[0]], node.output[0], size=value.shape[-1])
 

@@ -25,6 +25,8 @@ def ensemble(graph: Graph, node: Any, given: Mapping[str, Any]) -> None:
         ("class", node.output[1]) if is_classifier else ("target", node.output[0])
     )
     classes = len(_labels(given)) if is_classifier else int(given.get("n_targets", 1))
+    if any(name.endswith("_as_tensor") for name in given):
+        raise SourceError("trees of 64 bits are not portable: convert them as FP32")
     targets = given[f"{kind}_ids"]
     # a classifier of two labels with the weights of one of them (ai.onnx.ml)
     alone = is_classifier and classes == 2 and len(set(targets)) == 1
