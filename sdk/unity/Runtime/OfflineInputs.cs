@@ -12,6 +12,7 @@ namespace Hotseat
     internal sealed class OfflineInputs
     {
         private const int Most = 20;
+        private static readonly string[] Options = { "temperature", "seed", "level", "strict" };
         private readonly Dictionary<string, object> signature;
         private readonly List<Dictionary<string, object>> items;
         private readonly string pointer;
@@ -35,6 +36,16 @@ namespace Hotseat
             return items.ToDictionary(
                 item => (string)item["name"],
                 item => (string)item["form"] == "features" ? Features(item, given) : Tensor(item, given));
+        }
+
+        /// <summary>Warns of options that no model has.</summary>
+        public void CheckOptions(IEnumerable<string> names)
+        {
+            foreach (var name in names.Except(Options))
+            {
+                Warn("unknown_field", $"unknown field {Quoted(name)} is ignored; the fields are {Listed(Options)}",
+                    Inside("/options", name));
+            }
         }
 
         public static BadInputError Bad(string detail, string pointer)

@@ -64,6 +64,7 @@ namespace Hotseat
         {
             var isStrict = options.TryGetValue("strict", out var strict) && strict is bool word && word;
             var inputs = new OfflineInputs(signature, pointer, isStrict);
+            inputs.CheckOptions(options.Keys);
             var heat = Kind == "policy" ? Temperature(options) : 0;
             if (heat > 0 && options.ContainsKey("seed")) return null; // the service repeats its own draws
             Dictionary<string, double[]> found;

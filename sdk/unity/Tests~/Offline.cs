@@ -93,6 +93,10 @@ namespace Hotseat.Tests
         {
             var options = Options();
             Program.Same("a number", Asked(file, row, new CallOptions { Model = "linear", Version = 3 }).Source, "offline");
+            var unknown = new CallOptions { Model = "linear", Options = new Dictionary<string, object> { ["hot"] = 1 } };
+            Program.Check("an unknown option", Json.Write(Asked(file, row, unknown).Raw["warnings"]).Contains("/options/hot"));
+            unknown.Options["strict"] = true;
+            Program.Fails("strict", "BadInputError", () => Asked(file, row, unknown));
             options.Version = 2;
             Program.Fails("another version", "TransportError", () => Asked(file, row, options));
             Program.Fails("another model", "TransportError", () => Asked(file, row, new CallOptions { Model = "other" }));

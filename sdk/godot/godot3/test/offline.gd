@@ -73,6 +73,10 @@ func _files(text):
 func _calls(text, row):
 	var ticket = _asked(text, row, {"model": "linear", "version": 3})
 	_tests.same("a number", ticket.result().source, "offline")
+	ticket = _asked(text, row, {"model": "linear", "options": {"hot": 1}})
+	_tests.same("an unknown option", ticket.result().raw.warnings[0].pointer, "/options/hot")
+	ticket = _asked(text, row, {"model": "linear", "options": {"hot": 1, "strict": true}})
+	_tests.same("strict", ticket.error().type, "BadInputError")
 	for options in [{"model": "linear", "version": 2}, {"model": "other"}]:
 		_tests.same("another", _asked(text, row, options).error().type, "TransportError")
 	ticket = _asked(text, row, {"model": "linear"}, {"status": 422, "body": {"detail": "no"}})

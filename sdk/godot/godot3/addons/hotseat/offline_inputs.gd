@@ -7,6 +7,7 @@ extends Reference
 const Failure = preload("error.gd")
 const Platform = preload("platform.gd")
 const MOST = 20
+const OPTIONS = ["temperature", "seed", "level", "strict"]
 
 var failure = null
 var warnings = [] # dictionaries with code, detail, pointer
@@ -31,6 +32,14 @@ func read(given):
 			found[item.name] = _features(item, given) if item.form == "features" \
 					else _tensor(item, given)
 	return found if failure == null else failure
+
+
+# Warn of options that no model has.
+func check_options(options):
+	for name in options:
+		if not name in OPTIONS:
+			warn("unknown_field", "unknown field %s is ignored; the fields are %s"
+					% [quoted(name), listed(OPTIONS)], _inside("/options", name))
 
 
 static func bad(detail, pointer):

@@ -49,6 +49,7 @@ func open(text, sha256 = ""):
 func answer(given, pointer, options, world):
 	var strict = options.get("strict")
 	var inputs = Inputs.new(_signature, pointer, strict is bool and strict)
+	inputs.check_options(options)
 	var heat = 0.0
 	if kind == "policy":
 		heat = _temperature(options)
