@@ -51,9 +51,11 @@ function select(chosen, focus = false) {
     if (isOn && focus) tab.focus();
     if (isOn) $("part").setAttribute("aria-labelledby", tab.id);
   }
-  $("part").replaceChildren();
+  // a place of its own: what a part before still waits for is drawn where nobody looks
+  const place = document.createElement("div");
+  $("part").replaceChildren(place);
   $("moved").textContent = "";
-  part.show($("part"), { client, ask });
+  part.show(place, { client, ask });
   showVersions();
 }
 
