@@ -62,6 +62,18 @@ class Member(ABC):
     def part(self) -> onnx.ModelProto:
         """Return the graph from ``x`` to ``scores``, without preprocessing."""
 
+    def measured(
+        self, train: Split, validation: Split, report: Callable[[Epoch], None]
+    ) -> State:
+        """Return the curve of a model fitted in one step: its one point."""
+        (train_loss, _), (loss, accuracy) = (
+            measure(self.probabilities(side.inputs), side.targets)
+            for side in (train, validation)
+        )
+        epoch = Epoch(1, train_loss, loss, accuracy)
+        report(epoch)
+        return State([epoch], {}, "fitted")
+
     def export(self, path: Path) -> None:
         """Write the graph, preprocessing included; see `Learner.export`."""
         write(self.preprocessor, self.part(), path)
@@ -103,13 +115,7 @@ class SoftVotingEnsemble(Member):
              for at in range(len(self._members))],
             [target for rows, _ in judged for target in rows.targets],
         )  # fmt: skip
-        (train_loss, _), (loss, accuracy) = (
-            measure(self.probabilities(side.inputs), side.targets)
-            for side in (train, validation)
-        )
-        epoch = Epoch(1, train_loss, loss, accuracy)
-        report(epoch)
-        return State([epoch], {}, "fitted")
+        return self.measured(train, validation, report)
 
     def probabilities(self, inputs: tuple[Any, ...]) -> Array:
         """Return the weighted mean of the members' probabilities [rows, labels]."""

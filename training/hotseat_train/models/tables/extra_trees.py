@@ -4,7 +4,6 @@ The mean of many deep trees, each with random thresholds. It needs no rows for e
 stopping, and the mean of many trees varies little.
 """
 
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from hotseat_train.data.dataset import Split
 from hotseat_train.models.tables.ensemble import Member, measure
 from hotseat_train.models.tables.preprocessing import Array, Preprocessor
 from hotseat_train.onnx_graph import covers
-from hotseat_train.onnx_graph.builder import FLOAT, OPSETS, Graph
-from hotseat_train.onnx_graph.converted import with_scores
+from hotseat_train.onnx_graph.builder import FLOAT, Graph
+from hotseat_train.onnx_graph.converted import from_sklearn, with_scores
 from hotseat_train.onnx_graph.merge import chain
 from hotseat_train.optim.loop import Epoch, Plan, State
 
@@ -96,20 +95,7 @@ class ExtraTreesLearner(Member):
 
     def part(self) -> onnx.ModelProto:
         """Return the graph without preprocessing."""
-        from skl2onnx import convert_sklearn
-        from skl2onnx.common.data_types import FloatTensorType
-
-        with warnings.catch_warnings():
-            # the converter reads an attribute that scikit-learn will remove
-            warnings.simplefilter("ignore", FutureWarning)
-            converted = convert_sklearn(
-                self._estimator,
-                initial_types=[
-                    ("x", FloatTensorType([None, self.preprocessor.columns]))
-                ],
-                options={id(self._estimator): {"zipmap": False}},
-                target_opset={name: OPSETS[name] for name in ("", "ai.onnx.ml")},
-            )
+        converted = from_sklearn(self._estimator, self.preprocessor.columns)
         covers.take(converted, self._estimator)
         trees = with_scores(converted, self._labels)
         trees.graph.node[-1].output[0] = trees.graph.output[0].name = "shares"

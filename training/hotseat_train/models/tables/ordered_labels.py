@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 
 from hotseat_train.data.dataset import Split
-from hotseat_train.models.tables.ensemble import Member, measure
+from hotseat_train.models.tables.ensemble import Member
 from hotseat_train.models.tables.preprocessing import Array, Preprocessor
 from hotseat_train.onnx_graph.builder import FLOAT, Graph
 from hotseat_train.onnx_graph.merge import chain, side_by_side
@@ -50,13 +50,7 @@ class OrderedLearner(Member):
         del checkpoint  # members would read the checkpoints of others
         for step, member in enumerate(self._members):
             member.fit(_above(train, step), _above(validation, step), plan)
-        (train_loss, _), (loss, accuracy) = (
-            measure(self.probabilities(side.inputs), side.targets)
-            for side in (train, validation)
-        )
-        epoch = Epoch(1, train_loss, loss, accuracy)
-        report(epoch)
-        return State([epoch], {}, "fitted")
+        return self.measured(train, validation, report)
 
     def probabilities(self, inputs: tuple[Any, ...]) -> Array:
         """Return the probabilities [rows, labels]."""

@@ -1,6 +1,5 @@
 """Support vector machines with calibrated probabilities (Platt scaling)."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,7 @@ from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.models.tables.ensemble import Member, measure
 from hotseat_train.models.tables.preprocessing import Array, Preprocessor
-from hotseat_train.onnx_graph.builder import OPSETS
-from hotseat_train.onnx_graph.converted import with_scores
+from hotseat_train.onnx_graph.converted import from_sklearn, with_scores
 from hotseat_train.optim.loop import Epoch, Plan, State
 
 _SVM_ROWS = 5_000
@@ -87,18 +85,5 @@ class SvmLearner(Member):
 
     def part(self) -> onnx.ModelProto:
         """Return the graph without preprocessing."""
-        from skl2onnx import convert_sklearn
-        from skl2onnx.common.data_types import FloatTensorType
-
-        with warnings.catch_warnings():
-            # the converter reads an attribute that scikit-learn will remove
-            warnings.simplefilter("ignore", FutureWarning)
-            converted = convert_sklearn(
-                self._estimator,
-                initial_types=[
-                    ("x", FloatTensorType([None, self.preprocessor.columns]))
-                ],
-                options={id(self._estimator): {"zipmap": False}},
-                target_opset={name: OPSETS[name] for name in ("", "ai.onnx.ml")},
-            )
+        converted = from_sklearn(self._estimator, self.preprocessor.columns)
         return with_scores(converted, self._labels)
