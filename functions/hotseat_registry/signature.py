@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hotseat_registry.decision import Decision
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.json_dataclass import (
     JsonDataclass,
@@ -267,6 +268,12 @@ class Signature(JsonDataclass):
     label_threshold: float | None = None
     """For the kind classification with two labels: the probability from which the
     second is the answer; None: the more probable label is."""
+    categories: tuple[str, ...] | None = None
+    """For the kind classification: the names of the columns of an output with the role
+    ``categories`` [rows, categories], which holds the probability of each."""
+    decision: Decision | None = None
+    """For the kind classification: operating points that flag a row; None: there is
+    nothing to flag."""
     neutral_label: str | None = None
     """The label of what needs no action, as ``ok`` of a moderation, if there is one."""
     max_rows: int | None = None
@@ -291,6 +298,10 @@ class Signature(JsonDataclass):
                 for name, item in self.levels.items()
             }
             set_frozen_field(self, "levels", levels)
+        if self.categories is not None:
+            set_frozen_field(self, "categories", tuple(self.categories))
+        if isinstance(self.decision, Mapping):
+            set_frozen_field(self, "decision", Decision.from_json(self.decision))
         if isinstance(self.generation, Mapping):
             set_frozen_field(self, "generation", Generation.from_json(self.generation))
 

@@ -23,6 +23,7 @@ def check(
     """Raise `IntegrityError` that names all that does not fit."""
     faults = [
         *_texts(manifest),
+        *_decision(manifest, outputs),
         *_inputs(manifest, inputs),
         *_outputs(manifest, outputs),
         *_KINDS[manifest.kind](manifest, outputs),
@@ -56,6 +57,31 @@ def _texts(manifest: Manifest) -> list[str]:
                 f"{what}, which takes a classification of any number of rows with a "
                 "neutral_label: the part that is least likely to be neutral counts"
             )
+    return faults
+
+
+def _decision(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
+    """Return what is wrong with categories and operating points."""
+    signature, faults = manifest.signature, []
+    found = signature.output("categories")
+    if (signature.categories is None) != (found is None):
+        faults.append("categories are names and an output with that role, or neither")
+    elif found is not None and found.name in outputs:
+        count, shape = len(signature.categories or ()), outputs[found.name].shape
+        if shape is not None and (len(shape) != 2 or shape[1] not in {-1, count}):
+            faults.append(
+                f"{found.name!r} has the shape {list(shape)}, for {count} categories"
+            )
+    decision = signature.decision
+    if decision is None:
+        return faults
+    if manifest.kind != "classification":
+        faults.append(f"a {manifest.kind} has no decision; a classification may")
+    unknown = [name for name in decision.labels if name not in signature.labels]
+    faults += [f"decision: {name!r} is none of the labels" for name in unknown]
+    texts = [item for item in signature.inputs if item.form == "text"]
+    if decision.conversation is not None and len(texts) != 1:
+        faults.append("decision: a conversation takes one input of form text")
     return faults
 
 

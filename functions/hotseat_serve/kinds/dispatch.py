@@ -16,11 +16,15 @@ Kind = Callable[[InferenceRequest], list[dict[str, Any]]]
 
 
 def classification(request: InferenceRequest) -> list[dict[str, Any]]:
-    """Answer with the labels' probabilities, from ``scores`` [rows, labels]."""
+    """Answer with the labels' probabilities, from ``scores`` [rows, labels].
+
+    An output with the role ``categories`` gives the probabilities of categories.
+    """
     labels, answers = request.signature.labels, []
+    outputs = request.run(request.tensors())
     at = request.signature.label_threshold
     said = {} if at is None else {"threshold": {"label": labels[1], "value": at}}
-    for row in _scores(request).tolist():
+    for row in _scores(request, outputs).tolist():
         best = max(range(len(row)), key=row.__getitem__) if at is None else row[1] >= at
         answers.append(
             {
@@ -30,14 +34,18 @@ def classification(request: InferenceRequest) -> list[dict[str, Any]]:
                 **said,
             }
         )
+    if (names := request.signature.categories) is not None:
+        parts = each_row(outputs["categories"], request).tolist()
+        for answer, row in zip(answers, parts, strict=True):
+            answer["categories"] = dict(zip(names, row, strict=True))
     return answers
 
 
-def _scores(request: InferenceRequest) -> Array:
+def _scores(request: InferenceRequest, outputs: Mapping[str, Array]) -> Array:
     """Return the probabilities [rows, labels]."""
     output = request.signature.output("scores")
     assert output is not None
-    scores = each_row(request.run(request.tensors())["scores"], request)
+    scores = each_row(outputs["scores"], request)
     if output.activation is None and scores.ndim == 2 and scores.shape[1] != 1:
         return scores
     return scores_of_labels.probabilities(scores, output, len(request.signature.labels))
@@ -45,7 +53,8 @@ def _scores(request: InferenceRequest) -> Array:
 
 def multilabel(request: InferenceRequest) -> list[dict[str, Any]]:
     """Answer with each label by itself, from ``scores`` [rows, labels]."""
-    return scores_of_labels.multilabel(_scores(request), request.signature)
+    scores = _scores(request, request.run(request.tensors()))
+    return scores_of_labels.multilabel(scores, request.signature)
 
 
 def embedding(request: InferenceRequest) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The options of a request: temperature, seed, level, strict."""
+"""The options of a request: temperature, seed, level, strict, operating_point."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +27,8 @@ class Options:
     """The name of one of the signature's strengths."""
     strict: bool = False
     """Whether a warning is an error."""
+    operating_point: str | None = None
+    """The name of one of the signature's operating points."""
 
     @classmethod
     def read(cls, body: Any, warnings: Warnings | None = None) -> Self:
@@ -56,10 +58,12 @@ class Options:
             raise _invalid_number(most, "temperature", temperature)
         if seed is not None and not (type(seed) is int and 0 <= seed <= MAX_SEED):
             raise _invalid_number(f"a whole number from 0 to {MAX_SEED}", "seed", seed)
-        level = options.get("level")
+        level, point = options.get("level"), options.get("operating_point")
         if level is not None and not isinstance(level, str):
             raise expected("a string", "/options/level", level)
-        return cls(temperature, seed, level, bool(strict))
+        if point is not None and not isinstance(point, str):
+            raise expected("a string", "/options/operating_point", point)
+        return cls(temperature, seed, level, bool(strict), point)
 
 
 def _invalid_number(what: str, name: str, value: Any) -> Problem:

@@ -27,8 +27,8 @@ def check(data: bytes, variant: str, predict: Predict, run: Run, what: str) -> N
 
     `data` is ``{"rows": [{"input", "expected"}], "tolerance": {variant: number}}``, and
     a row may have ``options``. Numbers may differ by the variant's tolerance; lists of
-    other values (a generated item) must be equal; a label or an action is not compared,
-    because it follows from numbers.
+    other values (a generated item) must be equal; a label, an action or what is true or
+    false is not compared, because it follows from numbers.
 
     A row with ``variants`` checks those alone: an item drawn cell by cell differs in
     int8, and on CPUs with other sums of 8-bit products. For them there is ``graph``:
@@ -111,7 +111,7 @@ def distance(got: Mapping[str, Any], want: Mapping[str, Any]) -> float:
             difference = distance({name: there.get(name, 0.0) for name in value}, value)
         elif isinstance(value, list):
             difference = _apart(got[key], value)
-        elif isinstance(value, int | float):
+        elif isinstance(value, int | float) and not isinstance(value, bool):
             difference = abs(float(got[key]) - value)
         else:
             continue

@@ -70,11 +70,57 @@ class LoadedModel:
         """Return one answer for each input; raises `Problem` for a bad input."""
         context, signature = context or RequestContext(), self.manifest.signature
         check_rows(signature, len(inputs))
+        pointers = pointers or [f"/{row}" for row in range(len(inputs))]
+        if signature.decision is None and (
+            options is None or options.operating_point is None
+        ):
+            return self._whole(inputs, pointers, options, context)
+        return self._decided(inputs, pointers, options or Options(), context)
+
+    def _decided(
+        self,
+        inputs: Sequence[Any],
+        pointers: Sequence[str],
+        options: Options,
+        context: RequestContext,
+    ) -> list[dict[str, Any]]:
+        """Return answers with a decision; earlier lines are judged as well."""
+        # late: most versions have no operating points
+        from hotseat_serve.codec import conversations
+        from hotseat_serve.kinds import decisions
+
+        decision = self.manifest.signature.decision
+        chosen = decisions.operating_point(decision, options.operating_point)
+        assert decision is not None
+        assert chosen is not None
+        rule = decision.conversation
+        lines = conversations.separated(rule, inputs, pointers) if rule else None
+        if lines is None:
+            answers = self._whole(inputs, pointers, options, context)
+            return decisions.decided(decision, chosen, answers, None)
+        answers = self._whole(lines.inputs, pointers, options, context)
+        rows = self.manifest.signature.max_rows or MAX_ROWS
+        earlier: list[dict[str, Any]] = []
+        for at in range(0, len(lines.lines), rows):
+            some, places = (
+                part[at : at + rows] for part in (lines.lines, lines.pointers)
+            )
+            earlier += self._whole(some, places, options, context)
+        return decisions.decided(decision, chosen, answers, (lines, earlier))
+
+    def _whole(
+        self,
+        inputs: Sequence[Any],
+        pointers: Sequence[str],
+        options: Options | None,
+        context: RequestContext,
+    ) -> list[dict[str, Any]]:
+        """Return answers; of a text that is judged in parts, the worst part's."""
+        signature = self.manifest.signature
         if self.masks:
             from hotseat_serve.privacy.masking import mask_inputs
 
             inputs = mask_inputs(signature, inputs)
-        pointers = pointers or [f"/{row}" for row in range(len(inputs))]
         item = long_texts.rule(signature)
         if item is None:
             return self._answers(inputs, pointers, options, context)

@@ -99,7 +99,7 @@ def restored(source: Run, task: Task) -> tuple[Any, Split, Split, Plan]:
     rows_task = task.with_rows("pruning or distilling")
     dataset = rows_task.data
     rows = record["data"]["rows"]["train"]
-    train = Split(dataset.train.inputs[:rows], dataset.train.targets[:rows])
+    train = dataset.train.pick(range(len(dataset.train))[:rows])
     learner: Any = rows_task.learner(train, plan["seed"])
     learner.module.load_state_dict(checkpoint.load(path)["best"])
     return learner, train, dataset.validation, Plan.read(plan)

@@ -21,6 +21,9 @@ class Split:
     """The key that each row was split by; rows with one key are in one split."""
     weights: tuple[float, ...] = ()
     """How much each row counts in a training; empty: all the same."""
+    allowed: tuple[frozenset[str], ...] = ()
+    """The categories that each row may have, of a task whose labels have some; a source
+    that only knows "toxic" allows all of its categories. Empty: no categories."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -33,6 +36,7 @@ class Split:
             tuple(self.targets[row] for row in rows),
             tuple(self.keys[row] for row in rows) if self.keys else (),
             tuple(self.weights[row] for row in rows) if self.weights else (),
+            tuple(self.allowed[row] for row in rows) if self.allowed else (),
         )
 
     def digest(self) -> str:
@@ -52,6 +56,7 @@ class Split:
             self._all_weights() + other._all_weights()
             if self.weights or other.weights
             else (),
+            self.allowed + other.allowed,
         )
 
     def _all_weights(self) -> tuple[float, ...]:

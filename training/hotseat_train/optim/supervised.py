@@ -1,7 +1,7 @@
 """Training on labelled rows: cross-entropy against labels and a teacher."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -14,6 +14,8 @@ from hotseat_train.optim.loop import Objective, State, train
 from hotseat_train.optim.plan import Plan
 
 Array = np.ndarray[Any, Any]
+Losses = Callable[[torch.Tensor, Array], torch.Tensor]
+"""Logits [n, outputs] and the rows' numbers in, a loss for each row [n] out."""
 _AT_ONCE = 512
 """Batch size of the validation."""
 
@@ -56,16 +58,20 @@ def fit(
     teacher: Array | None = None,
     identity: str = "",
     weights: tuple[float, ...] = (),
+    losses: Losses | None = None,
     **options: Any,
 ) -> State:
     """Train on rows and labels; leave the weights of the best epoch in `module`.
 
     `teacher` are probabilities [rows, labels] with the weight ``plan.soft`` (Hinton et
     al. 2015). `identity` describes columns and settings: a checkpoint with another one
-    is not resumed. `weights` say how much each row counts.
+    is not resumed. `weights` say how much each row counts. `losses` replaces the
+    cross-entropy of labels and teacher.
     `options` are those of `loop.train`.
     """
-    objective = _Labelled(training, validation, plan, teacher, identity, weights)
+    objective = _Labelled(
+        training, validation, plan, teacher, identity, weights, losses
+    )
     return train(module, objective, plan, **options)
 
 
@@ -117,11 +123,13 @@ class _Labelled(Objective[Array]):
         teacher: Array | None,
         identity: str,
         weights: tuple[float, ...],
+        losses: Losses | None,
     ) -> None:
         self._rows, labels = training
         self._validation, self._plan = validation, plan
         self._targets = _targets(labels, teacher, plan)
         self._size = len(self._rows) if plan.full_batch else plan.batch_size
+        self._losses = losses or self._cross_entropy
         # before the first resampling, which changes the rows
         self._weights = torch.tensor(weights) if weights else None
         self._digest = f"{identity}{weights or ''}" + checkpoint.digest(
@@ -147,11 +155,13 @@ class _Labelled(Objective[Array]):
             yield order[start : start + size]
 
     def loss(self, module: torch.nn.Module, batch: Array) -> tuple[torch.Tensor, int]:
-        logits = module(*self._rows.take(batch))
-        if self._weights is None:
-            return cross_entropy(logits, self._targets[batch]), len(batch)
-        losses = cross_entropy(logits, self._targets[batch], reduction="none")
-        return (losses * self._weights[batch]).mean(), len(batch)
+        losses = self._losses(module(*self._rows.take(batch)), batch)
+        if self._weights is not None:
+            losses = losses * self._weights[batch]
+        return losses.mean(), len(batch)
+
+    def _cross_entropy(self, logits: torch.Tensor, batch: Array) -> torch.Tensor:
+        return cross_entropy(logits, self._targets[batch], reduction="none")
 
     def validate(self, module: torch.nn.Module) -> tuple[float, float]:
         return measure(module, *self._validation)

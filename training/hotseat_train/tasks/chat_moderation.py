@@ -20,11 +20,13 @@ from hotseat_train.data.download import Source
 from hotseat_train.models.text import char_ngrams, tokenizer
 from hotseat_train.models.text.char_cnn import Shape, TextLearner
 from hotseat_train.models.text.obfuscation import obfuscate
+from hotseat_train.models.text.wide_linear import Shares
 from hotseat_train.optim.loop import Plan
+from hotseat_train.tasks import chat_corpora, chat_generated
+from hotseat_train.tasks.chat_labels import LABELS, TREE, Row
 from hotseat_train.tasks.sentiment import key_of
 from hotseat_train.tasks.supervised import SupervisedTask
 
-LABELS = ("ok", "toxic", "implicit", "report")
 _CONDA = Source(
     "conda/train.csv",
     "https://raw.githubusercontent.com/usydnlp/CONDA/3fb9067/data/CONDA_train.csv",
@@ -43,7 +45,8 @@ _COLD = tuple(
     )
 )
 _INTENTS = {"O": "ok", "E": "toxic", "I": "implicit", "A": "report"}
-SHAPE = Shape()
+SHAPE = Shape(hidden=(512, 512))
+_SHARES = Shares(own=0.6, other=0.5)
 _SEED = 0  # of the split, which stays the same whatever the run's seed
 _MAX_BYTES = 2048
 
@@ -65,6 +68,7 @@ class ChatModeration(SupervisedTask):
         "not people: no ban should rest on it alone."
     )
 
+    optimizer = "adam"
     golden = (
         "gg", "gg wp everyone", "glhf", "no worries, we can still win this", "go mid",
         "push top and take the tower", "ez", "easiest game of my life", "you are bad",
@@ -88,21 +92,31 @@ class ChatModeration(SupervisedTask):
         """Read both corpora; split by conversation, and by text; see `Dataset`."""
         rows = list(dict.fromkeys([*_english(), *_chinese()]))
         train, validation, test = split(rows, _SEED)
-        digests = [_CONDA.sha256, *(source.sha256 for source in _COLD)]
+        more = _further(validation, test)
+        sources = (
+            _CONDA, *_COLD, *chat_corpora.SOURCES, *chat_generated.SOURCES.values()
+        )  # fmt: skip
+        digests = [source.sha256 for source in sources]
         return Dataset(
-            train=train,
+            train=_mixed(train, more),
             validation=validation,
             test=test,
             labels=LABELS,
             source=(
                 "CONDA (usydnlp/CONDA @ 3fb9067); COLD (thu-coai/COLDataset @ a0c55a9)"
+                f"; for the training alone: {'; '.join(chat_corpora.NAMES)}; "
+                f"{chat_generated.NAME}"
             ),
-            licence="CONDA: AFL-3.0 by its dataset card; COLD: Apache-2.0",
+            licence=(
+                "CONDA: AFL-3.0 by its dataset card; COLD: Apache-2.0; "
+                f"{chat_corpora.LICENCES}; {chat_generated.LICENCE}"
+            ),
             sha256=hashlib.sha256("".join(digests).encode()).hexdigest(),
             preparation=(
                 f"{len(rows)} lines, each once in its match; split 80/10/10 by a hash "
                 "of the match (English) or of the text's letters (Chinese), so that no "
-                "match is on two sides"
+                f"match is on two sides; {len(more)} further and generated rows are "
+                "trained on, none of which is in the other splits in any spelling"
             ),
         )
 
@@ -110,8 +124,9 @@ class ChatModeration(SupervisedTask):
         """Return an untrained learner with the vocabulary of the texts."""
         vocabulary = tokenizer.build_vocabulary(train.inputs, SHAPE.common)
         return TextLearner(
-            vocabulary, len(LABELS), seed, SHAPE, teach=_is_chinese, wide=_is_chinese
-        )
+            vocabulary, TREE, seed, SHAPE, teach=_is_chinese, wide=_is_chinese,
+            negative=("ok", "report"), shares=_SHARES,
+        )  # fmt: skip
 
     def signature(self, dataset: Dataset) -> Signature:
         """Return the signature: one text in, a probability for each label out."""
@@ -128,12 +143,39 @@ class ChatModeration(SupervisedTask):
             "sgd": Plan("sgd", 0.3, batch_size=128),
             "momentum": Plan("momentum", 0.03, momentum=0.9, batch_size=128),
             "adam": Plan(
-                "adam", 0.002, batch_size=128, max_epochs=6, schedule="cosine", soft=0.5
+                "adam", 0.002, batch_size=128, max_epochs=4, schedule="cosine", soft=0.5
             ),
         }[optimizer]
 
 
 TASK = ChatModeration()
+
+
+def _further(*held: Split) -> list[Row]:
+    """Return the rows that are trained on only.
+
+    A text that is in a split of `held` is left out, whatever its spelling. A text of a
+    corpus counts once; a generated one as often as it is generated, because its
+    category has few others.
+    """
+    away = {key_of(text) for part in held for text in part.inputs}
+    corpora = {
+        (key_of(row.text), row.allowed): row for row in reversed([*chat_corpora.rows()])
+    }
+    rows = (*corpora.values(), *chat_generated.rows())
+    return [row for row in rows if (key := key_of(row.text)) and key not in away]
+
+
+def _mixed(train: Split, more: Sequence[Row]) -> Split:
+    """Return all rows in the order of a hash, so that the first are a sample."""
+    allowed = [frozenset(TREE.within(LABELS[target])) for target in train.targets]
+    rows = [
+        *zip(train.inputs, train.targets, train.keys, allowed, strict=True),
+        *((row.text, row.target, f"more {row.key}", row.allowed) for row in more),
+    ]
+    rows.sort(key=lambda row: hashlib.sha256(f"{_SEED} {row[2]}".encode()).digest())
+    inputs, targets, keys, sets = zip(*rows, strict=True)
+    return Split(inputs, targets, keys, allowed=sets)
 
 
 def _is_chinese(text: str) -> bool:

@@ -11,6 +11,7 @@ from hotseat_train.models.text import (
     obfuscation,
     tokenizer,
 )
+from hotseat_train.models.text.categories import Categories
 from hotseat_train.models.text.char_cnn import Shape, TextLearner
 from hotseat_train.models.text.tokenizer import Tokenizer
 from hotseat_train.optim.schedule import cosine
@@ -19,13 +20,14 @@ LINES = tuple(
     f"{a} {b}" for a in ("good", "bad", "fine", "poor", "垃圾", "不错")
     for b in ("game", "team", "match", "round", "游戏", "play")
 )  # fmt: skip
+TWO = Categories(("good", "bad"))
 SMALL = Shape(width=16, hidden=(24, 24), head=12, common=300, buckets=1 << 12)
 
 
 def learner(seed=0):
     """A small network that has learned nothing, with a linear part for Chinese."""
     vocabulary = tokenizer.build_vocabulary(LINES, SMALL.common)
-    return TextLearner(vocabulary, 2, seed, SMALL, wide=chinese)
+    return TextLearner(vocabulary, TWO, seed, SMALL, wide=chinese)
 
 
 def chinese(text):

@@ -19,6 +19,7 @@ from torch import nn
 
 from hotseat_train.data.dataset import Split
 from hotseat_train.models.text import out_of_fold_teacher
+from hotseat_train.models.text.categories import Categories
 from hotseat_train.models.text.obfuscation import obfuscate
 from hotseat_train.models.text.tokenizer import (
     INNER_SHAPES,
@@ -27,7 +28,7 @@ from hotseat_train.models.text.tokenizer import (
     Vocabulary,
     add_tokenizer,
 )
-from hotseat_train.models.text.wide_linear import WideLinear
+from hotseat_train.models.text.wide_linear import Shares, WideLinear
 from hotseat_train.onnx_graph.builder import INT, STRING, Graph
 from hotseat_train.onnx_graph.export import to_onnx
 from hotseat_train.onnx_graph.merge import chain
@@ -36,6 +37,7 @@ from hotseat_train.optim.loop import Plan, State
 from hotseat_train.optim.supervised import fit
 
 Array = np.ndarray[Any, Any]
+_SHARES = Shares()
 _LOWEST = -1e4  # below every value of a place
 _MEASURED = 64
 """Batch size of the evaluation."""
@@ -78,12 +80,21 @@ class Block(nn.Module):
 
 
 class TextNet(nn.Module):
-    """Rows of a table [n, length, 4] in, logits [n, labels] out."""
+    """Rows of a table [n, length, 4] in, logits out.
+
+    In training these are logits of the categories, in evaluation logarithms of the
+    labels' probabilities; a label without categories is its own only one.
+    """
 
     def __init__(
-        self, rows: int, labels: int, shape: Shape, wide: WideLinear | None = None
+        self,
+        rows: int,
+        categories: Categories,
+        shape: Shape,
+        wide: WideLinear | None = None,
     ) -> None:
         super().__init__()
+        self.categories = categories
         width = shape.width
         self.table = nn.Embedding(rows, width, padding_idx=0)
         nn.init.normal_(self.table.weight, std=0.05)
@@ -93,7 +104,7 @@ class TextNet(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(2 * width, shape.head)
         self.drop = nn.Dropout(0.3)
-        self.labels = nn.Linear(shape.head, labels)
+        self.labels = nn.Linear(shape.head, len(categories.outputs))
         self.wide = wide
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
@@ -112,14 +123,16 @@ class TextNet(nn.Module):
             for part in [ids[rows, : max(1, int(lengths[rows].max()))]]
         ]
         logits = torch.cat(parts)[order.argsort()]
-        return self.wide(ids[:, :, 0], logits) if self.wide else logits
+        if self.wide:
+            logits = self.wide(ids[:, :, 0], logits)
+        return self.categories.merged(logits)
 
     def stack(self) -> list[Block]:
         """Return the blocks, in order."""
         return [block for block in self.blocks if isinstance(block, Block)]
 
     def logits_of(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Return the logits [n, labels] of the network alone."""
+        """Return the categories' logits [n, outputs] of the network alone."""
         x = self.table(ids).sum(2)
         # bfloat16 is precise enough for training, and four times faster on processors
         # with support for it; evaluation and serving use fp32
@@ -193,26 +206,34 @@ class TextLearner(GradientLearner):
     def __init__(
         self,
         vocabulary: Vocabulary,
-        labels: int,
+        categories: Categories,
         seed: int,
         shape: Shape | None = None,
         teach: Callable[[str], bool] = lambda _text: True,
         wide: Callable[[str], bool] | None = None,
+        positive: str = "",
+        negative: Sequence[str] = (),
+        shares: Shares = _SHARES,
     ) -> None:
         """`teach` selects the texts for which linear models are the teacher.
 
-        `wide` selects the characters of the wide linear model, which is used for texts
-        with such a character; None: no linear model.
+        `wide` selects the characters of the script for which the wide linear model has
+        a weight of its own (see `Shares`); None: no linear model. It separates the
+        label `positive` (default: the second) from those in `negative` (default: the
+        first); other labels are neither.
         """
         self.vocabulary, self.tokenizer = vocabulary, Tokenizer(vocabulary)
-        self.labels, self.seed, self.shape = labels, seed, shape or Shape()
-        self.teach, self.wide = teach, wide
+        self.categories, self.seed, self.shape = categories, seed, shape or Shape()
+        self.teach, self.wide, self.shares = teach, wide, shares
+        self.positive = positive or categories.labels[1]
+        self.negative = negative or categories.labels[:1]
         torch.manual_seed(seed)
         linear = None
         if wide:
             own = [*map(wide, vocabulary.characters)]
-            linear = WideLinear(own, labels, self.shape.buckets)
-        self.module = TextNet(vocabulary.size, labels, self.shape, linear)
+            counted = categories.mask(categories.within(self.positive))
+            linear = WideLinear(own, counted, self.shape.buckets, shares)
+        self.module = TextNet(vocabulary.size, categories, self.shape, linear)
 
     def hidden_units(self) -> list[HiddenUnits]:
         """Return the hidden units of the blocks and of the head."""
@@ -232,8 +253,9 @@ class TextLearner(GradientLearner):
             buckets=self.shape.buckets,
         )
         return TextLearner(
-            self.vocabulary, self.labels, self.seed, smaller, self.teach, self.wide
-        )
+            self.vocabulary, self.categories, self.seed, smaller, self.teach, self.wide,
+            self.positive, self.negative, self.shares,
+        )  # fmt: skip
 
     def encode(self, inputs: tuple[str, ...]) -> TextRows:
         """Return the encoded texts."""
@@ -246,23 +268,45 @@ class TextLearner(GradientLearner):
         options have no teacher, linear models are the teacher.
         """
         rows = TextRows(train.inputs, self.tokenizer, self.obfuscated)
-        linear = self.module.wide
+        categories, linear = self.categories, self.module.wide
         if linear and not linear.fitted:  # that of a pruned network is fitted already
-            linear.learn(rows.characters(), train.targets)
-        if plan.soft and "teacher" not in options:
-            options["teacher"] = out_of_fold_teacher.predictions(
-                train, self.labels, self.seed, self.teach
+            linear.learn(rows.characters(), self._positives(train))
+        teacher = options.pop("teacher", None)
+        if plan.soft and teacher is None:
+            teacher = out_of_fold_teacher.predictions(
+                train, len(categories.labels), self.seed, self.teach
             )
+        soft = None if teacher is None else torch.from_numpy(teacher).float()
+        allowed = categories.allowed(train.targets, train.allowed)
+
+        def losses(logits: torch.Tensor, batch: Array) -> torch.Tensor:
+            taught = None if soft is None else soft[batch]
+            return categories.losses(logits, allowed[batch], taught, plan.soft)
+
         return fit(
             self.module,
             (rows, train.targets),
             (self.encode(validation.inputs), validation.targets),
             plan,
+            weights=train.weights,
+            losses=losses,
             **options,
         )
 
+    def _positives(self, train: Split) -> list[bool | None]:
+        """Return what the linear model learns of each row; None: nothing."""
+        of_label = dict.fromkeys(
+            map(self.categories.labels.index, self.negative), False
+        )
+        of_label[self.categories.labels.index(self.positive)] = True
+        return [of_label.get(target) for target in train.targets]
+
     def export(self, path: Path) -> None:
-        """Write the graph: ``text`` strings [rows] to ``scores`` [rows, labels]."""
+        """Write the graph: ``text`` strings [rows] to ``scores`` [rows, labels].
+
+        With categories it has the output ``categories`` [rows, categories] as well:
+        the probabilities of the categories of all labels that have some.
+        """
         graph = Graph()
         ids = add_tokenizer(graph, self.vocabulary)
         tokenizer = graph.model(
@@ -273,7 +317,8 @@ class TextLearner(GradientLearner):
         )
         rows = {ids: torch.zeros(2, 3, LENGTHS, dtype=torch.int64)}
         sizes = {0: "n", 1: "places"}
-        network = to_onnx(_Serving(self.module), rows, ["scores"], sizes)
+        names = ["scores", "categories"] if self.categories.of_label else ["scores"]
+        network = to_onnx(_Serving(self.module), rows, names, sizes)
         onnx.save(chain(tokenizer, network), path)
 
 
@@ -283,9 +328,15 @@ class _Serving(nn.Module):
     def __init__(self, net: TextNet) -> None:
         super().__init__()
         self.wide, self.net = net.wide, net
+        self.labels = net.categories.membership
+        outputs = net.categories.outputs
+        parts = [name for names in net.categories.of_label.values() for name in names]
+        self.parts = [outputs.index(name) for name in parts]
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+    def forward(self, ids: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
         probabilities = self.net.logits_of(ids, _mask(ids)).softmax(1)
-        if self.wide is None:
-            return probabilities
-        return self.wide.averaged(ids[:, :, 0], probabilities)
+        if self.wide is not None:
+            probabilities = self.wide.averaged(ids[:, :, 0], probabilities)
+        if not self.parts:
+            return probabilities @ self.labels
+        return probabilities @ self.labels, probabilities[:, self.parts]

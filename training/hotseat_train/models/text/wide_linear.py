@@ -1,18 +1,18 @@
 """The wide component of a wide-and-deep model: a linear model beside a network.
 
 Wide and deep (Cheng et al. 2016): the network learns frequent character n-grams and
-their context; the linear model has a weight for every n-gram of one to three characters
+their context; the linear model has a weight for every n-gram of one to four characters
 that occurs in at least two training texts. N-grams are hashed (Weinberger et al. 2009)
 and weighted by TF-IDF over the square root of their number; logistic regression
-separates the second label from the first. Its probability is averaged with the
-network's: the two make different errors.
+separates texts of the positive outputs from the others. Its probability is averaged
+with the sum of the network's positive outputs: the two make different errors.
 
-The task defines the linear model's own characters. The model is used for texts with
-such a character; the network alone handles all other texts. An unknown character is
-never one of its own, because the model has no n-gram with it.
+The weight in the average depends on the script: the task defines characters of a script
+of its own, and texts with such a character have another weight than all other texts.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,79 +25,103 @@ from torch.nn.functional import pad
 from hotseat_train.models.text.tokenizer import FACTOR, PRIME
 
 Array = np.ndarray[Any, Any]
-LENGTHS = 3
+LENGTHS = 4
 """Length of the longest n-gram."""
-SHARE = 0.6
-"""Weight in the average; chosen on the Chinese validation rows of chat moderation."""
 _MIN_TEXTS = 2  # an n-gram of a single text does not generalise
 _INVERSE_REGULARIZATION = 0.1  # scikit-learn's C
+_LEAST = 1e-30
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Weights of the linear model in the average, by script."""
+
+    own: float = 0.6
+    """Of texts with a character of the task's script."""
+    other: float = 0.0
+    """Of all other texts; 0: the network alone handles them."""
 
 
 class WideLinear(nn.Module):
-    """Characters [n, length] and logits [n, labels] in, averaged logits out.
+    """Characters [n, length] and probabilities [n, outputs] in, averaged ones out.
 
-    Before `learn` the logits stay unchanged. The weights are buffers: gradient descent
-    does not change them, and checkpoints contain them.
+    Before `learn` probabilities stay unchanged. The weights are buffers: gradient
+    descent does not change them, and checkpoints contain them.
     """
 
-    share: torch.Tensor
+    shares: torch.Tensor
     table: torch.Tensor
     bias: torch.Tensor
 
     def __init__(
-        self, own_characters: Sequence[bool], labels: int, buckets: int
+        self,
+        own_characters: Sequence[bool],
+        positive: torch.Tensor,
+        buckets: int,
+        shares: Shares,
     ) -> None:
-        """`own_characters` has True for each known character that is its own."""
+        """`own_characters` has True for each known character of the task's script.
+
+        `positive` [outputs] is 1 at the outputs that the linear model adds up, else 0.
+        """
         super().__init__()
-        self.labels, self.buckets = labels, buckets
+        self.buckets, self.positive, self._shares = buckets, positive, shares
         # integers: int8 quantization does not change them
         own = [0, 0, *map(int, own_characters)]
         self.own_characters = torch.tensor(own, dtype=torch.int32)
-        self.register_buffer("share", torch.zeros(1))
+        self.register_buffer("shares", torch.zeros(2))
         self.register_buffer("table", torch.zeros(buckets))
         self.register_buffer("bias", torch.zeros(1))
 
     @property
     def fitted(self) -> bool:
         """Whether `learn` fitted the weights."""
-        return bool(self.share > 0)
+        return bool((self.shares > 0).any())
 
     def forward(self, characters: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-        """Return the logarithms of the averaged probabilities [n, labels].
-
-        Logits of texts without its own characters stay unchanged.
-        """
-        mixed = self.averaged(characters, logits.softmax(1))
-        share = self._share(characters)
-        return torch.where(share > 0, mixed.clamp(min=1e-30).log(), logits)
+        """Return the logarithms of the averaged probabilities [n, outputs]."""
+        averaged = self.averaged(characters, logits.softmax(1))
+        return averaged.clamp(min=_LEAST).log()
 
     def averaged(
         self, characters: torch.Tensor, probabilities: torch.Tensor
     ) -> torch.Tensor:
-        """Return the network's probabilities [n, labels] averaged with its own."""
+        """Return the network's probabilities [n, outputs] averaged with its own.
+
+        The ratios among the positive outputs stay those of the network, and so do the
+        ratios among the others.
+        """
+        before = (probabilities * self.positive).sum(1, keepdim=True)
+        share = self._share(characters)
+        after = before + share * (self.probability(characters) - before)
+        raised = after / before.clamp(min=_LEAST)
+        lowered = (1 - after) / (1 - before).clamp(min=_LEAST)
+        return probabilities * (self.positive * raised + (1 - self.positive) * lowered)
+
+    def probability(self, characters: torch.Tensor) -> torch.Tensor:
+        """Return its own probability of the positive outputs [n, 1]."""
         ngrams, last = self._ngrams(characters)
         exists = (last > 0).float()
         total = (self.table[ngrams] * exists).sum(1, keepdim=True)
         count = exists.sum(1, keepdim=True).clamp(min=1)
-        second = torch.sigmoid(total / count.sqrt() + self.bias)
-        # second is the probability of the second label: (1 - second, second, 0 ...)
-        labels = torch.eye(self.labels)
-        linear = labels[:1] + second * (labels[1:2] - labels[:1])
-        return probabilities + self._share(characters) * (linear - probabilities)
+        return torch.sigmoid(total / count.sqrt() + self.bias)
 
-    def learn(self, texts: Sequence[Array], targets: Sequence[int]) -> None:
-        """Fit the weights to `texts` (characters [length]) with its own characters.
+    def learn(self, texts: Sequence[Array], positive: Sequence[bool | None]) -> None:
+        """Fit the weights to `texts` (characters [length]); None leaves a text out.
 
-        Nothing changes if these have only one label, or no n-gram in common.
+        Only texts whose script has a weight in the average count. Nothing changes if
+        these are all positive or none is, or if they have no n-gram in common.
         """
         documents: list[list[int]] = []
         labels = []
-        for text, target in zip(texts, targets, strict=True):
+        for text, label in zip(texts, positive, strict=True):
             characters = torch.from_numpy(text)[None]
-            if target < 2 and self.own_characters[characters].any():
+            own = bool(self.own_characters[characters].any())
+            share = self._shares.own if own else self._shares.other
+            if label is not None and share:
                 ngrams, last = self._ngrams(characters)
                 documents.append(ngrams[last > 0].tolist())
-                labels.append(target)
+                labels.append(label)
         tfidf = TfidfVectorizer(
             analyzer=list, min_df=_MIN_TEXTS, norm=None, dtype=np.float32
         )
@@ -107,20 +131,22 @@ class WideLinear(nn.Module):
             return
         if len(set(labels)) < 2:
             return
-        root = np.sqrt(np.array([[len(item)] for item in documents], np.float32))
+        counts = [[max(1, len(item))] for item in documents]
+        root = np.sqrt(np.array(counts, np.float32))
         model = LogisticRegression(C=_INVERSE_REGULARIZATION, max_iter=100)
         model.fit(weighted.multiply(1 / root).tocsr(), labels)
         known = tfidf.get_feature_names_out().astype(np.int64)
         self.table[known] = torch.from_numpy(model.coef_[0] * tfidf.idf_).float()
         self.bias.fill_(float(model.intercept_[0]))
-        self.share.fill_(SHARE)
+        self.shares.copy_(torch.tensor([self._shares.other, self._shares.own]))
 
     def _share(self, characters: torch.Tensor) -> torch.Tensor:
-        """Return its weight in the average [n, 1]: 0 for texts of the network alone."""
-        return self.share * self.own_characters[characters].amax(1, keepdim=True)
+        """Return its weight in the average [n, 1]."""
+        own = self.own_characters[characters].amax(1, keepdim=True)
+        return self.shares[:1] + own * (self.shares[1:] - self.shares[:1])
 
     def _ngrams(self, characters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the hashes of all n-grams [n, 3 * length], and their last characters.
+        """Return the hashes of all n-grams [n, 4 * length], and their last characters.
 
         A last character of 0 means that the n-gram would go beyond the end.
         """
