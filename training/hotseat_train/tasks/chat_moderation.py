@@ -11,19 +11,22 @@ COLD, online comments (Deng et al., EMNLP 2022), whose labels are offensive and 
 import csv
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from hotseat_registry import Signature
+from hotseat_registry import Output, Signature
 from hotseat_train.data.dataset import Dataset, Split, split
 from hotseat_train.data.download import Source
+from hotseat_train.evaluation.evaluator import Evaluator
 from hotseat_train.models.text import char_ngrams, tokenizer
 from hotseat_train.models.text.char_cnn import Shape, TextLearner
 from hotseat_train.models.text.obfuscation import obfuscate
 from hotseat_train.models.text.wide_linear import Shares
 from hotseat_train.optim.loop import Plan
-from hotseat_train.tasks import chat_corpora, chat_generated
-from hotseat_train.tasks.chat_labels import LABELS, TREE, Row
+from hotseat_train.tasks import chat_conversations, chat_corpora, chat_generated
+from hotseat_train.tasks.chat_evaluator import ChatEvaluator
+from hotseat_train.tasks.chat_labels import CATEGORIES, LABELS, TREE, Row
 from hotseat_train.tasks.sentiment import key_of
 from hotseat_train.tasks.supervised import SupervisedTask
 
@@ -45,7 +48,7 @@ _COLD = tuple(
     )
 )
 _INTENTS = {"O": "ok", "E": "toxic", "I": "implicit", "A": "report"}
-SHAPE = Shape(hidden=(512, 512))
+SHAPE = Shape(hidden=(320, 320))
 _SHARES = Shares(own=0.6, other=0.5)
 _SEED = 0  # of the split, which stays the same whatever the run's seed
 _MAX_BYTES = 2048
@@ -134,7 +137,35 @@ class ChatModeration(SupervisedTask):
         (text,) = whole.inputs
         # a player who writes a long line must not pass for it
         parts = replace(text, too_long="parts")
-        return replace(whole, inputs=(parts,), neutral_label="ok")
+        return replace(
+            whole,
+            inputs=(parts,),
+            outputs=(
+                *whole.outputs,
+                Output("categories", "FP32", (-1, len(CATEGORIES))),
+            ),
+            categories=CATEGORIES,
+            neutral_label="ok",
+        )
+
+    def evaluator(self, record: Mapping[str, Any]) -> Evaluator:
+        """See `Task.evaluator`."""
+        dataset = self.data
+        with _CONDA.path().open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        validation, test = (
+            chat_conversations.lines(rows, _matches(part))
+            for part in (dataset.validation, dataset.test)
+        )
+        return ChatEvaluator(
+            dataset,
+            self.signature(dataset),
+            record.get("answers", ()),
+            group=self.group,
+            golden=self.golden_inputs(dataset),
+            obfuscated=self.obfuscated,
+            conversations=(validation, test),
+        )
 
     def plan(self, optimizer: str) -> Plan:
         """Return settings that converge, chosen by hand."""
@@ -143,12 +174,19 @@ class ChatModeration(SupervisedTask):
             "sgd": Plan("sgd", 0.3, batch_size=128),
             "momentum": Plan("momentum", 0.03, momentum=0.9, batch_size=128),
             "adam": Plan(
-                "adam", 0.002, batch_size=128, max_epochs=4, schedule="cosine", soft=0.5
+                "adam", 0.003, batch_size=256, max_epochs=3, schedule="cosine"
             ),
         }[optimizer]
 
 
 TASK = ChatModeration()
+
+
+def _matches(part: Split) -> frozenset[str]:
+    """Return the matches of a split, by their keys."""
+    return frozenset(
+        key.removeprefix("en ") for key in part.keys if key.startswith("en ")
+    )
 
 
 def _further(*held: Split) -> list[Row]:
