@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 
+from hotseat_registry import behaviour
 from hotseat_registry.errors import GateError
 from hotseat_registry.json_dataclass import JsonDataclass
 from hotseat_registry.manifest import Manifest, Variant
@@ -29,6 +30,9 @@ class Gate(JsonDataclass):
     max_cold_start_ms: float | None = None
     """Of the variant that serves: milliseconds from the start of a process to its first
     answer, as measured before publishing."""
+    max_behaviour_drop: float | None = None
+    """How much less of a category's harmful cases may be caught than by what is live,
+    and how much more of its innocent cases may be hit, as shares; None: 0.05."""
     compatible: bool = True
     """Whoever asks what is live must be able to ask this."""
 
@@ -38,7 +42,7 @@ class Gate(JsonDataclass):
             known = ", ".join(f.name for f in fields(self) if f.name != "extra")
             raise GateError(f"a gate has no {min(self.extra)!r}; it has {known}")
         for name in ("floor", "margin", "max_loss", "max_bytes", "min_speed",
-                     "max_cold_start_ms"):  # fmt: skip
+                     "max_cold_start_ms", "max_behaviour_drop"):  # fmt: skip
             value = getattr(self, name)
             if value is not None and (
                 isinstance(value, bool) or not isinstance(value, int | float)
@@ -48,6 +52,8 @@ class Gate(JsonDataclass):
     def check(self, manifest: Manifest, live: Manifest | None) -> None:
         """Raise `GateError` with every rule that `manifest` breaks."""
         faults = [*self._quality(manifest, live), *self._serving(manifest)]
+        if live is not None:
+            faults += self._behaviour(manifest, live)
         if self.compatible and live is not None:
             faults += incompatible(manifest, live)
         if faults:
@@ -78,6 +84,14 @@ class Gate(JsonDataclass):
         if self.max_loss is not None:
             faults += self._losses(manifest.variants)
         return faults
+
+    def _behaviour(self, manifest: Manifest, live: Manifest) -> list[str]:
+        limit = self.max_behaviour_drop
+        return behaviour.worse(
+            manifest.variant(manifest.default_variant).metrics,
+            live.variant(live.default_variant).metrics,
+            behaviour.MAX_DROP if limit is None else limit,
+        )
 
     def _losses(self, variants: tuple[Variant, ...]) -> list[str]:
         allowed = self.max_loss or 0

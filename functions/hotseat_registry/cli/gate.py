@@ -23,7 +23,8 @@ def gate(parser: argparse.ArgumentParser) -> Run:
         "Show the gate of a model, or set it from a JSON file. Keys: metric; floor; "
         "margin, how far the lower end of the interval may lie below the live version; "
         "max_loss, the quality drop of any variant against the first; max_bytes; "
-        "min_speed; max_cold_start_ms; compatible."
+        "min_speed; max_cold_start_ms; max_behaviour_drop, in one category of the "
+        "behaviour tests against the live version; compatible."
     )
     parser.epilog = "example: hotseat model gate sentiment --set gate.json"
     parser.add_argument("model")

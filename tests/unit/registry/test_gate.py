@@ -119,3 +119,53 @@ def test_live_is_guarded_and_the_override_is_kept(registry, bundle):
     last = registry.ledger.history("mood")[-1]
     assert (last.override, last.aliases["live"]) == ("the launch is tonight", 1)
     assert registry.gate("mood") == Gate(floor=0.8)
+
+
+def behaved(caught, hit, cases="one"):
+    """Metrics of behaviour tests of one category."""
+    by = {"threat, en": {"caught": caught, "innocent_hit": hit, "cases": 40}}
+    return {"behaviour": {"cases_sha256": cases, "by": by}}
+
+
+@pytest.mark.parametrize(
+    ("now", "fault"),
+    [
+        (behaved(0.9, 0.0), None),
+        (behaved(0.85, 0.05), None),  # at the limit
+        (behaved(0.8, 0.0), "threat, en: 0.8 of harmful cases caught, before 0.9"),
+        (behaved(0.9, 0.1), "threat, en: 0.1 of innocent cases hit, before 0.0"),
+        (behaved(0.9, 0.0, "two"), "not the ones"),
+        ({}, "were not run"),
+    ],
+)
+def test_no_category_of_behaviour_tests_gets_worse(manifest, now, fault):
+    """Neither by missing harm, nor by hitting what is innocent."""
+    live = measured(manifest, 0.8, **behaved(0.9, 0.0))
+    version = measured(manifest, 0.8, **now)
+    if fault is None:
+        Gate().check(version, live)
+    else:
+        with pytest.raises(GateError, match=fault):
+            Gate().check(version, live)
+    Gate().check(version, measured(manifest, 0.8))  # live has no such tests
+
+
+def test_a_looser_limit_is_the_gates(manifest):
+    """Whoever accepts a drop says how much."""
+    live = measured(manifest, 0.8, **behaved(0.9, 0.0))
+    Gate(max_behaviour_drop=0.2).check(
+        measured(manifest, 0.8, **behaved(0.75, 0.1)), live
+    )
+
+
+def test_behaviour_tests_are_compared_without_a_gate(registry, bundle):
+    """A model for which nobody set a gate does not get worse without a word."""
+    manifest, files = bundle()
+    for caught in (0.9, 0.5):
+        registry.publish(
+            measured(manifest, 0.8, **behaved(caught, 0.0)), files, by="ada"
+        )
+    registry.promote(Reference("mood", version=1), by="ada")
+    with pytest.raises(GateError, match="threat, en"):
+        registry.promote(Reference("mood", version=2), by="ada")
+    registry.promote(Reference("mood", version=2), by="ada", override="checked by hand")

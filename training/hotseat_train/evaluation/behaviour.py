@@ -74,19 +74,29 @@ class Suite:
             "cases_sha256": self.digest(),
         }
 
-    def errors(self, answers: Sequence[Mapping[str, Any]]) -> list[Case]:
-        """Return the cases with wrong answers."""
+    def masked_errors(
+        self, answers: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Return the cases with wrong answers, their harmful words masked."""
         return [
-            case
-            for case, hit in zip(self.cases, self.flagged(answers), strict=True)
+            {
+                "category": f"{case.category}, {case.group}",
+                "error": "missed" if case.harmful else "innocent, hit",
+                "spelling": case.spelling,
+                "text": masked(case.text, case.twin) if case.harmful else case.text,
+                "label": answer["label"],
+            }
+            for case, answer, hit in zip(
+                self.cases, answers, self.flagged(answers), strict=True
+            )
             if hit != case.harmful
         ]
 
 
-def masked(text: str, twin: str = "") -> str:
-    """Return a text with its harmful words masked: the ones that its twin lacks.
+def masked(text: str, twin: str) -> str:
+    """Return a text with the longer words masked that its innocent twin lacks.
 
-    Without a twin every longer word is masked. The first letter of a word stays.
+    The first letter of a word stays.
     """
     shared = set(twin.lower().split())
     return " ".join(

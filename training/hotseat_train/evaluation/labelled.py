@@ -21,8 +21,10 @@ from hotseat_train.evaluation import (
     robustness,
     simplest_rule,
 )
+from hotseat_train.evaluation.behaviour import Suite
 from hotseat_train.evaluation.paired_bootstrap import Z, drops, wilson
 from hotseat_train.evaluation.threshold import Threshold
+from hotseat_train.evaluation.word_list import WordList
 from hotseat_train.run import FP32
 
 Array = np.ndarray[Any, Any]
@@ -47,6 +49,7 @@ class SupervisedEvaluator:
     golden rows if those of the test split must not be published. `obfuscated` spells
     texts as players do to evade a filter. `cost` is what a missed row of the rarer
     label costs, in false alarms; see `Threshold`. `further` returns further metrics.
+    `behaviour` are behaviour tests, and `curves` lists their errors, masked.
     """
 
     def __init__(
@@ -60,11 +63,12 @@ class SupervisedEvaluator:
         obfuscated: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None,
         cost: float | None = None,
         further: Further = lambda _answers, _truth, _labels: {},
+        behaviour: Suite | None = None,
     ) -> None:
         self.signature = signature
         self._dataset, self._model_answers = dataset, answers
         self._group, self._obfuscated, self._cost = group, obfuscated, cost
-        self._further = further
+        self._further, self._behaviour = further, behaviour
         inputs = dataset.test.inputs
         self.timed: Requests = [(given, {}) for given in inputs[:_TIMED_ROWS]]
         rows = sorted(golden or inputs, key=lambda given: len(str(given)))
@@ -84,8 +88,11 @@ class SupervisedEvaluator:
             off = parity.check(models[FP32], dataset.validation, self._model_answers)
             exact = {} if off is None else {"parity_difference": round(off, 6)}
         rows = test.digest()
-        found = simplest_rule.accuracies(dataset.train, test)
-        rules = {"simplest_rules": found} if found else {}
+        listed = simplest_rule.word_list(dataset.train)
+        found = simplest_rule.accuracies(dataset.train, test, listed)
+        rules: dict[str, Any] = {"simplest_rules": found} if found else {}
+        if listed:
+            rules["word_list_words"] = len(listed.words)
         cut = self._threshold(next(iter(models.values())))
         if cut and self._cost is not None:  # what a miss costs decides the answers
             at = cut.of_second(dataset.labels)
@@ -94,6 +101,7 @@ class SupervisedEvaluator:
                 model.manifest = replace(model.manifest, signature=self.signature)
         answers = {name: predict(model, test.inputs) for name, model in models.items()}
         true = [dataset.labels[target] for target in test.targets]
+        behaved, errors = self._behaved(models, listed)
         metrics = {
             name: {
                 **quality(given, test, dataset.labels),
@@ -102,6 +110,7 @@ class SupervisedEvaluator:
                 **self._further(given, test.targets, dataset.labels),
                 **self._by_group(given),
                 **self._on_obfuscated(models[name]),
+                **behaved.get(name, {}),
                 **_corrupted(models[name], dataset),
                 **_lost(answers, name, dataset),
                 **(exact if name == FP32 else {}),
@@ -110,9 +119,35 @@ class SupervisedEvaluator:
             for name, given in answers.items()
         }
         return metrics, {
-            name: calibration_error.curves(given, true, dataset.labels)
+            name: {
+                **calibration_error.curves(given, true, dataset.labels),
+                **errors.get(name, {}),
+            }
             for name, given in answers.items()
         }
+
+    def _behaved(
+        self, models: Mapping[str, LoadedModel], listed: WordList | None
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+        """Return the results of behaviour tests and their errors, by variant."""
+        suite = self._behaviour
+        if suite is None:
+            return {}, {}
+        texts = [case.text for case in suite.cases]
+        answers = {name: predict(model, texts) for name, model in models.items()}
+        rule = {} if listed is None else {"word_list": suite.measure([
+            {"label": self._dataset.labels[label]} for label in listed.answers(texts)
+        ])}  # fmt: skip
+        return (
+            {
+                name: {"behaviour": {**suite.measure(given), **rule}}
+                for name, given in answers.items()
+            },
+            {
+                name: {"behaviour_errors": suite.masked_errors(given)}
+                for name, given in answers.items()
+            },
+        )
 
     def _threshold(self, first: LoadedModel) -> Threshold | None:
         """Return the threshold for the rarer of two labels; None for more labels."""

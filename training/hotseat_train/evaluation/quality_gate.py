@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from hotseat_registry import Variant
+from hotseat_registry import Variant, behaviour
 from hotseat_train.errors import GateError
 from hotseat_train.evaluation.paired_bootstrap import quality
 
@@ -18,10 +18,16 @@ def check(variant: Variant, first: Variant, max_loss: float) -> None:
 
     The upper end of the drop's interval must not exceed `max_loss` percent: with too
     few test rows the interval is wide, and the variant does not pass, unless it gives
-    the first one's answers on every row, to the rounding of floats.
+    the first one's answers on every row, to the rounding of floats. Nor may a category
+    of behaviour tests be worse; see `hotseat_registry.behaviour`.
     """
     if variant.name == first.name or variant.metrics.get("equal_answers"):
         return
+    if worse := behaviour.worse(variant.metrics, first.metrics):
+        raise GateError(
+            f"{variant.name} is worse than {first.name} at behaviour tests: "
+            f"{'; '.join(worse)}. Publish without it (--variant {first.name})"
+        )
     drop, (_, most) = (
         variant.metrics["quality_drop"],
         variant.metrics["quality_drop_interval"],

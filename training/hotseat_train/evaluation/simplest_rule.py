@@ -1,11 +1,10 @@
 """What the simplest rules would answer on the same rows, as a bar for the model.
 
 The majority label; one threshold on the best column, or the usual label of each value
-of the best category; of texts, the label of the most telling word. Each rule is chosen
+of the best category; of texts, a word list. Each rule is chosen
 on training rows alone.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,23 +13,40 @@ import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 
 from hotseat_train.data.dataset import Split
+from hotseat_train.evaluation.word_list import WordList
 
 _ROWS = 20_000
 """Maximum number of training rows that a rule is chosen on."""
-_WORDS, _IN_ROWS = 200, 5
-"""Words of a word list, and the rows that each has to be in."""
-_WORD = re.compile(r"[^\W\d_]{2,}|[\u3040-\u30ff\u4e00-\u9fff]")
+_IN_ROWS = 5
+"""Rows that a category has to be in."""
 
 
-def accuracies(train: Split, test: Split) -> dict[str, float]:
-    """Return each rule's accuracy on the test rows by a description of the rule."""
-    train = train.pick(range(min(len(train), _ROWS)))
+def word_list(train: Split) -> WordList | None:
+    """Return the word list of training texts; None for other rows."""
+    texts = len(train) and isinstance(train.inputs[0], str)
+    return WordList.learned(first_rows(train)) if texts else None
+
+
+def first_rows(train: Split) -> Split:
+    """Return the training rows that a rule is chosen on."""
+    return train.pick(range(min(len(train), _ROWS)))
+
+
+def accuracies(
+    train: Split, test: Split, listed: WordList | None = None
+) -> dict[str, float]:
+    """Return each rule's accuracy on the test rows by a description of the rule.
+
+    `listed` is the word list of the training texts, if there is one already.
+    """
+    listed = listed or word_list(train)
+    train = first_rows(train)
     truth = np.array(test.targets)
     usual = Counter(train.targets).most_common(1)[0][0]
     found = {"the majority": np.full(len(test), usual)}
     first = train.inputs[0]
-    if isinstance(first, str):
-        found["a word list"] = _word_list(train, test, usual)
+    if listed is not None:
+        found["a word list"] = np.array(listed.answers(test.inputs))
     elif isinstance(first, Mapping):
         name, predicted = _best_column(train, test, usual)
         if name:
@@ -83,27 +99,3 @@ def _usual_labels(values: Sequence[Any], targets: Sequence[int]) -> dict[Any, in
         for value, found in counts.items()
         if found.total() >= _IN_ROWS
     }
-
-
-def _word_list(train: Split, test: Split, usual: int) -> np.ndarray[Any, Any]:
-    """Answer a text by its word with the purest label; without one, by the majority."""
-    counts: dict[str, Counter[int]] = defaultdict(Counter)
-    for text, target in zip(train.inputs, train.targets, strict=True):
-        for word in set(_words(text)):
-            counts[word][target] += 1
-    purity = {
-        word: (found.most_common(1)[0][1] / found.total(), found.most_common(1)[0][0])
-        for word, found in counts.items()
-        if found.total() >= _IN_ROWS and found.most_common(1)[0][0] != usual
-    }
-    listed = dict(sorted(purity.items(), key=lambda item: -item[1][0])[:_WORDS])
-    answers = []
-    for text in test.inputs:
-        hits = [listed[word] for word in _words(text) if word in listed]
-        share, label = max(hits, default=(0.0, usual))
-        answers.append(label if share > 1 / 2 else usual)
-    return np.array(answers)
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())

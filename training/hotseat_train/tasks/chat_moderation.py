@@ -24,7 +24,12 @@ from hotseat_train.models.text.char_cnn import Shape, TextLearner
 from hotseat_train.models.text.obfuscation import obfuscate
 from hotseat_train.models.text.wide_linear import Shares
 from hotseat_train.optim.loop import Plan
-from hotseat_train.tasks import chat_conversations, chat_corpora, chat_generated
+from hotseat_train.tasks import (
+    chat_behaviour,
+    chat_conversations,
+    chat_corpora,
+    chat_generated,
+)
 from hotseat_train.tasks.chat_evaluator import ChatEvaluator
 from hotseat_train.tasks.chat_labels import CATEGORIES, LABELS, TREE, Row
 from hotseat_train.tasks.sentiment import key_of
@@ -72,6 +77,7 @@ class ChatModeration(SupervisedTask):
     )
 
     optimizer = "adam"
+    behaviour = chat_behaviour.SUITE
     golden = (
         "gg", "gg wp everyone", "glhf", "no worries, we can still win this", "go mid",
         "push top and take the tower", "ez", "easiest game of my life", "you are bad",
@@ -164,6 +170,7 @@ class ChatModeration(SupervisedTask):
             group=self.group,
             golden=self.golden_inputs(dataset),
             obfuscated=self.obfuscated,
+            behaviour=self.behaviour,
             conversations=(validation, test),
         )
 

@@ -15,6 +15,7 @@ from hotseat_serve.codec import game_json
 from hotseat_train.data.dataset import Dataset, Split
 from hotseat_train.errors import TrainError
 from hotseat_train.evaluation import parity
+from hotseat_train.evaluation.behaviour import Suite
 from hotseat_train.evaluation.evaluator import Evaluator, Tensors
 from hotseat_train.evaluation.labelled import SupervisedEvaluator
 from hotseat_train.models.tables import families, synthetic_rows
@@ -75,6 +76,8 @@ class SupervisedTask(OneFamily, ABC):
     """Invented inputs for the golden rows, if the rows are people's own words."""
     obfuscated: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None
     """Spells texts as players do to evade a filter, always in the same way."""
+    behaviour: Suite | None = None
+    """Behaviour tests; their results are reported by category."""
 
     @abstractmethod
     def dataset(self) -> Dataset:
@@ -170,6 +173,7 @@ class SupervisedTask(OneFamily, ABC):
             golden=self.golden_inputs(dataset),
             obfuscated=self.obfuscated,
             cost=self.cost,
+            behaviour=self.behaviour,
         )
 
     def golden_inputs(self, dataset: Dataset) -> Sequence[Any] | None:

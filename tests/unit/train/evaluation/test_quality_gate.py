@@ -36,3 +36,15 @@ def test_a_measured_loss_is_a_loss():
         with pytest.raises(GateError, match=r"lost 3\.00 %"):
             gate(variant(0.03, 0.07, rows), FIRST, 0.5)
     gate(variant(0.001, 0.004, 4000), FIRST, 0.5)
+
+
+def test_a_variant_that_misses_more_of_a_category_is_refused():
+    """Its accuracy on the test rows does not excuse it."""
+
+    def behaviour(caught):
+        return {"cases_sha256": "one", "by": {"threat, en": {"caught": caught}}}
+
+    first = Variant("fp32", "m.onnx", {**FIRST.metrics, "behaviour": behaviour(0.9)})
+    gate(variant(0.0, 0.001, 4000, behaviour=behaviour(0.86)), first, 0.5)
+    with pytest.raises(GateError, match=r"worse than fp32 at behaviour tests: threat"):
+        gate(variant(0.0, 0.001, 4000, behaviour=behaviour(0.8)), first, 0.5)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 SLOTS: Mapping[str, Sequence[str]] = {
     "group": ("hindus", "disabled people", "koreans", "black people", "bisexuals"),
     "mob": ("ghouls", "orcs", "bandits on the hill", "slimes", "bugs"),
-    "slur": [codecs.decode(word, "rot13") for word in ("genaal", "cnxv", "fcvp")],
+    "slur": [codecs.decode(word, "rot13") for word in ("tbbx", "cvxrl", "genaavrf")],
     "lane": ("flanker", "keeper", "front line"),
 }
 PAIRS: Mapping[str, Sequence[tuple[str, str]]] = {
@@ -86,8 +86,8 @@ PAIRS: Mapping[str, Sequence[tuple[str, str]]] = {
          "you sound clear, do {group} like this radio too"),
         ("{group} are a plague that needs a cure",
          "{mob} are a plague that needs fire"),
-        ("of course a {slur} feeds", "of course a rookie feeds"),
-        ("get off my server, {slur}", "get off my roof, medic"),
+        ("of course some {slur} feeds", "of course some rookie feeds"),
+        ("get off my server, you {slur}", "get off my roof, medic"),
         ("what did we expect from some {slur}",
          "what did we expect from some bronze lobby"),
     ),
@@ -108,7 +108,7 @@ PAIRS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("are your nipples pink", "are your markers pink"),
         ("would pay you for a blowjob", "would pay you for a blue gem"),
         ("hey sweet voice, fancy a quickie", "hey sweet voice, fancy a quick round"),
-        ("sit on my face, gunner girl", "sit on my flank, gunner"),
+        ("plant yourself on my face, girl", "plant yourself on my flank, gunner"),
     ),
     "insult": (
         ("our {lane} is a waste of oxygen", "our {lane} is out of oxygen"),
