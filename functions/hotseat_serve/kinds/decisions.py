@@ -4,7 +4,7 @@ Offline models in the SDK for Python do the same; `tests/contract/sdk` compares 
 """
 
 from collections.abc import Mapping, Sequence
-from math import comb, exp, log
+from math import comb, exp, isnan, log
 from typing import Any
 
 from hotseat_registry.decision import Conversation, Decision, OperatingPoint
@@ -82,8 +82,9 @@ def decided(
 def log_odds(decision: Decision, answer: Answer) -> float:
     """Return the log odds of the decision's labels, before their calibration."""
     total = sum(float(answer["scores"][label] or 0.0) for label in decision.labels)
-    # a score that is not a number is flagged: it stays visible
-    total = 1.0 if total != total else min(max(total, _LEAST), 1 - _LEAST)  # noqa: PLR0124
+    if isnan(total):  # such a row is flagged: it stays visible
+        total = 1.0
+    total = min(max(total, _LEAST), 1 - _LEAST)
     return log(total / (1 - total))
 
 

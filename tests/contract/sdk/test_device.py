@@ -1,6 +1,7 @@
 """The version on the device against the service: same answers, same refusals."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from hotseat._device.graph import Graph
 from hotseat._device.warnings import Warnings
 from hotseat.errors import StatusError, TransportError
 from hotseat_registry import Input, Manifest, Output, Reference, Registry, Signature
+from hotseat_registry.decision import Conversation, Decision, OperatingPoint
 from hotseat_registry.manifest import Variant
 from hotseat_registry.signature import Field, Level
 from hotseat_registry.testing import MemoryStore
@@ -212,6 +214,21 @@ def parts(path):
     return _ruled(path, "parts")
 
 
+def talk(path):
+    """Operating points, context and history."""
+    kind, signature = _ruled(path, "parts")
+    rule = Conversation(-0.5, 0.9, 0.4, lines=2, history=3)
+    decision = Decision(
+        ("bad",),
+        {"usual": OperatingPoint(0.6, 0.01), "rare": OperatingPoint(0.95, 0.001)},
+        "usual",
+        offset=-0.1,
+        scale=0.8,
+        conversation=rule,
+    )
+    return kind, replace(signature, decision=decision)
+
+
 def four(path):
     """Connect Four's trained network."""
     path.write_bytes(TRAINED.read_bytes())
@@ -255,7 +272,7 @@ def column(path):
 
 MAKERS = {"logits": logits, "column": column, "churn": churn, "price": price,
           "grid": grid, "ages": ages, "mood": mood,
-          "cut": cut, "parts": parts, "four": four}  # fmt: skip
+          "cut": cut, "parts": parts, "talk": talk, "four": four}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -355,6 +372,14 @@ INPUTS = {
     "mood": texts | st.fixed_dictionaries({"text": texts | scalars}) | scalars,
     "cut": long | st.fixed_dictionaries({"text": long | scalars}) | scalars,
     "parts": long | st.fixed_dictionaries({"text": long | scalars}) | scalars,
+    "talk": long
+    | st.fixed_dictionaries(
+        {"text": long},
+        optional={
+            "context": st.lists(long | scalars, max_size=4) | scalars,
+            "history": st.lists(long | scalars, max_size=4) | scalars,
+        },
+    ),
 }
 
 
@@ -387,6 +412,13 @@ FITTING = {
     "cut": st.text("a !", min_size=1, max_size=40).map("x".__add__),
     "parts": st.text("ab !雪", min_size=1, max_size=60).map("x".__add__)
     | st.fixed_dictionaries({"text": st.just("雪 " * 20)}, optional={"texts": scalars}),
+    "talk": st.fixed_dictionaries(
+        {"text": st.text("ab !", min_size=1, max_size=30).map("x".__add__)},
+        optional={
+            "context": st.lists(st.text("a !", max_size=30), max_size=5),
+            "history": st.lists(st.text("a !", max_size=30), max_size=5),
+        },
+    ),
 }  # fmt: skip
 
 
@@ -398,7 +430,11 @@ def test_the_device_answers_as_the_service(pairs, name, data):
     """Text, features, boards: answer by answer, or refusal by refusal, word by word."""
     one = data.draw(st.sampled_from([INPUTS[name], FITTING[name]]))
     inputs = data.draw(st.lists(one, min_size=1, max_size=6))
-    options = data.draw(st.sampled_from([None, {"strict": True}, {"heat": 1}]))
+    options = data.draw(
+        st.sampled_from(
+            [None, {"strict": True}, {"heat": 1}, {"operating_point": "rare"}]
+        )
+    )
     told, found = both(pairs[name], inputs, options)
     assert found == told
 

@@ -23,7 +23,8 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "action": _TEXT, "actions": (dict, type(None)), "item": _LIST, "labels": _LIST,
     "embedding": _LIST, "outputs": (dict, type(None)), "parts": _LIST, "model": _TEXT,
     "seed": (int, type(None)), "version": (int, type(None)), "variant": _TEXT,
-    "request_id": _TEXT,
+    "request_id": _TEXT, "category": _TEXT, "categories": (dict, type(None)),
+    "decision": (dict, type(None)), "player": (dict, type(None)),
 }  # fmt: skip
 """The types of an answer's fields, each of which may be missing."""
 
@@ -87,6 +88,10 @@ def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
         seed=answer.get("seed"),
         parts=tuple(answer.get("parts") or ()),
         judged_part=judged if isinstance(judged, Mapping) else None,
+        category=answer.get("category"),
+        categories=answer.get("categories") or {},
+        decision=answer.get("decision"),
+        player=answer.get("player"),
         model=answer.get("model"),
         version=answer.get("version"),
         variant=answer.get("variant"),

@@ -54,6 +54,16 @@ class Prediction:
     judged_part: Mapping[str, int] | None = None
     """The part of a long text that decided the answer: ``start`` and ``end`` in
     characters, and ``of``, the number of parts."""
+    category: str | None = None
+    """The most probable category of a flagged row, as ``threat``."""
+    categories: Mapping[str, float] = field(default_factory=dict)
+    """The probability of each category."""
+    decision: Mapping[str, Any] | None = None
+    """Of a version with operating points: ``operating_point``, ``score``,
+    ``threshold``, ``flagged`` and ``context_lines``."""
+    player: Mapping[str, Any] | None = None
+    """About the player whose ``history`` was given: ``lines``, ``flagged``,
+    ``probability_if_neutral`` and ``review``, whether a person should look."""
     model: str | None = None
     version: int | None = None
     variant: str | None = None
@@ -73,6 +83,11 @@ class Prediction:
     """Why the default was used: the error's class and message."""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The whole answer, including fields unknown to this SDK."""
+
+    @property
+    def flagged(self) -> bool | None:
+        """Whether the row reaches the operating point; None: the version has none."""
+        return None if self.decision is None else self.decision.get("flagged") is True
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hotseat._device import long_texts, outputs
+from hotseat._device import decisions, long_texts, outputs
 from hotseat._device.boards import TACTICAL_SHORTCUTS
 from hotseat._device.codec import MAX_ROWS, Json, check_rows, encode
 from hotseat._device.elements import Array
@@ -32,7 +32,7 @@ from hotseat.errors import StatusError
 
 MAX_SEED = (1 << 53) - 1
 MAX_TEMPERATURE = 100
-_OPTIONS = ("temperature", "seed", "level", "strict")
+_OPTIONS = ("temperature", "seed", "level", "strict", "operating_point")
 
 Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
@@ -59,20 +59,42 @@ def answer(
 ) -> list[dict[str, Any]]:
     """Return an answer for each input; raises `BadInputError`, `TooLargeError`."""
     _check_options(request.options, request.warnings)
-    item = long_texts.rule(signature)
-    if item is None:
-        answers = _answers(kind, signature, run, request)
+    check_rows(signature, len(request.inputs))
+    decision = signature.get("decision")
+    point = decisions.operating_point(decision, request.options.get("operating_point"))
+    if decision is None or point is None:
+        answers = _whole(kind, signature, run, request)
     else:
-        answers = _answers_to_texts(kind, signature, run, request, item)
+        earlier = decisions.separated(decision, request.inputs, request.pointers)
+        judged: list[dict[str, Any]] = []
+        if earlier is not None:
+            request = replace(request, inputs=earlier.inputs)
+            rows = signature.get("max_rows") or MAX_ROWS
+            for at in range(0, len(earlier.lines), rows):
+                some = earlier.lines[at : at + rows]
+                places = earlier.pointers[at : at + rows]
+                part = replace(request, inputs=some, pointers=places)
+                judged += _whole(kind, signature, run, part)
+        answers = _whole(kind, signature, run, request)
+        answers = decisions.decided(decision, point, answers, earlier, judged)
     _without_nan(answers, request)
     return answers
+
+
+def _whole(
+    kind: str, signature: Json, run: Run, request: Request
+) -> list[dict[str, Any]]:
+    """Return answers; of a text that is judged in parts, the worst part's."""
+    item = long_texts.rule(signature)
+    if item is None:
+        return _answers(kind, signature, run, request)
+    return _answers_to_texts(kind, signature, run, request, item)
 
 
 def _answers_to_texts(
     kind: str, signature: Json, run: Run, request: Request, item: Json
 ) -> list[dict[str, Any]]:
     """Return answers if texts may be longer than the signature's limit."""
-    check_rows(signature, len(request.inputs))
     expanded = long_texts.expand(
         item, request.inputs, request.pointers, request.warnings
     )
@@ -239,6 +261,9 @@ def _check_options(options: Json, warnings: Warnings) -> None:
     level = options.get("level")
     if level is not None and not isinstance(level, str):
         raise expected("a string", "/options/level", level)
+    point = options.get("operating_point")
+    if point is not None and not isinstance(point, str):
+        raise expected("a string", "/options/operating_point", point)
 
 
 def _unfit(what: str, name: str, value: Any) -> StatusError:

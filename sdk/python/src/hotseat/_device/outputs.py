@@ -28,7 +28,11 @@ def answers(
         scores = _probabilities(signature, outputs["scores"])
         if kind == "multilabel":
             return multilabel(signature, scores)
-        return [_classified(signature["labels"], row) for row in scores.tolist()]
+        found = [_classified(signature["labels"], row) for row in scores.tolist()]
+        if (names := signature.get("categories")) is not None:
+            for answer, row in zip(found, outputs["categories"].tolist(), strict=True):
+                answer["categories"] = dict(zip(names, row, strict=True))
+        return found
     values = outputs["value"]
     if values.ndim != 2 or values.shape[1] == 1:
         values = values.reshape(-1)
