@@ -26,14 +26,16 @@ def watch(task: Task, plan: Any) -> Iterator[Progress]:
 
 
 @contextmanager
-def epochs(title: str, total: int | None) -> Iterator[Callable[[Epoch], None]]:
-    """Yield what to call after every epoch."""
+def epochs(
+    title: str, total: int | None, word: str = "epoch"
+) -> Iterator[Callable[[Epoch], None]]:
+    """Yield what to call after every epoch, or round as `word` says."""
     if not sys.stdout.isatty():
         left = TimeLeft(total, time.monotonic)
 
         def line(epoch: Epoch) -> None:
             ahead = left.after(epoch.number).replace(", ", ", at most ")
-            print(f"{title} {_describe(epoch)}{ahead}", flush=True)
+            print(f"{title} {_describe(epoch, word)}{ahead}", flush=True)
 
         yield line
         return
@@ -47,15 +49,15 @@ def epochs(title: str, total: int | None) -> Iterator[Callable[[Epoch], None]]:
         bar = progress.add_task(title, total=total)
 
         def move(epoch: Epoch) -> None:
-            text = f"{title} {_describe(epoch)}"
+            text = f"{title} {_describe(epoch, word)}"
             progress.update(bar, completed=epoch.number, description=text)
 
         yield move
 
 
-def _describe(epoch: Epoch) -> str:
+def _describe(epoch: Epoch, word: str) -> str:
     return (
-        f"epoch {epoch.number}: loss {epoch.train_loss:.4f}, "
+        f"{word} {epoch.number}: loss {epoch.train_loss:.4f}, "
         f"validation {epoch.validation_loss:.4f}, "
         f"accuracy {epoch.validation_accuracy:.3f}"
     )

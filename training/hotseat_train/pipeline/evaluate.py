@@ -180,5 +180,5 @@ def _lineage(record: Mapping[str, Any]) -> dict[str, Any]:
         "seconds",
         "commit",
     )
-    more = ("best", "reason", "settings", "families", "nested", "columns")
+    more = ("best", "reason", "settings", "families", "nested", "columns", "federated")
     return {key: record[key] for key in (*always, *more) if key in record}

@@ -7,7 +7,7 @@ from hotseat_registry import Field, Manifest
 from hotseat_serve.codec import ranges
 from hotseat_train.evaluation import paired_bootstrap
 from hotseat_train.models.tables.synthetic_rows import MIN_ROWS
-from hotseat_train.reports import cells
+from hotseat_train.reports import cells, federated_card
 from hotseat_train.tasks.task import Task
 
 _COMMON = {
@@ -61,6 +61,7 @@ def _labelled(manifest: Manifest, task: Task) -> str:
         "",
         *_training(lineage),
         "",
+        *federated_card.section(lineage.get("federated")),
         *_families(lineage),
     ]
     return "\n".join(lines).rstrip() + "\n"

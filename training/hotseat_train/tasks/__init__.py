@@ -38,6 +38,11 @@ def of(record: Mapping[str, Any]) -> "Task":
 
     Raises `TrainError`.
     """
+    if "federated" in record:
+        from hotseat_train.tasks.federated import restored
+
+        kept = {key: value for key, value in record.items() if key != "federated"}
+        return restored(of(kept), record)
     if "streamed" in record:
         from hotseat_train.tasks.streamed_table import StreamedTable
 

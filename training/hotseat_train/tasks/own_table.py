@@ -111,7 +111,7 @@ class OwnTable(TableTask):
     def dataset(self) -> Dataset:
         """Read, check and split the table; raises `DatasetError`."""
         table = self._table
-        features = self._features
+        features = self.features
         self.show(table.description)
         notes = table.description.remarks()
         if self._dates:
@@ -245,7 +245,7 @@ class OwnTable(TableTask):
         )  # fmt: skip
 
     @cached_property
-    def _features(self) -> list[ColumnType]:
+    def features(self) -> list[ColumnType]:
         """Return the columns that are features; raises `DatasetError` for none."""
         description = self._table.description
         found = [
@@ -266,7 +266,7 @@ class OwnTable(TableTask):
 
     @property
     def _dates(self) -> list[str]:
-        return [column.name for column in self._features if column.type == "date"]
+        return [column.name for column in self.features if column.type == "date"]
 
     @cached_property
     def _today(self) -> tuple[float, str]:
@@ -310,7 +310,7 @@ class OwnTable(TableTask):
         self, table: Table, targets: Sequence[Any]
     ) -> list[tuple[splits.Row, float]]:
         """Return (key, (input, weight), target) and the moment of each labelled row."""
-        names = [item.name for item in self._features]
+        names = [item.name for item in self.features]
         inputs = table.rows(names)
         keys = table.values(self.id) if self.id else [None] * len(inputs)
         present = {now_name(names): self._today[0]} if self._dates else {}
@@ -355,7 +355,7 @@ class OwnTable(TableTask):
 
     def _preprocessor(self, train: Split) -> Preprocessor:
         """Return the preprocessing, derived from the training rows alone."""
-        return table_features.preprocessor(self._features, train)
+        return table_features.preprocessor(self.features, train)
 
     def learner(self, train: Split, seed: int) -> Learner:
         """Return a model of the task's family."""

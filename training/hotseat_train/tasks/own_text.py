@@ -120,7 +120,8 @@ class OwnText(OwnTable):
         return options
 
     @property
-    def _features(self) -> list[ColumnType]:
+    def features(self) -> list[ColumnType]:
+        """Return the column of the texts alone; raises `DatasetError`."""
         found = [c for c in self._table.description.columns if c.name == self.text]
         if not found or not found[0].used:
             raise DatasetError(f"{self.path}: no text in the column {self.text!r}")

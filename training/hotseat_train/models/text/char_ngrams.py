@@ -9,7 +9,7 @@ The graph contains the tokenizer, folding of case and width, hashing and weights
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -105,13 +105,16 @@ class NgramLearner(GradientLearner):
 
     def __init__(self, texts: tuple[str, ...], labels: int, seed: int) -> None:
         counts = Counter(c for text in texts for c in set(map(fold, text)))
-        common = sorted(c for c, n in counts.items() if n >= _MIN_TEXTS)
-        self._characters = {c: _FIRST + i for i, c in enumerate(common)}
-        self._size = _FIRST + len(common)
+        self._know(sorted(c for c, n in counts.items() if n >= _MIN_TEXTS), BUCKETS)
         self._weights = self._inverse_frequency([self.grams(text) for text in texts])
         torch.manual_seed(seed)
-        self.module = NgramModule(self._size + BUCKETS, labels)
+        self.module = NgramModule(len(self._weights), labels)
         torch.nn.init.normal_(self.module.table.weight, std=0.01)
+
+    def _know(self, characters: Sequence[str], buckets: int) -> None:
+        """Set the folded characters, and the rows that longer n-grams share."""
+        self._characters = {c: _FIRST + i for i, c in enumerate(characters)}
+        self._size, self._buckets = _FIRST + len(characters), buckets
 
     def grams(self, text: str) -> Array:
         """Return the table rows of the n-grams of one to three characters."""
@@ -120,7 +123,7 @@ class NgramLearner(GradientLearner):
         grams, hashed = [ids], ids
         for length in range(1, LENGTHS):
             hashed = (hashed[:-1] * _FACTOR + ids[length:]) % _PRIME
-            grams.append(hashed % BUCKETS + self._size)
+            grams.append(hashed % self._buckets + self._size)
         return np.concatenate(grams)
 
     def encode(self, inputs: tuple[str, ...]) -> NgramRows:
@@ -137,7 +140,7 @@ class NgramLearner(GradientLearner):
 
     def _inverse_frequency(self, grams: list[Array]) -> Array:
         """Return the inverse document frequency of each row; 0 for rare ones."""
-        texts_with = np.zeros(self._size + BUCKETS, np.int64)
+        texts_with = np.zeros(self._size + self._buckets, np.int64)
         for ids in grams:
             texts_with[np.unique(ids)] += 1
         frequency = np.log((1 + len(grams)) / (1 + texts_with)) + 1
@@ -191,7 +194,7 @@ class NgramLearner(GradientLearner):
             hashed = graph.add("Mul", hashed, graph.integer(_FACTOR))
             hashed = graph.add("Add", hashed, last)
             hashed = graph.add("Mod", hashed, graph.integer(_PRIME))
-            row = graph.add("Mod", hashed, graph.integer(BUCKETS))
+            row = graph.add("Mod", hashed, graph.integer(self._buckets))
             row = graph.add("Add", row, graph.integer(self._size))
             yield graph.add("Where", graph.add("Greater", last, none), row, none)
 

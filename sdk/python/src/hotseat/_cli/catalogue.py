@@ -9,6 +9,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "from data to a version": {
         "train": "train",
         "tune": "search",
+        "federate": "train",
         "evaluate": "train",
         "compare": "train",
         "quantize": "train",
