@@ -8,7 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, assert_type
 
-from hotseat import Call, Download, Model, ModelServiceClient, Prediction, Ticket
+from hotseat import (
+    Call,
+    Download,
+    Model,
+    ModelServiceClient,
+    Prediction,
+    TextAnswer,
+    TextStream,
+    TextTicket,
+    Ticket,
+)
 from hotseat.aio import AsyncModelServiceClient, HttpxTransport
 from hotseat.errors import HotseatError, StatusError
 from hotseat.sigv4 import SigV4
@@ -27,6 +37,9 @@ def called(client: ModelServiceClient, board: list[list[int]]) -> None:
     assert_type(client.submit("gg"), Ticket)
     assert_type(client.submit("gg").result(default="ok", wait=1), Prediction)
     assert_type(client.submit("gg").ready(), bool)
+    assert_type(client.say("Hi", model="npc", default="Hm."), TextStream)
+    assert_type(client.say({"words": "Hi"}, model="npc").result(), TextAnswer)
+    assert_type(client.submit_say([{"role": "user"}], model="npc"), TextTicket)
     assert_type(client.models(), list[Model])
     assert_type(client.card("chat"), Model)
     assert_type(client.ready(), bool)
@@ -41,6 +54,8 @@ async def awaited(client: AsyncModelServiceClient) -> None:
     assert_type(await client.choose([[0]], model="four"), Prediction)
     assert_type(await client.generate(model="levels", seed=1), Prediction)
     assert_type(await client.explain("gg", model="chat"), Prediction)
+    assert_type(await client.say("Hi", model="npc"), TextAnswer)
+    assert_type(await client.submit_say("Hi", model="npc"), TextAnswer)
     assert_type(await client.models(), list[Model])
     assert_type(await client.card("chat"), Model)
     assert_type(await client.download("four#live"), Download)

@@ -7,7 +7,10 @@
 
 from hotseat._client import ModelServiceClient
 from hotseat._events import EventStream, ServerEvent
+from hotseat._say import TextStream
 from hotseat._steps import Call
+from hotseat._text import TextAnswer
+from hotseat._text_ticket import TextTicket
 from hotseat._ticket import Ticket
 from hotseat._types import Download, InputWarning, Model, Prediction
 from hotseat._version import __version__ as __version__
@@ -50,6 +53,9 @@ __all__ = [
     "RateLimitedError",
     "ServerEvent",
     "StatusError",
+    "TextAnswer",
+    "TextStream",
+    "TextTicket",
     "Ticket",
     "TokenError",
     "TooLargeError",

@@ -67,7 +67,7 @@ def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
     for name, kinds in _KINDS.items():
         if not isinstance(answer.get(name), kinds):
             raise _strange(f"has a {name} of the wrong type")
-    warnings, judged = _warnings(answer.get("warnings")), answer.get("judged_part")
+    warnings, judged = warnings_of(answer.get("warnings")), answer.get("judged_part")
     empty = all(answer.get(key) is None for key in _ANSWERS)
     # a number that is not finite is null in JSON, with a warning
     if empty and not {"not_finite", "more_warnings"} & {one.code for one in warnings}:
@@ -156,7 +156,7 @@ def warnings_of_row(warnings: Any, pointer: str) -> dict[str, Any]:
     return {"warnings": own} if own else {}
 
 
-def _warnings(warnings: Any) -> tuple[InputWarning, ...]:
+def warnings_of(warnings: Any) -> tuple[InputWarning, ...]:
     """Return the warnings of an answer without malformed ones."""
     return tuple(
         InputWarning(

@@ -24,16 +24,20 @@ from hotseat._inference_request import (
 )
 from hotseat._json import to_json
 from hotseat._keys import Auth
+from hotseat._say import TextStream, ThreadTicket
+from hotseat._say_methods import SayMethods
+from hotseat._say_request import SayRequest
 from hotseat._steps import Call
 from hotseat._submit import Input, TicketMethods
 from hotseat._sync_driver import SyncDriver, answer_tickets
+from hotseat._text_ticket import OpenTickets, TextTicket
 from hotseat._ticket import Ticket
 from hotseat._transport import HttpTransport, Transport
 from hotseat._types import Download, Model, Prediction
 from hotseat.errors import BadInputError, ConfigError, HotseatError
 
 
-class ModelServiceClient(TicketMethods[Ticket]):
+class ModelServiceClient(TicketMethods[Ticket], SayMethods[TextStream, TextTicket]):
     """A client of a model service. Safe for several threads.
 
     `base_url` defaults to HOTSEAT_URL, else to the address of `hotseat serve`.
@@ -103,6 +107,7 @@ class ModelServiceClient(TicketMethods[Ticket]):
             partial(answer_tickets, self._core, self._driver), *self._limits
         )
         self._follower = AliasRefresher(self._renew)
+        self._texts = OpenTickets()
 
     def with_options(
         self, *, deadline: float | None = None, retries: int | None = None
@@ -277,10 +282,18 @@ class ModelServiceClient(TicketMethods[Ticket]):
 
         `verb` is such as "generate", `body` the fields of the request. The deadline
         counts to the end of the stream. A start that fails is retried; a stream that
-        has begun is not. The seam for models that write text. Raises `HotseatError`.
+        has begun is not. `say` is for texts. Raises `HotseatError`.
         """
         call = self._core.stream(verb, body, model, version, deadline)
         return EventStream(self._driver.call(call))
+
+    def _say(self, request: SayRequest) -> TextStream:
+        return TextStream(self._core, self._driver, request)
+
+    def _submit_say(self, request: SayRequest) -> TextTicket:
+        ticket = ThreadTicket(self._say(request))
+        self._texts.add(ticket)
+        return ticket
 
     def models(self, *, deadline: float | None = None) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
@@ -339,6 +352,7 @@ class ModelServiceClient(TicketMethods[Ticket]):
             view.close()
         self._follower.stop()
         self._batcher.close()
+        self._texts.close()
         if self._owner is None:
             self._transport.close()
 

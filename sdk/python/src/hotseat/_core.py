@@ -208,15 +208,16 @@ class Core:
     def stream(
         self,
         verb: str,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | bytes,
         model: str,
         version: int | str | None,
         deadline: float | None,
     ) -> Steps[Response]:
         """Return the steps until the head of a stream of events has come."""
+        sent = body if isinstance(body, bytes) else to_json(body)
         path = path_of(verb, model, version)
         return self.call(
-            "POST", path, to_json(body), deadline, opened, model=model, streams=True,
+            "POST", path, sent, deadline, opened, model=model, streams=True,
             headers={"accept": "text/event-stream"},
         )  # fmt: skip
 

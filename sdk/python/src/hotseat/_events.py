@@ -82,6 +82,7 @@ class EventStream(Iterator[ServerEvent]):
 
     def __init__(self, response: Response) -> None:
         self._pieces = response.pieces
+        self._abort = response.abort
         self._found: deque[ServerEvent] = deque()
         self._reader = EventReader()
         if response.body:  # of a transport that cannot stream
@@ -102,6 +103,11 @@ class EventStream(Iterator[ServerEvent]):
         self._pieces = None
         if close is not None:
             close()
+
+    def abort(self) -> None:
+        """End a stream that another thread waits for, with an error there."""
+        if self._abort is not None:
+            self._abort()
 
     def __enter__(self) -> "EventStream":  # noqa: PYI034 (Self is 3.11)
         """Return the stream; the end of the block closes it."""

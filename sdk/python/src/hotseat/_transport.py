@@ -1,7 +1,7 @@
 """The synchronous transport: sends a request, returns a response."""
 
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -40,6 +40,8 @@ class Response:
     """The pieces of a streamed body as they come; raises `TransportError`."""
     async_pieces: AsyncIterator[bytes] | None = None
     """The same of an asynchronous transport."""
+    abort: Callable[[], None] | None = None
+    """Ends a streamed body for a thread that waits for it."""
 
     @property
     def is_events(self) -> bool:
@@ -111,7 +113,8 @@ class HttpTransport:
             head = Response(response.status, names)
             if request.streams and head.is_events:
                 pieces = self._pieces(request, timeout, response)
-                return replace(head, pieces=pieces)
+                abort: Any = getattr(response.connection, "abort", None)
+                return replace(head, pieces=pieces, abort=abort)
             # reads it, if it was not
             return Response(response.status, names, response.data)
         except (exceptions.HTTPError, OSError, ValueError) as error:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hotseat import _answer, _inference_request
 from hotseat._address import part
 from hotseat._async_batcher import AsyncBatcher, AsyncTicket
+from hotseat._async_say import AsyncTextStream, AsyncTextTicket
 from hotseat._batcher import BATCH, WINDOW
 from hotseat._core import DEADLINE, ClientOptions, Core
 from hotseat._effects import Effect, RunJob, SendRequest, Sleep, Steps
@@ -35,8 +36,11 @@ from hotseat._inference_request import (
 )
 from hotseat._json import to_json
 from hotseat._keys import Auth, bearer, headers
+from hotseat._say_methods import SayMethods
+from hotseat._say_request import SayRequest
 from hotseat._steps import Call
 from hotseat._submit import Input, TicketMethods
+from hotseat._text_ticket import OpenTickets
 from hotseat._transport import Response
 from hotseat._types import Download, Model, Prediction
 from hotseat.errors import (
@@ -54,7 +58,9 @@ __all__ = ["AsyncModelServiceClient", "AsyncTransport", "HttpxTransport"]
 T = TypeVar("T")
 
 
-class AsyncModelServiceClient(TicketMethods[AsyncTicket]):
+class AsyncModelServiceClient(
+    TicketMethods[AsyncTicket], SayMethods[AsyncTextStream, AsyncTextTicket]
+):
     """An asynchronous client with the options of `ModelServiceClient`.
 
     Its tickets can be awaited; submitting needs a running event loop.
@@ -96,6 +102,7 @@ class AsyncModelServiceClient(TicketMethods[AsyncTicket]):
         self._follower: asyncio.Task[None] | None = None
         self._limits = clock, window, batch
         self._batcher = AsyncBatcher(self._answer_tickets, *self._limits)
+        self._texts = OpenTickets()
         self._views: weakref.WeakSet[AsyncModelServiceClient] = weakref.WeakSet()
         self._owner: AsyncModelServiceClient | None = None
 
@@ -108,6 +115,7 @@ class AsyncModelServiceClient(TicketMethods[AsyncTicket]):
         view._core = self._core.with_options(deadline, retries)
         view._follower = None
         view._batcher = AsyncBatcher(view._answer_tickets, *self._limits)
+        view._texts = OpenTickets()
         view._views = weakref.WeakSet()
         view._owner = self
         self._views.add(view)
@@ -272,6 +280,22 @@ class AsyncModelServiceClient(TicketMethods[AsyncTicket]):
         call = self._core.stream(verb, body, model, version, deadline)
         return AsyncEventStream(await self._call(call))
 
+    def _say(self, request: SayRequest) -> AsyncTextStream:
+        return AsyncTextStream(self._open_text, request, self._core.clock)
+
+    def _submit_say(self, request: SayRequest) -> AsyncTextTicket:
+        """Write on the running event loop; see `SayMethods`."""
+        ticket = AsyncTextTicket(self._say(request))
+        self._texts.add(ticket)
+        return ticket
+
+    async def _open_text(self, request: SayRequest, body: bytes) -> Response:
+        return await self._call(
+            self._core.stream(
+                "generate", body, request.model, request.version, request.deadline
+            )
+        )
+
     async def models(self, *, deadline: float | None = None) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
         return _answer.models(await self._call(self._core.get("/v1/models", deadline)))
@@ -313,6 +337,7 @@ class AsyncModelServiceClient(TicketMethods[AsyncTicket]):
         for view in list(self._views):
             await view.aclose()
         self._batcher.close()
+        self._texts.close()
         if self._follower is not None:
             self._follower.cancel()
             await asyncio.wait([self._follower])

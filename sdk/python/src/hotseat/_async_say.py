@@ -1,0 +1,111 @@
+"""Text as it is written, for asyncio."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from typing import Any
+
+from hotseat._events import AsyncEventStream
+from hotseat._say_request import SayRequest
+from hotseat._text import TextAnswer, TextProgress
+from hotseat._text_ticket import TextTicket
+from hotseat._transport import Response
+from hotseat.errors import HotseatError, TransportError
+
+Open = Callable[[SayRequest, bytes], Awaitable[Response]]
+"""Sends a request; returns once the head of the stream has come."""
+
+
+class AsyncTextStream(AsyncIterator[str]):
+    """The pieces of a text as they are written; awaiting it returns the answer.
+
+    The request is sent with the first piece that is read. Leaving it early, by `aclose`
+    or the end of an ``async with`` block, ends the request: the service stops, too.
+    """
+
+    def __init__(
+        self, opening: Open, request: SayRequest, clock: Callable[[], float]
+    ) -> None:
+        self._opening, self._request = opening, request
+        self._progress = TextProgress(request, clock)
+        self._events: AsyncEventStream | None = None
+
+    @property
+    def text(self) -> str:
+        """The text so far; it stays when the stream breaks off."""
+        return self._progress.text
+
+    async def __anext__(self) -> str:
+        while not self._progress.is_over:
+            try:
+                if self._events is None:
+                    body = self._progress.begin()
+                    response = await self._opening(self._request, body)
+                    self._events = AsyncEventStream(response)
+                event = await anext(self._events, None)
+                piece = self._progress.read(event)
+            except HotseatError as error:
+                piece = self._progress.fail(error)
+            if self._progress.is_over:
+                await self._end()
+            if piece:
+                return piece
+        self._progress.stop()
+        raise StopAsyncIteration
+
+    def __await__(self) -> Generator[Any, None, TextAnswer]:
+        """Read to the end and return the answer; raises `HotseatError`."""
+        return self._whole().__await__()
+
+    async def aclose(self) -> None:
+        """End the text; the service stops, too."""
+        self._progress.cancel()
+        await self._end()
+
+    async def _whole(self) -> TextAnswer:
+        async for _ in self:
+            pass
+        return self._progress.result()
+
+    async def _end(self) -> None:
+        if self._events is not None:
+            await self._events.aclose()
+
+    async def __aenter__(self) -> "AsyncTextStream":  # noqa: PYI034
+        """Return the stream; the end of the block closes it."""
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Close."""
+        await self.aclose()
+
+
+class AsyncTextTicket(TextTicket):
+    """A text that is being written: check it in later frames, or ``await`` it."""
+
+    def __init__(self, stream: AsyncTextStream) -> None:
+        super().__init__()
+        self._task = asyncio.create_task(self._work(stream))
+
+    def cancel(self) -> bool:
+        """See `TextTicket.cancel`."""
+        was_open = super().cancel()
+        self._task.cancel()
+        return was_open
+
+    def __await__(self) -> Generator[Any, None, TextAnswer]:
+        """Wait for the answer; raises its error."""
+        if not self.ready():
+            yield from asyncio.wait([self._task]).__await__()
+        return self.result()
+
+    async def _work(self, stream: AsyncTextStream) -> None:
+        try:
+            async with stream:
+                async for piece in stream:
+                    self.add(piece)
+                self.settle(await stream, None)
+        except HotseatError as error:
+            self.settle(None, error)
+        except Exception as error:  # noqa: BLE001 (an error of the SDK leaves none open)
+            why = TransportError(f"the SDK failed: {type(error).__name__}")
+            self.settle(None, why)

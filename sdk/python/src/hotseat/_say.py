@@ -1,0 +1,122 @@
+"""Text as it is written: the stream of `say` and the ticket of `submit_say`."""
+
+import _thread
+from collections.abc import Iterator
+from types import TracebackType
+
+from hotseat._core import Core
+from hotseat._events import EventStream
+from hotseat._say_request import SayRequest
+from hotseat._sync_driver import SyncDriver
+from hotseat._text import TextAnswer, TextProgress
+from hotseat._text_ticket import TextTicket
+from hotseat.errors import HotseatError, TransportError
+
+
+class TextStream(Iterator[str]):
+    """The pieces of a text as they are written.
+
+    The request is sent with the first piece that is read. Iterating waits; `result`
+    reads to the end. Leaving it early, by `close` or the end of a ``with`` block, ends
+    the request: the service stops, too. Not for several threads.
+    """
+
+    def __init__(self, core: Core, driver: SyncDriver, request: SayRequest) -> None:
+        self._core, self._driver, self._request = core, driver, request
+        self._progress = TextProgress(request, core.clock)
+        self._events: EventStream | None = None
+
+    @property
+    def text(self) -> str:
+        """The text so far; it stays when the stream breaks off."""
+        return self._progress.text
+
+    def __next__(self) -> str:
+        while not self._progress.is_over:
+            try:
+                event = next(self._opened(), None)
+                piece = self._progress.read(event)
+            except HotseatError as error:
+                piece = self._progress.fail(error)
+            if self._progress.is_over:
+                self._end()
+            if piece:
+                return piece
+        self._progress.stop()
+        raise StopIteration
+
+    def result(self) -> TextAnswer:
+        """Read to the end and return the answer; raises `HotseatError`."""
+        for _ in self:
+            pass
+        return self._progress.result()
+
+    def close(self) -> None:
+        """End the text; the service stops, too."""
+        self._progress.cancel()
+        self._end()
+
+    def abort(self) -> None:
+        """End a request that another thread waits for."""
+        if self._events is not None:
+            self._events.abort()
+
+    def _opened(self) -> EventStream:
+        if self._events is None:
+            request = self._request
+            call = self._core.stream(
+                "generate", self._progress.begin(), request.model, request.version,
+                request.deadline,
+            )  # fmt: skip
+            self._events = EventStream(self._driver.call(call))
+        return self._events
+
+    def _end(self) -> None:
+        if self._events is not None:
+            self._events.close()
+
+    def __enter__(self) -> "TextStream":  # noqa: PYI034 (Self is 3.11)
+        """Return the stream; the end of the block closes it."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+
+class ThreadTicket(TextTicket):
+    """A ticket whose text a thread reads."""
+
+    def __init__(self, stream: TextStream) -> None:
+        super().__init__()
+        self._stream = stream
+        # Thread.start waits until the thread runs, but a frame must not wait
+        _thread.start_new_thread(self._work, ())
+
+    def cancel(self) -> bool:
+        """See `TextTicket.cancel`."""
+        was_open = super().cancel()
+        if was_open:
+            self._stream.abort()
+        return was_open
+
+    def _work(self) -> None:
+        stream = self._stream
+        try:
+            for piece in stream:
+                if self.ready():  # cancelled
+                    return
+                self.add(piece)
+            self.settle(stream.result(), None)
+        except HotseatError as error:
+            self.settle(None, error)
+        except Exception as error:  # noqa: BLE001 (an error of the SDK leaves none open)
+            why = TransportError(f"the SDK failed: {type(error).__name__}")
+            self.settle(None, why)
+        finally:
+            stream.close()
