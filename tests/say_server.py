@@ -29,13 +29,16 @@ class SayHandler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     rows: tuple = ()
     closed: list
+    connections: set
 
     def do_GET(self):
-        """Count the streams that their clients ended."""
-        self._whole(200, {"closed": len(self.closed)})
+        """Count the streams that their clients ended, and all connections of POSTs."""
+        counts = {"closed": len(self.closed), "connections": len(self.connections)}
+        self._whole(200, counts)
 
     def do_POST(self):
         """Play the vector that the path names."""
+        self.connections.add(self.client_address)
         length = int(self.headers.get("content-length", 0))
         body = json.loads(self.rfile.read(length))
         _, mode, rest = self.path.split("/", 2)
@@ -117,7 +120,8 @@ def say_server():
     """Serve the vectors; yields the URL and the list of streams that clients ended."""
     rows = tuple(json.loads(VECTORS.read_text("utf-8")))
     closed = []
-    handler = type("Handler", (SayHandler,), {"rows": rows, "closed": closed})
+    state = {"rows": rows, "closed": closed, "connections": set()}
+    handler = type("Handler", (SayHandler,), state)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from say_server import say_server
 from tls_server import STREAMS, TALKS, endless_events, serve
 
 from hotseat_registry import (
@@ -289,6 +290,17 @@ def streams():
             for name, talk in talks.items()
         })  # fmt: skip
         assert cancelled.wait(10), "the stream went on after its cancellation"
+
+
+@pytest.fixture
+def texts():
+    """The stand-in that writes texts: its URL; a client has to cancel one of them."""
+    with say_server() as (url, closed):
+        yield url
+        end = time.monotonic() + 30
+        while not closed and time.monotonic() < end:
+            time.sleep(0.01)
+        assert closed, "the text went on after its cancellation"
 
 
 @pytest.fixture

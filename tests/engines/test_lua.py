@@ -56,6 +56,12 @@ def test_streams_of_events(need, streams):
     run(need("lua5.4", "test-lua"), "test/streams.lua", vectors, streams)
 
 
+def test_texts_as_they_are_written(need, texts):
+    """Every vector of texts, however its events are cut; a text is cancelled."""
+    vectors = ROOT / "sdk/spec/say.json"
+    run(need("lua5.4", "test-lua"), "test/say.lua", vectors, texts)
+
+
 def test_a_live_service_is_asked(need, service):
     """A text to the default model, over LuaSocket."""
     rows = [{"name": "live", "url": service, "error": ""}]
@@ -105,12 +111,11 @@ def test_a_game_of_love_is_answered(need, service, tmp_path):
 
 
 def test_what_is_shown_is_lua(need, tmp_path):
-    """The README's program is read by Lua."""
-    (shown,) = re.findall(
-        r"```lua\n(.*?)```", (LUA / "README.md").read_text(), re.DOTALL
-    )
-    (tmp_path / "shown.lua").write_text(shown)
-    subprocess.run(
-        [need("lua5.4", "test-lua"), "-e", f"assert(loadfile('{tmp_path}/shown.lua'))"],
-        check=True,
-    )
+    """The README's programs are read by Lua."""
+    text = (LUA / "README.md").read_text()
+    programs = re.findall(r"```lua\n(.*?)```", text, re.DOTALL)
+    for shown in programs:
+        (tmp_path / "shown.lua").write_text(shown)
+        check = f"assert(loadfile('{tmp_path}/shown.lua'))"
+        subprocess.run([need("lua5.4", "test-lua"), "-e", check], check=True)
+    assert len(programs) == 2

@@ -11,6 +11,7 @@
 local json = require("hotseat.json")
 local rules = require("hotseat.rules")
 local event_reader = require("hotseat.events")
+local new_text = require("hotseat.text")
 local VERSION = "0.1.0"
 local hotseat = { json = json, null = json.null, list = json.list, VERSION = VERSION }
 
@@ -326,18 +327,38 @@ function Stream:error() return self._ticket:error() end
 -- End the stream; the service stops, too, with the next update.
 function Stream:cancel() return self._ticket:cancel() end
 
--- Ask a model for server-sent events: `verb` such as "generate", and the fields of the
--- request. The deadline counts to the end of the stream; a start that fails is retried, a
--- stream that has begun is not. The seam for models that write text.
-function Client:stream(verb, body, options)
-  local stream, reader, given, fields = setmetatable({ _events = {} }, Stream), event_reader(), {}, {}
+-- Start a stream; `on_event` gets each event. Returns its ticket.
+local function start_stream(client, verb, body, options, on_event)
+  local reader, given, fields = event_reader(), {}, {}
   for name, value in pairs(options or {}) do if name ~= "default" then given[name] = value end end
   for name, value in pairs(body) do fields[name] = value end
   given.on_piece = function(piece)
-    for _, event in ipairs(reader:read(piece)) do stream._events[#stream._events + 1] = event end
+    for _, event in ipairs(reader:read(piece)) do on_event(event) end
   end
-  stream._ticket = self:_ask(verb, fields, given, function() return {} end, true)
+  return client:_ask(verb, fields, given, function() return {} end, true)
+end
+
+-- Ask a model for server-sent events: `verb` such as "generate", and the fields of the
+-- request. The deadline counts to the end of the stream; a start that fails is retried, a
+-- stream that has begun is not. `say` is for texts.
+function Client:stream(verb, body, options)
+  local stream = setmetatable({ _events = {} }, Stream)
+  stream._ticket = start_stream(self, verb, body, options, function(event) stream._events[#stream._events + 1] = event end)
   return stream
+end
+
+-- Let a model write a text. `input` is a table with the slots of the version's template, a
+-- prompt, or a list of messages {role, content}. Options: model, version, max_tokens,
+-- temperature, top_p, seed, stop, schema (its `value` keeps to it) or grammar, player_id,
+-- retries, deadline (seconds, 20 by default, to the end of the text), and default: the line
+-- to use if no text comes. A text that breaks off then ends with what came.
+--
+-- Returns a text: `take()` in each frame is what came since the last, `ready()`,
+-- `result(default)`, `error()`, `cancel()`, and `text()`, the text so far.
+function Client:say(input, options)
+  return new_text(input, options, self.clock, function(body, call, on_event)
+    return start_stream(self, "generate", body, call, on_event)
+  end)
 end
 
 function Client:models(options) return self:_call("GET", "/v1/models", nil, options, rules.models) end

@@ -1,9 +1,10 @@
-"""Texts as they are written: every vector of sdk/spec/say.json, as stream and ticket."""
+"""Texts as they are written: the vectors of sdk/spec/say.json, as stream and ticket."""
 
 import asyncio
 import json
 import threading
 import time
+import urllib.request
 
 import pytest
 from say_server import MODES, VECTORS, say_server
@@ -47,7 +48,7 @@ def outcome(answer):
 
 def by_stream(url, call):
     """Iterate over the pieces in the caller's thread."""
-    shown, stream = "", None
+    shown = ""
     with ModelServiceClient(url) as client, client.say(**call) as stream:
         try:
             for piece in stream:
@@ -120,51 +121,70 @@ def test_the_vectors(server, ask, mode):
         assert found == (row["shown"], text, end), row["name"]
 
 
-@pytest.mark.parametrize("kind", ["stream", "ticket", "asyncio", "async ticket"])
-def test_leaving_a_text_frees_the_service(server, kind):
-    """Cancelled after the first piece, the request is over at the service."""
-    url, closed = server
-    before = len(closed)
-    call = {"input": "Sing.", "model": "npc", "deadline": WAIT, "default": "Hm."}
+def leave_stream(url, call):
+    """Close a stream after its first piece."""
+    with ModelServiceClient(url) as client:
+        for _ in (stream := client.say(**call)):
+            stream.close()
+        assert stream.text.startswith("la ")
+        with pytest.raises(CancelledError):
+            stream.result()
+        return client
 
-    async def awaited():
-        async with AsyncModelServiceClient(f"{url}/endless") as client:
-            if kind == "asyncio":
-                async for _ in (stream := client.say(**call)):
-                    await stream.aclose()
-                with pytest.raises(CancelledError):
-                    await stream
-                return
+
+def leave_ticket(url, call):
+    """Cancel a ticket after its first piece."""
+    client = ModelServiceClient(url)
+    ticket = client.submit_say(**call)
+    while not ticket.take():
+        time.sleep(0.002)
+    assert ticket.cancel()
+    assert not ticket.cancel()
+    return client
+
+
+def leave_asyncio(url, call):
+    """Close a stream on an event loop."""
+
+    async def run():
+        async with AsyncModelServiceClient(url) as client:
+            async for _ in (stream := client.say(**call)):
+                await stream.aclose()
+            with pytest.raises(CancelledError):
+                await stream
+
+    asyncio.run(run())
+
+
+def leave_async_ticket(url, call):
+    """Cancel a ticket on an event loop."""
+
+    async def run():
+        async with AsyncModelServiceClient(url) as client:
             ticket = client.submit_say(**call)
-            while not ticket.take():
+            while not ticket.take():  # noqa: ASYNC110 (as a game's frames do)
                 await asyncio.sleep(0.002)
             assert ticket.cancel()
             with pytest.raises(CancelledError):
                 await ticket
 
-    if "async" in kind:
-        asyncio.run(awaited())
-    else:
-        with ModelServiceClient(f"{url}/endless") as client:
-            if kind == "stream":
-                for _ in (stream := client.say(**call)):
-                    stream.close()
-                assert stream.text.startswith("la ")
-                with pytest.raises(CancelledError):
-                    stream.result()
-            else:
-                ticket = client.submit_say(**call)
-                while not ticket.take():
-                    time.sleep(0.002)
-                assert ticket.cancel()
-                assert not ticket.cancel()
-            end = time.monotonic() + WAIT
-            while len(closed) == before and time.monotonic() < end:
-                time.sleep(0.005)
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "leave", [leave_stream, leave_ticket, leave_asyncio, leave_async_ticket]
+)
+def test_leaving_a_text_frees_the_service(server, leave):
+    """Cancelled after the first piece, the request is over at the service."""
+    url, closed = server
+    before = len(closed)
+    call = {"input": "Sing.", "model": "npc", "deadline": WAIT, "default": "Hm."}
+    kept = leave(f"{url}/endless", call)  # not freed: only the cancellation ends it
     end = time.monotonic() + WAIT
     while len(closed) == before and time.monotonic() < end:
         time.sleep(0.005)
     assert len(closed) == before + 1
+    del kept
 
 
 def test_closing_the_client_ends_its_texts(server):
@@ -183,7 +203,7 @@ def test_no_frame_waits():
     go_on = threading.Event()
 
     class Silent:
-        def send(self, request, timeout):
+        def send(self, request, timeout):  # noqa: ARG002 (the protocol's)
             go_on.wait(WAIT)
             raise TransportError("cable pulled")
 
@@ -234,6 +254,30 @@ def test_a_transport_that_cannot_stream_returns_the_whole():
         answer = stream.result()
     assert answer.latency >= answer.first_latency >= 0
     assert json.loads(transport.requests[0].body) == row["body"]
+
+
+@pytest.mark.parametrize("kind", ["threads", "asyncio"])
+def test_a_whole_text_keeps_its_connection(server, kind):
+    """The next text pays for no handshake."""
+
+    def connections():
+        with urllib.request.urlopen(server[0]) as answer:
+            return json.load(answer)["connections"]
+
+    async def awaited(url):
+        async with AsyncModelServiceClient(url) as client:
+            for _ in range(3):
+                await client.say(**call)
+
+    before, url = connections(), f"{server[0]}/whole/0"
+    call = {"input": "Greet.", "model": "npc", "deadline": 20}
+    if kind == "asyncio":
+        asyncio.run(awaited(url))
+    else:
+        with ModelServiceClient(url) as client:
+            for _ in range(3):
+                client.say(**call).result()
+    assert connections() == before + 1
 
 
 @pytest.mark.parametrize(

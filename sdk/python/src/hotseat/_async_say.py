@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import suppress
 from typing import Any
 
 from hotseat._events import AsyncEventStream
@@ -45,10 +46,9 @@ class AsyncTextStream(AsyncIterator[str]):
                 piece = self._progress.read(event)
             except HotseatError as error:
                 piece = self._progress.fail(error)
-            if self._progress.is_over:
-                await self._end()
             if piece:
                 return piece
+        await self._end()
         self._progress.stop()
         raise StopAsyncIteration
 
@@ -67,8 +67,13 @@ class AsyncTextStream(AsyncIterator[str]):
         return self._progress.result()
 
     async def _end(self) -> None:
-        if self._events is not None:
-            await self._events.aclose()
+        """Close; a whole answer's end is read before, which frees the connection."""
+        events, self._events = self._events, None
+        if events is not None:
+            if self._progress.is_whole:
+                with suppress(HotseatError):
+                    await anext(events, None)
+            await events.aclose()
 
     async def __aenter__(self) -> "AsyncTextStream":  # noqa: PYI034
         """Return the stream; the end of the block closes it."""

@@ -2,6 +2,7 @@
 
 import _thread
 from collections.abc import Iterator
+from contextlib import suppress
 from types import TracebackType
 
 from hotseat._core import Core
@@ -38,10 +39,9 @@ class TextStream(Iterator[str]):
                 piece = self._progress.read(event)
             except HotseatError as error:
                 piece = self._progress.fail(error)
-            if self._progress.is_over:
-                self._end()
             if piece:
                 return piece
+        self._end()
         self._progress.stop()
         raise StopIteration
 
@@ -58,8 +58,9 @@ class TextStream(Iterator[str]):
 
     def abort(self) -> None:
         """End a request that another thread waits for."""
-        if self._events is not None:
-            self._events.abort()
+        events = self._events
+        if events is not None:
+            events.abort()
 
     def _opened(self) -> EventStream:
         if self._events is None:
@@ -72,8 +73,13 @@ class TextStream(Iterator[str]):
         return self._events
 
     def _end(self) -> None:
-        if self._events is not None:
-            self._events.close()
+        """Close; a whole answer's end is read before, which frees the connection."""
+        events, self._events = self._events, None
+        if events is not None:
+            if self._progress.is_whole:
+                with suppress(HotseatError):
+                    next(events, None)
+            events.close()
 
     def __enter__(self) -> "TextStream":  # noqa: PYI034 (Self is 3.11)
         """Return the stream; the end of the block closes it."""

@@ -121,6 +121,12 @@ class TextProgress:
         """Whether the answer or the error has come."""
         return self._reader.answer is not None or self._error is not None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the service's own end has come."""
+        answer = self._reader.answer
+        return answer is not None and answer.reason is None
+
     def begin(self) -> bytes:
         """Return the body to send; raises the error of one that cannot be sent."""
         self._start = self._clock()
