@@ -176,7 +176,8 @@ export function ofRow(warnings: unknown, pointer: string): unknown[] {
   });
 }
 
-function warningsOf(warnings: unknown): InputWarning[] {
+/** The warnings of an answer without malformed ones. */
+export function warningsOf(warnings: unknown): InputWarning[] {
   const list = (Array.isArray(warnings) ? warnings : []).filter(isObject);
   return list.filter((one) => "code" in one).map(
     (one) => ({

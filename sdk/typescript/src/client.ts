@@ -11,6 +11,7 @@ import {
 import { EventStream, opened } from "./events.js";
 import { plain } from "./json.js";
 import { type CallOptions, Service, type ServiceOptions } from "./service.js";
+import { sayBody, type SayInput, type SayOptions, TextStream } from "./text.js";
 import { Batcher, type InferenceRequest, type Ticket } from "./ticket.js";
 
 export interface ClientOptions extends ServiceOptions {
@@ -185,7 +186,7 @@ export class ModelServiceClient {
   /**
    * Ask a model for server-sent events: `verb` such as "generate", and the fields of the
    * request. The deadline counts to the end of the stream. A start that fails is retried, a
-   * stream that has begun is not. The seam for models that write text.
+   * stream that has begun is not. `say` is for texts.
    */
   stream(
     verb: string, body: Record<string, unknown>,
@@ -207,6 +208,15 @@ export class ModelServiceClient {
         given.signal?.removeEventListener("abort", end);
       }
     });
+  }
+
+  /**
+   * Let a model write a text, of the slots of its version's template, a prompt or messages:
+   * `for await` gets the pieces, a frame calls `take`, `wait` resolves to the answer.
+   */
+  say(input: SayInput, given: SayOptions): TextStream {
+    const { body, deadline } = sayBody(input, given);
+    return new TextStream(this.stream("generate", body, { ...given, deadline }), given, this.#service.clock);
   }
 
   /** The service's catalogue. */

@@ -12,6 +12,8 @@ export * from "./errors.js";
 export { EventStream } from "./events.js";
 export type { ServerEvent } from "./events.js";
 export type { Call, CallOptions, ServiceOptions } from "./service.js";
+export { TextStream } from "./text.js";
+export type { SayInput, SayOptions, TextAnswer } from "./text.js";
 export { Ticket } from "./ticket.js";
 export type { InferenceRequest } from "./ticket.js";
 export type { Met, Request, Transport } from "./transport.js";

@@ -6,6 +6,7 @@ import { extname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { launched } from "./chromium.mjs";
 import { furnished, served } from "./service.mjs";
+import { ROWS, writing } from "./text-server.mjs";
 
 const HOME = new URL("..", import.meta.url).pathname;
 const ORT = join(HOME, "node_modules/onnxruntime-web/dist");
@@ -59,6 +60,18 @@ test("every vector passes in the browser", async () => {
   }, vectors);
   assert.ok(vectors.length > 60);
   assert.deepEqual(failed, []);
+  await page.close();
+});
+
+test("every text is written in the browser, and one that is left ends", async () => {
+  const server = await writing();
+  const page = await opened();
+  const found = await page.evaluate(async ([rows, url]) => {
+    const { differences, left } = await import("/test/say.mjs");
+    return [await differences(sdk, rows, url), await left(sdk, url)];
+  }, [ROWS, server.url]);
+  server.stop();
+  assert.deepEqual(found, [[], [true, false, "CancelledError", "la "]]);
   await page.close();
 });
 

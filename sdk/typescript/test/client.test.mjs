@@ -433,7 +433,7 @@ test("an older runtime lacks crypto, structuredClone, TextDecoder or performance
   }
 });
 
-test("all that a game ships of it is under 13.5 kB, packed", async () => {
+test("all that a game ships of it is under 15.5 kB, packed", async () => {
   const size = async (entry, minify) => {
     const { outputFiles } = await build({
       entryPoints: [new URL(entry, import.meta.url).pathname], bundle: true, format: "esm",
@@ -445,7 +445,7 @@ test("all that a game ships of it is under 13.5 kB, packed", async () => {
   const small = await size("../src/index.ts", true);
   const offline = await size("../src/offline/index.ts", true);
   console.log(`${small} bytes minified and packed, ${plain} packed alone; offline ${offline} more`);
-  assert.ok(plain < 13_500, `${plain} bytes`);
+  assert.ok(plain < 15_500, `${plain} bytes`);
 });
 
 test("require and a plain script give the same classes", async () => {
