@@ -1,0 +1,1 @@
+"""Language models: examples to tune one with, the tuning, what its texts are like."""
