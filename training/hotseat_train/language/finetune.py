@@ -263,7 +263,7 @@ class _Run:
         logits, wanted = self._answers(rows, kept, batch)
         loss = functional.cross_entropy(logits, wanted)
         self._optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._learning, 1.0)
         self._optimizer.step()
         value = float(loss.detach())
