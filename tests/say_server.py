@@ -19,6 +19,8 @@ from pathlib import Path
 VECTORS = Path(__file__).parents[1] / "sdk/spec/say.json"
 MODES = ("whole", "bytes", "slow")
 PAUSE = 0.01
+BREAK = 0.05
+"""Chromium drops what a page has not read yet when a stream breaks."""
 ENDLESS = b'event: token\ndata: {"text": "la "}\n\n'
 
 
@@ -70,6 +72,7 @@ class SayHandler(BaseHTTPRequestHandler):
                 if mode == "slow":
                     time.sleep(PAUSE)
             if breaks:
+                time.sleep(BREAK)
                 self.close_connection = True
             else:
                 self._chunk(b"")

@@ -85,6 +85,12 @@ def test_streams_of_events(godot, streams):
     godot("streams", HOTSEAT_STREAMS=streams, HOTSEAT_STREAM_VECTORS=vectors)
 
 
+def test_texts_as_they_are_written(godot, texts):
+    """Every vector of texts, however its events are cut; a text is cancelled."""
+    vectors = str(ROOT / "sdk/spec/say.json")
+    godot("say", HOTSEAT_TEXTS=texts, HOTSEAT_TEXT_VECTORS=vectors)
+
+
 def test_offline_models_answer_as_pythons(godot):
     """Linear models, trees and networks of the game's files: answers, errors, files."""
     godot("offline", HOTSEAT_PORTABLE=str(ROOT / "sdk/spec/portable.json"))

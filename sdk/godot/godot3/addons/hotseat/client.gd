@@ -24,6 +24,7 @@ const Failure = preload("error.gd")
 const CircuitBreaker = preload("circuit_breaker.gd")
 const OfflineModels = preload("offline_models.gd")
 const Request = preload("request.gd")
+const Text = preload("text.gd")
 const Ticket = preload("ticket.gd")
 const Transport = preload("transport.gd")
 const Work = preload("work.gd")
@@ -42,6 +43,7 @@ var batcher
 var desk # the old name of batcher, for one release
 var offline # the versions in the game's own files
 var _breakers = {} # one a model, so that a broken model silences no other
+var _texts = [] # texts being written
 var _open = [] # calls under way: work, ticket, reader
 var _told = [] # weak references to tickets after their signal
 var _settled = [] # settled tickets before their signal
@@ -104,7 +106,7 @@ func generate(wishes, options):
 
 # Ask a model for server-sent events: `verb` such as "generate", and the fields of the
 # request. The deadline counts to the end of the stream; retries end with the first event.
-# Return a stream (events.gd) to look at each frame. The seam for models that write text.
+# Return a stream (events.gd) to look at each frame. `say` is for texts.
 func stream(verb, body, options):
 	var events = Events.new()
 	events.ticket = Ticket.new(_settled)
@@ -114,6 +116,24 @@ func stream(verb, body, options):
 	var work = work_for(verb, body, options, world.now(), events) if wrong == null else wrong
 	_take({"work": work, "ticket": events.ticket, "reader": "stream", "began": world.now()})
 	return events
+
+
+# Let a model write a text: a dictionary with the slots of the version's template, a prompt,
+# or an array of messages {role, content}. `options`: model, version, max_tokens, temperature,
+# top_p, seed, stop, schema (the answer's `value` keeps to it) or grammar, player_id, retries,
+# deadline (seconds to the end of the text, 20 by default), and default: the line to use if
+# no text comes. A text that breaks off then ends with what came. Return a text (text.gd) to
+# look at each frame.
+func say(input, options):
+	var text = Text.new(Ticket.new(_settled), world, options)
+	var request = Text.request(input, options)
+	if request is Failure:
+		text.ticket.settle(request)
+		return text
+	text.begin(stream("generate", request[0], request[1]))
+	if not text.poll():
+		_texts.append(text)
+	return text
 
 
 # Submit from a game loop: inputs of a few milliseconds share a request.
@@ -164,6 +184,7 @@ func tick():
 	for item in before:
 		if not _is_over(item):
 			_open.append(item)
+	_poll_texts()
 	_tell()
 
 
@@ -199,6 +220,7 @@ func close():
 		item.work.cancel(why)
 		item.ticket.settle(Failure.new("CancelledError", why))
 	_open = []
+	_poll_texts()
 	transport.close()
 	_tell()
 
@@ -216,6 +238,14 @@ func work_for(verb, body, options, start, listener = null):
 		whole["player_id"] = options.player_id
 	return _work("POST", path, whole, options.get("deadline"), start, options.get("model"),
 			options.get("retries"), listener)
+
+
+func _poll_texts():
+	var before = _texts
+	_texts = []
+	for text in before:
+		if not text.poll():
+			_texts.append(text)
 
 
 # Emit the signals of settled tickets; a reference keeps Godot from freeing them.
