@@ -17,7 +17,7 @@ $(READY): pyproject.toml sdk/python/pyproject.toml training/constraints.txt
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	@$(BIN)/pip install --quiet -c training/constraints.txt \
-	  -e ./sdk/python -e '.[train,ray,infra,metrics,otel]' --group dev --group docs
+	  -e ./sdk/python -e '.[train,language,ray,infra,metrics,otel]' --group dev --group docs
 	@touch $@
 
 demo: $(READY) ## one model's whole life: train, publish, serve, call, roll back

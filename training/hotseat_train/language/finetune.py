@@ -42,7 +42,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What came of it: perplexity of a token of the answers, before and after."""
+    """What came of it: perplexity of a token of the answers held back."""
 
     before: float
     after: float
@@ -72,7 +72,8 @@ def finetune(
     torch.manual_seed(plan.seed)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = AutoTokenizer.from_pretrained(source)
-    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+    model.train(mode=False)
     if plan.layers >= len(model.model.layers):
         raise RunError(
             f"{source} has {len(model.model.layers)} layers: tune fewer of them"
@@ -85,11 +86,12 @@ def finetune(
     validation = _encoded(tokenizer, parts.validation, plan)
     if not training or not validation:
         raise RunError(f"no example has at most {plan.longest} tokens: raise the limit")
+    test = _encoded(tokenizer, parts.test, plan)
     kept = _kept(lower, training, folder / "training", plan, say)
     held = _kept(lower, validation, folder / "validation", plan, say)
+    last = _kept(lower, test, folder / "test", plan, say)
     run = _Run(model, upper, plan, folder)
-    before = run.perplexity(validation, held)
-    say(f"perplexity of the answers held back {before:.2f}")
+    before = run.perplexity(test, last)
     run.restore()
     while run.step < run.steps(training):
         for batch in run.batches(training):
@@ -97,12 +99,12 @@ def finetune(
             if run.step % 50 == 0:
                 say(f"step {run.step} of {run.steps(training)}, loss {run.loss:.3f}")
         after = run.perplexity(validation, held)
-        say(f"epoch {run.epoch} of {plan.epochs}: perplexity {after:.2f}")
+        say(f"epoch {run.epoch + 1} of {plan.epochs}: perplexity {after:.2f}")
         run.keep(after)
     run.best()
     model.save_pretrained(folder / "model")
     tokenizer.save_pretrained(folder / "model")
-    result = Tuned(before, run.lowest, run.step)
+    result = Tuned(before, run.perplexity(test, last), run.step)
     (folder / "tuned.json").write_text(
         json.dumps({"plan": asdict(plan), **asdict(result)}, indent=1)
     )

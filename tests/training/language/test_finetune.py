@@ -1,0 +1,86 @@
+"""The tuning on a model of two thousand weights, with a tokenizer of bytes."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from hotseat_train.errors import RunError
+from hotseat_train.language.examples import Example, Parts
+from hotseat_train.language.finetune import Plan, finetune
+
+TEMPLATE = (
+    "{% for m in messages %}<s>{{ m['role'] }}\n{{ m['content'] }}</s>\n{% endfor %}"
+    "{% if add_generation_prompt %}<s>assistant\n{% endif %}"
+)
+PLAN = Plan("Write.", layers=1, epochs=4, rate=2e-2, tokens=512)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("source")
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = {each: at for at, each in enumerate(["<s>", "</s>", *letters])}
+    tokenizer = Tokenizer(models.BPE(words, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>"
+    )
+    fast.chat_template = TEMPLATE
+    fast.save_pretrained(folder)
+    config = LlamaConfig(
+        vocab_size=len(words), hidden_size=32, intermediate_size=64,
+        num_hidden_layers=3, num_attention_heads=2, num_key_value_heads=1, initializer_range=0.3,
+        tie_word_embeddings=True, bos_token_id=0, eos_token_id=1,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def _parts() -> Parts:
+    rows = [Example(f"item {at}", f"A {at % 7} made of wood.") for at in range(120)]
+    return Parts(tuple(rows[:100]), tuple(rows[100:110]), tuple(rows[110:]))
+
+
+def _weights(folder: Path) -> dict[str, Any]:
+    model = LlamaForCausalLM.from_pretrained(folder)
+    return {name: value.detach() for name, value in model.named_parameters()}
+
+
+def test_the_last_layer_learns_and_the_others_stay(
+    source: Path, tmp_path: Path
+) -> None:
+    lines: list[str] = []
+    tuned = finetune(source, _parts(), PLAN, tmp_path, lines.append)
+    assert tuned.after < tuned.before / 2
+    before, after = _weights(source), _weights(tmp_path / "model")
+    changed = {name for name in before if not before[name].equal(after[name])}
+    assert changed
+    assert all("layers.2." in name or name == "model.norm.weight" for name in changed)
+    assert any(line.startswith("epoch 4 of 4") for line in lines)
+
+
+def test_an_interrupted_run_ends_as_one_in_one_piece(
+    source: Path, tmp_path: Path
+) -> None:
+    whole = finetune(source, _parts(), PLAN, tmp_path / "a")
+
+    def say(line: str) -> None:
+        if line.startswith("epoch 3"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finetune(source, _parts(), PLAN, tmp_path / "b", say)
+    resumed = finetune(source, _parts(), PLAN, tmp_path / "b")
+    assert resumed.steps == whole.steps
+    assert resumed.after == pytest.approx(whole.after, rel=0.02)
+
+
+def test_what_cannot_be_tuned(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="has 3 layers"):
+        finetune(source, _parts(), replace(PLAN, layers=3), tmp_path)
+    with pytest.raises(RunError, match="at most 5 tokens"):
+        finetune(source, _parts(), replace(PLAN, longest=5), tmp_path)

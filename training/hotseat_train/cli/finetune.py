@@ -1,0 +1,120 @@
+"""The verb `finetune`."""
+
+import argparse
+import json
+from pathlib import Path
+
+from hotseat_registry.cli.common import DONE, Run, answering
+from hotseat_train.errors import RunError, TrainError
+
+# torch and transformers take seconds to import: only a verb that runs imports them
+
+_OURS = ("item-texts", "npc-lines")
+
+
+def finetune(parser: argparse.ArgumentParser) -> Run:
+    """Tune the last layers of a language model on texts of a game."""
+    parser.description = (
+        "Tune the last layers of a language model on examples: requests with the "
+        "answers to learn. A twentieth of them chooses the best epoch, another is held "
+        "back and reported; answers in nearly the same words are never in two parts. "
+        "The same command resumes an interrupted run."
+    )
+    parser.epilog = (
+        "example: hotseat finetune smollm2.gguf lines.jsonl --system 'You are the "
+        "keeper of an inn.', then hotseat publish on the folder that it names"
+    )
+    parser.add_argument(
+        "source", type=Path, help="a Hugging Face folder or a GGUF file, Llama-like"
+    )
+    parser.add_argument(
+        "examples",
+        nargs="+",
+        help='files of lines {"request": "..", "answer": ".."}, or the game texts '
+        f"{' and '.join(_OURS)} (Cataclysm: Dark Days Ahead, CC-BY-SA-3.0)",
+    )
+    parser.add_argument(
+        "--system",
+        default="You write game texts.",
+        help="system message before each request (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--layers",
+        type=int,
+        default=6,
+        help="that learn (default: the last %(default)s)",
+    )
+    parser.add_argument("--epochs", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--rows", type=int, help="train on the first examples only")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--run",
+        type=Path,
+        metavar="DIR",
+        help="the run's folder (default: .hotseat/runs/finetune/NAME)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return _finetune
+
+
+@answering(TrainError)
+def _finetune(arguments: argparse.Namespace) -> int:
+    from hotseat_train import run
+    from hotseat_train.language import cataclysm
+    from hotseat_train.language.examples import Example, Parts, read, split
+
+    try:
+        from hotseat_train.language.finetune import Plan, finetune
+        from hotseat_train.language.gguf import unpack
+    except ModuleNotFoundError as error:
+        raise RunError(
+            f"{error.name} is not installed: pip install 'hotseat-platform[language]'"
+        ) from error
+
+    ours = dict(zip(_OURS, (cataclysm.item_texts, cataclysm.npc_lines), strict=True))
+    parts = []
+    for each in arguments.examples:
+        rows: list[Example] = ours[each]() if each in ours else read(Path(each))
+        parts.append(split(rows))
+    whole = Parts(
+        *(
+            tuple(example for part in parts for example in getattr(part, name))
+            for name in ("training", "validation", "test")
+        )
+    )
+    if arguments.rows:
+        first = whole.training[: arguments.rows]
+        whole = Parts(first, whole.validation[: arguments.rows], whole.test)
+    folder = arguments.run or run.RUNS / "finetune" / Path(arguments.examples[0]).stem
+    source = arguments.source
+    if source.suffix.lower() == ".gguf":
+        source = folder / "source"
+        if not source.exists():
+            unpack(arguments.source, source)
+    plan = Plan(
+        arguments.system,
+        layers=arguments.layers,
+        epochs=arguments.epochs,
+        seed=arguments.seed,
+    )
+    counts = [len(part) for part in (whole.training, whole.validation, whole.test)]
+
+    def say(line: str) -> None:
+        if not arguments.json:
+            print(f"finetune: {line}", flush=True)
+
+    say("{} examples to learn from, {} to choose by, {} held back".format(*counts))
+    tuned = finetune(source, whole, plan, folder, say)
+    if arguments.json:
+        print(json.dumps({
+            "model": str(folder / "model"), "examples": counts, "steps": tuned.steps,
+            "perplexity": {"before": tuned.before, "after": tuned.after},
+        }))  # fmt: skip
+        return DONE
+    print(
+        f"perplexity of the answers held back: {tuned.before:.2f} before, "
+        f"{tuned.after:.2f} after ({tuned.after / tuned.before - 1:+.0%})"
+    )
+    print(f"  wrote {folder / 'model'}")
+    print(f"  next: hotseat publish {folder / 'model'} --name NAME")
+    return DONE
