@@ -33,7 +33,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fast.save_pretrained(folder)
     config = LlamaConfig(
         vocab_size=len(words), hidden_size=32, intermediate_size=64,
-        num_hidden_layers=3, num_attention_heads=2, num_key_value_heads=1, initializer_range=0.3,
+        num_hidden_layers=3, num_attention_heads=2, num_key_value_heads=1,
+        initializer_range=0.3,
         tie_word_embeddings=True, bos_token_id=0, eos_token_id=1,
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)

@@ -23,7 +23,7 @@ def unpack(file: Path, folder: Path) -> None:
         raise RunError(
             f"{file} is not a GGUF model that can be read: {error}"
         ) from error
-    # a model read from a GGUF file refuses to be saved: its class anew, without the mark
+    # a model that was read from a GGUF file refuses to be saved: its class anew
     del read.config.quantization_config
     model = type(read)(read.config)
     model.load_state_dict(read.state_dict())
