@@ -30,6 +30,11 @@ class Case(NamedTuple):
     twin: str = ""
     """The text of the other case of the pair."""
 
+    @property
+    def part(self) -> str:
+        """The name that its rates are reported by."""
+        return f"{self.category}, {self.group}" if self.group else self.category
+
 
 @dataclass(frozen=True, slots=True)
 class Suite:
@@ -61,7 +66,7 @@ class Suite:
         `by_spelling` for plain and for altered spellings.
         """
         flagged = self.flagged(answers)
-        by = _parts(self.cases, flagged, lambda case: f"{case.category}, {case.group}")
+        by = _parts(self.cases, flagged, lambda case: case.part)
         spelled = _parts(
             self.cases,
             flagged,
@@ -80,7 +85,7 @@ class Suite:
         """Return the cases with wrong answers, their harmful words masked."""
         return [
             {
-                "category": f"{case.category}, {case.group}",
+                "category": case.part,
                 "error": "missed" if case.harmful else "innocent, hit",
                 "spelling": case.spelling,
                 "text": masked(case.text, case.twin) if case.harmful else case.text,

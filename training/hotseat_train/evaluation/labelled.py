@@ -16,6 +16,7 @@ from hotseat_registry import Signature
 from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.data.dataset import Dataset, Requests, Split
 from hotseat_train.evaluation import (
+    behaviour_results,
     calibration_error,
     parity,
     robustness,
@@ -49,7 +50,8 @@ class SupervisedEvaluator:
     golden rows if those of the test split must not be published. `obfuscated` spells
     texts as players do to evade a filter. `cost` is what a missed row of the rarer
     label costs, in false alarms; see `Threshold`. `further` returns further metrics.
-    `behaviour` are behaviour tests, and `curves` lists their errors, masked.
+    `behaviour` are behaviour tests, and `curves` lists their errors, masked;
+    `yardsticks` are those of others by name, which no gate looks at.
     """
 
     def __init__(
@@ -64,11 +66,13 @@ class SupervisedEvaluator:
         cost: float | None = None,
         further: Further = lambda _answers, _truth, _labels: {},
         behaviour: Suite | None = None,
+        yardsticks: Mapping[str, Suite] = {},
     ) -> None:
         self.signature = signature
         self._dataset, self._model_answers = dataset, answers
         self._group, self._obfuscated, self._cost = group, obfuscated, cost
         self._further, self._behaviour = further, behaviour
+        self._yardsticks = yardsticks
         inputs = dataset.test.inputs
         self.timed: Requests = [(given, {}) for given in inputs[:_TIMED_ROWS]]
         rows = sorted(golden or inputs, key=lambda given: len(str(given)))
@@ -128,26 +132,18 @@ class SupervisedEvaluator:
 
     def _behaved(
         self, models: Mapping[str, LoadedModel], listed: WordList | None
-    ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    ) -> tuple[behaviour_results.Results, behaviour_results.Results]:
         """Return the results of behaviour tests and their errors, by variant."""
-        suite = self._behaviour
-        if suite is None:
+        if (suite := self._behaviour) is None:
             return {}, {}
-        texts = [case.text for case in suite.cases]
-        answers = {name: predict(model, texts) for name, model in models.items()}
-        rule = {} if listed is None else {"word_list": suite.measure([
-            {"label": self._dataset.labels[label]} for label in listed.answers(texts)
-        ])}  # fmt: skip
-        return (
-            {
-                name: {"behaviour": {**suite.measure(given), **rule}}
-                for name, given in answers.items()
-            },
-            {
-                name: {"behaviour_errors": suite.masked_errors(given)}
-                for name, given in answers.items()
-            },
+        found, errors = behaviour_results.measure(
+            models, suite, self._yardsticks, predict
         )
+        if listed is not None:
+            rule = behaviour_results.of_word_list(suite, listed, self._dataset.labels)
+            for metrics in found.values():
+                metrics["behaviour"]["word_list"] = rule
+        return found, errors
 
     def _threshold(self, first: LoadedModel) -> Threshold | None:
         """Return the threshold for the rarer of two labels; None for more labels."""

@@ -29,6 +29,7 @@ from hotseat_train.tasks import (
     chat_conversations,
     chat_corpora,
     chat_generated,
+    chat_hatecheck,
 )
 from hotseat_train.tasks.chat_evaluator import ChatEvaluator
 from hotseat_train.tasks.chat_labels import CATEGORIES, LABELS, TREE, Row
@@ -171,6 +172,7 @@ class ChatModeration(SupervisedTask):
             golden=self.golden_inputs(dataset),
             obfuscated=self.obfuscated,
             behaviour=self.behaviour,
+            yardsticks={chat_hatecheck.NAME: chat_hatecheck.suite()},
             conversations=(validation, test),
         )
 
