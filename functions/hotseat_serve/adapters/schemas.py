@@ -20,6 +20,9 @@ class Options(BaseModel):
         None, description="One of the signature's levels of strength."
     )
     strict: bool | None = Field(None, description="Turn every warning into an error.")
+    operating_point: str | None = Field(
+        None, description="One of the signature's operating points."
+    )
 
 
 class Request(BaseModel):
@@ -28,6 +31,14 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     text: str | None = Field(None, description="The input of a text model.")
+    context: list[str] | None = Field(
+        None,
+        description="The last lines of the conversation, oldest first, for a version "
+        "whose decision takes them.",
+    )
+    history: list[str] | None = Field(
+        None, description="The last lines of the player, oldest first, likewise."
+    )
     input: Any = Field(
         None, description="One input, in the form that the signature describes."
     )
@@ -51,6 +62,29 @@ class LabelThreshold(BaseModel):
     value: float = Field(description="The least probability at which it is answered.")
 
 
+class Decision(BaseModel):
+    """Whether a row is flagged, by which operating point."""
+
+    operating_point: str
+    score: float = Field(description="Calibrated; with the context, if there is one.")
+    threshold: float
+    flagged: bool = Field(description="Whether the score reaches the threshold.")
+    context_lines: int | None = Field(
+        None, description="So many lines of the context counted; absent without one."
+    )
+
+
+class Player(BaseModel):
+    """What a player's last lines say, the present one included."""
+
+    lines: int
+    flagged: int
+    probability_if_neutral: float = Field(
+        description="Of so many flagged lines if all were neutral (binomial test)."
+    )
+    review: bool = Field(description="Whether a person should look at the player.")
+
+
 class Prediction(BaseModel):
     """The answer to one input; the model's kind decides which fields it has."""
 
@@ -65,6 +99,18 @@ class Prediction(BaseModel):
         None,
         description="classification: present where the version has a threshold, chosen "
         "by what a missed row costs",
+    )
+    categories: dict[str, float | None] | None = Field(
+        None, description="classification: of a version with categories"
+    )
+    category: str | None = Field(
+        None, description="classification: the most probable category of a flagged row"
+    )
+    decision: Decision | None = Field(
+        None, description="classification: of a version with operating points"
+    )
+    player: Player | None = Field(
+        None, description="classification: present if the input has a `history`"
     )
     value: float | None = Field(
         None, description="regression, policy; null if it is not finite"

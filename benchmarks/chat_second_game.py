@@ -1,0 +1,139 @@
+"""Chat moderation on the chat of a game that it did not learn from.
+
+GameTox (Naseem et al. 2025): chat of World of Tanks. Its repository has no licence file,
+so nothing is trained on it and nothing is downloaded: HOTSEAT_DATA has to name a folder
+with gametox/most.csv. Texts are distinct by their letters, and those that are in the
+training rows are left out. One half, by a hash of the letters, was looked at while the
+model was built; figures are those of the other half.
+"""
+
+import csv
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline, make_union
+
+from hotseat_train.evaluation.labelled import predict
+from hotseat_train.tasks import chat_generated, chat_moderation
+from hotseat_train.tasks.chat_labels import LABELS
+from hotseat_train.tasks.sentiment import key_of
+
+DRAWS = 500
+
+
+def rows(train, half=1):
+    """Return texts and whether each is toxic, of one half; None without the file."""
+    path = Path(os.environ.get("HOTSEAT_DATA", "."), "gametox/most.csv")
+    if not path.exists():
+        return None
+    away = {key_of(text) for text in train.inputs}
+    found = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            key = key_of(row["message"] or "")
+            if key and key not in away:
+                found.setdefault(key, (row["message"], float(row["label"]) > 0))
+    mine = [pair for key, pair in found.items() if half_of(key) == half]
+    return [text for text, _ in mine], np.array([toxic for _, toxic in mine])
+
+
+def half_of(key):
+    """Return 0 or 1 by a hash of the letters."""
+    return int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) % 2
+
+
+def linear(train, keep):
+    """Return a linear model of the English training rows that `keep` selects."""
+    ngrams = TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(1, 4), min_df=2, sublinear_tf=True
+    )
+    words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    model = LogisticRegression(C=4, max_iter=300, class_weight="balanced")
+    chosen = [
+        (text, LABELS[target] == "toxic")
+        for text, target, key in zip(
+            train.inputs, train.targets, train.keys, strict=True
+        )
+        if LABELS[target] != "implicit"
+        and chat_moderation.TASK.group(text) == "en"
+        and keep(key)
+    ]
+    return make_pipeline(make_union(ngrams, words), model).fit(*zip(*chosen, strict=True))
+
+
+def word_list(texts):
+    """Return 1 for each text with a word of LDNOOBW's English list, else 0."""
+    path = chat_generated.SOURCES["en"].path()
+    words = [re.escape(word) for word in path.read_text("utf-8").split("\n") if word]
+    pattern = re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)
+    return np.array([float(bool(pattern.search(text))) for text in texts])
+
+
+def recall(truth, scores, rate=0.01):
+    """Return the share of toxic rows above all but `rate` of the others."""
+    bar = np.quantile(scores[~truth], 1 - rate, method="higher")
+    return float((scores[truth] > bar).mean())
+
+
+def intervals(truth, scores, other):
+    """Return 95 % intervals: of AUC, of recall, and of the AUC's lead over `other`."""
+    rng, found = np.random.default_rng(0), []
+    for _ in range(DRAWS):
+        at = rng.integers(len(truth), size=len(truth))
+        area = roc_auc_score(truth[at], scores[at])
+        lead = area - roc_auc_score(truth[at], other[at])
+        found.append((area, recall(truth[at], scores[at]), lead))
+    return np.quantile(np.array(found), [0.025, 0.975], axis=0).T
+
+
+def compare(model, train, half=1):
+    """Print our model beside linear models and the word list."""
+    taken = rows(train, half)
+    if taken is None:
+        print("second game: left out, HOTSEAT_DATA has no gametox/most.csv")
+        return
+    texts, truth = taken
+    answers = predict(model, texts)
+    ours = np.array([answer["scores"]["toxic"] for answer in answers])
+    generated = {row.key for row in chat_generated.rows()}
+    scores = {
+        "ours": ours,
+        "linear, all rows": _scored(linear(train, lambda _key: True), texts),
+        "linear, without generated rows": _scored(
+            linear(train, lambda key: key.removeprefix("more ") not in generated), texts
+        ),
+        "linear, CONDA alone": _scored(
+            linear(train, lambda key: key.startswith("en ")), texts
+        ),
+        "word list": word_list(texts),
+    }
+    print(f"second game (GameTox), {len(truth)} texts, {int(truth.sum())} toxic:")
+    for name, values in scores.items():
+        (low, high), (least, most), (worse, better) = intervals(truth, ours, values)
+        own = intervals(truth, values, values)
+        print(
+            f"  {name}: AUC {roc_auc_score(truth, values):.4f} "
+            f"({own[0][0]:.4f} to {own[0][1]:.4f}), recall at 1 % "
+            f"{recall(truth, values):.3f} ({own[1][0]:.3f} to {own[1][1]:.3f})"
+            + ("" if name == "ours" else f"; ours leads by {worse:+.4f} to {better:+.4f}")
+        )
+        del low, high, least, most
+    for point in model.manifest.signature.decision.operating_points if (
+        model.manifest.signature.decision
+    ) else ():
+        at = model.manifest.signature.decision.operating_points[point].threshold
+        said = np.array([answer["decision"]["score"] >= at for answer in answers])
+        print(
+            f"  {point}: flags {said[~truth].mean():.2%} of ok, "
+            f"{said[truth].mean():.2%} of toxic"
+        )
+
+
+def _scored(model, texts):
+    return model.decision_function(texts)
