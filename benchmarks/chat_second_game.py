@@ -1,6 +1,6 @@
 """Chat moderation on the chat of a game that it did not learn from.
 
-GameTox (Naseem et al. 2025): chat of World of Tanks. Its repository has no licence file,
+GameTox: chat of World of Tanks (shucoll/GameTox). Its repository has no licence file,
 so nothing is trained on it and nothing is downloaded: HOTSEAT_DATA has to name a folder
 with gametox/most.csv. Texts are distinct by their letters, and those that are in the
 training rows are left out. One half, by a hash of the letters, was looked at while the
@@ -64,7 +64,9 @@ def linear(train, keep):
         and chat_moderation.TASK.group(text) == "en"
         and keep(key)
     ]
-    return make_pipeline(make_union(ngrams, words), model).fit(*zip(*chosen, strict=True))
+    return make_pipeline(make_union(ngrams, words), model).fit(
+        *zip(*chosen, strict=True)
+    )
 
 
 def word_list(texts):
@@ -121,12 +123,18 @@ def compare(model, train, half=1):
             f"  {name}: AUC {roc_auc_score(truth, values):.4f} "
             f"({own[0][0]:.4f} to {own[0][1]:.4f}), recall at 1 % "
             f"{recall(truth, values):.3f} ({own[1][0]:.3f} to {own[1][1]:.3f})"
-            + ("" if name == "ours" else f"; ours leads by {worse:+.4f} to {better:+.4f}")
+            + (
+                ""
+                if name == "ours"
+                else f"; ours leads by {worse:+.4f} to {better:+.4f}"
+            )
         )
         del low, high, least, most
-    for point in model.manifest.signature.decision.operating_points if (
-        model.manifest.signature.decision
-    ) else ():
+    for point in (
+        model.manifest.signature.decision.operating_points
+        if (model.manifest.signature.decision)
+        else ()
+    ):
         at = model.manifest.signature.decision.operating_points[point].threshold
         said = np.array([answer["decision"]["score"] >= at for answer in answers])
         print(

@@ -4,7 +4,9 @@
     python chat_server.py --port 7070 &
     python chat_filter.py --port 7070 --url http://localhost:8080
 
-The bot hides toxic lines. It flags implicit insults for a person to judge, and forwards
+The bot hides the lines that the version flags at its operating point: at most one
+harmless line in a hundred, or another one that the studio names. It sends the lines
+before as context. It passes implicit insults to a person, and forwards
 reports by players. If the service is unavailable, it hides nothing and notifies the
 moderators once. With discord.py, `on_message` calls `Filter.judge`; the actions are
 methods of discord.py.
@@ -13,6 +15,8 @@ methods of discord.py.
 import argparse
 import asyncio
 import json
+from collections import defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +27,10 @@ from hotseat.aio import AsyncModelServiceClient
 
 MODEL = "chat-moderation"
 SURE = {"toxic": 0.7, "implicit": 0.7, "report": 0.5}
-"""Minimum probability of a label for its action."""
+"""Minimum probability of a label for its action, where no operating point decides."""
 ACTIONS = {"toxic": "hide", "implicit": "flag", "report": "forward"}
+CONTEXT = 8
+"""Lines before a line that are sent with it."""
 AT_ONCE = 64
 """Maximum number of lines judged concurrently; others wait."""
 
@@ -43,12 +49,21 @@ class Filter:
     def __init__(self, client: AsyncModelServiceClient) -> None:
         self._client = client
 
-    async def judge(self, text: str) -> Verdict:
-        """Return the action; without the service, every line passes."""
+    async def judge(self, text: str, before: Sequence[str] = ()) -> Verdict:
+        """Return the action; without the service, every line passes.
+
+        `before` are the lines before it, oldest first.
+        """
         if not text.strip():
             return Verdict("pass", Prediction(label="ok"))
-        prediction = await self._client.predict(text[:2000], model=MODEL, default="ok")
+        prediction = await self._client.predict(
+            {"text": text, "context": [*before]}, model=MODEL, default="ok"
+        )
         label = prediction.label or "ok"
+        if prediction.flagged:
+            return Verdict("hide", prediction)
+        if prediction.flagged is False and label == "toxic":
+            return Verdict("flag", prediction)  # under the operating point
         sure = (prediction.probability or 0.0) >= SURE.get(label, 2.0)
         return Verdict(ACTIONS[label] if sure else "pass", prediction)
 
@@ -65,6 +80,8 @@ class Bot:
         self._judge, self._reader, self._writer = judge, reader, writer
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._away = False
+        self._lines: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=CONTEXT))
+        """The last lines of each channel."""
 
     async def run(self) -> None:
         """Judge the lines of players until the chat ends."""
@@ -76,8 +93,11 @@ class Bot:
                     tasks.create_task(self._handle(event))
 
     async def _handle(self, event: dict[str, Any]) -> None:
+        lines = self._lines[event["channel"]]
+        before = tuple(lines)
+        lines.append(event["content"])
         try:
-            verdict = await self._judge.judge(event["content"])
+            verdict = await self._judge.judge(event["content"], before)
         finally:
             self._slots.release()
         self._watch(verdict.prediction)

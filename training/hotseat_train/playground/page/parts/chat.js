@@ -19,9 +19,9 @@ export function show(root, { client, ask }) {
   const $ = (selector) => root.querySelector(selector);
 
   function draw() {
-    $(".lines").replaceChildren(...lines.map(({ text, label }) => {
+    $(".lines").replaceChildren(...lines.map(({ text, label, decision }) => {
       const item = document.createElement("li");
-      const isHidden = label === "toxic" || label === "implicit";
+      const isHidden = decision ? decision.flagged : label === "toxic" || label === "implicit";
       item.className = isHidden ? "hidden" : "";
       item.textContent = isHidden ? "hidden: it would have hurt somebody" : text;
       return item;
@@ -31,7 +31,8 @@ export function show(root, { client, ask }) {
       item.append(...marked(line));
       const note = document.createElement("small");
       const share = line.probability === null ? "" : ` ${Math.round(100 * line.probability)} %`;
-      note.textContent = `${line.label}${share} · ${line.source}${line.reason ? ` · ${line.reason}` : ""}`;
+      const flagged = line.decision?.flagged ? ` · flagged at ${line.decision.operating_point}${line.category ? ` as ${line.category}` : ""}` : "";
+      note.textContent = `${line.label}${share}${flagged} · ${line.source}${line.reason ? ` · ${line.reason}` : ""}`;
       item.append(note);
       return item;
     }));
@@ -42,8 +43,9 @@ export function show(root, { client, ask }) {
     const line = { text, label: null, parts: [] };
     lines.push(line);
     draw();
-    const answer = await ask(client.predict(text, { model, default: "ok" }));
-    Object.assign(line, answer, { text });
+    const context = lines.slice(-9, -1).map((earlier) => earlier.text);
+    const answer = await ask(client.predict({ text, context }, { model, default: "ok" }));
+    Object.assign(line, answer, { text, decision: answer.raw?.decision, category: answer.raw?.category });
     draw();
     if (!answer.is_default && answer.label !== "ok") { // reasons, for the moderator alone
       const { parts } = await client.explain(text, { model, default: answer.label });
