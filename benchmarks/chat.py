@@ -1,21 +1,24 @@
-"""Chat moderation beside plain linear models on the same split: ``make bench-chat``.
+"""Chat moderation beside plain linear models: ``make bench-chat``.
 
 The baselines are the usual ones: TF-IDF of runs of one to four characters, for English
 also of one and two words, and logistic regression, a model for each language, trained
 on the very training split that our one model is trained on. All are asked the same test
-rows; what ours gains is given with a 95 % interval of the paired bootstrap.
+rows; what ours gains is given with a 95 % interval of the paired bootstrap. Then come
+the chat of a second game (`chat_second_game`), and what the version's evaluation
+measured: operating points, context, players, behaviour tests, size and time.
 """
 
 import argparse
+import json
 from pathlib import Path
 
+import chat_second_game
 import cpu
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
-from hotseat_registry import Manifest, Variant
 from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train import run
@@ -38,6 +41,13 @@ def baseline(language):
     return make_pipeline(seen, LogisticRegression(C=4, max_iter=300))
 
 
+def learned(train):
+    """Return CONDA's and COLD's training rows: those that know the four labels."""
+    return train.pick(
+        [row for row, key in enumerate(train.keys) if not key.startswith("more ")]
+    )
+
+
 def rows(split, language):
     """Return the texts and targets of one language."""
     mine = [i for i, text in enumerate(split.inputs) if TASK.group(text) == language]
@@ -45,14 +55,22 @@ def rows(split, language):
     return texts, np.array([split.targets[i] for i in mine])
 
 
-def ours(folder, variant, dataset):
-    """Return the graph of a run as it serves."""
-    path = run.Run(folder).graphs()[variant]
-    manifest = Manifest(
-        model=TASK.name, kind=TASK.kind, signature=TASK.signature(dataset),
-        variants=(Variant(variant, path.name),), default_variant=variant,
-    )  # fmt: skip
-    return LoadedModel(manifest, variant, Session(path))
+def ours(folder, variant):
+    """Return an evaluated run's graph as it serves."""
+    source = run.Run(folder)
+    return LoadedModel(source.measured(), variant, Session(source.graphs()[variant]))
+
+
+def measured(model):
+    """Print what the evaluation of the version measured."""
+    metrics = model.manifest.variant(model.variant).metrics
+    print(
+        f"{metrics['bytes'] / 1e6:.2f} MB, {metrics['milliseconds']:.3f} ms a line "
+        f"one by one, one thread, on {metrics['cpu']}"
+    )
+    for name in ("operating_points", "context", "players", "behaviour", "obfuscated"):
+        if name in metrics:
+            print(f"{name}: {json.dumps(metrics[name], indent=2)}")
 
 
 def main():
@@ -64,11 +82,11 @@ def main():
     given = parser.parse_args()
     folder = given.run or take(TASK, Path(".hotseat/bench/chat")).folder
     dataset = TASK.dataset()
-    model = ours(folder, given.variant, dataset)
+    model = ours(folder, given.variant)
     labels = dataset.labels
     print(f"{given.variant} of {folder} against linear models, on {cpu.name()}")
     for language in ("en", "zh"):
-        fitted = baseline(language).fit(*rows(dataset.train, language))
+        fitted = baseline(language).fit(*rows(learned(dataset.train), language))
         texts, targets = rows(dataset.test, language)
         for kind, asked in (("plain", texts), ("obfuscated", TASK.obfuscated(texts))):
             plain = fitted.predict(asked)
@@ -85,6 +103,8 @@ def main():
                     f"{measure(targets, said):.3f}: {-100 * found[key]:+.2f} % "
                     f"({-100 * high:+.2f} to {-100 * low:+.2f})"
                 )
+    chat_second_game.compare(model, dataset.train)
+    measured(model)
 
 
 def accuracy(targets, said):

@@ -83,15 +83,16 @@ def recall(truth, scores, rate=0.01):
     return float((scores[truth] > bar).mean())
 
 
-def intervals(truth, scores, other):
-    """Return 95 % intervals: of AUC, of recall, and of the AUC's lead over `other`."""
-    rng, found = np.random.default_rng(0), []
+def interval(values):
+    """Return the ends of a 95 % interval of bootstrap draws."""
+    return tuple(np.quantile(np.array(values), [0.025, 0.975]))
+
+
+def draws(truth):
+    """Yield rows of bootstrap draws, always the same."""
+    rng = np.random.default_rng(0)
     for _ in range(DRAWS):
-        at = rng.integers(len(truth), size=len(truth))
-        area = roc_auc_score(truth[at], scores[at])
-        lead = area - roc_auc_score(truth[at], other[at])
-        found.append((area, recall(truth[at], scores[at]), lead))
-    return np.quantile(np.array(found), [0.025, 0.975], axis=0).T
+        yield rng.integers(len(truth), size=len(truth))
 
 
 def compare(model, train, half=1):
@@ -103,45 +104,38 @@ def compare(model, train, half=1):
     texts, truth = taken
     answers = predict(model, texts)
     ours = np.array([answer["scores"]["toxic"] for answer in answers])
-    generated = {row.key for row in chat_generated.rows()}
-    scores = {
-        "ours": ours,
-        "linear, all rows": _scored(linear(train, lambda _key: True), texts),
-        "linear, without generated rows": _scored(
-            linear(train, lambda key: key.removeprefix("more ") not in generated), texts
-        ),
-        "linear, CONDA alone": _scored(
-            linear(train, lambda key: key.startswith("en ")), texts
-        ),
-        "word list": word_list(texts),
+    generated = {f"more {row.key}" for row in chat_generated.rows()}
+    kept = {
+        "linear, all rows": lambda _key: True,
+        "linear, without generated rows": lambda key: key not in generated,
+        "linear, CONDA alone": lambda key: key.startswith("en "),
     }
+    scores = {"ours": ours}
+    for name, keep in kept.items():
+        scores[name] = linear(train, keep).decision_function(texts)
+    scores["word list (LDNOOBW)"] = word_list(texts)
     print(f"second game (GameTox), {len(truth)} texts, {int(truth.sum())} toxic:")
     for name, values in scores.items():
-        (low, high), (least, most), (worse, better) = intervals(truth, ours, values)
-        own = intervals(truth, values, values)
+        areas = [roc_auc_score(truth[at], values[at]) for at in draws(truth)]
+        recalls = [recall(truth[at], values[at]) for at in draws(truth)]
+        leads = [
+            roc_auc_score(truth[at], ours[at]) - area
+            for at, area in zip(draws(truth), areas, strict=True)
+        ]
+        lead = "; ours leads by {:+.4f} to {:+.4f}".format(*interval(leads))
         print(
             f"  {name}: AUC {roc_auc_score(truth, values):.4f} "
-            f"({own[0][0]:.4f} to {own[0][1]:.4f}), recall at 1 % "
-            f"{recall(truth, values):.3f} ({own[1][0]:.3f} to {own[1][1]:.3f})"
-            + (
-                ""
-                if name == "ours"
-                else f"; ours leads by {worse:+.4f} to {better:+.4f}"
-            )
+            "({:.4f} to {:.4f})".format(*interval(areas))
+            + f", recall at 1 % {recall(truth, values):.3f} "
+            "({:.3f} to {:.3f})".format(*interval(recalls))
+            + ("" if name == "ours" else lead)
         )
-        del low, high, least, most
-    for point in (
-        model.manifest.signature.decision.operating_points
-        if (model.manifest.signature.decision)
-        else ()
-    ):
-        at = model.manifest.signature.decision.operating_points[point].threshold
-        said = np.array([answer["decision"]["score"] >= at for answer in answers])
+    decision = model.manifest.signature.decision
+    for name, point in decision.operating_points.items():
+        flagged = np.array(
+            [answer["decision"]["score"] >= point.threshold for answer in answers]
+        )
         print(
-            f"  {point}: flags {said[~truth].mean():.2%} of ok, "
-            f"{said[truth].mean():.2%} of toxic"
+            f"  {name}: flags {flagged[~truth].mean():.2%} of ok lines, "
+            f"{flagged[truth].mean():.2%} of toxic lines"
         )
-
-
-def _scored(model, texts):
-    return model.decision_function(texts)

@@ -15,7 +15,12 @@ import pyarrow.parquet as pq
 
 from hotseat_serve.kinds.options import Options
 from hotseat_train.pipeline.train import PRETRAINED
-from hotseat_train.tasks import mario_levels, player_churn, sokoban_levels
+from hotseat_train.tasks import (
+    chat_generated,
+    mario_levels,
+    player_churn,
+    sokoban_levels,
+)
 
 _SAID = {
     "O": "gg wp nice mid top go push tower ward hello well played ok smoke wait",
@@ -34,6 +39,7 @@ def write(folder: Path) -> Path:
     _conda(folder / "conda/train.csv", random)
     for name, count in (("train", 3_000), ("dev", 800)):
         _cold(folder / f"cold/{name}.csv", count, random)
+    _further_chat(folder, random)
     _players(folder / "wow/players-2008.parquet", random)
     _boxoban(folder / "boxoban")
     _maps(folder / "vglc/super-mario-bros", random)
@@ -48,7 +54,7 @@ def _table(path: Path, names: list[str], rows: list[list[object]]) -> None:
 
 def _conda(path: Path, random: np.random.Generator) -> None:
     """Lines of chat; one in ten has the label of another sort."""
-    names = ["matchId", "utterance", "intentClass"]
+    names = ["matchId", "chatTime", "playerSlot", "utterance", "intentClass"]
     kinds, rows = list(_SAID), []
     for at in range(6_000):
         kind = random.choice(kinds, p=[0.6, 0.2, 0.1, 0.1])
@@ -58,7 +64,7 @@ def _conda(path: Path, random: np.random.Generator) -> None:
         ]
         random.shuffle(words)
         label = random.choice(kinds) if random.random() < 0.1 else kind
-        rows.append([at // 20, " ".join(words), label])
+        rows.append([at // 20, at, at % 10, " ".join(words), label])
     _table(path, names, rows)
 
 
@@ -76,6 +82,33 @@ def _cold(path: Path, count: int, random: np.random.Generator) -> None:
         said = label ^ int(random.random() < 0.1)
         rows.append([said, "".join(characters)])
     _table(path, ["label", "TEXT"], rows)
+
+
+def _further_chat(folder: Path, random: np.random.Generator) -> None:
+    """What chat moderation is trained on besides: comments, tweets, word lists."""
+    lines = [" ".join(random.choice(_SHARED.split(), 6)) for _ in range(200)]
+    for name in ("gc", "gn"):
+        rows: list[list[object]] = [
+            [at % 20 == 0, line] for at, line in enumerate(lines)
+        ]
+        _table(
+            folder / f"context-toxicity/{name}.csv",
+            ["label", "text"],
+            [[float(row[0]), f"{name} {row[1]}"] for row in rows],
+        )
+    tweets: list[list[object]] = [
+        [at % 3, f"t {line}"] for at, line in enumerate(lines)
+    ]
+    _table(folder / "davidson/labeled_data.csv", ["class", "tweet"], tweets)
+    said: list[list[object]] = [
+        [f"s {line}", "Toxic" if at % 2 else "Not Toxic"]
+        for at, line in enumerate(lines)
+    ]
+    _table(folder / "surge/toxicity_en.csv", ["text", "is_toxic"], said)
+    (folder / "word-lists").mkdir(parents=True, exist_ok=True)
+    for language in chat_generated.SOURCES:
+        words = [f"{language}word{number}" for number in range(403)]
+        (folder / f"word-lists/{language}").write_text("\n".join(words), "utf-8")
 
 
 def _players(path: Path, random: np.random.Generator) -> None:

@@ -191,6 +191,19 @@ async def _until(true, bot) -> None:
     raise AssertionError("waited 30 s")
 
 
+def test_the_page_on_moderation_runs(url, capsys):
+    """Its four programs, with the words that they print."""
+    text = (ROOT / "docs/how-to/moderate-chat.md").read_text("utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        program = block.replace("http://localhost:8080", url)
+        exec(compile(program, "moderate-chat.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert "hidden as insult" in printed
+    assert "'operating_point': 'one_in_1000'" in printed
+    assert "please look at this player" in printed
+
+
 def test_the_quick_start_runs(url):
     """The Python of docs/how-to/games.md plays one move and is short."""
     text = (ROOT / "docs/how-to/games.md").read_text("utf-8")
