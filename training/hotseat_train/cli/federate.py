@@ -109,6 +109,13 @@ def federate(parser: argparse.ArgumentParser) -> Run:
     )
     for name, (kind, what) in _PRIVATE.items():
         private.add_argument(f"--{name}", type=kind, help=what)
+    parser.add_argument(
+        "--app",
+        type=Path,
+        metavar="DIR",
+        help="write the training as a Flower app for --clients N real clients, and "
+        "train nothing here",
+    )
     parser.add_argument("--run", type=Path, metavar="DIR", help="the run's folder")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return _federate
@@ -134,6 +141,8 @@ def _federate(arguments: argparse.Namespace) -> int:
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = arguments.run or run.RUNS / task.name / f"{now}-{settings.strategy}"
     clients = pipeline.Clients(count, arguments.by)
+    if arguments.app:
+        return _write_app(arguments, task, settings, folder)
     if arguments.json:
         result = pipeline.federate(task, settings, folder, clients)
         return print_json({"run": str(result.folder), **_shown(result.read())})
@@ -142,6 +151,24 @@ def _federate(arguments: argparse.Namespace) -> int:
             task, settings, folder, clients, progress=Progress(epoch=each)
         )
     _print(result)
+    return DONE
+
+
+def _write_app(
+    arguments: argparse.Namespace,
+    task: "FederatedTask",
+    settings: "Settings",
+    folder: Path,
+) -> int:
+    from hotseat_train.pipeline import federated_app
+
+    if arguments.by or arguments.clients == "each":
+        raise TrainError("--app has real clients: --clients N without --by")
+    count = int(arguments.clients)
+    federated_app.write(arguments.app, task, settings, count, folder)
+    print(f"  wrote {arguments.app}, a Flower app for {count} clients; the server "
+          f"will write the run {folder}")  # fmt: skip
+    print(f"  next: flwr run {arguments.app} SUPERLINK --stream")
     return DONE
 
 

@@ -28,7 +28,7 @@ from flwr.app import (
     RecordDict,
 )
 from flwr.clientapp import ClientApp
-from flwr.serverapp import Grid
+from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import (
     DifferentialPrivacyServerSideFixedClipping,
     FedAvg,
@@ -54,8 +54,22 @@ _ARRAYS, _METRICS, _CONFIG = "arrays", "metrics", "config"
 _ROWS, _LOSS, _ROUND = "num-examples", "loss", "server-round"
 _FIRST = "rounds-before"
 
-TrainClient = Callable[[int, int, Weights, Settings], Update]
-"""Trains a client, by its number, in a round, from the server's weights."""
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the server asks of a client in a round."""
+
+    client: int
+    round_number: int
+    weights: Weights
+    settings: Settings
+    node: Mapping[str, Any]
+    """What the client's machine says of itself: where its rows are."""
+    run: Mapping[str, Any]
+    """What the server says of the training."""
+
+
+TrainClient = Callable[[Order], Update]
 Report = Callable[["Round"], None]
 
 
@@ -95,12 +109,18 @@ class _PrivateFedAvg(FedAvg):
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
-        return self.wrapped.configure_train(server_round, arrays, config, grid)
+        messages: Iterable[Message] = self.wrapped.configure_train(
+            server_round, arrays, config, grid
+        )
+        return messages
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        return self.wrapped.aggregate_train(server_round, replies)
+        released: tuple[ArrayRecord | None, MetricRecord | None] = (
+            self.wrapped.aggregate_train(server_round, replies)
+        )
+        return released
 
 
 class _PrivateFedAvgM(FedAvgM, _PrivateFedAvg):
@@ -114,13 +134,17 @@ def client_app(train: TrainClient) -> ClientApp:
     @app.train()
     def answer(message: Message, context: Context) -> Message:
         config = message.content[_CONFIG]
-        number = int(config[_ROUND]) + int(config[_FIRST])
         settings = Settings.of(
             {name: value for name, value in config.items() if value != ""}
         )
-        weights = message.content[_ARRAYS].to_torch_state_dict()
-        client = int(context.node_config.get("partition-id", context.node_id))
-        update = train(client, number, weights, settings)
+        update = train(Order(
+            int(context.node_config.get("partition-id", context.node_id)),
+            int(config[_ROUND]) + int(config[_FIRST]),
+            message.content[_ARRAYS].to_torch_state_dict(),
+            settings,
+            context.node_config,
+            context.run_config,
+        ))  # fmt: skip
         metrics = {
             # one client counts as much as another where its update is protected
             _ROWS: 1 if settings.epsilon is not None else update.rows,
@@ -135,12 +159,24 @@ def client_app(train: TrainClient) -> ClientApp:
     return app
 
 
+def server_app(serve: Callable[[Grid, Mapping[str, Any]], None]) -> ServerApp:
+    """Return Flower's app of a server; `serve` gets the grid and the run's config."""
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        serve(grid, context.run_config)
+
+    return app
+
+
 def trainer(module: torch.nn.Module, clients: Sequence[Client]) -> TrainClient:
     """Return the work of clients that share one module in this process."""
 
-    def train(client: int, number: int, weights: Weights, settings: Settings) -> Update:
-        module.load_state_dict(weights)
-        return clients[client].update(module, settings, number, client)
+    def train(order: Order) -> Update:
+        module.load_state_dict(order.weights)
+        client = clients[order.client]
+        return client.update(module, order.settings, order.round_number, order.client)
 
     return train
 

@@ -3,11 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import nn
 
+from hotseat_train.data.dataset import Split
+from hotseat_train.optim.loop import State
+from hotseat_train.optim.plan import Plan
 from hotseat_train.optim.supervised import Rows, answers
 
 HiddenUnits = tuple[nn.Module, str, str]
@@ -23,6 +27,14 @@ class GradientLearner(ABC):
     @abstractmethod
     def encode(self, inputs: tuple[Any, ...]) -> Rows:
         """Return the inputs as the module takes them."""
+
+    @abstractmethod
+    def fit(self, train: Split, validation: Split, plan: Plan, **options: Any) -> State:
+        """Train the module; see `tasks.supervised.Learner`."""
+
+    @abstractmethod
+    def export(self, path: Path) -> None:
+        """Write the graph, preprocessing included."""
 
     def probabilities(self, inputs: tuple[Any, ...]) -> np.ndarray[Any, Any]:
         """Return the module's own probabilities [rows, labels]."""

@@ -61,7 +61,7 @@ def federate(
     The run is one like any other: it is evaluated, published and promoted as such. An
     interrupted training resumes after its last round. Raises `TrainError`.
     """
-    flower = _flower()
+    flower = flower_module()
     dataset, progress = task.data, progress or Progress()
     cut = partition.partition(
         dataset.train, clients.count, clients.by, getattr(task.inner, "id", None)
@@ -89,7 +89,7 @@ def federate(
     )
 
 
-def _flower() -> Any:
+def flower_module() -> Any:
     """Import the module of Flower; raises `TrainError` where it is not installed."""
     try:
         from hotseat_train.federated import flower

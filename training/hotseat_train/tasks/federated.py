@@ -88,9 +88,11 @@ class FederatedTask(SupervisedTask):
     def dataset(self) -> Dataset:
         """Return the task's own rows; raises `DatasetError`."""
         data = self.inner.data
-        if self.declaration and set(data.labels) - set(self.declaration.labels):
-            new = min(set(data.labels) - set(self.declaration.labels))
-            raise TrainError(f"the schema does not have the label {new!r}: add it")
+        if self.declaration and set(data.labels) != set(self.declaration.labels):
+            raise TrainError(
+                f"the schema's labels are {', '.join(self.declaration.labels)}, those "
+                f"of the rows {', '.join(data.labels)}: correct /labels of the schema"
+            )
         return data
 
     def learner(self, train: Split, seed: int) -> GradientLearner:
@@ -100,7 +102,7 @@ class FederatedTask(SupervisedTask):
             return PublicNgramLearner(len(self.data.labels))
         task = self.inner
         if task.family == "logistic":  # by gradient: the family's own fit is not
-            task = task.choose("mlp", {"hidden": 0, "dropout": 0.0})  # type: ignore[attr-defined]
+            task = task.choose("mlp", {"hidden": 0, "dropout": 0.0})
         learner = task.learner(self._public, seed)
         if not isinstance(learner, GradientLearner):
             raise TrainError(f"{self.name} has no model whose weights can be averaged")
