@@ -15,6 +15,7 @@ from tls_server import certificate, serve
 pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[2]
 UNITY = ROOT / "sdk/unity"
+TEXTS = ROOT / "sdk/spec/say.json"
 STREAMS = ROOT / "sdk/spec/streams.json"
 LIBSSL = ROOT / ".venv/dotnet/psycopg2_binary.libs"  # for SHA-256
 PORTABLE = ROOT / "sdk/spec/portable.json"
@@ -97,6 +98,11 @@ def test_networks_as_they_are(run):
 def test_streams_of_events(run):
     """Events however they are cut; a stream goes on, breaks, is cancelled."""
     run("streams", STREAMS)
+
+
+def test_texts_as_they_are_written(run, texts):
+    """Every vector of texts, however its events are cut; a text is cancelled."""
+    run("say", TEXTS, texts)
 
 
 def test_offline_models_answer_as_pythons(run):
@@ -192,7 +198,7 @@ def _is_managed(library):
 
 @pytest.mark.parametrize(
     "suite",
-    ["vectors", "rules", "networks", "streams", "offline", "faults", "live"],
+    ["vectors", "rules", "networks", "streams", "say", "offline", "faults", "live"],
 )
 def test_core_clr_does_the_same(core, suite, request):
     """Every suite of Mono's passes on .NET's own runtime."""
@@ -201,6 +207,7 @@ def test_core_clr_does_the_same(core, suite, request):
         "rules": list,
         "networks": list,
         "streams": lambda: [STREAMS],
+        "say": lambda: [TEXTS, request.getfixturevalue("texts")],
         "offline": lambda: [PORTABLE],
         # https needs an OpenSSL 1 beside this old runtime
         "faults": lambda: [

@@ -42,6 +42,37 @@ namespace Hotseat
             return Answered(InferenceRequest.Generate(wishes, options));
         }
 
+        /// <summary>
+        /// Let a model write a text; see Say. `onPiece` gets each piece as it comes, in the
+        /// transport's thread.
+        /// </summary>
+        public async Task<TextAnswer> SayAsync(object input, SayOptions options, Action<string> onPiece = null)
+        {
+            var body = options.Body(input);
+            var progress = new TextProgress(options, core.Clock);
+            var show = onPiece ?? (_ => { });
+            var broken = CancellationTokenSource.CreateLinkedTokenSource(options.Cancel);
+            var call = options.Call;
+            call.Cancel = broken.Token;
+            HotseatError why = null;
+            try
+            {
+                await Answered(InferenceRequest.Stream("generate", body, call, bytes =>
+                {
+                    var piece = progress.Add(bytes);
+                    if (piece != "") show(piece);
+                    if (progress.IsOver && !progress.IsWhole) broken.Cancel();
+                })).ConfigureAwait(false);
+            }
+            catch (HotseatError error)
+            {
+                why = options.Cancel.IsCancellationRequested ? new CancelledError("the text was cancelled") : error;
+            }
+            var rest = progress.End(why);
+            if (rest != "") show(rest);
+            return progress.Result();
+        }
+
         /// <summary>The service's catalogue; `within` is a deadline in seconds.</summary>
         public Task<IReadOnlyList<Model>> ModelsAsync(double? within = null)
         {

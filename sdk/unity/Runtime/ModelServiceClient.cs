@@ -86,13 +86,27 @@ namespace Hotseat
         /// <summary>
         /// Ask a model for server-sent events: `verb` such as "generate", and the fields of the
         /// request. The deadline counts to the end of the stream. Retries end with the first
-        /// event. The seam for models that write text.
+        /// event. Say is for texts.
         /// </summary>
         public EventStream Stream(string verb, Dictionary<string, object> body, CallOptions options)
         {
             var stream = new EventStream();
             stream.End = Ask(InferenceRequest.Stream(verb, body, options, stream.Add));
             return stream;
+        }
+
+        /// <summary>
+        /// Let a model write a text: a dictionary with the slots of the version's template, a
+        /// prompt, or a list of messages (dictionaries with role and content). Look at the text
+        /// in each frame. Throws ConfigError; the text has later errors.
+        /// </summary>
+        public TextStream Say(object input, SayOptions options)
+        {
+            var body = options.Body(input);
+            var progress = new TextProgress(options, core.Clock);
+            var text = new TextStream(progress);
+            text.End = Ask(InferenceRequest.Stream("generate", body, options.Call, piece => progress.Add(piece)));
+            return text;
         }
 
         /// <summary>

@@ -26,12 +26,13 @@ namespace Hotseat.Tests
                     break;
                 case "networks": Each(typeof(Networks)); break;
                 case "streams": Streams.Run(argument); break;
+                case "say": Say.Run(argument, words[2]); break;
                 case "offline": Offline.Run(argument); break;
                 case "opens": Offline.Opens(words.Skip(1)); break;
                 case "tls": Networks.Tls(argument.Split(' ')); break;
                 case "faults": Faults.Run(argument); break;
                 case "live": Live.Run(argument); break;
-                default: Console.WriteLine("vectors FOLDER | rules | networks | streams FILE | offline FILE | opens FILES | tls URLS | faults JSON | live URL"); return 2;
+                default: Console.WriteLine("vectors FOLDER | rules | networks | streams FILE | say FILE URL | offline FILE | opens FILES | tls URLS | faults JSON | live URL"); return 2;
             }
             Console.WriteLine($"{passed} passed, {failed} failed");
             return failed == 0 && passed > 0 ? 0 : 1;
