@@ -89,7 +89,8 @@ namespace Hotseat
             var chosen = options ?? new CallOptions();
             return new InferenceRequest<bool>
             {
-                Options = new CallOptions(), // a stream has no default: what came of it stays
+                // a stream has no default: what came of it stays
+                Options = new CallOptions { Cancel = chosen.Cancel },
                 Call = core => chosen.Model == null
                     ? throw new ConfigError("no model: set Model")
                     : core.Asking(verb, new Dictionary<string, object>(body), chosen, core.Clock(), onPiece),

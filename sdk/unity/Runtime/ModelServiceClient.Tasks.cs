@@ -66,7 +66,7 @@ namespace Hotseat
             }
             catch (HotseatError error)
             {
-                why = options.Cancel.IsCancellationRequested ? new CancelledError("the text was cancelled") : error;
+                why = error;
             }
             var rest = progress.End(why);
             if (rest != "") show(rest);
