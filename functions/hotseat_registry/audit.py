@@ -114,12 +114,13 @@ def _interfaces(
 ) -> Iterator[str]:
     """Check the signature against the readable graphs."""
     for variant in manifest.variants:
-        found = interfaces.get(manifest.files[variant.file].sha256)
-        try:
-            if found is not None:
-                signature_check.check(manifest, found.inputs, found.outputs)
-        except RegistryError as error:
-            yield str(error)
+        for file, part in signature_check.parts(manifest, variant):
+            found = interfaces.get(manifest.files[file].sha256)
+            try:
+                if found is not None:
+                    signature_check.check(part, found.inputs, found.outputs)
+            except RegistryError as error:
+                yield str(error)
 
 
 def _all(registry: Registry) -> Iterator[Reference]:

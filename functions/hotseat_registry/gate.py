@@ -111,7 +111,7 @@ class Gate(JsonDataclass):
     def _serving(self, manifest: Manifest) -> list[str]:
         faults = []
         serving = manifest.variant(manifest.default_variant)
-        size = manifest.files[serving.file].size
+        size = sum(manifest.files[name].size for name in serving.files)
         if self.max_bytes is not None and size > self.max_bytes:
             faults.append(f"{serving.name} has {size} bytes, over {self.max_bytes}")
         if self.max_cold_start_ms is not None:
@@ -166,7 +166,13 @@ def incompatible(manifest: Manifest, live: Manifest) -> list[str]:
     faults += [f"it demands a further input {name!r}" for name in further]
     outputs = {item.name for item in new.outputs}
     gone = sorted({item.name for item in old.outputs} - outputs)
-    return faults + [f"it has no output {name!r}" for name in gone]
+    faults += [f"it has no output {name!r}" for name in gone]
+    steps = {step.name for step in manifest.steps or ()}
+    return faults + [
+        f"its answer has no step {step.name!r}"
+        for step in live.steps or ()
+        if step.name not in steps
+    ]
 
 
 def _shape(item: Input) -> tuple[object, ...]:

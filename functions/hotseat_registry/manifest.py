@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from hotseat_registry import steps as pipelines
 from hotseat_registry.checksummed_json import (
     read_checksummed,
     to_bytes,
@@ -19,8 +20,9 @@ from hotseat_registry.json_dataclass import (
     set_frozen_field,
 )
 from hotseat_registry.signature import Signature
+from hotseat_registry.steps import Step
 
-FORMAT = 4
+FORMAT = 5
 """The newest that this reader knows; a version has the least that says it all."""
 GRAPHS = (".onnx", ".ort")
 SUFFIXES = (*GRAPHS, ".data", ".json", ".md", ".png", ".html")
@@ -29,8 +31,10 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAME_BYTES = 200
 KINDS = (
     "classification", "multilabel", "regression", "embedding", "policy", "generation",
-    "tensor",
+    "tensor", "retrieval", "pipeline",
 )  # fmt: skip
+_FORMAT_5 = {"retrieval", "pipeline"}
+"""Kinds that readers of older formats do not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Variant(JsonDataclass):
     """Files beside the graph with its weights, which the runtime maps into memory."""
     optimized: bool | None = None
     """Whether the graph was optimised before, so that the start need not do it."""
+    graphs: Mapping[str, str] | None = None
+    """Of a pipeline: the graph's file of each step; `file` is the first step's."""
 
     def __post_init__(self) -> None:
         """Take JSON's list for the names; raises `IntegrityError`."""
@@ -67,16 +73,18 @@ class Variant(JsonDataclass):
             set_frozen_field(self, "data", tuple(self.data))
         for name in (self.name, *self.files):
             check_file_name(name)
-        if PurePosixPath(self.file).suffix not in GRAPHS:
-            raise IntegrityError(
-                f"{self.file!r} is no graph: the file of a variant ends in "
-                f"{' or '.join(GRAPHS)}"
-            )
+        for name in (self.file, *(self.graphs or {}).values()):
+            if PurePosixPath(name).suffix not in GRAPHS:
+                raise IntegrityError(
+                    f"{name!r} is no graph: the file of a variant ends in "
+                    f"{' or '.join(GRAPHS)}"
+                )
 
     @property
     def files(self) -> tuple[str, ...]:
         """The names of all files that are needed to run it."""
-        return (self.file, *(self.data or ()))
+        graphs = (self.graphs or {}).values()
+        return tuple(dict.fromkeys((self.file, *graphs, *(self.data or ()))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,8 @@ class Manifest(JsonDataclass):
     published_at: str | None = None
     published_by: str | None = None
     format: int = 1
+    steps: tuple[Step, ...] | None = None
+    """For the kind pipeline."""
 
     def __post_init__(self) -> None:
         """Read the nested records and check that they agree."""
@@ -110,7 +120,10 @@ class Manifest(JsonDataclass):
             raise IntegrityError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
         if isinstance(self.signature, Mapping):
             set_frozen_field(self, "signature", Signature.from_json(self.signature))
-        set_frozen_field(self, "format", max(self.format, self.signature.format))
+        least = 5 if self.kind in _FORMAT_5 else self.signature.format
+        set_frozen_field(self, "format", max(self.format, least))
+        if self.steps is not None:
+            set_frozen_field(self, "steps", from_json_list(Step, self.steps))
         set_frozen_field(self, "variants", from_json_list(Variant, self.variants))
         files = {
             name: File.from_json(item) if isinstance(item, Mapping) else item
@@ -119,12 +132,19 @@ class Manifest(JsonDataclass):
         set_frozen_field(self, "files", files)
         self.variant(self.default_variant)
         _check_threshold(self)
+        _check_kind(self)
         _check(self)
 
     @property
     def reference(self) -> str:
         """The version's name, ``model@number``."""
         return f"{self.model}@{self.version}"
+
+    @property
+    def needed_files(self) -> tuple[str, ...]:
+        """The files that an answer takes beside the graphs, whatever the variant."""
+        steps = (name for step in self.steps or () for name in step.files)
+        return tuple(dict.fromkeys((*self.signature.files, *steps)))
 
     def variant(self, name: str) -> Variant:
         """Return the variant of that name; raises `IntegrityError`."""
@@ -142,7 +162,8 @@ class Manifest(JsonDataclass):
         measured = variant.metrics.get("memory_bytes")
         if isinstance(measured, int):
             return measured
-        return 2 * sum(self.files[name].size for name in variant.files)
+        names = (*variant.files, *self.needed_files)
+        return 2 * sum(self.files[name].size for name in names)
 
     @classmethod
     def from_bytes(cls, data: bytes, what: str) -> "Manifest":
@@ -194,6 +215,28 @@ def _check_threshold(manifest: Manifest) -> None:
         raise IntegrityError(f"label_threshold {at!r} is no probability")
 
 
+def _check_kind(manifest: Manifest) -> None:
+    """Raise `IntegrityError` unless kind, signature, steps and graphs agree."""
+    if (manifest.kind == "retrieval") != (manifest.signature.retrieval is not None):
+        raise IntegrityError("the kind retrieval and its record go together")
+    if (manifest.kind == "pipeline") != (manifest.steps is not None):
+        raise IntegrityError("the kind pipeline and its steps go together")
+    names = [step.name for step in manifest.steps or ()]
+    for variant in manifest.variants:
+        if sorted(variant.graphs or {}) != sorted(names):
+            raise IntegrityError(
+                f"variant {variant.name!r} has to name a graph for each step: "
+                f"{', '.join(names) or 'it has none'}"
+            )
+        if names and variant.file != (variant.graphs or {})[names[0]]:
+            raise IntegrityError("the file of a pipeline's variant is the first step's")
+    if manifest.steps is not None:
+        signature = manifest.signature
+        if len(signature.inputs) != 1 or len(signature.labels) not in {0, 2}:
+            raise IntegrityError("a pipeline has one input, and two labels or none")
+        pipelines.check(manifest.steps, signature.inputs[0].form)
+
+
 def _check(manifest: Manifest) -> None:
     """Raise `IntegrityError` unless names are plain and name what is there."""
     if manifest.version < 0:
@@ -220,13 +263,16 @@ def check_files(manifest: Manifest, files: Iterable[str]) -> None:
     there = set(files)
     named = {name for variant in manifest.variants for name in variant.files}
     named |= {manifest.golden} if manifest.golden else set()
-    named |= set(manifest.signature.files)
+    named |= set(manifest.needed_files)
     if missing := named - there:
         raise IntegrityError(
             f"{manifest.model}: it names {min(missing)!r}, and there is no such file"
         )
     # plain numbers, which the runtime maps and nothing executes
     weights = {name for variant in manifest.variants for name in variant.data or ()}
+    retrieval = manifest.signature.retrieval
+    if retrieval is not None:
+        weights.add(retrieval.vectors)
     for name in sorted(there - weights):
         if PurePosixPath(name).suffix not in SUFFIXES:
             raise IntegrityError(

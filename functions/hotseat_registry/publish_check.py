@@ -31,12 +31,24 @@ def check_files(manifest: Manifest, files: Mapping[str, Path]) -> None:
     for name in files:
         check_file_name(name)
     manifests.check_files(manifest, files)
-    graphs = {variant.file for variant in manifest.variants}
+    retrieval = manifest.signature.retrieval
+    if retrieval is not None:
+        size = files[retrieval.vectors].stat().st_size
+        if size != retrieval.bytes:
+            raise IntegrityError(
+                f"{retrieval.vectors} has {size:,} bytes; {retrieval.count:,} vectors "
+                f"take {retrieval.bytes:,}"
+            )
+    graphs = {
+        file: part
+        for variant in manifest.variants
+        for file, part in signature_check.parts(manifest, variant)
+    }
     for name, path in files.items():
         if PurePath(name).suffix in GRAPHS:
             found = graph.check(path, files)
             if found is not None and name in graphs:
-                signature_check.check(manifest, found.inputs, found.outputs)
+                signature_check.check(graphs[name], found.inputs, found.outputs)
 
 
 def check_readable(version: Manifest) -> None:

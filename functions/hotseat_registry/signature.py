@@ -12,6 +12,7 @@ from hotseat_registry.json_dataclass import (
     set_frozen_field,
 )
 from hotseat_registry.reading import Reading
+from hotseat_registry.retrieval import Retrieval
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,10 @@ class Image(JsonDataclass):
     """Of each channel. Empty: 1."""
     max_pixels: int = 16_000_000
     """Larger images are refused before they are decoded."""
+    multiple: int | None = None
+    """For a step that finds or reads regions: `width` and `height` are the most, the
+    proportions stay, and lengths are multiples of this number. None: the image is
+    cropped to `width` by `height`."""
 
     def __post_init__(self) -> None:
         """Take JSON's lists for tuples; raises `IntegrityError`."""
@@ -134,7 +139,8 @@ class Image(JsonDataclass):
                 raise IntegrityError(
                     f"image: {name} has {count} numbers, one a channel"
                 )
-        if min((self.width, self.height, *self.resize, self.max_pixels)) < 1:
+        sides = (self.width, self.height, *self.resize, self.multiple or 1)
+        if min((*sides, self.max_pixels)) < 1:
             raise IntegrityError("image: lengths in pixels are 1 or more")
         if self.jpeg is not None and not 1 <= self.jpeg <= 95:
             raise IntegrityError("image: jpeg is a quality from 1 to 95")
@@ -286,6 +292,8 @@ class Signature(JsonDataclass):
     """Strengths of a policy that may be asked by name."""
     generation: Generation | None = None
     """For the kind generation."""
+    retrieval: Retrieval | None = None
+    """For the kind retrieval."""
 
     def __post_init__(self) -> None:
         """Read the nested records."""
@@ -304,6 +312,8 @@ class Signature(JsonDataclass):
             set_frozen_field(self, "decision", Decision.from_json(self.decision))
         if isinstance(self.generation, Mapping):
             set_frozen_field(self, "generation", Generation.from_json(self.generation))
+        if isinstance(self.retrieval, Mapping):
+            set_frozen_field(self, "retrieval", Retrieval.from_json(self.retrieval))
 
     def output(self, role: str) -> Output | None:
         """Return the output that the kind reads as `role`, if there is one."""
@@ -314,8 +324,10 @@ class Signature(JsonDataclass):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The version's files that reading a request takes, beside the graph."""
+        """The version's files that an answer takes, beside the graph."""
         found = {item.tokens.file: None for item in self.inputs if item.tokens}
+        if self.retrieval is not None:
+            found |= {self.retrieval.vectors: None, self.retrieval.documents: None}
         return tuple(found)
 
     @property

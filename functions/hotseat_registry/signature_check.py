@@ -4,11 +4,14 @@ Checked at publishing, by `verify`, at import, and each time a version is opened
 signature that does not fit its graph would fail every request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.graph_types import Tensor
-from hotseat_registry.manifest import Manifest
+from hotseat_registry.manifest import Manifest, Variant
+from hotseat_registry.signature import Signature
+from hotseat_registry.steps import REGIONS, TRANSCRIPTION
 
 _FLOATS = {"FP16", "FP32", "FP64"}
 _ZIPMAP = (
@@ -17,27 +20,55 @@ _ZIPMAP = (
 )
 
 
+class Part(NamedTuple):
+    """One graph of a version, as its answers use it."""
+
+    kind: str
+    signature: Signature
+    where: str
+
+
+def parts(manifest: Manifest, variant: Variant) -> Iterator[tuple[str, Part]]:
+    """Yield each graph's file of a variant, with its part: one, or one a step."""
+    whole = _whole(manifest)
+    if manifest.steps is None:
+        yield variant.file, whole
+    for step in manifest.steps or ():
+        file = (variant.graphs or {})[step.name]
+        where = f"{whole.where}, step {step.name!r}"
+        yield file, Part(step.kind, step.signature, where)
+
+
+def _whole(manifest: Manifest) -> Part:
+    where = manifest.reference if manifest.version else manifest.model
+    return Part(manifest.kind, manifest.signature, where)
+
+
 def check(
-    manifest: Manifest, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor]
+    part: Part | Manifest, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor]
 ) -> None:
-    """Raise `IntegrityError` that names all that does not fit."""
+    """Raise `IntegrityError` that names all that does not fit.
+
+    A manifest stands for a version of one graph.
+    """
+    if isinstance(part, Manifest):
+        part = _whole(part)
     faults = [
-        *_texts(manifest),
-        *_decision(manifest, outputs),
-        *_inputs(manifest, inputs),
-        *_outputs(manifest, outputs),
-        *_KINDS[manifest.kind](manifest, outputs),
+        *_texts(part),
+        *_decision(part, outputs),
+        *_inputs(part, inputs),
+        *_outputs(part, outputs),
+        *_KINDS[part.kind](part, outputs),
     ]
     if faults:
-        where = manifest.reference if manifest.version else manifest.model
         raise IntegrityError(
-            f"{where}: the signature does not fit the graph: {'; '.join(faults)}"
+            f"{part.where}: the signature does not fit the graph: {'; '.join(faults)}"
         )
 
 
-def _texts(manifest: Manifest) -> list[str]:
+def _texts(part: Part) -> list[str]:
     """Return what is wrong with the rules for long texts."""
-    signature, faults = manifest.signature, []
+    signature, faults = part.signature, []
     neutral = signature.neutral_label
     if neutral is not None and neutral not in signature.labels:
         faults.append(f"neutral_label {neutral!r} is none of the labels")
@@ -51,7 +82,7 @@ def _texts(manifest: Manifest) -> list[str]:
         elif item.form != "text" or item.max_bytes is None:
             faults.append(f"{what}, which takes a text with max_bytes")
         elif item.too_long == "parts" and not (
-            manifest.kind == "classification" and neutral and item.shape[:1] == (-1,)
+            part.kind == "classification" and neutral and item.shape[:1] == (-1,)
         ):
             faults.append(
                 f"{what}, which takes a classification of any number of rows with a "
@@ -60,9 +91,9 @@ def _texts(manifest: Manifest) -> list[str]:
     return faults
 
 
-def _decision(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
+def _decision(part: Part, outputs: Mapping[str, Tensor]) -> list[str]:
     """Return what is wrong with categories and operating points."""
-    signature, faults = manifest.signature, []
+    signature, faults = part.signature, []
     found = signature.output("categories")
     if (signature.categories is None) != (found is None):
         faults.append("categories are names and an output with that role, or neither")
@@ -75,8 +106,8 @@ def _decision(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
     decision = signature.decision
     if decision is None:
         return faults
-    if manifest.kind != "classification":
-        faults.append(f"a {manifest.kind} has no decision; a classification may")
+    if part.kind != "classification":
+        faults.append(f"a {part.kind} has no decision; a classification may")
     unknown = [name for name in decision.labels if name not in signature.labels]
     faults += [f"decision: {name!r} is none of the labels" for name in unknown]
     texts = [item for item in signature.inputs if item.form == "text"]
@@ -85,9 +116,9 @@ def _decision(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
     return faults
 
 
-def _inputs(manifest: Manifest, inputs: Mapping[str, Tensor]) -> list[str]:
+def _inputs(part: Part, inputs: Mapping[str, Tensor]) -> list[str]:
     faults = []
-    named = {item.name: item for item in manifest.signature.inputs}
+    named = {item.name: item for item in part.signature.inputs}
     for name, item in named.items():
         tensor = inputs.get(name)
         if tensor is None:
@@ -113,9 +144,9 @@ def _fits(said: tuple[int, ...], there: tuple[int, ...]) -> bool:
     )
 
 
-def _outputs(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
+def _outputs(part: Part, outputs: Mapping[str, Tensor]) -> list[str]:
     faults = []
-    for item in manifest.signature.outputs:
+    for item in part.signature.outputs:
         tensor = outputs.get(item.name)
         if tensor is None:
             faults.append(f"it has no output {item.name!r}; it has {_listed(outputs)}")
@@ -132,10 +163,10 @@ def _outputs(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
 
 
 def _role(
-    manifest: Manifest, outputs: Mapping[str, Tensor], role: str, what: str
+    part: Part, outputs: Mapping[str, Tensor], role: str, what: str
 ) -> tuple[Tensor | None, list[str]]:
     """Return the tensor that a kind reads as `role`, or what is wrong with it."""
-    output = manifest.signature.output(role)
+    output = part.signature.output(role)
     found = outputs.get(output.name if output is not None else role)
     if found is not None:
         return found, []
@@ -144,17 +175,17 @@ def _role(
     return None, [f"{what}; it has {_listed(outputs)}{way}"]
 
 
-def _classification(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
-    labels = len(manifest.signature.labels)
+def _classification(part: Part, outputs: Mapping[str, Tensor]) -> list[str]:
+    labels = len(part.signature.labels)
     if not labels:
-        return [f"a {manifest.kind} needs labels"]
-    what = f"a {manifest.kind} answers 'scores' [rows, labels]"
-    found, faults = _role(manifest, outputs, "scores", what)
+        return [f"a {part.kind} needs labels"]
+    what = f"a {part.kind} answers 'scores' [rows, labels]"
+    found, faults = _role(part, outputs, "scores", what)
     if found is None:
         return faults
     if found.datatype not in _FLOATS:
         faults.append(f"'scores' has to be a float, and is {found.datatype}")
-    output = manifest.signature.output("scores")
+    output = part.signature.output("scores")
     if output is not None and output.activation not in {None, "softmax", "sigmoid"}:
         faults.append(
             f"activation {output.activation!r} is neither softmax nor sigmoid"
@@ -172,14 +203,14 @@ def _is_column(shape: tuple[int, ...]) -> bool:
     return len(shape) == 1 or shape[1:] == (1,)
 
 
-def _regression(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
-    return _role(manifest, outputs, "value", "a regression answers 'value' [rows]")[1]
+def _regression(part: Part, outputs: Mapping[str, Tensor]) -> list[str]:
+    return _role(part, outputs, "value", "a regression answers 'value' [rows]")[1]
 
 
-def _embedding(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
+def _embedding(part: Part, outputs: Mapping[str, Tensor]) -> list[str]:
     what = "an embedding answers 'embedding' [rows, size]"
-    found, faults = _role(manifest, outputs, "embedding", what)
-    output = manifest.signature.output("embedding")
+    found, faults = _role(part, outputs, "embedding", what)
+    output = part.signature.output("embedding")
     if found is None or found.shape is None or output is None:
         return faults
     if output.pooling not in {None, "mean", "first"}:
@@ -190,10 +221,10 @@ def _embedding(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
     return []
 
 
-def _policy(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
-    labels = len(manifest.signature.labels)
+def _policy(part: Part, outputs: Mapping[str, Tensor]) -> list[str]:
+    labels = len(part.signature.labels)
     found, faults = _role(
-        manifest, outputs, "policy", "a policy answers 'policy' [rows, actions]"
+        part, outputs, "policy", "a policy answers 'policy' [rows, actions]"
     )
     if found is None or found.shape is None:
         return faults
@@ -202,15 +233,15 @@ def _policy(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
     return []
 
 
-def _generation(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
-    plan = manifest.signature.generation
+def _generation(part: Part, outputs: Mapping[str, Tensor]) -> list[str]:
+    plan = part.signature.generation
     if plan is None:
         return ["the signature does not say how to generate"]
-    if plan.grid not in {item.name for item in manifest.signature.inputs}:
+    if plan.grid not in {item.name for item in part.signature.inputs}:
         return [f"the signature has no input {plan.grid!r} for the cells"]
-    if not manifest.signature.outputs:
+    if not part.signature.outputs:
         return ["a generation needs an output, the logits of the next cell"]
-    found = outputs.get(manifest.signature.outputs[0].name)
+    found = outputs.get(part.signature.outputs[0].name)
     tiles = len(plan.alphabet)
     if found is None or found.shape is None:
         return []
@@ -219,8 +250,44 @@ def _generation(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
     return []
 
 
-def _tensor(manifest: Manifest, outputs: Mapping[str, Tensor]) -> list[str]:
-    del manifest, outputs
+def _retrieval(part: Part, outputs: Mapping[str, Tensor]) -> list[str]:
+    faults = _embedding(part, outputs)
+    output, retrieval = part.signature.output("embedding"), part.signature.retrieval
+    assert retrieval is not None
+    found = outputs.get(output.name) if output is not None else None
+    if found is not None and found.shape and found.shape[-1] not in {
+        -1, retrieval.size,
+    }:  # fmt: skip
+        faults.append(
+            f"its vectors have {found.shape[-1]} numbers, the documents' "
+            f"{retrieval.size}"
+        )
+    return faults
+
+
+def _map(
+    part: Part, outputs: Mapping[str, Tensor], role: str, dimensions: int
+) -> list[str]:
+    """Return what is wrong with an image in and a map of so many dimensions out."""
+    images = [item.image for item in part.signature.inputs]
+    if len(images) != 1 or images[0] is None or images[0].multiple is None:
+        return [f"{part.kind} takes one image with a multiple"]
+    found, faults = _role(part, outputs, role, f"{part.kind} answers {role!r}")
+    if found is not None and found.shape and len(found.shape) != dimensions:
+        faults.append(f"{role!r} has the shape {list(found.shape)}")
+    return faults
+
+
+def _regions(part: Part, outputs: Mapping[str, Tensor]) -> list[str]:
+    return _map(part, outputs, "probabilities", 4)
+
+
+def _transcription(part: Part, outputs: Mapping[str, Tensor]) -> list[str]:
+    return _map(part, outputs, "characters", 3)
+
+
+def _tensor(part: Part, outputs: Mapping[str, Tensor]) -> list[str]:
+    del part, outputs
     return []  # named arrays, whatever they are
 
 
@@ -232,6 +299,9 @@ _KINDS = {
     "policy": _policy,
     "generation": _generation,
     "tensor": _tensor,
+    "retrieval": _retrieval,
+    REGIONS: _regions,
+    TRANSCRIPTION: _transcription,
 }
 
 

@@ -34,22 +34,77 @@ def check_decoder() -> None:
         raise IntegrityError("this version reads images: pip install pillow") from None
 
 
+class Picture:
+    """A decoded picture: Pillow's image of mode RGB, as `decode` returns it.
+
+    Steps of a pipeline read it instead of the encoded image.
+    """
+
+    __slots__ = ("pixels",)
+
+    def __init__(self, pixels: Any) -> None:
+        self.pixels = pixels
+
+
 def images(item: Input, rows: Rows) -> Array:
     """Return the tensor [rows, channels, height, width], or NHWC, of encoded images.
 
     Values are base64 strings, with or without ``data:image/png;base64,`` in front, or
-    bytes, where an image is the whole body.
+    bytes, where an image is the whole body, or a `Picture` that was decoded before.
     Raises `Problem` (invalid_input, too_large) with a pointer to the first fault.
     """
-    assert item.image is not None
-    return np.stack(
-        [_tensor(_bytes(value, item, at), item.image, item.datatype, at)
-         for value, at in rows.values(item)]
-    )  # fmt: skip
+    image = item.image
+    assert image is not None
+    pictures = [
+        value.pixels if isinstance(value, Picture)
+        else decode(value, at, image.max_pixels, item.max_bytes, image.channels)
+        for value, at in rows.values(item)
+    ]  # fmt: skip
+    return np.stack([_tensor(picture, image, item.datatype) for picture in pictures])
 
 
-def _bytes(value: Any, item: Input, pointer: str) -> bytes:
-    limit = item.max_bytes or MAX_BYTES
+def decode(
+    value: Any,
+    pointer: str,
+    max_pixels: int,
+    max_bytes: int | None = None,
+    channels: str = "RGB",
+) -> Any:
+    """Return Pillow's image of one value of a request; raises `Problem`.
+
+    It is upright, on white where it is transparent, and grey if `channels` is L.
+    """
+    data = _bytes(value, max_bytes or MAX_BYTES, pointer)
+    import PIL.Image
+    import PIL.ImageOps
+
+    try:
+        # Pillow warns of bombs at its own limit; the signature's limit is smaller
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+            with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+                width, height = opened.size
+                if width * height > max_pixels:
+                    raise Problem(
+                        "too_large",
+                        f"the image{place(pointer)} has {width} x {height} pixels; "
+                        f"the limit is {max_pixels:,}",
+                        pointer,
+                    )
+                return _flat(PIL.ImageOps.exif_transpose(opened), channels)
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        PIL.Image.DecompressionBombError,
+    ) as error:
+        raise invalid(
+            f"expected a PNG, JPEG or WebP image{place(pointer)}: {_reason(error)}",
+            pointer,
+        ) from None
+
+
+def _bytes(value: Any, limit: int, pointer: str) -> bytes:
     if isinstance(value, bytes):
         size, most = len(value), limit
     elif isinstance(value, str):
@@ -65,6 +120,12 @@ def _bytes(value: Any, item: Input, pointer: str) -> bytes:
         )
     if isinstance(value, bytes):
         return value
+    if value.startswith(("http:", "https:", "file:")):
+        raise invalid(
+            f"expected an image in base64{place(pointer)}, got a URL, which the "
+            "service does not fetch: send the image itself",
+            pointer,
+        )
     if value.startswith("data:"):
         value = value.partition(",")[2]
     try:
@@ -76,39 +137,17 @@ def _bytes(value: Any, item: Input, pointer: str) -> bytes:
         ) from None
 
 
-def _tensor(data: bytes, image: Image, datatype: str, pointer: str) -> Array:
-    import PIL.Image
-    import PIL.ImageOps
-
-    try:
-        # Pillow warns of bombs at its own limit; the signature's limit is smaller
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-                width, height = opened.size
-                if width * height > image.max_pixels:
-                    raise Problem(
-                        "too_large",
-                        f"the image{place(pointer)} has {width} x {height} pixels; "
-                        f"the limit is {image.max_pixels:,}",
-                        pointer,
-                    )
-                picture = PIL.ImageOps.exif_transpose(opened)
-                picture = _flat(picture, image.channels)
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        PIL.Image.DecompressionBombError,
-    ) as error:
-        raise invalid(
-            f"expected a PNG, JPEG or WebP image{place(pointer)}: {_reason(error)}",
-            pointer,
-        ) from None
+def _tensor(picture: Any, image: Image, datatype: str) -> Array:
+    if image.channels == "L":
+        picture = picture.convert("L")
     picture = _resized(picture, image)
     if image.jpeg is not None:
         picture = _recompressed(picture, image.jpeg)
-    picture = _crop(picture, image)
+    return normalised(_crop(picture, image), image, datatype)
+
+
+def normalised(picture: Any, image: Image, datatype: str) -> Array:
+    """Return a picture of its final size as a tensor without rows."""
     pixels: Array = np.asarray(picture, np.float32)
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]

@@ -133,6 +133,13 @@ def generation(request: InferenceRequest) -> list[dict[str, Any]]:
     return kind.generation(request)
 
 
+def pipeline(request: InferenceRequest) -> list[dict[str, Any]]:
+    """Answer by `kinds.pipeline`, imported only when a pipeline is served."""
+    from hotseat_serve.kinds import pipeline as kind
+
+    return kind.pipeline(request)
+
+
 KINDS: Mapping[str, Kind] = {
     "classification": classification,
     "multilabel": multilabel,
@@ -141,13 +148,15 @@ KINDS: Mapping[str, Kind] = {
     "policy": policy,
     "generation": generation,
     "tensor": tensor,
+    "pipeline": pipeline,
 }
 
 
 def check(manifest: Manifest) -> None:
     """Check that this service can serve the version; raises `IntegrityError`."""
     signature = manifest.signature
-    forms = {item.form for item in signature.inputs}
+    signatures = (signature, *(step.signature for step in manifest.steps or ()))
+    forms = {item.form for one in signatures for item in one.inputs}
     if unknown := forms - set(game_json.FORMS):
         raise _update(manifest, "wants inputs as", min(unknown), game_json.FORMS)
     if manifest.kind not in KINDS:

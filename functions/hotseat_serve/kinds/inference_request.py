@@ -2,15 +2,45 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from hotseat_registry.signature import Signature
+from hotseat_registry.steps import Step
 from hotseat_serve.codec import game_json
 from hotseat_serve.codec.tensors import Array
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.kinds.request_context import RequestContext
 
 Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
+
+
+class StepModel(Protocol):
+    """What answers for a step as a version of its own would; see `LoadedModel`."""
+
+    masks: bool
+
+    def predict(
+        self,
+        inputs: Sequence[Any],
+        pointers: Sequence[str] | None = None,
+        options: Options | None = None,
+        context: RequestContext | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return one answer for each input; raises `Problem`."""
+
+
+class OpenStep(NamedTuple):
+    """One step of a pipeline, with its graph open."""
+
+    step: Step
+    run: Callable[[Mapping[str, Array], RequestContext], Mapping[str, Array]] | None = (
+        None
+    )
+    """Runs the graph of a step that finds or reads regions."""
+    model: StepModel | None = None
+    """Answers for any other step."""
+    characters: Sequence[str] = ()
+    """What a transcription reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +55,8 @@ class InferenceRequest:
     context: RequestContext = field(default_factory=RequestContext)
     files: Mapping[str, Any] = field(default_factory=dict)
     """The opened files of the signature, such as tokenizers."""
+    steps: Sequence[OpenStep] = ()
+    """Of a pipeline."""
 
     def tensors(self) -> dict[str, Array]:
         """Return the inputs as tensors; raises `Problem`."""

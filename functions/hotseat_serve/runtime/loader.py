@@ -17,7 +17,7 @@ from hotseat_registry.signature import Signature
 from hotseat_serve.codec import game_json, long_texts
 from hotseat_serve.codec.tensors import Array
 from hotseat_serve.kinds import dispatch
-from hotseat_serve.kinds.inference_request import InferenceRequest
+from hotseat_serve.kinds.inference_request import InferenceRequest, OpenStep
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.limits import MAX_ROWS, check_rows
@@ -57,6 +57,8 @@ class LoadedModel:
     """A `TreeExplainer` after the first explanation, or the text why there is none."""
     sample_input: Any = None
     """An input that it answers: of its first golden row, if it has one."""
+    steps: tuple[OpenStep, ...] = ()
+    """The open steps of a pipeline."""
     last_used: float = 0.0
     """Time of the last request, on the clock of `ModelCache`."""
 
@@ -154,7 +156,9 @@ class LoadedModel:
         )
         options = options or Options()
         requests = (
-            InferenceRequest(signature, run, some, places, options, context, self.files)
+            InferenceRequest(
+                signature, run, some, places, options, context, self.files, self.steps
+            )
             for some, places in calls
         )
         return [one for request in requests for one in answer(request)]
@@ -208,6 +212,20 @@ class LoadedModel:
         from hotseat_serve.shapley.ensemble import UnsuitableError
 
         context = context or RequestContext()
+        if self.steps:
+            from hotseat_serve.kinds import pipeline_reasons
+
+            return pipeline_reasons.explain(
+                InferenceRequest(
+                    self.manifest.signature,
+                    self.session.run,
+                    [row_input],
+                    [pointer],
+                    options or Options(),
+                    context,
+                    steps=self.steps,
+                )
+            )
 
         def predict(inputs: list[Any]) -> list[dict[str, Any]]:
             answers = self.predict(inputs, [pointer] * len(inputs), options, context)
@@ -277,16 +295,16 @@ def load(
     names = [
         *variant.files,
         *([manifest.golden] if manifest.golden else []),
-        *manifest.signature.files,
+        *manifest.needed_files,
     ]
     paths = registry.fetch(manifest, cache, names, in_place=True)
     for name in names:
         if name.endswith((".onnx", ".ort")):
             graph.check(paths[name], manifest.files)
-    paths_to_open = {"graph": _link_weights(variant, paths, cache.folder)}
+    paths_to_open = _graphs(variant, paths, cache.folder)
     if manifest.golden:
         paths_to_open["golden"] = paths[manifest.golden]
-    paths_to_open |= {name: paths[name] for name in manifest.signature.files}
+    paths_to_open |= {name: paths[name] for name in manifest.needed_files}
     seconds = settings.open_seconds
     if in_subprocess and has_spare_memory:
         # late: a cold start never opens a version in a subprocess
@@ -310,6 +328,9 @@ def load(
         from hotseat_serve.privacy.masking import is_masked
 
         loaded.masks = is_masked(manifest.model, settings.mask)
+        for step in loaded.steps:
+            if step.model is not None:
+                step.model.masks = loaded.masks
     return loaded
 
 
@@ -322,23 +343,13 @@ def open_variant(
 ) -> LoadedModel:
     """Open a variant and check it against signature and golden rows.
 
-    `paths` are ``graph``, ``golden`` rows if there are any, and the signature's files
-    by their names. Raises `IntegrityError`, also if an answer takes longer than
-    `seconds`.
+    `paths` are ``graph``, ``golden`` rows if there are any, and by their names the
+    signature's files and the graphs of a pipeline. Raises `IntegrityError`, also if an
+    answer takes longer than `seconds`.
     """
     variant = manifest.variant(name)
-    session = Session(paths["graph"], threads, optimized=bool(variant.optimized))
-    signature_check.check(
-        manifest, _tensors(session.inputs), _tensors(session.output_types)
-    )
-    loaded = LoadedModel(
-        manifest,
-        variant.name,
-        session,
-        files=open_files(manifest.signature, paths),
-        graph=paths["graph"],
-        threads=threads,
-    )
+    loaded = _opened(manifest, variant, paths, threads)
+    session = loaded.session
     context = RequestContext()
     context.deadline = context.started + int(seconds * 1e9)
 
@@ -354,9 +365,36 @@ def open_variant(
         data = paths["golden"].read_bytes()
         golden_rows.check(data, variant.name, predict, run, manifest.reference)
         loaded.sample_input = golden_rows.first_input(data)
-    else:
+    elif manifest.steps is None:
         probe.check(manifest, run)
     return loaded
+
+
+def _opened(
+    manifest: Manifest, variant: Variant, paths: Mapping[str, Path], threads: int
+) -> LoadedModel:
+    """Open the graph of a variant, or those of a pipeline's steps."""
+    files = open_files(manifest.signature, paths)
+    if manifest.steps is not None:
+        # late: most versions have one graph
+        from hotseat_serve.runtime import pipeline
+
+        steps = tuple(pipeline.open_steps(manifest, variant, paths, threads))
+        return LoadedModel(
+            manifest, variant.name, pipeline.NoGraph(), files=files, steps=steps
+        )
+    session = Session(paths["graph"], threads, optimized=bool(variant.optimized))
+    signature_check.check(
+        manifest, _tensors(session.inputs), _tensors(session.output_types)
+    )
+    return LoadedModel(
+        manifest,
+        variant.name,
+        session,
+        files=files,
+        graph=paths["graph"],
+        threads=threads,
+    )
 
 
 def open_files(signature: Signature, paths: Mapping[str, Path]) -> dict[str, Any]:
@@ -380,10 +418,22 @@ def _tensors(items: Mapping[str, tuple[str, tuple[int, ...]]]) -> dict[str, Tens
     return {name: Tensor(*item) for name, item in items.items()}
 
 
-def _link_weights(variant: Variant, paths: Mapping[str, Path], folder: Path) -> Path:
-    """Link graph and weights in one folder under their own names; return the path.
+def _graphs(
+    variant: Variant, paths: Mapping[str, Path], folder: Path
+) -> dict[str, Path]:
+    """Return the paths of ``graph`` and, by their names, of a pipeline's graphs."""
+    graph = _link_weights(variant, paths, folder)
+    linked = graph != paths[variant.file]
+    return {"graph": graph} | {
+        name: graph.with_name(name) if linked else paths[name]
+        for name in (variant.graphs or {}).values()
+    }
 
-    The cache names files by digest, but the graph refers to its weights by name.
+
+def _link_weights(variant: Variant, paths: Mapping[str, Path], folder: Path) -> Path:
+    """Link graphs and weights in one folder under their own names; return the path.
+
+    The cache names files by digest, but a graph refers to its weights by name.
     """
     graph = paths[variant.file]
     if not variant.data:

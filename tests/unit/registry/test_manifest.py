@@ -60,7 +60,7 @@ def test_unknown_fields_survive(manifest_json, unknown):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"format": 5}, "update hotseat-platform"),
+        ({"format": 99}, "update hotseat-platform"),
         ({"kind": "oracle"}, "kind 'oracle'"),
         ({"default_variant": "int4"}, "no variant 'int4'"),
         ({"variants": 3}, "variants is a list, each of it an object .*, not 3"),

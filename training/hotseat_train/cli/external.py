@@ -70,14 +70,16 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 def publish_file(arguments: argparse.Namespace) -> int:
     """Publish a model's file, or with --dry-run do all but that."""
-    from hotseat_train.external import folder, publish, source
+    from hotseat_train.external import folder, pipeline_file, publish, source
     from hotseat_train.external.overrides import Overrides
 
     given = overrides(arguments)
     with tempfile.TemporaryDirectory() as name:
         path = source.local(arguments.run, Path(name))
         asks_anew = given != Overrides() or arguments.example is not None
-        if folder.holds_version(path) and not asks_anew:
+        if path.suffix.lower() in pipeline_file.SUFFIXES:
+            prepared = _pipeline(path, arguments, Path(name))
+        elif folder.holds_version(path) and not asks_anew:
             prepared = folder.read(path, arguments.model)
         else:
             model = arguments.model or model_name(arguments.run)
@@ -101,14 +103,31 @@ def publish_file(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _pipeline(path: Path, arguments: argparse.Namespace, folder: Path) -> "Prepared":
+    """Return the version that a pipeline's file describes."""
+    from hotseat_train.external import pipeline
+
+    return pipeline.prepare(
+        path, arguments.model, registry(arguments), folder,
+        example=arguments.example, target=arguments.target,
+    )  # fmt: skip
+
+
 def _print(prepared: "Prepared") -> None:
     show(prepared.described)
+    if prepared.manifest.steps:
+        from hotseat_train.external.card import step_row
+
+        print_table(("step", "kind", "reads", "from", "flags"),
+                    map(step_row, prepared.manifest.steps))  # fmt: skip
     metrics = prepared.manifest.variants[0].metrics
     memory = metrics.get("memory_bytes")
     print(f"  an answer {metrics['milliseconds']:.2f} ms, a cold start "
           f"{metrics.get('cold_start_ms', 0):.0f} ms, "
           f"{metrics['bytes'] / 2**20:.1f} MiB of files"
           + (f", {memory / 2**20:.0f} MiB of memory" if memory else ""))  # fmt: skip
+    if "accuracy" in metrics:
+        print(f"  accuracy {metrics['accuracy']:.4f} on {metrics['rows']} examples")
     if prepared.random:
         print("  note: measured with random inputs, and golden rows are of those; "
               "--example FILE takes real ones", file=sys.stderr)  # fmt: skip

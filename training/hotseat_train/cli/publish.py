@@ -31,11 +31,13 @@ def publish(parser: argparse.ArgumentParser) -> Run:
         "a model that was trained elsewhere: an ONNX file, a folder with one (of "
         "Hugging Face, Triton, MLflow or `hotseat model export`), or "
         "models:/NAME/VERSION of MLflow's registry. Its signature is read from the "
-        "graph, it is run and measured, and the result is printed."
+        "graph, it is run and measured, and the result is printed. A .toml or .json "
+        "file with steps describes a pipeline: several graphs as one version."
     )
     parser.epilog = (
         "example: hotseat publish sentiment --max-quality-drop 0.5%\n"
-        "example: hotseat publish mood.onnx --labels calm,angry"
+        "example: hotseat publish mood.onnx --labels calm,angry\n"
+        "example: hotseat publish image-moderation.toml"
     )
     add_run(parser)
     add_registry(parser)
@@ -49,6 +51,12 @@ def publish(parser: argparse.ArgumentParser) -> Run:
         type=Path,
         help="inputs for measurements and golden rows: .json, .jsonl, .csv, .npz, .txt "
         "or an image (default: random ones)",
+    )
+    files.add_argument(
+        "--target",
+        metavar="NAME",
+        help="of a pipeline: the field of FILE with the true label; measures its "
+        "accuracy",
     )
     files.add_argument(
         "--dry-run", action="store_true", help="do everything except publishing"

@@ -14,10 +14,12 @@ from hotseat_train.evaluation.graph_calls import record_calls
 
 _ROUNDING = 1e-3
 """Tolerance for the float rounding of other CPUs."""
-_SATURATING = 2e-2
+SATURATING = 2e-2
 """Without VNNI, products of 8-bit integers are added in pairs that may saturate."""
-_COMPARED = ("label", "scores", "value", "actions", "item", "embedding", "outputs")
+_COMPARED = ("label", "scores", "value", "actions", "item", "embedding", "outputs",
+             "texts", "matches")  # fmt: skip
 """The parts of an answer that do not depend on random draws, and an item."""
+_OF_STEPS = ("scores", "value", "embedding")
 _CALLS, _ROWS = 4, 2
 """Calls of a generator's graph and rows of each, compared where items differ."""
 
@@ -44,7 +46,7 @@ def of(requests: Requests, models: Mapping[str, LoadedModel]) -> dict[str, Any]:
         for value, options in requests
     ]
     for row, answer in zip(rows, _answers(first, rows), strict=True):
-        row["expected"] = {key: answer[key] for key in _COMPARED if key in answer}
+        row["expected"] = _compared(answer)
         if "item" in answer:
             row["variants"] = [name]
     calls = _calls(first, requests)
@@ -56,6 +58,19 @@ def of(requests: Requests, models: Mapping[str, LoadedModel]) -> dict[str, Any]:
             name: _off(model, common, calls) for name, model in models.items()
         },
     }
+
+
+def _compared(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of an answer that every opening has to repeat."""
+    found = {key: answer[key] for key in _COMPARED if key in answer}
+    steps = answer.get("steps")
+    if isinstance(steps, Mapping):
+        found["steps"] = {
+            name: {key: step[key] for key in _OF_STEPS if key in step}
+            for name, step in steps.items()
+            if step is not None
+        }
+    return found
 
 
 def _answers(
@@ -103,5 +118,5 @@ def _off(
             (golden_rows.numbered(outputs), golden_rows.numbered(call["outputs"]))
         )
     off = max((golden_rows.distance(*pair) for pair in pairs), default=0.0)
-    least = _SATURATING if "int8" in model.variant else _ROUNDING
+    least = SATURATING if "int8" in model.variant else _ROUNDING
     return round(max(least, 2 * off), 6)

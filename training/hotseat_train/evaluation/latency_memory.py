@@ -83,7 +83,7 @@ def fresh_process(
     the start of the process, with the service's imports; both are medians. `folder`
     holds the variant's files and those of the signature.
     """
-    names = manifest.signature.files
+    names = (*manifest.needed_files, *manifest.variant(variant).files)
     work: dict[str, Any] = {
         "manifest": manifest.to_json(),
         "variant": variant,

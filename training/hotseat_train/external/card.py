@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from hotseat_registry import Manifest
 from hotseat_registry.signature import Input, Output
+from hotseat_registry.steps import Step
 
 
 def of(manifest: Manifest, name: str, notes: Sequence[str], *, random: bool) -> str:
@@ -16,12 +17,13 @@ def of(manifest: Manifest, name: str, notes: Sequence[str], *, random: bool) -> 
     lines = [
         f"# {manifest.model}",
         "",
-        f"A {manifest.kind} model that was trained elsewhere, published from `{name}`.",
-        "Its quality was not measured.",
+        *_origin(manifest, name),
         *_table(("input", "type", "shape", "form"),
                 map(input_row, manifest.signature.inputs)),
         *_table(("output", "type", "shape", "use"),
                 map(output_row, manifest.signature.outputs)),
+        *(_table(("step", "kind", "reads", "from", "flags"),
+                 map(step_row, manifest.steps)) if manifest.steps else ()),
         "",
         f"Golden rows are {origin}. One answer takes {metrics['milliseconds']:.2f} ms.",
         f"A cold start takes {metrics['cold_start_ms']:.0f} ms: from the start of a",
@@ -30,6 +32,21 @@ def of(manifest: Manifest, name: str, notes: Sequence[str], *, random: bool) -> 
         *(["", *(f"- {note}" for note in notes)] if notes else []),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def _origin(manifest: Manifest, name: str) -> Iterator[str]:
+    what = "model that was trained elsewhere" if manifest.steps is None else "version"
+    yield f"A {manifest.kind} {what}, published from `{name}`."
+    found = manifest.variants[0].metrics
+    if "accuracy" not in found:
+        yield "Its quality was not measured."
+        return
+    low, high = found["interval"]
+    yield f"Of {found['rows']:,} examples {100 * found['accuracy']:.1f} % are right,"
+    yield f"with a 95 % interval of {100 * low:.1f} to {100 * high:.1f} %."
+    if "caught" in found:
+        yield f"{100 * found['caught']:.1f} % of those that are to be found are, with"
+        yield f"{100 * found['false_alarms']:.1f} % false alarms."
 
 
 _VARIANTS = "## Variants"
@@ -72,7 +89,7 @@ def input_row(item: Input) -> tuple[str, str, str, str]:
     form = item.form
     if item.tokens is not None:
         form = f"{item.tokens.part} of the text {item.key!r}, by {item.tokens.file}"
-    elif item.image is not None:
+    elif item.form == "image" and item.image is not None:
         image = item.image
         form = f"image {image.width} x {image.height} {image.channels} {image.layout}"
     elif item.fields is not None:
@@ -88,6 +105,18 @@ def output_row(item: Output) -> tuple[str, str, str, str]:
     steps = [item.role, item.pooling and f"pooled: {item.pooling}", item.activation,
              "normalised" if item.normalize else None]  # fmt: skip
     return item.name, item.datatype, _dims(item.shape), ", ".join(filter(None, steps))
+
+
+def step_row(step: Step) -> tuple[str, str, str, str, str]:
+    """Return name, kind, source, origin and threshold as text for people."""
+    at = f"{', '.join(step.flags)} from {step.threshold:g}" if step.flags else ""
+    return (
+        step.name,
+        step.kind,
+        step.source or "the input",
+        step.origin or "a graph",
+        at,
+    )
 
 
 def _dims(shape: tuple[int, ...]) -> str:

@@ -178,7 +178,7 @@ _MAKERS: Mapping[str, Callable[[Path, Path, Sequence[Tensors]], Path]] = {
 def _open(
     manifest: Manifest, variant: Variant, files: Mapping[str, Path]
 ) -> LoadedModel:
-    paths = {name: files[name] for name in manifest.signature.files}
+    paths = {name: files[name] for name in manifest.needed_files}
     paths["graph"] = files[variant.file]
     return loader.open_variant(manifest, variant.name, paths, 1, _OPEN_S)
 

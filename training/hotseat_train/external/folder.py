@@ -84,8 +84,10 @@ def _checked(path: Path, file: File) -> Path:
 def _open(manifest: Manifest, files: Mapping[str, Path]) -> None:
     """Open each variant and compare its answers; raises `IntegrityError`."""
     for variant in manifest.variants:
-        graph.check(files[variant.file], manifest.files)
-        paths = {name: files[name] for name in manifest.signature.files}
+        graphs = [variant.file, *(variant.graphs or {}).values()]
+        for name in graphs:
+            graph.check(files[name], manifest.files)
+        paths = {name: files[name] for name in (*graphs, *manifest.needed_files)}
         paths["graph"] = files[variant.file]
         if manifest.golden:
             paths["golden"] = files[manifest.golden]

@@ -10,7 +10,7 @@ from typing import Any
 from hotseat_registry import graph_tree
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.graph_tree import Graph, Node, Weight
-from hotseat_train.external import mlflow_model
+from hotseat_train.external import mlflow_model, pipeline_file
 from hotseat_train.external.errors import SourceError
 
 REFUSED = {
@@ -81,6 +81,8 @@ def is_source(text: str) -> bool:
         return True
     if path.suffix.lower() in {".onnx", ".ort", *REFUSED}:
         return True
+    if path.suffix.lower() in pipeline_file.SUFFIXES:
+        return path.is_file()
     return path.is_dir() and not (path / "run.json").exists()
 
 

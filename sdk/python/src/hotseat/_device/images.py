@@ -66,6 +66,12 @@ def _bytes(value: Any, item: Mapping[str, Any], pointer: str) -> bytes:
             "limit",
             pointer,
         )
+    if value.startswith(("http:", "https:", "file:")):
+        raise bad(
+            f"expected an image in base64{place(pointer)}, got a URL, which the "
+            "service does not fetch: send the image itself",
+            pointer,
+        )
     if value.startswith("data:"):
         value = value.partition(",")[2]
     try:

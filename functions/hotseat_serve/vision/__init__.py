@@ -1,0 +1,1 @@
+"""Regions of a picture and the text in them, from what networks for that put out."""
