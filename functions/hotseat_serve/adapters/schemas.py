@@ -19,6 +19,17 @@ class Options(BaseModel):
     level: str | None = Field(
         None, description="One of the signature's levels of strength."
     )
+    top_k: int | None = Field(
+        None, ge=1, le=1000, description="Documents of an answer, of a retrieval."
+    )
+    filter: dict[str, Any] | None = Field(
+        None,
+        description="Fields that a retrieval's documents have: a value, a list of "
+        'values, or {"min": 1, "max": 9}.',
+    )
+    min_score: float | None = Field(
+        None, ge=-1, le=1, description="The least cosine of a retrieval's documents."
+    )
     strict: bool | None = Field(None, description="Turn every warning into an error.")
     operating_point: str | None = Field(
         None, description="One of the signature's operating points."

@@ -133,6 +133,13 @@ def generation(request: InferenceRequest) -> list[dict[str, Any]]:
     return kind.generation(request)
 
 
+def retrieval(request: InferenceRequest) -> list[dict[str, Any]]:
+    """Answer by `kinds.retrieval`, imported only when documents are searched."""
+    from hotseat_serve.kinds import retrieval as kind
+
+    return kind.retrieval(request)
+
+
 def pipeline(request: InferenceRequest) -> list[dict[str, Any]]:
     """Answer by `kinds.pipeline`, imported only when a pipeline is served."""
     from hotseat_serve.kinds import pipeline as kind
@@ -148,6 +155,7 @@ KINDS: Mapping[str, Kind] = {
     "policy": policy,
     "generation": generation,
     "tensor": tensor,
+    "retrieval": retrieval,
     "pipeline": pipeline,
 }
 

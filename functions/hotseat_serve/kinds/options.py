@@ -11,6 +11,8 @@ from hotseat_serve.wording import expected, invalid, json_type, number
 
 MAX_SEED = (1 << 53) - 1
 """The largest whole number that every JSON reader reads exactly."""
+MAX_TOP_K = 1_000
+"""Documents of one answer, at most."""
 MAX_TEMPERATURE = 100.0
 """The temperature at which all possible results are almost equally likely."""
 
@@ -29,6 +31,12 @@ class Options:
     """Whether a warning is an error."""
     operating_point: str | None = None
     """The name of one of the signature's operating points."""
+    top_k: int | None = None
+    """Documents of an answer, of a retrieval; None: the signature's number."""
+    filter: Mapping[str, Any] | None = None
+    """The fields that a retrieval's documents have to have."""
+    min_score: float | None = None
+    """The least cosine of a retrieval's documents."""
 
     @classmethod
     def read(cls, body: Any, warnings: Warnings | None = None) -> Self:
@@ -63,7 +71,23 @@ class Options:
             raise expected("a string", "/options/level", level)
         if point is not None and not isinstance(point, str):
             raise expected("a string", "/options/operating_point", point)
-        return cls(temperature, seed, level, bool(strict), point)
+        found = _retrieval(options)
+        return cls(temperature, seed, level, bool(strict), point, *found)
+
+
+def _retrieval(
+    options: Mapping[str, Any],
+) -> tuple[int | None, Mapping[str, Any] | None, float | None]:
+    """Return the options of a retrieval; raises `Problem`."""
+    top, wanted = options.get("top_k"), options.get("filter")
+    least = options.get("min_score")
+    if top is not None and not (type(top) is int and 1 <= top <= MAX_TOP_K):
+        raise _invalid_number(f"a whole number from 1 to {MAX_TOP_K}", "top_k", top)
+    if wanted is not None and not isinstance(wanted, Mapping):
+        raise expected("an object", "/options/filter", wanted)
+    if least is not None and not (is_number(least) and -1 <= least <= 1):
+        raise _invalid_number("a number from -1 to 1", "min_score", least)
+    return top, wanted, least
 
 
 def _invalid_number(what: str, name: str, value: Any) -> Problem:

@@ -21,7 +21,7 @@ from hotseat_serve.codec.tensors import Array
 from hotseat_serve.runtime.batching import CELLS
 
 _KINDS = frozenset(
-    {"classification", "multilabel", "regression", "embedding", "tensor"}
+    {"classification", "multilabel", "regression", "embedding", "retrieval", "tensor"}
 )
 """Policies and generators repeat an answer to a seed exactly, which a run of another
 size does not."""

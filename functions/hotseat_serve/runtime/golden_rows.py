@@ -122,11 +122,16 @@ def distance(got: Mapping[str, Any], want: Mapping[str, Any]) -> float:
 
 
 def _apart(got: Any, want: Any) -> float:
-    """Return the largest difference of numbers in nested lists."""
+    """Return the largest difference of numbers in nested lists and objects."""
     if isinstance(want, list):
         if not isinstance(got, list) or len(got) != len(want):
             return inf
         return max(map(_apart, got, want), default=0.0)
+    if isinstance(want, Mapping):
+        if not isinstance(got, Mapping):
+            return inf
+        pairs = ((got.get(key), value) for key, value in want.items())
+        return max((_apart(*pair) for pair in pairs), default=0.0)
     if isinstance(want, int | float) and isinstance(got, int | float):
         return abs(got - want)
     return 0.0 if got == want else inf

@@ -45,7 +45,7 @@ class LoadedModel:
     unlike: int = 0
     """Requests that were of no template's form."""
     files: Mapping[str, Any] = field(default_factory=dict)
-    """The opened files of the signature, such as tokenizers."""
+    """The opened files of the signature: tokenizers, documents to search."""
     texts: str | None = None
     """The name of its only input of texts, set at the first request."""
     graph: Path | None = None
@@ -398,16 +398,23 @@ def _opened(
 
 
 def open_files(signature: Signature, paths: Mapping[str, Path]) -> dict[str, Any]:
-    """Open the files that the codec needs: tokenizers; raises `IntegrityError`."""
+    """Open tokenizers, and documents to search; raises `IntegrityError`."""
     if any(item.form == "image" for item in signature.inputs):
         from hotseat_serve.codec.images import check_decoder
 
         check_decoder()
     if not signature.files:
         return {}
+    opened: dict[str, Any] = {}
+    if signature.retrieval is not None:
+        from hotseat_serve.kinds.retrieval import open_index
+
+        opened[signature.retrieval.vectors] = open_index(signature.retrieval, paths)
+    if not any(item.tokens for item in signature.inputs):
+        return opened
     from hotseat_serve.codec.tokens import open_tokenizer
 
-    return {
+    return opened | {
         item.tokens.file: open_tokenizer(paths[item.tokens.file], item)
         for item in signature.inputs
         if item.tokens is not None

@@ -22,7 +22,7 @@ _SUM = 0.02
 """How far from 1 a row of probabilities may be: int8 and half floats round."""
 ROLES = {
     "classification": "scores", "multilabel": "scores", "regression": "value",
-    "embedding": "embedding", "policy": "policy",
+    "embedding": "embedding", "policy": "policy", "retrieval": "embedding",
 }  # fmt: skip
 """The output that each kind reads, with one answer for each row."""
 _ANY = 1

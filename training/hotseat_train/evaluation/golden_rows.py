@@ -63,6 +63,10 @@ def of(requests: Requests, models: Mapping[str, LoadedModel]) -> dict[str, Any]:
 def _compared(answer: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of an answer that every opening has to repeat."""
     found = {key: answer[key] for key in _COMPARED if key in answer}
+    if "matches" in found:
+        found["matches"] = [
+            {"id": one["id"], "score": one["score"]} for one in found["matches"]
+        ]
     steps = answer.get("steps")
     if isinstance(steps, Mapping):
         found["steps"] = {

@@ -245,15 +245,17 @@ def measured(
     folder: Path,
     *,
     is_int8: bool = False,
+    options: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Write the golden rows; return the manifest with the variant's measurements.
 
     With `is_int8` a graph multiplies 8-bit integers, whose sums differ between CPUs.
+    Golden rows have the `options`.
     """
     model = loader.open_variant(manifest, VARIANT, paths, 1, OPEN_S)
     try:
-        golden = golden_rows.of([(one, {}) for one in inputs[:_GOLDEN_ROWS]],
-                                {VARIANT: model})  # fmt: skip
+        requests = [(one, dict(options or {})) for one in inputs]
+        golden = golden_rows.of(requests[:_GOLDEN_ROWS], {VARIANT: model})
     except Problem as problem:
         raise UnclearError(f"the examples do not fit: {problem}") from None
     while len(golden["rows"]) > 1 and len(json.dumps(golden)) > _GOLDEN_BYTES:
@@ -269,7 +271,6 @@ def measured(
         if not (folder / name).exists():
             (folder / name).symlink_to(files[name].resolve())
     size = sum(files[name].stat().st_size for name in manifest.variants[0].files)
-    requests: list[tuple[Any, dict[str, Any]]] = [(one, {}) for one in inputs]
     timed = list(islice(cycle(requests), _TIMED))
     metrics = {
         "bytes": size,

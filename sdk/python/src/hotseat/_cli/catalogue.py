@@ -15,6 +15,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "quantize": "train",
         "optimize": "train",
         "publish": "publish",
+        "index": "publish",
         "inspect": "publish",
     },
     "models": {

@@ -1,0 +1,90 @@
+"""The verb `index`."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from hotseat_registry.cli.common import (
+    DONE,
+    Run,
+    add_registry,
+    answering,
+    author,
+    print_json,
+    registry,
+    watched,
+)
+from hotseat_train.errors import TrainError
+
+# numpy and onnxruntime are imported by the verb that runs
+
+
+def index(parser: argparse.ArgumentParser) -> Run:
+    """Publish documents to search as the next version of a model."""
+    parser.description = (
+        "Embed documents with a published encoder and publish them as a version of "
+        "kind retrieval, which answers a text with the nearest documents. FILE is a "
+        ".txt file with one a line, a .jsonl file with an object a line or a .csv "
+        "file; fields beside text and id are metadata, by which a request may filter."
+    )
+    parser.epilog = "example: hotseat index lore.jsonl --encoder encoder#live"
+    parser.add_argument("file", type=Path, help="the documents")
+    parser.add_argument(
+        "--encoder", required=True, metavar="MODEL",
+        help="a version of kind embedding that reads texts: encoder@1, encoder#live",
+    )  # fmt: skip
+    parser.add_argument(
+        "--model", metavar="NAME", help="the model's name (default: the file's)"
+    )
+    parser.add_argument(
+        "--text", default="text", metavar="FIELD", help="the text's field (text)"
+    )
+    parser.add_argument(
+        "--id", default="id", metavar="FIELD", help="the id's field (id)"
+    )
+    parser.add_argument(
+        "--half", action="store_true", help="store vectors as 16-bit floats"
+    )
+    add_registry(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="do everything except publishing"
+    )
+    parser.add_argument("--json", action="store_true", help="print the manifest")
+    return _index
+
+
+@answering(TrainError)
+def _index(arguments: argparse.Namespace) -> int:
+    from hotseat_registry import Reference
+    from hotseat_train.cli.external import model_name
+    from hotseat_train.external import documents, publish, search_index
+
+    found = documents.read(arguments.file, arguments.text, arguments.id)
+    target = registry(arguments)
+    with tempfile.TemporaryDirectory() as name, watched() as progress:
+        prepared = search_index.prepare(
+            found,
+            Reference.parse(arguments.encoder),
+            arguments.model or model_name(str(arguments.file)),
+            target,
+            Path(name),
+            source=arguments.file.name,
+            half=arguments.half,
+            progress=progress,
+        )
+        manifest = prepared.manifest
+        if not arguments.dry_run:
+            manifest = publish.publish(prepared, target, by=author(), progress=progress)
+    if arguments.json:
+        return print_json(manifest.to_json())
+    (variant,) = manifest.variants
+    print(f"  {len(found.ids):,} documents, fields: "
+          f"{', '.join(found.metadata) or 'none'}")  # fmt: skip
+    print(f"  a search takes {variant.metrics['milliseconds']:.2f} ms, a cold start "
+          f"{variant.metrics['cold_start_ms']:.0f} ms")  # fmt: skip
+    if arguments.dry_run:
+        print("nothing is published (--dry-run)")
+        return DONE
+    print(f"published {manifest.reference} to {target.store.uri}")
+    print(f"  next: hotseat model promote {manifest.reference}")
+    return DONE
