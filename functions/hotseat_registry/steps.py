@@ -113,11 +113,6 @@ def _result(step: Step, given: str, where: str) -> str:
         wanted = "image" if forms == {"image"} else "text"
         if wanted == "text" and not forms <= {"text", "tokens"}:
             raise IntegrityError(f"{where} takes neither an image nor a text alone")
-    if given != wanted:
-        raise IntegrityError(f"{where} reads {wanted}, and {step.source!r} is {given}")
-    for name, kind in (("regions", REGIONS), ("transcription", TRANSCRIPTION)):
-        if (getattr(step, name) is not None) != (step.kind == kind):
-            raise IntegrityError(f"{where}: {name!r} is for the kind {kind}")
     if not 0 <= step.threshold <= 1:
         raise IntegrityError(f"{where}: a threshold is a probability from 0 to 1")
     if step.flags and step.kind != "classification":
@@ -127,4 +122,10 @@ def _result(step: Step, given: str, where: str) -> str:
             f"{where}: it has no label {min(unknown)!r} to flag; it has "
             f"{', '.join(step.signature.labels)}"
         )
+    if given != wanted:
+        what = repr(step.source) if step.source else "the input"
+        raise IntegrityError(f"{where} reads {wanted}, and {what} is {given}")
+    for name, kind in (("regions", REGIONS), ("transcription", TRANSCRIPTION)):
+        if (getattr(step, name) is not None) != (step.kind == kind):
+            raise IntegrityError(f"{where}: {name!r} is for the kind {kind}")
     return {REGIONS: REGIONS, TRANSCRIPTION: "text"}.get(step.kind, "answer")

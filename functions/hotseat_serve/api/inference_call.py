@@ -91,6 +91,8 @@ def _read(
     loaded: LoadedModel, head: bytes, rest: memoryview, context: RequestContext
 ) -> tuple[Mapping[str, Array], Sequence[RequestedOutput], str | None]:
     """Return the tensors of a request, its outputs and its id; raises `Problem`."""
+    if loaded.steps:
+        loaded.session.run({})  # refuses: a pipeline takes no tensors
     check_body(head)
     try:
         document = _parsed(head)

@@ -4,7 +4,7 @@ Every vector is compared (exact search): a product of a matrix and a vector, who
 is that of the cosine, because all vectors have length 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from hotseat_serve.problems import Problem
 from hotseat_serve.wording import expected, invalid
 
 _RANGE = {"min", "max"}
+_Key = tuple[bool, Any]
 
 
 class Index:
@@ -37,15 +38,30 @@ class Index:
         self.ids = ids
         self.texts = texts
         self.metadata = metadata
-        self._columns: dict[str, Array] = {}
+        self._codes: dict[str, tuple[dict[_Key, int], Array]] = {}
+        self._numbers: dict[str, Array] = {}
 
-    def column(self, field: str) -> Array:
-        """Return the values of a field [documents], as objects."""
-        if field not in self._columns:
-            column = np.empty(len(self.ids), object)
-            column[:] = self.metadata[field]
-            self._columns[field] = column
-        return self._columns[field]
+    def equal(self, field: str, values: Iterable[_Key]) -> Array:
+        """Return whether a field has one of these values [documents]."""
+        if field not in self._codes:
+            known: dict[_Key, int] = {}
+            codes = [
+                known.setdefault(_plain_key(value), len(known))
+                for value in self.metadata[field]
+            ]
+            self._codes[field] = known, np.array(codes, np.int32)
+        known, codes_of = self._codes[field]
+        return np.isin(codes_of, [known[key] for key in values if key in known])
+
+    def within(self, field: str, low: float, high: float) -> Array:
+        """Return whether a field's number is from `low` to `high` [documents]."""
+        if field not in self._numbers:
+            self._numbers[field] = np.array(
+                [value if type(value) in {int, float} else np.nan
+                 for value in self.metadata[field]], np.float64,
+            )  # fmt: skip
+        numbers = self._numbers[field]
+        return (numbers >= low) & (numbers <= high)
 
     def document(self, at: int, score: float) -> dict[str, Any]:
         """Return a document as an answer has it."""
@@ -97,7 +113,7 @@ def retrieval(request: InferenceRequest) -> list[dict[str, Any]]:
     assert output is not None
     index: Index = request.files[record.vectors]
     options, tensors = request.options, request.tensors()
-    kept = _kept(index, options.filter)
+    kept = places(index, options.filter)
     outputs = request.run(tensors)["embedding"]
     queries = np.array(
         [one["embedding"] for one in embeddings(outputs, output, request.signature,
@@ -139,7 +155,7 @@ def best(scores: Array, count: int, kept: Array | None = None) -> Array:
     return np.asarray(places[order][:count])
 
 
-def _kept(index: Index, wanted: Mapping[str, Any] | None) -> Array | None:
+def places(index: Index, wanted: Mapping[str, Any] | None) -> Array | None:
     """Return the places of documents that a filter lets pass; None for all.
 
     A field's value has to be equal to what the filter says, one of its list, or within
@@ -156,30 +172,30 @@ def _kept(index: Index, wanted: Mapping[str, Any] | None) -> Array | None:
                 f"the documents have no field {field[:80]!r}; they have {known}",
                 pointer,
             )
-        mask &= _passing(index.column(field), rule, pointer)
+        mask &= _passing(index, field, rule, pointer)
     return np.flatnonzero(mask)
 
 
-def _passing(column: Array, rule: Any, pointer: str) -> Array:
+def _passing(index: Index, field: str, rule: Any, pointer: str) -> Array:
     if isinstance(rule, list):
-        allowed = {_key(value, pointer) for value in rule}
-        return np.array([(type(v) is bool, v) in allowed for v in column], bool)
+        return index.equal(field, [_key(value, pointer) for value in rule])
     if not isinstance(rule, Mapping):
-        same = _key(rule, pointer)
-        return np.array([(type(v) is bool, v) == same for v in column], bool)
+        return index.equal(field, [_key(rule, pointer)])
     if not rule or rule.keys() - _RANGE:
         raise expected('an object with "min" or "max"', pointer, rule)
     low, high = rule.get("min", -np.inf), rule.get("max", np.inf)
     for bound in (low, high):
         if isinstance(bound, bool) or not isinstance(bound, int | float):
             raise expected("a number", pointer, bound)
-    return np.array(
-        [type(v) in {int, float} and low <= v <= high for v in column], bool
-    )
+    return index.within(field, low, high)
 
 
-def _key(value: Any, pointer: str) -> tuple[bool, Any]:
-    """Return a plain value with whether it is true or false, which 1 and 0 are not."""
+def _key(value: Any, pointer: str) -> _Key:
     if value is not None and not isinstance(value, str | int | float):
         raise expected("a text, a number, or true or false", pointer, value)
+    return _plain_key(value)
+
+
+def _plain_key(value: Any) -> _Key:
+    """Return a value with whether it is true or false, which 1 and 0 are not."""
     return type(value) is bool, value

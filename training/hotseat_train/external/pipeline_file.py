@@ -83,6 +83,10 @@ def read(path: Path) -> PipelineFile:
     entries = document.get("steps")
     if not isinstance(entries, list) or not entries:
         raise SourceError(f"{path.name}: expected a list of one or more steps")
+    names = [one.get("name") for one in entries if isinstance(one, dict)]
+    for name in names:
+        if names.count(name) > 1:
+            raise SourceError(f"{path.name}: each step needs a name of its own: {name}")
     form = document.get("input", "image")
     if form not in {"image", "text"}:
         raise SourceError(f"{path.name}: input is image or text, not {form!r}")
