@@ -11,6 +11,7 @@
     variants.png        chart of the variants
     curve.png           the loss, epoch by epoch
     report.json         curves that `compare` draws: confusion, calibration, ROC
+    behaviour.html      behaviour tests by category, with masked errors
     golden.json         the golden rows
     manifest.json       the manifest to publish, with all metrics
 """
@@ -30,8 +31,8 @@ RUNS = Path(".hotseat/runs")
 FP32 = "fp32"
 _FILES = (
     "checkpoint.pt", "pruned.pt", "distilled.pt", "model.onnx", "model.*.onnx",
-    "refused.json", "variants.png", "curve.png", "report.json", "golden.json",
-    "manifest.json", "held_out.parquet",
+    "refused.json", "variants.png", "curve.png", "report.json", "behaviour.html",
+    "golden.json", "manifest.json", "held_out.parquet",
 )  # fmt: skip
 """What a run writes, beside its record."""
 
@@ -66,6 +67,11 @@ class Run:
     def variants(self) -> Path:
         """The chart of the variants."""
         return self.folder / "variants.png"
+
+    @property
+    def behaviour(self) -> Path:
+        """The page of the behaviour tests."""
+        return self.folder / "behaviour.html"
 
     @property
     def refused(self) -> Path:

@@ -68,8 +68,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         print(json.dumps([v.to_json() for v in manifest.variants], indent=2))
         return DONE
     show(manifest)
-    for path in (source.golden, source.manifest):
-        print(f"  wrote {path}")
+    for path in (source.behaviour, source.golden, source.manifest):
+        if path.exists():
+            print(f"  wrote {path}")
     return DONE
 
 

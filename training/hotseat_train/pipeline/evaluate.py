@@ -15,10 +15,10 @@ from hotseat_serve.runtime.session import Session
 from hotseat_train import run, tasks
 from hotseat_train.compression import graph_optimization
 from hotseat_train.errors import DatasetError
-from hotseat_train.evaluation import golden_rows, latency_memory
+from hotseat_train.evaluation import golden_rows, latency_memory, quality_gate
 from hotseat_train.machine import cpu, features
 from hotseat_train.pipeline.train import PRETRAINED
-from hotseat_train.reports import model_card, variant_chart
+from hotseat_train.reports import behaviour_page, model_card, variant_chart
 from hotseat_train.run import Run
 from hotseat_train.tasks.task import Task
 
@@ -140,6 +140,15 @@ def write(source: Run, result: Evaluation) -> Manifest:
     measured = result.manifest.variants
     if len(measured) > 1:
         variant_chart.draw(measured, f"{result.task.name}: variants", source.variants)
+    serving = quality_gate.default(measured)
+    if "behaviour" in serving.metrics:
+        errors = result.curves[serving.name]["behaviour_errors"]
+        source.behaviour.write_text(
+            behaviour_page.page(
+                result.task.name, serving.name, serving.metrics, errors
+            ),
+            "utf-8",
+        )
     card = model_card.write(result.manifest, result.task)
     manifest = replace(result.manifest, card=card)
     golden_rows.write(source.golden, result.golden)

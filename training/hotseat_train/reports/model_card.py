@@ -5,9 +5,9 @@ from typing import Any
 
 from hotseat_registry import Field, Manifest
 from hotseat_serve.codec import ranges
-from hotseat_train.evaluation import paired_bootstrap
+from hotseat_train.evaluation import paired_bootstrap, quality_gate
 from hotseat_train.models.tables.synthetic_rows import MIN_ROWS
-from hotseat_train.reports import cells, federated_card
+from hotseat_train.reports import behaviour_tests, cells, federated_card
 from hotseat_train.tasks.task import Task
 
 _COMMON = {
@@ -55,6 +55,7 @@ def _labelled(manifest: Manifest, task: Task) -> str:
         "rows.",
         "",
         *_more(manifest),
+        *behaviour_tests.section(quality_gate.default(manifest.variants)),
         _machine(manifest),
         "",
         "## Training",
