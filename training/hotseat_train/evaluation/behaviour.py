@@ -101,15 +101,19 @@ class Suite:
 def masked(text: str, twin: str) -> str:
     """Return a text with the longer words masked that its innocent twin lacks.
 
-    The first letter of a word stays.
+    The first letter of a word stays. In Chinese each character is a word.
     """
     shared = set(twin.lower().split())
     return " ".join(
-        word
-        if word.lower() in shared or (word.isascii() and len(word) < _SHOWN)
-        else word[0] + "*" * (len(word) - 1)
+        _masked_word(word)
+        if word.isascii() and word.lower() not in shared
+        else "".join(c if c in twin else "*" for c in word)
         for word in text.split()
     )
+
+
+def _masked_word(word: str) -> str:
+    return word if len(word) < _SHOWN else word[0] + "*" * (len(word) - 1)
 
 
 def _parts(

@@ -30,7 +30,7 @@ def page(
   background: #e2e8f0; vertical-align: middle; margin-left: .5rem; }}
 .bar b {{ display: block; height: 100%; border-radius: 3px; background: #059669; }}
 .bar.hit b {{ background: #dc2626; }}
-td.text, th.text {{ text-align: left; }} code {{ font-size: .88rem; }}
+td.text {{ text-align: left; width: 60%; }} code {{ font-size: .88rem; }}
 </style></head><body><main>
 <h1>{name}: behaviour tests</h1>
 <p class="soft">Variant {html.escape(variant)}. A harmful case has to be flagged; its

@@ -44,7 +44,7 @@ def test_errors_mask_the_words_that_a_twin_lacks():
     assert [(error["error"], error["text"]) for error in errors] == [
         ("missed", "ill h*** you"), ("innocent, hit", "1ll heal u"),
     ]  # fmt: skip
-    assert masked("哼哼", "") == "哼*"
+    assert masked("你先走", "你先来") == "你先*"
 
 
 def test_another_case_is_another_digest():
