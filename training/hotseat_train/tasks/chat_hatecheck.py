@@ -8,6 +8,7 @@ swear, so that a moderation of insults hits some of it rightly.
 import csv
 
 from hotseat_train.data.download import Source
+from hotseat_train.errors import DatasetError
 from hotseat_train.evaluation.behaviour import Case, Suite
 from hotseat_train.tasks.chat_behaviour.cases import HARMFUL
 
@@ -18,6 +19,17 @@ SOURCE = Source(
     "ecf0dc1e93fccc90b6f880e632b19e635c0f0a68b3157915a9e20b6938f121cf",
 )
 NAME = "HateCheck (paul-rottger/hatecheck-data @ d843022, CC-BY-4.0)"
+
+
+def yardsticks() -> dict[str, Suite]:
+    """Return the suite by its name; nothing where the file cannot be fetched.
+
+    An evaluation does without it: its report then has no section of this name.
+    """
+    try:
+        return {NAME: suite()}
+    except DatasetError:
+        return {}
 
 
 def suite() -> Suite:

@@ -193,7 +193,7 @@ class ChatModeration(SupervisedTask):
             golden=self.golden_inputs(dataset),
             obfuscated=self.obfuscated,
             behaviour=self.behaviour,
-            yardsticks={chat_hatecheck.NAME: chat_hatecheck.suite()},
+            yardsticks=chat_hatecheck.yardsticks(),
             conversations=(validation, test),
         )
 
