@@ -10,6 +10,7 @@ from hotseat_serve.settings import Settings
 from hotseat_train import tasks
 from hotseat_train.compression import variants
 from hotseat_train.errors import TrainError
+from hotseat_train.evaluation.behaviour import Case, Suite
 from hotseat_train.pipeline.evaluate import evaluate, write
 from hotseat_train.pipeline.publish import publish
 from hotseat_train.pipeline.train import train
@@ -17,17 +18,38 @@ from hotseat_train.tasks.own_text import OwnText
 from hotseat_train.testing import chat
 
 
+class Behaved(OwnText):
+    """A task with behaviour tests."""
+
+    behaviour = Suite(
+        (
+            Case("stupid noob", "insult", "en", harmful=True, twin="nice push"),
+            Case("nice push", "insult", "en", harmful=False, twin="stupid noob"),
+            Case("gg wp push", "threat", "en", harmful=True, twin="gg wp"),
+            Case("gg wp", "threat", "en", harmful=False),
+        ),
+        ("toxic",),
+    )
+
+
 def test_texts_are_trained_quantized_published_and_served(tmp_path, registry):
     """A text in, labels out; no line of a player is in the version."""
     path = tmp_path / "chat.jsonl"
     rows = chat()
     path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
-    task = OwnText(path=path, target="label", text="text", name="chat")
+    task = Behaved(path=path, target="label", text="text", name="chat")
     run = train(task, task.plan_of({"max_epochs": 8}), tmp_path / "run")
     assert tasks.of(run.read()).text == "text"
     variants.make(run, ("dynamic",))
-    manifest = write(run, evaluate(run))
+    manifest = write(run, evaluate(run, task))
     metrics = manifest.variants[0].metrics
+    behaviour = metrics["behaviour"]
+    assert (behaviour["caught"], behaviour["innocent_hit"]) == (0.5, 0.0)
+    assert behaviour["word_list"]["by"]["insult, en"]["caught"] == 1.0
+    assert "## Behaviour tests" in manifest.card
+    page = run.behaviour.read_text("utf-8")
+    assert "threat, en</b>: 1 missed" in page
+    assert "<code>gg wp p***</code>" in page
     assert metrics["accuracy"] > 0.9
     assert metrics["simplest_rules"]["a word list"] > 0.8
     assert "a word list" in manifest.card
