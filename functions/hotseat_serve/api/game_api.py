@@ -1,7 +1,7 @@
 """The game API (/v1): answers requests whose inputs are game-shaped JSON."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -51,7 +51,7 @@ class GameApi:
         inputs, pointers, many = read_inputs(body, context.warnings)
         context.rows, context.inputs = len(inputs), inputs
         loaded = self._load(model, version, context)
-        answers = loaded.predict(inputs, pointers, options, context)
+        answers = _answers(loaded, inputs, pointers, options, context)
         finite(answers, pointers, context.warnings)
         answer: dict[str, Any] = {"predictions": answers} if many else answers[0]
         return {**answer, **_source(loaded), **_warnings(context)}
@@ -84,11 +84,13 @@ class GameApi:
         inputs = body.get("instances") if isinstance(body, Mapping) else None
         if not isinstance(inputs, list) or not inputs:
             raise expected("a list of one or more inputs", "/instances", inputs)
-        check_top(body, context.warnings, ("instances", "options", "player_id"))
+        check_top(
+            body, context.warnings, ("instances", "options", "explain", "player_id")
+        )
         context.rows, context.inputs = len(inputs), inputs
         loaded = self._load(model, version, context)
         pointers = [f"/instances/{row}" for row in range(len(inputs))]
-        answers = loaded.predict(inputs, pointers, options, context)
+        answers = _answers(loaded, inputs, pointers, options, context)
         finite(answers, pointers, context.warnings)
         return {"predictions": answers, **_source(loaded), **_warnings(context)}
 
@@ -104,7 +106,6 @@ class GameApi:
         context.rows, context.inputs = len(inputs), inputs
         loaded = self._load(model, version, context)
         answer = loaded.explain(inputs[0], pointers[0], options, context)
-        context.warnings.closed = False
         finite([answer], pointers, context.warnings)
         return {**answer, **_source(loaded), **_warnings(context)}
 
@@ -173,6 +174,25 @@ class GameApi:
         if problem.code == "unavailable":
             log.warning("%s", error)
         return problem
+
+
+def _answers(
+    loaded: LoadedModel,
+    inputs: Sequence[Any],
+    pointers: Sequence[str],
+    options: Options,
+    context: RequestContext,
+) -> list[dict[str, Any]]:
+    """Return the answers, each with its explanation if the options ask for it."""
+    if options.explain is None:
+        return loaded.predict(inputs, pointers, options, context)
+    from hotseat_serve.kinds.explain_options import check_rows  # late: rare
+
+    check_rows(len(inputs))
+    return [
+        loaded.explain(given, pointer, options, context)
+        for given, pointer in zip(inputs, pointers, strict=True)
+    ]
 
 
 def _warnings(context: RequestContext) -> dict[str, Any]:

@@ -84,7 +84,15 @@ def infer(
         tensors_by_name = mask_tensors(signature, tensors_by_name)
     outputs = loaded.run(tensors_by_name, context, names)
     context.mark("run")
-    return _answer(loaded, identity, requested, outputs, context.warnings, limit)
+    more = {}
+    if context.explain is not None:
+        # late: few requests ask for it
+        from hotseat_serve.api.inference_explain import explanations
+
+        more["explanations"] = explanations(
+            loaded, tensors_by_name, context.explain, context
+        )
+    return _answer(loaded, identity, requested, outputs, context.warnings, limit, more)
 
 
 def _read(
@@ -112,6 +120,13 @@ def _read(
         raise invalid_input("id has to be a string")
     if identity is not None and len(identity) > _MAX_ID_LENGTH:
         raise invalid_input(f"id has more than {_MAX_ID_LENGTH} characters")
+    given = parameters(document)
+    if "explain" in given:
+        # late: few requests ask for it
+        from hotseat_serve.api import inference_explain
+
+        context.explain = inference_explain.read(given, context.warnings)
+        return arrays, requested, identity
     loaded.unlike += 1
     templates = loaded.templates
     if len(templates) < MOST or loaded.unlike % EVERY == 0:
@@ -213,6 +228,7 @@ def _answer(
     outputs: Mapping[str, Array],
     warnings: Warnings,
     limit: int,
+    more: Mapping[str, str],
 ) -> Answer:
     nulls = bool(loaded.manifest.signature.non_finite)
     described, binary, size = [], [], 0
@@ -241,7 +257,11 @@ def _answer(
     answer: dict[str, Any] = {
         "model_name": loaded.manifest.model,
         "model_version": str(loaded.manifest.version),
-        "parameters": {"variant": loaded.variant, **_warning_parameter(warnings)},
+        "parameters": {
+            "variant": loaded.variant,
+            **more,
+            **_warning_parameter(warnings),
+        },
         "outputs": described,
     }
     if identity is not None:

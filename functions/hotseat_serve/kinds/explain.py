@@ -5,7 +5,6 @@ score drops without it. It needs only predictions, so it works for every kind wh
 answer has a score.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -13,23 +12,18 @@ from typing import Any
 
 from hotseat_registry.signature import Field, Input, Signature
 from hotseat_serve.codec import game_json
+from hotseat_serve.kinds.text_spans import check_length, words
 from hotseat_serve.limits import MAX_PARTS, extent
-from hotseat_serve.privacy.recognisers import MAX_LENGTH, find
 from hotseat_serve.problems import Problem
 
 Predict = Callable[[list[Any]], Sequence[Mapping[str, Any]]]
 
 MAX_SIZE = 4_000_000
 """Characters and elements of all inputs with one part left out, at most."""
-_SHOWN = 80
-"""Characters of a part that the answer repeats, at most."""
 _DEEPEST = 16
 
 Part = tuple[dict[str, Any], Callable[[], Any]]
 """The description of a part, and a function for the input without it."""
-
-# a word, or one character of a script that writes without spaces
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u9fff]+|\S")
 
 
 def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any]:
@@ -54,7 +48,7 @@ def explain(signature: Signature, given: Any, predict: Predict) -> dict[str, Any
             "characters and elements to read, which is the limit",
         )
     (answer,) = predict([given])  # raises `Problem` for an input that does not fit
-    score = _score(answer)
+    score = score_of(answer)
     if not parts:
         raise Problem("invalid_input", "no part of this input can be left out", "")
     others: list[Mapping[str, Any]] = []
@@ -89,7 +83,7 @@ def _is_position(signature: Signature, given: Any) -> bool:
     return True
 
 
-def _score(answer: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], float]:
+def score_of(answer: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], float]:
     """Return a function: the score of an answer for the first answer's result."""
     if "label" in answer:
         return lambda other: float(other["scores"][answer["label"]])
@@ -116,12 +110,7 @@ def _words(item: Input, given: Any, _gaps: bool) -> Iterator[Part]:
     text, put = _of(item, given)
     if not isinstance(text, str):
         return  # the prediction reports the fault
-    if len(text) > MAX_LENGTH:
-        raise Problem(
-            "too_large",
-            f"a text of {len(text):,} characters to explain is more than "
-            f"{MAX_LENGTH:,}, which is the limit",
-        )
+    check_length(text)
 
     def without(start: int, end: int) -> Callable[[], Any]:
         def build() -> Any:
@@ -130,19 +119,8 @@ def _words(item: Input, given: Any, _gaps: bool) -> Iterator[Part]:
 
         return build
 
-    for start, end, shown in _spans(text):
+    for start, end, shown in words(text):
         yield {"part": shown, "at": [start, end]}, without(start, end)
-
-
-def _spans(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield start, end and words of each part; a secret is one part, by its kind."""
-    at = 0
-    for first, last, kind in [*find(text), (len(text), len(text), "")]:
-        for word in _WORD.finditer(text, at, first):
-            yield *word.span(), word.group()[:_SHOWN]
-        if kind:
-            yield first, last, f"[{kind}]"
-        at = last
 
 
 _NUMBERS = {"number", "date"}

@@ -164,9 +164,12 @@ def _accepted(
 ) -> Mapping[str, Any] | None:
     if request.signature.rules is None:
         return {}
-    return rules.check(request.signature.rules)(
+    found = rules.check(request.signature.rules)(
         rows, wishes, lambda: request.context.expired
     )
+    if found is None and request.context.on_refused is not None:
+        request.context.on_refused(rows, wishes, lambda: request.context.expired)
+    return found
 
 
 def _candidate_batch(

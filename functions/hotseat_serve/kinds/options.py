@@ -1,4 +1,4 @@
-"""The options of a request: temperature, seed, level, strict, operating_point."""
+"""The options of a request: temperature, seed, level, strict, explain ..."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +37,8 @@ class Options:
     """The fields that a retrieval's documents have to have."""
     min_score: float | None = None
     """The least cosine of a retrieval's documents."""
+    explain: Any = None
+    """How to explain the answer, an `ExplainOptions`; None: it is not explained."""
 
     @classmethod
     def read(cls, body: Any, warnings: Warnings | None = None) -> Self:
@@ -47,8 +49,10 @@ class Options:
         refused.
         """
         options = body.get("options") if isinstance(body, Mapping) else None
-        if options is None:
+        beside = _beside_inputs(body)
+        if options is None and beside is None:
             return cls()
+        options = {} if options is None else options
         if not isinstance(options, Mapping):
             raise expected("an object", "/options", options)
         strict = options.get("strict")
@@ -72,7 +76,14 @@ class Options:
         if point is not None and not isinstance(point, str):
             raise expected("a string", "/options/operating_point", point)
         found = _retrieval(options)
-        return cls(temperature, seed, level, bool(strict), point, *found)
+        explain, pointer = options.get("explain"), "/options/explain"
+        if explain is None:
+            explain, pointer = beside, "/explain"
+        if explain is not None:
+            from hotseat_serve.kinds.explain_options import ExplainOptions  # late: rare
+
+            explain = ExplainOptions.read(explain, pointer, warnings)
+        return cls(temperature, seed, level, bool(strict), point, *found, explain)
 
 
 def _retrieval(
@@ -88,6 +99,15 @@ def _retrieval(
     if least is not None and not (is_number(least) and -1 <= least <= 1):
         raise _invalid_number("a number from -1 to 1", "min_score", least)
     return top, wanted, least
+
+
+def _beside_inputs(body: Any) -> Any:
+    """Return ``explain`` of a body that names its inputs, where it is no input's."""
+    names = isinstance(body, Mapping) and not body.keys().isdisjoint(_INPUTS)
+    return body.get("explain") if names else None
+
+
+_INPUTS = {"input", "inputs", "instances"}
 
 
 def _invalid_number(what: str, name: str, value: Any) -> Problem:

@@ -45,6 +45,10 @@ class RequestContext:
     stages: dict[str, int] = field(default_factory=dict)
     generation_seconds: float | None = None
     """Seconds to generate items; None: no limit but `deadline`."""
+    on_refused: Callable[..., None] | None = None
+    """Receives rows, wish and deadline check of each candidate that rules refuse."""
+    explain: Any = None
+    """How to explain tensors, an `ExplainOptions`; None: they are not explained."""
     started: int = 0
     _marked: int = 0
 

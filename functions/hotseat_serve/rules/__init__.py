@@ -22,7 +22,10 @@ Check = Callable[
     [Sequence[str], Mapping[str, Any], Callable[[], bool]], Mapping[str, Any] | None
 ]
 """From a level's rows, the wish, and whether time is over to the level's statistics, or
-None for an unplayable level."""
+None for an unplayable level. A function with an attribute ``refusal`` names the rule
+that refused one (`Refusal`)."""
+Refusal = Callable[[Sequence[str], Mapping[str, Any], Callable[[], bool]], str]
+"""From what `Check` receives to a stable name of the rule that refused the level."""
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -44,6 +47,19 @@ def check(name: str) -> Check:
         raise IntegrityError(f"the rules {name!r} are a game: they check no levels")
     check: Check = found
     return check
+
+
+@cache
+def refusal(name: str) -> Refusal | None:
+    """Return the function that names the rule which refused a level, if there is one.
+
+    Raises `IntegrityError`.
+    """
+    found = check(name)
+    named: Refusal | None = getattr(found, "refusal", None)
+    if named is None:
+        named = getattr(import_module(found.__module__), "refusal", None)
+    return named
 
 
 @cache

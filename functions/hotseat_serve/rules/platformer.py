@@ -61,6 +61,18 @@ def check(  # noqa: C901 (one walk, every move of it)
     return None
 
 
+def refusal(
+    rows: Sequence[str], wish: Mapping[str, Any], late: Callable[[], bool]
+) -> str:
+    """Return the rule that refused a level: no_start, or no_path to the right edge."""
+    del wish, late
+    starts = any(
+        rows[y][0] not in SOLID and rows[y + 1][0] in SOLID
+        for y in range(len(rows) - 1)
+    )
+    return "no_path" if starts else "no_start"
+
+
 def counts(rows: Sequence[str]) -> dict[str, int]:
     """Return the numbers of enemies and of columns without ground."""
     columns = list(zip(*rows, strict=True))

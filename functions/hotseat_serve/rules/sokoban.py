@@ -167,6 +167,35 @@ def check(
     }
 
 
+def refusal(
+    rows: Sequence[str], wish: Mapping[str, Any], late: Callable[[], bool]
+) -> str:
+    """Return the rule by which `check` refuses a level.
+
+    The level's form (tiles, players, boxes_and_goals, open_wall, outside_the_wall), the
+    wish (other_boxes), or the solution: solved_already, stuck_box (a box where no goal
+    can be reached), no_solution (none within the positions that are examined).
+    """
+    try:
+        level = read(rows)
+    except ValueError as error:
+        text = str(error)
+        return next(name for part, name in _FORMS.items() if part in text)
+    if "boxes" in wish and len(level.boxes) != wish["boxes"]:
+        return "other_boxes"
+    if level.boxes == level.goals:
+        return "solved_already"
+    del late
+    return "no_solution" if level.boxes <= set(_pushes_to_goal(level)) else "stuck_box"
+
+
+_FORMS = {
+    "one length": "tiles", "no tile": "tiles", "players": "players",
+    "outside": "outside_the_wall", "goals": "boxes_and_goals", "gap": "open_wall",
+}  # fmt: skip
+"""The name of the form that `read` finds broken, by a part of its message."""
+
+
 def _reach(level: Level, boxes: Boxes, player: int) -> set[int]:
     """Return the cells that the player can reach."""
     floor, steps = level.floor, level.steps

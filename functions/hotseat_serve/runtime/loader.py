@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from hotseat_registry import Manifest, Reference, Registry, graph, signature_check
 from hotseat_registry.cache import TOGETHER, Cache
-from hotseat_registry.errors import IntegrityError
 from hotseat_registry.graph_types import Tensor
 from hotseat_registry.manifest import Variant
 from hotseat_registry.signature import Signature
-from hotseat_serve.codec import game_json, long_texts
+from hotseat_serve.codec import long_texts
 from hotseat_serve.codec.tensors import Array
 from hotseat_serve.kinds import dispatch
 from hotseat_serve.kinds.inference_request import InferenceRequest, OpenStep
@@ -49,12 +48,14 @@ class LoadedModel:
     texts: str | None = None
     """The name of its only input of texts, set at the first request."""
     graph: Path | None = None
-    """The graph's file, which an explanation of trees reads."""
+    """The graph's file, which explanations read."""
     threads: int = 1
     masks: bool = False
     """Whether texts are masked before the graph reads them."""
     explainer: Any = None
-    """A `TreeExplainer` after the first explanation, or the text why there is none."""
+    """An `Explainer`, after the first explanation."""
+    fetch: Callable[[str], Path] | None = None
+    """Fetches a file of the version that only explanations read."""
     sample_input: Any = None
     """An input that it answers: of its first golden row, if it has one."""
     steps: tuple[OpenStep, ...] = ()
@@ -204,16 +205,10 @@ class LoadedModel:
     ) -> dict[str, Any]:
         """Return the answer to one input and the weight of each part.
 
-        Of trees with their cover the weights are exact Shapley values; of all else,
-        see `kinds.explain`. Raises `Problem`.
+        See `runtime.explainer`. Raises `Problem`.
         """
-        # late: most functions never explain
-        from hotseat_serve.kinds.explain import explain
-        from hotseat_serve.shapley.ensemble import UnsuitableError
-
-        context = context or RequestContext()
         if self.steps:
-            from hotseat_serve.kinds import pipeline_reasons
+            from hotseat_serve.kinds import pipeline_reasons  # late: rare
 
             return pipeline_reasons.explain(
                 InferenceRequest(
@@ -222,46 +217,19 @@ class LoadedModel:
                     [row_input],
                     [pointer],
                     options or Options(),
-                    context,
+                    context or RequestContext(),
                     steps=self.steps,
                 )
             )
-
-        def predict(inputs: list[Any]) -> list[dict[str, Any]]:
-            answers = self.predict(inputs, [pointer] * len(inputs), options, context)
-            # the first input is the caller's, the others lack one part
-            context.warnings.closed = True
-            return answers
-
-        explainer = self._tree_explainer()
-        if not isinstance(explainer, str):
-            (answer,) = predict([row_input])
-            tensors = game_json.encode(self.manifest.signature, [row_input], [pointer])
-            try:
-                return {**answer, **explainer.explain(tensors, answer, context)}
-            except UnsuitableError as error:
-                explainer = self.explainer = str(error)
-        return {
-            **explain(self.manifest.signature, row_input, predict), "note": explainer,
-        }  # fmt: skip
-
-    def _tree_explainer(self) -> Any:
-        """Return the explainer of a graph of trees, or the text why there is none."""
-        if self.graph is None:
-            return "no exact Shapley values: the graph's file is not known"
         if self.explainer is None:
-            from hotseat_serve.runtime.tree_explainer import TreeExplainer
-            from hotseat_serve.shapley.ensemble import UnsuitableError
+            # late: most functions never explain
+            from hotseat_serve.runtime.explainer import Explainer
 
-            file = self.manifest.variant(self.variant).file
-            try:
-                self.explainer = TreeExplainer(
-                    self.graph, self.manifest.files[file], self.manifest.signature,
-                    self.threads,
-                )  # fmt: skip
-            except (UnsuitableError, IntegrityError, OSError, ValueError) as error:
-                self.explainer = f"no exact Shapley values: {error}"
-        return self.explainer
+            self.explainer = Explainer(self)
+        explained: dict[str, Any] = self.explainer.explain(
+            row_input, pointer, options or Options(), context or RequestContext()
+        )
+        return explained
 
 
 def one_by_one(signature: Signature) -> bool:
@@ -324,6 +292,9 @@ def load(
     for name, path in paths.items():
         cache.check(path, manifest.files[name])  # the hashed files are the opened files
     loaded.bytes = size
+    loaded.fetch = lambda name: registry.fetch(manifest, cache, [name], in_place=True)[
+        name
+    ]
     if settings.mask:
         from hotseat_serve.privacy.masking import is_masked
 

@@ -4,28 +4,17 @@ Operators TreeEnsembleClassifier and TreeEnsembleRegressor of ai.onnx.ml, whose
 ``nodes_hitrates`` hold the number of training rows in each node.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from hotseat_registry import protobuf
+from hotseat_serve.shapley.graph_nodes import GraphNodes, UnsuitableError
 
 Array = np.ndarray[Any, Any]
 
-_MODEL_GRAPH, _MODEL_METADATA, _GRAPH_NODE = 7, 14, 1
-_GRAPH_OUTPUT, _VALUE_NAME, _KEY, _VALUE = 12, 1, 1, 2
-_NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE = 1, 2, 4, 5
-_NAME, _INT, _STRING, _FLOATS, _INTS, _STRINGS = 1, 3, 4, 7, 8, 9
 _OPERATORS = {"TreeEnsembleClassifier": "class", "TreeEnsembleRegressor": "target"}
-FIELDS = "hotseat.fields"
-"""The graph's metadata that name, as JSON, the fields of each column of the trees."""
-
-
-class UnsuitableError(Exception):
-    """The graph has no ensemble whose Shapley values are exact, and why."""
 
 
 class Split(NamedTuple):
@@ -73,50 +62,22 @@ class Ensemble:
     """The fields of each column, if the graph's metadata name them."""
 
 
-def read(data: bytes) -> Ensemble:
-    """Return the only ensemble of an ONNX file.
+def read(graph: GraphNodes) -> Ensemble:
+    """Return the only ensemble of a graph.
 
     Raises `UnsuitableError` if there is none or several, or without covers.
     """
-    model = protobuf.message(memoryview(data))
-    (graph,) = (protobuf.message(g) for g in protobuf.single(model, _MODEL_GRAPH))
-    nodes = [protobuf.message(n) for n in protobuf.parts(graph, _GRAPH_NODE)]
-    trees = [n for n in nodes if protobuf.text(n, _NODE_OPERATOR) in _OPERATORS]
+    trees = [node for node in graph.nodes if node.operator in _OPERATORS]
     if len(trees) != 1:
         raise UnsuitableError("the graph is not one ensemble of trees")
     (node,) = trees
-    attributes = _attributes(node)
-    kind = _OPERATORS[protobuf.text(node, _NODE_OPERATOR)]
-    outputs = protobuf.texts(node, _NODE_OUTPUT)
-    metadata = {
-        protobuf.text(entry, _KEY): protobuf.text(entry, _VALUE)
-        for entry in map(protobuf.message, protobuf.parts(model, _MODEL_METADATA))
-    }
     return _ensemble(
-        attributes,
-        kind,
-        protobuf.texts(node, _NODE_INPUT)[0],
-        outputs[-1],
-        _columns(metadata.get(FIELDS)),
+        node.attributes,
+        _OPERATORS[node.operator],
+        node.inputs[0],
+        node.outputs[-1],
+        graph.columns,
     )
-
-
-def _columns(text: str | None) -> tuple[tuple[str, ...], ...] | None:
-    return None if text is None else tuple(map(tuple, json.loads(text)))
-
-
-def _attributes(node: protobuf.Message) -> dict[str, list[Any]]:
-    attributes: dict[str, list[Any]] = {}
-    for data in protobuf.parts(node, _NODE_ATTRIBUTE):
-        found = protobuf.message(data)
-        attributes[protobuf.text(found, _NAME)] = (
-            protobuf.texts(found, _STRING)
-            or protobuf.texts(found, _STRINGS)
-            or protobuf.wholes(found, _INTS)
-            or protobuf.floats(data, _FLOATS)
-            or protobuf.wholes(found, _INT)
-        )
-    return attributes
 
 
 def _ensemble(
@@ -201,20 +162,3 @@ def _leaves(
         elif values := weights.get(keys[at]):
             leaves.append(Leaf(splits, attributes["nodes_hitrates"][at], values))
     return leaves
-
-
-def with_output(data: bytes, name: str) -> bytes:
-    """Return the ONNX file with a further output, an inner tensor of its graph.
-
-    Protobuf merges the parts of a message that occurs twice, so the output is appended.
-    """
-    value = _field(_VALUE_NAME, name.encode())
-    return data + _field(_MODEL_GRAPH, _field(_GRAPH_OUTPUT, value))
-
-
-def _field(number: int, data: bytes) -> bytes:
-    size, rest = bytearray(), len(data)
-    while rest >= 0x80:
-        size.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    return bytes([number << 3 | 2, *size, rest]) + data

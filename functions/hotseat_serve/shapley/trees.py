@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from hotseat_serve.shapley.ensemble import Ensemble, Leaf, UnsuitableError
+from hotseat_serve.shapley.ensemble import Ensemble, Leaf
+from hotseat_serve.shapley.graph_nodes import UnsuitableError
 
 Array = np.ndarray[Any, Any]
 

@@ -8,7 +8,7 @@ import pytest
 
 from hotseat_registry import Field
 from hotseat_serve.runtime.session import Session
-from hotseat_serve.shapley.ensemble import FIELDS
+from hotseat_serve.shapley.graph_nodes import FIELDS
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.models.tables.families import learner

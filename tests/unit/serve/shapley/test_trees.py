@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from hotseat_serve.shapley import ensemble, trees
-from hotseat_serve.shapley.ensemble import UnsuitableError
+from hotseat_serve.shapley import ensemble, graph_nodes, trees
+from hotseat_serve.shapley.graph_nodes import UnsuitableError
 
 COLUMNS = 4
 
@@ -101,7 +101,7 @@ def test_values_are_those_of_the_definition(seed, count, depth, row, groups):
     by_leaf = {(tree, leaf): weight for tree, leaf, _, weight in weights}
     players = sorted(set(groups))
     groups = [players.index(group) for group in groups]
-    read = ensemble.read(data)
+    read = ensemble.read(graph_nodes.read(data))
     shapley = trees.TreeShapley(read, 0, groups)
     conditions = trees.Conditions(read)
     passes = conditions.passes(np.array(row, np.float32))
@@ -137,4 +137,4 @@ def test_trees_without_a_cover_are_refused():
         if item.name == "nodes_hitrates":
             item.floats[:] = [1.0] * len(item.floats)
     with pytest.raises(UnsuitableError, match="cover"):
-        ensemble.read(model.SerializeToString())
+        ensemble.read(graph_nodes.read(model.SerializeToString()))

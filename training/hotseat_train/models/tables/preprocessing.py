@@ -25,7 +25,7 @@ from hotseat_serve.codec import game_json
 from hotseat_serve.codec.features import NOW
 from hotseat_serve.limits import MAX_ROWS
 from hotseat_serve.runtime.session import Session
-from hotseat_serve.shapley.ensemble import FIELDS
+from hotseat_serve.shapley.graph_nodes import FIELDS
 from hotseat_train.data.dataset import Split
 from hotseat_train.models.tables import (
     date_features,
