@@ -73,6 +73,11 @@ def test_streams_of_events(run, streams):
     run("streams", str(ROOT / "sdk/spec/streams.json"), streams)
 
 
+def test_texts_as_they_are_written(run, texts):
+    """Every vector of texts, however its events are cut; texts are cancelled."""
+    run("say", str(ROOT / "sdk/spec/say.json"), texts)
+
+
 def test_names_as_they_are(run, names, monkeypatch):
     """A dead IPv6 address is passed (RFC 8305); a look-up that hangs ends in time."""
     monkeypatch.setenv("LD_PRELOAD", names)

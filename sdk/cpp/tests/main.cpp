@@ -336,6 +336,99 @@ static void streams(const Json& rows, const Json& urls) {
   same(streamed("endless", false), "message: gg; left");
 }
 
+static hotseat::SayOptions say_options(const Json& call) {
+  hotseat::SayOptions options;
+  options.model = "npc";
+  if (call["version"].is_text()) options.version = call["version"].text();
+  if (call["max_tokens"].is_number()) options.max_tokens = static_cast<int>(call["max_tokens"].whole());
+  if (call["temperature"].is_number()) options.temperature = call["temperature"].number();
+  if (call["top_p"].is_number()) options.top_p = call["top_p"].number();
+  if (call["seed"].is_number()) options.seed = call["seed"].whole();
+  if (call["stop"].is_list()) for (const Json& one : call["stop"].list()) options.stop.push_back(one.text());
+  options.schema = call["schema"];
+  if (call["grammar"].is_text()) options.grammar = call["grammar"].text();
+  if (call["player_id"].is_text()) options.player_id = call["player_id"].text();
+  if (!call["default"].is_null()) options.default_ = call["default"];
+  return options;
+}
+
+static Json told(const hotseat::TextAnswer& answer) {
+  const auto word = [](const std::optional<std::string>& one) { return one ? Json(*one) : Json(); };
+  const auto whole = [](const std::optional<std::int64_t>& one) { return one ? Json(*one) : Json(); };
+  return Json(Json::Object{
+      {"text", answer.text}, {"finish_reason", answer.finish_reason}, {"value", answer.value},
+      {"is_default", answer.is_default}, {"source", answer.source}, {"model", word(answer.model)},
+      {"version", whole(answer.version)}, {"completion_tokens", whole(answer.completion_tokens)},
+      {"reason", answer.reason.empty() ? Json() : Json(answer.reason.substr(0, answer.reason.find(':')))}});
+}
+
+// Texts against a stand-in that cuts their events anywhere: in the caller's thread and by tickets.
+static void say(const Json& rows, const std::string& url) {
+  hotseat::Options options;
+  options.transport = hotseat::curl_transport();
+  options.deadline = 20;
+  const auto pause = [] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); };
+  for (const char* mode : {"whole", "bytes", "slow"}) {
+    for (std::size_t at = 0; at < rows.list().size(); ++at) {
+      const Json& row = rows.list()[at];
+      options.base_url = url + "/" + mode + "/" + std::to_string(at);
+      hotseat::Client client(options);
+      const hotseat::SayOptions given = say_options(row["call"]);
+      const Json wanted = row["answer"].is_null() ? row["error"] : row["answer"];
+      const std::string name = row["name"].text() + " (" + mode + ")";
+      std::string shown;
+      Json found;
+      try {
+        found = told(client.say(row["call"]["input"], given, [&](const std::string& piece) { shown += piece; return true; }));
+      } catch (const hotseat::HotseatError& error) {
+        found = Json(error.type);
+      }
+      check(name, found == wanted && shown == row["shown"].text(), found.dump() + " " + shown);
+      shown.clear();
+      hotseat::TextTicket ticket = client.submit_say(row["call"]["input"], given);
+      for (bool is_over = false; !is_over; pause()) {
+        is_over = ticket.ready();
+        shown += ticket.take();
+      }
+      try {
+        found = told(ticket.result());
+      } catch (const hotseat::HotseatError& error) {
+        found = Json(error.type);
+      }
+      check(name + " by ticket", found == wanted && shown == row["shown"].text(), found.dump() + " " + shown);
+    }
+  }
+  options.base_url = url + "/endless";
+  hotseat::Client client(options);
+  hotseat::SayOptions given;
+  given.model = "npc";
+  given.default_ = "Hm.";
+  hotseat::TextTicket ticket = client.submit_say("Sing.", given);
+  const hotseat::TextAnswer early = ticket.result("...");
+  check("a default before", early.is_default && early.text == "...", early.text);
+  while (ticket.take().empty()) pause();
+  check("was open", ticket.cancel());
+  check("is not open", !ticket.cancel());
+  check("what came stays", ticket.text().rfind("la ", 0) == 0, ticket.text());
+  const auto type_of = [](const auto& act) -> std::string {
+    try {
+      act();
+    } catch (const hotseat::HotseatError& error) {
+      return error.type;
+    }
+    return "none";
+  };
+  check("cancelled", type_of([&] { ticket.result(); }) == "CancelledError");
+  check("left", type_of([&] { client.say("Sing.", given, [](const std::string&) { return false; }); }) == "CancelledError");
+  hotseat::TextTicket open = client.submit_say("Sing.", given);
+  client.close();
+  check("closed", type_of([&] { open.result(); }) == "CancelledError");
+  check("a number", type_of([&] { client.say(Json(3), given); }) == "ConfigError");
+  given.deadline = 0;
+  check("no time", type_of([&] { client.submit_say("Hi", given); }) == "ConfigError");
+  check("no model", type_of([&] { client.say("Hi", {}); }) == "ConfigError");
+}
+
 // Names (LD_PRELOAD): one whose first address is dead, and one whose look-up hangs.
 static void names(const std::string& port) {
   hotseat::Options options;
@@ -365,6 +458,7 @@ int main(int count, char** words) {
   if (suite == "rules") rules();
   for (int at = 2; at < count; ++at) {
     if (suite == "streams" && at == 2) streams(loaded(words[2]), Json::parse(words[3]));
+    if (suite == "say" && at == 2) say(loaded(words[2]), words[3]);
     if (suite == "names") names(words[at]);
     if (suite == "faults") faults(Json::parse(words[at]));
     if (suite == "networks") networks(Json::parse(words[at]));

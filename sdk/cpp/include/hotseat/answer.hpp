@@ -19,6 +19,8 @@ struct Request {
   // If set, it gets the body of an answer with events (text/event-stream) as it comes, and the
   // response is without it; false ends the request. A transport may return the whole instead.
   std::function<bool(const std::string&)> on_piece = {};
+  // If set, it says whether to end the request, also while nothing comes; a transport may not ask.
+  std::function<bool()> is_cancelled = {};
 };
 
 struct Response {

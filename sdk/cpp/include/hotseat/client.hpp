@@ -10,6 +10,7 @@
 #include "answer.hpp"
 #include "events.hpp"
 #include "rules.hpp"
+#include "text.hpp"
 
 namespace hotseat {
 
@@ -124,23 +125,15 @@ class Client {
   }
   // Ask a model for server-sent events, in the caller's thread: `verb` such as "generate", and
   // the fields of the request. The deadline counts to the end of the stream; a start that fails
-  // is retried, a stream that has begun is not. Returns false if `on_event` ended it. The seam
-  // for models that write text.
+  // is retried, a stream that has begun is not. Returns false if `on_event` ended it. `say`
+  // is for texts.
   bool stream(const std::string& verb, Json::Object body, const CallOptions& call, const OnEvent& on_event) {
-    EventReader reader;
-    bool is_left = false;
-    const auto on_piece = [&](const std::string& piece) {
-      for (const ServerEvent& event : reader.read(piece)) {
-        if (is_left || !on_event(event)) return !(is_left = true);
-      }
-      return true;
-    };
-    try {
-      core_->ask(verb, std::move(body), named(call), on_piece);
-    } catch (const CancelledError&) {
-      if (!is_left) throw;
-    }
-    return !is_left;
+    return core_->stream(verb, std::move(body), named(call), on_event);
+  }
+  // Let a model write a text, in the caller's thread: an object with the slots of the version's
+  // template, a prompt, or a list of messages (objects with role and content).
+  TextAnswer say(const Json& input, const SayOptions& options, const OnText& on_text = {}) {
+    return core_->say(detail::say_body(input, options), options, on_text);
   }
   Json models(std::optional<double> deadline = {}) {
     const Json answer = core_->call("GET", "/v1/models", "", "", deadline);
@@ -181,6 +174,28 @@ class Client {
     return later(call, [input](Core& core, const CallOptions& given) { return core.one("explain", "input", input, named(given)); });
   }
 
+  // Let a model write a text without waiting: `take` of the ticket in each frame.
+  TextTicket submit_say(const Json& input, const SayOptions& options) {
+    TextTicket ticket;
+    const Json::Object body = detail::say_body(input, options);
+    {
+      const std::lock_guard lock(gate_);
+      texts_.erase(std::remove_if(texts_.begin(), texts_.end(), [](const TextTicket& one) { return one.ready(); }), texts_.end());
+      texts_.push_back(ticket);
+    }
+    std::thread([core = core_, state = ticket.state_, body, options] {
+      const auto on_text = [&](const std::string& piece) { return state->add(piece); };
+      try {
+        state->settle(core->say(body, options, on_text, [&] { return state->is_cancelled.load(); }), nullptr);
+      } catch (const HotseatError&) {
+        state->settle({}, std::current_exception());
+      } catch (const std::exception& error) {
+        state->settle({}, std::make_exception_ptr(TransportError(std::string("the SDK failed: ") + error.what())));
+      }
+    }).detach();
+    return ticket;
+  }
+
   // Cancel open tickets at once. A call under way ends by its deadline, in its thread.
   void close() {
     const std::lock_guard lock(gate_);
@@ -188,6 +203,10 @@ class Client {
       ticket.state_->settle({}, std::make_exception_ptr(CancelledError("the client was closed")));
     }
     open_.clear();
+    for (TextTicket& text : texts_) {
+      text.state_->settle({}, std::make_exception_ptr(CancelledError("the client was closed")));
+    }
+    texts_.clear();
   }
 
  private:
@@ -249,9 +268,60 @@ class Client {
       }
     }
 
+    bool stream(const std::string& verb, Json::Object body, const CallOptions& call, const OnEvent& on_event,
+                const std::function<bool()>& is_cancelled = {}) {
+      EventReader reader;
+      bool is_left = false;
+      const auto on_piece = [&](const std::string& piece) {
+        for (const ServerEvent& event : reader.read(piece)) {
+          if (is_left || !on_event(event)) return !(is_left = true);
+        }
+        return true;
+      };
+      try {
+        ask(verb, std::move(body), call, on_piece, is_cancelled);
+      } catch (const CancelledError&) {
+        if (!is_left) throw;
+      }
+      return !is_left;
+    }
+
+    TextAnswer say(const Json::Object& body, const SayOptions& given, const OnText& on_text,
+                   const std::function<bool()>& is_cancelled = {}) {
+      detail::TextProgress progress(given, options.clock);
+      CallOptions call;
+      call.model = given.model;
+      call.version = given.version;
+      call.player_id = given.player_id;
+      call.deadline = given.deadline;
+      call.retries = given.retries;
+      const auto show = [&](const std::string& piece) {
+        if (!piece.empty() && on_text && !on_text(piece)) throw CancelledError("the caller ended the text");
+      };
+      std::exception_ptr broken;  // no exception passes through a transport
+      const auto on_event = [&](const ServerEvent& event) {
+        if (progress.is_over()) return true;  // to the stream's end: the connection is used again
+        try {
+          show(progress.read(event));
+        } catch (...) {
+          broken = std::current_exception();
+        }
+        return !broken;
+      };
+      try {
+        stream("generate", body, named(call), on_event, is_cancelled);
+        if (broken) std::rethrow_exception(broken);
+        if (!progress.is_over()) throw TransportError("the text ended without its last event");
+      } catch (const HotseatError& error) {
+        if (!progress.is_over()) show(progress.fail(error));
+      }
+      return progress.answer();
+    }
+
     using OnPiece = std::function<bool(const std::string&)>;
 
-    Json ask(const std::string& verb, Json::Object body, const CallOptions& given, const OnPiece& on_piece = {}) {
+    Json ask(const std::string& verb, Json::Object body, const CallOptions& given, const OnPiece& on_piece = {},
+             const std::function<bool()>& is_cancelled = {}) {
       std::string path = "/model-service";
       if (!given.model.empty()) {
         path = "/v1/models/" + part(given.model);
@@ -272,12 +342,13 @@ class Client {
         refused.code = "text_not_unicode";
         throw refused;
       }
-      return call("POST", path, text, given.model, given.deadline, given.retries, on_piece);
+      return call("POST", path, text, given.model, given.deadline, given.retries, on_piece, is_cancelled);
     }
 
     // Send until an answer, a final error or the deadline.
     Json call(const std::string& method, const std::string& path, const std::string& body, const std::string& model,
-              std::optional<double> deadline, std::optional<int> retries = {}, const OnPiece& on_piece = {}) {
+              std::optional<double> deadline, std::optional<int> retries = {}, const OnPiece& on_piece = {},
+              const std::function<bool()>& is_cancelled = {}) {
       const double allowed = deadline.value_or(options.deadline);
       if (!(allowed <= 86400)) throw ConfigError("a deadline is at most a day");
       const double end = options.clock() + allowed, share = std::min(allowed / options.deadline, 1.0);
@@ -285,6 +356,7 @@ class Client {
       if (!breaker.admit()) throw CircuitOpenError(path + ": the service failed often; the circuit breaker is open");
       Request request{method, options.base_url + path, {{"accept", "application/json"}, {"user-agent", "hotseat-cpp"}}, body};
       bool has_begun = false, is_left = false;
+      request.is_cancelled = is_cancelled;
       if (on_piece) {
         request.headers["accept"] = "text/event-stream";
         request.on_piece = [&](const std::string& piece) {
@@ -316,7 +388,7 @@ class Client {
           breaker.gave_up();
           throw;
         } catch (const HotseatError& error) {
-          if (is_left) {
+          if (is_left || (is_cancelled && is_cancelled())) {
             breaker.succeeded();
             throw CancelledError("the caller ended the stream");
           }
@@ -422,6 +494,7 @@ class Client {
   std::shared_ptr<Core> core_;
   std::mutex gate_;
   std::vector<Ticket> open_;
+  std::vector<TextTicket> texts_;
 };
 
 }  // namespace hotseat

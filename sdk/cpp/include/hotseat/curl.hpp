@@ -73,6 +73,10 @@ inline std::size_t on_header(char* data, std::size_t size, std::size_t count, vo
   return size * count;
 }
 
+inline int on_progress(void* from, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const Request*>(from)->is_cancelled() ? 1 : 0;
+}
+
 }  // namespace detail
 
 // Requests over libcurl's pooled connections. `ca_file` (PEM) replaces the system's
@@ -110,6 +114,11 @@ inline Transport curl_transport(const std::string& ca_file = "", const std::stri
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &sink);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, detail::on_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, &response.headers);
+    if (request.is_cancelled) {  // asked with each piece, and once a second
+      curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+      curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, detail::on_progress);
+      curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &request);
+    }
     const CURLcode code = curl_easy_perform(curl);
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
