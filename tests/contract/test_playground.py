@@ -7,14 +7,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import urllib3
 
 from hotseat import ModelServiceClient
-from hotseat_registry import open_registry
-from hotseat_train.playground import made_up_players, server
-from hotseat_train.playground.models import CHURN, publish
+from hotseat_registry import Reference, open_registry
+from hotseat_train.playground import cli, made_up_players, server
+from hotseat_train.playground.models import CHURN, bring, publish
 
 PART = Path(__file__).parents[1] / "playground_part"
 PLUGGED = ["echo"]
@@ -86,13 +87,29 @@ def test_parts_of_other_packages_plug_in(page):
     address, _, left_out = page
     found = json.loads(fetch("GET", f"{address}play/models")[2])
     assert found["parts"] == PLUGGED
-    assert found["models"]["echo"] == {"versions": [1], "live": 1}
+    echo = {"versions": [1], "live": 1, "kind": "classification"}
+    assert found["models"]["echo"] == echo
     assert left_out.startswith("hotseat demo: the part broken is left out: division")
     status, headers, body = fetch("GET", f"{address}plugged/echo.js")
     assert (status, body) == (200, (PART / "echo.js").read_bytes())
     assert headers["content-type"].startswith("text/javascript")
     for path in ("plugged/broken.js", "plugged/echo", "plugged/../server.js"):
         assert fetch("GET", address + path)[0] == 404
+
+
+def test_versions_of_another_registry_are_brought(tmp_path, capsys):
+    """A copy is live in the playground; without a registry a message says the way."""
+    theirs, ours = (f"file://{tmp_path}/{name}" for name in ("theirs", "ours"))
+    publish(theirs)
+    bring(ours, theirs, ["made-up-churn@2", "connect-four"])
+    brought = open_registry(ours)
+    assert brought.aliases("made-up-churn") == {"live": 1}
+    assert brought.resolve(Reference("made-up-churn", version=1)).kind
+    assert brought.models() == ["connect-four", "made-up-churn"]
+    with patch.dict(os.environ):
+        os.environ.pop("HOTSEAT_REGISTRY", None)
+        assert cli.main(["--no-browser", "--with", "npc-lines"]) == 1
+    assert "--registry" in capsys.readouterr().err
 
 
 def test_an_answer_has_a_price(page):

@@ -6,12 +6,12 @@ version, to promote and roll back while playing.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hotseat_registry import Level, Manifest, Reference, open_registry
+from hotseat_registry import Level, Manifest, Reference, archive, open_registry
 
 FOLDER = Path(__file__).parent
 PRETRAINED = FOLDER.parent / "trained"
@@ -39,6 +39,21 @@ def publish(registry_uri: str) -> None:
                 registry.promote(
                     Reference(manifest.model, version=1), by=_BY, because="the start"
                 )
+
+
+def bring(registry_uri: str, source_uri: str, references: Sequence[str]) -> None:
+    """Copy versions of another registry and promote them, such as a text model.
+
+    Raises `RegistryError`.
+    """
+    source, target = open_registry(source_uri), open_registry(registry_uri)
+    for text in references:
+        manifest = source.resolve(Reference.parse(text))
+        source.check_trust(manifest)
+        brought = archive.copy(manifest, source, target, by=_BY)
+        target.promote(
+            Reference(brought.model, version=brought.version), by=_BY, because=text
+        )
 
 
 STRONGER = {

@@ -76,15 +76,22 @@ class Playground:
             await self._file(path, send)
 
     def _models(self) -> dict[str, Any]:
-        """Return each model's versions and live version, the price, and more parts."""
+        """Return each model's versions, live one and kind, the price, and more parts."""
         models = {
             model: {
                 "versions": self._registry.versions(model),
                 "live": self._registry.aliases(model).get("live"),
+                "kind": self._kind(model),
             }
             for model in self._registry.models()
         }
         return {"models": models, "price": self._price, "parts": [*self._parts]}
+
+    def _kind(self, model: str) -> str | None:
+        try:
+            return self._registry.resolve(Reference(model, alias=LIVE)).kind
+        except RegistryError:  # nothing is live yet
+            return None
 
     def _move(self, path: str) -> tuple[int, dict[str, Any]]:
         """Do ``/play/promote/MODEL/VERSION`` or ``/play/rollback/MODEL``."""

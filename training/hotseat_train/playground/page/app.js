@@ -2,21 +2,23 @@
 //
 // A part is a module with `title`, `model` and `show(root, tools)`. Add yours to PARTS, or
 // bring it in a package of your own: the entry points `hotseat.playground_parts`.
-// tools: client, ask(call) to await an answer and show its source, on(name, listener).
+// A part whose model is found only in the registry exports `modelIn(models)` besides.
+// tools: client, ask(call) to await an answer and show its source, models by name.
 import { Device, ModelServiceClient } from "./vendor/hotseat.js";
 import * as connectFour from "./parts/connect-four.js";
 import * as chat from "./parts/chat.js";
 import * as levels from "./parts/levels.js";
 import * as churn from "./parts/churn.js";
+import * as words from "./parts/words.js";
 
-const PARTS = [connectFour, chat, levels, churn];
+const PARTS = [connectFour, chat, levels, churn, words];
 const SOURCES = {
   service: "the service", cache: "the cache", offline: "this device", default: "nobody: the default",
 };
 const $ = (id) => document.getElementById(id);
 
 let isPlugged = true;
-let state = { models: {}, price: null };
+let state = { models: {}, price: null, parts: [] };
 let part = PARTS[0];
 
 const client = new ModelServiceClient({
@@ -27,6 +29,8 @@ const client = new ModelServiceClient({
   // what a pulled cable does to a request
   fetch: (...given) => (isPlugged ? fetch(...given) : Promise.reject(new TypeError("no network"))),
 });
+
+const nameOf = (one) => one.modelIn?.(state.models) ?? one.model;
 
 /** Await an answer and show where it came from; returns it. */
 async function ask(call) {
@@ -55,12 +59,12 @@ function select(chosen, focus = false) {
   const place = document.createElement("div");
   $("part").replaceChildren(place);
   $("moved").textContent = "";
-  part.show(place, { client, ask });
+  part.show(place, { client, ask, models: state.models });
   showVersions();
 }
 
 function showVersions() {
-  const { versions = [], live } = state.models[part.model] ?? {};
+  const { versions = [], live } = state.models[nameOf(part)] ?? {};
   $("versions").replaceChildren(...versions.map((number) => {
     const isLive = number === live;
     return new Option(isLive ? `${number} (live)` : number, number, isLive, isLive);
@@ -72,9 +76,9 @@ async function move(path, what) {
   const answer = await fetch(`play/${path}`, { method: "POST", headers: { "x-hotseat-playground": "1" } });
   const body = await answer.json();
   if (answer.ok) state = body;
-  $("moved").textContent = answer.ok ? what(state.models[part.model].live) : body.detail;
+  $("moved").textContent = answer.ok ? what(state.models[nameOf(part)].live) : body.detail;
   showVersions();
-  await download(part.model);
+  await download(nameOf(part));
 }
 
 /** Bring a version to this device, for answers while the cable is pulled. */
@@ -88,8 +92,8 @@ $("cable").onclick = () => {
   $("cable").lastElementChild.textContent = isPlugged ? "Cable plugged in" : "Cable pulled";
 };
 $("promote").onclick = () =>
-  move(`promote/${part.model}/${$("versions").value}`, (live) => `Version ${live} is live.`);
-$("rollback").onclick = () => move(`rollback/${part.model}`, (live) => `Back on version ${live}.`);
+  move(`promote/${nameOf(part)}/${$("versions").value}`, (live) => `Version ${live} is live.`);
+$("rollback").onclick = () => move(`rollback/${nameOf(part)}`, (live) => `Back on version ${live}.`);
 
 const tabs = document.querySelector("[role=tablist]");
 function addTab(one) {
@@ -107,6 +111,7 @@ tabs.onkeydown = ({ key }) => {
 };
 select(PARTS[0]);
 state = await (await fetch("play/models")).json();
+if (part.modelIn) select(part); // it was shown before the models were known
 showVersions();
 for (const name of state.parts) { // of other packages
   try {
@@ -118,5 +123,5 @@ for (const name of state.parts) { // of other packages
   }
 }
 // after the first paint: when they are here, the parts go on without the cable
-for (const { model } of PARTS) await download(model);
+for (const one of PARTS) if (state.models[nameOf(one)]) await download(nameOf(one));
 document.body.classList.add("ready");

@@ -49,7 +49,8 @@ def demo(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]
         "command printed. That takes about a minute."
     )
     parser.epilog = (
-        "example: hotseat demo\nexample: hotseat demo --train --folder my-demo"
+        "example: hotseat demo\nexample: hotseat demo --train --folder my-demo\n"
+        "example: hotseat demo --registry file:///models --with npc-lines#live"
     )
     parser.add_argument(
         "--port", type=int, default=0, help="of the page (default: a free one)"
@@ -57,6 +58,11 @@ def demo(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]
     parser.add_argument(
         "--no-browser", action="store_true", help="print the address, open nothing"
     )
+    parser.add_argument("--registry", metavar="URI", help="of versions to bring along")
+    parser.add_argument(
+        "--with", dest="brought", metavar="REFERENCE", action="append", default=[],
+        help="a version of --registry to play with too, such as a text model",
+    )  # fmt: skip
     parser.add_argument(
         "--train", action="store_true", help="show a model's life instead of the page"
     )
