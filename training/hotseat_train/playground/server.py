@@ -76,7 +76,7 @@ class Playground:
             await self._file(path, send)
 
     def _models(self) -> dict[str, Any]:
-        """Return each model's versions, live one and kind, the price, and more parts."""
+        """Return models' versions, live ones and kinds, the price, and more parts."""
         models = {
             model: {
                 "versions": self._registry.versions(model),
