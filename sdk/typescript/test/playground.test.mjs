@@ -82,6 +82,8 @@ test("each part answers, goes on without the cable, and follows a promotion", { 
   await opened.waitForSelector(".bars .bar", { timeout: 10_000 });
   assert.match(await opened.textContent(".risk"), /^\d+ %$/);
   assert.match(await opened.textContent("#cost"), /^\$\d+\.\d\d$/);
+  await opened.getByRole("tab", { name: "Words" }).click(); // its models are too large to come along
+  await opened.waitForSelector("text=No text model is installed");
   await opened.getByRole("tab", { name: "Echo" }).click(); // of another package
   await says(opened, "version", /echo@1/);
   assert.equal(await opened.textContent("#part"), "leaves");
@@ -90,7 +92,7 @@ test("each part answers, goes on without the cable, and follows a promotion", { 
 
 test("a phone shows every part without a sideways scroll", { skip }, async () => {
   const { opened, errors } = await page(390, 800);
-  for (const name of ["Connect Four", "Chat", "Sokoban", "Churn", "Echo"]) {
+  for (const name of ["Connect Four", "Chat", "Sokoban", "Churn", "Words", "Echo"]) {
     await opened.getByRole("tab", { name }).click();
     await opened.waitForTimeout(200);
     const wide = await opened.evaluate(() => document.documentElement.scrollWidth);
@@ -103,7 +105,7 @@ test("the keyboard reaches all, and every control has a name", { skip }, async (
   const { opened } = await page(1180, 820);
   await opened.waitForSelector("#tab-echo");
   await opened.locator("[role=tab][aria-selected=true]").focus();
-  for (const name of ["Chat", "Sokoban", "Churn", "Echo", "Connect Four"]) {
+  for (const name of ["Chat", "Sokoban", "Churn", "Words", "Echo", "Connect Four"]) {
     await opened.keyboard.press("ArrowRight");
     assert.equal(await opened.textContent("[role=tab][aria-selected=true]"), name);
     const nameless = await opened.evaluate(() =>
@@ -117,4 +119,20 @@ test("the keyboard reaches all, and every control has a name", { skip }, async (
   await opened.locator(".column").nth(2).focus();
   await opened.keyboard.press("Enter");
   await says(opened, "source", /service/);
+});
+
+test("a quest that is being written is shown as far as it goes", async () => {
+  const words = new URL("../../../training/hotseat_train/playground/page/parts/words.js", import.meta.url);
+  const { partial, modelIn } = await import(words);
+  const quest = { title: 'The "old" lamp {', steps: ["a]", "b\\"], gold: 10 };
+  const text = JSON.stringify(quest);
+  for (let end = 1; end < text.length; end += 1) {
+    const found = partial(text.slice(0, end));
+    for (const [name, value] of Object.entries(found)) {
+      assert.ok(JSON.stringify(quest[name]).startsWith(JSON.stringify(value).replace(/["\]]+$/, "")), text.slice(0, end));
+    }
+  }
+  assert.deepEqual(partial(text), quest);
+  assert.equal(partial(""), null);
+  assert.equal(modelIn({ four: { kind: "policy" }, npc: { kind: "text" } }), "npc");
 });
