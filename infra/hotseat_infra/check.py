@@ -1,5 +1,6 @@
 """Compare a stage with its registry and its images, before anything is deployed."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -161,11 +162,23 @@ def check_baked(stage: Stage, functions: Path) -> None:
         check_size(model, manifest, where)
 
 
-def measured_milliseconds(name: str, model: Model, registry: Registry) -> float:
-    """Return the measured milliseconds of one prediction of the current version.
+@dataclass(frozen=True, slots=True)
+class MeasuredTime:
+    """The time of one answer on one core, as measured before publishing."""
 
-    They were measured when it was published, on one core of that machine. Raises
-    `DeploymentError` if the version has none.
+    milliseconds: float
+    tokens: int | None = None
+    """Tokens of the answer, if the model writes texts."""
+
+
+def measured_time(
+    name: str, model: Model, registry: Registry, tokens: int
+) -> MeasuredTime:
+    """Return the measured time of one answer of the current version.
+
+    A text model's is that of its first token and of the `tokens` - 1 after it, with
+    none of the prompt cached. It was measured when the version was published, on that
+    machine. Raises `DeploymentError` if the version has none.
     """
     try:
         manifest = registry.resolve(_reference(name, model))
@@ -174,13 +187,18 @@ def measured_milliseconds(name: str, model: Model, registry: Registry) -> float:
         raise DeploymentError(
             f"{error}: publish it, set --registry, or set --ms"
         ) from error
+    rate, first = (
+        variant.metrics.get(key) for key in ("tokens_per_second", "first_token_ms")
+    )
+    if isinstance(rate, int | float) and isinstance(first, int | float) and rate > 0:
+        return MeasuredTime(first + (tokens - 1) * 1000 / rate, tokens)
     measured = variant.metrics.get("milliseconds")
     if not isinstance(measured, int | float):
         raise DeploymentError(
             f"{manifest.reference} ({variant.name}) has no measured milliseconds: "
             "set --ms"
         )
-    return float(measured)
+    return MeasuredTime(float(measured))
 
 
 def _reference(name: str, model: Model) -> Reference:

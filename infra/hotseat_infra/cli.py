@@ -8,11 +8,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from hotseat_infra.check import (
+    MeasuredTime,
+    check_zips,
+    measured_time,
+    trusted_key_paths,
+)
 from hotseat_infra.check import check as hold
-from hotseat_infra.check import check_zips, measured_milliseconds, trusted_key_paths
 from hotseat_infra.deployment import DeploymentError, Stage, read
 from hotseat_infra.function_versions import DeployedFunction, find
-from hotseat_infra.pricing.monthly_bill import Bill, Speed, compare
+from hotseat_infra.pricing.monthly_bill import Bill, Speed, compare, of_a_million
 from hotseat_infra.pricing.price_table import PRICES, read_prices
 from hotseat_infra.pricing.stage_bill import REGISTRY_GIGABYTES, shared_costs
 from hotseat_infra.pricing.traffic import SHAPES, Traffic, shape
@@ -155,6 +160,10 @@ def cost(parser: argparse.ArgumentParser) -> Run:
         "version was published)",
     )  # fmt: skip
     parser.add_argument(
+        "--tokens", type=_tokens, default=40,
+        help="of one answer of a model that writes texts (default: 40, a line)",
+    )  # fmt: skip
+    parser.add_argument(
         "--cold-ms", type=float, default=600.0,
         help="time of a cold start on one core (default: 600)",
     )  # fmt: skip
@@ -173,12 +182,14 @@ def _cost(arguments: argparse.Namespace) -> int:
     stage = read(arguments.file, arguments.stage)
     table = read_prices(arguments.prices, stage.region)
     traffic = Traffic(arguments.requests, shape(arguments.shape))
-    speeds, bills = {}, {}
+    times, speeds, bills = {}, {}, {}
     for name, model in stage.models.items():
-        warm = arguments.ms
-        if warm is None:
-            warm = measured_milliseconds(name, model, registry(arguments))
-        speeds[name] = Speed(warm, arguments.cold_ms)
+        times[name] = (
+            measured_time(name, model, registry(arguments), arguments.tokens)
+            if arguments.ms is None
+            else MeasuredTime(arguments.ms)
+        )
+        speeds[name] = Speed(times[name].milliseconds, arguments.cold_ms)
         bills[name] = compare(
             model, stage.api.kind, traffic, speeds[name], table, stage.log_days
         )
@@ -193,6 +204,11 @@ def _cost(arguments: argparse.Namespace) -> int:
         return print_json(
             {
                 "models": {n: [_plain(i) for i in items] for n, items in bills.items()},
+                "million_texts": {
+                    name: of_a_million(items[0], traffic)
+                    for name, items in bills.items()
+                    if times[name].tokens
+                },
                 "shared": _plain(rest),
                 "total": total,
                 "budget": stage.monthly_budget_usd,
@@ -205,7 +221,9 @@ def _cost(arguments: argparse.Namespace) -> int:
     )
     _note_prices(stage, table)
     for name, items in bills.items():
-        print(f"\n{name}: {speeds[name].warm:.3g} ms a prediction on one core")
+        tokens = times[name].tokens
+        what = f"a text of {tokens} tokens" if tokens else "a prediction"
+        print(f"\n{name}: {speeds[name].warm:.3g} ms {what} on one core")
         most = max(item.total for item in items)
         print_table(
             ("way", "ms", "cold of 1,000", "a month", "", "of it"),
@@ -221,12 +239,22 @@ def _cost(arguments: argparse.Namespace) -> int:
                 for item in items
             ),
         )
+        if tokens:
+            dollars = of_a_million(items[0], traffic)
+            print(f"  a million texts as deployed: {dollars:,.2f} of Lambda alone")
     print(f"\nshared by the stage: {rest.total:,.2f} ({_largest(rest)})")
     print(
         f"{stage.name} as deployed: {total:,.2f} a month; its budget is "
         f"{stage.monthly_budget_usd:,.2f}"
     )
     return DONE
+
+
+def _tokens(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("an answer has 1 token or more")
+    return count
 
 
 def rollback(parser: argparse.ArgumentParser) -> Run:

@@ -56,6 +56,13 @@ class Bill:
         return sum(self.parts.values())
 
 
+def of_a_million(item: Bill, traffic: Traffic) -> float:
+    """Return the dollars of Lambda for a million answers, at the month's traffic."""
+    names = ("requests", "compute", "provisioned", "storage", "snapshot", "starts")
+    whole = sum(item.parts.get(name, 0.0) for name in names)
+    return whole * 1e6 / traffic.requests
+
+
 def provisioned_by_hour(model: Model) -> list[int]:
     """Return the provisioned concurrency in each hour of the week."""
     usual = [model.provisioned_concurrency] * WEEK

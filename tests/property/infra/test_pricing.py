@@ -276,3 +276,28 @@ def test_the_command_uses_the_measured_milliseconds(tmp_path, bundle, capsys):
     assert document["total"] == pytest.approx(
         first["total"] + document["shared"]["total"]
     )
+
+
+def test_a_million_texts_cost_by_their_tokens(tmp_path, bundle, capsys):
+    """The first token, then the others at the measured rate; Lambda's dollars alone."""
+    file = tmp_path / "d.toml"
+    file.write_text(TEXT)
+    registry = open_registry(f"file://{tmp_path}/registry")
+    options = ("--file", file, "--registry", registry.store.uri)
+    manifest, files = bundle()
+    metrics = {"milliseconds": 8.0, "tokens_per_second": 125.0, "first_token_ms": 50.0}
+    writing = replace(manifest.variants[0], metrics=metrics)
+    registry.publish(replace(manifest, variants=(writing,)), files, by="ada")
+    registry.promote(Reference("mood", version=1), by="ada")
+    assert run_command(*options, "--tokens", 26) == 0
+    output = capsys.readouterr().out
+    assert "mood: 250 ms a text of 26 tokens" in output
+    assert "a million texts as deployed" in output
+    assert run_command(*options, "--tokens", 26, "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    first = document["models"]["mood"][0]
+    parts = first["parts"]
+    lambdas = parts["requests"] + parts["compute"] + parts["starts"]
+    assert document["million_texts"]["mood"] == pytest.approx(lambdas)
+    with pytest.raises(SystemExit):
+        run_command(*options, "--tokens", 0)
