@@ -138,9 +138,7 @@ def _judge(
     """Ask a step whose answer is part of the pipeline's."""
     assert one.model is not None
     if not isinstance(source, list):
-        (answer,) = one.model.predict(
-            [source], [pointer], request.options, request.context
-        )
+        (answer,) = one.model.predict([source], [pointer], None, request.context)
         return Judgement(one.step, answer)
     if not source:
         return Judgement(one.step, None)
@@ -149,7 +147,7 @@ def _judge(
     if one.step.flags and len(source) > 1:
         parts += [(line,) for line in source]
     texts = [joined(lines) for lines in parts]
-    answers = one.model.predict(texts, [pointer] * len(texts), request.options,
+    answers = one.model.predict(texts, [pointer] * len(texts), None,
                           request.context)  # fmt: skip
     judged = [
         Judgement(one.step, answer, lines)

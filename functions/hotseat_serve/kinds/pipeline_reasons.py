@@ -55,7 +55,7 @@ def _words(
     assert one.model is not None
     whole, *others = one.model.predict(
         [joined(judgement.lines), *texts], [request.pointers[0]] * (len(texts) + 1),
-        request.options, request.context,
+        None, request.context,
     )  # fmt: skip
     for (text, rectangle), other in zip(words, others, strict=True):
         yield {
