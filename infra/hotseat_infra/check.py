@@ -99,7 +99,8 @@ def _check_preprocessing(
     name: str, model: Model, manifest: Manifest, where: str
 ) -> None:
     """Refuse a version whose texts or images the function could not read."""
-    forms = {item.form for item in manifest.signature.inputs}
+    steps = (step.signature for step in manifest.steps or ())
+    forms = {item.form for part in (manifest.signature, *steps) for item in part.inputs}
     if forms & {"tokens", "image"} and not model.preprocessing:
         raise DeploymentError(
             f"{where}: {name} has a tokenizer or reads images: set preprocessing = true"

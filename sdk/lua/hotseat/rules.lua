@@ -79,7 +79,7 @@ local TYPES = {
   probability = "number", seed = "number", version = "number", scores = "object", actions = "object",
   outputs = "object", item = "list", labels = "list", embedding = "list", parts = "list",
 }
-local ANSWERS = { "label", "labels", "value", "embedding", "action", "item", "outputs" }
+local ANSWERS = { "label", "labels", "value", "embedding", "action", "item", "outputs", "matches", "steps" }
 
 -- The prediction of an answer, or an error.
 function rules.prediction(answer, latency)

@@ -102,7 +102,7 @@ const TYPES: Record<string, string> = {
 // a gateway's response has no `retryable` field, only its status
 const PASSING = new Set([429, 502, 503, 504]);
 /** The fields of which an answer has at least one, depending on the model's kind. */
-const ANSWERS = ["label", "labels", "value", "embedding", "action", "item", "outputs"];
+const ANSWERS = ["label", "labels", "value", "embedding", "action", "item", "outputs", "matches", "steps"];
 const REQUEST_IDS = ["x-request-id", "apigw-requestid", "x-amzn-requestid"];
 
 /** The answer's JSON object; throws StatusError or TransportError. */

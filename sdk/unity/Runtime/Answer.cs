@@ -20,7 +20,8 @@ namespace Hotseat
         /// <summary>The fields of which an answer has at least one.</summary>
         private static readonly string[] Answers =
         {
-            "label", "labels", "value", "embedding", "action", "item", "outputs"
+            "label", "labels", "value", "embedding", "action", "item", "outputs",
+            "matches", "steps"
         };
         private static readonly UTF8Encoding Utf8 = new UTF8Encoding(false, true);
 

@@ -136,7 +136,7 @@ inline double number(const Json& one) { return one.number(); }
 // The prediction of an answer; throws TransportError.
 inline Prediction prediction(const Json& answer, double latency) {
   bool has_answer = false;
-  for (const char* name : {"label", "labels", "value", "embedding", "action", "item", "outputs"}) {
+  for (const char* name : {"label", "labels", "value", "embedding", "action", "item", "outputs", "matches", "steps"}) {
     has_answer = has_answer || !answer[name].is_null();
   }
   if (answer["warnings"].is_list()) { // a number that is not finite is null, with a warning

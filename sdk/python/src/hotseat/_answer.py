@@ -15,7 +15,10 @@ from hotseat.errors import HotseatError, TransportError, class_of
 
 # a gateway's response has no `retryable` field, only its status
 _PASSING = {429, 502, 503, 504}
-_ANSWERS = ("label", "labels", "value", "embedding", "action", "item", "outputs")
+_ANSWERS = (
+    "label", "labels", "value", "embedding", "action", "item", "outputs", "matches",
+    "steps",
+)  # fmt: skip
 """The fields of which an answer has at least one, depending on the model's kind."""
 _TEXT, _NUMBER, _LIST = (str, type(None)), (int, float, type(None)), (list, type(None))
 _KINDS: Mapping[str, tuple[type, ...]] = {
@@ -24,7 +27,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "embedding": _LIST, "outputs": (dict, type(None)), "parts": _LIST, "model": _TEXT,
     "seed": (int, type(None)), "version": (int, type(None)), "variant": _TEXT,
     "request_id": _TEXT, "category": _TEXT, "categories": (dict, type(None)),
-    "decision": (dict, type(None)), "player": (dict, type(None)),
+    "decision": (dict, type(None)), "player": (dict, type(None)), "matches": _LIST,
 }  # fmt: skip
 """The types of an answer's fields, each of which may be missing."""
 
@@ -85,6 +88,7 @@ def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
             None if answer.get("embedding") is None else tuple(answer["embedding"])
         ),
         outputs=answer.get("outputs") or {},
+        matches=tuple(answer.get("matches") or ()),
         seed=answer.get("seed"),
         parts=tuple(answer.get("parts") or ()),
         judged_part=judged if isinstance(judged, Mapping) else None,

@@ -47,6 +47,9 @@ class Prediction:
     """The vector of a text or an image."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
     """The outputs of a tensor model by name, as nested lists."""
+    matches: tuple[Mapping[str, Any], ...] = ()
+    """The documents nearest to a query, the best first: ``id``, ``score``, ``text``,
+    ``metadata``."""
     seed: int | None = None
     """The seed that repeats the answer."""
     parts: tuple[Mapping[str, Any], ...] = ()
