@@ -87,23 +87,8 @@ def encoded(picture):
 def published(folder, *, nsfw):
     """Return a registry with the pipeline, and with what it is of."""
     registry = Registry(open_store((folder / "registry").as_uri()))
-    document = json.loads((PRETRAINED / "manifest.json").read_text())
-    chat = Manifest.from_json({**document, "version": 0, "files": {}})
-    (variant,) = chat.variants
-    files = {variant.file: next(PRETRAINED.glob("model.*.onnx")),
-             chat.golden: PRETRAINED / chat.golden}  # fmt: skip
-    registry.publish(chat, files, by="benchmark")
-    image = Image(224, 224, (256, 256), channels="BGR", layout="NHWC", scale=1,
-                  mean=(104, 117, 123), jpeg=75)  # fmt: skip
-    signature = Signature(
-        (Input("input_0", "FP32", (-1, 224, 224, 3), "image", image=image),),
-        (Output("4195", "FP32", (-1, 2), role="scores"),), labels=("sfw", "nsfw"),
-    )  # fmt: skip
-    registry.publish(
-        Manifest("nsfw", "classification", signature,
-                 (Variant("original", "model.onnx"),), "original"),
-        {"model.onnx": NSFW}, by="benchmark",
-    )  # fmt: skip
+    publish_chat(registry)
+    publish_nsfw(registry)
     for path in OCR.glob("*.onnx"):
         (folder / path.name).symlink_to(path)
     source = ROOT / "examples/pictures/image-moderation.toml"
@@ -118,6 +103,31 @@ def published(folder, *, nsfw):
     prepared = pipeline.prepare(described, "image-moderation", registry, work)
     publish.publish(prepared, registry, by="benchmark")
     return registry
+
+
+def publish_chat(registry):
+    """Publish the pretrained chat-moderation."""
+    document = json.loads((PRETRAINED / "manifest.json").read_text())
+    chat = Manifest.from_json({**document, "version": 0, "files": {}})
+    (variant,) = chat.variants
+    files = {variant.file: next(PRETRAINED.glob("model.*.onnx")),
+             chat.golden: PRETRAINED / chat.golden}  # fmt: skip
+    registry.publish(chat, files, by="benchmark")
+
+
+def publish_nsfw(registry):
+    """Publish the classifier of pictures."""
+    image = Image(224, 224, (256, 256), channels="BGR", layout="NHWC", scale=1,
+                  mean=(104, 117, 123), jpeg=75)  # fmt: skip
+    signature = Signature(
+        (Input("input_0", "FP32", (-1, 224, 224, 3), "image", image=image),),
+        (Output("4195", "FP32", (-1, 2), role="scores"),), labels=("sfw", "nsfw"),
+    )  # fmt: skip
+    registry.publish(
+        Manifest("nsfw", "classification", signature,
+                 (Variant("original", "model.onnx"),), "original"),
+        {"model.onnx": NSFW}, by="benchmark",
+    )  # fmt: skip
 
 
 def opened(registry, name, folder):

@@ -29,6 +29,8 @@ def _text(answer: Prediction) -> str:
     if answer.outputs:
         shapes = (f"{name} {_shape(value)}" for name, value in answer.outputs.items())
         return f"tensors {', '.join(shapes)} (--json prints them)"
+    if answer.matches or "matches" in answer.raw:
+        return _matches(answer)
     text = str(answer.value if answer.label is None else answer.label)
     return text if answer.probability is None else f"{text} {answer.probability:.1%}"
 
@@ -39,6 +41,15 @@ def _shape(value: object) -> str:
         lengths.append(str(len(value)))
         value = value[0] if value else None
     return f"[{', '.join(lengths)}]"
+
+
+def _matches(answer: Prediction) -> str:
+    """Return a document a line: its score, its id and its text."""
+    lines = (
+        f"{one['score']:.3f}  {one['id']}  {one.get('text', '')}".rstrip()
+        for one in answer.matches
+    )
+    return "\n".join(lines) or "no document"
 
 
 def _move(answer: Prediction) -> str:
