@@ -138,6 +138,22 @@ class Prediction(BaseModel):
     outputs: dict[str, Any] | None = Field(
         None, description="tensor: each output by its name, as nested lists"
     )
+    matches: list[dict[str, Any]] | None = Field(
+        None,
+        description="retrieval: the nearest documents, the best first, each with id, "
+        "score (the cosine), text and metadata",
+    )
+    reasons: list[dict[str, Any]] | None = Field(
+        None,
+        description="pipeline: the steps for which the answer is the second label, "
+        "with label, probability, threshold and, of text in a picture, text and boxes",
+    )
+    texts: list[str] | None = Field(
+        None, description="pipeline: the lines of text in a picture, in reading order"
+    )
+    steps: dict[str, Any] | None = Field(
+        None, description="pipeline: the answer of each step by its name"
+    )
     seed: int | None = Field(None, description="policy, generation: repeats the answer")
     judged_part: JudgedPart | None = Field(
         None,

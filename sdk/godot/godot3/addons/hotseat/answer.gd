@@ -10,7 +10,9 @@ const Prediction = preload("prediction.gd")
 # a gateway's response has no `retryable` field, only its status
 const PASSING = [429, 502, 503, 504]
 const REQUEST_IDS = ["x-request-id", "apigw-requestid", "x-amzn-requestid"]
-const FIELDS = ["label", "labels", "value", "embedding", "action", "item", "outputs", "matches", "steps"]
+const FIELDS = [
+	"label", "labels", "value", "embedding", "action", "item", "outputs", "matches", "steps"
+]
 
 
 # The JSON object of a response {status, headers, body}.
