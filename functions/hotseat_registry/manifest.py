@@ -221,6 +221,11 @@ def _check_kind(manifest: Manifest) -> None:
         raise IntegrityError("the kind retrieval and its record go together")
     if (manifest.kind == "pipeline") != (manifest.steps is not None):
         raise IntegrityError("the kind pipeline and its steps go together")
+    if manifest.steps is not None:
+        signature = manifest.signature
+        if len(signature.inputs) != 1 or len(signature.labels) not in {0, 2}:
+            raise IntegrityError("a pipeline has one input, and two labels or none")
+        pipelines.check(manifest.steps, signature.inputs[0].form)
     names = [step.name for step in manifest.steps or ()]
     for variant in manifest.variants:
         if sorted(variant.graphs or {}) != sorted(names):
@@ -230,11 +235,6 @@ def _check_kind(manifest: Manifest) -> None:
             )
         if names and variant.file != (variant.graphs or {})[names[0]]:
             raise IntegrityError("the file of a pipeline's variant is the first step's")
-    if manifest.steps is not None:
-        signature = manifest.signature
-        if len(signature.inputs) != 1 or len(signature.labels) not in {0, 2}:
-            raise IntegrityError("a pipeline has one input, and two labels or none")
-        pipelines.check(manifest.steps, signature.inputs[0].form)
 
 
 def _check(manifest: Manifest) -> None:
