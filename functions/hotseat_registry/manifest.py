@@ -31,7 +31,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAME_BYTES = 200
 KINDS = (
     "classification", "multilabel", "regression", "embedding", "policy", "generation",
-    "tensor", "retrieval", "pipeline",
+    "tensor", "retrieval", "pipeline", "text",
 )  # fmt: skip
 _FORMAT_5 = {"retrieval", "pipeline"}
 """Kinds that readers of older formats do not know."""
@@ -163,7 +163,9 @@ class Manifest(JsonDataclass):
         if isinstance(measured, int):
             return measured
         names = (*variant.files, *self.needed_files)
-        return 2 * sum(self.files[name].size for name in names)
+        text = self.signature.text
+        cache = 0 if text is None else text.cache_bytes
+        return 2 * sum(self.files[name].size for name in names) + cache
 
     @classmethod
     def from_bytes(cls, data: bytes, what: str) -> "Manifest":

@@ -13,6 +13,7 @@ from hotseat_registry.json_dataclass import (
 )
 from hotseat_registry.reading import Reading
 from hotseat_registry.retrieval import Retrieval
+from hotseat_registry.text_plan import TextPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +295,8 @@ class Signature(JsonDataclass):
     """For the kind generation."""
     retrieval: Retrieval | None = None
     """For the kind retrieval."""
+    text: TextPlan | None = None
+    """For the kind text; inputs and outputs are then the prompt and the answer."""
 
     def __post_init__(self) -> None:
         """Read the nested records."""
@@ -314,6 +317,8 @@ class Signature(JsonDataclass):
             set_frozen_field(self, "generation", Generation.from_json(self.generation))
         if isinstance(self.retrieval, Mapping):
             set_frozen_field(self, "retrieval", Retrieval.from_json(self.retrieval))
+        if isinstance(self.text, Mapping):
+            set_frozen_field(self, "text", TextPlan.from_json(self.text))
 
     def output(self, role: str) -> Output | None:
         """Return the output that the kind reads as `role`, if there is one."""
@@ -328,6 +333,8 @@ class Signature(JsonDataclass):
         found = {item.tokens.file: None for item in self.inputs if item.tokens}
         if self.retrieval is not None:
             found |= {self.retrieval.vectors: None, self.retrieval.documents: None}
+        if self.text is not None:
+            found[self.text.tokenizer] = None
         return tuple(found)
 
     @property
@@ -337,8 +344,11 @@ class Signature(JsonDataclass):
         Readers of format 1 know neither roles nor what is done to inputs and outputs:
         they would answer otherwise, and so have to refuse. Readers of format 2 do not
         know features that are dates, texts or lists, and those of format 3 take the
-        more probable label whatever the threshold.
+        more probable label whatever the threshold. Those of format 4 know no language
+        models.
         """
+        if self.text is not None:
+            return 5
         if self.label_threshold is not None:
             return 4
         if any(f.type in _FORMAT_3 for i in self.inputs for f in i.fields or ()):

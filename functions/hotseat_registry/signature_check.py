@@ -7,6 +7,7 @@ signature that does not fit its graph would fail every request.
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from hotseat_registry import text_plan
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.graph_types import Tensor
 from hotseat_registry.manifest import Manifest, Variant
@@ -53,13 +54,21 @@ def check(
     """
     if isinstance(part, Manifest):
         part = _whole(part)
-    faults = [
-        *_texts(part),
-        *_decision(part, outputs),
-        *_inputs(part, inputs),
-        *_outputs(part, outputs),
-        *_KINDS[part.kind](part, outputs),
-    ]
+    if part.kind == "text":
+        plan = part.signature.text
+        # its inputs and outputs are those of requests, its plan has the graph's
+        faults = (
+            ["the signature does not say how to write"] if plan is None
+            else text_plan.interface_faults(plan, inputs, outputs)
+        )  # fmt: skip
+    else:
+        faults = [
+            *_texts(part),
+            *_decision(part, outputs),
+            *_inputs(part, inputs),
+            *_outputs(part, outputs),
+            *_KINDS[part.kind](part, outputs),
+        ]
     if faults:
         raise IntegrityError(
             f"{part.where}: the signature does not fit the graph: {'; '.join(faults)}"

@@ -72,6 +72,11 @@ class Settings:
     """Requests at once of one player and one model."""
     rate_table: str = ""
     """DynamoDB table that holds the limits of several functions; empty: in memory."""
+    player_tokens: int = 0
+    """Tokens that language models write for one player in an hour; 0: no limit."""
+    stage_tokens: int = 0
+    """Tokens that language models write for all callers in an hour; 0: no limit.
+    Without `rate_table` each process counts its own."""
     origins: str = ""
     """Origins of web pages that may call the API (``https://game.example``), separated
     by commas; ``*``: any page. Empty: none. Only browsers apply this."""

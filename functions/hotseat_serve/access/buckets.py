@@ -38,6 +38,9 @@ class Buckets(Protocol):
     def take(self, name: str, limit: Limit) -> float:
         """Take a token of a bucket; return 0.0, or the seconds until there is one."""
 
+    def charge(self, name: str, limit: Limit, count: int) -> None:
+        """Take tokens that were used already, also more than the bucket holds."""
+
 
 def take(full_at: float, now: float, limit: Limit) -> tuple[float, float]:
     """Return when the bucket is full after one more request, and the time to wait.
@@ -69,3 +72,9 @@ class MemoryBuckets:
             full_at, wait = take(self._full_at.get(name, 0.0), now, limit)
             self._full_at[name] = full_at
             return wait
+
+    def charge(self, name: str, limit: Limit, count: int) -> None:
+        """See `Buckets.charge`."""
+        with self._lock:
+            full_at = max(self._full_at.get(name, 0.0), self._clock())
+            self._full_at[name] = full_at + count * limit.interval

@@ -65,6 +65,20 @@ class DynamoBuckets:
             )
             return 0.0
 
+    def charge(self, name: str, limit: Limit, count: int) -> None:
+        """See `Buckets.charge`."""
+        now, cost = self._now(), count * limit.interval
+        values = {
+            ":now": now, ":interval": cost, ":next": now + cost,
+            ":latest": 1e12,  # no limit: the tokens are used
+            ":expires": int(now + limit.span + cost) + 3_600,
+        }  # fmt: skip
+        try:
+            if self._update(name, *_FULL, values) is not None:
+                self._update(name, *_PARTIAL, values)
+        except Exception as error:  # noqa: BLE001 (whatever a network can send)
+            log.warning("%.80s is not charged: %s", name, error)
+
     def forget(self) -> None:
         """Drop all connections and the credentials."""
         self._connections.forget()

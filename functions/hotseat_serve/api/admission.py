@@ -34,7 +34,10 @@ def admit(
 
 
 def _model(parts: Sequence[str], default: Callable[[], str]) -> str:
-    """Return the model that a path names; empty for a list, or where there is none."""
+    """Return the model that a path names; empty for a list, or where there is none.
+
+    OpenAI's routes name theirs in the body; the route checks it.
+    """
     match parts:
         case ["model-service"]:
             try:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -10,7 +10,7 @@ from hotseat_registry.errors import NotFoundError, RegistryError
 from hotseat_registry.names import check_name
 from hotseat_serve.api import image_body
 from hotseat_serve.api.catalogue import Catalogue
-from hotseat_serve.api.messages import Request
+from hotseat_serve.api.messages import Answer, Request
 from hotseat_serve.codec.game_json import check_top, read_inputs
 from hotseat_serve.codec.non_finite import finite
 from hotseat_serve.kinds.options import Options
@@ -21,6 +21,9 @@ from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.wording import expected, invalid
 
+if TYPE_CHECKING:
+    from hotseat_serve.access.token_budget import TokenBudget
+
 log = logging.getLogger("hotseat.serve")
 
 
@@ -29,6 +32,7 @@ class GameApi:
 
     def __init__(self, models: ModelCache) -> None:
         self._models = models
+        self._token_budget: TokenBudget | None = None
         self.models = Catalogue(
             models.registry, models.settings, models.clock, models.reach
         )
@@ -50,7 +54,7 @@ class GameApi:
         options = self._read_options(body, context)
         inputs, pointers, many = read_inputs(body, context.warnings)
         context.rows, context.inputs = len(inputs), inputs
-        loaded = self._load(model, version, context)
+        loaded = self._answers_at_once(self._load(model, version, context))
         answers = _answers(loaded, inputs, pointers, options, context)
         finite(answers, pointers, context.warnings)
         answer: dict[str, Any] = {"predictions": answers} if many else answers[0]
@@ -65,7 +69,7 @@ class GameApi:
     ) -> dict[str, Any]:
         """Answer a request whose body is the one image of its input."""
         context.rows = 1
-        loaded = self._load(model, version, context)
+        loaded = self._answers_at_once(self._load(model, version, context))
         given = image_body.input_of(loaded.manifest, image)
         answers = loaded.predict([given], [""], None, context)
         finite(answers, [""], context.warnings)
@@ -94,6 +98,42 @@ class GameApi:
         finite(answers, pointers, context.warnings)
         return {"predictions": answers, **_source(loaded), **_warnings(context)}
 
+    def generate(
+        self, request: Request, context: RequestContext, model: str, version: str | None
+    ) -> Answer:
+        """Answer a text request; the model's kind decides what is written."""
+        # late: few functions have a language model
+        from hotseat_serve.api.text_api import generate
+
+        body = _parsed(request)
+        loaded = self._load(model, version, context)
+        return generate(loaded, body, request, context, self._models, self._budget())
+
+    def openai(self, request: Request, context: RequestContext, route: str) -> Answer:
+        """Answer a route of OpenAI's clients, which name the model in the body."""
+        from hotseat_serve.api import openai_api
+
+        body = _parsed(request)
+        name, version = openai_api.model_of(body)
+        if not context.reaches(name):
+            raise Problem("model_not_found", "no such model is published")
+        loaded = self._load(name, version, context)
+        return openai_api.answer(
+            route, body, loaded, request, context,
+            models=self._models, budget=self._budget(),
+        )  # fmt: skip
+
+    def _budget(self) -> "TokenBudget | None":
+        """Return the budgets of tokens, if the stage has any."""
+        settings = self._models.settings
+        if not (settings.player_tokens or settings.stage_tokens):
+            return None
+        if self._token_budget is None:
+            from hotseat_serve.access.factory import create_budget
+
+            self._token_budget = create_budget(settings)
+        return self._token_budget
+
     def explain(
         self, request: Request, context: RequestContext, model: str, version: str | None
     ) -> dict[str, Any]:
@@ -104,7 +144,7 @@ class GameApi:
         if many:
             raise invalid("expected one input at /input, got /inputs", "/inputs")
         context.rows, context.inputs = len(inputs), inputs
-        loaded = self._load(model, version, context)
+        loaded = self._answers_at_once(self._load(model, version, context))
         answer = loaded.explain(inputs[0], pointers[0], options, context)
         finite([answer], pointers, context.warnings)
         return {**answer, **_source(loaded), **_warnings(context)}
@@ -134,6 +174,16 @@ class GameApi:
         context.signature = loaded.manifest.signature
         return loaded
 
+    def _answers_at_once(self, loaded: LoadedModel) -> LoadedModel:
+        """Refuse a language model: filter and budgets are those of its own route."""
+        if loaded.text is not None:
+            model = loaded.manifest.model
+            raise Problem(
+                "invalid_input",
+                f"{model} is a language model: ask it at /v1/models/{model}/generate",
+            )
+        return loaded
+
     def _default(self) -> str:
         try:
             return self._models.default()
@@ -149,14 +199,20 @@ class GameApi:
             raise self._problem(error) from error
         names = [name for name in listing.damaged if context.reaches(name)]
         models = [item for item in listing.models if context.reaches(item["name"])]
-        return {"models": models, **({"damaged": names} if names else {})}
+        # late: prediction needs none of it; OpenAI's clients read the same list
+        from hotseat_serve.api.openai_models import listed
+
+        return listed({"models": models, **({"damaged": names} if names else {})})
 
     def model(self, name: str) -> dict[str, Any]:
         """Return one model in full: card, signature, versions, aliases."""
         try:
-            return self.models.one(check_name(name))
+            found = self.models.one(check_name(name))
         except RegistryError as error:
             raise self._problem(error) from error
+        from hotseat_serve.api.openai_models import model_object
+
+        return {**found, **model_object(name)}
 
     def ready(self) -> bool:
         """Whether the default model answers; without a default, one live model."""

@@ -13,8 +13,10 @@ _MODEL = "/v1/models/{model}"
 _VERSION = f"{_MODEL}/versions/{{version}}"
 _V2 = "/v2/models/{model}"
 TEMPLATES = frozenset({
+    "/v1/chat/completions", "/v1/completions", "/v1/embeddings",
     "/model-service", "/v1/models", _MODEL, f"{_MODEL}:predict", f"{_MODEL}/predict",
-    f"{_MODEL}/explain", f"{_MODEL}/metadata", _VERSION, f"{_VERSION}:predict",
+    f"{_MODEL}/explain", f"{_MODEL}/generate", f"{_VERSION}/generate",
+    f"{_MODEL}/metadata", _VERSION, f"{_VERSION}:predict",
     f"{_VERSION}/predict", f"{_VERSION}/explain", f"{_VERSION}/files/{{name}}",
     f"{_MODEL}/labels/{{label}}:predict",
     "/v2", "/v2/health/live", "/v2/health/ready", "/v2/repository/index",

@@ -46,6 +46,9 @@ Action = Callable[[Request, RequestContext], Answer]
 
 _MARGIN_MS = 50
 """Milliseconds reserved from the platform's time to write the answer."""
+_OPENAI = frozenset({"chat/completions", "completions", "embeddings"})
+"""Routes below /v1 that OpenAI's clients call."""
+_SLOW = frozenset({"generation", "text"})
 _ROUTES = 256  # cached at most: unknown paths must not fill the memory
 
 
@@ -138,8 +141,8 @@ class Router:
     def sample_body(self) -> bytes | None:
         """Return the body of a request that the open default model answers."""
         loaded = self.models.get(Reference.of(self.models.default()))
-        if loaded.sample_input is None or loaded.manifest.kind == "generation":
-            return None  # an item takes seconds
+        if loaded.sample_input is None or loaded.manifest.kind in _SLOW:
+            return None  # an item or a text takes seconds
         return orjson.dumps({"inputs": [loaded.sample_input]})
 
     def _dispatch(self, request: Request, context: RequestContext) -> Answer:
@@ -207,6 +210,11 @@ class Router:
             problem.pointer = problem.pointer and mask(problem.pointer)
         if request.path.lstrip("/").startswith("v2"):
             answer = open_inference.error(problem)
+        elif request.path.removeprefix("/v1/").rstrip("/") in _OPENAI:
+            from hotseat_serve.api import openai_shapes
+
+            document = openai_shapes.error(problem, request.request_id)
+            answer = _json(document, problem.status)
         else:
             body = orjson.dumps(problem.to_json(request.request_id))
             answer = Answer(problem.status, body, {"content-type": MEDIA_TYPE})
@@ -251,6 +259,10 @@ class Router:
                 return {"POST": self._game(api.predict, name, None)}
             case ["v1", "models", name, "explain"]:
                 return {"POST": self._game(api.explain, name, None)}
+            case ["v1", *rest] if "/".join(rest) in _OPENAI:
+                return {"POST": self._openai("/".join(rest))}
+            case ["v1", "models", name, "generate"]:
+                return {"POST": self._text(name, None)}
             case ["v1", "models", name, "versions" | "labels", version] if (
                 version.endswith(":predict")
             ):  # TensorFlow Serving's, by number or label
@@ -273,6 +285,8 @@ class Router:
                 return {"POST": self._game(api.predict, name, version)}
             case ["explain"]:
                 return {"POST": self._game(api.explain, name, version)}
+            case ["generate"]:
+                return {"POST": self._text(name, version)}
             case []:
                 return {"GET": lambda *_: _json(self._downloads.version(name, version))}
             case ["files", file]:
@@ -374,6 +388,14 @@ class Router:
             return _with_source(answer, request, context)
 
         return action
+
+    def _text(self, name: str, version: str | None) -> Action:
+        return lambda request, context: self.game_api.generate(
+            request, context, name, version
+        )
+
+    def _openai(self, route: str) -> Action:
+        return lambda request, context: self.game_api.openai(request, context, route)
 
     def _ready(self) -> Answer:
         ready = self.game_api.ready()

@@ -147,6 +147,11 @@ def pipeline(request: InferenceRequest) -> list[dict[str, Any]]:
     return kind.pipeline(request)
 
 
+def text(request: InferenceRequest) -> list[dict[str, Any]]:
+    """Answer nothing: `LoadedModel.text` writes in its place."""
+    raise Problem("internal", f"{len(request.inputs)} texts reached a graph")
+
+
 KINDS: Mapping[str, Kind] = {
     "classification": classification,
     "multilabel": multilabel,
@@ -157,6 +162,7 @@ KINDS: Mapping[str, Kind] = {
     "tensor": tensor,
     "retrieval": retrieval,
     "pipeline": pipeline,
+    "text": text,
 }
 
 

@@ -20,12 +20,14 @@ from hotseat_serve.kinds.inference_request import InferenceRequest, OpenStep
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.limits import MAX_ROWS, check_rows
+from hotseat_serve.problems import Problem
 from hotseat_serve.runtime import batching, golden_rows, probe
 from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings
 
 if TYPE_CHECKING:
     from hotseat_serve.runtime.batch_rule import GraphRunner
+    from hotseat_serve.runtime.text_model import TextModel
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +62,8 @@ class LoadedModel:
     """An input that it answers: of its first golden row, if it has one."""
     steps: tuple[OpenStep, ...] = ()
     """The open steps of a pipeline."""
+    text: "TextModel | None" = None
+    """What writes, if the version is a language model."""
     last_used: float = 0.0
     """Time of the last request, on the clock of `ModelCache`."""
 
@@ -73,6 +77,10 @@ class LoadedModel:
         """Return one answer for each input; raises `Problem` for a bad input."""
         context, signature = context or RequestContext(), self.manifest.signature
         check_rows(signature, len(inputs))
+        if self.text is not None:
+            from hotseat_serve.runtime.text_rows import write_rows
+
+            return write_rows(self.text, inputs, options or Options(), context)
         pointers = pointers or [f"/{row}" for row in range(len(inputs))]
         if signature.decision is None and (
             options is None or options.operating_point is None
@@ -171,6 +179,12 @@ class LoadedModel:
         outputs: Sequence[str] | None = None,
     ) -> Mapping[str, Array]:
         """Run the graph, texts in batches of like length; raises `Problem`."""
+        if self.text is not None:
+            raise Problem(
+                "invalid_input",
+                f"{self.manifest.model} is a language model: ask it at "
+                f"/v1/models/{self.manifest.model}/generate",
+            )
 
         def one(some: Mapping[str, Array]) -> Mapping[str, Array]:
             context.check_deadline()
@@ -321,6 +335,9 @@ def open_variant(
     variant = manifest.variant(name)
     loaded = _opened(manifest, variant, paths, threads)
     session = loaded.session
+    if manifest.kind == "text":
+        _open_text(loaded, paths)
+        return loaded
     context = RequestContext()
     context.deadline = context.started + int(seconds * 1e9)
 
@@ -368,13 +385,29 @@ def _opened(
     )
 
 
+def _open_text(loaded: LoadedModel, paths: Mapping[str, Path]) -> None:
+    """Open what writes, check its golden rows, warm it; raises `IntegrityError`."""
+    # late: few functions have a language model
+    from hotseat_serve.runtime import text_model
+
+    plan, session = loaded.manifest.signature.text, loaded.session
+    assert plan is not None
+    assert isinstance(session, Session)
+    loaded.text = model = text_model.open_text_model(
+        loaded.manifest, session, paths[plan.tokenizer]
+    )
+    if "golden" in paths:
+        text_model.check_golden(model, paths["golden"].read_bytes(), loaded.variant)
+    model.warm()
+
+
 def open_files(signature: Signature, paths: Mapping[str, Path]) -> dict[str, Any]:
     """Open tokenizers, and documents to search; raises `IntegrityError`."""
     if any(item.form == "image" for item in signature.inputs):
         from hotseat_serve.codec.images import check_decoder
 
         check_decoder()
-    if not signature.files:
+    if not any(item.tokens is not None for item in signature.inputs):
         return {}
     opened: dict[str, Any] = {}
     if signature.retrieval is not None:

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,18 +83,67 @@ class Session:
         if the graph refuses the inputs, too_large if the memory is not enough.
         """
         names = self._outputs if outputs is None else outputs
-        options = watch = None
-        if seconds is not None:
-            options = onnxruntime.RunOptions()
-            watch = WATCHDOG.watch(seconds, functools.partial(_end, options))
-        try:
-            answers = self._session.run(names, tensors, options)
-        except Exception as error:  # onnxruntime has no base class of its own
-            raise _problem(error) from error
-        finally:
-            if watch is not None:
-                WATCHDOG.drop(watch)
+        answers = _watched(
+            lambda options: self._session.run(names, tensors, options), seconds
+        )
         return dict(zip(names, answers, strict=True))
+
+    def bind(
+        self, arrays: Mapping[tuple[str, str], np.ndarray[Any, Any]]
+    ) -> "BoundSession":
+        """Return the session with arrays that every run reads and writes in place.
+
+        The keys are pairs of an input and an output that share one array.
+        """
+        return BoundSession(self._session, arrays)
+
+
+class BoundSession:
+    """A session whose runs share some of their inputs and outputs."""
+
+    def __init__(
+        self, session: Any, arrays: Mapping[tuple[str, str], np.ndarray[Any, Any]]
+    ) -> None:
+        self._session = session
+        self._binding = session.io_binding()
+        # the values do not own their memory: the arrays have to live as long
+        self._arrays = list(arrays.values())
+        for (name, output), array in arrays.items():
+            value = onnxruntime.OrtValue.ortvalue_from_numpy(array)
+            self._binding.bind_ortvalue_input(name, value)
+            self._binding.bind_ortvalue_output(output, value)
+        self._at = -1
+
+    def run(
+        self, tensors: Tensors, output: str, *, seconds: float | None = None
+    ) -> np.ndarray[Any, Any]:
+        """Run with these further inputs; return one output. Raises as `Session.run`."""
+        for name, array in tensors.items():
+            self._binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        self._binding.bind_output(output, "cpu")
+        _watched(
+            lambda options: self._session.run_with_iobinding(self._binding, options),
+            seconds,
+        )
+        if self._at < 0:  # bound outputs keep the order of their binding
+            self._at = len(self._binding.get_outputs()) - 1
+        found: np.ndarray[Any, Any] = self._binding.get_outputs()[self._at].numpy()
+        return found
+
+
+def _watched(run: Callable[[Any], Any], seconds: float | None) -> Any:
+    """Run with a limit in seconds; raises `Problem`."""
+    options = watch = None
+    if seconds is not None:
+        options = onnxruntime.RunOptions()
+        watch = WATCHDOG.watch(seconds, functools.partial(_end, options))
+    try:
+        return run(options)
+    except Exception as error:  # onnxruntime has no base class of its own
+        raise _problem(error) from error
+    finally:
+        if watch is not None:
+            WATCHDOG.drop(watch)
 
 
 def _end(options: Any) -> None:

@@ -1,0 +1,244 @@
+"""An open language model: its tokenizer, its decoder, one answer at a time."""
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from hotseat_registry.errors import IntegrityError
+from hotseat_registry.manifest import Manifest
+from hotseat_registry.text_plan import TextPlan
+from hotseat_serve.codec.input_warnings import Warnings
+from hotseat_serve.problems import Problem
+from hotseat_serve.runtime.decoder import Decoder
+from hotseat_serve.runtime.session import Session
+from hotseat_serve.text.constraint import Constraint
+from hotseat_serve.text.pieces import Pieces
+from hotseat_serve.text.prompt import write_prompt
+from hotseat_serve.text.sampling import Sampler
+from hotseat_serve.text.text_request import MAX_SEED, TextRequest, limited
+from hotseat_serve.text.vocabulary import Vocabulary
+from hotseat_serve.text.writer import Writer
+from hotseat_serve.wording import invalid
+
+BUSY = "the model writes another answer; try again"
+_SECONDS = 60.0
+"""Seconds that an answer may take without a deadline, and that another one waits."""
+
+
+@dataclass(slots=True)
+class Answering:
+    """One answer in progress: an iterator of its pieces, which holds the decoder.
+
+    `close` frees the decoder, at whatever point.
+    """
+
+    writer: Writer
+    prompt_tokens: int
+    _release: Callable[[], None]
+    _pieces: Iterator[str]
+    _closed: bool = False
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return self.writer.pieces.text
+
+    @property
+    def finish_reason(self) -> str:
+        """Why it ended; empty before."""
+        return self.writer.finish_reason
+
+    def usage(self) -> dict[str, int]:
+        """Return the tokens of prompt and answer."""
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.writer.pieces.tokens,
+        }
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        """Return the next piece, possibly empty; raises `Problem`."""
+        if self._closed:
+            raise StopIteration
+        try:
+            return next(self._pieces)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Free the decoder for the next answer."""
+        if not self._closed:
+            self._closed = True
+            self._release()
+
+
+@dataclass(slots=True, eq=False)
+class TextModel:
+    """Writes texts with one version, one at a time: others wait for the decoder."""
+
+    manifest: Manifest
+    session: Session
+    vocabulary: Vocabulary
+    clock: Callable[[], int] = time.perf_counter_ns
+    decoder: Decoder = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        """Create the decoder's cache."""
+        self.decoder = Decoder(self.session, self.plan)
+
+    @property
+    def plan(self) -> TextPlan:
+        """How the version writes."""
+        plan = self.manifest.signature.text
+        assert plan is not None
+        return plan
+
+    def answer(
+        self, request: TextRequest, warnings: Warnings, deadline: int | None = None
+    ) -> Answering:
+        """Start an answer; its first piece runs the prompt.
+
+        `deadline` is a time on the clock. Of the prompt, what the cache has from the
+        answer before (the version's template, an earlier part of a conversation) is
+        not run again. Raises `Problem`: invalid_input, too_large, unavailable if the
+        decoder was not free in time.
+        """
+        plan, began = self.plan, self.clock()
+        if request.deadline_ms is not None:
+            own = began + int(request.deadline_ms * 1e6)
+            deadline = own if deadline is None else min(own, deadline)
+        limit = began + int(_SECONDS * 1e9)
+        deadline = limit if deadline is None else min(deadline, limit)
+        text = write_prompt(plan, request, self.vocabulary.special, warnings)
+        tokens = self.vocabulary.encode(text)
+        if not tokens:
+            raise invalid("the prompt is empty", "/input")
+        if len(tokens) >= plan.context_tokens:
+            raise Problem(
+                "too_large",
+                f"the prompt has {len(tokens)} tokens; this version reads "
+                f"{plan.context_tokens - 1}, and an answer follows",
+                "/input",
+            )
+        constraint = self._constraint(request)
+        if not self._lock.acquire(timeout=max(0.0, (deadline - self.clock()) / 1e9)):
+            raise Problem("unavailable", BUSY, retry_after=1)
+        seed = request.seed
+        writer = Writer(
+            self.decoder,
+            Sampler(
+                _chosen(request.temperature, plan.temperature),
+                _chosen(request.top_p, plan.top_p),
+                secrets.randbelow(MAX_SEED) if seed is None else seed,
+                plan.repetition_penalty,
+                self.vocabulary.never,
+            ),
+            Pieces(self.vocabulary.decode, (*(plan.stop or ()), *request.stop)),
+            frozenset(plan.stop_tokens),
+            limited(request.max_tokens, plan, warnings),
+            constraint,
+            began,
+            deadline,
+            self.clock,
+        )
+        new = tokens[self.decoder.reuse(tokens) :]
+        return Answering(writer, len(tokens), self._lock.release, writer.write(new))
+
+    def _constraint(self, request: TextRequest) -> Constraint | None:
+        if request.schema is None and request.grammar is None:
+            return None
+        try:
+            return Constraint(
+                self.vocabulary,
+                self.plan.stop_tokens,
+                schema=request.schema,
+                grammar=request.grammar,
+            )
+        except IntegrityError as error:
+            raise Problem("unavailable", str(error)) from None
+
+    def run_tokens(self, tokens: Sequence[int]) -> np.ndarray[Any, Any]:
+        """Return the logits [tokens, vocabulary] of a text from its beginning."""
+        with self._lock:
+            self.decoder.tokens.clear()
+            try:
+                return self.decoder.run_all(tokens)
+            finally:
+                self.decoder.tokens.clear()
+
+    def warm(self) -> None:
+        """Fill the cache with what all prompts of the version's template begin with."""
+        plan = self.plan
+        if not plan.messages or plan.roles is None:
+            return
+        beginning = plan.start
+        for message in plan.messages:
+            before, after = plan.roles[message.role]
+            fixed, brace, _ = message.content.partition("{")
+            beginning += before + fixed + ("" if brace else after)
+            if brace:
+                break
+        tokens = self.vocabulary.encode(beginning)[
+            :-1
+        ]  # the last may join what follows
+        if tokens:
+            with self._lock:
+                self.decoder.run(tokens[self.decoder.reuse([*tokens, -1]) :])
+
+
+def open_text_model(manifest: Manifest, session: Session, path: Path) -> TextModel:
+    """Open a version's tokenizer; raises `IntegrityError`."""
+    plan = manifest.signature.text
+    assert plan is not None
+    return TextModel(manifest, session, Vocabulary(path, plan))
+
+
+def check_golden(model: TextModel, data: bytes, variant: str) -> None:
+    """Check that each token of the golden answers is the likeliest next one.
+
+    `data` is ``{"rows": [{"prompt": [tokens], "answer": [tokens]}], "tolerance":
+    {variant: number}}``: greedy answers, and by how much the logit of a token may lie
+    below the highest one. The tokens are given to the model, not drawn, so that one
+    token that differs on another CPU does not change all that follow. Raises
+    `IntegrityError`.
+    """
+    what = model.manifest.reference
+    try:
+        golden = json.loads(data)
+        tolerance = float(golden["tolerance"].get(variant, 0.0))
+        rows = [(list(row["prompt"]), list(row["answer"])) for row in golden["rows"]]
+        lacks = [shortfall(model, *row) for row in rows]
+    except Problem as problem:
+        raise IntegrityError(f"{what}: golden rows: {problem}") from None
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise IntegrityError(
+            f"{what}: golden rows cannot be read: {type(error).__name__}: {error}"
+        ) from None
+    for number, lack in enumerate(lacks):
+        if not lack <= tolerance:
+            raise IntegrityError(
+                f"{what}: golden row {number}: a token is {lack:.3g} below the "
+                f"likeliest one (at most {tolerance:.3g})"
+            )
+
+
+def shortfall(model: TextModel, prompt: Sequence[int], answer: Sequence[int]) -> float:
+    """Return how far an answer's logits lie below the highest ones, at most."""
+    logits = model.run_tokens([*prompt, *answer[:-1]])[len(prompt) - 1 :]
+    highest = logits.max(1)
+    return float((highest - logits[np.arange(len(answer)), list(answer)]).max())
+
+
+def _chosen(wanted: float | None, default: float) -> float:
+    return default if wanted is None else wanted

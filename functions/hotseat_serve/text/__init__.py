@@ -1,0 +1,1 @@
+"""Texts of a language model: prompts, tokens, sampling, constraints, endings."""
