@@ -27,6 +27,11 @@ class Pieces:
         """The number of tokens."""
         return len(self._tokens)
 
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """The tokens by their numbers."""
+        return tuple(self._tokens)
+
     def add(self, tokens: Sequence[int]) -> str:
         """Add tokens; return the further text that may be sent, possibly none.
 

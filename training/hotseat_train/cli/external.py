@@ -19,6 +19,7 @@ from hotseat_registry.cli.common import (
 from hotseat_train.cli.graph_flags import add_description, overrides
 from hotseat_train.errors import TrainError
 from hotseat_train.external import mlflow_model
+from hotseat_train.external.language.source import is_language
 
 if TYPE_CHECKING:
     from hotseat_train.external.description import Description
@@ -76,6 +77,8 @@ def publish_file(arguments: argparse.Namespace) -> int:
     given = overrides(arguments)
     with tempfile.TemporaryDirectory() as name:
         path = source.local(arguments.run, Path(name))
+        if is_language(path):
+            return publish_language(arguments, path, Path(name))
         asks_anew = given != Overrides() or arguments.example is not None
         if path.suffix.lower() in pipeline_file.SUFFIXES:
             prepared = _pipeline(path, arguments, Path(name))
@@ -111,6 +114,49 @@ def _pipeline(path: Path, arguments: argparse.Namespace, folder: Path) -> "Prepa
         path, arguments.model, registry(arguments), folder,
         example=arguments.example, target=arguments.target,
     )  # fmt: skip
+
+
+def publish_language(arguments: argparse.Namespace, path: Path, folder: Path) -> int:
+    """Publish a language model, or with --dry-run do all but that."""
+    from hotseat_train.external.language.publish import LanguageOptions, prepare
+    from hotseat_train.external.publish import publish
+
+    options = LanguageOptions(
+        arguments.template,
+        arguments.held_out,
+        tuple(arguments.precision or ("int4",)),
+        arguments.max_perplexity_rise,
+    )
+
+    def report(line: str) -> None:
+        print(f"  {line} ...", file=sys.stderr)
+
+    model = arguments.model or model_name(arguments.run)
+    prepared = prepare(path, model, options, folder, report)
+    manifest = prepared.manifest
+    if not arguments.json:
+        for variant in manifest.variants:
+            found = variant.metrics
+            quality = found.get("perplexity")
+            print(f"  {variant.name}: {found['tokens_per_second']:.0f} tokens a "
+                  f"second, the first after {found['first_token_ms']:.0f} ms, a cold "
+                  f"start {found['cold_start_ms']:.0f} ms, "
+                  f"{found['bytes'] / 2**20:.0f} MiB"
+                  + (f", perplexity {quality:.2f}" if quality else ""))  # fmt: skip
+        for note in prepared.described.notes:
+            print(f"  note: {note}", file=sys.stderr)
+    if not arguments.dry_run:
+        target = registry(arguments)
+        with watched() as progress:
+            manifest = publish(prepared, target, by=author(), progress=progress)
+    if arguments.json:
+        return print_json(manifest.to_json())
+    if arguments.dry_run:
+        print("nothing is published (--dry-run)")
+        return DONE
+    print(f"published {manifest.reference} to {target.store.uri}")
+    print(f"  next: hotseat model promote {manifest.reference}")
+    return DONE
 
 
 def _print(prepared: "Prepared") -> None:

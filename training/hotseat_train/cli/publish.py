@@ -29,7 +29,8 @@ def publish(parser: argparse.ArgumentParser) -> Run:
         "Publish an evaluated run as the next version of its model; a variant whose "
         "quality may have dropped by more than the gate allows is refused. Or publish "
         "a model that was trained elsewhere: an ONNX file, a folder with one (of "
-        "Hugging Face, Triton, MLflow or `hotseat model export`), or "
+        "Hugging Face, Triton, MLflow or `hotseat model export`), a language model (a "
+        "folder of onnxruntime-genai, a GGUF file, a Hugging Face folder), or "
         "models:/NAME/VERSION of MLflow's registry. Its signature is read from the "
         "graph, it is run and measured, and the result is printed. A .toml or .json "
         "file with steps describes a pipeline: several graphs as one version."
@@ -61,6 +62,27 @@ def publish(parser: argparse.ArgumentParser) -> Run:
     files.add_argument(
         "--dry-run", action="store_true", help="do everything except publishing"
     )
+    texts = parser.add_argument_group(
+        "of a language model", "a folder of onnxruntime-genai or Hugging Face, or GGUF"
+    )
+    texts.add_argument(
+        "--template", metavar="FILE", type=Path,
+        help="TOML or JSON with messages, slots, canned line, filter and limits",
+    )  # fmt: skip
+    texts.add_argument(
+        "--held-out", metavar="FILE", type=Path,
+        help="texts for the perplexity: a line each, or JSON lines with text",
+    )  # fmt: skip
+    texts.add_argument(
+        "--precision", action="append", choices=("int4", "int8", "fp16", "fp32"),
+        help="a variant to convert to; repeat for several, the first one serves "
+        "(default: int4)",
+    )  # fmt: skip
+    texts.add_argument(
+        "--max-perplexity-rise", metavar="SHARE", type=float, default=0.03,
+        help="by how much a variant's perplexity may lie above that of fp32 "
+        "(default: 0.03)",
+    )  # fmt: skip
     add_description(parser)
     add_max_quality_drop(
         parser,

@@ -32,8 +32,8 @@ REFUSED = {
         "it is a TensorFlow model. Convert it: python -m tf2onnx.convert --keras, "
         "--saved-model or --tflite FILE --output model.onnx",
     ),
-    ".gguf": "it is a language model of llama.cpp, which ONNX Runtime does not run. "
-    "Export the model that it is from: optimum-cli export onnx --model NAME onnx/",
+    ".gguf": "it is a language model of llama.cpp: hotseat publish FILE.gguf "
+    "converts it, the other verbs read ONNX files alone",
     ".ubj": "it is an XGBoost model. Convert it: "
     "onnxmltools.convert_xgboost(model, initial_types=[...])",
     ".mlmodel": "it is a Core ML model. Export the original model to ONNX",

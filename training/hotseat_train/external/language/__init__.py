@@ -1,0 +1,1 @@
+"""Language models trained elsewhere: converted, described, measured, published."""
