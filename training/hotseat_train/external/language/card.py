@@ -2,7 +2,7 @@
 
 from hotseat_registry import Manifest
 
-_HEAD = "| variant | MiB | tokens a second | first token, ms | cold start, ms | perplexity |"
+_HEAD = "| variant | MiB | tokens/s | first token, ms | cold start, ms | perplexity |"
 
 
 def of(manifest: Manifest, source: str, with_perplexity: bool) -> str:

@@ -5,7 +5,6 @@ Jinja's sandbox, with marks in the places of the contents; what stands between t
 is the format. Conversations are rendered both ways to prove that it is the same.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -99,32 +98,31 @@ def _parts(renderer: _Renderer, bos: str) -> ChatFormat:
     talk = renderer.render(
         [("user", _U), ("assistant", _A), ("user", _V)], answer=False
     )
-    after_answer = talk.partition(_A)[2].partition(_V)[0]
+    answered = renderer.render([("user", _U), ("assistant", _A)], answer=False)
+    after_answer, end = (
+        talk.partition(_A)[2].partition(_V)[0],
+        answered.partition(_A)[2],
+    )
+    if not after_answer.startswith(end):
+        raise ValueError("the end of an answer depends on what follows")
+    before_user = after_answer[len(end) :]
+    if not front.endswith(before_user):
+        raise ValueError("messages of a user begin in different ways")
     start = bos if bos and front.startswith(bos) else ""
+    roles = {"user": (before_user, after_user), "assistant": (before_answer, end)}
     try:
         system = renderer.render([("system", _S), ("user", _U)], answer=False)
     except ValueError:  # no system messages
-        system = ""
+        return ChatFormat(start, roles)
     if _S not in system:
-        before_user = front[len(start) :]
-        end = _without_end(after_answer, before_user)
-        roles = {
-            "user": (before_user, after_user), "assistant": (before_answer, end)
-        }  # fmt: skip
         return ChatFormat(start, roles)
     before_system, rest = _around(system, _S)
-    between = rest.partition(_U)[0]
-    # the texts before a user's message are alike after a system message and an answer
-    before_user = _common_end(front[len(start) :], between, after_answer)
+    after_system = rest.partition(_U)[0].removesuffix(before_user)
+    roles["system"] = (before_system[len(start) :], after_system)
     default = None
     if front != start + before_user:
-        default = front.removeprefix(before_system)
-        default = default.removesuffix(between)
-    roles = {
-        "system": (before_system[len(start) :], between[: -len(before_user) or None]),
-        "user": (before_user, after_user),
-        "assistant": (before_answer, _without_end(after_answer, before_user)),
-    }
+        default = front.removesuffix(before_user).removesuffix(after_system)
+        default = default.removeprefix(before_system)
     return ChatFormat(start, roles, default)
 
 
@@ -133,18 +131,6 @@ def _around(text: str, mark: str) -> tuple[str, str]:
     if not found:
         raise ValueError("a message's content is left out or changed")
     return before, after
-
-
-def _common_end(*texts: str) -> str:
-    """Return the longest text that all of them end with."""
-    reversed_texts = [text[::-1] for text in texts]
-    return os.path.commonprefix(reversed_texts)[::-1]
-
-
-def _without_end(text: str, end: str) -> str:
-    if not text.endswith(end):
-        raise ValueError("messages of a user begin in different ways")
-    return text[: len(text) - len(end)]
 
 
 def _prove(renderer: _Renderer, plan: TextPlan) -> None:
