@@ -54,8 +54,8 @@ def next_logits():
 
     circle = [*map(number, ALPHABET)]
     for here, after in zip(circle, [*circle[1:], circle[0]], strict=True):
-        table[here, after] = 20
-    table[number(":"), circle[0]] = 20
+        table[here, after] = 8
+    table[number(":"), circle[0]] = 8
     return table
 
 

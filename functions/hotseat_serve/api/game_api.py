@@ -54,7 +54,8 @@ class GameApi:
         options = self._read_options(body, context)
         inputs, pointers, many = read_inputs(body, context.warnings)
         context.rows, context.inputs = len(inputs), inputs
-        loaded = self._answers_at_once(self._load(model, version, context))
+        loaded = self._load(model, version, context)
+        loaded.check_is_graph()
         answers = _answers(loaded, inputs, pointers, options, context)
         finite(answers, pointers, context.warnings)
         answer: dict[str, Any] = {"predictions": answers} if many else answers[0]
@@ -69,7 +70,8 @@ class GameApi:
     ) -> dict[str, Any]:
         """Answer a request whose body is the one image of its input."""
         context.rows = 1
-        loaded = self._answers_at_once(self._load(model, version, context))
+        loaded = self._load(model, version, context)
+        loaded.check_is_graph()
         given = image_body.input_of(loaded.manifest, image)
         answers = loaded.predict([given], [""], None, context)
         finite(answers, [""], context.warnings)
@@ -93,6 +95,7 @@ class GameApi:
         )
         context.rows, context.inputs = len(inputs), inputs
         loaded = self._load(model, version, context)
+        loaded.check_is_graph()
         pointers = [f"/instances/{row}" for row in range(len(inputs))]
         answers = _answers(loaded, inputs, pointers, options, context)
         finite(answers, pointers, context.warnings)
@@ -144,7 +147,8 @@ class GameApi:
         if many:
             raise invalid("expected one input at /input, got /inputs", "/inputs")
         context.rows, context.inputs = len(inputs), inputs
-        loaded = self._answers_at_once(self._load(model, version, context))
+        loaded = self._load(model, version, context)
+        loaded.check_is_graph()
         answer = loaded.explain(inputs[0], pointers[0], options, context)
         finite([answer], pointers, context.warnings)
         return {**answer, **_source(loaded), **_warnings(context)}
@@ -172,16 +176,6 @@ class GameApi:
         context.model, context.variant = name, loaded.variant
         context.version = loaded.manifest.version
         context.signature = loaded.manifest.signature
-        return loaded
-
-    def _answers_at_once(self, loaded: LoadedModel) -> LoadedModel:
-        """Refuse a language model: filter and budgets are those of its own route."""
-        if loaded.text is not None:
-            model = loaded.manifest.model
-            raise Problem(
-                "invalid_input",
-                f"{model} is a language model: ask it at /v1/models/{model}/generate",
-            )
         return loaded
 
     def _default(self) -> str:

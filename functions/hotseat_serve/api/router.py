@@ -364,6 +364,7 @@ class Router:
             context.model, context.variant = name, load_model.variant
             context.version = load_model.manifest.version
             context.mark("load")
+            load_model.check_is_graph()
             succeeded = False
             try:
                 limit = self.settings.max_answer_bytes

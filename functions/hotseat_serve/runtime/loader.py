@@ -179,12 +179,6 @@ class LoadedModel:
         outputs: Sequence[str] | None = None,
     ) -> Mapping[str, Array]:
         """Run the graph, texts in batches of like length; raises `Problem`."""
-        if self.text is not None:
-            raise Problem(
-                "invalid_input",
-                f"{self.manifest.model} is a language model: ask it at "
-                f"/v1/models/{self.manifest.model}/generate",
-            )
 
         def one(some: Mapping[str, Array]) -> Mapping[str, Array]:
             context.check_deadline()
@@ -194,6 +188,18 @@ class LoadedModel:
         if name is None or len(tensors[name]) < 2:
             return self.session.run(tensors, outputs, seconds=context.remaining)
         return batching.run(name, tensors, one)
+
+    def check_is_graph(self) -> None:
+        """Raise `Problem` for a language model: it has a route of its own.
+
+        Its filter and its budgets must not be passed by.
+        """
+        if self.text is not None:
+            raise Problem(
+                "invalid_input",
+                f"{self.manifest.model} is a language model: ask it at "
+                f"/v1/models/{self.manifest.model}/generate",
+            )
 
     def _texts(self) -> str | None:
         """Return the only input, if the graph reads each text independently."""

@@ -146,7 +146,7 @@ class TextModel:
             ),
             Pieces(self.vocabulary.decode, (*(plan.stop or ()), *request.stop)),
             frozenset(plan.stop_tokens),
-            limited(request.max_tokens, plan, warnings),
+            limited(request, plan, warnings),
             constraint,
             began,
             deadline,

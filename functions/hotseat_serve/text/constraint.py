@@ -49,6 +49,11 @@ class Constraint:
         if self._matcher.is_error():
             raise self._refused(self._matcher.get_error())
         self._check()
+        self._is_json = grammar is None
+        self._closers = {
+            inside: tuple(n for mark in marks for n in vocabulary.encode(mark)[:1])
+            for inside, marks in ((True, '"'), (False, "}]"))
+        }
 
     def _refused(self, reason: str) -> Problem:
         line = reason.strip().partition("\n")[0][:300]
@@ -75,6 +80,13 @@ class Constraint:
             self._check()
             raise Problem("internal", "a token outside the constraint was drawn")
 
+    def closers(self, text: str) -> tuple[int, ...]:
+        """Return tokens that bring an answer to a schema to its end, the best first.
+
+        `text` is the answer so far. Of a grammar there are none.
+        """
+        return self._closers[in_string(text)] if self._is_json else ()
+
     @property
     def is_complete(self) -> bool:
         """Whether the answer may not go on."""
@@ -86,3 +98,16 @@ class Constraint:
         """Whether the answer fulfils the constraint as it stands."""
         accepting: bool = self._matcher.is_accepting()
         return accepting
+
+
+def in_string(text: str) -> bool:
+    """Whether a JSON text ends inside of a string."""
+    inside = escaped = False
+    for character in text:
+        if escaped:
+            escaped = False
+        elif inside and character == "\\":
+            escaped = True
+        elif character == '"':
+            inside = not inside
+    return inside

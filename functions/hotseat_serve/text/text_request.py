@@ -262,10 +262,14 @@ def _whole(options: Mapping[str, Any], name: str, least: int, most: int) -> int 
     return given
 
 
-def limited(wanted: int | None, plan: TextPlan, warnings: Warnings) -> int:
-    """Return the tokens of an answer at most; warns of a wish beyond the version's."""
+def limited(request: TextRequest, plan: TextPlan, warnings: Warnings) -> int:
+    """Return the tokens of an answer at most; warns of a wish beyond the version's.
+
+    The answer to a schema ends by itself, so that it has all that may be.
+    """
+    wanted = request.max_tokens
     if wanted is None:
-        return plan.max_tokens
+        return plan.max_tokens if request.schema is None else plan.most_tokens
     if wanted > plan.most_tokens:
         warnings.add(
             "max_tokens",

@@ -13,6 +13,9 @@ from hotseat_serve.text.sampling import Sampler
 
 Array = np.ndarray[Any, Any]
 STOP, LENGTH, DEADLINE = "stop", "length", "deadline"
+_CLOSING = 0.6
+"""The share of tokens or time after which the answer to a schema closes what is open,
+so that it ends complete."""
 _SOFT = 0.25
 """The share of the time in which the answer ends with its next sentence."""
 
@@ -56,7 +59,9 @@ class Writer:
         while not self.finish_reason:
             logits = self.model.run(new, self._seconds())
             allowed = None if self.constraint is None else self.constraint.allowed()
-            token = self.sampler.draw(logits, allowed)
+            token = self._closer(allowed)
+            if token is None:
+                token = self.sampler.draw(logits, allowed)
             new = [token]
             if token in self.stop_tokens:
                 self.finish_reason = STOP
@@ -67,6 +72,21 @@ class Writer:
             yield self.pieces.add(new)
             self._check_end(len(new))
         yield self.pieces.end()
+
+    def _closer(self, allowed: Array | None) -> int | None:
+        """Return the token that ends the answer to a schema soonest, near its end."""
+        if allowed is None or self.constraint is None:
+            return None
+        closing = self.pieces.tokens > _CLOSING * self.max_tokens
+        if not closing and self.deadline is not None:
+            all_of_it = self.deadline - self.began
+            closing = self.deadline - self.clock() < (1 - _CLOSING) * all_of_it
+        if not closing:
+            return None
+        for token in self.constraint.closers(self.pieces.text):
+            if allowed[token]:
+                return token
+        return None
 
     def _forced(self) -> list[int]:
         assert self.constraint is not None

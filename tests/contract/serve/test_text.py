@@ -277,12 +277,12 @@ def filtered(tmp_path):
 
     def make(forbidden, **changes):
         registry = Registry(MemoryStore())
-        language_models.publish(
-            registry, tmp_path / "letters", filter="chat", **changes
-        )
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        language_models.publish(registry, folder / "letters", filter="chat", **changes)
         if forbidden is not None:
-            language_models.publish_filter(registry, tmp_path / "chat", forbidden)
-        settings = Settings(cache=str(tmp_path / "cache"), log=False,
+            language_models.publish_filter(registry, folder / "chat", forbidden)
+        settings = Settings(cache=str(folder / "cache"), log=False,
                             default_model="letters")  # fmt: skip
         router = Router(ModelCache(registry, settings), settings)
 
@@ -326,8 +326,10 @@ def test_a_filter_that_is_missing_lets_nothing_pass(filtered):
 
 def test_budgets_of_players_and_of_the_stage(ask, tmp_path):
     """A used-up budget is answered with the line, or 429; others play on."""
-    settings = Settings(player_tokens=30, log=False, cache=str(tmp_path / "c"))
     for canned in ("Not now.", None):
+        settings = Settings(
+            player_tokens=30, log=False, cache=str(tmp_path / str(canned))
+        )
         answers = [
             ask(options(max_tokens=20, player=player), settings=settings, canned=canned)
             for player in ("ann", "ann", "ann", "bob")
@@ -340,7 +342,7 @@ def test_budgets_of_players_and_of_the_stage(ask, tmp_path):
             assert third["warnings"][0]["code"] == "token_budget"
         else:
             assert third["code"] == "throttled"
-    settings = Settings(stage_tokens=30, log=False, cache=str(tmp_path / "c"))
+    settings = Settings(stage_tokens=30, log=False, cache=str(tmp_path / "stage"))
     statuses = [
         ask(options(max_tokens=20, player=player), settings=settings)[0]
         for player in ("ann", "bob", "cy")
