@@ -13,6 +13,8 @@
     report.json         curves that `compare` draws: confusion, calibration, ROC
     behaviour.html      behaviour tests by category, with masked errors
     golden.json         the golden rows
+    background.json     invented rows that explanations refer to
+    reasons.json        codes and texts of reasons, to be edited before publishing
     manifest.json       the manifest to publish, with all metrics
 """
 
@@ -32,7 +34,8 @@ FP32 = "fp32"
 _FILES = (
     "checkpoint.pt", "pruned.pt", "distilled.pt", "model.onnx", "model.*.onnx",
     "refused.json", "variants.png", "curve.png", "report.json", "behaviour.html",
-    "golden.json", "manifest.json", "held_out.parquet",
+    "golden.json", "manifest.json", "held_out.parquet", "background.json",
+    "reasons.json",
 )  # fmt: skip
 """What a run writes, beside its record."""
 
@@ -126,6 +129,16 @@ class Run:
     def golden(self) -> Path:
         """The golden rows."""
         return self.folder / "golden.json"
+
+    @property
+    def background(self) -> Path:
+        """The background of explanations."""
+        return self.folder / "background.json"
+
+    @property
+    def reasons(self) -> Path:
+        """The codes and texts of reasons."""
+        return self.folder / "reasons.json"
 
     @property
     def report(self) -> Path:

@@ -50,7 +50,7 @@ def read_inputs(
 def check_top(
     body: Mapping[str, Any],
     warnings: Warnings | None,
-    known: Sequence[str] = TOP,
+    known: Sequence[str] = (*TOP, "explain"),
 ) -> None:
     """Warn of the fields at the top of a body that nothing reads."""
     if warnings is not None and (unknown := body.keys() - set(known)):

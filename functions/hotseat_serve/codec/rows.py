@@ -7,7 +7,7 @@ from hotseat_registry.signature import Input, Signature
 from hotseat_serve.codec.input_warnings import Warnings, absent
 from hotseat_serve.wording import expected, inside, invalid, listed, place
 
-TOP = ("input", "inputs", "options", "explain", "player_id")
+TOP = ("input", "inputs", "options", "player_id")
 """Reserved names at the top of a body."""
 _BESIDE = {"options", "player_id"}
 """Reserved names beside an input whose fields are at the top of the body."""

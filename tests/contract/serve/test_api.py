@@ -176,8 +176,8 @@ def unknown(name, pointer, near=None, known=()):
     return {**said, "suggestion": near} if near else said
 
 
-REQUEST = "'input', 'inputs', 'options', 'player_id'"
-OPTIONS = "'temperature', 'seed', 'level', 'strict'"
+REQUEST = "'input', 'inputs', 'options', 'player_id', 'explain'"
+OPTIONS = "'temperature', 'seed', 'level', 'strict', 'explain'"
 WARNED = [
     ({"text": "good", "lang": "en"}, unknown(
         "lang", "/lang", known="'text', 'input', 'inputs', 'options', 'player_id'")),

@@ -79,7 +79,9 @@ def publish_file(arguments: argparse.Namespace) -> int:
         path = source.local(arguments.run, Path(name))
         if is_language(path):
             return publish_language(arguments, path, Path(name))
-        asks_anew = given != Overrides() or arguments.example is not None
+        asks_anew = given != Overrides() or any(
+            (arguments.example, arguments.background, arguments.reasons)
+        )
         if path.suffix.lower() in pipeline_file.SUFFIXES:
             prepared = _pipeline(path, arguments, Path(name))
         elif folder.holds_version(path) and not asks_anew:
@@ -87,8 +89,9 @@ def publish_file(arguments: argparse.Namespace) -> int:
         else:
             model = arguments.model or model_name(arguments.run)
             prepared = publish.prepare(
-                path, model, given, Path(name), example=arguments.example
-            )
+                path, model, given, Path(name), example=arguments.example,
+                background=arguments.background, reasons=arguments.reasons,
+            )  # fmt: skip
         if not arguments.json:
             _print(prepared)
         if arguments.dry_run:

@@ -42,6 +42,21 @@ def publish(parser: argparse.ArgumentParser) -> Run:
     )
     add_run(parser)
     add_registry(parser)
+    parser.add_argument(
+        "--background",
+        metavar="FILE",
+        type=Path,
+        help="at least 100 invented inputs that explanations refer to: .json, .jsonl, "
+        ".csv, .npz; no player's row (default: a run's own, or drawn column by column "
+        "from --example)",
+    )
+    parser.add_argument(
+        "--reasons",
+        metavar="FILE",
+        type=Path,
+        help="codes and texts of reasons, a reasons.json (default: the run's own, or "
+        "one code for each field and direction)",
+    )
     files = parser.add_argument_group("of an ONNX file or a folder with one")
     files.add_argument(
         "--model", metavar="NAME", help="the model's name (default: the file's)"
@@ -115,6 +130,8 @@ def _publish(arguments: argparse.Namespace) -> int:
             by=author(),
             max_loss=arguments.max_quality_drop,
             variants=tuple(arguments.variant),
+            background=arguments.background,
+            reasons=arguments.reasons,
             watch=watch,
             report=lambda line: print(
                 f"  {line}", file=sys.stderr if arguments.json else sys.stdout

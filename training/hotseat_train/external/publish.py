@@ -20,6 +20,7 @@ from hotseat_serve.problems import Problem
 from hotseat_serve.runtime import loader
 from hotseat_serve.runtime.session import Session
 from hotseat_train.evaluation import golden_rows, latency_memory
+from hotseat_train.external import background as backgrounds
 from hotseat_train.external import card, description, examples, source, zipmap
 from hotseat_train.external.description import Description
 from hotseat_train.external.errors import SourceError, UnclearError
@@ -75,10 +76,14 @@ def prepare(
     *,
     example: Path | None = None,
     target: str | None = None,
+    background: Path | None = None,
+    reasons: Path | None = None,
 ) -> Prepared:
     """Describe, run and measure a graph; write the version's files to `folder`.
 
     `example` has inputs, and true answers in its field `target`, which is left out.
+    `background` has invented inputs that explanations refer to (default: drawn from the
+    example's columns or the signature's ranges), `reasons` codes and texts.
 
     Raises `SourceError` if the graph cannot be served, and `UnclearError` if a flag is
     missing.
@@ -111,6 +116,10 @@ def prepare(
     )
     manifest = measured(manifest, paths, files, inputs, folder)
     files["golden.json"] = folder / "golden.json"
+    files |= backgrounds.write(
+        manifest.signature, inputs if example is not None else (), folder,
+        background, reasons,
+    )  # fmt: skip
     manifest = replace(
         manifest,
         card=card.of(manifest, path.name, described.notes, random=example is None),

@@ -10,12 +10,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hotseat_registry import Manifest, Variant
+from hotseat_serve.kinds.background import Background
 from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train import run, tasks
 from hotseat_train.compression import graph_optimization
 from hotseat_train.errors import DatasetError
-from hotseat_train.evaluation import golden_rows, latency_memory, quality_gate
+from hotseat_train.evaluation import (
+    golden_rows,
+    latency_memory,
+    quality_gate,
+    reason_texts,
+)
 from hotseat_train.machine import cpu, features
 from hotseat_train.pipeline.train import PRETRAINED
 from hotseat_train.reports import behaviour_page, model_card, variant_chart
@@ -35,6 +41,8 @@ class Evaluation:
     golden: Mapping[str, Any]
     """The golden rows; see `golden_rows.of`."""
     learning_curve: Sequence[Any]
+    background: Background | None = None
+    """Of explanations."""
 
 
 def evaluate(source: Run, task: Task | None = None) -> Evaluation:
@@ -101,6 +109,7 @@ def evaluate(source: Run, task: Task | None = None) -> Evaluation:
         curves=curves,
         golden=golden_rows.of(evaluator.golden, loaded),
         learning_curve=record.get("curve", ()),
+        background=task.background(),
     )
 
 
@@ -152,6 +161,12 @@ def write(source: Run, result: Evaluation) -> Manifest:
     card = model_card.write(result.manifest, result.task)
     manifest = replace(result.manifest, card=card)
     golden_rows.write(source.golden, result.golden)
+    if result.background is not None:
+        source.background.write_bytes(result.background.to_bytes())
+        if not source.reasons.exists():  # somebody may have edited it
+            source.reasons.write_bytes(
+                reason_texts.default(manifest.signature, result.background.groups)
+            )
     run.write(
         source.report, {"curve": result.learning_curve, "variants": result.curves}
     )

@@ -10,7 +10,7 @@ from hotseat_registry import LIVE, Manifest, Registry, Variant
 from hotseat_registry.registry import StartProgress, no_progress
 from hotseat_train import tasks
 from hotseat_train.errors import GateError, ParityError
-from hotseat_train.evaluation import quality_gate
+from hotseat_train.evaluation import explanation_files, quality_gate
 from hotseat_train.reports import model_card
 from hotseat_train.run import Run
 
@@ -25,6 +25,8 @@ def publish(
     by: str,
     max_loss: float = MAX_LOSS,
     variants: tuple[str, ...] = (),
+    background: Path | None = None,
+    reasons: Path | None = None,
     watch: StartProgress = no_progress,
     report: Callable[[str], None] = lambda _line: None,
 ) -> Manifest:
@@ -33,7 +35,8 @@ def publish(
     The default variant is the smallest one that is not much slower than the first. A
     variant whose quality may be more than `max_loss` percent below the first one's is
     left out, and `report` gets the reason. Raises `RunError`, and `GateError` if it was
-    named in `variants`.
+    named in `variants`. `background` and `reasons` replace the run's own files. Raises
+    `IntegrityError` if one of them cannot be read.
     """
     manifest = read(run)
     first = manifest.variants[0]
@@ -59,6 +62,9 @@ def publish(
         *([run.report.name] if run.report.exists() else []),
     }
     files = {name: Path(run.folder, name) for name in sorted(names)}
+    files |= explanation_files.checked(
+        manifest.signature, background or run.background, reasons or run.reasons
+    )
     return registry.publish(
         replace(
             manifest,

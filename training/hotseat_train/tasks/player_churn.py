@@ -12,6 +12,7 @@ looks alike in every month, so these rows improve the model.
 """
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow.parquet
@@ -59,6 +60,7 @@ class PlayerChurn(TableTask):
     """Classification of named features: the probability that a player leaves."""
 
     name = "player-churn"
+    groups = MappingProxyType({"months": SERIES})
     intended_use = (
         "Rank players by how likely they are to leave, so that a studio can ask the "
         "right ones to stay."

@@ -21,6 +21,7 @@ from pyarrow import parquet
 
 from hotseat_registry import Signature
 from hotseat_serve.codec import game_json
+from hotseat_serve.kinds.background import Background
 from hotseat_train.data import tables
 from hotseat_train.data.dataset import Dataset
 from hotseat_train.data.tables import Options
@@ -324,6 +325,12 @@ class StreamedTable:
             golden=synthetic_rows.rows(self.trained_signature, dataset.train),
             cost=self.cost,
         )
+
+    def background(self) -> Background | None:
+        """See `Task.background`."""
+        dataset = self.dataset()
+        assert self.trained_signature is not None  # as `dataset` has it
+        return synthetic_rows.background(self.trained_signature, dataset.train, {})
 
     def calibration(self, run: Run) -> list[Tensors]:
         """See `Task.calibration`."""

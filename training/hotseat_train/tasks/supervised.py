@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
 from hotseat_registry import Signature
 from hotseat_serve.codec import game_json
+from hotseat_serve.kinds.background import Background
 from hotseat_train.data.dataset import Dataset, Split
 from hotseat_train.errors import TrainError
 from hotseat_train.evaluation import parity
@@ -205,6 +206,8 @@ class TableTask(SupervisedTask):
 
     families = families.names()
     optimizer = "adam"
+    groups: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """Fields that explanations name as one part, by its name."""
 
     @property
     def compressions(self) -> Sequence[str]:  # type: ignore[override] # by the family
@@ -249,6 +252,13 @@ class TableTask(SupervisedTask):
     def golden_inputs(self, dataset: Dataset) -> Sequence[Any]:
         """Return invented rows: a player's row never leaves the studio."""
         return synthetic_rows.rows(self.signature(dataset), dataset.train)
+
+    def background(self) -> Background | None:
+        """See `Task.background`."""
+        dataset = self.data
+        return synthetic_rows.background(
+            self.signature(dataset), dataset.train, self.groups
+        )
 
 
 def _source(dataset: Dataset, rows: int, more: int) -> dict[str, object]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from hotseat_serve.kinds.background import Background
 from hotseat_train.errors import TrainError
 from hotseat_train.evaluation.evaluator import Evaluator, Tensors
 from hotseat_train.optim.loop import Epoch
@@ -97,6 +98,9 @@ class Task(Protocol):
     def calibration(self, run: Run) -> list[Tensors]:
         """Return inputs of the run's graph, for the ranges of static int8."""
 
+    def background(self) -> Background | None:
+        """Return the background of explanations; None for models without fields."""
+
     def says(self) -> str:
         """Return what `quality` measures; empty for tasks measured by accuracy."""
 
@@ -112,6 +116,10 @@ class OneFamily:
     def most_epochs(self, plan: Any) -> int | None:
         """See `Task.most_epochs`."""
         del plan
+        return None
+
+    def background(self) -> Background | None:
+        """See `Task.background`."""
         return None
 
     def unused(self, options: Collection[str]) -> str:
