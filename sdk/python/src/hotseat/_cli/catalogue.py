@@ -17,6 +17,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "publish": "publish",
         "index": "publish",
         "inspect": "publish",
+        "explain": "publish",
     },
     "models": {
         "model versions": "ops",
