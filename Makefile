@@ -348,6 +348,9 @@ bench-search: .venv/models/ready ## a search over 100,000 documents, and its sta
 bench-onnx-start: .venv/models/ready ## pip install to the first answer of an own ONNX file
 	@$(BIN)/python benchmarks/onnx_start.py
 
+bench-explain: .venv/libraries/ready ## explanations beside a run, LightGBM's own and shap
+	@$(BIN)/python benchmarks/explain.py
+
 bench-registry: $(READY) ## the registry's figures (2 GB blob; SIZE=MB for another)
 	@$(BIN)/python benchmarks/registry.py --size $(or $(SIZE),2048)
 

@@ -76,13 +76,7 @@ class Options:
         if point is not None and not isinstance(point, str):
             raise expected("a string", "/options/operating_point", point)
         found = _retrieval(options)
-        explain, pointer = options.get("explain"), "/options/explain"
-        if explain is None:
-            explain, pointer = beside, "/explain"
-        if explain is not None:
-            from hotseat_serve.kinds.explain_options import ExplainOptions  # late: rare
-
-            explain = ExplainOptions.read(explain, pointer, warnings)
+        explain = _explain(options.get("explain"), beside, warnings)
         return cls(temperature, seed, level, bool(strict), point, *found, explain)
 
 
@@ -108,6 +102,19 @@ def _beside_inputs(body: Any) -> Any:
 
 
 _INPUTS = {"input", "inputs", "instances"}
+
+
+def _explain(value: Any, beside: Any, warnings: Warnings) -> Any:
+    """Return how to explain the answer; None if neither place asks for it."""
+    value, pointer = (beside, "/explain") if value is None else (value, _EXPLAIN)
+    if value is None:
+        return None
+    from hotseat_serve.kinds.explain_options import ExplainOptions  # late: rare
+
+    return ExplainOptions.read(value, pointer, warnings)
+
+
+_EXPLAIN = "/options/explain"
 
 
 def _invalid_number(what: str, name: str, value: Any) -> Problem:

@@ -58,8 +58,7 @@ def page(reference: str, given: Any, found: Mapping[str, Any]) -> str:
 <p class="soft">{html.escape(_method(found))}</p>
 {f'<p class="note">{html.escape(note)}</p>' if note else ""}
 {_picture(given, found)}
-<p class="key soft"><i style="background:{_FOR}"></i>for the answer
-<i style="background:{_AGAINST}"></i>against it</p>
+{_key(found["method"])}
 <div class="card">{_waterfall(found)}</div>
 {_reasons(found["parts"])}
 <details><summary>The whole answer</summary><div class="card"><pre>{
@@ -78,6 +77,20 @@ def _method(found: Mapping[str, Any]) -> str:
     if "additivity_error" in found:
         texts.append(f"additivity error: {found['additivity_error']:.2g}")
     return "; ".join(texts) + "."
+
+
+def _key(method: str) -> str:
+    """Return what the colours mean."""
+    texts = {
+        "moves": ("better than the position before", "worse"),
+        "rules": ("", "share of the candidates refused"),
+    }.get(method, ("for the answer", "against it"))
+    marks = "".join(
+        f'<i style="background:{colour}"></i>{text}'
+        for colour, text in zip((_FOR, _AGAINST), texts, strict=True)
+        if text
+    )
+    return f'<p class="key soft">{marks}</p>'
 
 
 def _picture(given: Any, found: Mapping[str, Any]) -> str:
