@@ -54,6 +54,7 @@ class Options(BaseModel):
     strict: bool | None = Field(None, description="Turn every warning into an error.")
     operating_point: str | None = Field(
         None, description="One of the signature's operating points."
+    )
     explain: bool | ExplainOptions | None = Field(
         None, description="Explain the answer: see the fields of `Explanation`."
     )
