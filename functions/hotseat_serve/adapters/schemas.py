@@ -239,7 +239,8 @@ class InputWarning(BaseModel):
 
     code: str = Field(
         description="unknown_field, ignored_field, all_defaults, out_of_range, "
-        "unknown_category, text_cut, not_finite, more_warnings; others may follow."
+        "unknown_category, unknown_language, text_cut, not_finite, more_warnings; "
+        "others may follow."
     )
     detail: str
     pointer: str = Field(description="JSON pointer to the value in the request.")

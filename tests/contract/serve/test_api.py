@@ -177,7 +177,7 @@ def unknown(name, pointer, near=None, known=()):
 
 
 REQUEST = "'input', 'inputs', 'options', 'player_id', 'explain'"
-OPTIONS = "'temperature', 'seed', 'level', 'strict', 'explain'"
+OPTIONS = "'temperature', 'seed', 'level', 'strict', 'operating_point' and 4 more"
 WARNED = [
     ({"text": "good", "lang": "en"}, unknown(
         "lang", "/lang", known="'text', 'input', 'inputs', 'options', 'player_id'")),

@@ -32,7 +32,7 @@ def write(
     `inputs` are the examples, `background` and `reasons` files that replace what is
     made. Raises `UnclearError`.
     """
-    found = made(signature, inputs)
+    found = generate(signature, inputs)
     if background is not None:
         found = read(background, signature)
     path = folder / backgrounds.FILE
@@ -71,7 +71,7 @@ def read(path: Path, signature: Signature) -> Background:
     return Background(rows, {}, f"the rows of {path.name}")
 
 
-def made(signature: Signature, inputs: Sequence[Any]) -> Background | None:
+def generate(signature: Signature, inputs: Sequence[Any]) -> Background | None:
     """Return invented rows: columns of examples drawn one by one, or of ranges.
 
     None for other inputs than fields and columns, for fewer than `MIN_ROWS` examples,
