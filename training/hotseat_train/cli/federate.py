@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping
+from contextlib import nullcontext, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,7 +138,8 @@ def _federate(arguments: argparse.Namespace) -> int:
     declared = Declaration.read(arguments.schema) if arguments.schema else None
     if declared and not arguments.family:
         arguments.family = "mlp"
-    task = FederatedTask.of(task_of(arguments), declared)
+    with redirect_stdout(sys.stderr) if arguments.json else nullcontext():
+        task = FederatedTask.of(task_of(arguments), declared)
     settings = _settings(arguments, task)
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = arguments.run or run.RUNS / task.name / f"{now}-{settings.strategy}"
@@ -144,7 +147,8 @@ def _federate(arguments: argparse.Namespace) -> int:
     if arguments.app:
         return _write_app(arguments, task, settings, folder)
     if arguments.json:
-        result = pipeline.federate(task, settings, folder, clients)
+        with redirect_stdout(sys.stderr):  # the table's columns, as they are read
+            result = pipeline.federate(task, settings, folder, clients)
         return print_json({"run": str(result.folder), **_shown(result.read())})
     with epochs(f"{task.name}, {settings.strategy}", settings.rounds, "round") as each:
         result = pipeline.federate(

@@ -20,6 +20,7 @@ os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")  # read at the first import
 
 import flwr
 from flwr.app import (
+    Array,
     ArrayRecord,
     ConfigRecord,
     Context,
@@ -48,6 +49,7 @@ from hotseat_train.errors import TrainError
 from hotseat_train.federated.local_training import Client, Update, Weights
 from hotseat_train.federated.privacy import Budget
 from hotseat_train.federated.settings import Settings
+from hotseat_train.optim.threads import one_thread
 
 VERSION: str = flwr.__version__
 _ARRAYS, _METRICS, _CONFIG = "arrays", "metrics", "config"
@@ -117,6 +119,9 @@ class _PrivateFedAvg(FedAvg):
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        replies = list(replies)
+        for reply in replies:
+            _movable(reply, self.wrapped.current_arrays)
         released: tuple[ArrayRecord | None, MetricRecord | None] = (
             self.wrapped.aggregate_train(server_round, replies)
         )
@@ -125,6 +130,28 @@ class _PrivateFedAvg(FedAvg):
 
 class _PrivateFedAvgM(FedAvgM, _PrivateFedAvg):
     """Momentum over what `_PrivateFedAvg` releases."""
+
+
+def _movable(reply: Message, before: ArrayRecord) -> None:
+    """Prepare an update for Flower's clipping; raises `TrainError` if it has no norm.
+
+    Flower 1.42 divides by the norm, and lets an update pass whose norm is no number.
+    """
+    if reply.has_error():
+        return
+    for name, record in reply.content.array_records.items():
+        arrays = record.to_numpy_ndarrays()
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise TrainError(
+                f"client {reply.metadata.src_node_id} sent weights that are not "
+                "finite: leave it out, or lower --learning-rate"
+            )
+        pairs = zip(arrays, before.to_numpy_ndarrays(), strict=True)
+        if all(np.array_equal(*pair) for pair in pairs):
+            arrays[-1] = arrays[-1] + np.float32(1e-6)
+            reply.content[name] = ArrayRecord(
+                dict(zip(record.keys(), map(Array, arrays), strict=True))
+            )
 
 
 def client_app(train: TrainClient) -> ClientApp:
@@ -233,9 +260,16 @@ def rounds(
             raise TrainError(
                 f"round {done + number}: no client answered; its error is above"
             )
+        weights = arrays.to_torch_state_dict()
+        if not all(bool(value.isfinite().all()) for value in weights.values()):
+            raise TrainError(
+                f"round {done + number}: the mean of the clients is not finite. A "
+                "lower --learning-rate helps where the training diverged; else a "
+                "client sent it"
+            )
         last = Round(
             done + number,
-            arrays.to_torch_state_dict(),
+            weights,
             _momentum(strategy),
             losses[number],
             accountant.get_privacy_spent().epsilon if accountant else None,
@@ -243,7 +277,7 @@ def rounds(
         report(last)
 
     _each(strategy).train_metrics_aggr_fn = noted
-    with _quiet(), _drawn(settings.seed, done), _one_thread():
+    with _quiet(), _drawn(settings.seed, done), one_thread():
         strategy.start(
             grid,
             ArrayRecord(after.weights if after else first),
@@ -335,17 +369,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         log.setLevel(before)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Train on one thread: more are slower on matrices this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

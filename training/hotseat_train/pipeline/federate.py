@@ -21,6 +21,7 @@ from hotseat_train.optim.gradient_learner import GradientLearner
 from hotseat_train.optim.loop import Epoch
 from hotseat_train.optim.plan import Plan
 from hotseat_train.optim.supervised import fit_learner, measure
+from hotseat_train.optim.threads import one_thread
 from hotseat_train.reports import learning_curve
 from hotseat_train.run import Run
 from hotseat_train.tasks.federated import FederatedTask
@@ -228,10 +229,11 @@ def _attack(
     reference = task.learner(data.validation, settings.seed)
     halves = _halves(data.validation)
     plan = Plan("adam", 0.005, batch_size=64, max_epochs=15, seed=settings.seed)
-    fit_learner(reference, *halves, plan)
     learner.module.load_state_dict(weights)
     learner.module.eval()
-    return membership.attack(learner, reference, data.train, data.test)
+    with one_thread():
+        fit_learner(reference, *halves, plan)
+        return membership.attack(learner, reference, data.train, data.test)
 
 
 def _halves(rows: Split) -> tuple[Split, Split]:

@@ -39,7 +39,7 @@ from hotseat_train.tasks.sentiment import key_of
 from hotseat_train.tasks.supervised import SupervisedTask
 from hotseat_train.tasks.task import Progress
 
-_CONDA = Source(
+CONDA = Source(
     "conda/train.csv",
     "https://raw.githubusercontent.com/usydnlp/CONDA/3fb9067/data/CONDA_train.csv",
     "fe7b18d19deae8c5a465163247dc929baea643f381e7f28596fec0b1559bddcd",
@@ -114,7 +114,7 @@ class ChatModeration(SupervisedTask):
         except DatasetError as error:  # these rows are for the training alone
             self.missing = str(error)
         sources = (
-            _CONDA, *_COLD, *chat_corpora.SOURCES, *chat_generated.SOURCES.values()
+            CONDA, *_COLD, *chat_corpora.SOURCES, *chat_generated.SOURCES.values()
         )  # fmt: skip
         digests = [source.sha256 for source in sources]
         return Dataset(
@@ -179,7 +179,7 @@ class ChatModeration(SupervisedTask):
     def evaluator(self, record: Mapping[str, Any]) -> Evaluator:
         """See `Task.evaluator`."""
         dataset = self.data
-        with _CONDA.path().open(encoding="utf-8", newline="") as file:
+        with CONDA.path().open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         validation, test = (
             chat_conversations.lines(rows, _matches(part))
@@ -251,7 +251,7 @@ def _is_chinese(text: str) -> bool:
 
 
 def _english() -> Iterator[tuple[str, str, int]]:
-    with _CONDA.path().open(encoding="utf-8", newline="") as file:
+    with CONDA.path().open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             text = row["utterance"].strip()
             if text:

@@ -56,7 +56,8 @@ class Column:
         low, high = (math.copysign(math.log1p(abs(v)), v) for v in
                      (self.minimum, self.maximum))  # fmt: skip
         logs = np.linspace(low, high, count)[order]
-        found = (np.sign(logs) * np.expm1(np.abs(logs))).tolist()
+        spread = np.sign(logs) * np.expm1(np.abs(logs))
+        found = np.clip(spread, self.minimum, self.maximum).tolist()
         if self.missing:
             return [None if at % _GAPS == 1 else v for at, v in enumerate(found)]
         return list(found)

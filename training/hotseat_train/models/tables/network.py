@@ -26,6 +26,7 @@ from hotseat_train.optim.gradient_learner import (
 )
 from hotseat_train.optim.loop import Plan, State
 from hotseat_train.optim.supervised import fit_learner
+from hotseat_train.optim.threads import one_thread
 
 _LARGEST = 24
 """Numbers of an embedding at most."""
@@ -137,16 +138,12 @@ class NetworkLearner(Member, GradientLearner):
 
     def fit(self, train: Split, validation: Split, plan: Plan, **options: Any) -> State:
         """Train by gradient descent; see `Learner.fit`."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # more threads are slower on matrices this small
         columns = json.dumps(self.preprocessor.identity(), sort_keys=True)
         identity = f"{self._settings} {columns} "
-        try:
+        with one_thread():
             return fit_learner(
                 self, train, validation, plan, identity=identity, **options
             )
-        finally:
-            torch.set_num_threads(threads)
 
     def part(self) -> onnx.ModelProto:
         """Return the family's own graph."""
