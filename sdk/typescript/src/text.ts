@@ -59,7 +59,7 @@ export interface TextAnswer {
   first_latency: number | null;
   /** Whether no model answered: the text is the caller's default. */
   is_default: boolean;
-  source: "service" | "offline" | "default";
+  source: "service" | "default";
   /** Why the default was used or the text broke off: the error's name and message. */
   reason: string | null;
   /** The whole answer, including fields unknown to this SDK. */

@@ -226,6 +226,8 @@ def test_an_unavailable_service_is_the_default():
         stream = client.say("Hi", model="npc", deadline=0.2, default="Hm.")
         assert list(stream) == ["Hm."]
         assert stream.result().source == "default"
+        silent = client.say("Hi", model="npc", deadline=0.2, default=None).result()
+        assert (silent.text, silent.value, silent.is_default) == ("", None, True)
         with pytest.raises(TransportError):
             client.say("Hi", model="npc", deadline=0.2).result()
 

@@ -42,7 +42,7 @@ class TextAnswer:
     warnings: tuple[InputWarning, ...] = ()
     is_default: bool = False
     """Whether no model answered: the text is the caller's default."""
-    source: Literal["service", "offline", "default"] = "service"
+    source: Literal["service", "default"] = "service"
     reason: str | None = None
     """Why the default was used or the text broke off: the error's class and message."""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -217,8 +217,8 @@ def problem(fields: Mapping[str, Any]) -> HotseatError:
 
 
 def _as_text(default: Any) -> str:
-    if isinstance(default, str):
-        return default
+    if default is None or isinstance(default, str):
+        return default or ""
     return json.dumps(
         json.loads(to_json(default)), ensure_ascii=False, separators=(",", ":")
     )
