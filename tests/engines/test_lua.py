@@ -56,10 +56,11 @@ def test_streams_of_events(need, streams):
     run(need("lua5.4", "test-lua"), "test/streams.lua", vectors, streams)
 
 
-def test_texts_as_they_are_written(need, texts):
+@pytest.mark.parametrize("lua", ["lua5.1", "lua5.4", "luajit"])
+def test_texts_as_they_are_written(need, texts, lua):
     """Every vector of texts, however its events are cut; a text is cancelled."""
     vectors = ROOT / "sdk/spec/say.json"
-    run(need("lua5.4", "test-lua"), "test/say.lua", vectors, texts)
+    run(need(lua, "test-lua"), "test/say.lua", vectors, texts)
 
 
 def test_a_live_service_is_asked(need, service):
