@@ -34,9 +34,10 @@ class Runs(NamedTuple):
 
     def totals(self, values: Array) -> Array:
         """Return the sum of `values` [height, width] over each component."""
-        before = np.zeros((values.shape[0], values.shape[1] + 1))
-        np.cumsum(values, 1, out=before[:, 1:])
-        sums = before[self.row, self.end] - before[self.row, self.start]
+        rows, place = np.unique(self.row, return_inverse=True)
+        before = np.zeros((len(rows), values.shape[1] + 1))
+        np.cumsum(values[rows], 1, out=before[:, 1:])
+        sums = before[place, self.end] - before[place, self.start]
         return np.bincount(self.component, sums, self.components)
 
 
@@ -45,9 +46,10 @@ def components(mask: Array) -> Runs:
     height, width = mask.shape
     padded = np.zeros((height, width + 2), np.int8)
     padded[:, 1:-1] = mask
-    steps = np.diff(padded, axis=1)
-    row, start = np.nonzero(steps == 1)
-    end = np.nonzero(steps == -1)[1]
+    # runs start and end in turn, as every row ends with a pixel that is not set
+    changes = np.flatnonzero(np.diff(padded.ravel()))
+    row, start = np.divmod(changes[::2], width + 2)
+    end = changes[1::2] - row * (width + 2)
     upper, lower = _touching(row, start, end, width + 2)
     label = np.arange(len(row))
     while True:
