@@ -413,14 +413,12 @@ def open_files(signature: Signature, paths: Mapping[str, Path]) -> dict[str, Any
         from hotseat_serve.codec.images import check_decoder
 
         check_decoder()
-    if not any(item.tokens is not None for item in signature.inputs):
-        return {}
     opened: dict[str, Any] = {}
     if signature.retrieval is not None:
         from hotseat_serve.kinds.retrieval import open_index
 
         opened[signature.retrieval.vectors] = open_index(signature.retrieval, paths)
-    if not any(item.tokens for item in signature.inputs):
+    if not any(item.tokens is not None for item in signature.inputs):
         return opened
     from hotseat_serve.codec.tokens import open_tokenizer
 

@@ -26,6 +26,9 @@ from hotseat_serve.settings import Settings
 from hotseat_train.cli.index import index
 from hotseat_train.errors import TrainError
 from hotseat_train.external import documents
+from hotseat_train.external.compress import compress
+from hotseat_train.external.examples import Examples
+from hotseat_train.external.version import fetch
 
 WORDS = ("dragon", "castle", "sword", "river")
 LORE = (
@@ -133,6 +136,14 @@ def test_a_search_is_a_version_like_any_other(tmp_path, registry):
                                 "golden": None})  # fmt: skip
     with pytest.raises(IntegrityError, match="4 bytes; 4 vectors take 64"):
         registry.publish(fresh, files, by="ada")
+
+
+def test_variants_are_the_encoders(tmp_path, registry):
+    """Agreement of vectors says nothing about documents: quantize refuses."""
+    run(tmp_path, registry)
+    original = fetch(registry, Reference("lore", version=1), tmp_path)
+    with pytest.raises(TrainError, match="lore is a retrieval: quantize what it is of"):
+        compress(original, Examples([{"text": "a"}], None, 0), tmp_path)
 
 
 def test_an_index_needs_an_encoder_of_texts(tmp_path, registry, capsys):

@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from hotseat_infra.check import check, check_baked, check_packages, check_size
+from hotseat_infra.check import (
+    _check_preprocessing,
+    check,
+    check_baked,
+    check_packages,
+    check_size,
+)
 from hotseat_infra.deployment import DeploymentError, Model, Schedule, read
-from hotseat_registry import Reference
+from hotseat_registry import Input, Manifest, Output, Reference, Signature, Variant
 from hotseat_registry.bake import bake
 from hotseat_registry.signature import Tokens
+from hotseat_registry.steps import Step
 
 INFRA = Path(__file__).parents[3] / "infra"
 GOOD = """
@@ -330,6 +337,21 @@ def test_a_studios_rules_come_as_a_wheel(write, tmp_path):
     away = read(write(GOOD + 'packages = "../halma"'), "dev")
     with pytest.raises(DeploymentError, match="has no wheel"):
         check_packages(away, tmp_path / "functions")
+
+
+def test_steps_with_a_tokenizer_need_preprocessing():
+    """A pipeline of a text may have a step that reads tokens."""
+    tokens = Input("ids", "INT64", (-1, -1), "tokens", tokens=Tokens("words.json"))
+    scores = Output("scores", "FP32", (-1, 2))
+    step = Step("judge", "classification", Signature((tokens,), (scores,), ("a", "b")))
+    variant = Variant("original", "judge.onnx", graphs={"judge": "judge.onnx"})
+    version = Manifest(
+        "names", "pipeline", Signature((Input("text", "BYTES", (-1,), "text"),), ()),
+        (variant,), "original", steps=(step,),
+    )  # fmt: skip
+    with pytest.raises(DeploymentError, match="set preprocessing = true"):
+        _check_preprocessing("names", Model(), version, "here")
+    _check_preprocessing("names", Model(preprocessing=True), version, "here")
 
 
 def test_a_model_with_a_tokenizer_needs_preprocessing(write, registry, bundle):

@@ -66,6 +66,11 @@ def compress(
         raise SourceError(
             f"{manifest.model} is a generator: quantize the run that it came from"
         )
+    if manifest.kind in {"pipeline", "retrieval"}:
+        raise SourceError(
+            f"{manifest.model} is a {manifest.kind}: quantize what it is of (a step's "
+            "version, or the encoder), and publish it again with that"
+        )
     first = manifest.variants[0]
     made, left_out = _made(original, first, data, folder, methods)
     files = {**original.files, **{path.name: path for path in made.values()}}
