@@ -14,7 +14,7 @@ Array = np.ndarray[Any, Any]
 Predict = Callable[[list[Any]], Sequence[Mapping[str, Any]]]
 Score = Callable[[Mapping[str, Any]], float]
 
-MAX_SPANS = 32
+MAX_SPANS = 24
 """Spans of one text; of a longer text, one span is several words."""
 _EXACT_SPANS = 6
 """Spans up to which all coalitions are evaluated."""
@@ -33,12 +33,14 @@ def explain(
     score: Score,
     go_on: Callable[[], bool],
     rows: int,
+    answer: float,
 ) -> dict[str, Any]:
     """Return the explanation of the answer to a text.
 
     A coalition's text lacks the spans outside it. `predict` answers at most `rows`
     texts, `score` gives the number that is explained, and the sampling ends when
-    `go_on` is false. Raises `Problem` for a text without a word.
+    `go_on` is false. `answer` is the number of the whole text by itself, which may differ
+    from its number in a batch (int8). Raises `Problem` for a text without a word.
     """
     text_spans.check_length(text)
     words = list(text_spans.words(text))
@@ -88,7 +90,7 @@ def explain(
         "method": "spans",
         "reference": "the text without the part",
         "base": base,
-        "additivity_error": abs(float(base + weights.sum() - full)),
+        "additivity_error": abs(float(base + weights.sum() - answer)),
         "evaluations": cost,
         "parts": [
             {

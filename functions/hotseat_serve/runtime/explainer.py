@@ -120,7 +120,7 @@ class Explainer:
             if problem.code != "not_generated" or not refused.total:
                 raise
             # why there is no item is what the caller wants to know
-            answer = {"note": problem.detail}
+            answer = {"item": [], "note": problem.detail}
         finally:
             context.on_refused = None
         return {**answer, **refused.to_json(answer.get("tried", refused.total))}
@@ -170,14 +170,18 @@ class Explainer:
             ]
             return self._predict(inputs, request.pointer, request.options, context)
 
-        end = context.clock() + text_reasons.SECONDS * 1e9
+        turns = [context.clock()]
+        end = turns[0] + text_reasons.SECONDS * 1e9
+
+        def go_on() -> bool:
+            """Whether there is time for one more pair, as long as the last one."""
+            turns.append(context.clock())
+            return 2 * turns[-1] - turns[-2] < end
+
+        score = occlusion.score_of(request.answer)
         return {
             **text_reasons.explain(
-                text,
-                predict,
-                occlusion.score_of(request.answer),
-                lambda: context.clock() < end,
-                self._rows,
+                text, predict, score, go_on, self._rows, score(request.answer)
             ),
             "scale": explained_scores.scale(request.answer),
         }

@@ -107,7 +107,7 @@ def sampled(
     """
     each, bases = [], []
     for number, order in enumerate(orders(players, max(pairs, MIN_PAIRS))):
-        if number >= MIN_PAIRS and not go_on():
+        if number and not go_on() and number >= MIN_PAIRS:
             break
         values = value(number, walk(order))
         each.append(gains(order, values))

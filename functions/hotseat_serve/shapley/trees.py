@@ -61,6 +61,24 @@ class Conditions:
             for mode, compare in _COMPARISONS.items()
             if (ensemble.mode == mode).any()
         ]
+        # a leaf that is its tree's root is always reached
+        leaves = [leaf for leaf in ensemble.leaves if leaf.splits]
+        splits = [split for leaf in leaves for split in leaf.splits]
+        self._nodes = np.array([split.node for split in splits], int)
+        self._true = np.array([split.is_true for split in splits], bool)
+        lengths = [len(leaf.splits) for leaf in leaves]
+        self._starts = np.cumsum([0, *lengths])[:-1]
+        self._values = np.zeros((len(leaves), ensemble.outputs))
+        self._always = np.zeros(ensemble.outputs)
+        for output, value in ensemble.base.items():
+            self._always[output] += value
+        for leaf in ensemble.leaves:
+            if not leaf.splits:
+                for output, value in leaf.values.items():
+                    self._always[output] += value
+        for row, leaf in enumerate(leaves):
+            for output, value in leaf.values.items():
+                self._values[row, output] = value
 
     def passes(self, row: Array) -> Array:
         """Return whether a row [columns] takes each node's true branch, [nodes]."""
@@ -73,13 +91,12 @@ class Conditions:
 
     def margins(self, passes: Array) -> Array:
         """Return the sum of the reached leaves and the base value, [outputs]."""
-        sums = np.zeros(self.ensemble.outputs)
-        for output, value in self.ensemble.base.items():
-            sums[output] += value
-        for leaf in self.ensemble.leaves:
-            if all(passes[split.node] == split.is_true for split in leaf.splits):
-                for output, value in leaf.values.items():
-                    sums[output] += value
+        if not len(self._starts):
+            return self._always.copy()
+        reached = np.logical_and.reduceat(
+            passes[self._nodes] == self._true, self._starts
+        )
+        sums: Array = self._always + self._values[reached].sum(0)
         return sums
 
 

@@ -17,7 +17,7 @@ def headline(found: Mapping[str, Any]) -> str:
         return f"{found['action']} ({found['probability']:.3f})"
     if "value" in found:
         return f"{found['value']:.6g}"
-    return "an item" if "item" in found else "no item"
+    return "an item" if found.get("item") else "no item"
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:

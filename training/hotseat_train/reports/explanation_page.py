@@ -144,7 +144,7 @@ def _board(rows: Sequence[Sequence[Any]]) -> str:
 def _items(found: Mapping[str, Any]) -> str:
     """Return the item, and the first candidate that each rule refused."""
     figures = []
-    if "item" in found:
+    if found.get("item"):
         figures.append(("the item", found["item"]))
     figures += [
         (f"refused by {part['part']} ({part['count']} candidates)", part["example"])

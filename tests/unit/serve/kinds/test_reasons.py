@@ -44,7 +44,12 @@ def explained(text, rows=4, go_on=lambda: False):
         return [scored(one) for one in texts]
 
     found = text_reasons.explain(
-        text, predict, lambda answer: answer["scores"]["bad"], go_on, rows
+        text,
+        predict,
+        lambda answer: answer["scores"]["bad"],
+        go_on,
+        rows,
+        scored(text)["scores"]["bad"],
     )
     assert max(sizes) <= rows
     return found
