@@ -39,8 +39,9 @@ def explain(
 
     A coalition's text lacks the spans outside it. `predict` answers at most `rows`
     texts, `score` gives the number that is explained, and the sampling ends when
-    `go_on` is false. `answer` is the number of the whole text by itself, which may differ
-    from its number in a batch (int8). Raises `Problem` for a text without a word.
+    `go_on` is false. `answer` is the number of the whole text alone, which may differ
+    from its number in a batch (int8).
+    Raises `Problem` for a text without a word, and for one too long.
     """
     text_spans.check_length(text)
     words = list(text_spans.words(text))
