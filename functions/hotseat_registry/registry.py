@@ -366,8 +366,7 @@ class Registry:
 
         live = head.entry.aliases.get(LIVE)
         there = self.resolve(Reference(manifest.model, version=live)) if live else None
-        gate = Gate.from_json(head.entry.gate or {"compatible": False})
-        gate.check(manifest, there)
+        Gate.from_json(head.entry.gate or {"compatible": False}).check(manifest, there)
 
     def _known(self, model: str) -> list[int]:
         known = self.versions(model)
