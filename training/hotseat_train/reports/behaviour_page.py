@@ -8,6 +8,8 @@ from hotseat_train.reports.page_style import STYLE
 
 _EXAMPLES = 8
 """Errors shown of one category; the rest is counted."""
+_CAUGHT, _HIT = 0.9, 0.02
+"""Rates at which the summary is green: at least, and at most."""
 
 
 def page(
@@ -50,8 +52,9 @@ is in the generated training rows. 95 % intervals.</p>
 
 
 def _summary(found: Mapping[str, Any]) -> str:
+    good = found["caught"] >= _CAUGHT and found["innocent_hit"] <= _HIT
     return (
-        f'<p class="said"><b>{_percent(found["caught"])}</b> of the harmful cases are '
+        f'<p class="said{"" if good else " none"}"><b>{_percent(found["caught"])}</b> of the harmful cases are '
         f"caught ({_interval(found['caught_interval'])}), and "
         f"<b>{_percent(found['innocent_hit'])}</b> of the innocent ones are hit "
         f"({_interval(found['innocent_hit_interval'])}); {found['cases']:,} cases.</p>"

@@ -32,6 +32,7 @@ def test_the_page_shows_rates_and_masked_errors_by_category():
     assert "0.0 %" in page
     perfect = behaviour_page.page("chat", "int8", METRICS, [])
     assert "None." in perfect
+    assert page.count('class="said none"') == 2  # the others' cases too: all are hit
 
 
 def test_the_card_has_a_row_for_each_category_beside_the_word_list():
