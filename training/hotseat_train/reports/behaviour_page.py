@@ -53,9 +53,10 @@ is in the generated training rows. 95 % intervals.</p>
 
 def _summary(found: Mapping[str, Any]) -> str:
     good = found["caught"] >= _CAUGHT and found["innocent_hit"] <= _HIT
+    style = "said" if good else "said none"
     return (
-        f'<p class="said{"" if good else " none"}"><b>{_percent(found["caught"])}</b> of the harmful cases are '
-        f"caught ({_interval(found['caught_interval'])}), and "
+        f'<p class="{style}"><b>{_percent(found["caught"])}</b> of the harmful cases '
+        f"are caught ({_interval(found['caught_interval'])}), and "
         f"<b>{_percent(found['innocent_hit'])}</b> of the innocent ones are hit "
         f"({_interval(found['innocent_hit_interval'])}); {found['cases']:,} cases.</p>"
     )
