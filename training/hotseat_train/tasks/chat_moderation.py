@@ -58,7 +58,7 @@ _COLD = tuple(
 )
 _INTENTS = {"O": "ok", "E": "toxic", "I": "implicit", "A": "report"}
 SHAPE = Shape(hidden=(320, 320))
-_SHARES = Shares(own=0.6, other=0.5)
+_SHARES = Shares(own=0.6, other=0.7)
 _SEED = 0  # of the split, which stays the same whatever the run's seed
 _MAX_BYTES = 2048
 
@@ -72,8 +72,11 @@ class ChatModeration(SupervisedTask):
         "or pass on what needs a person."
     )
     limits = (
-        "Learned from one game's chat and from online comments: other games' slang, "
-        "other languages and irony are beyond it. Chinese lines were labelled "
+        "Learned from one game's chat, from online comments and tweets, and from "
+        "generated rows: harm in words unlike these is often missed (the behaviour "
+        "tests say how often), and other languages and irony are beyond it. Its "
+        "operating points hold for English game chat: in Chinese, and on another game, "
+        "more harmless lines are flagged. Chinese lines were labelled "
         "offensive or not, so `implicit` and `report` are learned from English alone. "
         "COLD's training labels are partly a model's own: on its authors' hand-made "
         "test a lower figure is to be expected than on this split. It judges lines, "
