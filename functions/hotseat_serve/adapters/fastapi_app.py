@@ -11,7 +11,7 @@ from fastapi import Request as HttpRequest
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from hotseat_serve.adapters import schemas
+from hotseat_serve.adapters import schemas, text_schemas
 from hotseat_serve.adapters.asgi import (
     ClientDisconnectedError,
     path_of,
@@ -87,6 +87,16 @@ _ROUTES: list[tuple[str, str, Any, Any, str]] = [
        schemas.Explained,
        "Ask why: the answer to one input, and the weight of each of its parts")
       for version in ("", "/versions/{version}")),
+    *((f"/v1/models/{{model}}{version}/generate", "POST", text_schemas.Generate,
+       text_schemas.Generated,
+       "Let a language model write: whole, or streamed as server-sent events")
+      for version in ("", "/versions/{version}")),
+    ("/v1/chat/completions", "POST", text_schemas.Chat, dict[str, Any],
+     "Chat as OpenAI's clients ask for it"),
+    ("/v1/completions", "POST", text_schemas.Completion, dict[str, Any],
+     "Continue a text as OpenAI's clients ask for it"),
+    ("/v1/embeddings", "POST", text_schemas.Embeddings, dict[str, Any],
+     "Embed texts as OpenAI's clients ask for it"),
     ("/v1/models/{model}/versions/{version}", "GET", None, schemas.Version,
      "What a device needs to run a version itself, where the model is offered"),
     ("/v1/models/{model}/versions/{version}/files/{name}", "GET", None, bytes,

@@ -301,6 +301,10 @@ class Card(Model):
     signature: dict[str, Any]
     variants: list[dict[str, Any]]
     card: str
+    id: str = Field(description="The name, as OpenAI's clients read it.")
+    object: str
+    created: int
+    owned_by: str
 
 
 class Catalogue(BaseModel):
@@ -309,6 +313,10 @@ class Catalogue(BaseModel):
     models: list[Model]
     damaged: list[str] | None = Field(
         None, description="Models whose ledger or manifest cannot be read."
+    )
+    object: str = Field(description="`list`: what OpenAI's clients read.")
+    data: list[dict[str, Any]] = Field(
+        description="The models as OpenAI's clients read them."
     )
 
 
