@@ -70,6 +70,11 @@ _IMAGES: dict[str, Any] = {
     media_type: {"schema": {"type": "string", "format": "binary"}}
     for media_type in MEDIA_TYPES
 }
+_THROTTLED: dict[str, Any] = {
+    "model": schemas.Problem, "description": "The budget of tokens is used up"
+}  # fmt: skip
+_OPENAI = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
+_STREAMED = ("/generate", "/completions")
 _PREDICT = ("/predict", "/model-service")
 # path, method, body, answer, summary; a path parameter is named in braces
 _ROUTES: list[tuple[str, str, Any, Any, str]] = [
@@ -149,6 +154,14 @@ def create_app(router: Router) -> FastAPI:
             ]
         }
         responses = _ERRORS if path.startswith("/v2") else _PROBLEMS
+        if path in _OPENAI:
+            responses = {
+                status: {**response, "model": text_schemas.OpenAIError}
+                for status, response in {**_PROBLEMS, 429: _THROTTLED}.items()
+            }
+        if path.endswith(_STREAMED):
+            events = {"text/event-stream": {"schema": {"type": "string"}}}
+            responses = {200: {"content": events}, 429: _THROTTLED, **responses}
         if answer is bytes:
             extra["parameters"].append(_RANGE_HEADER)
             responses = {200: _FILE, 206: _FILE, **responses}
@@ -189,7 +202,7 @@ def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
     operations = [
         operation
         for path, methods in document["paths"].items()
-        if not path.startswith("/v2")
+        if not path.startswith("/v2") and path not in _OPENAI
         for operation in methods.values()
     ]
     for operation in operations:

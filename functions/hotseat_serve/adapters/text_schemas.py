@@ -103,3 +103,10 @@ class Embeddings(_OpenAI):
     """OpenAI's request for embeddings."""
 
     input: str | list[str]
+
+
+class OpenAIError(BaseModel):
+    """A problem in OpenAI's shape."""
+
+    error: dict[str, Any]
+    request_id: str

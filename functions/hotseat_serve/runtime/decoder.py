@@ -10,8 +10,10 @@ from hotseat_serve.problems import Problem
 from hotseat_serve.runtime.session import Session
 
 Array = np.ndarray[Any, Any]
-_CHUNK = 256
-"""Tokens of a prompt that are run at once: their logits have a row each."""
+_BLOCK = 16
+"""Tokens of a prompt that are run at once, from multiples of it on."""
+MEASURED = 256
+"""The same where nothing is kept: the logits have a row for each token."""
 
 
 class Decoder:
@@ -31,6 +33,8 @@ class Decoder:
         self._mask = np.ones((1, plan.context_tokens), np.int64)
         self.tokens: list[int] = []
         """The tokens in the cache."""
+        self._blocks = 0
+        """Of these, whole blocks from the beginning that were run as such."""
 
     @property
     def free(self) -> int:
@@ -40,13 +44,17 @@ class Decoder:
     def reuse(self, tokens: Sequence[int]) -> int:
         """Keep what the cache has in common with a prompt; return how many tokens.
 
-        One token of the prompt at least is left to run, for its logits.
+        One token of the prompt at least is left to run, for its logits. Only whole
+        blocks are kept: the runtime rounds a block and single tokens in different ways,
+        and an answer must not depend on what was answered before.
         """
         common = 0
         for have, want in zip(self.tokens, tokens[:-1], strict=False):
             if have != want:
                 break
             common += 1
+        self._blocks = min(self._blocks, common // _BLOCK)
+        common = self._blocks * _BLOCK
         del self.tokens[common:]
         return common
 
@@ -59,8 +67,9 @@ class Decoder:
         return logits
 
     def run_all(
-        self, tokens: Sequence[int], seconds: float | None = None, *, last: bool = False
-    ) -> Array:
+        self, tokens: Sequence[int], seconds: float | None = None, *,
+        last: bool = False, block: int = _BLOCK,
+    ) -> Array:  # fmt: skip
         """Add tokens; return the logits [tokens, vocabulary], or those of the `last`.
 
         Raises as `run` does.
@@ -72,9 +81,12 @@ class Decoder:
                 "of this version",
             )
         found = []
-        for at in range(0, len(tokens), _CHUNK):
-            some = tokens[at : at + _CHUNK]
-            there = len(self.tokens) + len(some)
+        rest = list(tokens)
+        while rest:
+            begin = len(self.tokens)
+            size = block - begin % block
+            some, rest = rest[:size], rest[size:]
+            there = begin + len(some)
             logits = self._bound.run(
                 {
                     "input_ids": np.array([some], np.int64),
@@ -84,6 +96,8 @@ class Decoder:
                 seconds=seconds,
             )[0]
             self.tokens += some
+            if len(some) == _BLOCK and begin == self._blocks * _BLOCK:
+                self._blocks += 1
             if last:
                 found = [logits[-1:].astype(np.float32)]
             else:

@@ -16,7 +16,7 @@ from hotseat_registry.manifest import Manifest
 from hotseat_registry.text_plan import TextPlan
 from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.decoder import Decoder
+from hotseat_serve.runtime.decoder import MEASURED, Decoder
 from hotseat_serve.runtime.session import Session
 from hotseat_serve.text.constraint import Constraint
 from hotseat_serve.text.pieces import Pieces
@@ -171,11 +171,11 @@ class TextModel:
     def run_tokens(self, tokens: Sequence[int]) -> np.ndarray[Any, Any]:
         """Return the logits [tokens, vocabulary] of a text from its beginning."""
         with self._lock:
-            self.decoder.tokens.clear()
+            self.decoder.reuse([])
             try:
-                return self.decoder.run_all(tokens)
+                return self.decoder.run_all(tokens, block=MEASURED)
             finally:
-                self.decoder.tokens.clear()
+                self.decoder.reuse([])
 
     def warm(self) -> None:
         """Fill the cache with what all prompts of the version's template begin with."""

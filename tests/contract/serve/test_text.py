@@ -3,6 +3,7 @@
 import json
 import threading
 
+import numpy as np
 import pytest
 from tests import language_models
 from tests.language_models import ALPHABET, BEGIN, TEMPLATE
@@ -422,3 +423,36 @@ def test_embeddings_want_an_embedding(ask):
     status, refused = ask({"model": "letters", "input": "x"}, "/v1/embeddings")
     assert status == 422
     assert "no embedding" in refused["error"]["message"]
+
+
+def test_an_answer_does_not_depend_on_the_one_before():
+    """What the cache keeps are whole blocks, which were run as whole blocks."""
+    from hotseat_serve.runtime.decoder import Decoder
+
+    runs = []
+
+    class Bound:
+        def run(self, tensors, _output, **_limits):
+            ids = tensors["input_ids"][0]
+            runs.append(len(ids))
+            return np.zeros((1, len(ids), 4), np.float32)
+
+    class Session:
+        def bind(self, _arrays):
+            return Bound()
+
+    decoder = Decoder(Session(), language_models.plan())
+
+    def sizes(prompt):
+        runs.clear()
+        kept = decoder.reuse(prompt)
+        decoder.run(prompt[kept:])
+        decoder.run([7])
+        return kept, list(runs)
+
+    prompt = [1] * 40
+    assert sizes(prompt) == (0, [16, 16, 8, 1])
+    assert sizes(prompt) == (32, [8, 1])
+    assert sizes([*prompt, 7, 7, 7]) == (32, [11, 1])
+    assert sizes([1] * 32) == (16, [16, 1])
+    assert sizes([2] * 20) == (0, [16, 4, 1])
