@@ -21,6 +21,8 @@ _EXACT_SPANS = 6
 SECONDS = 0.04
 """Time of one explanation, after `coalitions.MIN_PAIRS` pairs of orders."""
 _MAX_PAIRS = 64
+SLOW_SPANS = 8
+"""Spans of a text where a run of the graph leaves no time for more."""
 _LEAST_SPANS = 4
 """Spans below which an explanation of a longer text says too little."""
 _CHARACTERS = 4_000_000
@@ -34,13 +36,14 @@ def explain(
     go_on: Callable[[], bool],
     rows: int,
     answer: float,
+    most: int = MAX_SPANS,
 ) -> dict[str, Any]:
     """Return the explanation of the answer to a text.
 
     A coalition's text lacks the spans outside it. `predict` answers at most `rows`
     texts, `score` gives the number that is explained, and the sampling ends when
     `go_on` is false. `answer` is the number of the whole text alone, which may differ
-    from its number in a batch (int8).
+    from its number in a batch (int8). There are at most `most` spans.
     Raises `Problem` for a text without a word, and for one too long.
     """
     text_spans.check_length(text)
@@ -55,7 +58,7 @@ def explain(
             f"a text of {len(text):,} characters is too long to be explained: its "
             f"variants are more than {_CHARACTERS:,} characters; explain a part of it",
         )
-    spans = text_spans.joined(words, min(MAX_SPANS, affordable))
+    spans = text_spans.joined(words, min(most, affordable))
 
     def values(members: Array) -> Array:
         texts = [

@@ -170,6 +170,11 @@ class Explainer:
             ]
             return self._predict(inputs, request.pointer, request.options, context)
 
+        began = context.clock()
+        predict([text])
+        # the least pairs of orders take four texts for each span
+        affordable = int(text_reasons.SECONDS * 1e9 / 4 / (context.clock() - began + 1))
+        most = max(text_reasons.SLOW_SPANS, min(affordable, text_reasons.MAX_SPANS))
         turns = [context.clock()]
         end = turns[0] + text_reasons.SECONDS * 1e9
 
@@ -181,7 +186,7 @@ class Explainer:
         score = occlusion.score_of(request.answer)
         return {
             **text_reasons.explain(
-                text, predict, score, go_on, self._rows, score(request.answer)
+                text, predict, score, go_on, self._rows, score(request.answer), most
             ),
             "scale": explained_scores.scale(request.answer),
         }
