@@ -279,6 +279,14 @@ bench-chat: $(READY) ## chat moderation beside linear models on the same split
 bench: $(READY) ## what serving costs, as ratios to the bare runtime
 	@$(BIN)/python benchmarks/serving.py
 
+# OpenAI's clients, which the service has to answer unmodified
+.venv/openai/ready: $(READY)
+	@echo "setting up OpenAI's clients (once) ..."
+	@$(PYTHON) -m venv .venv/openai && .venv/openai/bin/pip install --quiet 'openai>=2,<4'
+	@mkdir -p .venv/openai/node && cd .venv/openai/node && npm init --yes >/dev/null \
+	  && npm install --silent --no-audit --no-fund openai@^6
+	@touch $@
+
 # a language model that nobody here trained, in 4 bits: a folder of onnxruntime-genai
 .venv/text/ready: $(READY)
 	@echo "converting a language model (once; a minute) ..."
