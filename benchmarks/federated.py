@@ -71,9 +71,8 @@ def federated(conda: FederatedTask, settings: Settings, clients: int) -> Any:
 def reference(data: Dataset) -> Any:
     """Train the attacks' reference model, on validation rows alone."""
     cut = len(data.validation) * 4 // 5
-    parts = [
-        data.validation.pick(r) for r in (range(cut), range(cut, len(data.validation)))
-    ]
+    rest = range(cut, len(data.validation))
+    parts = [data.validation.pick(rows) for rows in (range(cut), rest)]
     learner = PublicNgramLearner(LABELS)
     with one_thread():
         fit_learner(learner, *parts, Plan("adam", 0.005, batch_size=64, max_epochs=15))
@@ -120,9 +119,10 @@ def main() -> int:
         return 2
     against = reference(data)
     found: dict[str, dict[str, Any]] = {}
+    matches = len(set(data.train.keys))
     print(
-        f"{cpu()}; {len(data.train):,} training rows of "
-        f"{len(set(data.train.keys)):,} matches, {len(data.test):,} test rows"
+        f"{cpu()}; {len(data.train):,} training rows of {matches:,} matches, "
+        f"{len(data.test):,} test rows"
     )
     for name, train in runs(conda).items():
         began = time.perf_counter()
@@ -146,9 +146,8 @@ def main() -> int:
     print(f"FedAvgM is {lost:.2f} points below the better training in one place; "
           f"epsilon 8 costs {cost:.1f} more, of {PRIVATE_CLIENTS} clients")  # fmt: skip
     if arguments.json:
-        arguments.json.write_text(
-            json.dumps({**found, "control": hearts.to_json(), "cpu": cpu()}, indent=1)
-        )
+        written = {**found, "control": hearts.to_json(), "cpu": cpu()}
+        arguments.json.write_text(json.dumps(written, indent=1))
     held = (
         lost <= 1
         and found["FedAvgM, epsilon 8"]["membership"]["auc"] <= 0.55
