@@ -305,6 +305,9 @@ bench-text: .venv/text/ready ## a language model: tokens a second, first token, 
 bench-mask: .venv/presidio/ready ## masks of personal data on generated lines, beside Presidio
 	@.venv/presidio/bin/python benchmarks/mask.py --check
 
+bench-encryption: $(READY) ## what encrypted versions cost at a cold start (SIZE=MB)
+	@$(BIN)/python benchmarks/encryption.py --size $(or $(SIZE),64)
+
 bench-server: .venv/models/ready ## hotseat serve under load (ONLY=tails, workers, batch, refusals, overload)
 	@$(BIN)/python benchmarks/local_server.py $(ONLY:%=--only %)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hotseat_registry import graph, layout, signature_check
 from hotseat_registry.cache import Cache
+from hotseat_registry.encrypted_file import EncryptedFile
 from hotseat_registry.errors import NotFoundError, RegistryError, StoreError
 from hotseat_registry.graph import Interface
 from hotseat_registry.manifest import GRAPHS, Manifest
@@ -31,12 +32,15 @@ def audit(
     reference: Reference | None = None,
     *,
     progress: StartProgress = no_progress,
+    decrypt_keys: Sequence[str] = (),
 ) -> Audit:
     """Check every byte of one version, or of all versions and ledgers.
 
     Damage is collected, not raised. `progress` is called with the name of each stage
-    and its number of steps. Raises `StoreError` when the store cannot be reached, and
-    `NotFoundError` when `reference` does not exist.
+    and its number of steps. Encrypted files are checked as they are stored, and with
+    `decrypt_keys` (places of keys) decrypted in memory as well. Raises `StoreError`
+    when the store cannot be reached, and `NotFoundError` when `reference` does not
+    exist.
     """
     damage: list[str] = []
     if reference is not None:
@@ -74,8 +78,9 @@ def audit(
             manifest, name = item
             try:
                 path = registry.fetch(manifest, cache, [name])[name]
-                if path.suffix in GRAPHS:
-                    found = graph.check(path, manifest.files)
+                file = _readable(manifest, name, path, decrypt_keys)
+                if file is not None and file.suffix in GRAPHS:
+                    found = graph.check(file, manifest.files)
                     interfaces[manifest.files[name].sha256] = found
                 path.unlink()  # frees the space for the next file
             except StoreError:
@@ -93,6 +98,19 @@ def audit(
         damage += _interfaces(manifest, interfaces)
     count = sum(len(manifest.files) for manifest in manifests)
     return Audit(len(places), count, tuple(damage))
+
+
+def _readable(
+    manifest: Manifest, name: str, path: Path, decrypt_keys: Sequence[str]
+) -> Path | EncryptedFile | None:
+    """Return a file whose content can be read; None if it is encrypted."""
+    if manifest.encryption is None:
+        return path
+    if not decrypt_keys:
+        return None
+    from hotseat_registry.encrypted_version import decrypt
+
+    return decrypt(manifest, {name: path}, decrypt_keys).files[name]
 
 
 def _manifest(registry: Registry, place: Reference, *, strict: bool) -> Manifest | str:

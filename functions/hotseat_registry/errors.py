@@ -13,8 +13,9 @@ RegistryError
 ├─ IntegrityError        bytes are not what their digest or manifest says
 ├─ RefusedError          a rule forbids it
 │  ├─ GateError             (the evidence does not pass the model's gate)
-│  └─ UntrustedError        (no signature by a trusted key)
-│     └─ ExpiredError          (a signed head, after its grace)
+│  ├─ UntrustedError        (no signature by a trusted key)
+│  │  └─ ExpiredError          (a signed head, after its grace)
+│  └─ NoKeyError            (the version is encrypted with another key)
 ├─ NoRoomError           this machine's disk has no room for a file
 └─ StoreError            the folder or bucket cannot be reached or written
 """
@@ -78,6 +79,10 @@ class UntrustedError(RefusedError):
 
 class ExpiredError(UntrustedError):
     """A signed head is past its expiry and the grace after it."""
+
+
+class NoKeyError(RefusedError):
+    """An encrypted version, without the key that it was encrypted with."""
 
 
 class NoRoomError(RegistryError):

@@ -10,12 +10,15 @@ before each opening.
 import mmap
 from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hotseat_registry import graph_growth, graph_tree, graph_types
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.graph_tree import Node, Weight
 from hotseat_registry.graph_types import Tensor
+
+if TYPE_CHECKING:
+    from hotseat_registry.encrypted_file import EncryptedFile
 
 DOMAINS = frozenset(
     {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"}
@@ -33,19 +36,27 @@ class Interface(NamedTuple):
     outputs: dict[str, Tensor]
 
 
-def check(path: Path, files: Collection[str]) -> Interface | None:
+def check(path: "Path | EncryptedFile", files: Collection[str]) -> Interface | None:
     """Return the graph's interface; None for ONNX Runtime's own format.
 
     `files` are the names of the version's files, where external data may lie. Raises
     `IntegrityError` unless the file is a graph that may be served.
     """
     try:
-        # mapped, not read: of a large graph only the structure is looked at
-        with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return _checked(memoryview(mapped), path.suffix, frozenset(files))
+        return _checked(view(path), path.suffix, frozenset(files))
     except (ValueError, OSError, RecursionError) as error:
         raise IntegrityError(f"{path.name} may not be served: {error}") from None
+
+
+def view(path: "Path | EncryptedFile") -> memoryview:
+    """Return the bytes of a graph, mapped: only its structure will be looked at.
+
+    Those of an encrypted file are in memory. Raises `ValueError`, `OSError`.
+    """
+    if not isinstance(path, Path):
+        return memoryview(path.read_bytes())
+    with path.open("rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _checked(data: memoryview, suffix: str, files: frozenset[str]) -> Interface | None:

@@ -12,7 +12,8 @@ from hotseat_registry.checksummed_json import (
     to_bytes,
     write_checksummed,
 )
-from hotseat_registry.errors import IntegrityError
+from hotseat_registry.encryption import Encryption
+from hotseat_registry.errors import IntegrityError, NoKeyError
 from hotseat_registry.json_dataclass import (
     JsonDataclass,
     from_json_list,
@@ -108,6 +109,8 @@ class Manifest(JsonDataclass):
     format: int = 1
     steps: tuple[Step, ...] | None = None
     """For the kind pipeline."""
+    encryption: Encryption | None = None
+    """How the files are encrypted, of which `files` then has the encrypted digests."""
 
     def __post_init__(self) -> None:
         """Read the nested records and check that they agree."""
@@ -120,7 +123,10 @@ class Manifest(JsonDataclass):
             raise IntegrityError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
         if isinstance(self.signature, Mapping):
             set_frozen_field(self, "signature", Signature.from_json(self.signature))
-        least = 5 if self.kind in _FORMAT_5 else self.signature.format
+        if isinstance(self.encryption, Mapping):
+            set_frozen_field(self, "encryption", Encryption.from_json(self.encryption))
+        is_newest = self.kind in _FORMAT_5 or self.encryption is not None
+        least = 5 if is_newest else self.signature.format
         set_frozen_field(self, "format", max(self.format, least))
         if self.steps is not None:
             set_frozen_field(self, "steps", from_json_list(Step, self.steps))
@@ -166,6 +172,15 @@ class Manifest(JsonDataclass):
         text = self.signature.text
         cache = 0 if text is None else text.cache_bytes
         return 2 * sum(self.files[name].size for name in names) + cache
+
+    def check_plain(self) -> None:
+        """Raise `NoKeyError` if the files are encrypted."""
+        if self.encryption is not None:
+            raise NoKeyError(
+                f"{self.reference} is encrypted with the key {self.encryption.key}: "
+                f"hotseat model decrypt {self.reference} --into FOLDER --decrypt-keys "
+                "KEY writes its files in the clear, for verbs that need them so"
+            )
 
     @classmethod
     def from_bytes(cls, data: bytes, what: str) -> "Manifest":

@@ -1,13 +1,21 @@
 """Checks before a version is stored."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from hotseat_registry import graph, signature_check
 from hotseat_registry import manifest as manifests
+from hotseat_registry.cache import describe
 from hotseat_registry.errors import BadNameError, IntegrityError
 from hotseat_registry.manifest import GRAPHS, Manifest, check_file_name
 from hotseat_registry.stores.store import MAX_OBJECT_BYTES
+
+if TYPE_CHECKING:
+    from hotseat_registry.wrapping_keys import WrappingKey
 
 
 def check_free(given: str, names: Iterable[str], what: str = "model") -> None:
@@ -26,11 +34,14 @@ def check_free(given: str, names: Iterable[str], what: str = "model") -> None:
 def check_files(manifest: Manifest, files: Mapping[str, Path]) -> None:
     """Raise `IntegrityError` for a file that is missing or may not be in a version.
 
-    Graphs must be allowed (`graph.check`) and fit the signature.
+    Graphs must be allowed (`graph.check`) and fit the signature; those of an encrypted
+    version are checked where they are decrypted.
     """
     for name in files:
         check_file_name(name)
     manifests.check_files(manifest, files)
+    if manifest.encryption is not None:
+        return
     retrieval = manifest.signature.retrieval
     if retrieval is not None:
         size = files[retrieval.vectors].stat().st_size
@@ -49,6 +60,31 @@ def check_files(manifest: Manifest, files: Mapping[str, Path]) -> None:
             found = graph.check(path, files)
             if found is not None and name in graphs:
                 signature_check.check(graphs[name], found.inputs, found.outputs)
+
+
+@contextmanager
+def prepared(
+    manifest: Manifest,
+    files: Mapping[str, Path],
+    time: str,
+    by: str,
+    encrypt: "WrappingKey | None",
+) -> Iterator[tuple[Manifest, Mapping[str, Path]]]:
+    """Check a version, and yield it as it is stored: described, encrypted or not.
+
+    Encrypted files lie in a temporary folder until the end.
+    """
+    check_files(manifest, files)
+    with ExitStack() as stack:
+        if encrypt is not None:
+            from hotseat_registry.encrypted_version import encrypt as encrypt_version
+
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            manifest, files = encrypt_version(manifest, files, encrypt, folder)
+        described = {name: describe(path) for name, path in sorted(files.items())}
+        manifest = replace(manifest, files=described)
+        check_readable(replace(manifest, version=1, published_at=time, published_by=by))
+        yield manifest, files
 
 
 def check_readable(version: Manifest) -> None:

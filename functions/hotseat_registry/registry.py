@@ -13,7 +13,7 @@ from hotseat_registry import (
     signatures,
     version_files,
 )
-from hotseat_registry.cache import Cache, describe
+from hotseat_registry.cache import Cache
 from hotseat_registry.entry import GATE, PROMOTE, ROLLBACK, Entry
 from hotseat_registry.errors import (
     AliasNotFoundError,
@@ -31,6 +31,7 @@ from hotseat_registry.stores import OnBytes, Store, ignore_bytes, open_store
 if TYPE_CHECKING:
     from hotseat_registry.gate import Gate
     from hotseat_registry.trust import Trust
+    from hotseat_registry.wrapping_keys import WrappingKey
 
 StartProgress = Callable[[str, int], OnBytes]
 """Called with each file's name and size; returns the callback for its bytes."""
@@ -75,11 +76,13 @@ class Registry:
         *,
         by: str,
         progress: StartProgress = no_progress,
+        encrypt: "WrappingKey | None" = None,
     ) -> Manifest:
         """Make a version of `files` and return its manifest, numbered.
 
         The files are stored first, the manifest last: a version becomes visible when it
-        is complete. Numbers have no gaps, however many processes publish at once.
+        is complete. Numbers have no gaps, however many processes publish at once. With
+        `encrypt` the files and the card are stored encrypted.
 
         Raises `IntegrityError` for a file that is missing, of a format that could
         carry code, or no graph that may be served, and for a manifest that could not be
@@ -90,19 +93,15 @@ class Registry:
         from hotseat_registry import publish_check
 
         publish_check.check_free(check_name(manifest.model), self.models())
-        publish_check.check_files(manifest, files)
-        described = {name: describe(path) for name, path in sorted(files.items())}
-        manifest = replace(manifest, files=described)
-        publish_check.check_readable(
-            replace(manifest, version=1, published_at=self.time(), published_by=by)
-        )
-        for name, file in described.items():
-            blobs.store(self.store, file, files[name], progress(name, file.size))
+        made = publish_check.prepared(manifest, files, self.time(), by, encrypt)
+        with made as (stored, paths):
+            for name, file in stored.files.items():
+                blobs.store(self.store, file, paths[name], progress(name, file.size))
         number = max(self.versions(manifest.model), default=0)
         while True:
             number += 1
             version = replace(
-                manifest, version=number, published_at=self.time(), published_by=by
+                stored, version=number, published_at=self.time(), published_by=by
             )
             key = layout.manifest(manifest.model, number)
             try:

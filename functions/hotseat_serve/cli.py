@@ -226,6 +226,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         "default_model": arguments.model,
         "base_path": arguments.base_path,
         "downloads": arguments.downloads,
+        "decrypt_keys": arguments.decrypt_keys,
     }
     return replace(settings, **{name: text for name, text in given.items() if text})
 

@@ -117,6 +117,10 @@ class Settings:
     player_secret: str = ""
     """Where the secret for players' pseudonyms in the log is: ``secretsmanager:NAME``,
     an ARN, or a file. Empty: no pseudonym is logged."""
+    decrypt_keys: str = ""
+    """Where the keys of encrypted versions are, separated by commas: files,
+    ``secretsmanager:NAME``, ARNs of keys in KMS. Empty: no encrypted version is
+    served."""
     mask: str = ""
     """Models whose texts are masked before the model reads them, separated by commas;
     ``*``: every model. Empty: none."""

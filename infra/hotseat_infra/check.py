@@ -38,11 +38,36 @@ def check(stage: Stage, registry: Registry) -> dict[str, Manifest]:
                 _check_signed_head(registry, registry.trust, manifest)
         except RegistryError as error:
             raise DeploymentError(f"{where}: {error}") from error
+        _check_encryption(stage, model, manifest, where)
         check_size(model, manifest, where)
         _check_rules(name, model, manifest, where)
         _check_preprocessing(name, model, manifest, where)
         served[name] = manifest
     return served
+
+
+def _check_encryption(
+    stage: Stage, model: Model, manifest: Manifest, where: str
+) -> None:
+    """Raise `DeploymentError` for a version that its function cannot decrypt."""
+    encryption = manifest.encryption
+    if encryption is None:
+        return
+    if encryption.key not in stage.encryption_keys:
+        way_out = (
+            f"add it to stages.{stage.name}.encryption_keys"
+            if encryption.key.startswith("arn:")
+            else "a function has no key file, so publish it under a key in KMS"
+        )
+        raise DeploymentError(
+            f"{where}: {manifest.reference} is encrypted with {encryption.key}, which "
+            f"the stage's functions may not use: {way_out}"
+        )
+    if model.downloads:
+        raise DeploymentError(
+            f"{where}: {manifest.reference} is encrypted, and games cannot decrypt it: "
+            "leave out downloads, or publish it without --encrypt"
+        )
 
 
 def _check_signed_head(registry: Registry, trust: Trust, manifest: Manifest) -> None:

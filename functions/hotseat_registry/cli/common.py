@@ -25,6 +25,9 @@ from hotseat_registry.trust import Trust
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
+    from hotseat_registry.manifest import Manifest
+    from hotseat_registry.wrapping_keys import WrappingKey
+
 DONE, REFUSED, WRONG = 0, 1, 2
 
 Run = Callable[[argparse.Namespace], int]
@@ -100,6 +103,45 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
         default=int(os.environ.get("HOTSEAT_TRUST_THRESHOLD", "1")),
         help="keys that must sign a head, two for two people "
         "(default: HOTSEAT_TRUST_THRESHOLD, else 1)",
+    )
+
+
+def add_encrypt(parser: argparse.ArgumentParser) -> None:
+    """Add ``--encrypt``."""
+    parser.add_argument(
+        "--encrypt",
+        metavar="KEY",
+        help="store the files and the card encrypted, under a key in a file (openssl "
+        "rand -base64 32), secretsmanager:NAME, or a key in KMS (ARN or alias/NAME)",
+    )
+
+
+def encrypt_key(arguments: argparse.Namespace) -> "WrappingKey | None":
+    """Return the key of ``--encrypt``; raises `RegistryError`."""
+    if not arguments.encrypt:
+        return None
+    from hotseat_registry.wrapping_keys import open_key
+
+    return open_key(arguments.encrypt)
+
+
+def print_encryption(manifest: "Manifest") -> None:
+    """Print the key of an encrypted version, and what serving takes."""
+    if manifest.encryption is not None:
+        print(
+            f"  encrypted with {manifest.encryption.key}; to serve it, set "
+            "HOTSEAT_DECRYPT_KEYS (hotseat serve --decrypt-keys)"
+        )
+
+
+def add_decrypt_keys(parser: argparse.ArgumentParser) -> None:
+    """Add ``--decrypt-keys``."""
+    parser.add_argument(
+        "--decrypt-keys",
+        metavar="KEY,...",
+        default=os.environ.get("HOTSEAT_DECRYPT_KEYS", ""),
+        help="keys of encrypted versions: files, secretsmanager:NAME, ARNs of keys in "
+        "KMS (default: HOTSEAT_DECRYPT_KEYS)",
     )
 
 

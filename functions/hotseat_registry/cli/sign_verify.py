@@ -10,6 +10,7 @@ from hotseat_registry.cli.common import (
     DONE,
     REFUSED,
     Run,
+    add_decrypt_keys,
     add_registry,
     answering,
     counted,
@@ -18,6 +19,7 @@ from hotseat_registry.cli.common import (
     registry,
 )
 from hotseat_registry.names import Reference
+from hotseat_registry.wrapping_keys import split
 
 _REFERENCE = "a version: sentiment@3, sentiment#live or sentiment (its live version)"
 
@@ -58,11 +60,14 @@ def verify(parser: argparse.ArgumentParser) -> Run:
     """Check every file of a version, or of the whole registry."""
     parser.description = (
         "Check every file of a version against its digest; without a reference, "
-        "check all versions, ledgers and (with --trust) signatures. Reports all damage."
+        "check all versions, ledgers and (with --trust) signatures. Reports all "
+        "damage. Encrypted files are checked as they are stored, and with "
+        "--decrypt-keys also decrypted in memory."
     )
     parser.epilog = "example: hotseat model verify sentiment@1"
     parser.add_argument("reference", nargs="?", help=_REFERENCE)
     querying(parser)
+    add_decrypt_keys(parser)
     return _verify
 
 
@@ -71,7 +76,10 @@ def _verify(arguments: argparse.Namespace) -> int:
     text = arguments.reference
     with counted() as watch:
         found = audit(
-            registry(arguments), Reference.parse(text) if text else None, progress=watch
+            registry(arguments),
+            Reference.parse(text) if text else None,
+            progress=watch,
+            decrypt_keys=split(arguments.decrypt_keys),
         )
     if arguments.json:
         print_json(asdict(found))

@@ -7,6 +7,7 @@ from hotseat_registry.cli.common import (
     DONE,
     Run,
     answering,
+    print_encryption,
     print_json,
     print_table,
     querying,
@@ -90,7 +91,9 @@ def _show(arguments: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    Console().print(Markdown(manifest.card or f"# {manifest.reference}\n\nNo card."))
+    none = "No card." if manifest.encryption is None else "Its card is encrypted."
+    Console().print(Markdown(manifest.card or f"# {manifest.reference}\n\n{none}"))
+    print_encryption(manifest)
     print_table(
         ("file", "bytes", "sha256"),
         ((name, f.size, f.sha256[:16]) for name, f in manifest.files.items()),

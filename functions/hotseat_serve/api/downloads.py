@@ -136,6 +136,12 @@ class Downloads:
         )
         self.check_not_retired(model, manifest.version)
         self.registry.check_trust(manifest)
+        if manifest.encryption is not None:
+            raise Problem(
+                "not_found",
+                f"{manifest.reference} is encrypted, and no device has its key: "
+                "publish a version for devices without --encrypt",
+            )
         return manifest
 
 

@@ -161,7 +161,7 @@ class Router:
         context.deadline = self._deadline(request, context)
         actions = self._route(request.path)
         if not actions:
-            raise Problem("not_found", f"no route {quoted(request.path)}")
+            raise Problem("not_found", f"no route {quoted(unquote(request.path))}")
         context.route = request.path
         action = actions.get("GET" if request.method == "HEAD" else request.method)
         if action is None:
@@ -169,9 +169,8 @@ class Router:
             allowed = ", ".join(sorted({*actions, *also}))
             if request.method == "OPTIONS":
                 return Answer(204, b"", {"allow": allowed})
-            detail = (
-                f"{quoted(request.path)} takes {allowed}, not {quoted(request.method)}"
-            )
+            path, method = quoted(unquote(request.path)), quoted(request.method)
+            detail = f"{path} takes {allowed}, not {method}"
             problem = Problem("method_not_allowed", detail)
             answer = self._problem(request, context, problem)
             return answer._replace(headers={**answer.headers, "allow": allowed})

@@ -106,7 +106,7 @@ class Telemetry:
             "level": "ERROR" if is_service_fault else "INFO",
             "message": "request",
             "request_id": request.request_id,
-            "method": _short(request.method),
+            "method": method_of(request.method),
             "route": _route(context.route),
             "status": answer.status,
             "model": context.model or "-",
@@ -162,12 +162,29 @@ class Telemetry:
                 "Timestamp": int(self.now() * 1000),
                 "CloudWatchMetrics": [metric],
             },
-            "level": "INFO" if name == "version_changed" else "ERROR",
+            "level": "INFO" if name in _NEWS else "ERROR",
             "message": name,
             name: 1,
             **fields,
         }
         self.write(orjson.dumps(line))
+
+
+OTHER_METHOD = "_OTHER"
+_METHODS = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", ""}
+)  # fmt: skip
+_NEWS = frozenset({"version_changed", "version_decrypted"})
+"""Events that are no fault."""
+
+
+def method_of(method: str) -> str:
+    """Return a request's method for logs and spans; `OTHER_METHOD` for an unknown one.
+
+    OpenTelemetry's semantic conventions ask for that ("HTTP server"): any text may be
+    sent as a method.
+    """
+    return method if method in _METHODS else OTHER_METHOD
 
 
 def _short(text: str) -> str:
@@ -180,6 +197,8 @@ def _route(path: str) -> str:
     short = _short(path)
     if _PLAIN_ROUTE.match(short):
         return short
+    from urllib.parse import unquote  # late
+
     from hotseat_serve.privacy.recognisers import mask
 
-    return "/".join(map(mask, short.split("/")))
+    return "/".join(mask(unquote(part)) for part in short.split("/"))

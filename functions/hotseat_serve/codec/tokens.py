@@ -5,8 +5,7 @@ a tokenizer is opened.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +15,16 @@ from hotseat_serve.codec.rows import Rows
 from hotseat_serve.codec.tensors import DTYPES, Array
 from hotseat_serve.codec.texts import text
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hotseat_registry.encrypted_file import EncryptedFile
+
 PARTS = {"ids": "ids", "mask": "attention_mask", "types": "type_ids"}
 """Contents of a tensor, and the attribute of the encoding with each."""
 
 
-def open_tokenizer(path: Path, item: Input) -> Any:
+def open_tokenizer(path: "Path | EncryptedFile", item: Input) -> Any:
     """Open the tokenizer.json of an input; raises `IntegrityError`.
 
     Texts are cut after `max_tokens`. They are padded to the longest text of a request,

@@ -6,7 +6,7 @@ is that of the cosine, because all vectors have length 1.
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -18,6 +18,9 @@ from hotseat_serve.kinds.embedding import embeddings
 from hotseat_serve.kinds.inference_request import InferenceRequest
 from hotseat_serve.problems import Problem
 from hotseat_serve.wording import expected, invalid
+
+if TYPE_CHECKING:
+    from hotseat_registry.encrypted_file import EncryptedFile
 
 _RANGE = {"min", "max"}
 _Key = tuple[bool, Any]
@@ -73,20 +76,29 @@ class Index:
         return {**found, "metadata": given} if given else found
 
 
-def open_index(retrieval: Retrieval, paths: Mapping[str, Path]) -> Index:
+def open_index(
+    retrieval: Retrieval, paths: Mapping[str, "Path | EncryptedFile"]
+) -> Index:
     """Open the vectors and documents of a version; raises `IntegrityError`.
 
     FP32 vectors stay in their file, which is mapped.
     """
     shape = retrieval.count, retrieval.size
     path = paths[retrieval.vectors]
-    if path.stat().st_size != retrieval.bytes:
+    data = path.read_bytes() if not isinstance(path, Path) else b""
+    size = path.stat().st_size if isinstance(path, Path) else len(data)
+    if size != retrieval.bytes:
         raise IntegrityError(
             f"{retrieval.vectors} has not the size of {shape[0]:,} vectors of "
             f"{shape[1]:,} numbers"
         )
-    if retrieval.datatype == "FP32":
-        vectors: Array = np.memmap(path, "<f4", "r", shape=shape).view(np.ndarray)
+    is_wide = retrieval.datatype == "FP32"
+    if not isinstance(path, Path):  # an encrypted file: its content stays in memory
+        kind = "<f4" if is_wide else "<f2"
+        vectors: Array = np.frombuffer(data, kind).reshape(shape)
+        vectors = vectors.astype(np.float32, copy=False)
+    elif is_wide:
+        vectors = np.memmap(path, "<f4", "r", shape=shape).view(np.ndarray)
     else:
         vectors = np.fromfile(path, "<f2").reshape(shape).astype(np.float32)
     try:

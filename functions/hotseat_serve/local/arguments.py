@@ -85,6 +85,12 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         help="default model of POST /model-service (default: the only live model)",
     )
     parser.add_argument(
+        "--decrypt-keys",
+        metavar="KEY,...",
+        help="keys of encrypted versions: files, secretsmanager:NAME, ARNs of keys in "
+        "KMS (default: HOTSEAT_DECRYPT_KEYS)",
+    )
+    parser.add_argument(
         "--downloads",
         default="",
         metavar="LIST",

@@ -71,7 +71,8 @@ class Metrics:
         )
         self._events = Counter(
             "hotseat_events",
-            "Events: version_changed, registry_refused, registry_unreachable.",
+            "Events: version_changed, version_decrypted, registry_refused, "
+            "registry_unreachable.",
             ("event", "model"),
             registry=registry,
         )

@@ -21,9 +21,11 @@ from opentelemetry.trace.propagation.tracecontext import (
 
 from hotseat_serve.api.messages import Answer, Request
 from hotseat_serve.api.route_templates import OTHER, template_of
+from hotseat_serve.api.telemetry import OTHER_METHOD, method_of
 from hotseat_serve.kinds.request_context import RequestContext
 
 _BEFORE_RUN = ("load", "read")
+_PARENT = "traceparent"
 _W3C = TraceContextTextMapPropagator()
 
 
@@ -51,9 +53,9 @@ class Tracing:
         """Make the spans of a request (semantic conventions for HTTP 1.23)."""
         end = self._now()
         start = end - (context.clock() - context.started)
-        route = template_of(request.path)
+        route, method = template_of(request.path), method_of(request.method)
         attributes: dict[str, Any] = {
-            "http.request.method": request.method,
+            "http.request.method": method,
             "http.response.status_code": answer.status,
             "hotseat.request_id": request.request_id,
         }
@@ -68,9 +70,11 @@ class Tracing:
             }
         if context.problem_code:
             attributes["error.type"] = context.problem_code
+        verb = "HTTP" if method == OTHER_METHOD else method
         span = self._tracer.start_span(
-            request.method if route == OTHER else f"{request.method} {route}",
-            context=_W3C.extract(request.headers),
+            verb if route == OTHER else f"{verb} {route}",
+            # tracestate holds what other vendors wrote, or anything else
+            context=_W3C.extract({_PARENT: request.headers.get(_PARENT, "")}),
             kind=SpanKind.SERVER,
             attributes=attributes,
             start_time=start,

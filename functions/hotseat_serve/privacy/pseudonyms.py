@@ -8,23 +8,17 @@ file that the container's platform mounts; an environment variable names it only
 
 import hashlib
 import hmac
-import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from hotseat_registry.errors import StoreError
-from hotseat_registry.stores.connections import Connections
-from hotseat_registry.stores.credentials import CredentialSource, region
-from hotseat_registry.stores.sigv4 import sign
+from hotseat_registry.stores.aws_json import secret_value
 
 MIN_BYTES = 32
 """Bytes of the secret, at least: as many as the hash has."""
-_TARGET = "secretsmanager.GetSecretValue"
-_MAX_ANSWER = 1 << 17
 
 
 class Pseudonyms:
@@ -54,40 +48,11 @@ def open_pseudonyms(where: str, env: Mapping[str, str] = os.environ) -> Pseudony
     """
     name = where.removeprefix("secretsmanager:")
     if name != where or name.startswith("arn:"):
-        return Pseudonyms(_from_secrets_manager(name, env))
+        return Pseudonyms(secret_value(name, env))
     try:
         return Pseudonyms(Path(where).read_bytes().strip())
     except OSError as error:
         raise StoreError(f"the secret for players' pseudonyms: {error}") from None
-
-
-def _from_secrets_manager(name: str, env: Mapping[str, str]) -> bytes:
-    """Return a secret's value; docs.aws.amazon.com, "GetSecretValue"."""
-    place = name.split(":")[3] if name.startswith("arn:") else region(env)
-    endpoint = env.get("AWS_ENDPOINT_URL_SECRETS_MANAGER") or env.get(
-        "AWS_ENDPOINT_URL"
-    )
-    url = urlsplit(endpoint or f"https://secretsmanager.{place}.amazonaws.com")
-    body = json.dumps({"SecretId": name}).encode()
-    headers = sign(
-        "POST", url.netloc, "/", "", body,
-        {"content-type": "application/x-amz-json-1.1", "x-amz-target": _TARGET},
-        CredentialSource(env, time.time).current(), place, "secretsmanager",
-        datetime.now(UTC),
-    )  # fmt: skip
-    connection, _ = Connections(url.netloc, secure=url.scheme == "https").acquire()
-    try:
-        connection.request("POST", "/", body, headers)
-        response = connection.getresponse()
-        answer = json.loads(response.read(_MAX_ANSWER))
-        if response.status != 200:
-            kind = str(answer.get("__type", response.status)).rpartition("#")[2]
-            raise StoreError(f"Secrets Manager, {name}: {kind}")
-        return str(answer["SecretString"]).encode()
-    except (OSError, ValueError, KeyError) as error:
-        raise StoreError(f"Secrets Manager, {name}: {error!r}") from None
-    finally:
-        connection.close()
 
 
 def _hmac(key: bytes, data: bytes) -> bytes:

@@ -5,20 +5,24 @@ graph treats each row by itself. Token tensors are padded to the longest, as wit
 request (the mask is 0 there).
 """
 
-import mmap
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from hotseat_registry import graph_tree
+from hotseat_registry.graph import view
 from hotseat_registry.graph_tree import Node
 from hotseat_registry.manifest import Manifest
 from hotseat_registry.signature import Input, Signature
 from hotseat_serve.codec.tensors import Array
 from hotseat_serve.runtime.batching import CELLS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hotseat_registry.encrypted_file import EncryptedFile
 
 _KINDS = frozenset(
     {"classification", "multilabel", "regression", "embedding", "retrieval", "tensor"}
@@ -149,7 +153,7 @@ def rule_of(
     manifest: Manifest,
     session: GraphRunner,
     files: Mapping[str, Any],
-    graph: Path | None,
+    graph: "Path | EncryptedFile | None",
     max_rows: int,
 ) -> BatchRule:
     """Return how runs of a version are joined; raises `NotBatchableError`."""
@@ -157,7 +161,7 @@ def rule_of(
     if manifest.kind not in _KINDS:
         raise NotBatchableError(f"a {manifest.kind} model repeats its answers exactly")
     shapes = [shape for _, shape in session.output_types.values()]
-    if not all(shape[:1] == (-1,) for shape in shapes):
+    if graph is not None and not all(shape[:1] == (-1,) for shape in shapes):
         raise NotBatchableError("its outputs have no rows")
     if not all(_has_rows(item, signature) for item in signature.inputs):
         raise NotBatchableError("its inputs have no rows")
@@ -200,16 +204,14 @@ def _padding(signature: Signature, files: Mapping[str, Any]) -> dict[str, int]:
     return padding
 
 
-def _check_operators(path: Path) -> None:
+def _check_operators(path: "Path | EncryptedFile") -> None:
     """Raise `NotBatchableError` for a scale that is computed over all rows.
 
     The file was checked before it was opened; one in ONNX Runtime's own format shows no
     operators.
     """
     try:
-        with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        model = graph_tree.read(memoryview(mapped))
+        model = graph_tree.read(view(path))
     except ValueError:
         return
     functions = (node for nodes in model.functions.values() for node in nodes)

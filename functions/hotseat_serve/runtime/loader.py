@@ -1,15 +1,11 @@
 """Fetch, check and open a version."""
 
-import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotseat_registry import Manifest, Reference, Registry, graph, signature_check
-from hotseat_registry.cache import TOGETHER, Cache
+from hotseat_registry import Manifest, Reference, Registry, signature_check
+from hotseat_registry.cache import Cache
 from hotseat_registry.graph_types import Tensor
 from hotseat_registry.manifest import Variant
 from hotseat_registry.signature import Signature
@@ -22,12 +18,20 @@ from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.limits import MAX_ROWS, check_rows
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime import batching, golden_rows, probe
-from hotseat_serve.runtime.session import Session
+from hotseat_serve.runtime.codec_files import open_files
+from hotseat_serve.runtime.files_to_open import decrypt, files_to_open
+from hotseat_serve.runtime.session import open_session
 from hotseat_serve.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hotseat_registry.encrypted_file import EncryptedFile
+    from hotseat_registry.encrypted_version import Decrypted
     from hotseat_serve.runtime.batch_rule import GraphRunner
     from hotseat_serve.runtime.text_model import TextModel
+
+    VersionFile = Path | EncryptedFile
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +41,8 @@ class LoadedModel:
     manifest: Manifest
     variant: str
     session: "GraphRunner"
+    decrypted: "Decrypted | None" = None
+    """What the decryption of its files cost, if they are encrypted."""
     bytes: int = 0
     """Its estimated memory."""
     slots: Any = None
@@ -49,14 +55,14 @@ class LoadedModel:
     """The opened files of the signature: tokenizers, documents to search."""
     texts: str | None = None
     """The name of its only input of texts, set at the first request."""
-    graph: Path | None = None
+    graph: "VersionFile | None" = None
     """The graph's file, which explanations read."""
     threads: int = 1
     masks: bool = False
     """Whether texts are masked before the graph reads them."""
     explainer: Any = None
     """An `Explainer`, after the first explanation."""
-    fetch: Callable[[str], Path] | None = None
+    fetch: "Callable[[str], VersionFile] | None" = None
     """Fetches a file of the version that only explanations read."""
     sample_input: Any = None
     """An input that it answers: of its first golden row, if it has one."""
@@ -286,13 +292,8 @@ def load(
         *manifest.needed_files,
     ]
     paths = registry.fetch(manifest, cache, names, in_place=True)
-    for name in names:
-        if name.endswith((".onnx", ".ort")):
-            graph.check(paths[name], manifest.files)
-    paths_to_open = _graphs(variant, paths, cache.folder)
-    if manifest.golden:
-        paths_to_open["golden"] = paths[manifest.golden]
-    paths_to_open |= {name: paths[name] for name in manifest.needed_files}
+    decrypted = decrypt(manifest, paths, settings)
+    paths_to_open = files_to_open(manifest, variant, paths, decrypted, cache.folder)
     seconds = settings.open_seconds
     if in_subprocess and has_spare_memory:
         # late: a cold start never opens a version in a subprocess
@@ -312,37 +313,51 @@ def load(
     for name, path in paths.items():
         cache.check(path, manifest.files[name])  # the hashed files are the opened files
     loaded.bytes = size
-    loaded.fetch = lambda name: registry.fetch(manifest, cache, [name], in_place=True)[
-        name
-    ]
+    loaded.decrypted = decrypted
+    if decrypted is not None:
+        decrypted.release()  # the session has its own copy
+
+    def fetch(name: str) -> "VersionFile":
+        path = registry.fetch(manifest, cache, [name], in_place=True)[name]
+        return path if decrypted is None else decrypted.file(name, path)
+
+    loaded.fetch = fetch
+    _mask(loaded, settings)
+    return loaded
+
+
+def _mask(loaded: LoadedModel, settings: Settings) -> None:
+    """Let a version's texts be masked, if the settings name its model."""
     if settings.mask:
         from hotseat_serve.privacy.masking import is_masked
 
-        loaded.masks = is_masked(manifest.model, settings.mask)
+        loaded.masks = is_masked(loaded.manifest.model, settings.mask)
         for step in loaded.steps:
             if step.model is not None:
                 step.model.masks = loaded.masks
-    return loaded
 
 
 def open_variant(
     manifest: Manifest,
     name: str,
-    paths: Mapping[str, Path],
+    paths: Mapping[str, "VersionFile"],
     threads: int,
     seconds: float,
 ) -> LoadedModel:
     """Open a variant and check it against signature and golden rows.
 
     `paths` are ``graph``, ``golden`` rows if there are any, and by their names the
-    signature's files and the graphs of a pipeline. Raises `IntegrityError`, also if an
-    answer takes longer than `seconds`.
+    signature's files, the graphs of a pipeline, and of an encrypted version the weights
+    beside them. Raises `IntegrityError`, also if an answer takes longer than `seconds`.
     """
     variant = manifest.variant(name)
     loaded = _opened(manifest, variant, paths, threads)
     session = loaded.session
     if manifest.kind == "text":
-        _open_text(loaded, paths)
+        # late: few functions have a language model
+        from hotseat_serve.runtime import text_model
+
+        loaded.text = text_model.open_text_model(manifest, session, paths, name)
         return loaded
     context = RequestContext()
     context.deadline = context.started + int(seconds * 1e9)
@@ -365,7 +380,10 @@ def open_variant(
 
 
 def _opened(
-    manifest: Manifest, variant: Variant, paths: Mapping[str, Path], threads: int
+    manifest: Manifest,
+    variant: Variant,
+    paths: Mapping[str, "VersionFile"],
+    threads: int,
 ) -> LoadedModel:
     """Open the graph of a variant, or those of a pipeline's steps."""
     files = open_files(manifest.signature, paths)
@@ -377,7 +395,7 @@ def _opened(
         return LoadedModel(
             manifest, variant.name, pipeline.NoGraph(), files=files, steps=steps
         )
-    session = Session(paths["graph"], threads, optimized=bool(variant.optimized))
+    session = open_session(paths["graph"], variant, paths, threads)
     signature_check.check(
         manifest, _tensors(session.inputs), _tensors(session.output_types)
     )
@@ -391,83 +409,5 @@ def _opened(
     )
 
 
-def _open_text(loaded: LoadedModel, paths: Mapping[str, Path]) -> None:
-    """Open what writes, check its golden rows, warm it; raises `IntegrityError`."""
-    # late: few functions have a language model
-    from hotseat_serve.runtime import text_model
-
-    plan, session = loaded.manifest.signature.text, loaded.session
-    assert plan is not None
-    assert isinstance(session, Session)
-    loaded.text = model = text_model.open_text_model(
-        loaded.manifest, session, paths[plan.tokenizer]
-    )
-    if "golden" in paths:
-        text_model.check_golden(model, paths["golden"].read_bytes(), loaded.variant)
-    model.warm()
-
-
-def open_files(signature: Signature, paths: Mapping[str, Path]) -> dict[str, Any]:
-    """Open tokenizers, and documents to search; raises `IntegrityError`."""
-    if any(item.form == "image" for item in signature.inputs):
-        from hotseat_serve.codec.images import check_decoder
-
-        check_decoder()
-    opened: dict[str, Any] = {}
-    if signature.retrieval is not None:
-        from hotseat_serve.kinds.retrieval import open_index
-
-        opened[signature.retrieval.vectors] = open_index(signature.retrieval, paths)
-    if not any(item.tokens is not None for item in signature.inputs):
-        return opened
-    from hotseat_serve.codec.tokens import open_tokenizer
-
-    return opened | {
-        item.tokens.file: open_tokenizer(paths[item.tokens.file], item)
-        for item in signature.inputs
-        if item.tokens is not None
-    }
-
-
 def _tensors(items: Mapping[str, tuple[str, tuple[int, ...]]]) -> dict[str, Tensor]:
     return {name: Tensor(*item) for name, item in items.items()}
-
-
-def _graphs(
-    variant: Variant, paths: Mapping[str, Path], folder: Path
-) -> dict[str, Path]:
-    """Return the paths of ``graph`` and, by their names, of a pipeline's graphs."""
-    graph = _link_weights(variant, paths, folder)
-    linked = graph != paths[variant.file]
-    return {"graph": graph} | {
-        name: graph.with_name(name) if linked else paths[name]
-        for name in (variant.graphs or {}).values()
-    }
-
-
-def _link_weights(variant: Variant, paths: Mapping[str, Path], folder: Path) -> Path:
-    """Link graphs and weights in one folder under their own names; return the path.
-
-    The cache names files by digest, but a graph refers to its weights by name.
-    """
-    graph = paths[variant.file]
-    if not variant.data:
-        return graph
-    if all(paths[name] == graph.with_name(name) for name in variant.files):
-        return graph  # a baked version: they lie together already
-    linked_folder = folder / TOGETHER / graph.stem
-    linked_folder.mkdir(parents=True, exist_ok=True)
-    for name in variant.files:
-        place, temporary = (
-            linked_folder / name,
-            linked_folder / f".{os.getpid()}-{name}",
-        )
-        with suppress(FileNotFoundError):
-            if place.samefile(paths[name]):
-                continue
-        try:
-            os.link(paths[name], temporary)  # the same bytes: nothing is copied
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(paths[name], temporary)
-        temporary.replace(place)
-    return linked_folder / variant.file

@@ -336,6 +336,9 @@ class ModelCache:
             in_subprocess=in_subprocess,
         )
         found.last_used = self.clock()
+        if found.decrypted is not None:
+            event = found.decrypted.to_event(reference)
+            self.notify("version_decrypted", event)
         self.prepare(found)
         with self._lock:
             self._loaded[name] = found

@@ -3,8 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hotseat_registry import Manifest, signature_check
 from hotseat_registry.errors import IntegrityError
@@ -15,8 +14,14 @@ from hotseat_serve.codec.tensors import Array
 from hotseat_serve.kinds.inference_request import OpenStep
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.loader import LoadedModel, open_files
-from hotseat_serve.runtime.session import Session
+from hotseat_serve.runtime.codec_files import open_files
+from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.session import Session, open_session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hotseat_registry.encrypted_file import EncryptedFile
 
 
 class NoGraph:
@@ -43,7 +48,10 @@ class NoGraph:
 
 
 def open_steps(
-    manifest: Manifest, variant: Variant, paths: Mapping[str, Path], threads: int
+    manifest: Manifest,
+    variant: Variant,
+    paths: Mapping[str, "Path | EncryptedFile"],
+    threads: int,
 ) -> Iterator[OpenStep]:
     """Yield each step with its graph open, and checked against its signature.
 
@@ -52,7 +60,7 @@ def open_steps(
     """
     parts = signature_check.parts(manifest, variant)
     for step, (file, part) in zip(manifest.steps or (), parts, strict=True):
-        session = Session(paths[file], threads, optimized=bool(variant.optimized))
+        session = open_session(paths[file], variant, paths, threads)
         signature_check.check(
             part,
             {name: Tensor(*item) for name, item in session.inputs.items()},
@@ -68,7 +76,10 @@ def open_steps(
 
 
 def _model(
-    manifest: Manifest, step: Step, session: Session, paths: Mapping[str, Path]
+    manifest: Manifest,
+    step: Step,
+    session: Session,
+    paths: Mapping[str, "Path | EncryptedFile"],
 ) -> LoadedModel:
     """Return a step as a version of its own, which answers as that would."""
     alone = replace(
@@ -98,7 +109,7 @@ def _runner(session: Session) -> Any:
     return run
 
 
-def _characters(path: Path, step: Step) -> tuple[str, ...]:
+def _characters(path: "Path | EncryptedFile", step: Step) -> tuple[str, ...]:
     try:
         found = json.loads(path.read_bytes())
     except ValueError as error:

@@ -4,14 +4,18 @@ import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
 
 from hotseat_registry.errors import IntegrityError
+from hotseat_registry.manifest import Variant
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime.watchdog import WATCHDOG
+
+if TYPE_CHECKING:
+    from hotseat_registry.encrypted_file import EncryptedFile
 
 _DATATYPES = {
     "tensor(string)": "BYTES",
@@ -40,7 +44,12 @@ class Session:
     """
 
     def __init__(
-        self, path: Path | bytes, threads: int = 1, *, optimized: bool = False
+        self,
+        path: Path | bytes,
+        threads: int = 1,
+        *,
+        optimized: bool = False,
+        weights: Mapping[str, bytes] | None = None,
     ) -> None:
         name = "the graph" if isinstance(path, bytes) else path.name
         options = onnxruntime.SessionOptions()
@@ -52,6 +61,10 @@ class Session:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # the answer reports a failure
+        if weights:  # of a graph in memory, by the names that it has for them
+            options.add_external_initializers_from_files_in_memory(
+                list(weights), list(weights.values()), list(map(len, weights.values()))
+            )
         try:
             self._session = onnxruntime.InferenceSession(
                 path if isinstance(path, bytes) else str(path),
@@ -144,6 +157,23 @@ def _watched(run: Callable[[Any], Any], seconds: float | None) -> Any:
     finally:
         if watch is not None:
             WATCHDOG.drop(watch)
+
+
+def open_session(
+    file: "Path | EncryptedFile",
+    variant: Variant,
+    paths: Mapping[str, "Path | EncryptedFile"],
+    threads: int,
+) -> Session:
+    """Open a graph of a variant; an encrypted one in memory, and its weights with it.
+
+    `paths` are the variant's files by name. Raises `IntegrityError`.
+    """
+    optimized = bool(variant.optimized)
+    if isinstance(file, Path):
+        return Session(file, threads, optimized=optimized)
+    weights = {name: paths[name].read_bytes() for name in variant.data or ()}
+    return Session(file.read_bytes(), threads, optimized=optimized, weights=weights)
 
 
 def _end(options: Any) -> None:

@@ -4,7 +4,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -197,11 +197,24 @@ class TextModel:
                 self.decoder.run(tokens[self.decoder.reuse([*tokens, -1]) :])
 
 
-def open_text_model(manifest: Manifest, session: Session, path: Path) -> TextModel:
-    """Open a version's tokenizer; raises `IntegrityError`."""
+def open_text_model(
+    manifest: Manifest, session: Any, paths: Mapping[str, Any], variant: str
+) -> TextModel:
+    """Open what writes, check its golden rows, warm it; raises `IntegrityError`."""
     plan = manifest.signature.text
     assert plan is not None
-    return TextModel(manifest, session, Vocabulary(path, plan))
+    assert isinstance(session, Session)
+    path = paths[plan.tokenizer]
+    if not isinstance(path, Path):
+        raise IntegrityError(
+            f"{manifest.reference}: the tokenizer of a language model is read from its "
+            "file, so it cannot be encrypted: publish it without --encrypt"
+        )
+    model = TextModel(manifest, session, Vocabulary(path, plan))
+    if "golden" in paths:
+        check_golden(model, paths["golden"].read_bytes(), variant)
+    model.warm()
+    return model
 
 
 def check_golden(model: TextModel, data: bytes, variant: str) -> None:

@@ -12,10 +12,13 @@ import sys
 from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.manifest import Manifest
+
+if TYPE_CHECKING:
+    from hotseat_registry.encrypted_file import EncryptedFile
 
 MEMORY = 512 << 20
 """Bytes beyond twice the version's own memory that it may take to open."""
@@ -24,7 +27,7 @@ MEMORY = 512 << 20
 def run(
     manifest: Manifest,
     variant: str,
-    paths: Mapping[str, Path],
+    paths: Mapping[str, "Path | EncryptedFile"],
     *,
     seconds: float,
     threads: int,
@@ -38,7 +41,11 @@ def run(
     trial_input = {
         "manifest": manifest.to_json(),
         "variant": variant,
-        "paths": {name: str(path) for name, path in paths.items()},
+        # over a pipe, which no file holds: an encrypted file comes with its key
+        "paths": {
+            name: str(path) if isinstance(path, Path) else path.to_json()
+            for name, path in paths.items()
+        },
         "threads": threads,
         "memory": memory,
         "seconds": seconds,
@@ -70,7 +77,7 @@ def main() -> int:
 
     trial_input: dict[str, Any] = json.load(sys.stdin)
     manifest = Manifest.from_json(trial_input["manifest"])
-    paths = {name: Path(path) for name, path in trial_input["paths"].items()}
+    paths = {name: _file(value) for name, value in trial_input["paths"].items()}
     _limit(trial_input["memory"], trial_input["seconds"])
     try:
         open_variant(
@@ -84,6 +91,14 @@ def main() -> int:
         print(error or "it needs more memory than there is")  # noqa: T201 (to read)
         return 1
     return 0
+
+
+def _file(value: Any) -> "Path | EncryptedFile":
+    if isinstance(value, str):
+        return Path(value)
+    from hotseat_registry.encrypted_file import EncryptedFile
+
+    return EncryptedFile.from_json(value)
 
 
 def _limit(memory: int, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Check the keys of networks, firewall, variables, streams and maintenance."""
+"""Check the keys of networks, firewall, secrets, variables, streams and maintenance."""
 
 import re
 
@@ -19,9 +19,14 @@ RESERVED = frozenset(
 variables")."""
 FREE_SETTINGS = frozenset(
     {"max_ms", "generate_seconds", "open_seconds", "threads", "log", "sample",
-     "player_key"}
+     "mask"}
 )  # fmt: skip
 """Settings of the service that no key of the file has."""
+KMS_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/\S+")
+_SECRET = re.compile(
+    r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:\S+-[A-Za-z0-9]{6}"
+)
+_MAX_KEYS = 4
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _VPC = re.compile(r"vpc-[0-9a-f]{8,17}")
 _SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}")
@@ -65,6 +70,33 @@ def _check_setting(name: str, value: str, here: str) -> None:
         Settings.from_env({name: value})
     except ValueError as error:
         raise DeploymentError(f"{here}: {error}") from None
+
+
+def check_secrets(stage: Stage, where: str) -> None:
+    """Raise `DeploymentError` for what names no key in KMS, or no secret."""
+    for arn in stage.encryption_keys:
+        if not KMS_KEY.fullmatch(arn):
+            raise DeploymentError(
+                f"{where}.encryption_keys: {arn!r} is not the ARN of a KMS key "
+                "(arn:aws:kms:REGION:ACCOUNT:key/ID)"
+            )
+    if len(stage.encryption_keys) > _MAX_KEYS:
+        raise DeploymentError(
+            f"{where}.encryption_keys: {len(stage.encryption_keys)} keys, and "
+            f"{_MAX_KEYS} is the most: publish the versions again under one of them"
+        )
+    if stage.player_secret and not _SECRET.fullmatch(stage.player_secret):
+        raise DeploymentError(
+            f"{where}.player_secret: expected a secret's ARN with its last six "
+            "characters (aws secretsmanager describe-secret)"
+        )
+    if stage.player_secret_key and not (
+        stage.player_secret and KMS_KEY.fullmatch(stage.player_secret_key)
+    ):
+        raise DeploymentError(
+            f"{where}.player_secret_key: expected a KMS key's ARN, together with "
+            "player_secret"
+        )
 
 
 def check_network(stage: Stage, where: str) -> None:

@@ -4,11 +4,13 @@ import re
 from zoneinfo import ZoneInfo
 
 from hotseat_infra.deployment.network_rules import (
+    KMS_KEY,
     check_environment,
     check_firewall,
     check_maintenance,
     check_network,
     check_private,
+    check_secrets,
     check_streams,
 )
 from hotseat_infra.deployment.schema import (
@@ -54,7 +56,6 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?")
 _MODEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d")
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/.*)?")
-_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/\S+")
 _CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):\d{12}:certificate/\S+")
 _ISSUER = re.compile(r"https://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/\S*)?")
 _USER_POOL = re.compile(r"arn:aws[a-z-]*:cognito-idp:[a-z0-9-]+:\d{12}:userpool/\S+")
@@ -102,11 +103,12 @@ def _check_stage(stage: Stage, where: str) -> None:
             f"{where}.registry: {stage.registry!r} is not s3://bucket/prefix"
         )
     if stage.registry_key and not (
-        stage.registry and _KEY.fullmatch(stage.registry_key)
+        stage.registry and KMS_KEY.fullmatch(stage.registry_key)
     ):
         raise DeploymentError(
             f"{where}.registry_key: expected a KMS key's ARN, together with registry"
         )
+    check_secrets(stage, where)
     if not (stage.trust or stage.unsigned):
         raise DeploymentError(
             f"{where}: nothing says whose signatures it trusts: set trust to public "

@@ -304,6 +304,16 @@ class Stage:
     """s3://bucket/prefix of an existing registry; empty: the stage creates one."""
     registry_key: str = ""
     """ARN of that registry's KMS key, if its bucket has one."""
+    encryption_keys: tuple[str, ...] = ()
+    """ARNs of symmetric keys in KMS for versions that are encrypted (`hotseat publish
+    --encrypt`): each function may decrypt with them the versions of the models that it
+    serves, and the publisher's role may encrypt."""
+    player_secret: str = ""
+    """ARN of the secret in Secrets Manager from which players' pseudonyms in the log
+    are derived; empty: the log names no player."""
+    player_secret_key: str = ""
+    """ARN of that secret's KMS key, if it is not the account's own for Secrets
+    Manager."""
     trust: tuple[str, ...] = ()
     """Public keys in functions/trust: the service follows only the heads, and serves
     only the versions, that they signed."""

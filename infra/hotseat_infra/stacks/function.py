@@ -28,6 +28,7 @@ from hotseat_infra.stacks.metrics import own_metric
 from hotseat_infra.stacks.nag import acknowledge
 from hotseat_infra.stacks.network import attach
 from hotseat_infra.stacks.registry_access import Registry, grant_read
+from hotseat_infra.stacks.secret_access import grant_decrypt, grant_secret
 from hotseat_serve.settings import Settings
 
 _SET_BY_PLATFORM = {
@@ -101,6 +102,8 @@ class ModelFunction(Construct):
             trust_threshold=stage.trust_threshold,
             signed_heads=bool(stage.trust) and not (static or stage.unsigned),
             head_grace_days=stage.head_grace_days,
+            decrypt_keys=",".join(stage.encryption_keys),
+            player_secret=stage.player_secret,
         )
         # the platform sets the rest
         environment = {
@@ -144,6 +147,8 @@ class ModelFunction(Construct):
         attach(self.function, self.role, stage.network)
         if not static and registry is not None:
             grant_read(self.role, registry, *reads)
+        grant_decrypt(self.role, stage.encryption_keys, {name, *reads})
+        grant_secret(self.role, stage.player_secret, stage.player_secret_key)
         self.alias = lambda_.Alias(
             self,
             "Alias",

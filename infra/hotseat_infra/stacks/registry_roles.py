@@ -15,6 +15,7 @@ from constructs import Construct
 from hotseat_infra.deployment import Access, Stage
 from hotseat_infra.stacks.nag import acknowledge
 from hotseat_infra.stacks.registry_access import OBJECTS, PREFIX, allow_reading
+from hotseat_infra.stacks.secret_access import grant_encrypt
 
 _VERSIONS, _SIGNATURES = "models/*/versions/*", "models/*/signatures/*"
 SIGNED_HEADS = ("models/*/signed.json", "models/*/signed/*", "models/*/pending.json")
@@ -70,6 +71,7 @@ def add_roles(
             description=f"Hotseat: {permissions.purpose}",
         )
         permit(role, permissions, bucket, key, finding)
+    grant_encrypt(roles["publisher"], stage.encryption_keys)
     return roles
 
 

@@ -221,3 +221,100 @@ def test_an_existing_registry_is_read_below_its_prefix(
         *(f":s3:::ours/models/models/{name}/*" for name in everything.models),
     }
     assert churn["kms:Decrypt"] == {key}
+
+
+def test_functions_decrypt_their_own_models_and_read_one_secret(
+    everything, synthesize, tmp_path
+):
+    """Each grant names a key or a secret, and the models that it is for."""
+    keys = tuple(f"arn:aws:kms:eu-west-1:111122223333:key/{n}" for n in "ab")
+    secret = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:players-AbCdEf"
+    stage = replace(
+        everything,
+        encryption_keys=keys,
+        player_secret=secret,
+        player_secret_key=f"{keys[0]}c",
+    )
+    synthesized = synthesize(tmp_path, stage)
+    churn = _statements(synthesized.service, "churnRole", set(keys))
+    assert churn == [
+        (
+            "kms:Decrypt",
+            {"StringEquals": {"kms:EncryptionContext:hotseat:model": ["churn"]}},
+        )
+    ]
+    # a static function has its version in the image, and needs the key as well
+    assert _statements(synthesized.service, "sokobanRole", set(keys))
+    assert _statements(synthesized.service, "churnRole", {secret}) == [
+        ("secretsmanager:GetSecretValue", None)
+    ]
+    ((action, conditions),) = _statements(
+        synthesized.service, "churnRole", {f"{keys[0]}c"}
+    )
+    assert action == "kms:Decrypt"
+    assert conditions["StringEquals"]["kms:EncryptionContext:SecretARN"] == secret
+    ((action, conditions),) = _statements(
+        synthesized.registry, "RegistryPublisher", set(keys)
+    )
+    assert action == "kms:GenerateDataKey"
+    assert conditions == {"Null": {"kms:EncryptionContext:hotseat:model": "false"}}
+    for role in ("RegistrySigner", "RegistryApprover", "RegistryMover"):
+        assert not _statements(synthesized.registry, role, set(keys))
+    for function in synthesized.service.find_resources(
+        "AWS::Lambda::Function"
+    ).values():
+        variables = function["Properties"].get("Environment", {}).get("Variables", {})
+        if "HOTSEAT_DEFAULT_MODEL" in variables:
+            assert variables["HOTSEAT_DECRYPT_KEYS"] == ",".join(keys)
+            assert variables["HOTSEAT_PLAYER_SECRET"] == secret
+
+
+def test_without_keys_and_secret_nothing_is_granted(full):
+    """Functions may then read no secret, and decrypt with the bucket's key alone."""
+    text = json.dumps(full.service.to_json())
+    assert "secretsmanager" not in text
+    assert "kms:EncryptionContext" not in text
+
+
+def test_buckets_have_a_key_and_take_tls_alone(full):
+    """Beside client-side encryption, what lies in the bucket has the bucket's key."""
+    buckets = full.registry.find_resources("AWS::S3::Bucket")
+    (versions,) = (b for name, b in buckets.items() if "AccessLogs" not in name)
+    (rule,) = versions["Properties"]["BucketEncryption"][
+        "ServerSideEncryptionConfiguration"
+    ]
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    (key,) = full.registry.find_resources("AWS::KMS::Key").values()
+    assert key["Properties"]["EnableKeyRotation"] is True
+    policies = full.registry.find_resources("AWS::S3::BucketPolicy").values()
+    assert len(policies) == len(buckets)
+    for policy in policies:
+        assert [
+            s
+            for s in policy["Properties"]["PolicyDocument"]["Statement"]
+            if s["Effect"] == "Deny"
+            and s["Action"] == "s3:*"
+            and s["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        ]
+
+
+def _statements(template, start, resources):
+    """Return action and condition of each statement about exactly these resources."""
+    found = []
+    for name, resource in template.to_json()["Resources"].items():
+        if resource["Type"] != "AWS::IAM::Policy" or not name.startswith(start):
+            continue
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+            named = statement["Resource"]
+            named = [named] if isinstance(named, str) else named
+            if isinstance(named, list) and set(map(str, named)) == resources:
+                condition = statement.get("Condition")
+                if condition and "StringEquals" in condition:
+                    equals = {
+                        key: value if isinstance(value, list) or "model" not in key
+                        else [value]
+                        for key, value in condition["StringEquals"].items()
+                    }  # fmt: skip
+                    condition = {"StringEquals": equals}
+                found.append((statement["Action"], condition))
+    return found

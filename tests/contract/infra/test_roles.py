@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,7 +26,11 @@ from hotseat_registry import Reference, Registry, archive
 from hotseat_registry.errors import RegistryError, StoreError
 from hotseat_registry.gc import collect_garbage
 from hotseat_registry.stores.s3 import S3Store
+from hotseat_registry.testing import MemoryStore
 from hotseat_registry.trust import LocalKey, sign
+from hotseat_registry.wrapping_keys import KmsKey
+from hotseat_serve.runtime.loader import load
+from hotseat_serve.settings import Settings
 
 BUCKET = "registry-bucket"
 ACCOUNT = "123456789012"
@@ -293,3 +297,55 @@ def test_a_blob_is_uploaded_once(account, tmp_path):
         store.write(key, b"2")
     stored = account.client("reader").head_object(Bucket=BUCKET, Key=f"hotseat/{key}")
     assert stored["ContentLength"] == 9 << 20
+
+
+def test_a_function_decrypts_its_own_model_alone(
+    everything, synthesize, aws, cloud, bundle, tmp_path
+):
+    """The publisher's role encrypts, churn's function decrypts churn and nothing else.
+
+    The policies are the synthesized ones, with their conditions.
+    """
+    aws.setenv("AWS_ENDPOINT_URL", cloud)
+    aws.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    arn = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
+    stage = replace(everything, encryption_keys=(arn,))
+    synthesized = synthesize(tmp_path / "synth", stage)
+    iam, sts = boto3.client("iam"), boto3.client("sts")
+
+    def become(template, start):
+        statements = [
+            statement
+            for name, resource in template.to_json()["Resources"].items()
+            if resource["Type"] == "AWS::IAM::Policy" and name.startswith(start)
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+            if arn in json.dumps(statement["Resource"])
+        ]
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        aws.setenv("AWS_ACCESS_KEY_ID", "test")
+        aws.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        aws.delenv("AWS_SESSION_TOKEN", raising=False)
+        role = f"sealed-{start}"
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}")
+        iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=document)
+        keys = sts.assume_role(
+            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role}", RoleSessionName="test"
+        )["Credentials"]
+        aws.setenv("AWS_ACCESS_KEY_ID", keys["AccessKeyId"])
+        aws.setenv("AWS_SECRET_ACCESS_KEY", keys["SecretAccessKey"])
+        aws.setenv("AWS_SESSION_TOKEN", keys["SessionToken"])
+
+    registry = Registry(MemoryStore())
+    become(synthesized.registry, "RegistryPublisher")
+    for model in ("churn", "sentiment"):
+        manifest, files = bundle(model)
+        registry.publish(manifest, files, by="p", encrypt=KmsKey(arn))
+    settings = Settings(cache=str(tmp_path / "cache"), decrypt_keys=arn)
+    with pytest.raises(StoreError, match=r"403.*kms:Decrypt.*encryption_keys"):
+        load(registry, Reference("churn", version=1), settings)
+    become(synthesized.service, "churnRole")
+    assert load(registry, Reference("churn", version=1), settings).predict(["good"])
+    with pytest.raises(StoreError, match="let the role kms:"):
+        load(registry, Reference("sentiment", version=1), settings)
+    with pytest.raises(StoreError, match="let the role kms:"):
+        KmsKey(arn).new("churn")

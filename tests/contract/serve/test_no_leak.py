@@ -1,17 +1,26 @@
 """Planted secrets in every place of good and bad requests: none comes out anywhere.
 
-Neither in log lines and metrics, in records of the loggers, in errors, warnings and
-explanations of any route, nor in a file of the service.
+Neither in log lines, metrics and spans, in records of the loggers, in errors, warnings
+and explanations of any route, nor in a file of the service.
 """
 
 import itertools
 import json
 import logging
+from urllib.parse import quote
 
 import pytest
 from tests import small_models
 
+pytest.importorskip("opentelemetry.sdk")
+pytest.importorskip("prometheus_client")
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
 from hotseat_serve.api.messages import Request
+from hotseat_serve.api.observers import Observers
+from hotseat_serve.local.metrics import Metrics, MetricsFolder
+from hotseat_serve.local.tracing import Tracing
 
 SECRETS = (
     "ada.lovelace@example.org", "+49 30 12345678", "13812345678",
@@ -41,10 +50,29 @@ def lines():
 
 
 @pytest.fixture(scope="module")
-def router(tmp_path_factory, lines):
-    """Models of every kind; each request is sampled, texts are masked."""
+def spans():
+    """What the service's tracing exports."""
+    return InMemorySpanExporter()
+
+
+@pytest.fixture(scope="module")
+def exposition():
+    """What a scrape of the service's metrics gives."""
+    folder = MetricsFolder()
+    yield lambda: b"".join(p.read_bytes() for p in sorted(folder.path.iterdir()))
+    folder.close()
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory, lines, spans, exposition):
+    """Models of every kind; each request is sampled, counted, traced; texts masked."""
+    assert exposition() == b""
     folder = tmp_path_factory.mktemp("leak")
-    return small_models.router(folder, write=lines.append, mask="*", downloads="*")
+    router = small_models.router(folder, write=lines.append, mask="*", downloads="*")
+    tracing = Tracing(SimpleSpanProcessor(spans))
+    router.telemetry = Observers((router.telemetry, Metrics(0), tracing))
+    yield router
+    tracing.close()
 
 
 def places(model, secret):
@@ -91,29 +119,40 @@ def requests(secret):
     body = json.dumps({"text": "good"}).encode()
     for name in HEADERS:
         yield "/v1/models/words/predict", body, {name: secret}
+    # names are tokens (RFC 9110), of which a secret may be one
+    yield "/v1/models/words/predict", body, {secret.replace(" ", "-"): "1"}
+    yield "/v1/models/words/predict", body, {f"x-{secret}": secret}
+    yield "/v1/models/words/predict", body, {
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "tracestate": f"game={secret.replace(',', '')}",
+        "baggage": f"player={secret}",
+    }  # fmt: skip
     yield "/v1/models/words/predict", secret.encode(), {}
     yield "/v1/models/words/predict", b'{"text": "' + secret.encode(), {}
     for path in (
         f"/{secret}", f"/v1/models/{secret}/predict", f"/v2/models/{secret}",
         f"/v1/models/words/{secret}", f"/v1/models/words/versions/{secret}/predict",
-        f"/v1/models/words/versions/1/files/{secret}",
+        f"/v1/models/words/versions/1/files/{secret}", f"/{quote(secret)}",
+        f"/v1/models/{quote(secret)}/predict", f"/v1/models/words/{quote(secret)}",
     ):  # fmt: skip
         yield path, body, {}
 
 
 def twins(secret):
     """Return the forms in which a secret could come out."""
-    return {secret, json.dumps(secret)[1:-1], secret.replace(" ", "")}
+    forms = {secret, json.dumps(secret)[1:-1], secret.replace(" ", "")}
+    return forms | {secret.upper(), quote(secret), secret.replace(" ", "-")}
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_no_secret_comes_out(router, lines, secret, caplog):
+def test_no_secret_comes_out(router, lines, spans, secret, caplog):
     """Whatever the route, the place and the answer's status."""
     statuses = set()
     caplog.set_level(logging.DEBUG)
     for path, body, headers in requests(secret):
-        for method in ("POST", "GET"):
+        for method in ("POST", "GET", secret.upper()):
             lines.clear()
+            spans.clear()
             caplog.clear()
             request = Request(method, path, body, headers, "r-1")
             answer = router.answer(request)
@@ -123,10 +162,21 @@ def test_no_secret_comes_out(router, lines, secret, caplog):
                 json.dumps(dict(answer.headers)),
                 *(line.decode() for line in lines),
                 caplog.text,
+                *(span.to_json() for span in spans.get_finished_spans()),
             ]
             for form, text in itertools.product(twins(secret), shown):
                 assert form not in text, (method, path, body[:200], headers, text[:500])
     assert {200, 404, 422} <= statuses
+
+
+def test_no_metric_holds_a_secret(router, exposition):
+    """Labels are routes, models and codes, of a short list."""
+    router.answer(Request("POST", "/v1/models/words/predict", b"{}", {}, "r-1"))
+    counted = exposition()
+    assert b"hotseat_request_seconds" in counted
+    for secret in SECRETS:
+        for form in twins(secret):
+            assert form.encode() not in counted
 
 
 def test_no_file_of_the_service_holds_a_secret(router):

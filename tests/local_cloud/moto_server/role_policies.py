@@ -2,8 +2,8 @@
 
 Moto checks policies for everybody or for nobody, and of DynamoDB without the table.
 Here it checks the roles of the stage, always, the functions' and the registry's: their
-signatures, actions, resources, and the prefix of a listing, the only condition of their
-policies. CDK's own roles are checked where a test tells moto so.
+signatures, actions, resources, and their policies' conditions: the prefix of a listing,
+and KMS's encryption context. CDK's own roles are checked where a test tells moto so.
 """
 
 import json
@@ -16,6 +16,7 @@ from moto.core.authorization import ActionAuthenticatorMixin
 from moto.iam.access_control import IAMPolicyStatement
 from moto.sts.models import sts_backends
 
+_CONTEXT = "kms:EncryptionContext:"
 _CDK_ROLE = "role/cdk-"
 _moto_conditions = IAMPolicyStatement._check_conditions
 _moto_authorize = ActionAuthenticatorMixin._authenticate_and_authorize_action
@@ -37,6 +38,8 @@ def _authorize(self: Any, iam_request: type, resource: str = "*") -> None:
         resource = (
             f"arn:aws:logs:{self.region}:{self.current_account}:log-group:{group}:*"
         )
+    if headers.get("X-Amz-Target", "").startswith("TrentService."):
+        resource = json.loads(self.raw_body).get("KeyId", "*")
     checked = iam_request(
         account_id=self.current_account,
         method=self.method,
@@ -63,8 +66,13 @@ def is_enforced(account: str, authorization: str) -> bool:
 
 
 def _check_conditions(self: Any, values: dict[str, str] | None) -> bool:
-    """Check the prefix of a listing; moto denies every statement with a condition."""
+    """Check the prefix of a listing, and the context of an encryption.
+
+    Moto denies every statement with a condition.
+    """
     conditions = self._statement.get("Condition", {})
+    if any(_CONTEXT in json.dumps(tested) for tested in conditions.values()):
+        return _has_context(conditions)
     if set(conditions) != {"StringLike"} or set(conditions["StringLike"]) != {
         "s3:prefix"
     }:
@@ -73,6 +81,22 @@ def _check_conditions(self: Any, values: dict[str, str] | None) -> bool:
     prefix = request.args.get("prefix", "")
     listed = [patterns] if isinstance(patterns, str) else patterns
     return any(fnmatchcase(prefix, pattern) for pattern in listed)
+
+
+def _has_context(conditions: dict[str, Any]) -> bool:
+    """Whether a request to KMS has the encryption context of a statement."""
+    context = json.loads(request.get_data()).get("EncryptionContext", {})
+    for operator, tests in conditions.items():
+        for name, values in tests.items():
+            value = context.get(name.removeprefix(_CONTEXT))
+            if operator == "Null":
+                met = (value is None) == (values == "true")
+            else:
+                assert operator == "StringEquals"
+                met = value in ([values] if isinstance(values, str) else values)
+            if not met:
+                return False
+    return True
 
 
 def install() -> None:

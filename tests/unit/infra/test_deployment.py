@@ -15,10 +15,19 @@ from hotseat_infra.check import (
     check_size,
 )
 from hotseat_infra.deployment import DeploymentError, Model, Schedule, read
-from hotseat_registry import Input, Manifest, Output, Reference, Signature, Variant
+from hotseat_registry import (
+    Input,
+    Manifest,
+    Output,
+    Reference,
+    Signature,
+    Variant,
+    layout,
+)
 from hotseat_registry.bake import bake
 from hotseat_registry.signature import Tokens
 from hotseat_registry.steps import Step
+from hotseat_registry.wrapping_keys import LocalKey
 
 INFRA = Path(__file__).parents[3] / "infra"
 GOOD = """
@@ -504,3 +513,42 @@ def test_maintenance_is_for_the_stage_that_creates_the_registry(write):
     text = GOOD.replace("unsigned", 'registry = "s3://ours/models"\nunsigned')
     with pytest.raises(DeploymentError, match="the registry is another stack's"):
         read(write(text + "[stages.dev.maintenance]\n"), "dev")
+
+
+def test_an_encrypted_version_needs_its_key_in_the_file(write, registry, bundle):
+    """Before anything is deployed, the check says which key a function lacks."""
+    manifest, files = bundle()
+    registry.publish(manifest, files, by="ada", encrypt=LocalKey(b"k" * 32))
+    registry.promote(Reference("mood", version=1), by="ada")
+    stage = read(write(GOOD), "dev")
+    with pytest.raises(DeploymentError, match=r"local:.*publish it under a key in KMS"):
+        check(stage, registry)
+    made = registry.resolve(Reference("mood", version=1))
+    arn = "arn:aws:kms:eu-west-1:111122223333:key/k-1"
+    encryption = replace(made.encryption, key=arn)
+    key = layout.manifest("mood", 1)
+    registry.store.objects[key] = replace(made, encryption=encryption).to_bytes()
+    with pytest.raises(DeploymentError, match=r"add it to stages\.dev\.enc"):
+        check(stage, registry)
+    stage = replace(stage, encryption_keys=(arn,))
+    assert check(stage, registry)
+    models = {"mood": replace(stage.models["mood"], downloads=True)}
+    with pytest.raises(DeploymentError, match="games cannot decrypt it"):
+        check(replace(stage, models=models), registry)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('encryption_keys = ["alias/blobs"]', "is not the ARN of a KMS key"),
+        ('player_secret = "players"', "a secret's ARN with its last six"),
+        (
+            'player_secret_key = "arn:aws:kms:eu-west-1:111122223333:key/k"',
+            "together with player_secret",
+        ),
+    ],
+)
+def test_keys_and_secrets_are_named_by_their_arns(write, line, says):
+    """What a policy could not name is refused, with the form that it takes."""
+    with pytest.raises(DeploymentError, match=says):
+        read(write(GOOD.replace("[stages.dev]\n", f"[stages.dev]\n{line}\n")), "dev")

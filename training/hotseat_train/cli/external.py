@@ -11,6 +11,8 @@ from hotseat_registry.cli.common import (
     Run,
     answering,
     author,
+    encrypt_key,
+    print_encryption,
     print_json,
     print_table,
     registry,
@@ -101,10 +103,17 @@ def publish_file(arguments: argparse.Namespace) -> int:
             return DONE
         target = registry(arguments)
         with watched() as progress:
-            manifest = publish.publish(prepared, target, by=author(), progress=progress)
+            manifest = publish.publish(
+                prepared,
+                target,
+                by=author(),
+                progress=progress,
+                encrypt=encrypt_key(arguments),
+            )
     if arguments.json:
         return print_json(manifest.to_json())
     print(f"published {manifest.reference} to {target.store.uri}")
+    print_encryption(manifest)
     print(f"  next: hotseat model promote {manifest.reference}")
     return DONE
 

@@ -7,9 +7,12 @@ from pathlib import Path
 from hotseat_registry.cli.common import (
     DONE,
     Run,
+    add_encrypt,
     add_registry,
     answering,
     author,
+    encrypt_key,
+    print_encryption,
     print_json,
     registry,
     watched,
@@ -111,6 +114,7 @@ def publish(parser: argparse.ArgumentParser) -> Run:
         default=[],
         help="publish this variant; repeat for several (default: all)",
     )
+    add_encrypt(parser)
     parser.add_argument("--json", action="store_true", help="print the manifest")
     return _publish
 
@@ -132,6 +136,7 @@ def _publish(arguments: argparse.Namespace) -> int:
             variants=tuple(arguments.variant),
             background=arguments.background,
             reasons=arguments.reasons,
+            encrypt=encrypt_key(arguments),
             watch=watch,
             report=lambda line: print(
                 f"  {line}", file=sys.stderr if arguments.json else sys.stdout
@@ -142,6 +147,7 @@ def _publish(arguments: argparse.Namespace) -> int:
     print(f"published {manifest.reference} to {target.store.uri}")
     for name, file in manifest.files.items():
         print(f"  {name}  {file.size:,} bytes  sha256 {file.sha256[:12]}")
+    print_encryption(manifest)
     print(f"  serves {manifest.default_variant}; next: hotseat model promote "
           f"{manifest.reference}")  # fmt: skip
     return DONE

@@ -18,7 +18,7 @@ import onnx
 from hotseat_registry import Manifest, Variant
 from hotseat_serve.codec import game_json
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime import loader
+from hotseat_serve.runtime import codec_files, loader
 from hotseat_serve.runtime.loader import LoadedModel
 from hotseat_train.compression import quantize
 from hotseat_train.errors import GateError
@@ -134,7 +134,7 @@ def _made(
 ) -> tuple[dict[str, Path], dict[str, str]]:
     """Write the graphs; return them, and why there are no others, by name."""
     signature = original.manifest.signature
-    files = loader.open_files(signature, original.files)
+    files = codec_files.open_files(signature, original.files)
     calls = []
     for number, given in enumerate(data.inputs[:_CALIBRATED]):
         try:

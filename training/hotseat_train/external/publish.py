@@ -15,9 +15,10 @@ from hotseat_registry.errors import IntegrityError
 from hotseat_registry.names import check_name
 from hotseat_registry.registry import StartProgress, no_progress
 from hotseat_registry.signature import Signature
+from hotseat_registry.wrapping_keys import WrappingKey
 from hotseat_serve.codec import game_json
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime import loader
+from hotseat_serve.runtime import codec_files, loader
 from hotseat_serve.runtime.session import Session
 from hotseat_train.evaluation import golden_rows, latency_memory
 from hotseat_train.external import background as backgrounds
@@ -97,7 +98,7 @@ def prepare(
         assert origin.tokenizer is not None
         files[name] = origin.tokenizer
     paths = {"graph": cut.graph, **{n: files[n] for n in described.signature.files}}
-    opened = loader.open_files(described.signature, paths)
+    opened = codec_files.open_files(described.signature, paths)
     if example is None:
         inputs, scores = _random_examples(session, described.signature, opened)
     else:
@@ -137,8 +138,9 @@ def publish(
     by: str,
     progress: StartProgress = no_progress,
     parent: str | None = None,
+    encrypt: WrappingKey | None = None,
 ) -> Manifest:
-    """Publish a prepared version as the model's next one.
+    """Publish a prepared version as the model's next one, its files encrypted or not.
 
     `parent` is the version that it was made from; without one, it is the live version.
     """
@@ -147,7 +149,9 @@ def publish(
         parent = f"{prepared.manifest.model}@{live}"
     lineage = {**prepared.manifest.lineage, "parent": parent}
     manifest = replace(prepared.manifest, lineage=lineage)
-    return registry.publish(manifest, prepared.files, by=by, progress=progress)
+    return registry.publish(
+        manifest, prepared.files, by=by, progress=progress, encrypt=encrypt
+    )
 
 
 def open_graph(origin: source.Source, folder: Path) -> tuple[zipmap.Cut, Session]:

@@ -20,9 +20,10 @@ def fetch(
     """Return a published version, with its files in `folder`.
 
     A graph refers to its weights by name, and a cache names files by digest. Raises
-    `RegistryError`.
+    `RegistryError`, of it `NoKeyError` for an encrypted version.
     """
     manifest = registry.resolve(reference)
+    manifest.check_plain()
     registry.check_trust(manifest)
     cache = Cache(folder / "blobs")
     files = {}

@@ -8,6 +8,7 @@ import onnx
 
 from hotseat_registry import LIVE, Manifest, Registry, Variant
 from hotseat_registry.registry import StartProgress, no_progress
+from hotseat_registry.wrapping_keys import WrappingKey
 from hotseat_train import tasks
 from hotseat_train.errors import GateError, ParityError
 from hotseat_train.evaluation import explanation_files, quality_gate
@@ -27,6 +28,7 @@ def publish(
     variants: tuple[str, ...] = (),
     background: Path | None = None,
     reasons: Path | None = None,
+    encrypt: WrappingKey | None = None,
     watch: StartProgress = no_progress,
     report: Callable[[str], None] = lambda _line: None,
 ) -> Manifest:
@@ -36,7 +38,8 @@ def publish(
     variant whose quality may be more than `max_loss` percent below the first one's is
     left out, and `report` gets the reason. Raises `RunError`, and `GateError` if it was
     named in `variants`. `background` and `reasons` replace the run's own files. Raises
-    `IntegrityError` if one of them cannot be read.
+    `IntegrityError` if one of them cannot be read. With `encrypt` the files are stored
+    encrypted.
     """
     manifest = read(run)
     first = manifest.variants[0]
@@ -75,6 +78,7 @@ def publish(
         files,
         by=by,
         progress=watch,
+        encrypt=encrypt,
     )
 
 

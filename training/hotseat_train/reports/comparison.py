@@ -104,7 +104,7 @@ def candidates(
         for number in chosen:
             manifest = registry.resolve(Reference(model, version=number))
             drawn: dict[str, Any] = {}
-            if REPORT in manifest.files:
+            if REPORT in manifest.files and manifest.encryption is None:
                 path = registry.fetch(manifest, cache, [REPORT])[REPORT]
                 drawn = json.loads(path.read_bytes())
             found += _of(manifest, drawn, by)

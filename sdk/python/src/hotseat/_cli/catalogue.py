@@ -33,6 +33,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "model verify": "ops",
         "model download": "",
         "model export": "publish",
+        "model decrypt": "serve",
     },
     "registry": {
         "registry access": "ops",
