@@ -1,6 +1,7 @@
 """Documents become a version that is searched: `hotseat index`, then the service."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -87,9 +88,9 @@ def run(tmp_path, registry, *arguments):
     return verb(parser.parse_args([*given, *arguments]))
 
 
-def asker(registry, tmp_path):
+def asker(registry, tmp_path, keys=""):
     registry.promote(Reference("lore", version=1), by="ada")
-    settings = Settings(cache=str(tmp_path / "cache"))
+    settings = Settings(cache=str(tmp_path / "cache"), decrypt_keys=keys)
     router = Router(ModelCache(registry, settings), settings)
 
     def ask(text, **options):
@@ -100,6 +101,20 @@ def asker(registry, tmp_path):
         return answer.status, json.loads(answer.body)
 
     return ask
+
+
+@pytest.mark.parametrize("half", [(), ("--half",)])
+def test_encrypted_documents_are_found_as_well(tmp_path, registry, half):
+    """Vectors and documents are decrypted in memory; the cache has none of them."""
+    key = tmp_path / "blobs.key"
+    key.write_text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+    assert run(tmp_path, registry, *half, "--encrypt", str(key)) == 0
+    ask = asker(registry, tmp_path, str(key))
+    status, answer = ask("a castle by the river", top_k=2)
+    assert status == 200
+    assert answer["matches"][0]["text"] == "river castle"
+    for path in filter(Path.is_file, (tmp_path / "cache").rglob("*")):
+        assert b"river castle" not in path.read_bytes()
 
 
 @pytest.mark.parametrize("half", [(), ("--half",)])

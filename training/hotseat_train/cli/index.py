@@ -7,9 +7,12 @@ from pathlib import Path
 from hotseat_registry.cli.common import (
     DONE,
     Run,
+    add_encrypt,
     add_registry,
     answering,
     author,
+    encrypt_key,
+    print_encryption,
     print_json,
     registry,
     watched,
@@ -46,6 +49,7 @@ def index(parser: argparse.ArgumentParser) -> Run:
         "--half", action="store_true", help="store vectors as 16-bit floats"
     )
     add_registry(parser)
+    add_encrypt(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="do everything except publishing"
     )
@@ -74,7 +78,13 @@ def _index(arguments: argparse.Namespace) -> int:
         )
         manifest = prepared.manifest
         if not arguments.dry_run:
-            manifest = publish.publish(prepared, target, by=author(), progress=progress)
+            manifest = publish.publish(
+                prepared,
+                target,
+                by=author(),
+                progress=progress,
+                encrypt=encrypt_key(arguments),
+            )
     if arguments.json:
         return print_json(manifest.to_json())
     (variant,) = manifest.variants
@@ -86,5 +96,6 @@ def _index(arguments: argparse.Namespace) -> int:
         print("nothing is published (--dry-run)")
         return DONE
     print(f"published {manifest.reference} to {target.store.uri}")
+    print_encryption(manifest)
     print(f"  next: hotseat model promote {manifest.reference}")
     return DONE
