@@ -12,10 +12,14 @@ import PIL.ImageFont
 import pytest
 
 from hotseat_registry import Manifest, Reference, Registry
+from hotseat_registry.cache import Cache
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.stores import open_store
+from hotseat_registry.testing import MemoryStore
+from hotseat_registry.wrapping_keys import open_key
 from hotseat_serve.api.messages import Request
 from hotseat_serve.api.router import Router
+from hotseat_serve.runtime.loader import load
 from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 from hotseat_train.errors import TrainError
@@ -86,6 +90,22 @@ def test_an_insult_in_a_picture_is_flagged_where_it_is(ask):
     assert set(answer["steps"]["words"]["scores"]) == {
         "ok", "toxic", "implicit", "report",
     }  # fmt: skip
+
+
+@needs_graphs
+def test_an_encrypted_pipeline_answers_as_well(folder, tmp_path):
+    """Each step's graph is decrypted in memory."""
+    source = Registry(open_store((folder / "registry").as_uri()))
+    manifest = source.resolve(Reference(MODEL, version=1))
+    paths = source.fetch(manifest, Cache(tmp_path / "fetched"))
+    target, key = Registry(MemoryStore()), tmp_path / "blobs.key"
+    key.write_text(base64.b64encode(b"k" * 32).decode())
+    target.publish(manifest, paths, by="ada", encrypt=open_key(str(key)))
+    settings = Settings(cache=str(tmp_path / "cache"), decrypt_keys=str(key))
+    loaded = load(target, Reference(MODEL, version=1), settings)
+    picture = base64.b64encode(shown("you stupid noob")).decode()
+    (answer,) = loaded.predict([{"image": picture}])
+    assert answer["label"] == "flagged"
 
 
 @needs_graphs
