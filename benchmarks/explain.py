@@ -54,15 +54,19 @@ print(statistics.median(times))
 PYTHON = Path(".venv/libraries/shap/bin/python")
 
 
-def median(calls: Mapping[str, Callable[[int], Any]], rounds: int) -> dict[str, float]:
+def median(
+    calls: Mapping[str, Callable[[int], Any]],
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
     """Return the median seconds of each call, all in alternation."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds + 3):
         for name, call in calls.items():
-            began = time.perf_counter()
+            began = clock()
             call(number)
             if number >= 3:
-                times[name].append(time.perf_counter() - began)
+                times[name].append(clock() - began)
     return {name: statistics.median(some) for name, some in times.items()}
 
 
@@ -151,9 +155,12 @@ def texts(folder: Path) -> dict[str, float]:
     (variant,) = (v for v in described.variants if (source / v.file).exists())
     model = LoadedModel(described, variant.name, Session(source / variant.file))
     del folder
-    return median(
-        {line: lambda _, line=line: model.explain(line, "") for line in LINES}, 20
-    )
+    calls = {line: lambda _, line=line: model.explain(line, "") for line in LINES}
+    processor = median(calls, 20, time.process_time)
+    return {
+        **median(calls, 20),
+        **{f"CPU: {line}": seconds for line, seconds in processor.items()},
+    }
 
 
 def main() -> None:
