@@ -25,7 +25,7 @@ from hotseat_registry import Manifest, Variant
 from hotseat_serve import rules
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.kinds.request_context import RequestContext
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train.tasks import connect_four
 

@@ -23,7 +23,8 @@ import lightgbm
 import numpy as np
 
 from hotseat_registry import Reference, open_registry
-from hotseat_serve.runtime.loader import LoadedModel, load
+from hotseat_serve.runtime.loaded_model import LoadedModel
+from hotseat_serve.runtime.loader import load
 from hotseat_serve.settings import Settings
 from hotseat_train import api
 from hotseat_train.errors import DatasetError

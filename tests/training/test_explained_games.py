@@ -9,7 +9,7 @@ from hotseat_registry import Manifest
 from hotseat_serve.kinds.explain_options import ExplainOptions
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.kinds.request_context import RequestContext
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train.pipeline.train import PRETRAINED
 from hotseat_train.reports import explanation_bars, explanation_page

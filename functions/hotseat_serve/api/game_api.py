@@ -17,7 +17,7 @@ from hotseat_serve.kinds.options import Options
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.limits import check_body
 from hotseat_serve.problems import Problem, from_registry
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.wording import expected, invalid
 

@@ -26,7 +26,7 @@ from hotseat_serve.codec.tensors import Array
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.limits import check_answer, check_body
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 
 BINARY = "application/octet-stream"
 _LENGTH = "inference-header-content-length"

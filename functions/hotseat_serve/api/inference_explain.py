@@ -19,7 +19,7 @@ from hotseat_serve.kinds.explain_options import ExplainOptions, check_rows
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 
 _PREFIX = "explain_"
 _IN_TENSORS = {"scores", "actions", "probability", "outputs", "embedding"}

@@ -14,7 +14,7 @@ from hotseat_serve.api.catalogue import Catalogue
 from hotseat_serve.api.messages import Answer
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.problems import Problem, from_registry
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.model_cache import ModelCache
 
 EXTENSIONS = [

@@ -19,7 +19,7 @@ from hotseat_serve.api.text_answer import TextAnswer
 from hotseat_serve.api.text_api import start_text, stream
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.wording import expected, invalid
 
 log = logging.getLogger("hotseat.serve")

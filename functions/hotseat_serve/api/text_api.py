@@ -12,7 +12,7 @@ from hotseat_serve.api.text_answer import TextAnswer
 from hotseat_serve.api.text_filter import open_filter
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.text.text_request import TextRequest
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from hotseat_registry.errors import RegistryError
 from hotseat_serve.api.text_answer import Passes
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 
 if TYPE_CHECKING:
     from hotseat_serve.runtime.model_cache import ModelCache

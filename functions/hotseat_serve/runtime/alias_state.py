@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, field
 
 from hotseat_registry import Head
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 
 
 class Refresh:

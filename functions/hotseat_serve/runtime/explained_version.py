@@ -23,7 +23,7 @@ from hotseat_serve.shapley import ensemble, graph_nodes, linear
 from hotseat_serve.shapley.graph_nodes import GraphNodes, UnsuitableError
 
 if TYPE_CHECKING:
-    from hotseat_serve.runtime.loader import LoadedModel
+    from hotseat_serve.runtime.loaded_model import LoadedModel
 
 Array = np.ndarray[Any, Any]
 _NO_BACKGROUND = (

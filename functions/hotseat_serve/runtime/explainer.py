@@ -21,7 +21,7 @@ from hotseat_serve.shapley.graph_nodes import UnsuitableError
 from hotseat_serve.wording import invalid, listed, quoted
 
 if TYPE_CHECKING:
-    from hotseat_serve.runtime.loader import LoadedModel
+    from hotseat_serve.runtime.loaded_model import LoadedModel
 
 Array = np.ndarray[Any, Any]
 

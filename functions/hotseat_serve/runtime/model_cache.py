@@ -26,7 +26,8 @@ from hotseat_registry.errors import (
 from hotseat_serve.runtime.alias_state import Refresh, TrackedAlias
 from hotseat_serve.runtime.default_model import LiveModels, read_live
 from hotseat_serve.runtime.head_cache import HeadCache
-from hotseat_serve.runtime.loader import LoadedModel, load
+from hotseat_serve.runtime.loaded_model import LoadedModel
+from hotseat_serve.runtime.loader import load
 from hotseat_serve.runtime.reach import Reach
 from hotseat_serve.runtime.read_cache import ReadCache
 from hotseat_serve.settings import Settings

@@ -15,7 +15,7 @@ from hotseat_serve.kinds.inference_request import OpenStep
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime.codec_files import open_files
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.session import Session, open_session
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from hotseat_serve.runtime.batch_rule import (
     Part,
     rule_of,
 )
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 
 log = logging.getLogger("hotseat.serve")
 

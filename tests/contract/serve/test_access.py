@@ -29,7 +29,7 @@ from hotseat_serve.access.verifier import create_verifier
 from hotseat_serve.adapters import api_gateway
 from hotseat_serve.api.factory import create_router
 from hotseat_serve.api.messages import Request
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.settings import Settings
 
 BODY = orjson.dumps({"text": "good"})

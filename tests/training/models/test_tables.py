@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from hotseat_registry import Field, Manifest, Variant
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train.compression.quantize import dynamic
 from hotseat_train.data.dataset import Split

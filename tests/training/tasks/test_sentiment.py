@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hotseat_registry.cache import Cache
 from hotseat_registry.errors import IntegrityError
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train import run
 from hotseat_train.cli import quantize as command

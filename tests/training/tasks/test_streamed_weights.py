@@ -7,7 +7,7 @@ import pytest
 
 from hotseat import _cli
 from hotseat_registry import Manifest
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train.run import Run
 

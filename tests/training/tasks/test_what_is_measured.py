@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train import run as runs
 from hotseat_train.errors import DatasetError, ParityError

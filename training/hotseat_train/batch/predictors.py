@@ -9,7 +9,8 @@ from hotseat_registry import Manifest, Reference, Registry, Signature
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.limits import MAX_ROWS
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.loader import LoadedModel, load
+from hotseat_serve.runtime.loaded_model import LoadedModel
+from hotseat_serve.runtime.loader import load
 from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings
 from hotseat_train.errors import RunError

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hotseat_registry import Signature
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.data.dataset import Requests
 
 Tensors = Mapping[str, np.ndarray[Any, Any]]

@@ -8,7 +8,7 @@ from typing import Any
 from hotseat_serve.codec.tensors import datatype_of
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.runtime import golden_rows
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.data.dataset import Requests
 from hotseat_train.evaluation.graph_calls import record_calls
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hotseat_serve.kinds import dispatch
 from hotseat_serve.kinds.inference_request import InferenceRequest
 from hotseat_serve.kinds.options import Options
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.data.dataset import Requests
 from hotseat_train.evaluation.evaluator import Tensors
 

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hotseat_registry import Signature
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.data.dataset import Dataset, Requests, Split
 from hotseat_train.evaluation import (
     behaviour_results,

@@ -12,7 +12,7 @@ from typing import Any
 from hotseat_registry import Manifest
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.data.dataset import Requests
 
 _FRESH = """

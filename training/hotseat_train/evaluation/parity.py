@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import ParityError
 

@@ -25,7 +25,7 @@ from hotseat_serve.kinds.generation import candidates
 from hotseat_serve.kinds.inference_request import InferenceRequest
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.rules.search import search
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.data.dataset import Requests
 from hotseat_train.errors import RunError
 from hotseat_train.models.games.self_play import session_evaluate

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hotseat_registry import Signature
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.data.dataset import Dataset, Requests, Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.evaluation import parity

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hotseat_registry import Manifest, Signature, Variant
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train.data.dataset import Requests
 from hotseat_train.evaluation import policy_generator_quality

@@ -19,7 +19,7 @@ from hotseat_registry import Manifest, Variant
 from hotseat_serve.codec import game_json
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime import codec_files, loader
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.compression import quantize
 from hotseat_train.errors import GateError
 from hotseat_train.evaluation import golden_rows, latency_memory, quality_gate

@@ -18,7 +18,7 @@ from hotseat_registry.signature import Input, Output, Signature
 from hotseat_registry.steps import ANSWERS, REGIONS, TRANSCRIPTION, Step, Transcription
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime import loader
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.external import agreement, card, examples, pipeline_file
 from hotseat_train.external.description import Description
 from hotseat_train.external.errors import SourceError, UnclearError

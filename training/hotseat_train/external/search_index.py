@@ -15,7 +15,7 @@ from hotseat_registry.retrieval import Retrieval
 from hotseat_serve.limits import MAX_ROWS
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime import loader
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.external import card
 from hotseat_train.external.description import Description
 from hotseat_train.external.documents import Documents

@@ -11,7 +11,7 @@ from typing import Any
 
 from hotseat_registry import Manifest, Variant
 from hotseat_serve.kinds.background import Background
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train import run, tasks
 from hotseat_train.compression import graph_optimization

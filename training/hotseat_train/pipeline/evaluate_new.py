@@ -12,7 +12,7 @@ import numpy as np
 from hotseat_registry import Manifest, Signature
 from hotseat_registry.reading import Reading
 from hotseat_serve.codec import cells
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.session import Session
 from hotseat_train.batch import rows
 from hotseat_train.batch.predictors import LocalPredictor, outcomes

@@ -15,7 +15,7 @@ import torch
 from hotseat_registry import Input, Level, Output, Signature
 from hotseat_serve import rules
 from hotseat_serve.kinds.options import Options
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.models.games.alphazero import Round, learn, plan
 from hotseat_train.models.games.board_net import BoardNet, export
 from hotseat_train.models.games.self_play import (

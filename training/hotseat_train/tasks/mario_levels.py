@@ -17,7 +17,7 @@ import numpy as np
 
 from hotseat_registry import Field, Generation, Input, Output, Signature
 from hotseat_serve.rules import platformer
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.data.download import Source
 from hotseat_train.models.levels import autoregressive, sample_metrics
 from hotseat_train.tasks.self_trained import SelfTrainedTask

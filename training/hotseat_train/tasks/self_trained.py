@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hotseat_registry import Signature
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.data.dataset import Requests
 from hotseat_train.errors import TrainError
 from hotseat_train.evaluation import policy_generator_quality, unlabelled

@@ -15,7 +15,7 @@ import torch
 from checkers.rules import GAME, LABELS
 from hotseat_registry import Input, Level, Output, Signature
 from hotseat_serve.kinds.options import Options
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.evaluation.paired_bootstrap import wilson
 from hotseat_train.models.games.alphazero import Round, learn, plan
 from hotseat_train.models.games.board_net import BoardNet

@@ -30,7 +30,7 @@ from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime import batching
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings

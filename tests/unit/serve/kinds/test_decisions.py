@@ -14,7 +14,7 @@ from hotseat_registry.decision import Conversation, Decision, OperatingPoint
 from hotseat_registry.errors import IntegrityError
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.session import Session
 
 POINTS = {

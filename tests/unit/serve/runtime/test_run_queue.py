@@ -14,7 +14,7 @@ from small_models import constant, graph, node, value
 from hotseat_registry import Input, Manifest, Output, Signature, Variant
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime.batch_rule import BatchRule, NotBatchableError, Part, rule_of
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.run_queue import TRIALS, RunQueue
 from hotseat_serve.runtime.session import Session
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.problems import Problem
-from hotseat_serve.runtime.loader import LoadedModel
+from hotseat_serve.runtime.loaded_model import LoadedModel
 
 Item = tuple[Mapping[str, Any], Mapping[str, Any]]
 """A wish and its answer."""
