@@ -32,7 +32,11 @@ from hotseat.errors import StatusError
 
 MAX_SEED = (1 << 53) - 1
 MAX_TEMPERATURE = 100
-_OPTIONS = ("temperature", "seed", "level", "strict", "operating_point")
+_OPTIONS = (
+    "temperature", "seed", "level", "strict", "operating_point",
+    # of pipelines, which no device runs
+    "top_k", "filter", "min_score", "explain",
+)  # fmt: skip
 
 Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
