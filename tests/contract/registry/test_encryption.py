@@ -29,8 +29,10 @@ from hotseat_registry.trust import Trust, sign
 from hotseat_registry.wrapping_keys import KmsKey, LocalKey, open_key
 from hotseat_serve.api.downloads import Downloads
 from hotseat_serve.problems import Problem
+from hotseat_serve.runtime import column_reader
 from hotseat_serve.runtime.loader import load
 from hotseat_serve.runtime.model_cache import ModelCache
+from hotseat_serve.runtime.run_queue import RunQueue
 from hotseat_serve.settings import Settings
 
 ONE = Reference("mood", version=1)
@@ -83,6 +85,20 @@ def test_it_is_served_and_nothing_of_it_lies_in_the_clear(stored, bundle, tmp_pa
         for found in filter(os.path.isfile, place.rglob("*")):
             data = found.read_bytes()
             assert not [part for part in secrets if part in data], found
+
+
+def test_explanations_and_batches_read_the_graph_again(stored, bundle, tmp_path):
+    """It is decrypted anew for them; a file that only they read is so, too."""
+    registry, path = stored
+    _, files = bundle()
+    loaded = load(registry, ONE, settings(tmp_path, path))
+    graph = files["model.onnx"].read_bytes()
+    entry = loaded.manifest.files["model.onnx"]
+    assert column_reader.read(loaded.graph, entry) == graph
+    assert loaded.fetch(CARD).read_bytes().startswith(b"# mood")
+    assert loaded.explain({"text": "good"}, "/input")["label"] == "positive"
+    RunQueue(1, 64).attach(loaded)
+    assert loaded.predict(["good"])
 
 
 def test_a_new_version_is_tried_in_a_subprocess(stored, tmp_path):
