@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("flwr", reason="make test-federated has Flower's environment")
 
 from hotseat import _cli
-from hotseat_registry import open_registry
+from hotseat_registry import Reference, open_registry
 from hotseat_train import tasks
 from hotseat_train.errors import TrainError
 from hotseat_train.evaluation.membership import attack
@@ -87,7 +87,9 @@ def test_a_federated_run_is_a_candidate_like_any_other(lines, tmp_path, monkeypa
     )
     for verb in ("evaluate run", "quantize run", "publish run", "model promote chat@1"):
         assert _cli.main(verb.split()) == 0, capsys.readouterr().err
-    manifest = open_registry(f"file://{tmp_path}/registry").manifest("chat", 1)
+    manifest = open_registry(f"file://{tmp_path}/registry").resolve(
+        Reference.parse("chat@1")
+    )
     assert manifest.variants[0].metrics["accuracy"] > 0.9
     assert "FedAvgM (momentum 0.8) by Flower 1.42.0: 10 rounds on 6" in manifest.card
     assert "Differential privacy: none." in manifest.card

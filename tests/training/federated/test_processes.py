@@ -40,9 +40,8 @@ def started(tmp_path):
     running = []
 
     def start(*words):
-        log = (tmp_path / f"{len(running)}.log").open("wb")
-        running.append(
-            subprocess.Popen(
+        with (tmp_path / f"{len(running)}.log").open("wb") as log:
+            process = subprocess.Popen(
                 words,
                 env=environment,
                 cwd=tmp_path,
@@ -50,8 +49,8 @@ def started(tmp_path):
                 stderr=log,
                 start_new_session=True,
             )
-        )
-        return running[-1]
+        running.append(process)
+        return process
 
     yield start
     for process in reversed(running):
