@@ -4,7 +4,9 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
 
 from hotseat_serve.problems import Problem
 
@@ -204,3 +206,8 @@ def encodable(request: Request) -> Request:
         for text in (request.path, request.method)
     )
     return request._replace(path=path, method=method)
+
+
+def as_json(body: Any, status: int = 200) -> Answer:
+    """Return the answer with `body` as JSON."""
+    return Answer(status, orjson.dumps(body), {"content-type": JSON})

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import orjson
 import pybase64
 
 from hotseat_serve.api import openai_shapes as shapes
 from hotseat_serve.api.event_stream import event
-from hotseat_serve.api.messages import JSON, Answer, Request
+from hotseat_serve.api.messages import Answer, Request, as_json
 from hotseat_serve.api.text_answer import TextAnswer
 from hotseat_serve.api.text_api import start_text, stream
 from hotseat_serve.kinds.request_context import RequestContext
@@ -69,7 +68,7 @@ def answer(
         answering.whole()
     finally:
         answering.close()
-    return _json(made.whole(answering, context))
+    return as_json(made.whole(answering, context))
 
 
 class _Shape:
@@ -174,7 +173,7 @@ def _embeddings(body: Any, loaded: LoadedModel, context: RequestContext) -> Answ
             pybase64.b64encode(np.array(one, "<f4").tobytes()).decode()
             for one in vectors
         ]
-    return _json(
+    return as_json(
         {
             "object": "list",
             "model": manifest.reference,
@@ -186,7 +185,3 @@ def _embeddings(body: Any, loaded: LoadedModel, context: RequestContext) -> Answ
             "usage": {"prompt_tokens": 0, "total_tokens": 0},
         }
     )
-
-
-def _json(document: Any) -> Answer:
-    return Answer(200, orjson.dumps(document), {"content-type": JSON})

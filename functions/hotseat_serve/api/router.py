@@ -18,9 +18,9 @@ from hotseat_serve.api import cors, open_inference
 from hotseat_serve.api.game_api import GameApi
 from hotseat_serve.api.inference_call import infer
 from hotseat_serve.api.messages import (
-    JSON,
     Answer,
     Request,
+    as_json,
     close_chunks,
     compress,
     decompress,
@@ -213,7 +213,7 @@ class Router:
             from hotseat_serve.api import openai_shapes
 
             document = openai_shapes.error(problem, request.request_id)
-            answer = _json(document, problem.status)
+            answer = as_json(document, problem.status)
         else:
             body = orjson.dumps(problem.to_json(request.request_id))
             answer = Answer(problem.status, body, {"content-type": MEDIA_TYPE})
@@ -248,12 +248,12 @@ class Router:
             case ["model-service"]:
                 return {"POST": self._game(api.predict, None, None)}
             case ["v1", "models"]:
-                return {"GET": lambda _, context: _json(api.catalogue(context))}
+                return {"GET": lambda _, context: as_json(api.catalogue(context))}
             case ["v1", "models", name] if name.endswith(":predict"):
                 name = name.removesuffix(":predict")
                 return {"POST": self._game(api.instances, name)}
             case ["v1", "models", name]:
-                return {"GET": lambda *_: _json(api.model(name))}
+                return {"GET": lambda *_: as_json(api.model(name))}
             case ["v1", "models", name, "predict"]:
                 return {"POST": self._game(api.predict, name, None)}
             case ["v1", "models", name, "explain"]:
@@ -268,7 +268,7 @@ class Router:
                 version = version.removesuffix(":predict")
                 return {"POST": self._game(api.instances, name, version)}
             case ["v1", "models", name, "metadata"]:
-                return {"GET": lambda *_: _json(api.model(name))}
+                return {"GET": lambda *_: as_json(api.model(name))}
             case ["v1", "models", name, "versions", version, *rest]:
                 return self._find_version(name, version, rest)
             case ["v2", *rest]:
@@ -287,18 +287,17 @@ class Router:
             case ["generate"]:
                 return {"POST": self._text(name, version)}
             case []:
-                return {"GET": lambda *_: _json(self._downloads.version(name, version))}
-            case ["files", file]:
                 return {
-                    "GET": lambda request, _: self._downloads.file(
-                        name,
-                        version,
-                        file,
-                        request.headers.get("range"),
-                        streams=request.streams,
-                    )
+                    "GET": lambda *_: as_json(self._downloads.version(name, version))
                 }
+            case ["files", file]:
+                return {"GET": self._file(name, version, file)}
         return {}
+
+    def _file(self, name: str, version: str, file: str) -> Action:
+        return lambda request, _: self._downloads.file(
+            name, version, file, request.headers.get("range"), streams=request.streams
+        )
 
     @property
     def _downloads(self) -> "Downloads":
@@ -317,23 +316,17 @@ class Router:
     def _find_v2(self, parts: Sequence[str]) -> dict[str, Action]:  # noqa: PLR0911
         match parts:
             case []:
-                return {"GET": lambda *_: _json(open_inference.server())}
+                return {"GET": lambda *_: as_json(open_inference.server())}
             case ["health", "live"]:
-                return {"GET": lambda *_: _json({"live": True})}
+                return {"GET": lambda *_: as_json({"live": True})}
             case ["health", "ready"]:
                 return {"GET": lambda *_: self._ready()}
             case ["repository", "index"]:
-                return {
-                    "POST": lambda _, context: _json(
-                        open_inference.index(self.game_api.models, context)
-                    )
-                }
+                index, models = open_inference.index, self.game_api.models
+                return {"POST": lambda _, context: as_json(index(models, context))}
             case ["models", "stats"]:
-                return {
-                    "GET": lambda _, context: _json(
-                        self.statistics.all(context.reaches)
-                    )
-                }
+                every = self.statistics.all
+                return {"GET": lambda _, context: as_json(every(context.reaches))}
             case ["models", name, "versions", version, *verb] if len(verb) < 2:
                 return self._model(name, version, verb[0] if verb else "")
             case ["models", name, *verb] if len(verb) < 2:
@@ -344,15 +337,16 @@ class Router:
         def load_model() -> Any:
             return open_inference.get(self.models, name, version)
 
+        metadata, models = open_inference.metadata, self.game_api.models
         actions: dict[str, dict[str, Action]] = {
-            "": {
-                "GET": lambda *_: _json(
-                    open_inference.metadata(self.game_api.models, load_model())
+            "": {"GET": lambda *_: as_json(metadata(models, load_model()))},
+            "ready": {
+                "GET": lambda *_: as_json(
+                    {"name": load_model().manifest.model, "ready": True}
                 )
             },
-            "ready": {"GET": lambda *_: _json(_is_ready(load_model().manifest.model))},
-            "config": {"GET": lambda *_: _json(open_inference.config(load_model()))},
-            "stats": {"GET": lambda *_: _json(self._stats(name, version))},
+            "config": {"GET": lambda *_: as_json(open_inference.config(load_model()))},
+            "stats": {"GET": lambda *_: as_json(self._stats(name, version))},
             "infer": {"POST": self._infer(name, version)},
         }
         return actions.get(verb, {})
@@ -385,38 +379,22 @@ class Router:
 
         def action(request: Request, context: RequestContext) -> Answer:
             answer = answer_of(request, context, name, version)
-            return _with_source(answer, request, context)
+            cold = {"cold": True} if context.cold else {}
+            return as_json({**answer, "request_id": request.request_id, **cold})
 
         return action
 
     def _text(self, name: str, version: str | None) -> Action:
-        return lambda request, context: self.game_api.generate(
-            request, context, name, version
-        )
+        write = self.game_api.generate
+        return lambda request, context: write(request, context, name, version)
 
     def _openai(self, route: str) -> Action:
         return lambda request, context: self.game_api.openai(request, context, route)
 
     def _ready(self) -> Answer:
         ready = self.game_api.ready()
-        return _json({"ready": ready, "live": True}, 200 if ready else 503)
+        return as_json({"ready": ready, "live": True}, 200 if ready else 503)
 
     def _stats(self, name: str, version: str | None) -> dict[str, Any]:
         number = open_inference.get(self.models, name, version).manifest.version
         return self.statistics.of(name, number)
-
-
-def _is_ready(name: str) -> dict[str, Any]:
-    return {"name": name, "ready": True}
-
-
-def _with_source(
-    answer: dict[str, Any], request: Request, context: RequestContext
-) -> Answer:
-    """Return an answer with its request's id, and ``cold`` after a cold start."""
-    cold = {"cold": True} if context.cold else {}
-    return _json({**answer, "request_id": request.request_id, **cold})
-
-
-def _json(body: Any, status: int = 200) -> Answer:
-    return Answer(status, orjson.dumps(body), {"content-type": JSON})

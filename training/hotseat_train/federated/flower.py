@@ -47,6 +47,7 @@ from flwr.supercore.task_identity import TaskIdentity
 
 from hotseat_train.errors import TrainError
 from hotseat_train.federated.local_training import Client, Update, Weights
+from hotseat_train.federated.messages import Order, Report, Round, TrainClient
 from hotseat_train.federated.privacy import Budget
 from hotseat_train.federated.settings import Settings
 from hotseat_train.optim.threads import one_thread
@@ -55,38 +56,6 @@ VERSION: str = flwr.__version__
 _ARRAYS, _METRICS, _CONFIG = "arrays", "metrics", "config"
 _ROWS, _LOSS, _ROUND = "num-examples", "loss", "server-round"
 _FIRST = "rounds-before"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the server asks of a client in a round."""
-
-    client: int
-    round_number: int
-    weights: Weights
-    settings: Settings
-    node: Mapping[str, Any]
-    """What the client's machine says of itself: where its rows are."""
-    run: Mapping[str, Any]
-    """What the server says of the training."""
-
-
-TrainClient = Callable[[Order], Update]
-Report = Callable[["Round"], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What the server holds after a round."""
-
-    number: int
-    weights: Weights
-    momentum: Sequence[torch.Tensor]
-    """The strategy's own state; empty without momentum."""
-    loss: float
-    """Of the clients, on their own rows, weighted as their updates."""
-    epsilon: float | None
-    """Spent by now; None without noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,15 +324,14 @@ def _each(strategy: Strategy) -> FedAvg:
 
 
 def _momentum(strategy: Strategy) -> list[torch.Tensor]:
-    vector: Sequence[Any] = getattr(strategy, "momentum_vector", None) or ()
+    vector = getattr(strategy, "momentum_vector", None) or ()
     return [torch.from_numpy(np.array(item)) for item in vector]
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Flower's log to errors."""
-    log = logging.getLogger("flwr")
-    before = log.level
+    log, before = logging.getLogger("flwr"), logging.getLogger("flwr").level
     log.setLevel(logging.ERROR)
     try:
         yield

@@ -28,7 +28,7 @@ from hotseat_train.tasks.federated import FederatedTask
 from hotseat_train.tasks.task import Progress
 
 if TYPE_CHECKING:
-    from hotseat_train.federated.flower import Round
+    from hotseat_train.federated.messages import Round
 
 MISSING = (
     "Flower is not installed here. It pins older libraries than the service, so it has "
@@ -194,7 +194,7 @@ class Server:
         return f"{data.sha256} {data.labels} {shapes}"
 
     def _resume(self, content: Mapping[str, Any]) -> None:
-        from hotseat_train.federated.flower import Round
+        from hotseat_train.federated.messages import Round
 
         before = Settings.of(content.get("settings", {}))
         if content.get("identity") != self._identity() or not self._settings.resumes(

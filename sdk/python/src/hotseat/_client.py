@@ -258,16 +258,13 @@ class ModelServiceClient(TicketMethods[Ticket], SayMethods[TextStream, TextTicke
     ) -> Prediction:
         """Generate an `item`; the same `seed` and wishes repeat it.
 
-        `default` is the item to use, as a list of rows, if no answer comes. Raises
-        as `predict` does.
+        `default` is a list of rows. Raises as `predict` does.
         """
-        options = {"seed": seed}
         request = inference_request(
-            "predict", model, version, options, player_id, deadline
+            "predict", model, version, {"seed": seed}, player_id, deadline
         )
-        return self._driver.call(
-            self._core.answer(request, dict(wishes or {}), default)
-        )
+        call = self._core.answer(request, dict(wishes or {}), default)
+        return self._driver.call(call)
 
     def stream(
         self,
@@ -280,9 +277,8 @@ class ModelServiceClient(TicketMethods[Ticket], SayMethods[TextStream, TextTicke
     ) -> EventStream:
         """Ask a model for server-sent events; return them as an iterator.
 
-        `verb` is such as "generate", `body` the fields of the request. The deadline
-        counts to the end of the stream. A start that fails is retried; a stream that
-        has begun is not. `say` is for texts. Raises `HotseatError`.
+        `verb` is such as "generate"; `say` is for texts. The deadline counts to the end
+        of the stream. Only a start that fails is retried. Raises `HotseatError`.
         """
         call = self._core.stream(verb, body, model, version, deadline)
         return EventStream(self._driver.call(call))
@@ -325,20 +321,18 @@ class ModelServiceClient(TicketMethods[Ticket], SayMethods[TextStream, TextTicke
     ) -> Download:
         """Download a version to this device, for answers while the service is away.
 
-        `reference` is ``connect-four#live`` or ``connect-four@3``. Call it from a
-        loading screen: it waits at most `deadline` seconds, until the version is
-        downloaded, verified and warm. If the service is unavailable, it uses the last
-        download. Afterwards it refreshes an alias in the background every `refresh`
-        seconds (0: never); only a complete new version replaces the old one.
+        `reference` is ``connect-four#live`` or ``connect-four@3``. It waits at most
+        `deadline` seconds, until the version is downloaded, verified and warm; if the
+        service is away, it uses the last download. Afterwards it refreshes an alias in
+        the background every `refresh` seconds (0: never).
 
-        `folder` defaults to a folder in the system's cache folder. `trust` lists files
-        with public keys (PEM), one of which must have signed the version, and
-        `trust_threshold` of which the model's signed head, where the service has one:
-        then an older version that is put back, a revoked one, and a head that expired
-        a week ago are refused. With `signed_head` it may not be missing.
+        `folder` defaults to one in the system's cache folder. `trust` lists files with
+        public keys (PEM), one of which must have signed the version, and
+        `trust_threshold` of which the signed head, where the service has one: then an
+        older version put back, a revoked one, and a head that expired a week ago are
+        refused. With `signed_head` it may not be missing.
 
-        Raises `HotseatError`: `ConfigError` if the extra is missing
-        (``pip install hotseat[offline]``) or the version cannot run on a device.
+        Raises `HotseatError`: `ConfigError` without the extra (``hotseat[offline]``).
         """
         models = self._core.offline()
         keys = models.trust(trust, trust_threshold, heads=signed_head)

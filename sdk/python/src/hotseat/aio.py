@@ -235,23 +235,21 @@ class AsyncModelServiceClient(
         default: Any = RAISE,
     ) -> Prediction:
         """See `ModelServiceClient.generate`."""
-        options = {"seed": seed}
         request = inference_request(
-            "predict", model, version, options, player_id, deadline
+            "predict", model, version, {"seed": seed}, player_id, deadline
         )
         return await self._call(self._core.answer(request, dict(wishes or {}), default))
 
     def _submit(self, request: InferenceRequest, value: Any) -> AsyncTicket:
         """Queue an input on the running event loop; see `TicketMethods`."""
+        ticket = AsyncTicket(asyncio.get_running_loop().create_future())
         try:
             row = to_json(value)
         except BadInputError as error:  # a text that cannot be sent
-            ticket = AsyncTicket(asyncio.get_running_loop().create_future())
             ticket.settle(None, error)
             return ticket
         cached = self._core.cached(request, row)
         if cached is not None:
-            ticket = AsyncTicket(asyncio.get_running_loop().create_future())
             ticket.settle(cached, None)
             return ticket
         return self._batcher.submit(row, request)
@@ -290,11 +288,9 @@ class AsyncModelServiceClient(
         return ticket
 
     async def _open_text(self, request: SayRequest, body: bytes) -> Response:
-        return await self._call(
-            self._core.stream(
-                "generate", body, request.model, request.version, request.deadline
-            )
-        )
+        model, version, deadline = request.model, request.version, request.deadline
+        call = self._core.stream("generate", body, model, version, deadline)
+        return await self._call(call)
 
     async def models(self, *, deadline: float | None = None) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""
