@@ -60,12 +60,12 @@ def finetune(parser: argparse.ArgumentParser) -> Run:
 @answering(TrainError)
 def _finetune(arguments: argparse.Namespace) -> int:
     from hotseat_train import run
+    from hotseat_train.external.language.convert import unpacked
     from hotseat_train.language import cataclysm
     from hotseat_train.language.examples import Example, Parts, read, split
 
     try:
         from hotseat_train.language.finetune import Plan, finetune
-        from hotseat_train.language.gguf import unpack
     except ModuleNotFoundError as error:
         raise RunError(
             f"{error.name} is not installed: pip install 'hotseat-platform[language]'"
@@ -88,9 +88,7 @@ def _finetune(arguments: argparse.Namespace) -> int:
     folder = arguments.run or run.RUNS / "finetune" / Path(arguments.examples[0]).stem
     source = arguments.source
     if source.suffix.lower() == ".gguf":
-        source = folder / "source"
-        if not source.exists():
-            unpack(arguments.source, source)
+        source = unpacked(source, folder / "source")
     plan = Plan(
         arguments.system,
         layers=arguments.layers,
@@ -116,5 +114,5 @@ def _finetune(arguments: argparse.Namespace) -> int:
         f"{tuned.after:.2f} after ({tuned.after / tuned.before - 1:+.0%})"
     )
     print(f"  wrote {folder / 'model'}")
-    print(f"  next: hotseat publish {folder / 'model'} --name NAME")
+    print(f"  next: hotseat publish {folder / 'model'} --model NAME")
     return DONE

@@ -45,7 +45,7 @@ def convert(source: Path, precision: str, folder: Path) -> LanguageFolder:
         )
     cache = folder.parent / "builder-cache"
     if source.suffix.lower() == ".gguf":
-        source = _unpacked(source, folder.parent / f"{source.stem}-weights")
+        source = unpacked(source, folder.parent / f"{source.stem}-weights")
     plain = _without_quantization(source, folder.parent)
     _run(
         [
@@ -57,7 +57,7 @@ def convert(source: Path, precision: str, folder: Path) -> LanguageFolder:
     return read_folder(folder)
 
 
-def _unpacked(file: Path, folder: Path) -> Path:
+def unpacked(file: Path, folder: Path) -> Path:
     """Return the weights of a GGUF file as a folder of Hugging Face."""
     if not (folder / "config.json").exists():
         _run(["-c", _UNPACK, str(file.resolve()), str(folder)],
