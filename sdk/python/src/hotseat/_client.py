@@ -380,8 +380,7 @@ class ModelServiceClient(TicketMethods[Ticket], SayMethods[TextStream, TextTicke
             self._driver.call(self._core.offline_models.renew())
 
     def _after_fork(self) -> None:
-        """Begin anew in a forked process: threads and connections are the parent's."""
-        forked = self._batcher
+        forked = self._batcher  # threads and connections are the parent's
         self._core.renew()
         self._begin(self._connect() if self._owner is None else self._owner._transport)  # noqa: SLF001
         forked.close("the process was forked: the parent has the ticket")

@@ -241,7 +241,6 @@ class AsyncModelServiceClient(
         return await self._call(self._core.answer(request, dict(wishes or {}), default))
 
     def _submit(self, request: InferenceRequest, value: Any) -> AsyncTicket:
-        """Queue an input on the running event loop; see `TicketMethods`."""
         ticket = AsyncTicket(asyncio.get_running_loop().create_future())
         try:
             row = to_json(value)
@@ -282,15 +281,12 @@ class AsyncModelServiceClient(
         return AsyncTextStream(self._open_text, request, self._core.clock)
 
     def _submit_say(self, request: SayRequest) -> AsyncTextTicket:
-        """Write on the running event loop; see `SayMethods`."""
-        ticket = AsyncTextTicket(self._say(request))
-        self._texts.add(ticket)
+        self._texts.add(ticket := AsyncTextTicket(self._say(request)))
         return ticket
 
     async def _open_text(self, request: SayRequest, body: bytes) -> Response:
-        model, version, deadline = request.model, request.version, request.deadline
-        call = self._core.stream("generate", body, model, version, deadline)
-        return await self._call(call)
+        of = request.model, request.version, request.deadline
+        return await self._call(self._core.stream("generate", body, *of))
 
     async def models(self, *, deadline: float | None = None) -> list[Model]:
         """Return the service's catalogue; raises `HotseatError`."""

@@ -10,6 +10,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "train": "train",
         "tune": "search",
         "federate": "train",
+        "finetune": "language",
         "evaluate": "train",
         "compare": "train",
         "quantize": "train",
