@@ -341,7 +341,7 @@ REFUSED = {
     "an input of any rank": (_without_rank, "'x' has no known rank: export with"),
     "no input": (_without_input, "export the network with its inputs"),
     "weights in a folder": (_elsewhere, "'parts/w.bin'. Save them next to the graph"),
-    "llama.cpp's": (_gguf, "optimum-cli export onnx"),
+    "llama.cpp's": (_gguf, "hotseat publish FILE.gguf converts it"),
     "a pickle": (_pickle, "runs code when it is opened.*skl2onnx"),
     "nothing": (lambda path: path, "there is no file"),
 }
