@@ -18,6 +18,9 @@ from hotseat_train.external.language.source import LanguageFolder, read_folder
 PRECISIONS = ("int4", "int8", "fp16", "fp32")
 _NEEDED = ("onnxruntime_genai", "torch", "transformers")
 _SECONDS = 3_600
+_MIXED = ("--extra_options", "algo_config=k_quant_mixed")
+"""The last product and some layers in 8 bits: 112 MB instead of 86 MB of SmolLM2-135M,
+with a perplexity 13 % above that of fp32 instead of 62 %."""
 _UNPACK = """
 import sys, torch
 from pathlib import Path
@@ -51,6 +54,7 @@ def convert(source: Path, precision: str, folder: Path) -> LanguageFolder:
         [
             "-m", "onnxruntime_genai.models.builder", "-i", str(plain), "-o",
             str(folder), "-p", precision, "-e", "cpu", "-c", str(cache),
+            *(_MIXED if precision == "int4" else ()),
         ],
         f"{source.name} does not convert to {precision}",
     )  # fmt: skip
