@@ -72,10 +72,10 @@ def small_chat(tmp_path_factory, data_files):
 def test_chat_is_trained_and_measured_by_language(small_chat):
     """A small run is better than calling every line harmless, obfuscated or not."""
     metrics = write(small_chat, evaluate(small_chat)).variants[0].metrics
-    assert metrics["by"]["en"]["accuracy"] > 0.78
+    assert metrics["by"]["en"]["accuracy"] > 0.7
     assert metrics["by"]["zh"]["accuracy"] > 0.6
     assert set(metrics["by"]["zh"]["f1"]) == {"ok", "toxic"}
-    assert metrics["obfuscated"]["by"]["en"]["accuracy"] > 0.75
+    assert metrics["obfuscated"]["by"]["en"]["accuracy"] > 0.68
     assert 0 < metrics["by"]["en"]["recall_at_1_percent"]["toxic"] < 1
 
 

@@ -40,7 +40,9 @@ def choose(
 
     `own` are log odds [rows]; `positive` and `neutral` say which rows count as such.
     `context` [rows, 3] are rows of conversations: log odds of a line, the highest of
-    its earlier lines, and 1 for a positive line.
+    its earlier lines, and 1 for a positive line. The context counts only if it lowers
+    the log loss of these rows by more than chance (two standard errors); otherwise its
+    weight is 0, so that calm lines before it excuse none.
     """
     offset, scale = _fitted(own[:, None], positive)
     calibrated = 1 / (1 + np.exp(-(offset + scale * own)))
@@ -50,11 +52,24 @@ def choose(
     }
     conversation = None
     if context is not None and len(context):
-        found = _fitted(context[:, :2], context[:, 2] > 0)
-        conversation = Conversation(found[0], found[1], found[2])
+        conversation = _conversation(context, offset, scale)
     return Decision(
         tuple(labels), points, next(iter(points)), offset, scale, conversation
     )
+
+
+def _conversation(rows: Array, offset: float, scale: float) -> Conversation:
+    """Return the rule for a line with a context; without a gain, that of the line."""
+    truth = rows[:, 2] > 0
+    losses = []
+    for columns in (rows[:, :1], rows[:, :2]):
+        fitted = _fitted(columns, truth)
+        odds = fitted[0] + columns @ np.array(fitted[1:])
+        losses.append(np.logaddexp(0, np.where(truth, -odds, odds)))
+    gain = losses[0] - losses[1]
+    if gain.mean() <= 2 * gain.std() / math.sqrt(len(gain)):
+        return Conversation(offset, scale, 0.0)
+    return Conversation(fitted[0], fitted[1], fitted[2])
 
 
 def threshold(neutral: Array, rate: float) -> float:
