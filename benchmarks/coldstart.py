@@ -4,7 +4,8 @@ Hotseat runs in the runtime loop of its image, the others under AWS's runtime cl
 
 Functions with the same model, started in turn: a bare onnxruntime handler; ours, static
 (the version lies in a folder, as in an image) and dynamic (it resolves an alias in a
-bucket, fetches the version and checks its digest; the bucket is moto's, on loopback);
+bucket, fetches the version and checks its digest; the bucket is moto's, on loopback,
+and once more with answers that come late, as from a bucket);
 and FastAPI behind Mangum. Beside it warm invocations, with what the runtime client
 itself costs.
 
@@ -21,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -43,6 +45,7 @@ from hotseat_registry import (
 )
 
 ROW = [0.1] * 32
+AWAY = 0.02  # seconds: what an object of some KB takes from S3 in its region
 BARE = """
 import json
 import os
@@ -176,12 +179,18 @@ def prepared(folder, bucket):
         registry.resolve(Reference("net", version=1)), registry, remote, by="b"
     )
     remote.promote(Reference("net", version=1), by="bench")
-    dynamic = {**cloud, "HOTSEAT_REGISTRY": remote.store.uri}
+    dynamic = {
+        **cloud, "HOTSEAT_REGISTRY": remote.store.uri,
+        "HOTSEAT_DEFAULT_MODEL": "net",
+        "HOTSEAT_WARM": "1",  # as in a deployment
+    }  # fmt: skip
+    far = {**dynamic, "AWS_ENDPOINT_URL": distant(bucket, AWAY)}
     ours = "hotseat_serve.handler.handler"
     return {
         "bare onnxruntime": ("bare.handler", {}),
         "Hotseat, static": (ours, static),
         "Hotseat, dynamic from S3": (ours, dynamic),
+        f"the same, each answer {1000 * AWAY:.0f} ms late": (ours, far),
         "FastAPI + Mangum": ("usual.handler", {}),
     }
 
@@ -241,6 +250,33 @@ def moto_server():
             time.sleep(0.1)
         else:
             return process, f"http://localhost:{port}"
+
+
+def distant(url, seconds):
+    """Return the URL of a proxy whose answers come so many seconds late."""
+    host, port = url.removeprefix("http://").split(":")
+
+    def carry(source, target, wait):
+        try:
+            while data := source.recv(1 << 16):
+                time.sleep(wait)
+                target.sendall(data)
+        except OSError:
+            pass
+        target.close()
+
+    def serve():
+        while True:
+            near, _ = listener.accept()
+            far = socket.create_connection((host, int(port)))
+            for each in (near, far):
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for pair in ((near, far, seconds), (far, near, 0)):
+                threading.Thread(target=carry, args=pair, daemon=True).start()
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=serve, daemon=True).start()
+    return f"http://localhost:{listener.getsockname()[1]}"
 
 
 def main():
