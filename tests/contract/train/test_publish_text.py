@@ -1,11 +1,13 @@
 """Language models are published from a folder of onnxruntime-genai."""
 
+import base64
 import json
 
 import onnx
 import pytest
 from tests import language_models
 
+from hotseat._cli import main
 from hotseat_registry import Reference, Variant, open_registry
 from hotseat_registry.errors import IntegrityError
 from hotseat_serve.api.messages import Request
@@ -77,6 +79,31 @@ def test_a_folder_becomes_a_version_that_answers(folder, tmp_path):
         Request("POST", "/v1/models/letters/generate", json.dumps(body).encode())
     )
     assert json.loads(answer.body)["text"] == "abcd"
+
+
+def test_what_cannot_be_encrypted_is_not_published_in_the_clear(
+    folder, tmp_path, capsys
+):
+    """A language model with --encrypt is refused, and nothing is published."""
+    key = tmp_path / "key"
+    key.write_text(base64.b64encode(bytes(range(32))).decode())
+    registry = open_registry(f"file://{tmp_path}/registry")
+    words = ["publish", folder, "--registry", registry.store.uri, "--encrypt", key]
+    assert main(list(map(str, words))) != 0
+    assert "publish it without --encrypt" in capsys.readouterr().err
+    assert registry.models() == []
+
+
+def test_flags_of_another_kind_of_model_are_refused(folder, tmp_path, capsys):
+    """Those of graphs beside a language model, and those of texts beside a graph."""
+    registry = f"file://{tmp_path}/registry"
+    labels = ["publish", str(folder), "--labels", "a,b", "--registry", registry]
+    assert main(labels) != 0
+    assert "leave out the flags of graphs" in capsys.readouterr().err
+    graph = str(folder / "model.onnx")
+    precise = ["publish", graph, "--precision", "int8", "--registry", registry]
+    assert main(precise) != 0
+    assert "--precision is for language models" in capsys.readouterr().err
 
 
 def test_golden_answers_hold_a_version_to_its_weights(folder, tmp_path):

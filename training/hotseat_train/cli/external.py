@@ -21,6 +21,7 @@ from hotseat_registry.cli.common import (
 from hotseat_train.cli.graph_flags import add_description, overrides
 from hotseat_train.errors import TrainError
 from hotseat_train.external import mlflow_model
+from hotseat_train.external.errors import UnclearError
 from hotseat_train.external.language.source import is_language
 
 if TYPE_CHECKING:
@@ -79,11 +80,23 @@ def publish_file(arguments: argparse.Namespace) -> int:
     given = overrides(arguments)
     with tempfile.TemporaryDirectory() as name:
         path = source.local(arguments.run, Path(name))
-        if is_language(path):
-            return publish_language(arguments, path, Path(name))
         asks_anew = given != Overrides() or any(
             (arguments.example, arguments.background, arguments.reasons)
         )
+        is_text = is_language(path)
+        if is_text and asks_anew:
+            raise UnclearError(
+                f"{arguments.run} is a language model, which --template describes: "
+                "leave out the flags of graphs (hotseat publish --help)"
+            )
+        for flag in ("template", "held_out", "precision"):
+            if getattr(arguments, flag) and not is_text:
+                raise UnclearError(
+                    f"--{flag.replace('_', '-')} is for language models, and "
+                    f"{arguments.run} is none: leave it out"
+                )
+        if is_text:
+            return publish_language(arguments, path, Path(name))
         if path.suffix.lower() in pipeline_file.SUFFIXES:
             prepared = _pipeline(path, arguments, Path(name))
         elif folder.holds_version(path) and not asks_anew:
@@ -96,14 +109,20 @@ def publish_file(arguments: argparse.Namespace) -> int:
             )  # fmt: skip
         if not arguments.json:
             _print(prepared)
-        if arguments.dry_run:
-            if arguments.json:
-                return print_json(prepared.manifest.to_json())
-            print("nothing is published (--dry-run)")
-            return DONE
-        target = registry(arguments)
+        return publish_prepared(prepared, arguments)
+
+
+def publish_prepared(prepared: "Prepared", arguments: argparse.Namespace) -> int:
+    """Publish a version and print it, or with --dry-run print its manifest at most.
+
+    The prepared files must still be there.
+    """
+    from hotseat_train.external.publish import publish
+
+    manifest, target = prepared.manifest, registry(arguments)
+    if not arguments.dry_run:
         with watched() as progress:
-            manifest = publish.publish(
+            manifest = publish(
                 prepared,
                 target,
                 by=author(),
@@ -112,6 +131,9 @@ def publish_file(arguments: argparse.Namespace) -> int:
             )
     if arguments.json:
         return print_json(manifest.to_json())
+    if arguments.dry_run:
+        print("nothing is published (--dry-run)")
+        return DONE
     print(f"published {manifest.reference} to {target.store.uri}")
     print_encryption(manifest)
     print(f"  next: hotseat model promote {manifest.reference}")
@@ -131,7 +153,6 @@ def _pipeline(path: Path, arguments: argparse.Namespace, folder: Path) -> "Prepa
 def publish_language(arguments: argparse.Namespace, path: Path, folder: Path) -> int:
     """Publish a language model, or with --dry-run do all but that."""
     from hotseat_train.external.language.publish import LanguageOptions, prepare
-    from hotseat_train.external.publish import publish
 
     options = LanguageOptions(
         arguments.template,
@@ -145,9 +166,8 @@ def publish_language(arguments: argparse.Namespace, path: Path, folder: Path) ->
 
     model = arguments.model or model_name(arguments.run)
     prepared = prepare(path, model, options, folder, report)
-    manifest = prepared.manifest
     if not arguments.json:
-        for variant in manifest.variants:
+        for variant in prepared.manifest.variants:
             found = variant.metrics
             quality = found.get("perplexity")
             print(f"  {variant.name}: {found['tokens_per_second']:.0f} tokens a "
@@ -157,18 +177,7 @@ def publish_language(arguments: argparse.Namespace, path: Path, folder: Path) ->
                   + (f", perplexity {quality:.2f}" if quality else ""))  # fmt: skip
         for note in prepared.described.notes:
             print(f"  note: {note}", file=sys.stderr)
-    if not arguments.dry_run:
-        target = registry(arguments)
-        with watched() as progress:
-            manifest = publish(prepared, target, by=author(), progress=progress)
-    if arguments.json:
-        return print_json(manifest.to_json())
-    if arguments.dry_run:
-        print("nothing is published (--dry-run)")
-        return DONE
-    print(f"published {manifest.reference} to {target.store.uri}")
-    print(f"  next: hotseat model promote {manifest.reference}")
-    return DONE
+    return publish_prepared(prepared, arguments)
 
 
 def _print(prepared: "Prepared") -> None:

@@ -5,15 +5,10 @@ import tempfile
 from pathlib import Path
 
 from hotseat_registry.cli.common import (
-    DONE,
     Run,
     add_encrypt,
     add_registry,
     answering,
-    author,
-    encrypt_key,
-    print_encryption,
-    print_json,
     registry,
     watched,
 )
@@ -60,42 +55,26 @@ def index(parser: argparse.ArgumentParser) -> Run:
 @answering(TrainError)
 def _index(arguments: argparse.Namespace) -> int:
     from hotseat_registry import Reference
-    from hotseat_train.cli.external import model_name
-    from hotseat_train.external import documents, publish, search_index
+    from hotseat_train.cli.external import model_name, publish_prepared
+    from hotseat_train.external import documents, search_index
 
     found = documents.read(arguments.file, arguments.text, arguments.id)
-    target = registry(arguments)
-    with tempfile.TemporaryDirectory() as name, watched() as progress:
-        prepared = search_index.prepare(
-            found,
-            Reference.parse(arguments.encoder),
-            arguments.model or model_name(str(arguments.file)),
-            target,
-            Path(name),
-            source=arguments.file.name,
-            half=arguments.half,
-            progress=progress,
-        )
-        manifest = prepared.manifest
-        if not arguments.dry_run:
-            manifest = publish.publish(
-                prepared,
-                target,
-                by=author(),
+    with tempfile.TemporaryDirectory() as name:
+        with watched() as progress:
+            prepared = search_index.prepare(
+                found,
+                Reference.parse(arguments.encoder),
+                arguments.model or model_name(str(arguments.file)),
+                registry(arguments),
+                Path(name),
+                source=arguments.file.name,
+                half=arguments.half,
                 progress=progress,
-                encrypt=encrypt_key(arguments),
             )
-    if arguments.json:
-        return print_json(manifest.to_json())
-    (variant,) = manifest.variants
-    print(f"  {len(found.ids):,} documents, fields: "
-          f"{', '.join(found.metadata) or 'none'}")  # fmt: skip
-    print(f"  a search takes {variant.metrics['milliseconds']:.2f} ms, a cold start "
-          f"{variant.metrics['cold_start_ms']:.0f} ms")  # fmt: skip
-    if arguments.dry_run:
-        print("nothing is published (--dry-run)")
-        return DONE
-    print(f"published {manifest.reference} to {target.store.uri}")
-    print_encryption(manifest)
-    print(f"  next: hotseat model promote {manifest.reference}")
-    return DONE
+        if not arguments.json:
+            (variant,) = prepared.manifest.variants
+            print(f"  {len(found.ids):,} documents, fields: "
+                  f"{', '.join(found.metadata) or 'none'}")  # fmt: skip
+            print(f"  a search takes {variant.metrics['milliseconds']:.2f} ms, a cold "
+                  f"start {variant.metrics['cold_start_ms']:.0f} ms")  # fmt: skip
+        return publish_prepared(prepared, arguments)
