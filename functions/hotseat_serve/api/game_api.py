@@ -55,7 +55,6 @@ class GameApi:
         inputs, pointers, many = read_inputs(body, context.warnings)
         context.rows, context.inputs = len(inputs), inputs
         loaded = self._load(model, version, context)
-        loaded.check_is_graph()
         answers = _answers(loaded, inputs, pointers, options, context)
         finite(answers, pointers, context.warnings)
         answer: dict[str, Any] = {"predictions": answers} if many else answers[0]
@@ -71,7 +70,6 @@ class GameApi:
         """Answer a request whose body is the one image of its input."""
         context.rows = 1
         loaded = self._load(model, version, context)
-        loaded.check_is_graph()
         given = image_body.input_of(loaded.manifest, image)
         answers = loaded.predict([given], [""], None, context)
         finite(answers, [""], context.warnings)
@@ -95,7 +93,6 @@ class GameApi:
         )
         context.rows, context.inputs = len(inputs), inputs
         loaded = self._load(model, version, context)
-        loaded.check_is_graph()
         pointers = [f"/instances/{row}" for row in range(len(inputs))]
         answers = _answers(loaded, inputs, pointers, options, context)
         finite(answers, pointers, context.warnings)
@@ -109,7 +106,7 @@ class GameApi:
         from hotseat_serve.api.text_api import generate
 
         body = _parsed(request)
-        loaded = self._load(model, version, context)
+        loaded = self._load_any(model, version, context)
         return generate(loaded, body, request, context, self._models, self._budget())
 
     def openai(self, request: Request, context: RequestContext, route: str) -> Answer:
@@ -120,7 +117,7 @@ class GameApi:
         name, version = openai_api.model_of(body)
         if not context.reaches(name):
             raise Problem("model_not_found", "no such model is published")
-        loaded = self._load(name, version, context)
+        loaded = self._load_any(name, version, context)
         return openai_api.answer(
             route, body, loaded, request, context,
             models=self._models, budget=self._budget(),
@@ -148,7 +145,6 @@ class GameApi:
             raise invalid("expected one input at /input, got /inputs", "/inputs")
         context.rows, context.inputs = len(inputs), inputs
         loaded = self._load(model, version, context)
-        loaded.check_is_graph()
         answer = loaded.explain(inputs[0], pointers[0], options, context)
         finite([answer], pointers, context.warnings)
         return {**answer, **_source(loaded), **_warnings(context)}
@@ -163,6 +159,14 @@ class GameApi:
         return Options.read(body, context.warnings)
 
     def _load(
+        self, model: str | None, version: str | None, context: RequestContext
+    ) -> LoadedModel:
+        """Return a version that is no language model; raises `Problem`."""
+        loaded = self._load_any(model, version, context)
+        loaded.check_is_graph()
+        return loaded
+
+    def _load_any(
         self, model: str | None, version: str | None, context: RequestContext
     ) -> LoadedModel:
         context.mark("read")

@@ -23,8 +23,6 @@ from hotseat_serve.wording import expected, invalid
 
 log = logging.getLogger("hotseat.serve")
 
-ROUTES = frozenset({"chat/completions", "completions", "embeddings"})
-
 
 def model_of(body: Any) -> tuple[str, str | None]:
     """Return the model that a body names, and its version or alias.
@@ -51,7 +49,7 @@ def answer(
     start: Callable[..., TextAnswer] = start_text,
     **parts: Any,
 ) -> Answer:
-    """Answer a request of one of `ROUTES`; raises `Problem`."""
+    """Answer a request of one of OpenAI's routes below /v1; raises `Problem`."""
     if route == "embeddings":
         return _embeddings(body, loaded, context)
     chat = route == "chat/completions"

@@ -109,13 +109,9 @@ class LoadedModel:
             answers = self._whole(inputs, pointers, options, context)
             return decisions.decided(decision, chosen, answers, None)
         answers = self._whole(lines.inputs, pointers, options, context)
-        rows = self.manifest.signature.max_rows or MAX_ROWS
-        earlier: list[dict[str, Any]] = []
-        for at in range(0, len(lines.lines), rows):
-            some, places = (
-                part[at : at + rows] for part in (lines.lines, lines.pointers)
-            )
-            earlier += self._whole(some, places, options, context)
+        earlier = self._in_parts(
+            self._whole, lines.lines, lines.pointers, options, context
+        )
         return decisions.decided(decision, chosen, answers, (lines, earlier))
 
     def _whole(
@@ -137,14 +133,28 @@ class LoadedModel:
         expanded = long_texts.expand(item, inputs, pointers, context.warnings)
         if expanded is None:
             return self._answers(inputs, pointers, options, context)
-        answers: list[dict[str, Any]] = []
-        rows = signature.max_rows or MAX_ROWS
-        for at in range(0, len(expanded.inputs), rows):
-            some, places = (
-                part[at : at + rows] for part in (expanded.inputs, expanded.pointers)
-            )
-            answers += self._answers(some, places, options, context)
+        answers = self._in_parts(
+            self._answers, expanded.inputs, expanded.pointers, options, context
+        )
         return long_texts.fold(signature, expanded, answers)
+
+    def _in_parts(
+        self,
+        answer: Callable[..., list[dict[str, Any]]],
+        inputs: Sequence[Any],
+        pointers: Sequence[str],
+        options: Options | None,
+        context: RequestContext,
+    ) -> list[dict[str, Any]]:
+        """Return the answers to more inputs than a request may have."""
+        rows = self.manifest.signature.max_rows or MAX_ROWS
+        return [
+            one
+            for at in range(0, len(inputs), rows)
+            for one in answer(
+                inputs[at : at + rows], pointers[at : at + rows], options, context
+            )
+        ]
 
     def _answers(
         self,

@@ -15,21 +15,24 @@ from hotseat_serve.problems import Problem
 from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.data.dataset import Requests
 
-_FRESH = """
-import json, sys, time
-from contextlib import suppress
+MEMORY = """
 from pathlib import Path
-from hotseat_registry import Manifest
-from hotseat_serve.runtime.loader import open_variant
-from hotseat_serve.kinds.options import Options
-from hotseat_serve.problems import Problem
-import hotseat_serve.adapters.api_gateway, hotseat_serve.api.router # as a function has
 
 def memory(name):
     status = Path("/proc/self/status")
     if not status.exists():
         return 0
     return 1024 * int(status.read_text().partition(name + ":")[2].split()[0])
+"""
+"""Source of a function for a fresh process: bytes by a name of /proc/self/status."""
+_FRESH = f"""{MEMORY}
+import json, sys, time
+from contextlib import suppress
+from hotseat_registry import Manifest
+from hotseat_serve.runtime.loader import open_variant
+from hotseat_serve.kinds.options import Options
+from hotseat_serve.problems import Problem
+import hotseat_serve.adapters.api_gateway, hotseat_serve.api.router # as a function has
 
 work = json.load(sys.stdin)
 manifest = Manifest.from_json(work["manifest"])
@@ -37,7 +40,7 @@ before = memory("VmRSS")
 with suppress(OSError):
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
 start = time.perf_counter()
-paths = {name: Path(path) for name, path in work["paths"].items()}
+paths = {{name: Path(path) for name, path in work["paths"].items()}}
 model = open_variant(manifest, work["variant"], paths, 1, 600)
 for number, (value, options) in enumerate(work["requests"]):
     with suppress(Problem):
@@ -45,8 +48,8 @@ for number, (value, options) in enumerate(work["requests"]):
     if not number:
         first = time.perf_counter() - start
         cold = time.time() - work["began"]
-print(json.dumps({"memory_bytes": memory("VmHWM") - before, "start_ms": 1000 * first,
-                  "cold_start_ms": 1000 * cold}))
+print(json.dumps({{"memory_bytes": memory("VmHWM") - before, "start_ms": 1000 * first,
+                  "cold_start_ms": 1000 * cold}}))
 """
 _MEMORY_ROWS = 50
 _STARTS = 3

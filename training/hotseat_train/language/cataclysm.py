@@ -53,13 +53,13 @@ def item_request(name: str) -> str:
 
 
 def npc_lines(package: Path | None = None) -> list[Example]:
-    """Return what is said to a survivor, with what the survivor answers.
+    """Return lines that a player may say to a survivor, with the survivor's answers.
 
     A line with a place for other words (``<name_g>``) is left out. Raises
     `DatasetError` when the package is not available.
     """
     answers: dict[str, list[str]] = defaultdict(list)
-    said: dict[str, list[str]] = defaultdict(list)
+    spoken: dict[str, list[str]] = defaultdict(list)
     for entry in _entries(package):
         if entry.get("type") != "talk_topic":
             continue
@@ -69,10 +69,10 @@ def npc_lines(package: Path | None = None) -> list[Example]:
         responses = entry.get("responses")
         for response in responses if isinstance(responses, list) else ():
             if isinstance(response, dict) and isinstance(response.get("text"), str):
-                said[str(response.get("topic"))].append(response["text"])
+                spoken[str(response.get("topic"))].append(response["text"])
     rows = {
         (line, answer): Example(line_request(line), answer)
-        for topic, lines in said.items()
+        for topic, lines in spoken.items()
         for line in lines
         for answer in answers.get(topic, ())
         if not _SLOT.search(line) and _is_prose(answer)

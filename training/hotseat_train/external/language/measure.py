@@ -15,6 +15,7 @@ from hotseat_registry import Manifest
 from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.runtime.text_model import TextModel, shortfall
 from hotseat_serve.text.text_request import TextRequest
+from hotseat_train.evaluation.latency_memory import MEMORY
 from hotseat_train.external.errors import UnclearError
 
 _PROMPTS = (
@@ -32,25 +33,18 @@ _ROUNDING = 0.05
 """Tolerance of logits for the float rounding of other CPUs."""
 _INTEGERS = 1.0
 """Of variants with products of 8-bit integers, which CPUs add in other ways."""
-_FRESH = """
+_FRESH = f"""{MEMORY}
 import json, sys, time
-from pathlib import Path
 from hotseat_registry import Manifest
 from hotseat_serve.runtime.loader import open_variant
 from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.text.text_request import TextRequest
 import hotseat_serve.adapters.api_gateway, hotseat_serve.api.router # as a function has
 
-def memory(name):
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return 0
-    return 1024 * int(status.read_text().partition(name + ":")[2].split()[0])
-
 work = json.load(sys.stdin)
 manifest = Manifest.from_json(work["manifest"])
 before = memory("VmRSS")
-paths = {name: Path(path) for name, path in work["paths"].items()}
+paths = {{name: Path(path) for name, path in work["paths"].items()}}
 model = open_variant(manifest, work["variant"], paths, 1, 600).text
 request = TextRequest(**work["request"])
 answering = model.answer(request, Warnings())
@@ -58,8 +52,8 @@ next(answering)
 cold = time.time() - work["began"]
 for _ in answering:
     pass
-print(json.dumps({"cold_start_ms": 1000 * cold,
-                  "memory_bytes": memory("VmHWM") - before}))
+print(json.dumps({{"cold_start_ms": 1000 * cold,
+                  "memory_bytes": memory("VmHWM") - before}}))
 """
 _STARTS = 3
 
