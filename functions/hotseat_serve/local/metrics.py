@@ -28,6 +28,8 @@ _BUCKETS = (
     10,
 )  # fmt: skip
 _STAGES = ("load", "read", "run", "write")
+_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Where the library's values look for the folder."""
 
 
 class MetricsFolder:
@@ -35,11 +37,19 @@ class MetricsFolder:
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="hotseat-metrics-"))
-        # where the library's values look for it
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self.path)
+        self._before = os.environ.get(_VARIABLE)
+        os.environ[_VARIABLE] = str(self.path)
 
     def close(self) -> None:
-        """Remove the folder."""
+        """Remove the folder, and its name from the environment.
+
+        A program that this process starts later, and that has metrics of its own,
+        would look for the folder and fail.
+        """
+        if self._before is None:
+            os.environ.pop(_VARIABLE, None)
+        else:
+            os.environ[_VARIABLE] = self._before
         shutil.rmtree(self.path, ignore_errors=True)
 
 

@@ -63,6 +63,8 @@ def _head():
          "--port", str(port), "--num-cpus", "3", "--include-dashboard", "false",
          "--disable-usage-stats"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        # a Ray that this process started before may have given it a token
+        env={"RAY_AUTH_MODE": "disabled", **os.environ},
     )  # fmt: skip
     try:
         for _ in range(100):

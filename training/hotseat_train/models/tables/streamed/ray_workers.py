@@ -144,7 +144,8 @@ def _start(ray: Any, address: str, more: Mapping[str, Any]) -> None:
         else:
             return
     raise TrainError(
-        f"no Ray answers at {address} after {_STARTS} tries of 30 seconds: {reason}"
+        f"no Ray answers at {address} after {_STARTS} tries of 30 seconds: {reason}; "
+        "if its cluster asks for a token, set RAY_AUTH_MODE=token"
     )
 
 
