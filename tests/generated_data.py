@@ -105,6 +105,27 @@ def _further_chat(folder: Path, random: np.random.Generator) -> None:
         for at, line in enumerate(lines)
     ]
     _table(folder / "surge/toxicity_en.csv", ["text", "is_toxic"], said)
+    sexist: list[list[object]] = [
+        [f"e {line}", "sexist" if at % 2 else "not sexist", "1. threats" * (at % 2)]
+        for at, line in enumerate(lines)
+    ]
+    columns = ["text", "label_sexist", "label_category"]
+    _table(folder / "edos/edos_labelled_aggregated.csv", columns, sexist)
+    votes: list[list[object]] = [
+        [f"b {line}", int(at % 2 == 0), int(at % 2), int(at % 4 == 1)]
+        for at, line in enumerate(lines)
+    ]
+    one = "Annotator1_"
+    columns = ["user", f"{one}is_abuse.1", f"{one}is_abuse.-2", f"{one}sex_harassment"]
+    for name in ("train", "valid", "test"):
+        _table(folder / f"convabuse/{name}.csv", columns, votes)
+    posts: list[list[object]] = [
+        [f"h {line}", "none" if at % 2 else "threateninglanguage", 1 - at % 2]
+        for at, line in enumerate(lines)
+    ]
+    for name in ("train", "validation", "test"):
+        columns = ["text", "type", "label_gold"]
+        _table(folder / f"hatemoji/{name}.csv", columns, posts)
     (folder / "word-lists").mkdir(parents=True, exist_ok=True)
     for language in chat_generated.SOURCES:
         words = [f"{language}word{number}" for number in range(403)]

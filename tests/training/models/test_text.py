@@ -20,7 +20,7 @@ from hotseat_train.models.text import (
     tokenizer,
 )
 from hotseat_train.models.text.categories import Categories
-from hotseat_train.models.text.char_cnn import Shape, TextLearner
+from hotseat_train.models.text.char_cnn import Block, Shape, TextLearner
 from hotseat_train.models.text.wide_linear import Shares
 from hotseat_train.optim.gradient_learner import between_layers
 from hotseat_train.optim.loop import Plan
@@ -34,7 +34,9 @@ TARGETS = tuple(int(line.split()[0] in {"bad", "poor", "垃圾"}) for line in LI
 CHINESE = tuple(line for line in LINES if line[0] in "垃不")
 ROWS = Split(LINES, TARGETS)
 TWO = Categories(("good", "bad"))
-SMALL = Shape(width=16, hidden=(24, 24), head=12, common=300, buckets=1 << 12)
+SMALL = Shape(
+    width=16, hidden=(24, 24), steps=(1, 8), head=12, common=300, buckets=1 << 12
+)
 PLAN = Plan("adam", 0.01, batch_size=4, max_epochs=30, schedule="cosine", soft=0.3)
 
 
@@ -161,6 +163,17 @@ def test_int8_answers_nearly_as_fp32(taught, tmp_path, way):
     assert np.abs(given - want).mean() < 0.05
     kinds = {"DynamicQuantizeLinear", "QuantizeLinear"}
     assert kinds & {node.op_type for node in onnx.load(small).graph.node}
+
+
+def test_a_block_reads_the_places_at_its_step():
+    """And no others; places beyond the ends of a text are empty."""
+    torch.manual_seed(0)
+    block = Block(4, 8, step=3).eval()
+    x = torch.randn(1, 8, 4, requires_grad=True)
+    block(x, torch.ones(1, 8, 1))[0, 4].sum().backward()
+    assert x.grad.abs().sum(2)[0].nonzero().ravel().tolist() == [1, 4, 7]
+    short = torch.randn(1, 2, 4)
+    assert block(short, torch.ones(1, 2, 1)).shape == short.shape
 
 
 def test_what_has_no_weights_is_refused_with_a_reason(tmp_path):

@@ -92,15 +92,19 @@ _LATIN = dict(
     )
 )
 _SEED = 0
+_PADDED = 0.3
+"""Share of the rows with one to three harmless lines around them."""
+Group = Mapping[str, Any]
+Parts = Mapping[str, Sequence[str]]
 
 
-def groups() -> Sequence[Mapping[str, Any]]:
+def groups() -> Sequence[Group]:
     """Return the groups of templates.
 
     Each has ``count``, the rows of a category; ``templates`` of a category; ``parts``,
     what stands for a name in braces.
     """
-    found: Sequence[Mapping[str, Any]] = json.loads(
+    found: Sequence[Group] = json.loads(
         files("hotseat_train.tasks").joinpath("chat_generated.json").read_text("utf-8")
     )
     return found
@@ -116,15 +120,27 @@ def templates() -> dict[str, list[str]]:
 
 
 def rows() -> Iterator[Row]:
-    """Yield all rows, always the same; raises `DatasetError`."""
+    """Yield all rows, always the same; raises `DatasetError`.
+
+    Some stand among harmless lines, so that padding does not hide what is harmful.
+    """
     rng = random.Random(_SEED)  # noqa: S311 (no secret)
     lists = _word_lists()
     for group in groups():
         parts = {**group["parts"], **lists}
-        for category, lines in group["templates"].items():
-            for _ in range(group["count"][category]):
-                chosen = {name: rng.choice(words) for name, words in parts.items()}
-                text = rng.choice(lines).format(**chosen)
+
+        def line(category: str, group: Group = group, parts: Parts = parts) -> str:
+            chosen = {name: rng.choice(words) for name, words in parts.items()}
+            text = rng.choice(group["templates"][category]).format(**chosen)
+            return " ".join(text.split())
+
+        for category, count in group["count"].items():
+            for _ in range(count):
+                lines = [line(category)]
+                if rng.random() < _PADDED:
+                    lines += [line("ok") for _ in range(rng.randint(1, 3))]
+                    rng.shuffle(lines)
+                text = " ".join(lines)
                 yield row(text, {category}, text)
 
 

@@ -57,7 +57,7 @@ _COLD = tuple(
     )
 )
 _INTENTS = {"O": "ok", "E": "toxic", "I": "implicit", "A": "report"}
-SHAPE = Shape(hidden=(320, 320))
+SHAPE = Shape(hidden=(448, 448, 448, 448), steps=(1, 2, 4, 8))
 _SHARES = Shares(own=0.6, other=0.7)
 _SEED = 0  # of the split, which stays the same whatever the run's seed
 _MAX_BYTES = 2048
@@ -207,7 +207,7 @@ class ChatModeration(SupervisedTask):
             "sgd": Plan("sgd", 0.3, batch_size=128),
             "momentum": Plan("momentum", 0.03, momentum=0.9, batch_size=128),
             "adam": Plan(
-                "adam", 0.003, batch_size=256, max_epochs=3, schedule="cosine"
+                "adam", 0.003, batch_size=256, max_epochs=4, schedule="cosine"
             ),
         }[optimizer]
 

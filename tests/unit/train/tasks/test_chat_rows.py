@@ -2,8 +2,8 @@
 
 import string
 
-from hotseat_train.tasks import chat_conversations, chat_generated
-from hotseat_train.tasks.chat_labels import CATEGORIES, LABELS, row
+from hotseat_train.tasks import chat_conversations, chat_corpora, chat_generated
+from hotseat_train.tasks.chat_labels import CATEGORIES, LABELS, TOXIC, row
 
 
 def test_every_template_has_its_parts_and_every_category_its_twins():
@@ -40,3 +40,25 @@ def test_a_line_has_the_lines_of_its_match_before_it():
     assert found[2].context == ("21", "22")
     assert [line.player for line in found] == ["2 1", "2 0", "2 0"]
     assert chat_conversations.distinct(found) == ["21", "22", "210"]
+
+
+def test_only_lines_on_which_all_annotators_agree_are_taken():
+    """Some cells of the file hold a vote twice: ``1, 1``."""
+
+    def line(text, *votes):
+        return {
+            "user": text,
+            **{
+                f"Annotator{number}_{column}": value
+                for number, cells in enumerate(votes, 1)
+                for column, value in cells.items()
+            },
+        }
+
+    harm, fine = {"is_abuse.-2": "1, 1"}, {"is_abuse.1": "1.0", "is_abuse.-2": "0"}
+    sexual = {"is_abuse.-1": "1", "sex_harassment": "1"}
+    found = chat_corpora.agreed(
+        [line("a", harm, harm), line("b", fine, fine), line("c", harm, fine),
+         line("d", sexual, harm), line("e", {"is_abuse.0": "1"}, harm)]
+    )  # fmt: skip
+    assert list(found) == [("a", TOXIC), ("b", {"ok"}), ("d", {"sexual"})]

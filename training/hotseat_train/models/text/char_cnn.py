@@ -52,6 +52,9 @@ class Shape:
     """Channels of each place."""
     hidden: tuple[int, ...] = (768, 768, 768)
     """Hidden units of each block."""
+    steps: tuple[int, ...] = ()
+    """Distance of each block's neighbours, in places (van den Oord et al. 2016, dilated
+    convolutions); empty: 1."""
     head: int = 256
     """Hidden units of the classifier."""
     common: int = 32_000
@@ -61,10 +64,11 @@ class Shape:
 
 
 class Block(nn.Module):
-    """A residual convolution of three neighbouring places."""
+    """A residual convolution of three places, each `step` from the next."""
 
-    def __init__(self, width: int, hidden: int) -> None:
+    def __init__(self, width: int, hidden: int, step: int = 1) -> None:
         super().__init__()
+        self.step = step
         self.norm = nn.LayerNorm(width)
         self.first = nn.Linear(3 * width, hidden)
         self.second = nn.Linear(hidden, width)
@@ -73,8 +77,8 @@ class Block(nn.Module):
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Return [n, length, width]; `mask` [n, length, 1] is 0 at padding."""
         at = self.norm(x) * mask
-        left = nn.functional.pad(at, (0, 0, 1, -1))
-        right = nn.functional.pad(at, (0, 0, -1, 1))
+        wide = nn.functional.pad(at, (0, 0, self.step, self.step))
+        left, right = wide[:, : -2 * self.step], wide[:, 2 * self.step :]
         hidden = torch.relu(self.first(torch.cat([left, at, right], 2)))
         result: torch.Tensor = x + self.drop(self.second(hidden))
         return result
@@ -101,7 +105,11 @@ class TextNet(nn.Module):
         nn.init.normal_(self.table.weight, std=0.05)
         with torch.no_grad():
             self.table.weight[0] = 0
-        self.blocks = nn.ModuleList(Block(width, size) for size in shape.hidden)
+        steps = shape.steps or (1,) * len(shape.hidden)
+        self.blocks = nn.ModuleList(
+            Block(width, size, step)
+            for size, step in zip(shape.hidden, steps, strict=True)
+        )
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(2 * width, shape.head)
         self.drop = nn.Dropout(0.3)
@@ -250,6 +258,7 @@ class TextLearner(GradientLearner):
         smaller = Shape(
             width=self.shape.width * 3 // 5,
             hidden=tuple(size // 2 for size in self.shape.hidden[1:]),
+            steps=self.shape.steps[1:],
             head=self.shape.head // 2,
             common=self.shape.common,
             buckets=self.shape.buckets,
