@@ -76,6 +76,9 @@ class Entry(JsonDataclass):
     more. None in entries of the first releases."""
     kind: str | None = None
     """Of the version that is live, so that a catalogue needs no manifest."""
+    start_files: Mapping[str, Mapping[str, int]] | None = None
+    """By alias, what a start of its version fetches: sizes in bytes by digest and
+    suffix. A hint, which lets files come beside the manifest; the manifest decides."""
     gate: Mapping[str, Any] | None = None
     """What a version must pass to become live."""
     sequence: int = 0
@@ -103,6 +106,10 @@ class Entry(JsonDataclass):
     def is_retired(self, version: int) -> bool:
         """Whether gc took the version."""
         return version in self.retired
+
+    def position(self, alias: str) -> tuple[int, Mapping[str, int] | None]:
+        """Return where an alias stands, and its start files if the entry has them."""
+        return self.aliases[alias], (self.start_files or {}).get(alias)
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads, retired versions as ranges alone."""
@@ -147,11 +154,22 @@ def follow(head: Entry | None, change: Entry) -> Entry:
         retired_ranges=gone.pairs or None,
         positions=positions_after(positions_of(head) if head else {}, change),
         kind=change.kind if live or not head else head.kind,
+        start_files=_start_files(head, change),
         gate=change.gate if change.action == GATE or not head else head.gate,
         sequence=head.sequence + 1 if head else 1,
         at=max(change.at, head.at) if head else change.at,
         previous=head.digest() if head else NO_ENTRY,
     )
+
+
+def _start_files(
+    head: Entry | None, change: Entry
+) -> Mapping[str, Mapping[str, int]] | None:
+    """Return the files of every alias; an alias that moved has those of the change."""
+    files = dict(head.start_files or {}) if head else {}
+    if change.alias and change.after:
+        files.pop(change.alias, None)
+    return {**files, **(change.start_files or {})} or None
 
 
 def before(entries: Iterable[Entry], alias: str, steps: int = 1) -> int:

@@ -152,6 +152,15 @@ class Manifest(JsonDataclass):
         steps = (name for step in self.steps or () for name in step.files)
         return tuple(dict.fromkeys((*self.signature.files, *steps)))
 
+    def start_files(self) -> Mapping[str, int]:
+        """Return what a start of the default variant fetches: digest, suffix, size."""
+        variant = self.variant(self.default_variant)
+        golden = (self.golden,) if self.golden else ()
+        return {
+            self.files[name].sha256 + PurePosixPath(name).suffix: self.files[name].size
+            for name in (*variant.files, *golden, *self.needed_files)
+        }
+
     def variant(self, name: str) -> Variant:
         """Return the variant of that name; raises `IntegrityError`."""
         for variant in self.variants:

@@ -1,18 +1,14 @@
 """A registry: versions that never change, aliases that move over them."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hotseat_registry import (
-    blobs,
-    layout,
-    manifest_cache,
-    signatures,
-    version_files,
-)
+from hotseat_registry import blobs, layout, manifest_cache, signatures, version_files
+from hotseat_registry.ahead import Ahead
 from hotseat_registry.cache import Cache
 from hotseat_registry.entry import GATE, PROMOTE, ROLLBACK, Entry
 from hotseat_registry.errors import (
@@ -21,6 +17,7 @@ from hotseat_registry.errors import (
     ModelNotFoundError,
     NotFoundError,
     RetiredError,
+    UntrustedError,
     VersionNotFoundError,
 )
 from hotseat_registry.ledger import Head, Ledger
@@ -186,46 +183,45 @@ class Registry:
         progress: StartProgress = no_progress,
         *,
         in_place: bool = False,
+        ahead: Ahead | None = None,
     ) -> dict[str, Path]:
         """Bring files of a version into the cache and return their paths.
 
         With `in_place`, files of a baked version stay where they lie: the caller must
-        not change or remove them.
+        not change or remove them. What is `ahead` is not fetched again.
 
         Each is checked on every call, so what is there already is not fetched again
         and what was damaged is. Raises `IntegrityError` when the store's bytes are
         not what they should be.
         """
-        names = list(manifest.files if names is None else names)
-        paths = {
-            name: path
-            for name in names
-            if in_place and (path := version_files.in_place(self.store, manifest, name))
-        }
-        fetched = [name for name in names if name not in paths]
-        cache.make_room(
-            (manifest.files[name], PurePath(name).suffix) for name in fetched
+        return version_files.fetch(
+            self.store,
+            self.ledger,
+            manifest,
+            list(manifest.files if names is None else names),
+            cache,
+            progress,
+            ahead,
+            in_place=in_place,
+            # who watches is shown one file after the other
+            at_once=progress is no_progress,
         )
-        for name in fetched:
-            file = manifest.files[name]
-            paths[name] = cache.get(file, PurePath(name).suffix) or (
-                version_files.download(
-                    self.store, self.ledger, manifest, name, cache,
-                    progress(name, file.size),
-                )
-            )  # fmt: skip
-        return paths
 
-    def check_trust(self, manifest: Manifest) -> None:
+    def check_trust(self, manifest: Manifest, ahead: Ahead | None = None) -> None:
         """Raise `UntrustedError` unless a trusted key signed the version.
 
-        With signed heads, it also has to be the version that the head names.
+        With signed heads, it also has to be the version that the head names. Where a
+        signature that is `ahead` is valid, the others are not read.
         """
         if self.trust is not None:
             from hotseat_registry.trust import manifest_digest
 
             digest = manifest_digest(manifest)
             self.ledger.check_manifest(manifest.model, manifest.version, digest)
+            if ahead is not None:
+                with suppress(UntrustedError):
+                    self.trust.check(manifest, ahead.signatures())
+                    return
             self.trust.check(manifest, self.signatures(manifest))
 
     def signatures(self, manifest: Manifest) -> list[bytes]:
@@ -263,6 +259,7 @@ class Registry:
             after=manifest.version,
             override=override,
             kind=manifest.kind,
+            start_files={alias: manifest.start_files()},
         )
         return self.ledger.change(head, change)
 
@@ -305,6 +302,7 @@ class Registry:
             after=after,
             steps=steps,
             kind=manifest.kind,
+            start_files={alias: manifest.start_files()},
         )
         return self.ledger.change(head, change)
 

@@ -140,8 +140,12 @@ class Trust:
     @property
     def name(self) -> str:
         """The SHA-256 of keys and threshold, in hex; another one after a rotation."""
-        names = sorted(map(hint, self.keys))
-        return hashlib.sha256(f"{self.threshold} {names}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.threshold} {self.hints}".encode()).hexdigest()
+
+    @property
+    def hints(self) -> list[str]:
+        """The names of the keys, under which their signatures are stored."""
+        return sorted(map(hint, self.keys))
 
     def signers(self, kind: str, signed: Signed) -> list[str]:
         """Return the names of the trusted keys whose signatures are valid, sorted."""

@@ -1,16 +1,54 @@
-"""Bring one file of a version onto this machine, checked by its digest."""
+"""Bring files of a version onto this machine, checked by their digests."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
 
 from hotseat_registry import layout
+from hotseat_registry.ahead import Ahead, is_far
 from hotseat_registry.cache import Cache, describe
 from hotseat_registry.errors import IntegrityError, NotFoundError, RetiredError
 from hotseat_registry.ledger import Ledger
 from hotseat_registry.manifest import Manifest
+from hotseat_registry.parallel import all_at_once
 from hotseat_registry.stores import OnBytes, Store
 
 
-def in_place(store: Store, manifest: Manifest, name: str) -> Path | None:
+def fetch(
+    store: Store,
+    ledger: Ledger,
+    manifest: Manifest,
+    names: Iterable[str],
+    cache: Cache,
+    progress: Callable[[str, int], OnBytes],
+    ahead: Ahead | None,
+    *,
+    in_place: bool,
+    at_once: bool,
+) -> dict[str, Path]:
+    """Return the paths of files, by name; see `Registry.fetch`.
+
+    With `at_once`, files come in parallel from a store where that is faster.
+    """
+    paths = {
+        name: path
+        for name in names
+        if in_place and (path := _in_place(store, manifest, name))
+    }
+    missing = [name for name in names if name not in paths]
+    cache.make_room((manifest.files[name], PurePath(name).suffix) for name in missing)
+
+    def bring(name: str) -> Path:
+        file, suffix = manifest.files[name], PurePath(name).suffix
+        path = ahead.path(file, suffix) if ahead else None
+        return path or cache.get(file, suffix) or _download(
+            store, ledger, manifest, name, cache, progress(name, file.size)
+        )  # fmt: skip
+
+    bring_all = all_at_once if at_once and is_far(store) else map
+    return {**paths, **dict(zip(missing, bring_all(bring, missing), strict=True))}
+
+
+def _in_place(store: Store, manifest: Manifest, name: str) -> Path | None:
     """Return a file of a baked version where it lies, under its own name.
 
     None if the store has no such place. Raises `IntegrityError` unless the file's
@@ -32,7 +70,7 @@ def in_place(store: Store, manifest: Manifest, name: str) -> Path | None:
     return path
 
 
-def download(
+def _download(
     store: Store,
     ledger: Ledger,
     manifest: Manifest,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hotseat_registry import Manifest, Reference, Registry, signature_check
+from hotseat_registry.ahead import start_ahead
 from hotseat_registry.cache import Cache
 from hotseat_registry.graph_types import Tensor
 from hotseat_registry.manifest import Variant
@@ -33,26 +34,32 @@ def load(
     reserve_memory: Callable[[str, int], bool] = lambda _model, _bytes: False,
     *,
     in_subprocess: bool = False,
+    start_files: Mapping[str, int] | None = None,
 ) -> LoadedModel:
     """Fetch a version, check its digests and golden rows, and return it warm.
+
+    `reference` is a version's number, `start_files` what its head says of its files.
 
     `reserve_memory` receives the model and its memory before the fetch. It may refuse,
     and returns whether the memory also allows to open the version `in_subprocess`
     first. Raises `RegistryError`.
     """
     cache = Cache.private(settings.cache_folder, settings.cache_bytes)
+    ahead = start_ahead(
+        registry.store, cache, reference, files=start_files or {}, trust=registry.trust
+    )
     manifest = registry.resolve(reference, cache)
     dispatch.check(manifest)
     variant = manifest.variant(settings.variant or manifest.default_variant)
     size = manifest.memory_bytes(variant)
     has_spare_memory = reserve_memory(manifest.model, size)
-    registry.check_trust(manifest)
+    registry.check_trust(manifest, ahead)
     names = [
         *variant.files,
         *([manifest.golden] if manifest.golden else []),
         *manifest.needed_files,
     ]
-    paths = registry.fetch(manifest, cache, names, in_place=True)
+    paths = registry.fetch(manifest, cache, names, in_place=True, ahead=ahead)
     decrypted = decrypt(manifest, paths, settings)
     paths_to_open = files_to_open(manifest, variant, paths, decrypted, cache.folder)
     seconds = settings.open_seconds

@@ -12,7 +12,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hotseat_registry import Reference, Registry
@@ -189,8 +189,8 @@ class ModelCache:
         if head is None or str(reference.alias) not in head.entry.aliases:
             aliases = head.entry.aliases if head else {}
             raise self.registry.no_alias(reference, aliases)
-        number = head.entry.aliases[str(reference.alias)]
-        loaded = self._load(reference.model, number)
+        number, files = head.entry.position(str(reference.alias))
+        loaded = self._load(reference.model, number, start_files=files)
         with self._lock:
             # the first thread's value
             tracked = TrackedAlias(head, loaded, self._next_refresh())
@@ -311,6 +311,7 @@ class ModelCache:
         max_wait: float | None = None,
         *,
         in_subprocess: bool = False,
+        start_files: Mapping[str, int] | None = None,
     ) -> LoadedModel:
         reference = Reference(model, version=number)
         name = str(reference)
@@ -320,14 +321,19 @@ class ModelCache:
             raise StoreError(f"{name} is still being opened")
         try:
             return self._loaded.get(name) or self._open(
-                name, reference, in_subprocess=in_subprocess
+                name, reference, start_files, in_subprocess=in_subprocess
             )
         finally:
             self._opening_locks.pop(name, None)
             lock.release()
 
     def _open(
-        self, name: str, reference: Reference, *, in_subprocess: bool
+        self,
+        name: str,
+        reference: Reference,
+        start_files: Mapping[str, int] | None,
+        *,
+        in_subprocess: bool,
     ) -> LoadedModel:
         found = load(
             self.registry,
@@ -335,6 +341,7 @@ class ModelCache:
             self._settings,
             self._free_memory,
             in_subprocess=in_subprocess,
+            start_files=None if self._settings.variant else start_files,
         )
         found.last_used = self.clock()
         if found.decrypted is not None:
