@@ -2,9 +2,10 @@
 
 A start from a bucket waits for answers, not for bytes. The head names the files of the
 versions on which aliases stand (`Entry.start_files`), and a signature is stored under
-the name of the key that made it, so all of them are requested at once. Nothing is believed because
-it came early: a file is kept by its digest and used only if the manifest names it, a
-signature is verified as any other, and what fails here is read again in its turn.
+the name of the key that made it, so all of them are requested at once. Nothing is
+believed because it came early: a file is kept by its digest and used only if the
+manifest names it, a signature is verified as any other, and what fails here is read
+again in its turn.
 """
 
 import re

@@ -29,6 +29,8 @@ log = logging.getLogger("hotseat.registry")
 
 MANIFESTS = "manifests"
 """The folder of manifests, which lie under no digest."""
+PASSED = "passed"
+"""The folder of records of golden rows that passed; they have no digest either."""
 TOGETHER = "together"
 """The folder of links that put weights beside their graph, under their own names."""
 _PIECE = 1 << 20
@@ -279,7 +281,8 @@ def _private(folder: Path) -> Path:
         raise PermissionError(f"{folder} belongs to another user")
     if found.st_mode & 0o022:
         # others could write here: what has no digest is not believed
-        shutil.rmtree(folder / MANIFESTS, ignore_errors=True)
+        for name in (MANIFESTS, PASSED):
+            shutil.rmtree(folder / name, ignore_errors=True)
     if found.st_mode & 0o077:
         folder.chmod(0o700)
     return folder

@@ -103,6 +103,9 @@ class Settings:
     open_seconds: float = 30.0
     """Time limit in seconds for opening a version and checking its golden rows; a
     slower version is refused."""
+    recheck: bool = False
+    """Whether every start checks all golden rows, also where the cache has a record
+    that they passed with the same files, release and kind of processor."""
     threads: int = 1
     """Threads of one prediction; a Lambda function has one core for each 1,769 MB."""
     warm: bool = False

@@ -1,5 +1,6 @@
 """Fetch, check and open a version."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hotseat_registry.encrypted_file import EncryptedFile
+    from hotseat_serve.runtime.golden_record import GoldenRecord
 
     VersionFile = Path | EncryptedFile
 
@@ -75,11 +77,19 @@ def load(
             threads=settings.threads,
             memory=2 * size + trial.MEMORY,
         )
+    record = None
+    if manifest.golden and not settings.recheck:
+        # late: as much time as a small version's rows
+        from hotseat_serve.runtime.golden_record import GoldenRecord
+
+        record = GoldenRecord(cache, manifest, variant.name, settings.threads)
     loaded = open_variant(
-        manifest, variant.name, paths_to_open, settings.threads, seconds
+        manifest, variant.name, paths_to_open, settings.threads, seconds, record
     )
     for name, path in paths.items():
         cache.check(path, manifest.files[name])  # the hashed files are the opened files
+    if record is not None:
+        record.keep()
     loaded.bytes = size
     loaded.decrypted = decrypted
     if decrypted is not None:
@@ -111,8 +121,11 @@ def open_variant(
     paths: Mapping[str, "VersionFile"],
     threads: int,
     seconds: float,
+    record: "GoldenRecord | None" = None,
 ) -> LoadedModel:
     """Open a variant and check it against signature and golden rows.
+
+    Of golden rows that passed before, by `record`, the first alone is checked.
 
     `paths` are ``graph``, ``golden`` rows if there are any, and by their names the
     signature's files, the graphs of a pipeline, and of an encrypted version the weights
@@ -140,7 +153,13 @@ def open_variant(
 
     if "golden" in paths:
         data = paths["golden"].read_bytes()
-        golden_rows.check(data, variant.name, predict, run, manifest.reference)
+        known = record is not None and record.holds()
+        began = time.perf_counter()
+        golden_rows.check(
+            data, variant.name, predict, run, manifest.reference, first=known
+        )
+        if record is not None and not known:
+            record.passed(time.perf_counter() - began)
         loaded.sample_input = golden_rows.first_input(data)
     elif manifest.steps is None:
         probe.check(manifest, run)

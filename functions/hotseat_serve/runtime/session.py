@@ -17,6 +17,7 @@ from hotseat_serve.runtime.watchdog import WATCHDOG
 if TYPE_CHECKING:
     from hotseat_registry.encrypted_file import EncryptedFile
 
+RUNTIME: str = onnxruntime.__version__
 _DATATYPES = {
     "tensor(string)": "BYTES",
     "tensor(bool)": "BOOL",
