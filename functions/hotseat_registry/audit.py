@@ -3,12 +3,12 @@
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from hotseat_registry import graph, layout, signature_check
 from hotseat_registry.cache import Cache
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.encrypted_file import EncryptedFile
 from hotseat_registry.errors import NotFoundError, RegistryError, StoreError
 from hotseat_registry.graph import Interface

@@ -13,15 +13,14 @@ import functools
 import hashlib
 import logging
 import os
-import shutil
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from uuid import uuid4
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import IntegrityError, NoRoomError
 from hotseat_registry.manifest import File
 
@@ -105,7 +104,7 @@ class Cache:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         self._shrink(set(wanted), needed)
-        free = shutil.disk_usage(self.folder).free
+        free = _free(self.folder)
         if needed > free:
             raise NoRoomError(
                 f"{needed:,} bytes do not fit into {self.folder}, which has {free:,} "
@@ -122,12 +121,10 @@ class Cache:
         with _no_room(self.folder):
             self._shrink({path}, file.size)
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                dir=path.parent, prefix=_PART, delete=False
-            ) as part:
-                here = Path(part.name)
+            here = path.parent / f"{_PART}{uuid4().hex}"
+            with here.open("xb") as part:
                 try:
-                    write(Bounded(part.file, file.size))  # type: ignore[arg-type]
+                    write(Bounded(part, file.size))  # type: ignore[arg-type]
                     part.flush()  # what the disk has no room for fails here
                 except BaseException:
                     here.unlink()
@@ -174,11 +171,11 @@ class Cache:
             for link in self.folder.glob(f"{TOGETHER}/*/*"):
                 with contextlib.suppress(OSError):
                     if link.stat().st_ino == found.st_ino:
-                        shutil.rmtree(link.parent, ignore_errors=True)
+                        _remove(link.parent)
 
     def _free(self) -> int:
         try:
-            return shutil.disk_usage(self.folder).free
+            return _free(self.folder)
         except FileNotFoundError:  # nothing was fetched yet
             return self.limit
 
@@ -282,7 +279,7 @@ def _private(folder: Path) -> Path:
     if found.st_mode & 0o022:
         # others could write here: what has no digest is not believed
         for name in (MANIFESTS, PASSED):
-            shutil.rmtree(folder / name, ignore_errors=True)
+            _remove(folder / name)
     if found.st_mode & 0o077:
         folder.chmod(0o700)
     return folder
@@ -291,4 +288,22 @@ def _private(folder: Path) -> Path:
 @functools.cache
 def _temporary_folder() -> Path:
     """Return one temporary folder a process."""
+    import tempfile  # late: it imports much, and few starts need it
+
     return Path(tempfile.mkdtemp(prefix="hotseat-cache-"))
+
+
+def _free(folder: Path) -> int:
+    """Return the bytes that are free on a folder's disk."""
+    if hasattr(os, "statvfs"):
+        found = os.statvfs(folder)
+        return found.f_bavail * found.f_frsize
+    import shutil  # late: it brings every format of archives; Windows alone needs it
+
+    return shutil.disk_usage(folder).free
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # late: see `_free`
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,8 +1,8 @@
 """How a version decides on a row: operating points, earlier lines of a conversation."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.json_dataclass import JsonDataclass, set_frozen_field
 

@@ -2,9 +2,10 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Self
+
+from hotseat_registry.dataclass import dataclass, field
 
 
 @dataclass(slots=True)

@@ -3,10 +3,11 @@
 import io
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.encrypted_file import EncryptedFile
 from hotseat_registry.encryption import CARD
 from hotseat_registry.errors import IntegrityError, RefusedError

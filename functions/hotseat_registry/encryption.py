@@ -2,8 +2,8 @@
 
 import base64
 import re
-from dataclasses import dataclass
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.json_dataclass import JsonDataclass
 

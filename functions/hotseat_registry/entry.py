@@ -17,10 +17,11 @@ Rules, free of any store:
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from hotseat_registry.checksummed_json import read_checksummed, write_checksummed
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.json_dataclass import JsonDataclass, parse_time, set_frozen_field
 from hotseat_registry.names import LIVE

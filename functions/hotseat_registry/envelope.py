@@ -7,8 +7,9 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from hotseat_registry.dataclass import dataclass
 
 UNREADABLE = (
     ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError

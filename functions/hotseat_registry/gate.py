@@ -1,8 +1,9 @@
 """The conditions that a version must meet before it becomes live; data, not code."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from hotseat_registry import behaviour
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import GateError
 from hotseat_registry.json_dataclass import JsonDataclass
 from hotseat_registry.manifest import Manifest, Variant

@@ -7,11 +7,11 @@ Numbers and manifests stay for ever; blobs go after the grace time (see `blobs`)
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
 from hotseat_registry import blobs, layout
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.entry import RETIRE, Entry
 from hotseat_registry.errors import AliasMovedError, AliasNotFoundError
 from hotseat_registry.json_dataclass import parse_time

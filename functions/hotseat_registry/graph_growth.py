@@ -10,10 +10,10 @@ is limited when a version is opened: by time, and in a subprocess by memory.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from math import prod
 
 from hotseat_registry import graph_types
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_registry.graph_tree import Graph, Model, Node
 
 MOST_NODES = 1_000_000

@@ -7,11 +7,11 @@ than declared (`json_types`).
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from hotseat_registry import json_types
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_registry.errors import IntegrityError
 
 

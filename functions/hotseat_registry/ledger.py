@@ -3,10 +3,10 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from hotseat_registry import layout
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.entry import Entry, check, follow
 from hotseat_registry.errors import (
     AliasMovedError,

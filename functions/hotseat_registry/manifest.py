@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -12,6 +11,7 @@ from hotseat_registry.checksummed_json import (
     to_bytes,
     write_checksummed,
 )
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_registry.encryption import Encryption
 from hotseat_registry.errors import IntegrityError, NoKeyError
 from hotseat_registry.json_dataclass import (

@@ -4,9 +4,9 @@ The command line, logs, documents and errors use the same two marks.
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import BadNameError
 
 LIVE = "live"

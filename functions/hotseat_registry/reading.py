@@ -1,7 +1,6 @@
 """How a text becomes a feature's value: as in the table that training read."""
 
-from dataclasses import dataclass
-
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.json_dataclass import JsonDataclass, set_frozen_field
 

@@ -1,7 +1,6 @@
 """How a version of kind retrieval keeps the documents that it searches."""
 
-from dataclasses import dataclass
-
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.json_dataclass import JsonDataclass
 

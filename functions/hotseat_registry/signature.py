@@ -1,9 +1,9 @@
 """The signature of a model: its inputs, outputs, labels and options."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.decision import Decision
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.json_dataclass import (

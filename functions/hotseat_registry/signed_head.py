@@ -9,11 +9,11 @@ chained to the one before, with an expiry.
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 from hotseat_registry.checksummed_json import parse_json, to_bytes
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import ExpiredError, IntegrityError, UntrustedError
 from hotseat_registry.json_dataclass import parse_time
 from hotseat_registry.names import is_name

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hotseat_registry import envelope, layout
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.envelope import Key, Signed
 from hotseat_registry.errors import (
     AliasNotFoundError,

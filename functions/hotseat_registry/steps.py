@@ -1,8 +1,8 @@
 """The steps of a pipeline: several graphs that give one answer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.json_dataclass import JsonDataclass, set_frozen_field
 from hotseat_registry.signature import Signature

@@ -4,9 +4,9 @@ All of it is data: no template language is executed when a prompt is written.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.json_dataclass import (
     JsonDataclass,

@@ -14,10 +14,10 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.envelope import (
     UNREADABLE,
     Key,

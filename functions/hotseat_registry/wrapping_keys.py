@@ -10,10 +10,10 @@ import hashlib
 import hmac
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.encryption import SCHEME, Encryption
 from hotseat_registry.errors import IntegrityError, NoKeyError, StoreError
 from hotseat_registry.stores.aws_json import AwsError, call, secret_value

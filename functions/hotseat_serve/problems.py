@@ -3,10 +3,10 @@
 `sdk/spec/errors.json` holds the same table for the SDKs.
 """
 
-from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import (
     AliasNotFoundError,
     BadNameError,

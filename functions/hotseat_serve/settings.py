@@ -7,9 +7,10 @@ type checks find a renamed variable.
 import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from hotseat_registry.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +175,8 @@ class Settings:
         """The folder for fetched versions."""
         if self.cache:
             return Path(self.cache)
-        import tempfile  # late: it imports much, and an authorizer has no cache
-
         user = getattr(os, "getuid", lambda: "")()  # each user has a separate folder
-        return Path(tempfile.gettempdir(), f"hotseat-cache-{user}".rstrip("-"))
+        return Path(_temporary_folder(), f"hotseat-cache-{user}".rstrip("-"))
 
 
 _BOOLEANS = {"1": True, "true": True, "True": True,
@@ -195,6 +194,21 @@ def _of_lambda(megabytes: int) -> dict[str, object]:
         "memory_bytes": max((megabytes << 20) - PYTHON_BYTES, 16 << 20),
         "max_answer_bytes": LAMBDA_ANSWER,
     }
+
+
+def _temporary_folder() -> str:
+    """Return what `tempfile.gettempdir` does, where it is plain without that import.
+
+    The import takes as long as a tenth of the modules of the service.
+    """
+    named = [os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")]
+    folder = next(filter(None, named), "/tmp")  # noqa: S108 (a private folder in it)
+    plain = os.name == "posix" and folder.startswith("/")
+    if plain and os.access(f"{folder}/.", os.W_OK | os.X_OK):
+        return folder
+    import tempfile
+
+    return tempfile.gettempdir()
 
 
 def _variable(field: str) -> str:

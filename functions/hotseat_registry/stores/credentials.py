@@ -4,11 +4,11 @@ import http.client
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_registry.errors import StoreError
 from hotseat_registry.stores.connections import SECONDS
 

@@ -5,9 +5,10 @@ returned from is what every later read sees (a folder is; S3 is since 2020).
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
+
+from hotseat_registry.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

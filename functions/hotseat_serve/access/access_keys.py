@@ -8,9 +8,9 @@ had before that time are refused.
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Self
 
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_serve.access.claims import Claims, TokenError
 
 KIND = "application/vnd.hotseat.access+json"

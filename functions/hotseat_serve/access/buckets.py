@@ -7,8 +7,9 @@ token, wherever the state is kept.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from hotseat_registry.dataclass import dataclass
 
 _MOST = 100_000
 """Buckets in memory; when there are more, those that are full are dropped."""

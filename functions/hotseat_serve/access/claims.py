@@ -8,8 +8,9 @@ second, and at once), `iat`, `exp`, `nbf`, `jti` and `aud`.
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
+
+from hotseat_registry.dataclass import dataclass
 
 AUDIENCE = "hotseat"
 """`aud` of a token, unless the stage has another: no token of another service."""

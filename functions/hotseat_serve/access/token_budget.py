@@ -5,8 +5,7 @@ while anything is left of it and is counted when it has ended, so that a budget 
 overdrawn by one answer at most, and the next one waits the longer.
 """
 
-from dataclasses import dataclass
-
+from hotseat_registry.dataclass import dataclass
 from hotseat_serve.access.buckets import Buckets, Limit
 from hotseat_serve.problems import Problem
 

@@ -1,6 +1,6 @@
 """What clients of the local server may take."""
 
-from dataclasses import dataclass
+from hotseat_registry.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

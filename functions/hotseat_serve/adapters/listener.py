@@ -3,8 +3,9 @@
 import socket
 import ssl
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+
+from hotseat_registry.dataclass import dataclass
 
 _BACKLOG = 2048
 _MODE = 0o660

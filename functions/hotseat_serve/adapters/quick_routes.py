@@ -7,7 +7,8 @@ path back to the threads.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from hotseat_registry.dataclass import dataclass, field
 
 QUICK_NS = 500_000
 """Nanoseconds of a quick answer, at most."""

@@ -7,8 +7,8 @@ the time of a small answer, so the answers would become fewer the more requests 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_serve.adapters.asgi import FULL, LIVENESS_PATHS, request_id_of
 from hotseat_serve.api.messages import PAGES, Request, strip_base_path
 from hotseat_serve.api.router import Router

@@ -1,7 +1,8 @@
 """An answer that a runtime sends in pieces, as they are made."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from hotseat_registry.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ Only models named in the settings are offered.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, BinaryIO, Self
 
 from hotseat_registry import Manifest, Reference, Registry, layout
 from hotseat_registry.cache import Cache
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import NotFoundError, RegistryError
 from hotseat_serve.api.messages import Answer
 from hotseat_serve.problems import Problem, from_registry

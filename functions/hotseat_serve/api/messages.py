@@ -1,6 +1,5 @@
 """Requests and answers, independent of the adapter; compression."""
 
-import gzip
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -132,6 +131,8 @@ def compress(answer: Answer, request: Request) -> Answer:
     coding = preferred_coding(request.headers.get("accept-encoding"))
     varies = {**answer.headers, "vary": "accept-encoding"}
     if coding == "gzip":
+        import gzip  # late: most first answers are short
+
         body = gzip.compress(answer.body, 1, mtime=0)
     elif coding == "deflate":
         body = zlib.compress(answer.body, 1)

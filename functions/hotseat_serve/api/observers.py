@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_serve.api.messages import Answer, Request
 from hotseat_serve.kinds.request_context import RequestContext
 

@@ -7,13 +7,13 @@ the format of errors are decided here.
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import orjson
 
 from hotseat_registry import Reference, Registry
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_serve.api import cors, open_inference
 from hotseat_serve.api.game_api import GameApi
 from hotseat_serve.api.inference_call import infer

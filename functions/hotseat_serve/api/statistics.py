@@ -3,9 +3,9 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_serve.kinds.request_context import RequestContext
 
 _STAGES = {"read": "compute_input", "run": "compute_infer"}

@@ -10,11 +10,11 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_serve.api.messages import Answer, Request
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.limits import extent

@@ -5,11 +5,11 @@ Both the game API and OpenAI's routes send it, whole or in pieces.
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime.text_model import Answering, TextModel

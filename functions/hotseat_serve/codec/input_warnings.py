@@ -6,9 +6,9 @@ error instead.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_serve.problems import Problem
 from hotseat_serve.wording import NAME_LENGTH, inside, listed, quoted
 

@@ -1,9 +1,9 @@
 """The option ``explain``: how an explanation is made, and what it may cost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.problems import Problem
 from hotseat_serve.wording import expected, invalid, listed, quoted

@@ -1,9 +1,9 @@
 """One inference request: inputs, options, and the graph to run."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_registry.signature import Signature
 from hotseat_registry.steps import Step
 from hotseat_serve.codec import game_json

@@ -1,9 +1,9 @@
 """The options of a request: temperature, seed, level, strict, explain ..."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_serve.codec.elements import is_number
 from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.problems import Problem

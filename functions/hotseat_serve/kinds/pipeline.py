@@ -1,9 +1,9 @@
 """Answer by several graphs, one after the other: find text in a picture, judge it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.steps import REGIONS, TRANSCRIPTION, Step
 from hotseat_serve.codec.images import Picture, decode
 from hotseat_serve.codec.texts import text

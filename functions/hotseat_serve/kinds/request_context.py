@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_registry.signature import Signature
 from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.problems import Problem

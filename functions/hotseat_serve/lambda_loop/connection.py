@@ -7,8 +7,9 @@ is received into its own buffer.
 
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import chain
+
+from hotseat_registry.dataclass import dataclass
 
 _RECEIVED = 1 << 16
 """Bytes of one read of a reply's head."""

@@ -12,12 +12,12 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_serve.adapters.response_stream import ResponseStream
 from hotseat_serve.lambda_loop.connection import with_prelude
 from hotseat_serve.lambda_loop.runtime_api import (

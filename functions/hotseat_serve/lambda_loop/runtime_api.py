@@ -8,8 +8,8 @@ this machine, so calls have no timeout: `next_invocation` waits until there is w
 import base64
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_serve.lambda_loop.connection import Connection, Reply
 
 _VERSION = "/2018-06-01/runtime"

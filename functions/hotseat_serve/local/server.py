@@ -4,9 +4,9 @@ import asyncio
 import importlib.util
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_serve.adapters.asgi import Application, default_threads
 from hotseat_serve.adapters.bounded_server import Server
 from hotseat_serve.adapters.client_limits import Limits

@@ -13,7 +13,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from hotseat_registry.dataclass import dataclass
 
 log = logging.getLogger("hotseat.serve")
 

@@ -7,7 +7,8 @@ a request to a worker that may be busy.
 import mmap
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from hotseat_registry.dataclass import dataclass
 
 FRESH_SECONDS = 6.0
 """Seconds after which a worker that reports nothing counts as stuck."""

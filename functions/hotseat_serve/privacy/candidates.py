@@ -6,7 +6,8 @@ what one pattern would.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from hotseat_registry.dataclass import dataclass
 
 Span = tuple[int, int]
 

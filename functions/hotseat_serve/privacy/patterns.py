@@ -8,9 +8,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_serve.privacy import checksums
 from hotseat_serve.privacy.candidates import Look, Span, parts_with
 

@@ -10,12 +10,12 @@ those with a single candidate action.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Any
 
 import numpy as np
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_serve.rules.game import Game
 
 Array = np.ndarray[Any, Any]

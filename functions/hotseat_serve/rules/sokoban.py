@@ -7,8 +7,9 @@ goal (sokobano.de's level format).
 import heapq
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from hotseat_registry.dataclass import dataclass
 
 MAX_POSITIONS = 20_000
 """Positions that the solver examines at most."""

@@ -1,9 +1,9 @@
 """Cached state of aliases and heads between two reads of the registry."""
 
 import threading
-from dataclasses import dataclass, field
 
 from hotseat_registry import Head
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_serve.runtime.loaded_model import LoadedModel
 
 

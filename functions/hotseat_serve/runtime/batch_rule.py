@@ -6,12 +6,12 @@ request (the mask is 0 there).
 """
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from hotseat_registry import graph_tree
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_registry.graph import view
 from hotseat_registry.graph_tree import Node
 from hotseat_registry.manifest import Manifest

@@ -1,7 +1,6 @@
 """The files that a variant takes: checked, decrypted, weights beside their graph."""
 
 import os
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -93,6 +92,8 @@ def _link_weights(variant: Variant, paths: Mapping[str, Path], folder: Path) -> 
         try:
             os.link(paths[name], temporary)  # the same bytes: nothing is copied
         except OSError:  # another file system, or one without links
+            import shutil  # late: it brings every format of archives
+
             shutil.copyfile(paths[name], temporary)
         temporary.replace(place)
     return linked_folder / variant.file

@@ -1,10 +1,10 @@
 """An open version: it answers, and explains its answers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hotseat_registry import Manifest
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_registry.signature import Signature
 from hotseat_serve.codec import long_texts
 from hotseat_serve.codec.tensors import Array

@@ -1,10 +1,10 @@
 """Which models and versions requests reach: those of the stage, and nothing else."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Self
 
 from hotseat_registry import LIVE, Reference
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import (
     AliasNotFoundError,
     ModelNotFoundError,

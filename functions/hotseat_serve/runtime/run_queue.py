@@ -9,10 +9,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_serve.codec.tensors import Array
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime.batch_rule import (

@@ -5,12 +5,12 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from hotseat_registry.dataclass import dataclass, field
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.manifest import Manifest
 from hotseat_registry.text_plan import TextPlan

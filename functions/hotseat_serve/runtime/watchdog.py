@@ -6,19 +6,23 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from hotseat_registry.dataclass import dataclass
 
 _MAX_DROPPED = 1_000
 """Ended watches in the heap, at most, before it is rebuilt."""
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Watch:
     """One run; `end` is called at `deadline`, seconds on the monotonic clock."""
 
     deadline: float
     number: int
-    end: Callable[[], None] | None = field(compare=False)
+    end: Callable[[], None] | None
+
+    def __lt__(self, other: "Watch") -> bool:
+        return (self.deadline, self.number) < (other.deadline, other.number)
 
 
 class Watchdog:

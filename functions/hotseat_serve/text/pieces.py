@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+
+from hotseat_registry.dataclass import dataclass, field
 
 _SENTENCE = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)|\n")
 _UNFINISHED = "\ufffd"

@@ -1,9 +1,10 @@
 """Draws the next token from logits."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from hotseat_registry.dataclass import dataclass, field
 
 Array = np.ndarray[Any, Any]
 

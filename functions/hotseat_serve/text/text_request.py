@@ -1,9 +1,9 @@
 """What a caller wants written: the input and the options of a text request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.text_plan import ROLES, TextPlan
 from hotseat_serve.codec.elements import is_number
 from hotseat_serve.codec.input_warnings import Warnings

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_serve.text.constraint import Constraint
 from hotseat_serve.text.pieces import Pieces, ends_sentence
 from hotseat_serve.text.sampling import Sampler

@@ -238,11 +238,10 @@ def test_room_is_made_before_the_download(tmp_path, monkeypatch):
     here = Cache(tmp_path, limit=1_000)
     old = [put(here, bytes([digit]) * 10)[1] for digit in range(3)]
 
-    def disk_usage(_folder):
-        used = sum(path.stat().st_size for path in tmp_path.glob("??/*"))
-        return shutil._ntuple_diskusage(40, used, 40 - used)
+    def free(_folder):
+        return 40 - sum(path.stat().st_size for path in tmp_path.glob("??/*"))
 
-    monkeypatch.setattr(cache.shutil, "disk_usage", disk_usage)
+    monkeypatch.setattr(cache, "_free", free)
     file = File(sha256="a" * 64, size=25)
     here.make_room([(file, ".onnx")])
     assert [path.exists() for path in old].count(True) == 1

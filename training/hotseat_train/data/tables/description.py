@@ -1,9 +1,9 @@
 """The description of a table: what each column is, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.json_dataclass import (
     JsonDataclass,
     from_json_list,
