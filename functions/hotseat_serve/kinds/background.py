@@ -7,9 +7,9 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import IntegrityError
 
 FILE = "background.json"
@@ -17,7 +17,7 @@ FORMAT = 1
 MIN_ROWS, MAX_ROWS = 100, 1_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Background:
     """Inputs in the form of a request's, none of them a player's."""
 

@@ -1,9 +1,9 @@
 """The parts of an explanation, from the fields that a tensor's columns come of."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.signature import Signature
 from hotseat_serve.shapley.graph_nodes import UnsuitableError
 
@@ -11,7 +11,7 @@ Groups = Mapping[str, Collection[str]]
 """Fields that a version's background file declares as one part, by its name."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Part:
     """A player of the game, as the answer names it."""
 
@@ -35,7 +35,7 @@ class Part:
         return described
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ColumnParts:
     """Which columns of a tensor belong to which player, and players to which part."""
 

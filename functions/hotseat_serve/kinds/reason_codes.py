@@ -12,9 +12,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import IntegrityError
 
 FILE = "reasons.json"
@@ -22,7 +22,7 @@ FORMAT = 1
 DIRECTIONS = ("for", "against")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reason:
     """One reason: its code, and its texts by language."""
 
@@ -30,7 +30,7 @@ class Reason:
     texts: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ReasonCodes:
     """The reasons of a version."""
 

@@ -5,11 +5,11 @@ Operators TreeEnsembleClassifier and TreeEnsembleRegressor of ai.onnx.ml, whose
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_serve.shapley.graph_nodes import GraphNodes, UnsuitableError
 
 Array = np.ndarray[Any, Any]
@@ -36,7 +36,7 @@ class Leaf(NamedTuple):
     """By output: a label's index, or a target's."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ensemble:
     """An ensemble: its output is `transform` of base value and sum of leaves.
 

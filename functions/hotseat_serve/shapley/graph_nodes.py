@@ -1,12 +1,12 @@
 """The nodes and constants of an ONNX file that explanations read, without onnx."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from hotseat_registry import protobuf
+from hotseat_registry.dataclass import dataclass
 
 Array = np.ndarray[Any, Any]
 
@@ -25,7 +25,7 @@ class UnsuitableError(Exception):
     """The graph has no exact Shapley values in closed form, and why."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Node:
     """One operator; `attributes` are lists of numbers or texts."""
 
@@ -35,7 +35,7 @@ class Node:
     attributes: dict[str, list[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class GraphNodes:
     """The main graph of a file."""
 

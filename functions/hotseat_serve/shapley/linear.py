@@ -5,11 +5,11 @@ constant weights, each followed by an Add of a constant or not.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_serve.shapley.graph_nodes import GraphNodes, Node, UnsuitableError
 
 Array = np.ndarray[Any, Any]
@@ -20,7 +20,7 @@ _COLUMNWISE = frozenset({"Scaler", "Imputer", "Cast", "Identity", "Dropout"})
 """Operators whose output's column depends on the same column of their input alone."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Linear:
     """A linear map: ``columns @ weights + bias``."""
 

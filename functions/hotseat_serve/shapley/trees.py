@@ -15,11 +15,11 @@ array.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from hotseat_registry.dataclass import dataclass
 from hotseat_serve.shapley.ensemble import Ensemble, Leaf
 from hotseat_serve.shapley.graph_nodes import UnsuitableError
 
@@ -29,7 +29,7 @@ MAX_FACTORS = 8_000_000
 """Factors of the integrals of one row, at most; above it the work is refused."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Group:
     """Leaves with the same number of players, as arrays; leaves are the last axis."""
 
