@@ -253,11 +253,15 @@ image-serve: $(READY) wheels ## build the image of hotseat serve for an own mach
 # asked for by a dependency and of no use to an answer
 UNUSED := flatbuffers packaging protobuf pycparser huggingface-hub click filelock fsspec \
   h11 hf-xet httpcore2 httpx2 pyyaml tqdm truststore
+# of the locks beside it: what requirements.txt has already, where it is needed
+UNUSED_BESIDE := anyio idna typing-extensions
 lock: $(READY) ## lock what the image installs, with hashes
-	@cd functions && for name in requirements requirements-preprocessing; do \
+	@cd functions && for name in requirements requirements-preprocessing requirements-text; do \
 	  ../$(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-	  $(UNUSED:%=--unsafe-package %) --output-file $$name.txt $$name.in \
+	  $(UNUSED:%=--unsafe-package %) \
+	  $$([ $$name = requirements ] || echo $(UNUSED_BESIDE:%=--unsafe-package %)) \
+	  --output-file $$name.txt $$name.in \
 	  && sed -i '/^$$/,$$d' $$name.txt || exit 1; done
 
 models: $(READY) ## train, compress, publish all models (MODELS=--pretrained skips hours)

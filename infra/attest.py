@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 PROVENANCE, ATTESTATION = "provenance.json", "attestation.json"
 LOCKS = (
     "functions/requirements.txt", "functions/requirements-preprocessing.txt",
+    "functions/requirements-text.txt",
     "training/requirements.txt", "sdk/typescript/package-lock.json",
 )  # fmt: skip
 

@@ -33,7 +33,7 @@ if ! grep -qE 'CVE-2020-28493|PYSEC-2021-66' "$out"; then
   code=3
 fi
 for lock in functions/requirements.txt functions/requirements-preprocessing.txt \
-    training/requirements.txt; do
+    functions/requirements-text.txt training/requirements.txt; do
   [ -n "$AUDIT" ] || continue
   timeout 300 "$AUDIT" --strict --progress-spinner off --disable-pip --require-hashes \
     --requirement "$lock" >"$out" 2>&1

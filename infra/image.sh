@@ -4,8 +4,9 @@
 # With BASE=debian a base image with Debian's Python replaces Lambda's own, for machines that
 # cannot pull it; the rest is the same. MODEL is a baked version; CONTEXT replaces the
 # folder functions/, with a copy that `cdk` makes, say; PACKAGES is a folder of wheels in
-# functions/packages, PREPROCESSING=1 adds tokenizers and image decoders; PLATFORM is another architecture
-# (linux/arm64), which needs qemu-user-static. Writes a bill of materials (CycloneDX) to dist/.
+# functions/packages, PREPROCESSING=1 adds tokenizers and image decoders, TEXT=1 what language
+# models need; PLATFORM is another architecture (linux/arm64), which needs qemu-user-static.
+# Writes a bill of materials (CycloneDX) to dist/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # the Dockerfile's base, by its digest alone: podman 4 takes no tag beside it
@@ -29,10 +30,11 @@ podman build --quiet --isolation chroot --network host ${PLATFORM:+--platform "$
   --build-arg "BASE_IMAGE=$BASE" --build-arg "PIP_FLAGS=$FLAGS" \
   --build-arg "EXTRA=$EXTRA" --build-arg "BAKED=$MODEL" \
   --build-arg "PACKAGES=${PACKAGES:-none}" --build-arg "PREPROCESSING=${PREPROCESSING:-}" \
+  --build-arg "TEXT=${TEXT:-}" \
   -t "$NAME" "$CONTEXT" >/dev/null
 mkdir -p dist
 "$PYTHON" infra/sbom.py --baked "$CONTEXT/baked/$MODEL" --extra "$EXTRA" \
-  ${PREPROCESSING:+--preprocessing} --packages "$CONTEXT/packages/${PACKAGES:-none}" \
+  ${PREPROCESSING:+--preprocessing} ${TEXT:+--text} --packages "$CONTEXT/packages/${PACKAGES:-none}" \
   > "dist/$NAME.cdx.json"
 echo "bill of materials: dist/$NAME.cdx.json"
 size() { podman image inspect --format '{{.Size}}' "$1"; }

@@ -8,6 +8,7 @@ own packages are not in it: its publisher provides a bill of them.
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,10 +26,13 @@ def main() -> int:
     parser.add_argument("--extra", default="", help="a package installed in addition")
     parser.add_argument("--packages", type=Path, help="a folder of installed wheels")
     parser.add_argument("--preprocessing", action="store_true")
+    parser.add_argument("--text", action="store_true")
     arguments = parser.parse_args()
     locks = ["requirements.txt"]
     if arguments.preprocessing:
         locks.append("requirements-preprocessing.txt")
+    if arguments.text:
+        locks.append("requirements-text.txt")
     wheels = sorted(arguments.packages.glob("*.whl")) if arguments.packages else []
     document = packages(locks, [arguments.extra, *map(_requirement, wheels)])
     registry = open_registry(str(arguments.baked))
@@ -47,7 +51,12 @@ def _requirement(wheel: Path) -> str:
 
 def packages(locks: list[str], extras: list[str]) -> dict:
     """Return the bill of the locked packages, checked against CycloneDX's schema."""
-    locked = "\n".join((FUNCTIONS / lock).read_text("utf-8") for lock in locks)
+    entries: dict[str, str] = {}
+    for lock in locks:  # two of them may have the same package
+        text = (FUNCTIONS / lock).read_text("utf-8").strip()
+        for entry in re.split(r"\n(?=[A-Za-z0-9])", text):
+            entries.setdefault(entry.partition("\n")[0], entry)
+    locked = "\n".join(entries.values())
     extra = "\n".join(extras)
     tool = Path(sys.executable).with_name("cyclonedx-py")
     done = subprocess.run(  # noqa: S603 (a tool of our own environment)

@@ -172,14 +172,15 @@ class Manifest(JsonDataclass):
         """Return the estimated memory of an open variant, in bytes.
 
         This is the value measured in training, or twice the size of its files: the
-        weights in the file and the runtime's copy.
+        weights in the file and the runtime's copy. A language model's cache is added
+        whole: it was measured with short answers, and takes memory as it fills.
         """
-        measured = variant.metrics.get("memory_bytes")
-        if isinstance(measured, int):
-            return measured
-        names = (*variant.files, *self.needed_files)
         text = self.signature.text
         cache = 0 if text is None else text.cache_bytes
+        measured = variant.metrics.get("memory_bytes")
+        if isinstance(measured, int):
+            return measured + cache
+        names = (*variant.files, *self.needed_files)
         return 2 * sum(self.files[name].size for name in names) + cache
 
     def check_plain(self) -> None:

@@ -10,7 +10,8 @@ from hotseat_infra import zip_package
 from hotseat_infra.deployment import DeploymentError, Model, Stage
 from hotseat_infra.deployment.rules import MEMORY_MB, STORAGE_MB
 from hotseat_infra.deployment.schema import TMP_MB, cache_bytes
-from hotseat_registry import Manifest, Reference, Registry, open_registry
+from hotseat_infra.text_check import check_texts
+from hotseat_registry import LIVE, Manifest, Reference, Registry, open_registry
 from hotseat_registry.audit import audit
 from hotseat_registry.errors import RegistryError, UntrustedError
 from hotseat_registry.seen_heads import SeenHeads
@@ -39,11 +40,31 @@ def check(stage: Stage, registry: Registry) -> dict[str, Manifest]:
         except RegistryError as error:
             raise DeploymentError(f"{where}: {error}") from error
         _check_encryption(stage, model, manifest, where)
-        check_size(model, manifest, where)
+        judge = _judge(model, manifest, registry, where)
+        check_texts(model, manifest, judge, where)
+        check_size(model, manifest, where, beside=judge)
         _check_rules(name, model, manifest, where)
-        _check_preprocessing(name, model, manifest, where)
+        for answering in filter(None, (manifest, judge)):
+            _check_preprocessing(answering.model, model, answering, where)
         served[name] = manifest
     return served
+
+
+def _judge(
+    model: Model, manifest: Manifest, registry: Registry, where: str
+) -> Manifest | None:
+    """Return the version that judges the texts of a version; None: there is none."""
+    text = manifest.signature.text
+    if text is None or not text.filter:
+        return None
+    named = Reference.parse(model.filter or text.filter)
+    reference = Reference(named.model, alias=named.alias or LIVE)
+    try:
+        judge = registry.resolve(reference)
+        registry.check_trust(judge)
+    except RegistryError as error:
+        raise DeploymentError(f"{where}.filter: {error}") from error
+    return judge
 
 
 def _check_encryption(
@@ -254,8 +275,13 @@ def trusted_key_paths(stage: Stage, folder: Path) -> str:
     return ",".join(str(folder / key) for key in stage.trust)
 
 
-def check_size(model: Model, manifest: Manifest, where: str) -> None:
-    """Raise `DeploymentError` if a version is too large for its function or image."""
+def check_size(
+    model: Model, manifest: Manifest, where: str, *, beside: Manifest | None = None
+) -> None:
+    """Raise `DeploymentError` if a version is too large for its function or image.
+
+    `beside` is a version that the function holds as well, and follows in the same way.
+    """
     try:
         variant = manifest.variant(model.variant or manifest.default_variant)
     except RegistryError as error:
@@ -272,10 +298,14 @@ def check_size(model: Model, manifest: Manifest, where: str) -> None:
             )
     else:
         # while it follows a promote, a function holds the old version and the new one
-        size = 2 * sum(manifest.files[name].size for name in variant.files)
+        size = 2 * _fetched(manifest, variant.name)
+        size += 2 * _fetched(beside) if beside else 0
         if size > cache_bytes(model.ephemeral_storage_mb):
-            _refuse_storage(size, what, where, model)
-    needed = PYTHON_BYTES + (1 if static else 2) * manifest.memory_bytes(variant)
+            _refuse_storage(size, f"{what}{_and(beside)}", where, model)
+    own = manifest.memory_bytes(variant)
+    if beside is not None:
+        own += beside.memory_bytes(beside.variant(beside.default_variant))
+    needed = PYTHON_BYTES + (1 if static else 2) * own
     if needed > model.memory_mb << 20:
         megabytes = -(-needed >> 20)
         way_out = (
@@ -285,9 +315,20 @@ def check_size(model: Model, manifest: Manifest, where: str) -> None:
         )
         two = "" if static else ", and so does its successor beside it"
         raise DeploymentError(
-            f"{where}: {what} needs about {manifest.memory_bytes(variant) >> 20:,} MB "
+            f"{where}: {what}{_and(beside)} needs about {own >> 20:,} MB "
             f"of memory{two}; memory_mb is {model.memory_mb}: {way_out}"
         )
+
+
+def _fetched(manifest: Manifest, variant: str = "") -> int:
+    """Return the bytes of a version's files in the temporary folder."""
+    chosen = manifest.variant(variant or manifest.default_variant)
+    names = {*chosen.files, *manifest.needed_files}
+    return sum(manifest.files[name].size for name in names)
+
+
+def _and(beside: Manifest | None) -> str:
+    return f" with its filter {beside.reference}" if beside else ""
 
 
 def _refuse_storage(size: int, what: str, where: str, model: Model) -> NoReturn:

@@ -21,6 +21,7 @@ from hotseat_infra.pricing.monthly_bill import Bill, Speed, compare, of_a_millio
 from hotseat_infra.pricing.price_table import PRICES, read_prices
 from hotseat_infra.pricing.stage_bill import REGISTRY_GIGABYTES, shared_costs
 from hotseat_infra.pricing.traffic import SHAPES, Traffic, shape
+from hotseat_infra.text_check import text_warnings
 from hotseat_infra.zip_package import LIMIT_BYTES, start_milliseconds, zip_folder
 from hotseat_registry.cli.common import (
     DONE,
@@ -90,7 +91,9 @@ def _check(arguments: argparse.Namespace) -> int:
     for row in rows:
         if row["model"] in zips:
             row["zip_bytes"] = zips[str(row["model"])]
-    warnings = _account_warnings(stage) if arguments.account else []
+    warnings = text_warnings(stage, found)
+    if arguments.account:
+        warnings += _account_warnings(stage)
     for warning in warnings:
         print(f"hotseat: warning: {warning}", file=sys.stderr)
     if arguments.json:
@@ -220,6 +223,12 @@ def _cost(arguments: argparse.Namespace) -> int:
         f"dollars by list price, {table['region']}, {table['date']}"
     )
     _note_prices(stage, table)
+    for name in (n for n, m in stage.models.items() if m.capacity_provider):
+        print(
+            f"hotseat: warning: {name}: the price of its capacity provider's instances "
+            "is not known here: it is computed as if it ran on Lambda's own",
+            file=sys.stderr,
+        )
     for name, items in bills.items():
         tokens = times[name].tokens
         what = f"a text of {tokens} tokens" if tokens else "a prediction"

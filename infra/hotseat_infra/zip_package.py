@@ -39,6 +39,7 @@ class Package:
 
     architecture: str
     preprocessing: bool
+    text: bool
     packages: str
     baked: str
     sources: str
@@ -61,7 +62,7 @@ def describe(functions: Path, name: str, model: Model) -> Package:
             digest.update(f"{path.relative_to(functions)}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return Package(
-        model.architecture, model.preprocessing, model.packages, baked,
+        model.architecture, model.preprocessing, model.text, model.packages, baked,
         digest.hexdigest(),
     )  # fmt: skip
 
@@ -78,6 +79,8 @@ def build(functions: Path, name: str, model: Model) -> Path:
     requirements = ["requirements.txt"]
     if model.preprocessing:
         requirements.append("requirements-preprocessing.txt")
+    if model.text:
+        requirements.append("requirements-text.txt")
     _pip(
         functions, target, model,
         "--require-hashes", *(w for r in requirements for w in ("-r", r)),
@@ -202,6 +205,7 @@ _TAG = f"cpython-{VERSION.replace('.', '')}"
 _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 _WORDS = {
     "architecture": "machines", "preprocessing": "requirements",
+    "text": "requirements",
     "packages": "packages", "baked": "versions", "sources": "code",
 }  # fmt: skip
 

@@ -122,18 +122,18 @@ def test_a_damaged_version_never_becomes_an_image(baked):
     assert blob.name[:12] in done.stderr
 
 
-def test_a_studios_rules_and_preprocessing_are_in_the_image(containers):
-    """A wheel beside the Dockerfile, tokenizers and image decoders, all in the bill."""
+def test_a_studios_rules_and_further_packages_are_in_the_image(containers):
+    """A wheel, tokenizers, image decoders, language models: all in the bill once."""
     folder = ROOT / "functions/packages/checkers"
     wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder]
     try:
         subprocess.run([*wheel, ROOT / "examples/checkers"], check=True)
-        done = build("none", PACKAGES="checkers", PREPROCESSING="1")
+        done = build("none", PACKAGES="checkers", PREPROCESSING="1", TEXT="1")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     assert done.returncode == 0, done.stdout + done.stderr
     code = (
-        "import PIL.Image, tokenizers; from hotseat_serve import rules; "
+        "import PIL.Image, llguidance, tokenizers; from hotseat_serve import rules; "
         "print(len(rules.game('checkers').legal(rules.game('checkers').start())))"
     )
     ran = subprocess.run(
@@ -143,5 +143,7 @@ def test_a_studios_rules_and_preprocessing_are_in_the_image(containers):
     )  # fmt: skip
     assert (ran.returncode, ran.stdout) == (0, "7\n"), ran.stderr
     bill = json.loads((ROOT / f"dist/{NAME}.cdx.json").read_text())
-    names = {component["name"] for component in bill["components"]}
-    assert {"checkers-for-hotseat", "pillow", "tokenizers"} <= names
+    names = [component["name"] for component in bill["components"]]
+    further = {"checkers-for-hotseat", "pillow", "llguidance", "tokenizers"}
+    assert further <= set(names)
+    assert len(names) == len(set(names))

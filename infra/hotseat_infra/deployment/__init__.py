@@ -5,6 +5,7 @@ registry.
 """
 
 from hotseat_infra.deployment.reader import read
+from hotseat_infra.deployment.schedule import Schedule
 from hotseat_infra.deployment.schema import (
     Access,
     Alarms,
@@ -13,7 +14,6 @@ from hotseat_infra.deployment.schema import (
     Maintenance,
     Model,
     Network,
-    Schedule,
     Stage,
 )
 from hotseat_infra.errors import DeploymentError

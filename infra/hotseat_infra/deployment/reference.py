@@ -7,8 +7,9 @@ import sys
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from hotseat_infra.deployment import schema
+from hotseat_infra.deployment import schedule, schema
 from hotseat_infra.deployment.rules import CANARIES, LOG_DAYS
+from hotseat_infra.deployment.schedule import Schedule
 from hotseat_infra.deployment.schema import (
     Access,
     Alarms,
@@ -18,7 +19,6 @@ from hotseat_infra.deployment.schema import (
     Maintenance,
     Model,
     Network,
-    Schedule,
     Stage,
 )
 
@@ -97,9 +97,9 @@ def _format(value: Any) -> str:
 
 def _descriptions() -> dict[tuple[str, str], str]:
     """Return the description below each field of each class."""
-    tree = ast.parse(inspect.getsource(schema))
+    trees = [ast.parse(inspect.getsource(module)) for module in (schema, schedule)]
     descriptions = {}
-    for item in tree.body:
+    for item in (item for tree in trees for item in tree.body):
         if not isinstance(item, ast.ClassDef):
             continue
         for field, below in zip(item.body, item.body[1:], strict=False):

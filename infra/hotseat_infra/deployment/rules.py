@@ -13,24 +13,22 @@ from hotseat_infra.deployment.network_rules import (
     check_secrets,
     check_streams,
 )
+from hotseat_infra.deployment.schedule import DAYS, Schedule
 from hotseat_infra.deployment.schema import (
-    DAYS,
     TMP_MB,
     Access,
     Api,
     Limits,
     Model,
-    Schedule,
     Stage,
 )
+from hotseat_infra.deployment.text_rules import check_texts
 from hotseat_infra.errors import DeploymentError
 
 MEMORY_MB = (128, 10_240)
 """Lambda's range (docs.aws.amazon.com, "Lambda quotas")."""
 STORAGE_MB = (TMP_MB, 10_240)
 """Lambda's range (docs.aws.amazon.com, "Lambda quotas")."""
-TIMEOUT_S = (1, 29)
-"""API Gateway's default limit for an answer."""
 BODY_BYTES = (1024, 4_700_000)
 """Of a synchronous invocation's 6 MB (docs.aws.amazon.com, "Lambda quotas"): API
 Gateway sends the body as base64, and the headers beside it."""
@@ -78,6 +76,7 @@ def check(stage: Stage, where: str) -> None:
         _check_model(model, f"{where}.models.{name}")
         check_streams(stage, model, f"{where}.models.{name}")
     _check_routes(stage, where)
+    check_texts(stage, where)
     _check_api(stage.api, f"{where}.api")
     check_firewall(stage.api, f"{where}.api")
     check_network(stage, where)
@@ -309,9 +308,8 @@ def _check_model(model: Model, here: str) -> None:
             f"{here}: SnapStart allows at most {TMP_MB} MB of ephemeral_storage_mb: "
             "remove one of the two"
         )
-    _check_range(model.timeout_s, TIMEOUT_S, f"{here}.timeout_s")
     _check_range(model.refresh_seconds, (0.1, 3600), f"{here}.refresh_seconds")
-    _check_range(model.alarms.p95_ms, (1, 29_000), f"{here}.alarms.p95_ms")
+    _check_range(model.alarms.p95_ms, (0, 900_000), f"{here}.alarms.p95_ms")
     _check_range(
         model.alarms.error_percent, (0.01, 100), f"{here}.alarms.error_percent"
     )

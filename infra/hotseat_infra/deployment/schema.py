@@ -3,25 +3,30 @@
 The description below each field is its line in docs/reference/deployment.md.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from hotseat_infra.deployment.schedule import Schedule
 
 RENAMED_FROM = "renamed_from"
 """Metadata of a field: its former key, which is read for one more release."""
 TMP_MB = 512
 """A function's temporary folder, unless set: MB of 2^20 bytes (AWS, "Configure
 ephemeral storage for Lambda functions")."""
+P95_MS, API_P95_MS, TEXT_P95_MS = 250, 1_000, 10_000
+"""Latencies that raise an alarm, unless set: of a function, of the API, and of both
+where texts are written, which takes as long as the text is."""
 _CACHE_SHARE = 0.8
 """The share of the temporary folder for fetched versions."""
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
     """Thresholds that alert an operator; the first two also roll back a canary."""
 
-    p95_ms: int = 250
-    """Alarm above this latency in the function: the 95th percentile, milliseconds."""
+    p95_ms: int = 0
+    """Alarm above this latency in the function: the 95th percentile, milliseconds; 0:
+    250, and 10,000 for a model with `text`."""
     error_percent: float = 1.0
     """Alarm from this percentage of 5xx answers on."""
     throttled: int = 1
@@ -36,46 +41,6 @@ class Alarms:
     minutes: int = 5
     """Length of the window. Latency and errors alarm when three fifths of its minutes
     are over the threshold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """More provisioned concurrency for some hours of the week."""
-
-    concurrency: int
-    """Provisioned in these hours; outside them, `provisioned_concurrency` holds."""
-    from_hour: int
-    """First hour, 0 to 23."""
-    to_hour: int
-    """End, 0 to 23; on the next day if it is not after `from_hour`."""
-    days: tuple[str, ...] = DAYS
-    """Days on which the hours begin: mon, tue, wed, thu, fri, sat, sun."""
-    timezone: str = "UTC"
-    """Time zone of the hours, from the IANA database: Europe/Berlin."""
-
-    @property
-    def begins(self) -> str:
-        """The start as a cron expression of AWS."""
-        return _cron(self.from_hour, self.days)
-
-    @property
-    def ends(self) -> str:
-        """The end as a cron expression of AWS."""
-        if self.to_hour > self.from_hour:
-            return _cron(self.to_hour, self.days)
-        after = [DAYS[(DAYS.index(day) + 1) % 7] for day in self.days]
-        return _cron(self.to_hour, after)
-
-    @property
-    def hours(self) -> frozenset[int]:
-        """The covered hours of the week; Monday's first hour is 0."""
-        length = (self.to_hour - self.from_hour) % 24 or 24
-        starts = [24 * DAYS.index(day) + self.from_hour for day in self.days]
-        return frozenset((s + h) % 168 for s in starts for h in range(length))
-
-
-def _cron(hour: int, days: Iterable[str]) -> str:
-    return f"cron(0 {hour} ? * {','.join(day.upper() for day in days)} *)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +64,12 @@ class Model:
     """Folder below functions/packages with wheels of your own rules; empty: none."""
     preprocessing: bool = False
     """Whether the image can read tokenizers and images, for models that need it."""
+    text: bool = False
+    """Whether its versions are language models: the image has what they need beside the
+    runtime (tokenizers, llguidance)."""
+    filter: str = ""
+    """The model, `chat-moderation` or `chat-moderation#beta`, that judges its texts (a
+    version's template names it): the function may read it, and holds it in memory."""
     downloads: bool = False
     """Whether games may download its versions, to answer offline."""
     function_url: bool = False
@@ -117,7 +88,7 @@ class Model:
     ephemeral_storage_mb: int = TMP_MB
     """Temporary folder, 512 to 10,240: a promote needs space for two versions."""
     timeout_s: int = 10
-    """1 to 29 seconds."""
+    """1 to 29 seconds; up to 900 behind a REST API with `stream`."""
     architecture: str = "x86_64"
     """x86_64 or arm64. Golden rows and int8 models were run on x86_64 alone."""
     reserved_concurrency: int | None = None
@@ -128,12 +99,22 @@ class Model:
     """More provisioned concurrency in some hours."""
     snapstart: bool = False
     """Start from a snapshot; not yet verified on AWS with this image."""
+    capacity_provider: str = ""
+    """ARN of a capacity provider: the function runs on EC2 instances that Lambda
+    manages (Lambda Managed Instances), in the provider's VPC, one request at a time in
+    each environment, and has no cold starts while they keep up. Not yet verified on
+    AWS; a function that changes to it, or back, is created anew."""
     canary: str = "ALL_AT_ONCE"
     """How CodeDeploy shifts traffic to a new image: one of its predefined steps."""
     refresh_seconds: float = 2.0
     """How long a dynamic deployment caches its alias."""
     alarms: Alarms = field(default_factory=Alarms)
     """Thresholds that alert an operator and roll back a canary."""
+
+    @property
+    def p95_ms(self) -> int:
+        """The latency in milliseconds above which the function's alarm fires."""
+        return self.alarms.p95_ms or (TEXT_P95_MS if self.text else P95_MS)
 
 
 def cache_bytes(ephemeral_storage_mb: int) -> int:
@@ -157,8 +138,9 @@ class Limits:
 class ApiAlarms:
     """Thresholds at the API, within five minutes each."""
 
-    p95_ms: int = 1_000
-    """Alarm above this latency: the 95th percentile, milliseconds."""
+    p95_ms: int = 0
+    """Alarm above this latency: the 95th percentile, milliseconds; 0: 1,000, and 10,000
+    where a model has `text`."""
     error_percent: float = 5.0
     """Alarm from this percentage of 5xx answers on."""
     blocked: int = 100
@@ -195,6 +177,12 @@ class Api:
     DynamoDB table to the stack."""
     player_burst: int = 10
     """Requests at once of one player and one model."""
+    player_tokens_per_hour: int = 0
+    """Tokens that language models write for one player in an hour; 0: no limit. It
+    takes `access`, and adds a DynamoDB table to the stack."""
+    tokens_per_hour: int = 0
+    """Tokens that language models write for all callers in an hour; 0: no limit. It
+    adds a DynamoDB table to the stack."""
     requests_per_second: int = 50
     """Average rate of each game."""
     burst: int = 100
@@ -329,6 +317,11 @@ class Stage:
     only the live one and the one that the model follows."""
     default_model: str = ""
     """The model behind POST /model-service; empty: the only model."""
+    chat_model: str = ""
+    """The model behind OpenAI's /v1/chat/completions and /v1/completions; empty: the
+    only one with `text`."""
+    embeddings_model: str = ""
+    """The model behind OpenAI's /v1/embeddings; empty: the default model."""
     alarm_webhook: str = ""
     """An https address that receives alarms as SNS sends them; it has to confirm the
     subscription. Chat and on-call services give one."""
@@ -354,3 +347,22 @@ class Stage:
     other object (S3 Object Lock, governance mode); 0: none. It cannot be turned off."""
     access: Mapping[str, Access] = field(default_factory=dict)
     """Who may assume a role of the registry: [stages.prod.access.publisher]."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The models that write texts."""
+        return tuple(name for name, model in self.models.items() if model.text)
+
+    @property
+    def api_p95_ms(self) -> int:
+        """The latency in milliseconds above which the API's alarm fires."""
+        return self.api.alarms.p95_ms or (TEXT_P95_MS if self.texts else API_P95_MS)
+
+    def openai_routes(self) -> Mapping[str, str]:
+        """Return the models behind OpenAI's paths below /v1, where they are known."""
+        routes: dict[str, str] = {}
+        if chat := self.chat_model or (self.texts[0] if len(self.texts) == 1 else ""):
+            routes |= {"chat/completions": chat, "completions": chat}
+        if self.embeddings_model:
+            routes["embeddings"] = self.embeddings_model
+        return routes

@@ -140,7 +140,9 @@ def _images(stage: Stage) -> float:
 
     def kind(name: str, model: Model) -> tuple[object, ...]:
         baked = name if model.mode == "static" else ""
-        return model.architecture, model.preprocessing, model.packages, baked
+        return (
+            model.architecture, model.preprocessing, model.text, model.packages, baked,
+        )  # fmt: skip
 
     images = {
         kind(name, model)
@@ -170,6 +172,10 @@ def _protection(
         parts["authorizer"] = requests * (
             paid["request"] + spent * paid["gigabyte_second"][kind]
         )
-    if stage.api.player_requests_per_second:
-        parts["limits"] = requests * LIMIT_WRITES * table["dynamodb"]["write"]
+    api = stage.api
+    limits = bool(api.player_requests_per_second)
+    # a text checks each budget before it begins, and charges it at its end
+    budgets = bool(api.player_tokens_per_hour) + bool(api.tokens_per_hour)
+    if counted := limits + 2 * budgets:
+        parts["limits"] = counted * requests * LIMIT_WRITES * table["dynamodb"]["write"]
     return parts

@@ -33,6 +33,22 @@ def game_keys(stage: Stage) -> str:
     return f"hotseat-{stage.name}-"
 
 
+def limits_of(api: Api) -> dict[str, str]:
+    """Return the settings of the limits that functions share in a table."""
+    limits = {}
+    if api.player_requests_per_second:
+        values = (api.player_requests_per_second, api.player_burst)
+        limits = dict(zip(_OF_REQUESTS, map(str, values), strict=True))
+    if api.player_tokens_per_hour:
+        limits["HOTSEAT_PLAYER_TOKENS"] = str(api.player_tokens_per_hour)
+    if api.tokens_per_hour:
+        limits["HOTSEAT_STAGE_TOKENS"] = str(api.tokens_per_hour)
+    return limits
+
+
+_OF_REQUESTS = ("HOTSEAT_PLAYER_RATE", "HOTSEAT_PLAYER_BURST")
+
+
 class Access(Construct):
     """The authorizer's function, if the stage has tokens, and the table, if limits."""
 
@@ -50,26 +66,26 @@ class Access(Construct):
         self.table: dynamodb.Table | None = None
         if registry is not None and stage.api.access == "tokens":
             self.authorizer = self._add_authorizer(registry)
-        if stage.api.player_requests_per_second:
+        if limits_of(stage.api):
             self.table = self._add_table()
 
     def protect(self, function: ModelFunction) -> None:
         """Tell a model's function who asks, and let it take from the limits."""
-        api = self._stage.api
-        if not api.access:
-            return
-        function.function.add_environment("HOTSEAT_ACCESS", "gateway")
+        api, add = self._stage.api, function.function.add_environment
+        if api.access:
+            add("HOTSEAT_ACCESS", "gateway")
         if api.access == "tokens":  # other callers have no game
-            games = ",".join(api.games)
-            function.function.add_environment("HOTSEAT_TOKEN_GAMES", games)
+            add("HOTSEAT_TOKEN_GAMES", ",".join(api.games))
         if self.table is None:
             return
-        for variable, value in (
-            ("HOTSEAT_RATE_TABLE", self.table.table_name),
-            ("HOTSEAT_PLAYER_RATE", str(api.player_requests_per_second)),
-            ("HOTSEAT_PLAYER_BURST", str(api.player_burst)),
-        ):
-            function.function.add_environment(variable, value)
+        limits = limits_of(api)
+        if not function.model.text:  # it writes no tokens
+            limits = {key: limits[key] for key in limits if key in _OF_REQUESTS}
+        if not limits:
+            return
+        add("HOTSEAT_RATE_TABLE", self.table.table_name)
+        for variable, value in limits.items():
+            add(variable, value)
         self.table.grant(function.role, "dynamodb:UpdateItem")
 
     def _add_authorizer(self, registry: Registry) -> lambda_.IFunction:

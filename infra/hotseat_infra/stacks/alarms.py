@@ -55,7 +55,7 @@ class FunctionAlarms:
             alias.metric_invocations(period=_MINUTE),
         )
         alarms = [
-            self._alarm("Slow", slow, limits.p95_ms, "is slower than its limit"),
+            self._alarm("Slow", slow, self._model.p95_ms, "is slower than its limit"),
             self._alarm("Failing", failing, limits.error_percent, "answers 5xx"),
         ]
         for name, metric, limit, description in (
@@ -114,7 +114,9 @@ class FunctionAlarms:
             asked,
         )
         return (
-            self._alarm("CanarySlow", slow, limits.p95_ms, "is slower: a new version"),
+            self._alarm(
+                "CanarySlow", slow, self._model.p95_ms, "is slower: a new version"
+            ),
             self._alarm(
                 "CanaryFailing", failing, limits.error_percent, "fails: a new version"
             ),

@@ -48,7 +48,7 @@ class ApiAlarms(Construct):
         )
         alarms: list[tuple[str, cloudwatch.IMetric, float, str]] = [
             ("ApiFailing", failing, limits.error_percent, "the API answers 5xx"),
-            ("ApiSlow", slow, limits.p95_ms, "the API is slower than its limit"),
+            ("ApiSlow", slow, stage.api_p95_ms, "the API is slower than its limit"),
         ]
         if stage.api.waf:
             blocked = cloudwatch.Metric(

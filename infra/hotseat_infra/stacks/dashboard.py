@@ -167,7 +167,7 @@ def _answers(
 def _speed(
     functions: Mapping[str, ModelFunction], api: Metrics | None
 ) -> list[Graph | None]:
-    limits = {function.model.alarms.p95_ms for function in functions.values()}
+    limits = {function.model.p95_ms for function in functions.values()}
     graphs = [
         _graph(
             "In the function: latency in ms, 95th percentile, by model",

@@ -26,9 +26,10 @@ from hotseat_infra.stacks.function_code import (
 from hotseat_infra.stacks.log_retention import retention
 from hotseat_infra.stacks.metrics import own_metric
 from hotseat_infra.stacks.nag import acknowledge
-from hotseat_infra.stacks.network import attach
+from hotseat_infra.stacks.network import attach, run_on_managed_instances
 from hotseat_infra.stacks.registry_access import Registry, grant_read
 from hotseat_infra.stacks.secret_access import grant_decrypt, grant_secret
+from hotseat_registry import LIVE
 from hotseat_serve.settings import Settings
 
 _SET_BY_PLATFORM = {
@@ -62,6 +63,10 @@ class ModelFunction(Construct):
         self.model = model
         self.namespace = f"Hotseat/{stage.name}"
         static = model.mode == "static"
+        follows = {other: stage.models[other].alias for other in reads}
+        if model.filter:  # which judges its texts
+            judge, _, alias = model.filter.partition("#")
+            follows[judge] = alias or follows.get(judge, LIVE)
         log = logs.LogGroup(
             self,
             "Log",
@@ -82,7 +87,7 @@ class ModelFunction(Construct):
                 else registry.uri
             ),
             default_model=name,
-            models=",".join(f"{other}#{stage.models[other].alias}" for other in reads),
+            models=",".join(f"{other}#{alias}" for other, alias in follows.items()),
             by_number=stage.all_versions,
             route=model.route,
             static=static,
@@ -119,7 +124,8 @@ class ModelFunction(Construct):
         )
         self.function = kind(
             self,
-            "Function",
+            # Lambda cannot move a function between its own machines and managed ones
+            "ManagedFunction" if model.capacity_provider else "Function",
             **_code(self, name, model),
             architecture=machine(model),
             description=f"Hotseat: {name} ({model.mode})",
@@ -144,10 +150,13 @@ class ModelFunction(Construct):
                 removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
             ),
         )
-        attach(self.function, self.role, stage.network)
+        if model.capacity_provider:
+            run_on_managed_instances(self.function, model.capacity_provider)
+        else:  # a provider has its own network
+            attach(self.function, self.role, stage.network)
         if not static and registry is not None:
-            grant_read(self.role, registry, *reads)
-        grant_decrypt(self.role, stage.encryption_keys, {name, *reads})
+            grant_read(self.role, registry, *follows)
+        grant_decrypt(self.role, stage.encryption_keys, {name, *follows})
         grant_secret(self.role, stage.player_secret, stage.player_secret_key)
         self.alias = lambda_.Alias(
             self,
@@ -257,5 +266,6 @@ def _code(scope: Construct, name: str, model: Model) -> dict[str, Any]:
         baked=name if model.mode == "static" else "none",
         packages=model.packages or "none",
         preprocessing=model.preprocessing,
+        text=model.text,
     )
     return {"code": code}

@@ -36,6 +36,7 @@ def image(
     baked: str = "none",
     packages: str = "none",
     preprocessing: bool = False,
+    text: bool = False,
     command: str = "",
 ) -> lambda_.DockerImageCode:
     """Return an image's code; `command` replaces its handler.
@@ -50,6 +51,7 @@ def image(
             "BAKED": baked,
             "PACKAGES": packages,
             **({"PREPROCESSING": "1"} if preprocessing else {}),
+            **({"TEXT": "1"} if text else {}),
         },
         exclude=[
             "baked/*", f"!baked/{baked}", "packages/*", f"!packages/{packages}", "zip",

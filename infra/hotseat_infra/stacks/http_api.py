@@ -103,6 +103,11 @@ class HttpApi(Construct):
                         )
                     for added_route in added:
                         _acknowledge_open(added_route)
+        for path, model in stage.openai_routes().items():
+            for added_route in self.api.add_routes(
+                path=f"/v1/{path}", integration=integrations[model]
+            ):
+                _acknowledge_open(added_route)
         _acknowledge_open(self.api)
         self.url = self.stage.url
         self.api_id = self.api.api_id

@@ -37,6 +37,25 @@ def attach(function: lambda_.Function, role: iam.Role, network: Network | None) 
     )
 
 
+def run_on_managed_instances(function: lambda_.Function, provider: str) -> None:
+    """Run a function on the instances of a capacity provider (its ARN).
+
+    One request at a time in each environment: the image's loop takes the next one when
+    the last is answered (docs.aws.amazon.com, "Lambda Managed Instances").
+    """
+    inner = function.node.default_child
+    assert isinstance(inner, lambda_.CfnFunction)
+    kind = lambda_.CfnFunction
+    inner.capacity_provider_config = kind.CapacityProviderConfigProperty(
+        lambda_managed_instances_capacity_provider_config=(
+            kind.LambdaManagedInstancesCapacityProviderConfigProperty(
+                capacity_provider_arn=provider,
+                per_execution_environment_max_concurrency=1,
+            )
+        )
+    )
+
+
 class Endpoints(Construct):
     """Gateway endpoints for S3 and DynamoDB in the network's route tables."""
 

@@ -12,6 +12,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from hotseat_infra.deployment import Api, Limits, Stage
+from hotseat_infra.deployment.text_rules import TIMEOUT_S
 from hotseat_infra.stacks.access import counts_by_token, game_keys
 from hotseat_infra.stacks.api_common import ACCESS_LOG, access_log
 from hotseat_infra.stacks.authorization import rest_authorization, who_calls
@@ -160,6 +161,10 @@ class RestApi(Construct):
                 response_transfer_mode=rest.ResponseTransferMode.STREAM
                 if stage.api.stream
                 else None,
+                # a stream may go on for longer than API Gateway's default
+                timeout=Duration.seconds(timeout)
+                if (timeout := functions[name].model.timeout_s) > TIMEOUT_S[1]
+                else None,
             )
 
         def add_any_method(at: rest.IResource, name: str) -> None:
@@ -178,6 +183,9 @@ class RestApi(Construct):
             add_any_method(models.add_resource("{proxy+}"), default)
             if version == "v2":
                 add_any_method(base.add_resource("{proxy+}"), default)
+            else:  # OpenAI's paths have the model in the body
+                for path, name in stage.openai_routes().items():
+                    add_any_method(base.resource_for_path(path), name)
             for name, model in stage.models.items():
                 route = model.route or name
                 if model.stack:

@@ -100,7 +100,7 @@ def test_optional_keys_have_defaults(write):
         (GOOD + "reserved_concurrency = 0", "0 is not between 1 and"),
         (GOOD + "provisioned_concurrency = -1", "-1 is not between 0 and"),
         (GOOD + "refresh_seconds = 0", "0.0 is not between 0.1 and 3600"),
-        (GOOD + "[stages.dev.models.mood.alarms]\np95_ms = 0", "alarms.p95_ms: 0 is"),
+        (GOOD + "[stages.dev.models.mood.alarms]\np95_ms = -1", "alarms.p95_ms: -1 is"),
         (GOOD + "[stages.dev.models.mood.alarms]\np99_ms = 9", "unknown key 'p99_ms'"),
         (TIMED, "concurrency is missing"),
         (TIMED + "concurrency = 4\nfrom_hour = 24\nto_hour = 2", "24 is not between"),
