@@ -381,6 +381,9 @@ attest: $(READY) ## sign what lies in dist/ and how it was built (KEY=pem)
 bench-keys: $(READY) ## tokens, limits, signed heads and the authorizer
 	@$(BIN)/python benchmarks/keys.py
 
+test-large: $(READY) ## a language model of 1.1 GB, published, in a bucket, answering (SIZE=2000)
+	@$(BIN)/python benchmarks/large_text.py $(if $(SIZE),--size $(SIZE))
+
 bench-large: $(READY) ## a large version inside the image, opened where it lies (SIZE=megabytes)
 	@$(BIN)/python benchmarks/large_version.py $(if $(SIZE),--size $(SIZE))
 

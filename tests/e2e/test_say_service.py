@@ -1,11 +1,16 @@
 """The SDK says, and `hotseat serve` writes: a language model of letters, over HTTP."""
 
 import asyncio
+import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -71,7 +76,10 @@ def test_slots_are_filled_and_others_refused(service):
     """A refusal comes before the stream, with its place; a default stands for it."""
     with ModelServiceClient(service) as client:
         slots = {"name": "Ada", "prompt": "Hello"}
-        assert client.say(slots, model="npc", max_tokens=3).result().text == "abc"
+        assert (
+            client.say(slots, model="npc", max_tokens=3, deadline=60).result().text
+            == "abc"
+        )
         with pytest.raises(BadInputError) as refused:
             client.say({"nowhere": "x"}, model="npc").result()
         assert refused.value.pointer == "/input/context/nowhere"
@@ -85,5 +93,55 @@ def test_a_text_that_is_left_gives_the_service_back(service):
         for _ in range(20):
             with client.say("Hello", model="letters", max_tokens=200) as stream:
                 next(stream)
-        whole = client.say("Hello", model="letters", max_tokens=3).result()
+        whole = client.say("Hello", model="letters", max_tokens=3, deadline=60).result()
         assert whole.text == "abc"
+
+
+def test_texts_at_once_wait_for_each_other_and_all_come(service):
+    """More answers than threads: the one that has the model must not wait for one."""
+    wanted, said = 8, []
+
+    def say():
+        with ModelServiceClient(service) as client:
+            stream = client.say("Hello", model="letters", max_tokens=200, deadline=90)
+            said.append("".join(stream))
+
+    threads = [threading.Thread(target=say) for _ in range(wanted)]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(text) for text in said] == [200] * wanted
+    # one that waits for the other's thread is refused after 60 seconds
+    assert time.monotonic() - began < 50
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_client_that_leaves_or_stops_reading_frees_the_model(service, leaves):
+    """The next answer comes at once, or after the pause that a reader may make."""
+    place = urlsplit(service)
+    body = json.dumps(
+        {"input": {"prompt": "Hello"}, "options": {"max_tokens": 200, "stream": True}}
+    ).encode()
+    head = (
+        f"POST /v1/models/letters/generate HTTP/1.1\r\nHost: {place.netloc}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    reader = socket.socket()
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
+    reader.connect((place.hostname, place.port))
+    try:
+        reader.sendall(head.encode() + body)
+        assert b"event: token" in reader.recv(2_000) + reader.recv(500)
+        if leaves:
+            reader.close()
+        began = time.monotonic()
+        with ModelServiceClient(service) as client:
+            answer = client.say(
+                "Hello", model="letters", max_tokens=3, deadline=60
+            ).result()
+        assert answer.text == "abc"
+        assert time.monotonic() - began < 30
+    finally:
+        reader.close()

@@ -125,6 +125,9 @@ class Application:
         threads = threads or default_threads()
         self._parallel, self._in_pool = parallel or threads, 0
         self._pool = ThreadPoolExecutor(threads, "hotseat-answer")
+        # a text holds its model until its end: its pieces must not wait for a thread
+        # behind requests that wait for that model
+        self._streams = ThreadPoolExecutor(threads, "hotseat-stream")
         self._probes = ThreadPoolExecutor(_PROBES, "hotseat-probe")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -163,7 +166,7 @@ class Application:
     async def _send_chunks(
         self, answer: Answer, chunks: Iterator[bytes], receive: Receive, send: Send
     ) -> None:
-        """Send an answer in pieces, which are made in the thread pool.
+        """Send an answer in pieces, which are made in threads of their own.
 
         It ends early when the client is gone. After a failure of the iterator the body
         stays incomplete, and the server closes the connection: the status has been
@@ -174,7 +177,7 @@ class Application:
         try:
             await send(_start_of(answer))
             while not gone.done():
-                chunk = await loop.run_in_executor(self._pool, next, chunks, None)
+                chunk = await loop.run_in_executor(self._streams, next, chunks, None)
                 if chunk is None:
                     await send({"type": "http.response.body"})
                     return
@@ -185,7 +188,7 @@ class Application:
             log.exception("request %s broke off", answer.headers.get("x-request-id"))
         finally:
             gone.cancel()
-            await loop.run_in_executor(self._pool, close_chunks, answer)
+            await loop.run_in_executor(self._streams, close_chunks, answer)
 
     async def _answer(self, request: Request, receive: Receive) -> Answer:
         router = self.router
@@ -272,8 +275,8 @@ class Application:
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             else:
-                self._pool.shutdown(wait=False, cancel_futures=True)
-                self._probes.shutdown(wait=False, cancel_futures=True)
+                for pool in (self._pool, self._streams, self._probes):
+                    pool.shutdown(wait=False, cancel_futures=True)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

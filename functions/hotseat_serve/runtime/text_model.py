@@ -28,6 +28,11 @@ from hotseat_serve.text.writer import Writer
 from hotseat_serve.wording import invalid
 
 BUSY = "the model writes another answer; try again"
+PAUSED = "the text was not read for a while, and another answer has begun"
+_PAUSE_SECONDS = 2.0
+"""How long an answer may rest unread while another one waits for the decoder."""
+_LOOK_SECONDS = 0.25
+"""How often an answer that waits looks for one that rests."""
 _SECONDS = 60.0
 """Seconds that an answer may take without a deadline, and that another one waits."""
 
@@ -36,14 +41,22 @@ _SECONDS = 60.0
 class Answering:
     """One answer in progress: an iterator of its pieces, which holds the decoder.
 
-    `close` frees the decoder, at whatever point.
+    `close` frees the decoder, at whatever point; `end_if_unread` does so for another
+    answer where nobody has asked for the next piece for a while.
     """
 
     writer: Writer
     prompt_tokens: int
     _release: Callable[[], None]
     _pieces: Iterator[str]
-    _closed: bool = False
+    _clock: Callable[[], int]
+    _once: threading.Lock = field(default_factory=threading.Lock)
+    """Taken by whoever closes it, and kept."""
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a piece is written."""
+    _read: int = 0
+    """When the last piece was taken, on the clock."""
+    _is_paused: bool = False
 
     @property
     def text(self) -> str:
@@ -67,18 +80,37 @@ class Answering:
 
     def __next__(self) -> str:
         """Return the next piece, possibly empty; raises `Problem`."""
-        if self._closed:
-            raise StopIteration
+        with self._turn:
+            if self._is_paused:
+                raise Problem("unavailable", PAUSED, retry_after=1)
+            if self._once.locked():
+                raise StopIteration
+            try:
+                return next(self._pieces)
+            except BaseException:
+                self.close()
+                raise
+            finally:
+                self._read = self._clock()
+
+    def end_if_unread(self, seconds: float) -> None:
+        """Free the decoder if no piece was taken for so long; may be called anywhere.
+
+        Whoever takes a piece later gets a `Problem` (unavailable).
+        """
+        if not self._turn.acquire(blocking=False):
+            return  # a piece is being written
         try:
-            return next(self._pieces)
-        except BaseException:
-            self.close()
-            raise
+            rests = self._read and self._clock() - self._read > seconds * 1e9
+            if rests and not self._once.locked():
+                self._is_paused = True
+                self.close()
+        finally:
+            self._turn.release()
 
     def close(self) -> None:
         """Free the decoder for the next answer."""
-        if not self._closed:
-            self._closed = True
+        if self._once.acquire(blocking=False):
             self._release()
 
 
@@ -91,7 +123,10 @@ class TextModel:
     vocabulary: Vocabulary
     clock: Callable[[], int] = time.perf_counter_ns
     decoder: Decoder = field(init=False)
+    pause_seconds: float = _PAUSE_SECONDS
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _holder: Answering | None = None
+    """The answer that has the decoder, or had it last."""
 
     def __post_init__(self) -> None:
         """Create the decoder's cache."""
@@ -132,8 +167,7 @@ class TextModel:
                 "/input",
             )
         constraint = self._constraint(request)
-        if not self._lock.acquire(timeout=max(0.0, (deadline - self.clock()) / 1e9)):
-            raise Problem("unavailable", BUSY, retry_after=1)
+        self._take_decoder(deadline)
         seed = request.seed
         writer = Writer(
             self.decoder,
@@ -153,7 +187,23 @@ class TextModel:
             self.clock,
         )
         new = tokens[self.decoder.reuse(tokens) :]
-        return Answering(writer, len(tokens), self._lock.release, writer.write(new))
+        self._holder = Answering(
+            writer, len(tokens), self._lock.release, writer.write(new), self.clock
+        )
+        return self._holder
+
+    def _take_decoder(self, deadline: int) -> None:
+        """Wait for the decoder; raises `Problem` (unavailable) after `deadline`."""
+        while True:
+            left = max(0.0, (deadline - self.clock()) / 1e9)
+            if self._lock.acquire(timeout=min(left, _LOOK_SECONDS)):
+                return
+            if self._holder is not None:
+                self._holder.end_if_unread(self.pause_seconds)
+            if left <= _LOOK_SECONDS:  # that was the rest of the time
+                if self._lock.acquire(blocking=False):
+                    return
+                raise Problem("unavailable", BUSY, retry_after=1)
 
     def _constraint(self, request: TextRequest) -> Constraint | None:
         if request.schema is None and request.grammar is None:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -234,6 +235,39 @@ def test_a_client_that_is_gone_frees_the_model(tmp_path):
     body = json.dumps(options(max_tokens=3, deadline_ms=2_000)).encode()
     again = json.loads(router.answer(Request("POST", path, body)).body)
     assert again["text"] == "abc"
+
+
+def test_an_answer_that_nobody_reads_gives_way(tmp_path):
+    """Another one waits for two seconds, not for the reader; that one gets an error."""
+    router = language_models.router(tmp_path)
+    path = "/v1/models/letters/generate"
+    body = json.dumps(options(max_tokens=200, stream=True)).encode()
+    unread = router.answer(Request("POST", path, body, streams=True))
+    next(unread.chunks)
+    body = json.dumps(options(max_tokens=3, deadline_ms=60_000)).encode()
+    began = time.monotonic()
+    again = json.loads(router.answer(Request("POST", path, body)).body)
+    assert again["text"] == "abc"
+    assert 1.5 < time.monotonic() - began < 30
+    (name, problem), *more = events(b"".join(unread.chunks))
+    assert (name, problem["code"], more) == ("error", "unavailable", [])
+    assert "another answer has begun" in problem["detail"]
+    unread.chunks.close()  # it has freed the model already, which is not freed twice
+    held = router.answer(Request("POST", path, body))
+    assert json.loads(held.body)["text"] == "abc"
+
+
+def test_a_slow_reader_without_others_keeps_its_answer(tmp_path):
+    """A pause costs nothing while nobody waits."""
+    model = language_models.router(tmp_path)
+    body = json.dumps(options(max_tokens=9, stream=True)).encode()
+    path = "/v1/models/letters/generate"
+    answer = model.answer(Request("POST", path, body, streams=True))
+    pieces = [next(answer.chunks)]
+    next(iter(model.models._loaded.values())).text.pause_seconds = 0.01
+    time.sleep(0.05)
+    pieces += answer.chunks
+    assert events(b"".join(pieces))[-1][1]["text"] == "abcdefghi"
 
 
 def test_a_busy_model_says_the_canned_line(tmp_path):

@@ -82,6 +82,7 @@ def prepare(
         _measured(manifest, v, opened[v.name], texts, reference, target)
         for v in variants
     ]
+    opened.clear()  # the check below opens each of them alone
     _gate(measured, options.max_rise)
     manifest = replace(manifest, variants=tuple(measured))
     manifest = replace(manifest, card=card.of(manifest, path.name, texts is not None))
