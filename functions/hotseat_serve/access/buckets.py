@@ -36,22 +36,27 @@ class Limit:
 class Buckets(Protocol):
     """Takes tokens."""
 
-    def take(self, name: str, limit: Limit) -> float:
-        """Take a token of a bucket; return 0.0, or the seconds until there is one."""
+    def take(self, name: str, limit: Limit, count: int = 1) -> float:
+        """Take tokens of a bucket; return 0.0, or the seconds until there is one.
 
-    def charge(self, name: str, limit: Limit, count: int) -> None:
-        """Take tokens that were used already, also more than the bucket holds."""
+        While there is one, all `count` are taken, also more than the bucket holds.
+        """
+
+    def give_back(self, name: str, limit: Limit, count: int) -> None:
+        """Return tokens that were taken and not used."""
 
 
-def take(full_at: float, now: float, limit: Limit) -> tuple[float, float]:
-    """Return when the bucket is full after one more request, and the time to wait.
+def take(
+    full_at: float, now: float, limit: Limit, count: int = 1
+) -> tuple[float, float]:
+    """Return when the bucket is full after `count` more tokens, and the time to wait.
 
     With a time to wait, nothing is taken.
     """
-    next_full = max(full_at, now) + limit.interval
-    wait = next_full - now - limit.span
+    begin = max(full_at, now)
+    wait = begin + limit.interval - now - limit.span
     # a nanosecond of rounding must not refuse the last token
-    return (full_at, wait) if wait > 1e-9 else (next_full, 0.0)
+    return (full_at, wait) if wait > 1e-9 else (begin + count * limit.interval, 0.0)
 
 
 class MemoryBuckets:
@@ -62,7 +67,7 @@ class MemoryBuckets:
         self._full_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def take(self, name: str, limit: Limit) -> float:
+    def take(self, name: str, limit: Limit, count: int = 1) -> float:
         """See `Buckets.take`."""
         with self._lock:
             now = self._clock()
@@ -70,12 +75,12 @@ class MemoryBuckets:
                 kept = {k: at for k, at in self._full_at.items() if at > now}
                 # all of them in use: a new one must not wait for them
                 self._full_at = kept if len(kept) < _MOST else {}
-            full_at, wait = take(self._full_at.get(name, 0.0), now, limit)
+            full_at, wait = take(self._full_at.get(name, 0.0), now, limit, count)
             self._full_at[name] = full_at
             return wait
 
-    def charge(self, name: str, limit: Limit, count: int) -> None:
-        """See `Buckets.charge`."""
+    def give_back(self, name: str, limit: Limit, count: int) -> None:
+        """See `Buckets.give_back`."""
         with self._lock:
-            full_at = max(self._full_at.get(name, 0.0), self._clock())
-            self._full_at[name] = full_at + count * limit.interval
+            if name in self._full_at:  # else it was full, and is forgotten
+                self._full_at[name] -= count * limit.interval

@@ -29,8 +29,9 @@ _FULL = (
 )
 _PARTIAL = (
     "full_at > :now AND full_at <= :latest",
-    "SET full_at = full_at + :interval, expires = :expires",
+    "SET full_at = full_at + :cost, expires = :expires",
 )
+_BACK = ("attribute_exists(full_at)", "SET full_at = full_at - :cost")
 
 
 class DynamoBuckets:
@@ -55,41 +56,34 @@ class DynamoBuckets:
         self._connections = Connections(url.netloc, secure=url.scheme == "https")
         self._credentials = CredentialSource(env, now)
 
-    def take(self, name: str, limit: Limit) -> float:
+    def take(self, name: str, limit: Limit, count: int = 1) -> float:
         """See `Buckets.take`."""
         try:
-            return self._take(name, limit)
+            return self._take(name, limit, count)
         except Exception as error:  # noqa: BLE001 (whatever a network can send)
             log.warning(
                 "no limit for %.80s: the table does not answer: %s", name, error
             )
             return 0.0
 
-    def charge(self, name: str, limit: Limit, count: int) -> None:
-        """See `Buckets.charge`."""
-        now, cost = self._now(), count * limit.interval
-        values = {
-            ":now": now, ":interval": cost, ":next": now + cost,
-            ":latest": 1e12,  # no limit: the tokens are used
-            ":expires": int(now + limit.span + cost) + 3_600,
-        }  # fmt: skip
+    def give_back(self, name: str, limit: Limit, count: int) -> None:
+        """See `Buckets.give_back`."""
         try:
-            if self._update(name, *_FULL, values) is not None:
-                self._update(name, *_PARTIAL, values)
+            self._update(name, *_BACK, {":cost": count * limit.interval})
         except Exception as error:  # noqa: BLE001 (whatever a network can send)
-            log.warning("%.80s is not charged: %s", name, error)
+            log.warning("%.80s does not get its rest back: %s", name, error)
 
     def forget(self) -> None:
         """Drop all connections and the credentials."""
         self._connections.forget()
         self._credentials.forget()
 
-    def _take(self, name: str, limit: Limit) -> float:
-        now = self._now()
+    def _take(self, name: str, limit: Limit, count: int) -> float:
+        now, cost = self._now(), count * limit.interval
         latest = now + limit.span - limit.interval
         values = {
-            ":now": now, ":latest": latest, ":interval": limit.interval,
-            ":next": now + limit.interval, ":expires": int(now + limit.span) + 3_600,
+            ":now": now, ":latest": latest, ":cost": cost, ":next": now + cost,
+            ":expires": int(now + limit.span + cost) + 3_600,
         }  # fmt: skip
         # most players are below the limit, and their bucket is full
         full_at = self._update(name, *_FULL, values)

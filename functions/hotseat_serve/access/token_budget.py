@@ -1,7 +1,8 @@
 """Budgets of a language model's tokens: of each player, and of the whole stage.
 
 A budget is a bucket (see `buckets`) that refills over an hour. An answer may begin
-while anything is left of it and is counted when it has ended, so that a budget is
+while anything is left of it. It takes its largest number of tokens at once and gives
+back at its end what it did not write: however many begin at the same time, a budget is
 overdrawn by one answer at most, and the next one waits the longer.
 """
 
@@ -20,26 +21,32 @@ class TokenBudget:
     player: int = 0
     stage: int = 0
 
-    def check(self, player: str) -> Problem | None:
-        """Take one token of each budget; return the refusal if one is used up.
+    def reserve(self, player: str, count: int) -> Problem | None:
+        """Take `count` tokens of each budget; return the refusal if one is used up.
 
         `player` names who asks; empty: nobody, and all of these share one budget.
         """
+        taken: list[tuple[str, Limit]] = []
         for name, what, tokens in self._budgets(player):
-            wait = self.buckets.take(name, Limit(tokens / HOUR, tokens))
+            limit = Limit(tokens / HOUR, tokens)
+            wait = self.buckets.take(name, limit, count)
             if wait > 0:
+                for other, of_other in taken:
+                    self.buckets.give_back(other, of_other, count)
                 return Problem(
                     "throttled",
                     f"{what} has used up its {tokens} tokens of this hour",
                     retry_after=wait,
                 )
+            taken.append((name, limit))
         return None
 
-    def spend(self, player: str, tokens: int) -> None:
-        """Count the tokens of an answer; `check` has taken the first of them."""
-        for name, _, budget in self._budgets(player):
-            if tokens > 1:
-                self.buckets.charge(name, Limit(budget / HOUR, budget), tokens - 1)
+    def give_back(self, player: str, count: int) -> None:
+        """Return what an answer reserved and did not write."""
+        if count < 1:
+            return
+        for name, _, tokens in self._budgets(player):
+            self.buckets.give_back(name, Limit(tokens / HOUR, tokens), count)
 
     def _budgets(self, player: str) -> list[tuple[str, str, int]]:
         found = [

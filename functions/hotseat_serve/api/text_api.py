@@ -10,10 +10,11 @@ from hotseat_serve.api.event_stream import EVENT_STREAM, HEADERS, Chunks, event
 from hotseat_serve.api.messages import JSON, Answer, Request
 from hotseat_serve.api.text_answer import TextAnswer
 from hotseat_serve.api.text_filter import open_filter
+from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.kinds.request_context import RequestContext
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime.loaded_model import LoadedModel
-from hotseat_serve.text.text_request import TextRequest
+from hotseat_serve.text.text_request import TextRequest, limited
 
 if TYPE_CHECKING:
     from hotseat_serve.access.token_budget import TokenBudget
@@ -48,13 +49,14 @@ def start_text(
         holds_back=not wanted.stream,
     )
     if budget is not None:
-        bearer = f"{context.game}/{player}"
-        refusal = budget.check(bearer if player else "")
+        bearer = f"{context.game}/{player}" if player else ""
+        most = limited(wanted, plan, Warnings())  # the answer itself warns
+        refusal = budget.reserve(bearer, most)
         if refusal is not None:
             if not answer.cans(refusal.code, refusal.detail):
                 raise refusal
             return answer
-        answer.on_end = lambda tokens: budget.spend(bearer if player else "", tokens)
+        answer.on_end = lambda tokens: budget.give_back(bearer, most - tokens)
     answer.start(context.deadline)
     context.mark("run")
     return answer

@@ -411,22 +411,6 @@ def test_the_table_limits_as_memory_does(table):
     )
 
 
-def test_the_table_is_charged_as_memory_is(table):
-    """Tokens that were used already may overdraw a bucket; the wait is the same."""
-    from hotseat_serve.access.buckets import MemoryBuckets
-
-    name, _ = table
-    now = [1_800_000_000.0]
-    ours = DynamoBuckets(name, now=lambda: now[0])
-    memory, limit = MemoryBuckets(lambda: now[0]), Limit(2.0, 10)
-    for pause, count in ((0, 3), (0.5, 12), (4, 1), (30, 40), (1, 2)):
-        now[0] += pause
-        ours.charge("tokens", limit, count)
-        memory.charge("tokens", limit, count)
-        expected = memory.take("tokens", limit)
-        assert ours.take("tokens", limit) == pytest.approx(expected, abs=1e-5)
-
-
 def test_several_functions_share_the_table(stage, table):
     """The limit is that of the player, not of the process."""
     name, _ = table
