@@ -166,6 +166,7 @@ def _embeddings(body: Any, loaded: LoadedModel, context: RequestContext) -> Answ
         [{keys[0]: text} for text in texts], pointers, None, context
     )
     vectors = [one["embedding"] for one in answers]
+    tokens = _tokens_read(loaded, texts)
     if encoding == "base64":  # what the clients ask for, and decode themselves
         vectors = [
             pybase64.b64encode(np.array(one, "<f4").tobytes()).decode()
@@ -179,7 +180,15 @@ def _embeddings(body: Any, loaded: LoadedModel, context: RequestContext) -> Answ
                 {"object": "embedding", "index": at, "embedding": vector}
                 for at, vector in enumerate(vectors)
             ],
-            # tokenizers count tokens in their own way, and some graphs have none
-            "usage": {"prompt_tokens": 0, "total_tokens": 0},
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }
     )
+
+
+def _tokens_read(loaded: LoadedModel, texts: list[str]) -> int:
+    """Return the tokens of texts as the model reads them; 0 if it reads characters."""
+    item = loaded.manifest.signature.inputs[0]
+    if item.tokens is None:
+        return 0
+    found = loaded.files[item.tokens.file].encode_batch(texts)
+    return sum(sum(one.attention_mask) for one in found)
