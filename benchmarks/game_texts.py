@@ -5,9 +5,10 @@
 
 Both are published as int8 and answer requests held back from the training, through the
 serving code: how varied the texts are, how often they repeat themselves or what was
-trained on; perplexity of the answers to requests held back, and how far int8 and int4
-of the untuned model lie above fp32. Fifty pairs become a page on which a
-person judges without names (``build/game-texts.html``).
+trained on, and which share passes the packaged chat moderation; perplexity of the
+answers to requests held back, and how far int8 and int4 of the untuned model lie above
+fp32. Fifty pairs become a page on which a person judges without names
+(``build/game-texts.html``).
 """
 
 import argparse
@@ -23,7 +24,7 @@ from hotseat_serve.runtime.loader import open_variant
 from hotseat_serve.text.prompt import write_prompt
 from hotseat_serve.text.text_request import TextRequest
 from hotseat_train.external.language.publish import LanguageOptions, prepare
-from hotseat_train.language import cataclysm
+from hotseat_train.language import cataclysm, moderation
 from hotseat_train.language.examples import split
 from hotseat_train.language.fluency import fluency
 from hotseat_train.machine import cpu
@@ -105,7 +106,7 @@ def main():
     held = [
         each for part in parts.values() for each in part.test[: arguments.pairs // 2]
     ]
-    texts, perplexities = {}, {}
+    texts, perplexities, by = {}, {}, moderation.packaged()
     with tempfile.TemporaryDirectory() as name:
         for which in ("tuned", "untuned"):
             folder = Path(name, which)
@@ -126,6 +127,9 @@ def main():
                 f"{precision:>8}: perplexity of item descriptions {rise:+.1%} of fp32"
             )
     print(f"{len(held)} requests held back, int8, one thread, {cpu()}")
+    for which, found in texts.items():
+        passed = 1 - sum(by.flags(found)) / len(found)
+        print(f"{which:>8}: {passed:.1%} of them pass {by.name}")
     for which, found in texts.items():
         shares = ", ".join(
             f"{name.replace('_', '-')} {value:.2f}"

@@ -17,6 +17,7 @@ from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
 from hotseat_train.errors import GateError
 from hotseat_train.external.errors import SourceError, UnclearError
+from hotseat_train.external.language import card
 from hotseat_train.external.language.chat_format import read_chat_format
 from hotseat_train.external.language.publish import LanguageOptions, _gate, prepare
 from hotseat_train.external.publish import publish
@@ -57,6 +58,7 @@ def test_a_folder_becomes_a_version_that_answers(folder, tmp_path):
     )
     held_out = tmp_path / "held-out.txt"
     held_out.write_text("abcdef\nxyz. abc\n")
+    card.write_notes(folder, ["Tuned on 7 examples.", "By nobody, CC0."])
     work = tmp_path / "work"
     work.mkdir()
     options = LanguageOptions(template, held_out)
@@ -71,6 +73,7 @@ def test_a_folder_becomes_a_version_that_answers(folder, tmp_path):
     assert metrics["tokens_per_second"] > 0
     assert metrics["cold_start_ms"] > 0
     assert "perplexity" in version.card
+    assert "Tuned on 7 examples.\nBy nobody, CC0.\n" in version.card
     registry.promote(Reference("letters", version=1), by="ada")
     settings = Settings(cache=str(tmp_path / "cache"), log=False)
     router = Router(ModelCache(registry, settings), settings)

@@ -3,9 +3,20 @@
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hotseat_registry.cli.common import DONE, Run, answering
+from hotseat_registry.cli.common import (
+    DONE,
+    Run,
+    add_registry,
+    add_trust,
+    answering,
+    registry,
+)
 from hotseat_train.errors import RunError, TrainError
+
+if TYPE_CHECKING:
+    from hotseat_train.language.examples import Parts
 
 # torch and transformers take seconds to import: only a verb that runs imports them
 
@@ -48,21 +59,28 @@ def finetune(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument("--rows", type=int, help="train on the first examples only")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
+        "--filter",
+        metavar="VERSION|none",
+        help="examples whose answers it flags are left out: a moderation version of "
+        "the registry (default: the packaged chat-moderation)",
+    )
+    parser.add_argument(
         "--run",
         type=Path,
         metavar="DIR",
         help="the run's folder (default: .hotseat/runs/finetune/NAME)",
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_registry(parser)
+    add_trust(parser)
     return _finetune
 
 
 @answering(TrainError)
 def _finetune(arguments: argparse.Namespace) -> int:
     from hotseat_train import run
+    from hotseat_train.external.language.card import write_notes
     from hotseat_train.external.language.convert import unpacked
-    from hotseat_train.language import cataclysm
-    from hotseat_train.language.examples import Example, Parts, read, split
 
     try:
         from hotseat_train.language.finetune import Plan, finetune
@@ -71,20 +89,7 @@ def _finetune(arguments: argparse.Namespace) -> int:
             f"{error.name} is not installed: pip install 'hotseat-platform[language]'"
         ) from error
 
-    ours = dict(zip(_OURS, (cataclysm.item_texts, cataclysm.npc_lines), strict=True))
-    parts = []
-    for each in arguments.examples:
-        rows: list[Example] = ours[each]() if each in ours else read(Path(each))
-        parts.append(split(rows))
-    whole = Parts(
-        *(
-            tuple(example for part in parts for example in getattr(part, name))
-            for name in ("training", "validation", "test")
-        )
-    )
-    if arguments.rows:
-        first = whole.training[: arguments.rows]
-        whole = Parts(first, whole.validation[: arguments.rows], whole.test)
+    whole, notes = _examples(arguments)
     folder = arguments.run or run.RUNS / "finetune" / Path(arguments.examples[0]).stem
     source = arguments.source
     if source.suffix.lower() == ".gguf":
@@ -102,10 +107,14 @@ def _finetune(arguments: argparse.Namespace) -> int:
             print(f"finetune: {line}", flush=True)
 
     say("{} examples to learn from, {} to choose by, {} held back".format(*counts))
+    for note in notes:
+        say(note)
     tuned = finetune(source, whole, plan, folder, say)
+    write_notes(folder / "model", notes)
     if arguments.json:
         print(json.dumps({
-            "model": str(folder / "model"), "examples": counts, "steps": tuned.steps,
+            "model": str(folder / "model"), "examples": counts, "notes": notes,
+            "steps": tuned.steps,
             "perplexity": {"before": tuned.before, "after": tuned.after},
         }))  # fmt: skip
         return DONE
@@ -116,3 +125,40 @@ def _finetune(arguments: argparse.Namespace) -> int:
     print(f"  wrote {folder / 'model'}")
     print(f"  next: hotseat publish {folder / 'model'} --model NAME")
     return DONE
+
+
+def _examples(arguments: argparse.Namespace) -> tuple["Parts", list[str]]:
+    """Return the examples that pass the filter, and what the card says of them."""
+    from hotseat_train.language import cataclysm, moderation
+    from hotseat_train.language.examples import Example, Parts, read, split
+
+    ours = dict(zip(_OURS, (cataclysm.item_texts, cataclysm.npc_lines), strict=True))
+    parts = []
+    for each in arguments.examples:
+        rows: list[Example] = ours[each]() if each in ours else read(Path(each))
+        parts.append(split(rows))
+    training, validation, test = (
+        tuple(example for part in parts for example in getattr(part, name))
+        for name in ("training", "validation", "test")
+    )
+    by, filtered = None, 0
+    if arguments.filter is None:
+        by = moderation.packaged()
+    elif arguments.filter != "none":
+        by = moderation.of_registry(registry(arguments), arguments.filter)
+    if by is not None:
+        before = len(training) + len(validation)
+        training = moderation.unflagged(training, by)
+        validation = moderation.unflagged(validation, by)
+        filtered = before - len(training) - len(validation)
+    if arguments.rows:
+        training = training[: arguments.rows]
+        validation = validation[: arguments.rows]
+    notes = [f"Tuned on {len(training):,} examples."]
+    if by is None:
+        notes.append("No filter chose among the examples.")
+    else:
+        notes.append(f"{filtered:,} were left out: {by.name} flags their answers.")
+    if ours.keys() & set(arguments.examples):
+        notes.append(f"{cataclysm.CREDIT}.")
+    return Parts(training, validation, test), notes

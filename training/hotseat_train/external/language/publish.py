@@ -51,6 +51,7 @@ def prepare(
     is too high.
     """
     check_name(model)
+    notes_of_source = card.read_notes(path)
     sources = _sources(path, options, folder, report)
     plan = read_plan(next(iter(sources.values())), options.template)
     target = folder / "version"
@@ -85,7 +86,12 @@ def prepare(
     opened.clear()  # the check below opens each of them alone
     _gate(measured, options.max_rise)
     manifest = replace(manifest, variants=tuple(measured))
-    manifest = replace(manifest, card=card.of(manifest, path.name, texts is not None))
+    manifest = replace(
+        manifest,
+        card=card.of(
+            manifest, path.name, notes_of_source, with_perplexity=texts is not None
+        ),
+    )
     files = {p.name: p for p in sorted(target.iterdir())}
     for v in measured:
         paths = {"graph": target / v.file, _TOKENIZER: target / _TOKENIZER,
