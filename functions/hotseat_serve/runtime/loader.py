@@ -136,9 +136,9 @@ def open_variant(
     session = loaded.session
     if manifest.kind == "text":
         # late: few functions have a language model
-        from hotseat_serve.runtime import text_model
+        from hotseat_serve.runtime.open_text import open_text_model
 
-        loaded.text = text_model.open_text_model(manifest, session, paths, name)
+        loaded.text = open_text_model(manifest, session, paths, name)
         return loaded
     context = RequestContext()
     context.deadline = context.started + int(seconds * 1e9)

@@ -4,15 +4,13 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from hotseat_registry.dataclass import dataclass, field
 from hotseat_registry.errors import IntegrityError
-from hotseat_registry.manifest import Manifest
 from hotseat_registry.text_plan import TextPlan
 from hotseat_serve.codec.input_warnings import Warnings
 from hotseat_serve.problems import Problem
@@ -75,7 +73,7 @@ class Answering:
             "completion_tokens": self.writer.pieces.tokens,
         }
 
-    def __iter__(self) -> Self:
+    def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
@@ -118,7 +116,10 @@ class Answering:
 class TextModel:
     """Writes texts with one version, one at a time: others wait for the decoder."""
 
-    manifest: Manifest
+    name: str
+    """The version's, ``model@3``, for errors."""
+    plan: TextPlan
+    """How the version writes."""
     session: Session
     vocabulary: Vocabulary
     clock: Callable[[], int] = time.perf_counter_ns
@@ -131,13 +132,6 @@ class TextModel:
     def __post_init__(self) -> None:
         """Create the decoder's cache."""
         self.decoder = Decoder(self.session, self.plan)
-
-    @property
-    def plan(self) -> TextPlan:
-        """How the version writes."""
-        plan = self.manifest.signature.text
-        assert plan is not None
-        return plan
 
     def answer(
         self, request: TextRequest, warnings: Warnings, deadline: int | None = None
@@ -247,26 +241,6 @@ class TextModel:
                 self.decoder.run(tokens[self.decoder.reuse([*tokens, -1]) :])
 
 
-def open_text_model(
-    manifest: Manifest, session: Any, paths: Mapping[str, Any], variant: str
-) -> TextModel:
-    """Open what writes, check its golden rows, warm it; raises `IntegrityError`."""
-    plan = manifest.signature.text
-    assert plan is not None
-    assert isinstance(session, Session)
-    path = paths[plan.tokenizer]
-    if not isinstance(path, Path):
-        raise IntegrityError(
-            f"{manifest.reference}: the tokenizer of a language model is read from its "
-            "file, so it cannot be encrypted: publish it without --encrypt"
-        )
-    model = TextModel(manifest, session, Vocabulary(path, plan))
-    if "golden" in paths:
-        check_golden(model, paths["golden"].read_bytes(), variant)
-    model.warm()
-    return model
-
-
 def check_golden(model: TextModel, data: bytes, variant: str) -> None:
     """Check that each token of the golden answers is the likeliest next one.
 
@@ -276,7 +250,7 @@ def check_golden(model: TextModel, data: bytes, variant: str) -> None:
     token that differs on another CPU does not change all that follow. Raises
     `IntegrityError`.
     """
-    what = model.manifest.reference
+    what = model.name
     try:
         golden = json.loads(data)
         tolerance = float(golden["tolerance"].get(variant, 0.0))

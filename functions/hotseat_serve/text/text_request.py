@@ -1,7 +1,7 @@
 """What a caller wants written: the input and the options of a text request."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from hotseat_registry.dataclass import dataclass
 from hotseat_registry.text_plan import ROLES, TextPlan
@@ -48,7 +48,7 @@ class TextRequest:
     """Whether the prompt is continued as it is, without the format of a chat."""
 
     @classmethod
-    def read(cls, body: Any, warnings: Warnings) -> Self:
+    def read(cls, body: Any, warnings: Warnings) -> "TextRequest":
         """Read ``{"input": {...}, "options": {...}}``; raises `Problem`."""
         if not isinstance(body, Mapping):
             raise expected("an object", "", body)

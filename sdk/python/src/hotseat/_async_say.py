@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hotseat._events import AsyncEventStream
+from hotseat._core import Core
+from hotseat._events import AsyncEventStream, ServerEvent
 from hotseat._say_request import SayRequest
 from hotseat._text import TextAnswer, TextProgress
 from hotseat._text_ticket import TextTicket
 from hotseat._transport import Response
 from hotseat.errors import HotseatError, TransportError
+
+if TYPE_CHECKING:
+    from hotseat._device.text.text_graph import DeviceEvents
 
 Open = Callable[[SayRequest, bytes], Awaitable[Response]]
 """Sends a request; returns once the head of the stream has come."""
@@ -23,12 +27,10 @@ class AsyncTextStream(AsyncIterator[str]):
     or the end of an ``async with`` block, ends the request: the service stops, too.
     """
 
-    def __init__(
-        self, opening: Open, request: SayRequest, clock: Callable[[], float]
-    ) -> None:
-        self._opening, self._request = opening, request
-        self._progress = TextProgress(request, clock)
-        self._events: AsyncEventStream | None = None
+    def __init__(self, opening: Open, request: SayRequest, core: Core) -> None:
+        self._opening, self._request, self._core = opening, request, core
+        self._progress = TextProgress(request, core.clock)
+        self._events: AsyncEventStream | AsyncDeviceEvents | None = None
 
     @property
     def text(self) -> str:
@@ -45,7 +47,7 @@ class AsyncTextStream(AsyncIterator[str]):
                 event = await anext(self._events, None)
                 piece = self._progress.read(event)
             except HotseatError as error:
-                piece = self._progress.fail(error)
+                piece = await self._fail(error)
             if piece:
                 return piece
         await self._end()
@@ -66,6 +68,19 @@ class AsyncTextStream(AsyncIterator[str]):
             pass
         return self._progress.result()
 
+    async def _fail(self, error: HotseatError) -> str:
+        """Let the device go on after an error, else end; return what that adds."""
+        progress = self._progress
+        if progress.may_begin_again:
+            left = progress.seconds_left
+            events = self._core.text_on_device(self._request, error, left)
+            if events is not None:
+                await self._end()
+                progress.go_offline()
+                self._events = AsyncDeviceEvents(events)
+                return ""
+        return progress.fail(error)
+
     async def _end(self) -> None:
         """Close; a whole answer's end is read before, which frees the connection."""
         events, self._events = self._events, None
@@ -82,6 +97,24 @@ class AsyncTextStream(AsyncIterator[str]):
     async def __aexit__(self, *_error: object) -> None:
         """Close."""
         await self.aclose()
+
+
+class AsyncDeviceEvents(AsyncIterator[ServerEvent]):
+    """The events of a text on this device, each written in a thread."""
+
+    def __init__(self, events: "DeviceEvents") -> None:
+        self._events = events
+
+    async def __anext__(self) -> ServerEvent:
+        event = await asyncio.to_thread(next, self._events, None)
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    async def aclose(self) -> None:
+        """End the text."""
+        self._events.abort()
+        await asyncio.to_thread(self._events.close)
 
 
 class AsyncTextTicket(TextTicket):

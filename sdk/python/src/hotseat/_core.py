@@ -15,6 +15,7 @@ from hotseat._effects import RunJob, Steps
 from hotseat._events import opened
 from hotseat._inference_request import RAISE, InferenceRequest
 from hotseat._json import to_json
+from hotseat._say_request import SayRequest
 from hotseat._steps import Call, CallSettings, steps
 from hotseat._transport import Request, Response
 from hotseat._types import Prediction
@@ -30,6 +31,7 @@ from hotseat.errors import (
 
 if TYPE_CHECKING:
     from hotseat._device.offline_model import OfflineModels
+    from hotseat._device.text.text_graph import DeviceEvents
 
 BASE_URL = "http://localhost:8080"
 """The default address of `hotseat serve`."""
@@ -220,6 +222,26 @@ class Core:
             "POST", path, sent, deadline, opened, model=model, streams=True,
             headers={"accept": "text/event-stream"},
         )  # fmt: skip
+
+    def text_on_device(
+        self, request: SayRequest, error: HotseatError, seconds: float
+    ) -> "DeviceEvents | None":
+        """Return the events of a text written here, after `error` of the service.
+
+        None if the service is not away, or no offline model fits.
+        """
+        models, body = self.offline_models, request.body
+        if models is None or isinstance(body, HotseatError) or not _is_away(error):
+            return None
+        return models.text(request.model, request.version, body, seconds)
+
+    def seconds_for_text(self, request: SayRequest) -> float:
+        """Return the time of the service: it leaves some for the offline model."""
+        allowed = request.deadline
+        if self.offline_models is None:
+            return allowed
+        own = self.offline_models.seconds_of_text(request.model, request.version)
+        return allowed - min(allowed / 2, own)
 
     def offline(self) -> "OfflineModels":
         """Return the offline models; raises `ConfigError`."""

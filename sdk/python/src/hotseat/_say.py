@@ -4,6 +4,7 @@ import _thread
 from collections.abc import Iterator
 from contextlib import suppress
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from hotseat._core import Core
 from hotseat._events import EventStream
@@ -12,6 +13,9 @@ from hotseat._sync_driver import SyncDriver
 from hotseat._text import TextAnswer, TextProgress
 from hotseat._text_ticket import TextTicket
 from hotseat.errors import HotseatError, TransportError
+
+if TYPE_CHECKING:
+    from hotseat._device.text.text_graph import DeviceEvents
 
 
 class TextStream(Iterator[str]):
@@ -25,7 +29,7 @@ class TextStream(Iterator[str]):
     def __init__(self, core: Core, driver: SyncDriver, request: SayRequest) -> None:
         self._core, self._driver, self._request = core, driver, request
         self._progress = TextProgress(request, core.clock)
-        self._events: EventStream | None = None
+        self._events: EventStream | DeviceEvents | None = None
 
     @property
     def text(self) -> str:
@@ -38,7 +42,7 @@ class TextStream(Iterator[str]):
                 event = next(self._opened(), None)
                 piece = self._progress.read(event)
             except HotseatError as error:
-                piece = self._progress.fail(error)
+                piece = self._fail(error)
             if piece:
                 return piece
         self._end()
@@ -62,15 +66,28 @@ class TextStream(Iterator[str]):
         if events is not None:
             events.abort()
 
-    def _opened(self) -> EventStream:
+    def _opened(self) -> "EventStream | DeviceEvents":
         if self._events is None:
             request = self._request
             call = self._core.stream(
                 "generate", self._progress.begin(), request.model, request.version,
-                request.deadline,
+                self._core.seconds_for_text(request),
             )  # fmt: skip
             self._events = EventStream(self._driver.call(call))
         return self._events
+
+    def _fail(self, error: HotseatError) -> str:
+        """Let the device go on after an error, else end; return what that adds."""
+        progress = self._progress
+        if progress.may_begin_again:
+            left = progress.seconds_left
+            events = self._core.text_on_device(self._request, error, left)
+            if events is not None:
+                self._end()
+                progress.go_offline()
+                self._events = events
+                return ""
+        return progress.fail(error)
 
     def _end(self) -> None:
         """Close; a whole answer's end is read before, which frees the connection."""

@@ -42,7 +42,7 @@ class TextAnswer:
     warnings: tuple[InputWarning, ...] = ()
     is_default: bool = False
     """Whether no model answered: the text is the caller's default."""
-    source: Literal["service", "default"] = "service"
+    source: Literal["service", "offline", "default"] = "service"
     reason: str | None = None
     """Why the default was used or the text broke off: the error's class and message."""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -110,11 +110,26 @@ class TextProgress:
         self._start: float | None = None
         self._first: float | None = None
         self._error: HotseatError | None = None
+        self._is_offline = False
 
     @property
     def text(self) -> str:
         """The text so far."""
         return self._reader.text
+
+    @property
+    def may_begin_again(self) -> bool:
+        """Whether nothing has come, so that the device can write instead."""
+        return not self.text and not self._is_offline and not self.is_over
+
+    def go_offline(self) -> None:
+        """Take the events that follow for this device's own."""
+        self._is_offline = True
+
+    @property
+    def seconds_left(self) -> float:
+        """The rest of the deadline in seconds."""
+        return self._request.deadline - self._seconds()
 
     @property
     def is_over(self) -> bool:
@@ -162,7 +177,9 @@ class TextProgress:
         """Return the answer; raises `HotseatError`."""
         if self._reader.answer is None:
             raise self._error or TransportError("the text has not ended")
-        return replace(self._reader.answer, first_latency=self._first)
+        answer = replace(self._reader.answer, first_latency=self._first)
+        is_ours = self._is_offline and not answer.is_default
+        return replace(answer, source="offline") if is_ours else answer
 
     def _timed(self, piece: str) -> str:
         if piece and self._first is None:

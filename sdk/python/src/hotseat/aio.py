@@ -278,14 +278,15 @@ class AsyncModelServiceClient(
         return AsyncEventStream(await self._call(call))
 
     def _say(self, request: SayRequest) -> AsyncTextStream:
-        return AsyncTextStream(self._open_text, request, self._core.clock)
+        return AsyncTextStream(self._open_text, request, self._core)
 
     def _submit_say(self, request: SayRequest) -> AsyncTextTicket:
         self._texts.add(ticket := AsyncTextTicket(self._say(request)))
         return ticket
 
     async def _open_text(self, request: SayRequest, body: bytes) -> Response:
-        of = request.model, request.version, request.deadline
+        seconds = self._core.seconds_for_text(request)
+        of = request.model, request.version, seconds
         return await self._call(self._core.stream("generate", body, *of))
 
     async def models(self, *, deadline: float | None = None) -> list[Model]:

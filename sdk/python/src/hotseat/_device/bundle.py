@@ -20,9 +20,10 @@ _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 KINDS = (
     "classification", "multilabel", "regression", "embedding", "policy", "tensor",
+    "text",
 )  # fmt: skip
 FORMS = ("text", "features", "board", "tensor", "array", "tokens", "image")
-_FORMAT = 2
+_FORMAT, _FORMAT_OF_THRESHOLDS, _FORMAT_OF_TEXTS = 2, 4, 5
 LARGEST = 8 << 30
 """Maximum bytes of a version on a device; a larger size is an error."""
 
@@ -85,6 +86,8 @@ class Bundle:
             names += [golden] if golden else []
             tokens = [item.get("tokens") for item in manifest["signature"]["inputs"]]
             names += dict.fromkeys(str(one["file"]) for one in tokens if one)
+            if manifest["kind"] == "text":
+                names.append(manifest["signature"]["text"]["tokenizer"])
             files = tuple(_file(name, manifest["files"][name]) for name in names)
             bundle = cls(
                 document,
@@ -99,7 +102,7 @@ class Bundle:
                 golden,
                 files,
             )
-            newer = manifest["format"] > _FORMAT
+            newer = manifest["format"] > _newest(bundle)
             forms = {str(item["form"]) for item in bundle.signature["inputs"]}
         except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
             raise TransportError("the response does not describe a version") from None
@@ -151,6 +154,17 @@ def check_digest(path: Path, file: File) -> None:
     if digest.hexdigest() != file.sha256:
         path.unlink(missing_ok=True)
         raise TransportError(f"{file.name}: the content does not match the digest")
+
+
+def _newest(bundle: Bundle) -> int:
+    """Return the newest format that this SDK reads of such a version."""
+    if bundle.kind == "text":
+        return _FORMAT_OF_TEXTS
+    inputs = bundle.signature["inputs"]
+    if any(item.get("fields") for item in inputs):  # dates and lists are format 3
+        return _FORMAT
+    has_threshold = bundle.signature.get("label_threshold") is not None
+    return _FORMAT_OF_THRESHOLDS if has_threshold else _FORMAT
 
 
 def _number(version: object) -> int:

@@ -1,6 +1,6 @@
 """A version's open ONNX graph, checked against its golden rows.
 
-The only module of the package that imports onnxruntime.
+Beside `hotseat._device.text.session`, the only module that imports onnxruntime.
 """
 
 import json
@@ -44,21 +44,7 @@ class Graph:
 
         Raises `TransportError`, and `ConfigError` for a runtime that is too old.
         """
-        check_runtime(onnxruntime.__version__)
-        options = onnxruntime.SessionOptions()
-        if bundle.optimized:
-            options.graph_optimization_level = (
-                onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-            )
-        options.intra_op_num_threads = 1  # leave the other cores to the game
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            session = onnxruntime.InferenceSession(
-                str(folder / bundle.graph), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # noqa: BLE001 (onnxruntime has no base class)
-            raise TransportError(f"{bundle.name} does not load: {error}") from None
+        session = open_session(bundle, folder)
         graph = cls(bundle, session, clock, files=_files(bundle, folder))
         if bundle.golden:
             graph.check((folder / bundle.golden).read_bytes())
@@ -119,6 +105,28 @@ class Graph:
     def _run(self, tensors: Mapping[str, Array]) -> Mapping[str, Array]:
         names = [output.name for output in self.session.get_outputs()]
         return dict(zip(names, self.session.run(names, tensors), strict=True))
+
+
+def open_session(bundle: Bundle, folder: Path) -> Any:
+    """Open a version's graph in onnxruntime.
+
+    Raises `TransportError`, and `ConfigError` for a runtime that is too old.
+    """
+    check_runtime(onnxruntime.__version__)
+    options = onnxruntime.SessionOptions()
+    if bundle.optimized:
+        options.graph_optimization_level = (
+            onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        )
+    options.intra_op_num_threads = 1  # leave the other cores to the game
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(
+            str(folder / bundle.graph), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # noqa: BLE001 (onnxruntime has no base class)
+        raise TransportError(f"{bundle.name} does not load: {error}") from None
 
 
 def _files(bundle: Bundle, folder: Path) -> dict[str, Any]:

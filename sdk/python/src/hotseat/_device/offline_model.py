@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hotseat import _answer
@@ -35,6 +36,7 @@ from hotseat.errors import (
 )
 
 if TYPE_CHECKING:
+    from hotseat._device.text.text_graph import DeviceEvents, TextGraph
     from hotseat._inference_request import InferenceRequest
 
 T = TypeVar("T")
@@ -54,7 +56,7 @@ class OfflineModel:
     store: ModelStore
     trust: Trust
     bundle: Bundle
-    graph: Graph
+    graph: "Graph | TextGraph"
     signed_by: str | None
 
 
@@ -97,8 +99,11 @@ class OfflineModels:
             log.warning(
                 "%s: offline answers from %s: %s", text, local.bundle.name, error
             )
-        yield from self._put(local)
         bundle = local.bundle
+        if not isinstance(local.graph, Graph) and local.graph.filter:
+            # without it, no sentence of the version may be shown
+            yield from self.bring(local.graph.filter, folder, keys, seconds)
+        yield from self._put(local)
         return Download(
             bundle.model, bundle.version, bundle.variant, store.folder_of(bundle),
             is_current, local.signed_by,
@@ -124,6 +129,26 @@ class OfflineModels:
         local = self._find(request)
         return local.graph.seconds if local else 0.0
 
+    def seconds_of_text(self, model: str, version: int | str | None) -> float:
+        """Return the duration of a local text in seconds; 0 without a model."""
+        graph = self._find_text(model, version)
+        return graph.seconds if graph else 0.0
+
+    def text(
+        self, model: str, version: int | str | None, body: bytes, seconds: float
+    ) -> "DeviceEvents | None":
+        """Return the events of a text that this device writes within `seconds`.
+
+        None if no offline model fits.
+        """
+        graph = self._find_text(model, version)
+        if graph is None:
+            return None
+        name = graph.filter
+        return graph.events(
+            body, seconds, partial(self._passes, name) if name else None
+        )
+
     def answer(
         self, request: "InferenceRequest", inputs: Sequence[bytes], *, many: bool
     ) -> list[dict[str, Any]] | None:
@@ -132,7 +157,7 @@ class OfflineModels:
         Raises `BadInputError`, `TooLargeError`.
         """
         local = self._find(request)
-        if local is None:
+        if local is None or not isinstance(local.graph, Graph):
             return None
         rows = [json.loads(row) for row in inputs]
         pointers = [f"/inputs/{n}" for n in range(len(rows))] if many else ["/input"]
@@ -168,15 +193,42 @@ class OfflineModels:
     def _find(self, request: "InferenceRequest") -> OfflineModel | None:
         if request.verb != "predict" or request.model is None:
             return None
-        wanted = "live" if request.version is None else str(request.version)
+        return self._of(request.model, request.version)
+
+    def _find_text(self, model: str, version: int | str | None) -> "TextGraph | None":
+        local = self._of(model, version)
+        if local is None or isinstance(local.graph, Graph):
+            return None
+        return local.graph
+
+    def _passes(self, reference: str, text: str) -> bool:
+        """Whether a text's filter lets a sentence pass: by its neutral label.
+
+        Raises `Problem` if it cannot say.
+        """
+        from hotseat._device.text.problems import Problem
+
+        named = Reference.parse(reference)
+        local = self._of(named.model, named.version)
+        if local is None or not isinstance(local.graph, Graph):
+            raise Problem("unavailable", f"{reference} is not on this device")
+        try:
+            (answer,) = local.graph.answer([{"text": text.strip()}], ["/input"], {})
+        except Exception as error:  # its sentence must not be shown
+            log.exception("%s does not answer on this device", local.bundle.name)
+            raise Problem("unavailable", f"{reference} failed") from error
+        return bool(answer.get("label") == local.bundle.signature.get("neutral_label"))
+
+    def _of(self, model: str, version: int | str | None) -> OfflineModel | None:
+        wanted = "live" if version is None else str(version)
         with self._lock:
-            local = self._models.get(Reference(request.model, wanted))
+            local = self._models.get(Reference(model, wanted))
             if local is None and wanted.isdigit():  # an alias may point to that number
                 local = next(
                     (
                         t for t in self._models.values()
                         if (t.reference.model, str(t.bundle.version))
-                        == (request.model, wanted)
+                        == (model, wanted)
                     ),
                     None,
                 )  # fmt: skip
@@ -243,10 +295,18 @@ def _open(
         seen = store.seen_head(bundle.requested_as, trust.name)
         head = trust.check_head(bundle, reference.version, seen, required=trust.heads)
     store.check(bundle)
-    graph = Graph.open(bundle, store.folder_of(bundle), time.perf_counter)
+    graph = _graph(bundle, store.folder_of(bundle))
     if head is not None:
         store.keep_head(bundle.requested_as, trust.name, head)
     return OfflineModel(reference, store, trust, bundle, graph, signed_by)
+
+
+def _graph(bundle: Bundle, folder: Path) -> "Graph | TextGraph":
+    if bundle.kind != "text":
+        return Graph.open(bundle, folder, time.perf_counter)
+    from hotseat._device.text.text_graph import TextGraph  # late: it needs an extra
+
+    return TextGraph.open(bundle, folder, time.perf_counter)
 
 
 def _open_cached(

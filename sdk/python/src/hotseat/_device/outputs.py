@@ -28,7 +28,7 @@ def answers(
         scores = _probabilities(signature, outputs["scores"])
         if kind == "multilabel":
             return multilabel(signature, scores)
-        found = [_classified(signature["labels"], row) for row in scores.tolist()]
+        found = [_classified(signature, row) for row in scores.tolist()]
         if (names := signature.get("categories")) is not None:
             for answer, row in zip(found, outputs["categories"].tolist(), strict=True):
                 answer["categories"] = dict(zip(names, row, strict=True))
@@ -72,12 +72,15 @@ def _probabilities(signature: Json, scores: Array) -> Array:
     return scores
 
 
-def _classified(labels: Sequence[str], row: Sequence[float]) -> dict[str, Any]:
-    best = max(range(len(row)), key=row.__getitem__)
+def _classified(signature: Json, row: Sequence[float]) -> dict[str, Any]:
+    labels, at = signature["labels"], signature.get("label_threshold")
+    best = max(range(len(row)), key=row.__getitem__) if at is None else row[1] >= at
+    rule = {} if at is None else {"threshold": {"label": labels[1], "value": at}}
     return {
         "label": labels[best],
         "probability": row[best],
         "scores": dict(zip(labels, row, strict=True)),
+        **rule,
     }
 
 

@@ -1,0 +1,1 @@
+"""Language models on the device: the service's loop, with the SDK's errors."""
