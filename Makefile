@@ -311,6 +311,9 @@ bench-game-texts: .venv/text/ready ## a model tuned on game texts beside the unt
 bench-text: .venv/text/ready ## a language model: tokens a second, first token, valid JSON (ANSWERS=1000)
 	@$(BIN)/python benchmarks/text.py .venv/text/int4 --answers $(or $(ANSWERS),50)
 
+bench-text-wasm: .venv/text/ready playground ## the same graph in onnxruntime-web, beside onnxruntime
+	@$(BIN)/python benchmarks/text_wasm.py .venv/text/int4 sdk/typescript
+
 bench-mask: .venv/presidio/ready ## masks of personal data on generated lines, beside Presidio
 	@.venv/presidio/bin/python benchmarks/mask.py --check
 

@@ -2,8 +2,9 @@
 
 ``http://HOST:PORT/MODE/NUMBER`` is the base URL of a vector, where MODE says how its
 events are cut: `whole` in one piece, `bytes` byte by byte, `slow` event by event with
-pauses. A request that is not the vector's gets a 400 with the difference. The base URL
-``/endless`` writes until its client is gone; ``GET /closed`` counts those.
+pauses. A vector with ``first`` plays that to the prompt ``First.``, which its client
+sends before. A request that is not the vector's gets a 400 with the difference. The
+base URL ``/endless`` writes until its client is gone; ``GET /closed`` counts those.
 
 Alone, ``python tests/say_server.py`` prints its URL and serves until stdin ends.
 """
@@ -18,6 +19,8 @@ from pathlib import Path
 
 VECTORS = Path(__file__).parents[1] / "sdk/spec/say.json"
 MODES = ("whole", "bytes", "slow")
+FIRST = "First."
+"""The prompt of the call before a vector's own, where it has a ``first``."""
 PAUSE = 0.01
 BREAK = 0.05
 """Chromium drops what a page has not read yet when a stream breaks."""
@@ -51,12 +54,17 @@ class SayHandler(BaseHTTPRequestHandler):
         row = self.rows[int(number)]
         sent = {"path": f"/{path}", "body": body, "accept": self.headers["accept"]}
         wanted = {key: row[key] for key in ("path", "body")}
+        events, status = row["events"], row["status"]
+        if "first" in row and body["input"] == {"prompt": FIRST}:
+            wanted["body"] = {**row["body"], "input": {"prompt": FIRST}}
+            events, status = row["first"], 200
         if sent != {**wanted, "accept": "text/event-stream"}:
             self._whole(400, {"detail": f"{sent} is not {wanted}", "code": "differs"})
-        elif row["status"] != 200:
-            self._whole(row["status"], json.loads(row["events"]))
+        elif status != 200:
+            self._whole(status, json.loads(events))
         else:
-            self._events(mode, row["events"].encode(), breaks=row.get("breaks", False))
+            breaks = row.get("breaks", False) and events == row["events"]
+            self._events(mode, events.encode(), breaks=breaks)
 
     def _events(self, mode, events, *, breaks):
         self._begin()

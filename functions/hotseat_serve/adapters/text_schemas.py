@@ -73,6 +73,9 @@ class Generated(BaseModel):
     text: str
     value: Any = Field(None, description="The parsed answer to a schema.")
     finish_reason: Literal["stop", "length", "deadline", "filtered", "canned"]
+    canned: str | None = Field(
+        None, description="The version's line for a client that is offline later."
+    )
     usage: Usage
     warnings: list[InputWarning] | None = None
     request_id: str

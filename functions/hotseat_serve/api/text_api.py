@@ -120,6 +120,7 @@ def _document(
     loaded: LoadedModel, answer: TextAnswer, request: Request, context: RequestContext
 ) -> dict[str, Any]:
     warnings = context.warnings
+    plan = answer.model.plan
     return {
         "model": loaded.manifest.model,
         "version": loaded.manifest.version,
@@ -128,6 +129,8 @@ def _document(
         **({"value": answer.value} if answer.has_value else {}),
         "finish_reason": answer.finish_reason,
         "usage": answer.usage,
+        # for a client that is offline later
+        **({"canned": plan.canned} if plan.canned is not None else {}),
         **({"warnings": warnings.to_json()} if warnings.count else {}),
         "request_id": request.request_id,
         **({"cold": True} if context.cold else {}),

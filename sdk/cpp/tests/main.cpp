@@ -378,6 +378,7 @@ static void say(const Json& rows, const std::string& url) {
       const std::string name = row["name"].text() + " (" + mode + ")";
       std::string shown;
       Json found;
+      if (!row["first"].is_null()) client.say("First.", given);
       try {
         found = told(client.say(row["call"]["input"], given, [&](const std::string& piece) { shown += piece; return true; }));
       } catch (const hotseat::HotseatError& error) {

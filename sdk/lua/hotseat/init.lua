@@ -74,7 +74,7 @@ function hotseat.client(options)
     base_url = base, deadline = options.deadline or 2, api_key = options.api_key, retries = options.retries or math.huge,
     transport = options.transport, clock = options.clock or options.transport.clock or os.clock, random = options.random or math.random,
     log = options.log or os.getenv and os.getenv("HOTSEAT_LOG") == "debug" and print or nil,
-    _breakers = {}, _open = {},
+    _breakers = {}, _open = {}, _lines = {},
   }
   if not (self.deadline > 0 and self.deadline <= 86400) then
     return nil, rules.failure("ConfigError", "a deadline is more than 0 seconds and at most a day")
@@ -351,12 +351,13 @@ end
 -- prompt, or a list of messages {role, content}. Options: model, version, max_tokens,
 -- temperature, top_p, seed, stop, schema (its `value` keeps to it) or grammar, player_id,
 -- retries, deadline (seconds, 20 by default, to the end of the text), and default: the line
--- to use if no text comes. A text that breaks off then ends with what came.
+-- to use if no text comes; while the service is away, the version's canned line comes before
+-- it, if an earlier answer has brought one. A text that breaks off then ends with what came.
 --
 -- Returns a text: `take()` in each frame is what came since the last, `ready()`,
 -- `result(default)`, `error()`, `cancel()`, and `text()`, the text so far.
 function Client:say(input, options)
-  return new_text(input, options, self.clock, function(body, call, on_event)
+  return new_text(input, options, self._lines, self.clock, function(body, call, on_event)
     return start_stream(self, "generate", body, call, on_event)
   end)
 end

@@ -30,6 +30,11 @@ end
 
 function rules.is_failure(value) return getmetatable(value) == Error end
 function rules.is_transport(failure) return TRANSPORT[failure.type] == true end
+-- Whether the service is away, rather than refusing the request.
+function rules.is_away(failure)
+  if rules.is_transport(failure) then return failure.type ~= "CancelledError" end
+  return failure.status >= 500 or failure.status == 429 or failure.is_foreign == true
+end
 
 local function strange(what)
   return rules.failure("TransportError", "the answer " .. what .. ": is this a Hotseat service?")

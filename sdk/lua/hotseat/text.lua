@@ -101,8 +101,9 @@ end
 
 function Text:_fail(failure)
   if self:ready() then return end
-  local latency = self._clock() - self._start
-  if self._default == nil or failure.type == "ConfigError" or failure.type == "CancelledError" then
+  local latency, default = self._clock() - self._start, self._default
+  if rules.is_away(failure) and not self._has_format then default = self._lines[self._version] or default end
+  if default == nil or failure.type == "ConfigError" or failure.type == "CancelledError" then
     self._error = failure
   elseif self._text ~= "" and not self._has_format then
     self._answer = {
@@ -110,7 +111,7 @@ function Text:_fail(failure)
       source = "service", reason = tostring(failure), first_latency = self._first,
     }
   else
-    self._answer = stand_in(self._default, latency, failure)
+    self._answer = stand_in(default, latency, failure)
     if self._text == "" then self:_add(self._answer.text) end
     self._text = self._answer.text
   end
@@ -129,6 +130,7 @@ function Text:_read(event)
     local whole = answer.text
     if whole:sub(1, #self._text) == self._text then self:_add(whole:sub(#self._text + 1)) end
     self._text, self._answer, answer.first_latency = whole, answer, self._first
+    if type(fields.canned) == "string" then self._lines[self._version] = fields.canned end
   else
     local status = type(fields.status) == "number" and fields.status >= 400 and fields.status or 500
     return rules.read({ status = status, body = event.data })
@@ -136,10 +138,12 @@ function Text:_read(event)
 end
 
 -- Start a text: `send(body, call, on_event)` sends the request and returns its ticket.
-return function(input, options, clock, send)
+-- `lines` are the canned lines of versions, as earlier answers have brought them.
+return function(input, options, lines, clock, send)
   options = options or {}
   local text = setmetatable({
     _text = "", _new = "", _default = options.default, _clock = clock, _start = clock(),
+    _lines = lines, _version = tostring(options.model) .. " " .. tostring(options.version),
     _has_format = options.schema ~= nil or options.grammar ~= nil,
   }, Text)
   local body, call = request(input, options)

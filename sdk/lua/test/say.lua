@@ -31,6 +31,13 @@ for _, mode in ipairs({ "whole", "bytes", "slow" }) do
     local options = { model = "npc" }
     for key, value in pairs(row.call) do options[key] = value end
     options.input = nil
+    if row.first then
+      local before = client:say("First.", options)
+      while not before:ready() do
+        client:update()
+        socket.sleep(0.001)
+      end
+    end
     local text, pieces = client:say(row.call.input, options), {}
     while true do
       client:update()

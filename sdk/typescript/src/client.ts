@@ -6,7 +6,7 @@ import { withBase64 } from "./base64.js";
 import { part, pathOf } from "./address.js";
 import { Cache } from "./cache.js";
 import {
-  CancelledError, ConfigError, HotseatError, StatusError, TransportError,
+  CancelledError, ConfigError, HotseatError, isAway, StatusError,
 } from "./errors.js";
 import { EventStream, opened } from "./events.js";
 import { plain } from "./json.js";
@@ -69,6 +69,8 @@ interface Shared {
   service: Service;
   cache: Cache;
   offlineModels: Map<string, OfflineModel>;
+  /** The canned lines of versions, as their answers have brought them. */
+  lines: Map<string, string>;
 }
 
 /** A client of a model service. */
@@ -78,6 +80,7 @@ export class ModelServiceClient {
   readonly #cache: Cache;
   readonly #offline: Offline | undefined;
   readonly #offlineModels: Map<string, OfflineModel>;
+  readonly #lines: Map<string, string>;
   readonly #following = new Map<string, ReturnType<typeof setInterval>>();
 
   readonly #given: ClientOptions;
@@ -91,6 +94,7 @@ export class ModelServiceClient {
     this.#cache = shared?.cache ?? new Cache(given.cacheSeconds ?? 0, this.#service.clock);
     this.#offline = given.offline;
     this.#offlineModels = shared?.offlineModels ?? new Map();
+    this.#lines = shared?.lines ?? new Map();
     const ask = (inputs: unknown[], request: InferenceRequest) => this.predictMany(inputs, request);
     this.#batcher = new Batcher(ask, given.window, given.batch);
   }
@@ -119,6 +123,7 @@ export class ModelServiceClient {
       service: this.#service.withOptions(options),
       cache: this.#cache,
       offlineModels: this.#offlineModels,
+      lines: this.#lines,
     });
   }
 
@@ -216,7 +221,10 @@ export class ModelServiceClient {
    */
   say(input: SayInput, given: SayOptions): TextStream {
     const { body, deadline } = sayBody(input, given);
-    return new TextStream(this.stream("generate", body, { ...given, deadline }), given, this.#service.clock);
+    return new TextStream(
+      this.stream("generate", body, { ...given, deadline }), given,
+      this.#lines, this.#service.clock,
+    );
   }
 
   /** The service's catalogue. */
@@ -362,12 +370,6 @@ function position(board: unknown, given: InferenceRequest & ChooseOptions): [Jso
 function requestOf(given: InferenceRequest): InferenceRequest {
   const { model, version, playerId, deadline } = given;
   return defined({ model, version, playerId, deadline });
-}
-
-/** Whether the service is away; the answer of another server says so, too. */
-function isAway(error: unknown): boolean {
-  if (error instanceof StatusError) return error.status >= 500 || error.status === 429 || error.is_foreign;
-  return error instanceof TransportError && !(error instanceof CancelledError);
 }
 
 function extras(given: AskOptions): Json {

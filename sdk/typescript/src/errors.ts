@@ -115,3 +115,9 @@ const BY_STATUS: Record<number, typeof StatusError> = {
 export function classOf(status: number): typeof StatusError {
   return status >= 500 ? UnavailableError : (BY_STATUS[status] ?? StatusError);
 }
+
+/** Whether the service is away; the answer of another server says so, too. */
+export function isAway(error: unknown): boolean {
+  if (error instanceof StatusError) return error.status >= 500 || error.status === 429 || error.is_foreign;
+  return error instanceof TransportError && !(error instanceof CancelledError);
+}

@@ -1,11 +1,13 @@
 /** Texts as they are written: what `client.say` returns. */
 
 import { type InputWarning, type Json, read, strange, warningsOf } from "./answer.js";
-import { CancelledError, ConfigError, HotseatError, NotReadyError, TransportError } from "./errors.js";
+import { CancelledError, ConfigError, HotseatError, isAway, NotReadyError, TransportError } from "./errors.js";
 import type { EventStream, ServerEvent } from "./events.js";
 
 const DEADLINE = 20;
 const SHARE = 0.9;
+/** Versions whose canned line is kept, at most. */
+const LINES = 1000;
 
 /** The slots of the version's template, a prompt, or messages. */
 export type SayInput = string | { role: string; content: string }[] | Record<string, unknown>;
@@ -31,8 +33,9 @@ export interface SayOptions {
   deadline?: number;
   signal?: AbortSignal;
   /**
-   * The line to use if no text comes: a text, or with a schema its value. A text that breaks
-   * off then ends with what came.
+   * The line to use if no text comes: a text, or with a schema its value. While the service is
+   * away, the version's canned line comes before it, if an earlier answer has brought one. A text
+   * that breaks off then ends with what came.
    */
   default?: unknown;
 }
@@ -57,7 +60,10 @@ export interface TextAnswer {
   latency: number;
   /** Seconds from call to the first piece; null without one. */
   first_latency: number | null;
-  /** Whether no model answered: the text is the caller's default. */
+  /**
+   * Whether no model answered: the text is the version's canned line, known from an earlier
+   * answer, or the caller's default.
+   */
   is_default: boolean;
   source: "service" | "default";
   /** Why the default was used or the text broke off: the error's name and message. */
@@ -102,6 +108,8 @@ export class TextStream implements AsyncIterableIterator<string> {
   readonly #events: EventStream;
   readonly #fallback: { default: unknown } | null;
   readonly #hasFormat: boolean;
+  readonly #lines: Map<string, string>;
+  readonly #version: string;
   readonly #clock: () => number;
   readonly #start: number;
   #text = "";
@@ -112,8 +120,10 @@ export class TextStream implements AsyncIterableIterator<string> {
   #wake: (() => void)[] = [];
 
   /** @internal */
-  constructor(events: EventStream, given: SayOptions, clock: () => number) {
+  constructor(events: EventStream, given: SayOptions, lines: Map<string, string>, clock: () => number) {
     this.#events = events;
+    this.#lines = lines;
+    this.#version = JSON.stringify([given.model, given.version]);
     this.#fallback = given.default === undefined ? null : { default: given.default };
     this.#hasFormat = given.schema != null || given.grammar != null;
     this.#clock = clock;
@@ -201,6 +211,8 @@ export class TextStream implements AsyncIterableIterator<string> {
       const answer = textAnswer(fields(event), this.#seconds());
       if (answer.text.startsWith(this.#text)) this.#add(answer.text.slice(this.#text.length));
       this.#text = answer.text;
+      const { canned } = answer.raw;
+      if (typeof canned === "string" && this.#lines.size < LINES) this.#lines.set(this.#version, canned);
       this.#answer = { ...answer, first_latency: this.#first };
     } else if (event.name === "error") {
       const problem = fields(event);
@@ -218,7 +230,9 @@ export class TextStream implements AsyncIterableIterator<string> {
 
   #fail(error: HotseatError): void {
     const latency = this.#seconds();
-    if (!this.#fallback || error instanceof ConfigError || error instanceof CancelledError) {
+    const line = isAway(error) && !this.#hasFormat ? this.#lines.get(this.#version) : undefined;
+    const fallback = line === undefined ? this.#fallback : { default: line };
+    if (!fallback || error instanceof ConfigError || error instanceof CancelledError) {
       this.#error = error;
     } else if (this.#text && !this.#hasFormat) {
       this.#answer = {
@@ -226,7 +240,7 @@ export class TextStream implements AsyncIterableIterator<string> {
         reason: `${error.name}: ${error.message}`,
       };
     } else {
-      const answer = standIn(this.#fallback.default, latency, error);
+      const answer = standIn(fallback.default, latency, error);
       if (!this.#text) this.#add(answer.text);
       this.#text = answer.text;
       this.#answer = answer;

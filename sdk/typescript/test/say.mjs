@@ -24,7 +24,9 @@ export async function differences(sdk, rows, url) {
         const client = new sdk.ModelServiceClient({ baseUrl: `${url}/${mode}/${at}`, deadline: 20 });
         const { input, max_tokens: maxTokens, top_p: topP, player_id: playerId, ...more } = row.call;
         const options = Object.entries({ model: "npc", deadline: 20, maxTokens, topP, playerId, ...more });
-        const stream = client.say(input, Object.fromEntries(options.filter(([, value]) => value !== undefined)));
+        const given = Object.fromEntries(options.filter(([, value]) => value !== undefined));
+        if (row.first) await client.say("First.", given).wait();
+        const stream = client.say(input, given);
         const found = {};
         try {
           const [shown, answer] = await read(stream);

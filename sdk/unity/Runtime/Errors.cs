@@ -26,6 +26,11 @@ namespace Hotseat
 
         /// <summary>The service's name for the request, for its log; empty if no answer came.</summary>
         public string RequestId { get; internal set; } = "";
+
+        /// <summary>Whether the service is away, rather than refusing the request.</summary>
+        internal bool IsAway => this is StatusError refused
+            ? refused.Status >= 500 || refused.Status == 429 || refused.IsForeign
+            : this is TransportError && !(this is CancelledError);
     }
 
     /// <summary>The client's options or a call's arguments are invalid.</summary>

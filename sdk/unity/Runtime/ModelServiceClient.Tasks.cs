@@ -49,7 +49,7 @@ namespace Hotseat
         public async Task<TextAnswer> SayAsync(object input, SayOptions options, Action<string> onPiece = null)
         {
             var body = options.Body(input);
-            var progress = new TextProgress(options, core.Clock);
+            var progress = new TextProgress(options, lines, core.Clock);
             var show = onPiece ?? (_ => { });
             var broken = CancellationTokenSource.CreateLinkedTokenSource(options.Cancel);
             var call = options.Call;

@@ -20,6 +20,7 @@ namespace Hotseat
         private readonly Core core;
         private readonly Batcher batcher;
         private readonly OfflineModels offline;
+        private readonly CannedLines lines = new CannedLines();
         private readonly object gate = new object();
         private readonly List<Func<bool>> open = new List<Func<bool>>();
         private readonly List<Work> works = new List<Work>();
@@ -103,7 +104,7 @@ namespace Hotseat
         public TextStream Say(object input, SayOptions options)
         {
             var body = options.Body(input);
-            var progress = new TextProgress(options, core.Clock);
+            var progress = new TextProgress(options, lines, core.Clock);
             var text = new TextStream(progress);
             text.End = Ask(InferenceRequest.Stream("generate", body, options.Call, piece => progress.Add(piece)));
             return text;

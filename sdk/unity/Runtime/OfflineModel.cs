@@ -283,7 +283,7 @@ namespace Hotseat
         public IReadOnlyList<Prediction> Instead(
             HotseatError error, IReadOnlyList<object> inputs, bool many, CallOptions options, double latency)
         {
-            if (!IsAway(error) || options.Model == null) return null;
+            if (!error.IsAway || options.Model == null) return null;
             OfflineModel model;
             lock (models) models.TryGetValue(options.Model, out model);
             var wanted = Convert.ToString(options.Version, System.Globalization.CultureInfo.InvariantCulture);
@@ -300,12 +300,6 @@ namespace Hotseat
                 found.Add(prediction);
             }
             return found;
-        }
-
-        private static bool IsAway(HotseatError error)
-        {
-            if (error is StatusError refused) return refused.Status >= 500 || refused.Status == 429 || refused.IsForeign;
-            return error is TransportError && !(error is CancelledError);
         }
     }
 }

@@ -14,6 +14,7 @@ namespace Hotseat
         private readonly EventReader reader = new EventReader();
         private readonly StringBuilder fresh = new StringBuilder();
         private readonly SayOptions options;
+        private readonly CannedLines lines;
         private readonly Func<double> clock;
         private readonly double start;
         private string text = "";
@@ -21,9 +22,10 @@ namespace Hotseat
         private TextAnswer answer;
         private HotseatError error;
 
-        public TextProgress(SayOptions options, Func<double> clock)
+        public TextProgress(SayOptions options, CannedLines lines, Func<double> clock)
         {
             this.options = options;
+            this.lines = lines;
             this.clock = clock;
             start = clock();
         }
@@ -115,6 +117,7 @@ namespace Hotseat
             {
                 var whole = TextAnswer.Of(fields);
                 if (whole.Text.StartsWith(text, StringComparison.Ordinal)) Show(whole.Text.Substring(text.Length));
+                lines.Keep(options, TextAnswer.Field(fields, "canned"));
                 Settle(whole);
             }
             else
@@ -126,7 +129,8 @@ namespace Hotseat
 
         private void Fail(HotseatError why)
         {
-            if (!options.HasDefault || why is ConfigError || why is CancelledError)
+            var line = why.IsAway && !options.HasFormat ? lines.Line(options) : null;
+            if (line == null && !options.HasDefault || why is ConfigError || why is CancelledError)
             {
                 error = why;
             }
@@ -136,7 +140,7 @@ namespace Hotseat
             }
             else
             {
-                var canned = TextAnswer.StandIn(options.Default, why);
+                var canned = TextAnswer.StandIn(line ?? options.Default, why);
                 if (text == "") Show(canned.Text);
                 Settle(canned);
             }

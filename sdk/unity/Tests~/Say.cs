@@ -38,6 +38,7 @@ namespace Hotseat.Tests
                 var shown = "";
                 TextAnswer answer = null;
                 HotseatError error = null;
+                if (row.ContainsKey("first")) client.SayAsync("First.", options).GetAwaiter().GetResult();
                 try
                 {
                     if (byFrames)

@@ -7,7 +7,7 @@ import time
 import urllib.request
 
 import pytest
-from say_server import MODES, VECTORS, say_server
+from say_server import FIRST, MODES, VECTORS, say_server
 
 from hotseat import (
     CancelledError,
@@ -46,22 +46,27 @@ def outcome(answer):
     }
 
 
-def by_stream(url, call):
+def by_stream(url, call, first=None):
     """Iterate over the pieces in the caller's thread."""
     shown = ""
-    with ModelServiceClient(url) as client, client.say(**call) as stream:
-        try:
-            for piece in stream:
-                shown += piece
-            return shown, stream.text, outcome(stream.result())
-        except HotseatError as error:
-            return shown, stream.text, type(error).__name__
+    with ModelServiceClient(url) as client:
+        if first:
+            client.say(**first).result()
+        with client.say(**call) as stream:
+            try:
+                for piece in stream:
+                    shown += piece
+                return shown, stream.text, outcome(stream.result())
+            except HotseatError as error:
+                return shown, stream.text, type(error).__name__
 
 
-def by_ticket(url, call):
+def by_ticket(url, call, first=None):
     """Look at a ticket, as frames do."""
     shown = ""
     with ModelServiceClient(url) as client:
+        if first:
+            client.say(**first).result()
         ticket = client.submit_say(**call)
         while True:
             is_over = ticket.ready()
@@ -75,12 +80,14 @@ def by_ticket(url, call):
             return shown, ticket.text, type(error).__name__
 
 
-def by_asyncio(url, call):
+def by_asyncio(url, call, first=None):
     """Iterate on an event loop."""
 
     async def run():
         shown = ""
         async with AsyncModelServiceClient(url) as client:
+            if first:
+                await client.say(**first)
             stream = client.say(**call)
             try:
                 async for piece in stream:
@@ -92,11 +99,13 @@ def by_asyncio(url, call):
     return asyncio.run(run())
 
 
-def by_async_ticket(url, call):
+def by_async_ticket(url, call, first=None):
     """Await a ticket on an event loop."""
 
     async def run():
         async with AsyncModelServiceClient(url) as client:
+            if first:
+                await client.say(**first)
             ticket = client.submit_say(**call)
             try:
                 answer = outcome(await ticket)
@@ -112,10 +121,9 @@ def by_async_ticket(url, call):
 def test_the_vectors(server, ask, mode):
     """Whatever the cut, every way shows the same pieces and ends with the same."""
     for number, row in enumerate(ROWS):
-        found = ask(
-            f"{server[0]}/{mode}/{number}",
-            {"model": "npc", "deadline": 20, **row["call"]},
-        )
+        call = {"model": "npc", "deadline": 20, **row["call"]}
+        first = {**call, "input": FIRST} if "first" in row else None
+        found = ask(f"{server[0]}/{mode}/{number}", call, first)
         end = row.get("answer") or row["error"]
         text = end["text"] if isinstance(end, dict) else row["shown"]
         assert found == (row["shown"], text, end), row["name"]

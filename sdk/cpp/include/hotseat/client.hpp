@@ -214,6 +214,7 @@ class Client {
   struct Core {
     Options options;
     CircuitBreakers breakers;
+    detail::CannedLines lines;
 
     explicit Core(Options given) : options(defaults(std::move(given))), breakers(options.clock) {}
 
@@ -288,7 +289,7 @@ class Client {
 
     TextAnswer say(const Json::Object& body, const SayOptions& given, const OnText& on_text,
                    const std::function<bool()>& is_cancelled = {}) {
-      detail::TextProgress progress(given, options.clock);
+      detail::TextProgress progress(given, lines, options.clock);
       CallOptions call;
       call.model = given.model;
       call.version = given.version;

@@ -56,6 +56,14 @@ HOTSEAT_ERROR(RateLimitedError, StatusError)   // 429
 HOTSEAT_ERROR(UnavailableError, StatusError)   // 5xx
 #undef HOTSEAT_ERROR
 
+// Whether the service is away, rather than refusing the request.
+inline bool is_away(const HotseatError& error) {
+  if (const auto* refused = dynamic_cast<const StatusError*>(&error)) {
+    return refused->status >= 500 || refused->status == 429 || refused->is_foreign;
+  }
+  return dynamic_cast<const TransportError*>(&error) && !dynamic_cast<const CancelledError*>(&error);
+}
+
 // Call `use` with the error of a status; `use` throws it.
 template <class Use>
 [[noreturn]] void with_error_of(int status, const std::string& detail, Use&& use) {

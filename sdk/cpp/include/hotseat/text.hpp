@@ -5,8 +5,10 @@
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "answer.hpp"
 #include "events.hpp"
@@ -27,7 +29,9 @@ struct SayOptions {
   double deadline = 20;               // seconds to the end of the text
   std::optional<int> retries;         // of a start that fails; default: the client's
   std::optional<Json> default_;       // the line to use if no text comes: a text, or with a
-                                      // schema its value; what came of a text stays
+                                      // schema its value; what came of a text stays. While the
+                                      // service is away, the version's canned line comes before
+                                      // it, if an earlier answer has brought one
   bool has_format() const { return !schema.is_null() || !grammar.empty(); }
 };
 
@@ -111,11 +115,29 @@ inline Json::Object say_body(const Json& input, const SayOptions& given) {
   return {{"input", Json(Json::Object{{name, input}})}, {"options", Json(chosen)}};
 }
 
+// The canned lines of versions, as their answers have brought them. Safe for several threads.
+class CannedLines {
+ public:
+  void keep(const SayOptions& call, const Json& line) {
+    const std::lock_guard lock(gate_);
+    if (line.is_text() && lines_.size() < 1000) lines_[{call.model, call.version}] = line.text();
+  }
+  std::optional<std::string> line(const SayOptions& call) const {
+    const std::lock_guard lock(gate_);
+    const auto found = lines_.find({call.model, call.version});
+    return found == lines_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+ private:
+  mutable std::mutex gate_;
+  std::map<std::pair<std::string, std::string>, std::string> lines_;
+};
+
 // The rules of a text without a network: what came, how it ended.
 class TextProgress {
  public:
-  TextProgress(const SayOptions& options, std::function<double()> clock)
-      : options_(options), clock_(std::move(clock)), start_(clock_()) {}
+  TextProgress(const SayOptions& options, CannedLines& lines, std::function<double()> clock)
+      : options_(options), lines_(lines), clock_(std::move(clock)), start_(clock_()) {}
 
   bool is_over() const { return answer_.has_value(); }
   const std::string& text() const { return text_; }
@@ -138,6 +160,7 @@ class TextProgress {
       TextAnswer whole = text_answer(fields);
       const bool goes_on = whole.text.compare(0, text_.size(), text_) == 0;
       const std::string rest = goes_on ? shown(whole.text.substr(text_.size())) : "";
+      lines_.keep(options_, fields["canned"]);
       settle(std::move(whole));
       return rest;
     }
@@ -151,7 +174,11 @@ class TextProgress {
   // The text that a failure adds; throws its error where nothing stands for it.
   std::string fail(const HotseatError& error) {
     const bool is_final = dynamic_cast<const ConfigError*>(&error) || dynamic_cast<const CancelledError*>(&error);
-    if (!options_.default_ || is_final) throw;
+    std::optional<Json> instead = options_.default_;
+    if (is_away(error) && !options_.has_format()) {
+      if (const auto line = lines_.line(options_)) instead = Json(*line);
+    }
+    if (!instead || is_final) throw;
     if (!text_.empty() && !options_.has_format()) {
       TextAnswer rest;
       rest.text = text_;
@@ -160,7 +187,7 @@ class TextProgress {
       settle(std::move(rest));
       return "";
     }
-    TextAnswer canned = text_stand_in(*options_.default_, error);
+    TextAnswer canned = text_stand_in(*instead, error);
     const std::string piece = text_.empty() ? shown(canned.text) : "";
     settle(std::move(canned));
     return piece;
@@ -180,6 +207,7 @@ class TextProgress {
   }
 
   const SayOptions options_;
+  CannedLines& lines_;
   const std::function<double()> clock_;
   const double start_;
   std::string text_;

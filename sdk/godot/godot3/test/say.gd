@@ -46,6 +46,10 @@ func _played(url, row, mode):
 	var options = row.call.duplicate()
 	options.erase("input")
 	options["model"] = "npc"
+	if row.has("first"):
+		var before = _client.say("First.", options)
+		while not before.ready():
+			yield(_tests, "idle_frame")
 	var text = _client.say(row.call.input, options)
 	_was_done = false
 	text.ticket.connect("done", self, "_done")

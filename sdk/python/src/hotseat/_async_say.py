@@ -29,7 +29,7 @@ class AsyncTextStream(AsyncIterator[str]):
 
     def __init__(self, opening: Open, request: SayRequest, core: Core) -> None:
         self._opening, self._request, self._core = opening, request, core
-        self._progress = TextProgress(request, core.clock)
+        self._progress = TextProgress(request, core.clock, core.canned_lines)
         self._events: AsyncEventStream | AsyncDeviceEvents | None = None
 
     @property

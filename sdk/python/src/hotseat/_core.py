@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hotseat import _answer, _keys
 from hotseat._address import base, path_of
 from hotseat._cache import ResponseCache
+from hotseat._canned_lines import CannedLines
 from hotseat._circuit_breaker import CircuitBreakers
 from hotseat._effects import RunJob, Steps
 from hotseat._events import opened
@@ -25,8 +26,7 @@ from hotseat.errors import (
     BadInputError,
     ConfigError,
     HotseatError,
-    StatusError,
-    TransportError,
+    is_away,
 )
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class Core:
                 f"cache_seconds is from 0 to {_DAY:g}, not {options.cache_seconds!r}"
             )
         self.cache = ResponseCache(options.cache_seconds, options.clock)
+        self.canned_lines = CannedLines()
         self.offline_models: OfflineModels | None = None
         self._warning_log = WarningLog()
         if not options.deadline > 0:
@@ -231,7 +232,7 @@ class Core:
         None if the service is not away, or no offline model fits.
         """
         models, body = self.offline_models, request.body
-        if models is None or isinstance(body, HotseatError) or not _is_away(error):
+        if models is None or isinstance(body, HotseatError) or not is_away(error):
             return None
         return models.text(request.model, request.version, body, seconds)
 
@@ -296,7 +297,7 @@ class Core:
         many: bool,
     ) -> Steps[list[Prediction]]:
         """Answer from the offline model or the default; else raise `error`."""
-        if self.offline_models is not None and _is_away(error):
+        if self.offline_models is not None and is_away(error):
             models = self.offline_models
             result = yield RunJob(lambda: models.answer(request, inputs, many=many))
             if isinstance(result, HotseatError):
@@ -321,16 +322,6 @@ class Core:
             if key not in self._replaced and len(self._replaced) < _NOTED:
                 self._replaced.add(key)
                 log.warning("the default replaced an answer: %s", error)
-
-
-def _is_away(error: HotseatError) -> bool:
-    """Whether the service is unavailable, rather than refusing the request.
-
-    An answer of another server, such as a login page, says that it is.
-    """
-    if isinstance(error, StatusError):
-        return error.status >= 500 or error.status == 429 or error.is_foreign
-    return isinstance(error, TransportError)
 
 
 def _finite(seconds: float) -> float:

@@ -28,7 +28,7 @@ class TextStream(Iterator[str]):
 
     def __init__(self, core: Core, driver: SyncDriver, request: SayRequest) -> None:
         self._core, self._driver, self._request = core, driver, request
-        self._progress = TextProgress(request, core.clock)
+        self._progress = TextProgress(request, core.clock, core.canned_lines)
         self._events: EventStream | DeviceEvents | None = None
 
     @property

@@ -44,8 +44,9 @@ class SayMethods(Generic[StreamT, TicketT]):
         the end of the text; the model ends its sentence shortly before.
 
         `default` is the line to use if no text comes: a text, or with a `schema` its
-        value. A text that breaks off then ends with what came (``broken_off``). Raises
-        `ConfigError`; the stream raises later errors.
+        value. While the service is away, the version's canned line comes before it, if
+        an earlier answer has brought one. A text that breaks off then ends with what
+        came (``broken_off``). Raises `ConfigError`; the stream raises later errors.
         """
         options = {
             "max_tokens": max_tokens, "temperature": temperature, "top_p": top_p,

@@ -10,13 +10,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from hotseat import _answer
+from hotseat._canned_lines import CannedLines
 from hotseat._events import ServerEvent
 from hotseat._inference_request import RAISE
 from hotseat._json import to_json
 from hotseat._say_request import SayRequest
 from hotseat._transport import Response
 from hotseat._types import InputWarning
-from hotseat.errors import CancelledError, ConfigError, HotseatError, TransportError
+from hotseat.errors import (
+    CancelledError,
+    ConfigError,
+    HotseatError,
+    TransportError,
+    is_away,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,8 @@ class TextAnswer:
     """Seconds from call to the first piece of text; None without one."""
     warnings: tuple[InputWarning, ...] = ()
     is_default: bool = False
-    """Whether no model answered: the text is the caller's default."""
+    """Whether no model answered: the text is the version's canned line, known from an
+    earlier answer, or the caller's default."""
     source: Literal["service", "offline", "default"] = "service"
     reason: str | None = None
     """Why the default was used or the text broke off: the error's class and message."""
@@ -82,12 +90,16 @@ class TextReader:
             raise problem(_fields(event))
         return ""  # of a later service
 
-    def fail(self, error: HotseatError, latency: float = 0.0) -> str:
+    def fail(
+        self, error: HotseatError, latency: float = 0.0, line: str | None = None
+    ) -> str:
         """Set `answer` for a failed stream; return the text that it adds.
 
-        Raises `error` without a default, a `ConfigError` and a `CancelledError` always.
+        `line` is the version's own, which stands in the default's place. Raises `error`
+        without either, a `ConfigError` and a `CancelledError` always.
         """
-        if self._default is RAISE or isinstance(error, ConfigError | CancelledError):
+        default = self._default if line is None else line
+        if default is RAISE or isinstance(error, ConfigError | CancelledError):
             raise error
         if self.text and not self._has_format:
             reason = f"{type(error).__name__}: {error}"
@@ -95,8 +107,8 @@ class TextReader:
                 self.text, "broken_off", latency=latency, reason=reason
             )
             return ""
-        piece = "" if self.text else _as_text(self._default)
-        self.answer = stand_in(self._default, latency, error)
+        piece = "" if self.text else _as_text(default)
+        self.answer = stand_in(default, latency, error)
         self.text = self.answer.text
         return piece
 
@@ -104,8 +116,10 @@ class TextReader:
 class TextProgress:
     """The rules of a stream, without a network: what came, how it ended."""
 
-    def __init__(self, request: SayRequest, clock: Callable[[], float]) -> None:
-        self._request, self._clock = request, clock
+    def __init__(
+        self, request: SayRequest, clock: Callable[[], float], lines: CannedLines
+    ) -> None:
+        self._request, self._clock, self._lines = request, clock, lines
         self._reader = TextReader(request.default, has_format=request.has_format)
         self._start: float | None = None
         self._first: float | None = None
@@ -153,12 +167,19 @@ class TextProgress:
         """Return the text that an event adds, or the end; raises `HotseatError`."""
         if event is None:
             raise TransportError("the text ended without its last event")
-        return self._timed(self._reader.read(event, self._seconds()))
+        piece = self._reader.read(event, self._seconds())
+        if self._reader.answer is not None and not self._is_offline:
+            line = self._reader.answer.raw.get("canned")
+            self._lines.keep(self._request.model, self._request.version, line)
+        return self._timed(piece)
 
     def fail(self, error: HotseatError) -> str:
         """Return the text that a failure adds; its error, if any, is for `stop`."""
+        request, line = self._request, None
+        if is_away(error) and not request.has_format:
+            line = self._lines.line(request.model, request.version)
         try:
-            return self._timed(self._reader.fail(error, self._seconds()))
+            return self._timed(self._reader.fail(error, self._seconds(), line))
         except HotseatError as final:
             self._error = final
             return ""

@@ -141,3 +141,13 @@ def class_of(status: int) -> type[StatusError]:
     if status >= 500:
         return UnavailableError
     return _BY_STATUS.get(status, StatusError)
+
+
+def is_away(error: HotseatError) -> bool:
+    """Whether the service is unavailable, rather than refusing the request.
+
+    An answer of another server, such as a login page, says that it is.
+    """
+    if isinstance(error, StatusError):
+        return error.status >= 500 or error.status == 429 or error.is_foreign
+    return isinstance(error, TransportError)

@@ -44,6 +44,7 @@ var desk # the old name of batcher, for one release
 var offline # the versions in the game's own files
 var _breakers = {} # one a model, so that a broken model silences no other
 var _texts = [] # texts being written
+var _lines = {} # the canned lines of versions, as their answers have brought them
 var _open = [] # calls under way: work, ticket, reader
 var _told = [] # weak references to tickets after their signal
 var _settled = [] # settled tickets before their signal
@@ -122,10 +123,11 @@ func stream(verb, body, options):
 # or an array of messages {role, content}. `options`: model, version, max_tokens, temperature,
 # top_p, seed, stop, schema (the answer's `value` keeps to it) or grammar, player_id, retries,
 # deadline (seconds to the end of the text, 20 by default), and default: the line to use if
-# no text comes. A text that breaks off then ends with what came. Return a text (text.gd) to
-# look at each frame.
+# no text comes; while the service is away, the version's canned line comes before it, if an
+# earlier answer has brought one. A text that breaks off then ends with what came. Return a
+# text (text.gd) to look at each frame.
 func say(input, options):
-	var text = Text.new(Ticket.new(_settled), world, options)
+	var text = Text.new(Ticket.new(_settled), world, options, _lines)
 	var request = Text.request(input, options)
 	if request is Failure:
 		text.ticket.settle(request)

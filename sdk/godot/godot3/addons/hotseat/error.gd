@@ -88,3 +88,10 @@ static func type_of(of_status):
 	if of_status >= 500:
 		return "UnavailableError"
 	return BY_STATUS.get(of_status, "StatusError")
+
+
+# Whether the service is away, rather than refusing the request.
+func is_away():
+	if is_a("StatusError"):
+		return status >= 500 or status == 429 or is_foreign
+	return is_a("TransportError") and type != "CancelledError"

@@ -29,7 +29,7 @@ func add(text, sha256):
 # service would refuse; null if the device has none. `body` is the request's: input or inputs.
 func instead(error, body, options, latency):
 	var model = _models.get(options.get("model"))
-	if model == null or not _is_away(error):
+	if model == null or not error.is_away():
 		return null
 	var version = options.get("version")
 	if version != null and not str(version) in ["live", str(model.version)]:
@@ -47,9 +47,3 @@ func instead(error, body, options, latency):
 		prediction.source = "offline"
 		found.append(prediction)
 	return found[0] if one else found
-
-
-static func _is_away(error):
-	if error.is_a("StatusError"):
-		return error.status >= 500 or error.status == 429 or error.is_foreign
-	return error.is_a("TransportError") and error.type != "CancelledError"

@@ -21,6 +21,8 @@ const OF_CALL = ["model", "version", "player_id", "retries"]
 var ticket
 var _events = null
 var _world
+var _lines # the canned lines of versions, as earlier answers have brought them
+var _version
 var _default
 var _has_format
 var _start
@@ -29,8 +31,10 @@ var _text = ""
 var _new = ""
 
 
-func _init(of_end, world, options):
+func _init(of_end, world, options, lines):
 	ticket = of_end
+	_lines = lines
+	_version = "%s %s" % [options.get("model"), options.get("version")]
 	_world = world
 	_start = world.now()
 	_default = options.get("default")
@@ -136,7 +140,10 @@ func poll():
 
 # End with what stands for a failed text, or with its error.
 func fail(failure):
-	if _default == null or failure.type in ["ConfigError", "CancelledError"]:
+	var default = _default
+	if failure.is_away() and not _has_format and _lines.has(_version):
+		default = _lines[_version]
+	if default == null or failure.type in ["ConfigError", "CancelledError"]:
 		ticket.settle(failure)
 		return
 	var answer = TextAnswer.new()
@@ -145,7 +152,7 @@ func fail(failure):
 		answer.finish_reason = "broken_off"
 		answer.reason = failure.text()
 	else:
-		answer.stand_in(_default, failure)
+		answer.stand_in(default, failure)
 		if _text == "":
 			_add(answer.text)
 	_settle(answer)
@@ -169,6 +176,8 @@ func _read(event):
 		if wrong == null:
 			if answer.text.begins_with(_text):
 				_add(answer.text.substr(_text.length()))
+			if fields.get("canned") is String:
+				_lines[_version] = fields.canned
 			_settle(answer)
 	else:
 		var status = fields.get("status")
