@@ -4,12 +4,15 @@ Its graph has the interface of a real one (cache and all), its tokens are bytes.
 prompt that ends with ``:`` it writes the alphabet as a sentence, again and again.
 """
 
+import json
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from hotseat_registry import Manifest, Reference, Registry, Signature, Variant
+from hotseat_registry.retrieval import Retrieval
 from hotseat_registry.signature import Input, Output
 from hotseat_registry.testing import MemoryStore
 from hotseat_registry.text_plan import Message, Slot, TextPlan
@@ -164,6 +167,54 @@ def publish_filter(registry, folder, forbidden):
         {"model.onnx": folder / "model.onnx"}, by="ada",
     )  # fmt: skip
     registry.promote(Reference("chat", version=version.version), by="ada")
+
+
+def publish_lore(registry, folder, texts, model="lore"):
+    """Publish a retrieval: a text is near to what has one of its words, b, c or d."""
+    folder.mkdir(exist_ok=True)
+    letters = "bcd"
+    f, text = TensorProto.FLOAT, TensorProto.STRING
+    nodes = [
+        step
+        for one in letters
+        for step in (
+            helper.make_node("RegexFullMatch", ["text"], [f"has_{one}"],
+                             pattern=rf".*\b{one}.*"),
+            helper.make_node("Cast", [f"has_{one}"], [f"is_{one}"], to=f),
+            helper.make_node("Unsqueeze", [f"is_{one}", "axis"], [f"column_{one}"]),
+        )
+    ]  # fmt: skip
+    columns = [f"column_{one}" for one in letters]
+    nodes.append(helper.make_node("Concat", columns, ["embedding"], axis=1))
+    made = helper.make_graph(
+        nodes, "encoder",
+        [helper.make_tensor_value_info("text", text, ["n"])],
+        [helper.make_tensor_value_info("embedding", f, ["n", len(letters)])],
+        [numpy_helper.from_array(np.array([1]), "axis")],
+    )  # fmt: skip
+    opset = [helper.make_opsetid("", 20)]
+    onnx.save(
+        helper.make_model(made, opset_imports=opset, ir_version=9),
+        folder / "model.onnx",
+    )
+    found = np.array([[f" {one}" in f" {t}" for one in letters] for t in texts], "<f4")
+    found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+    (folder / "vectors.data").write_bytes(found.tobytes())
+    ids = [f"d{at}" for at in range(len(texts))]
+    documents = {"ids": ids, "texts": list(texts), "metadata": {}}
+    (folder / "documents.json").write_text(json.dumps(documents))
+    signature = Signature(
+        (Input("text", "BYTES", (-1,), "text"),),
+        (Output("embedding", "FP32", (-1, len(letters)), normalize=True),),
+        retrieval=Retrieval(len(texts), len(letters)),
+    )
+    version = registry.publish(
+        Manifest(model, "retrieval", signature, (Variant("fp32", "model.onnx"),),
+                 "fp32"),
+        {n: folder / n for n in ("model.onnx", "vectors.data", "documents.json")},
+        by="ada",
+    )  # fmt: skip
+    registry.promote(Reference(model, version=version.version), by="ada")
 
 
 def router(folder, *, settings=None, **changes):

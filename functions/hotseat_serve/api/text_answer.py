@@ -4,7 +4,7 @@ Both the game API and OpenAI's routes send it, whole or in pieces.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -41,6 +41,8 @@ class TextAnswer:
     holds_back: bool = False
     """Whether only complete answers are sent: an unfinished sentence can be left out
     when the time is over."""
+    passages: Sequence[Mapping[str, Any]] = ()
+    """The documents that stand in the prompt: ``id`` and ``score``."""
     on_end: Callable[[int], None] = lambda _tokens: None
     """Called once with the tokens of the answer."""
     text: str = ""
@@ -74,10 +76,7 @@ class TextAnswer:
         if line is None or self.text:
             return False
         self.text, self.finish_reason = line, CANNED
-        # not `strict`: the line is an answer, and no fault of the caller
-        strict, self.warnings.strict = self.warnings.strict, False
-        self.warnings.add(_REASONS.get(code, code), why, "")
-        self.warnings.strict = strict
+        self.warnings.note(_REASONS.get(code, code), why)
         return True
 
     def pieces(self) -> Iterator[str]:

@@ -57,6 +57,13 @@ def start_text(
                 raise refusal
             return answer
         answer.on_end = lambda tokens: budget.give_back(bearer, most - tokens)
+    if plan.retrieval is not None:
+        # late: few versions search
+        from hotseat_serve.api.text_passages import with_passages
+
+        answer.request, answer.passages = with_passages(
+            wanted, plan, loaded.text.vocabulary, context, models
+        )
     answer.start(context.deadline)
     context.mark("run")
     return answer
@@ -129,6 +136,7 @@ def _document(
         **({"value": answer.value} if answer.has_value else {}),
         "finish_reason": answer.finish_reason,
         "usage": answer.usage,
+        **({"passages": answer.passages} if answer.passages else {}),
         # for a client that is offline later
         **({"canned": plan.canned} if plan.canned is not None else {}),
         **({"warnings": warnings.to_json()} if warnings.count else {}),

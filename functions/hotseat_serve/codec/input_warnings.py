@@ -74,6 +74,12 @@ class Warnings:
             )
             self._kept[code, pointer] = warning
 
+    def note(self, code: str, detail: str) -> None:
+        """Add a warning of what is no fault of the caller, strict or not."""
+        strict, self.strict = self.strict, False
+        self.add(code, detail, "")
+        self.strict = strict
+
     @property
     def full(self) -> bool:
         """Whether a further warning would only be counted, without a text."""

@@ -87,12 +87,7 @@ def _filled(
                 )
             template.pop()
             del slots[PROMPT]
-    given = dict(request.context or {})
-    pointers = {name: inside("/input/context", name) for name in given}
-    if request.prompt is not None:
-        if PROMPT in given:
-            raise invalid("the slot prompt is given twice", "/input/context/prompt")
-        given[PROMPT], pointers[PROMPT] = request.prompt, "/input/prompt"
+    given, pointers = _given(plan, request)
     for name in sorted(given.keys() - slots.keys()):
         known = f"the slots are {listed(list(slots))}" if slots else "there is none"
         raise invalid(f"unknown slot {quoted(name)}; {known}", pointers[name])
@@ -101,6 +96,27 @@ def _filled(
         place = pointers.get(name, inside("/input/context", name))
         values[name] = _value(slot, given.get(name), place, plain)
     return [*((m.role, fill(m, values)) for m in template), *tail]
+
+
+def _given(
+    plan: TextPlan, request: TextRequest
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return texts by slots, and the places of the caller's; raises `Problem`."""
+    given = dict(request.context or {})
+    pointers = {name: inside("/input/context", name) for name in given}
+    if request.prompt is not None:
+        if PROMPT in given:
+            raise invalid("the slot prompt is given twice", "/input/context/prompt")
+        given[PROMPT], pointers[PROMPT] = request.prompt, "/input/prompt"
+    rule = plan.retrieval
+    if rule is not None and rule.slot in given:
+        raise invalid(
+            f"the slot {rule.slot!r} is filled with what {rule.model} finds",
+            pointers[rule.slot],
+        )
+    if rule is not None and request.passages is not None:
+        given[rule.slot] = request.passages
+    return given, pointers
 
 
 def _value(slot: Slot, given: str | None, pointer: str, plain: Plain) -> str:

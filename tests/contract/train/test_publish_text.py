@@ -53,8 +53,9 @@ def test_a_folder_becomes_a_version_that_answers(folder, tmp_path):
     """Published, promoted and asked: with its template, golden rows and perplexity."""
     template = tmp_path / "template.toml"
     template.write_text(
-        'canned = "Hm."\n[[messages]]\nrole = "user"\ncontent = "{prompt}"\n'
-        '[[slots]]\nname = "prompt"\n'
+        'canned = "Hm."\n[[messages]]\nrole = "user"\ncontent = "{lore}{prompt}"\n'
+        '[[slots]]\nname = "prompt"\n[[slots]]\nname = "lore"\ndefault = ""\n'
+        '[retrieval]\nslot = "lore"\nmodel = "lore"\nquery = "prompt"\n'
     )
     held_out = tmp_path / "held-out.txt"
     held_out.write_text("abcdef\nxyz. abc\n")
@@ -74,6 +75,8 @@ def test_a_folder_becomes_a_version_that_answers(folder, tmp_path):
     assert metrics["cold_start_ms"] > 0
     assert "perplexity" in version.card
     assert "Tuned on 7 examples.\nBy nobody, CC0.\n" in version.card
+    assert "the slots of its template: prompt." in version.card
+    assert "lore finds to prompt" in version.card
     registry.promote(Reference("letters", version=1), by="ada")
     settings = Settings(cache=str(tmp_path / "cache"), log=False)
     router = Router(ModelCache(registry, settings), settings)

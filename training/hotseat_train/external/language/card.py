@@ -71,6 +71,11 @@ def of(
     else:
         lines += ["", "The quality of its texts was not measured."]
     if plan.slots:
-        names = ", ".join(slot.name for slot in plan.slots)
+        names = ", ".join(slot.name for slot in plan.callers_slots)
         lines += ["", f"Games fill the slots of its template: {names}."]
+    if (rule := plan.retrieval) is not None:
+        lines.append(
+            f"The service fills {rule.slot} with what {rule.model} finds to "
+            f"{rule.query}."
+        )
     return "\n".join(lines) + "\n"

@@ -124,7 +124,7 @@ def golden_requests(model: TextModel) -> list[TextRequest]:
     for prompt in _PROMPTS:
         context = {
             slot.name: (slot.choices or (prompt[: slot.max_characters],))[0]
-            for slot in plan.slots or ()
+            for slot in plan.callers_slots
         }
         found.append(
             TextRequest(
@@ -169,7 +169,7 @@ def fresh_process(manifest: Manifest, variant: str, folder: Path) -> dict[str, f
     request: dict[str, Any] = {"max_tokens": 8, "temperature": 0}
     if plan.messages:
         request["context"] = {
-            slot.name: (slot.choices or ("a",))[0] for slot in plan.slots or ()
+            slot.name: (slot.choices or ("a",))[0] for slot in plan.callers_slots
         }
     else:
         request["prompt"] = _PROMPTS[0]

@@ -39,6 +39,12 @@ class Warnings:
                 warning["suggestion"] = suggestion
             self._entries[code, pointer] = warning
 
+    def note(self, code: str, detail: str) -> None:
+        """Add a warning of what is no fault of the caller, strict or not."""
+        strict, self.strict = self.strict, False
+        self.add(code, detail, "")
+        self.strict = strict
+
     @property
     def full(self) -> bool:
         """Whether a further warning is only counted."""

@@ -88,7 +88,9 @@ hotseat demo --registry REGISTRY --with npc-lines</pre>
 
   const card = await client.card(name).catch(() => ({}));
   const plan = card.signature?.text ?? {};
-  const slots = (plan.slots ?? []).filter((slot) => slot.name !== "prompt");
+  const slots = (plan.slots ?? []).filter(
+    (slot) => slot.name !== "prompt" && slot.name !== plan.retrieval?.slot, // the service fills that
+  );
   const fields = plan.messages ? slots : [{ name: "persona", choices: Object.keys(PERSONAS) }, { name: "place", choices: PLACES }];
   $(".slots").append(...fields.map(field));
   $(".slots-hint").textContent = plan.messages

@@ -43,6 +43,37 @@ class Slot(JsonDataclass):
 
 
 @dataclass(frozen=True, slots=True)
+class SlotRetrieval(JsonDataclass):
+    """A slot that the service fills with what it finds to another slot's text."""
+
+    slot: str
+    """Callers do not fill it; its default stands where nothing is found in time."""
+    model: str
+    """A version of kind retrieval of the same service, ``lore`` or ``lore#beta``."""
+    query: str
+    """The slot whose text is searched for."""
+    top_k: int = 3
+    """Passages, at most."""
+    min_score: float = 0.2
+    """The least cosine of a passage."""
+    max_tokens: int = 120
+    """Tokens of all passages together."""
+    milliseconds: float = 200.0
+    """The time of a search, after its version was loaded once."""
+
+    def __post_init__(self) -> None:
+        """Check the bounds; raises `IntegrityError`."""
+        for name, most in (("top_k", 20), ("max_tokens", 1 << 12)):
+            value = getattr(self, name)
+            if type(value) is not int or not 1 <= value <= most:
+                raise IntegrityError(
+                    f"retrieval: {name} is a whole number from 1 to {most}"
+                )
+        if not 0 < self.milliseconds <= 10_000:
+            raise IntegrityError("retrieval: milliseconds are over 0 and at most 10000")
+
+
+@dataclass(frozen=True, slots=True)
 class Message(JsonDataclass):
     """One message of a template; ``{name}`` in its content is a slot."""
 
@@ -101,6 +132,8 @@ class TextPlan(JsonDataclass):
     filter: str | None = None
     """A classification, ``chat-moderation`` or ``chat-moderation#beta``: sentences with
     another label than its neutral one are not sent."""
+    retrieval: SlotRetrieval | None = None
+    """A slot that is filled with passages of a version of kind retrieval."""
 
     def __post_init__(self) -> None:
         """Read the nested records; raises `IntegrityError`."""
@@ -110,6 +143,9 @@ class TextPlan(JsonDataclass):
         for name, kind in (("messages", Message), ("slots", Slot)):
             if getattr(self, name) is not None:
                 set_frozen_field(self, name, from_json_list(kind, getattr(self, name)))
+        if isinstance(self.retrieval, Mapping):
+            found = SlotRetrieval.from_json(self.retrieval)
+            set_frozen_field(self, "retrieval", found)
         if self.roles is not None:
             roles = {role: tuple(parts) for role, parts in self.roles.items()}
             set_frozen_field(self, "roles", roles)
@@ -145,6 +181,24 @@ class TextPlan(JsonDataclass):
             raise IntegrityError(f"text: the template has no slot {min(unknown)!r}")
         if unused := set(named) - used:
             raise IntegrityError(f"text: no message has the slot {min(unused)!r}")
+        if (rule := self.retrieval) is not None:
+            filled = {s.name for s in self.slots or () if s.default is not None}
+            if rule.slot not in filled:
+                raise IntegrityError(
+                    f"text: retrieval fills a slot with a default, and {rule.slot!r} "
+                    "is none"
+                )
+            if rule.query not in named or rule.query == rule.slot:
+                raise IntegrityError(
+                    f"text: retrieval searches for another slot's text, and "
+                    f"{rule.query!r} is none"
+                )
+
+    @property
+    def callers_slots(self) -> tuple[Slot, ...]:
+        """The slots that callers fill, not the service."""
+        own = None if self.retrieval is None else self.retrieval.slot
+        return tuple(slot for slot in self.slots or () if slot.name != own)
 
     @property
     def cache_bytes(self) -> int:

@@ -52,6 +52,8 @@ class TextRequest:
     deadline_ms: float | None = None
     stream: bool = False
     player: str = ""
+    passages: str | None = None
+    """What the service found for the template's slot of `TextPlan.retrieval`."""
     raw: bool = False
     """Whether the prompt is continued as it is, without the format of a chat."""
 

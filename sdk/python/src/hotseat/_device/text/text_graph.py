@@ -89,6 +89,9 @@ class TextGraph:
         )
         try:
             request = TextRequest.read(document, warnings)
+            if (rule := self.model.plan.retrieval) is not None:
+                why = f"only the service searches {rule.model}"
+                warnings.note("no_passages", why)
             answer = TextAnswer(self.model, request, warnings, passes)
             answer.start()
             try:
