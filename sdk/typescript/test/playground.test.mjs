@@ -84,6 +84,8 @@ test("each part answers, goes on without the cable, and follows a promotion", { 
   assert.match(await opened.textContent("#cost"), /^\$\d+\.\d\d$/);
   await opened.getByRole("tab", { name: "Words" }).click(); // its models are too large to come along
   await opened.waitForSelector("text=No text model is installed");
+  await opened.getByRole("tab", { name: "Pictures" }).click();
+  await opened.waitForSelector("text=No picture moderation is installed");
   await opened.getByRole("tab", { name: "Echo" }).click(); // of another package
   await says(opened, "version", /echo@1/);
   assert.equal(await opened.textContent("#part"), "leaves");
@@ -92,7 +94,7 @@ test("each part answers, goes on without the cable, and follows a promotion", { 
 
 test("a phone shows every part without a sideways scroll", { skip }, async () => {
   const { opened, errors } = await page(390, 800);
-  for (const name of ["Connect Four", "Chat", "Sokoban", "Churn", "Words", "Echo"]) {
+  for (const name of ["Connect Four", "Chat", "Sokoban", "Churn", "Words", "Pictures", "Echo"]) {
     await opened.getByRole("tab", { name }).click();
     await opened.waitForTimeout(200);
     const wide = await opened.evaluate(() => document.documentElement.scrollWidth);
@@ -105,7 +107,7 @@ test("the keyboard reaches all, and every control has a name", { skip }, async (
   const { opened } = await page(1180, 820);
   await opened.waitForSelector("#tab-echo");
   await opened.locator("[role=tab][aria-selected=true]").focus();
-  for (const name of ["Chat", "Sokoban", "Churn", "Words", "Echo", "Connect Four"]) {
+  for (const name of ["Chat", "Sokoban", "Churn", "Words", "Pictures", "Echo", "Connect Four"]) {
     await opened.keyboard.press("ArrowRight");
     assert.equal(await opened.textContent("[role=tab][aria-selected=true]"), name);
     const nameless = await opened.evaluate(() =>
@@ -123,7 +125,7 @@ test("the keyboard reaches all, and every control has a name", { skip }, async (
 
 test("a quest that is being written is shown as far as it goes", async () => {
   const words = new URL("../../../training/hotseat_train/playground/page/parts/words.js", import.meta.url);
-  const { partial, modelIn } = await import(words);
+  const { partial, modelIn, spokenSlot } = await import(words);
   const quest = { title: 'The "old" lamp {', steps: ["a]", "b\\"], gold: 10 };
   const text = JSON.stringify(quest);
   for (let end = 1; end < text.length; end += 1) {
@@ -135,4 +137,7 @@ test("a quest that is being written is shown as far as it goes", async () => {
   assert.deepEqual(partial(text), quest);
   assert.equal(partial(""), null);
   assert.equal(modelIn({ four: { kind: "policy" }, npc: { kind: "text" } }), "npc");
+  const slots = ["persona", "words", "lore"].map((name) => ({ name }));
+  assert.equal(spokenSlot({ slots, retrieval: { slot: "lore" } }), "words");
+  assert.equal(spokenSlot({ slots: [{ name: "place", choices: ["a"] }, { name: "item" }] }), "item");
 });

@@ -10,8 +10,9 @@ import * as chat from "./parts/chat.js";
 import * as levels from "./parts/levels.js";
 import * as churn from "./parts/churn.js";
 import * as words from "./parts/words.js";
+import * as pictures from "./parts/pictures.js";
 
-const PARTS = [connectFour, chat, levels, churn, words];
+const PARTS = [connectFour, chat, levels, churn, words, pictures];
 const SOURCES = {
   service: "the service", cache: "the cache", offline: "this device", default: "nobody: the default",
 };

@@ -66,7 +66,7 @@ hotseat demo --registry REGISTRY --with npc-lines</pre>
     event.preventDefault();
     const about = new FormData(event.target).get("about");
     const input = [{ role: "user", content: `Write a quest for a game about ${about}.` }];
-    const wish = plan.messages ? { prompt: `Write a quest about ${about}.` } : input;
+    const wish = plan.messages ? filled(`Write a quest about ${about}.`) : input;
     const stream = client.say(wish, { model: name, schema: SCHEMA, maxTokens: 200, deadline: 30, default: SPARE });
     written(stream, (sofar, answer) => drawQuest($(".quest"), answer?.value ?? partial(sofar), answer));
   };
@@ -88,9 +88,7 @@ hotseat demo --registry REGISTRY --with npc-lines</pre>
 
   const card = await client.card(name).catch(() => ({}));
   const plan = card.signature?.text ?? {};
-  const slots = (plan.slots ?? []).filter(
-    (slot) => slot.name !== "prompt" && slot.name !== plan.retrieval?.slot, // the service fills that
-  );
+  const slots = callersSlots(plan).filter((slot) => slot.name !== spokenSlot(plan));
   const fields = plan.messages ? slots : [{ name: "persona", choices: Object.keys(PERSONAS) }, { name: "place", choices: PLACES }];
   $(".slots").append(...fields.map(field));
   $(".slots-hint").textContent = plan.messages
@@ -98,10 +96,21 @@ hotseat demo --registry REGISTRY --with npc-lines</pre>
     : "This version has no template, so the page writes the role as a system message.";
   const filled = (words) => {
     const values = Object.fromEntries([...root.querySelectorAll(".slots [name]")].map((one) => [one.name, one.value]));
-    if (plan.messages) return { ...values, prompt: words };
+    if (plan.messages) return { ...values, [spokenSlot(plan)]: words };
     const role = `${PERSONAS[values.persona]} You are at ${values.place}. Answer in one or two short sentences.`;
     return [{ role: "system", content: role }, { role: "user", content: words }];
   };
+}
+
+/** The slots of a version's template that the service does not fill itself. */
+function callersSlots(plan) {
+  return (plan.slots ?? []).filter(({ name }) => name !== plan.retrieval?.slot);
+}
+
+/** The slot that holds what the player says: `prompt`, `words`, else the last free one. */
+export function spokenSlot(plan) {
+  const names = callersSlots(plan).filter(({ choices }) => !choices).map(({ name }) => name);
+  return ["prompt", "words"].find((name) => names.includes(name)) ?? names.at(-1) ?? "prompt";
 }
 
 function field({ name, choices, default: usual }) {
