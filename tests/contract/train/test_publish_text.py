@@ -15,12 +15,13 @@ from hotseat_serve.api.router import Router
 from hotseat_serve.runtime.loader import open_variant
 from hotseat_serve.runtime.model_cache import ModelCache
 from hotseat_serve.settings import Settings
-from hotseat_train.errors import GateError
+from hotseat_train.errors import GateError, RunError
 from hotseat_train.external.errors import SourceError, UnclearError
-from hotseat_train.external.language import card
 from hotseat_train.external.language.chat_format import read_chat_format
 from hotseat_train.external.language.publish import LanguageOptions, _gate, prepare
 from hotseat_train.external.publish import publish
+from hotseat_train.language import cataclysm
+from hotseat_train.language.tuning import LearnedFrom, Tuning
 
 CHAT = (
     "{% for m in messages %}<|begin|>{{ m.role[0] | upper }}:{{ m.content }}<|end|>"
@@ -59,7 +60,6 @@ def test_a_folder_becomes_a_version_that_answers(folder, tmp_path):
     )
     held_out = tmp_path / "held-out.txt"
     held_out.write_text("abcdef\nxyz. abc\n")
-    card.write_notes(folder, ["Tuned on 7 examples.", "By nobody, CC0."])
     work = tmp_path / "work"
     work.mkdir()
     options = LanguageOptions(template, held_out)
@@ -74,7 +74,6 @@ def test_a_folder_becomes_a_version_that_answers(folder, tmp_path):
     assert metrics["tokens_per_second"] > 0
     assert metrics["cold_start_ms"] > 0
     assert "perplexity" in version.card
-    assert "Tuned on 7 examples.\nBy nobody, CC0.\n" in version.card
     assert "the slots of its template: prompt." in version.card
     assert "lore finds to prompt" in version.card
     registry.promote(Reference("letters", version=1), by="ada")
@@ -85,6 +84,36 @@ def test_a_folder_becomes_a_version_that_answers(folder, tmp_path):
         Request("POST", "/v1/models/letters/generate", json.dumps(body).encode())
     )
     assert json.loads(answer.body)["text"] == "abcd"
+
+
+def test_the_card_of_a_tuned_version_credits_what_it_learned_from(folder, tmp_path):
+    """Its figures, what its texts are like, and what the licence asks for."""
+    Tuning(
+        "letters", "You write.", 6, 90, 5, 40.0, 20.0,
+        (LearnedFrom("item-texts", cataclysm.CREDIT, cataclysm.LICENCE),
+         LearnedFrom("own.jsonl")),
+        ("Write.", "Write more."), "chat@3", 7,
+    ).write(folder)  # fmt: skip
+    work = tmp_path / "work"
+    work.mkdir()
+    manifest = prepare(folder, "npc", LanguageOptions(), work, lambda _: None).manifest
+    metrics = manifest.variants[0].metrics
+    assert metrics["texts"] == 2
+    assert 0 < metrics["distinct_1"] <= metrics["distinct_2"] <= 1
+    assert 0 <= metrics["repetition"] <= 1
+    assert 0 <= metrics["filter_passed"] <= 1
+    card = manifest.card
+    assert "7 were left out: chat@3 flags them." in card
+    assert "| 40.00 |" in card
+    assert "| 20.00 (-50%) |" in card
+    assert cataclysm.CREDIT in card
+    assert "`own.jsonl`: nobody has said" in card
+    assert "**CC-BY-SA-3.0 asks to share alike.**" in card
+    (folder / "tuning.json").write_text("{}")
+    again = tmp_path / "again"
+    again.mkdir()
+    with pytest.raises(RunError, match=r"tuning\.json cannot be read"):
+        prepare(folder, "npc", LanguageOptions(), again, lambda _: None)
 
 
 def test_what_cannot_be_encrypted_is_not_published_in_the_clear(

@@ -1,5 +1,6 @@
 """The tuning on a model of two thousand weights, with a tokenizer of bytes."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import pytest
 from transformers import LlamaForCausalLM
 
+from hotseat._cli import main
+from hotseat_registry import Reference, open_registry
 from hotseat_train.errors import RunError
 from hotseat_train.language.examples import Example, Parts
 from hotseat_train.language.finetune import Plan, finetune
@@ -58,3 +61,27 @@ def test_what_cannot_be_tuned(source: Path, tmp_path: Path) -> None:
         finetune(source, _parts(), replace(PLAN, layers=3), tmp_path)
     with pytest.raises(RunError, match="at most 5 tokens"):
         finetune(source, _parts(), replace(PLAN, longest=5), tmp_path)
+
+
+def test_a_tuned_model_is_published_with_its_card(source: Path, tmp_path: Path) -> None:
+    """`hotseat finetune`, then `hotseat publish` on the folder that it names."""
+    examples = tmp_path / "own.jsonl"
+    rows = (
+        {"request": f"item {at}", "answer": f"{at} logs {at * 7} of wood {at % 9}."}
+        for at in range(200)
+    )
+    examples.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    run = tmp_path / "run"
+    assert not main([
+        "finetune", str(source), str(examples), "--layers", "1", "--epochs", "1",
+        "--run", str(run), "--credit", "texts of this test, CC0",
+    ])  # fmt: skip
+    uri = f"file://{tmp_path}/registry"
+    assert not main([
+        "publish", str(run / "model"), "--model", "items", "--precision", "fp32",
+        "--registry", uri,
+    ])  # fmt: skip
+    version = open_registry(uri).resolve(Reference("items", version=1))
+    assert version.variants[0].metrics["texts"] > 0
+    assert "own.jsonl`: texts of this test, CC0." in version.card
+    assert "answers held back, untuned" in version.card

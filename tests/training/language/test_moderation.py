@@ -9,9 +9,7 @@ import pytest
 from hotseat._cli import main
 from hotseat_registry import open_registry
 from hotseat_train.errors import DatasetError
-from hotseat_train.external.errors import SourceError
-from hotseat_train.external.language import card
-from hotseat_train.language import moderation
+from hotseat_train.language import moderation, tuning
 from hotseat_train.language.examples import Example
 
 TOXIC = "You are a worthless idiot and I hope you die."
@@ -42,13 +40,13 @@ def test_a_version_of_the_registry_can_judge(tmp_path: Path) -> None:
         moderation.of_registry(registry, "letters")
 
 
-@pytest.mark.parametrize(("chosen", "says"), [
-    ((), "20 were left out: the packaged chat-moderation flags their answers."),
-    (("--filter", "none"), "No filter chose among the examples."),
+@pytest.mark.parametrize(("chosen", "judge", "left_out"), [
+    ((), "the packaged chat-moderation", 20),
+    (("--filter", "none"), None, 0),
 ])  # fmt: skip
 def test_finetune_says_what_it_left_out(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    chosen: tuple[str, ...], says: str,
+    chosen: tuple[str, ...], judge: str | None, left_out: int,
 ) -> None:  # fmt: skip
     """In its output, and beside the weights for the card of a version."""
     rows = [
@@ -62,17 +60,8 @@ def test_finetune_says_what_it_left_out(
              tmp_path / "run", "--json", *chosen]  # fmt: skip
     assert main(list(map(str, words))) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert says in printed["notes"]
-    learned = 0 if chosen else 20
-    assert sum(printed["examples"]) == len(rows) - learned
-    notes = card.read_notes(tmp_path / "run/model")
-    assert list(notes) == printed["notes"]
-
-
-def test_the_notes_of_a_source_are_a_list_of_texts(tmp_path: Path) -> None:
-    """Without the file there are none, of a file of another form the error is plain."""
-    assert card.read_notes(tmp_path) == ()
-    assert card.read_notes(tmp_path / "model.gguf") == ()
-    (tmp_path / card.NOTES).write_text('{"a": 1}')
-    with pytest.raises(SourceError, match="expected a list of texts"):
-        card.read_notes(tmp_path)
+    assert (printed["filter"], printed["left_out"]) == (judge, left_out)
+    assert sum(printed["examples"]) == len(rows) - left_out
+    written = tuning.read(tmp_path / "run/model")
+    assert written is not None
+    assert (written.filter, written.left_out) == (judge, left_out)

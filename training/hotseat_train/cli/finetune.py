@@ -65,6 +65,11 @@ def finetune(parser: argparse.ArgumentParser) -> Run:
         "the registry (default: the packaged chat-moderation)",
     )
     parser.add_argument(
+        "--credit",
+        metavar="TEXT",
+        help="whose the examples of files are, and their licence, for the card",
+    )
+    parser.add_argument(
         "--run",
         type=Path,
         metavar="DIR",
@@ -79,8 +84,9 @@ def finetune(parser: argparse.ArgumentParser) -> Run:
 @answering(TrainError)
 def _finetune(arguments: argparse.Namespace) -> int:
     from hotseat_train import run
-    from hotseat_train.external.language.card import write_notes
     from hotseat_train.external.language.convert import unpacked
+    from hotseat_train.language import cataclysm
+    from hotseat_train.language.tuning import REQUESTS, LearnedFrom, Tuning
 
     try:
         from hotseat_train.language.finetune import Plan, finetune
@@ -89,7 +95,7 @@ def _finetune(arguments: argparse.Namespace) -> int:
             f"{error.name} is not installed: pip install 'hotseat-platform[language]'"
         ) from error
 
-    whole, notes = _examples(arguments)
+    whole, judge, left_out = _examples(arguments)
     folder = arguments.run or run.RUNS / "finetune" / Path(arguments.examples[0]).stem
     source = arguments.source
     if source.suffix.lower() == ".gguf":
@@ -107,14 +113,31 @@ def _finetune(arguments: argparse.Namespace) -> int:
             print(f"finetune: {line}", flush=True)
 
     say("{} examples to learn from, {} to choose by, {} held back".format(*counts))
-    for note in notes:
-        say(note)
+    say(f"{left_out} left out: {judge} flags them" if judge else "no filter chose")
     tuned = finetune(source, whole, plan, folder, say)
-    write_notes(folder / "model", notes)
+    every = max(1, len(whole.test) // REQUESTS)  # some of each file
+    Tuning(
+        arguments.source.stem,
+        plan.system,
+        plan.layers,
+        len(whole.training),
+        len(whole.test),
+        tuned.before,
+        tuned.after,
+        tuple(
+            LearnedFrom(each, cataclysm.CREDIT, cataclysm.LICENCE)
+            if each in _OURS
+            else LearnedFrom(Path(each).name, arguments.credit)
+            for each in arguments.examples
+        ),
+        tuple(example.request for example in whole.test[::every][:REQUESTS]),
+        judge,
+        left_out,
+    ).write(folder / "model")
     if arguments.json:
         print(json.dumps({
-            "model": str(folder / "model"), "examples": counts, "notes": notes,
-            "steps": tuned.steps,
+            "model": str(folder / "model"), "examples": counts, "filter": judge,
+            "left_out": left_out, "steps": tuned.steps,
             "perplexity": {"before": tuned.before, "after": tuned.after},
         }))  # fmt: skip
         return DONE
@@ -127,8 +150,8 @@ def _finetune(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _examples(arguments: argparse.Namespace) -> tuple["Parts", list[str]]:
-    """Return the examples that pass the filter, and what the card says of them."""
+def _examples(arguments: argparse.Namespace) -> tuple["Parts", str | None, int]:
+    """Return the examples that pass the filter, its name, and how many do not."""
     from hotseat_train.language import cataclysm, moderation
     from hotseat_train.language.examples import Example, Parts, read, split
 
@@ -154,11 +177,4 @@ def _examples(arguments: argparse.Namespace) -> tuple["Parts", list[str]]:
     if arguments.rows:
         training = training[: arguments.rows]
         validation = validation[: arguments.rows]
-    notes = [f"Tuned on {len(training):,} examples."]
-    if by is None:
-        notes.append("No filter chose among the examples.")
-    else:
-        notes.append(f"{filtered:,} were left out: {by.name} flags their answers.")
-    if ours.keys() & set(arguments.examples):
-        notes.append(f"{cataclysm.CREDIT}.")
-    return Parts(training, validation, test), notes
+    return Parts(training, validation, test), by and by.name, filtered

@@ -20,9 +20,10 @@ PACKAGE = Source(
     "cataclysm-dda-data_0.F-3-9_all.deb",
     "cd0c097169fe364fdb6bcdab77663d24920a063387ce2fbf1b5d3be01c141105",
 )
+LICENCE = "CC-BY-SA-3.0"
 CREDIT = (
     "Texts of Cataclysm: Dark Days Ahead 0.F-3 by its contributors, "
-    "CC-BY-SA-3.0 (https://cataclysmdda.org)"
+    f"{LICENCE} (https://cataclysmdda.org)"
 )
 _ITEMS = frozenset({
     "AMMO", "ARMOR", "BATTERY", "BIONIC_ITEM", "BOOK", "COMESTIBLE", "ENGINE",

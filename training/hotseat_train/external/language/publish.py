@@ -15,11 +15,12 @@ from hotseat_serve.runtime import loader
 from hotseat_serve.runtime.text_model import TextModel
 from hotseat_train.errors import GateError
 from hotseat_train.external.description import Description
-from hotseat_train.external.language import card, measure
+from hotseat_train.external.language import card, measure, text_quality
 from hotseat_train.external.language.convert import convert, rename_weights
 from hotseat_train.external.language.plan import read_plan
 from hotseat_train.external.language.source import GENAI, LanguageFolder, read_folder
 from hotseat_train.external.publish import Prepared
+from hotseat_train.language.tuning import read as read_tuning
 from hotseat_train.machine import cpu
 
 Report = Callable[[str], None]
@@ -51,7 +52,6 @@ def prepare(
     is too high.
     """
     check_name(model)
-    notes_of_source = card.read_notes(path)
     sources = _sources(path, options, folder, report)
     plan = read_plan(next(iter(sources.values())), options.template)
     target = folder / "version"
@@ -83,15 +83,20 @@ def prepare(
         _measured(manifest, v, opened[v.name], texts, reference, target)
         for v in variants
     ]
-    opened.clear()  # the check below opens each of them alone
     _gate(measured, options.max_rise)
+    tuning = read_tuning(path) if path.is_dir() else None
+    written: dict[str, Any] = {}
+    if tuning is not None and tuning.requests:
+        report("writing texts")
+        written = text_quality.measure_texts(opened[measured[0].name], tuning)
+        first = replace(measured[0], metrics={**measured[0].metrics, **written})
+        measured = [first, *measured[1:]]
+    opened.clear()  # the check below opens each of them alone
     manifest = replace(manifest, variants=tuple(measured))
-    manifest = replace(
-        manifest,
-        card=card.of(
-            manifest, path.name, notes_of_source, with_perplexity=texts is not None
-        ),
-    )
+    text = card.of(manifest, path.name, with_perplexity=texts is not None)
+    if tuning is not None:
+        text += "\n" + "\n".join(text_quality.card_lines(tuning, written))
+    manifest = replace(manifest, card=text)
     files = {p.name: p for p in sorted(target.iterdir())}
     for v in measured:
         paths = {"graph": target / v.file, _TOKENIZER: target / _TOKENIZER,
