@@ -11,6 +11,7 @@ from typing import Any
 
 from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import IntegrityError
+from hotseat_serve.kinds.json_file import read_object
 
 FILE = "background.json"
 FORMAT = 1
@@ -42,12 +43,7 @@ def read(data: bytes, fields: Collection[str]) -> Background:
     Raises `IntegrityError` with the fault: too few or too many rows, a group of unknown
     or shared fields.
     """
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise IntegrityError(f"{FILE} is no JSON: {error}") from None
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise IntegrityError(f"{FILE}: expected an object with format {FORMAT}")
+    value = read_object(data, FILE, FORMAT)
     rows, groups = value.get("rows"), value.get("groups", {})
     if not isinstance(rows, list) or not MIN_ROWS <= len(rows) <= MAX_ROWS:
         raise IntegrityError(

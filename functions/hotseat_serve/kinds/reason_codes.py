@@ -10,12 +10,12 @@
 ``{part}`` becomes the part's name and ``{answer}`` the answer's label or action.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import IntegrityError
+from hotseat_serve.kinds.json_file import read_object
 
 FILE = "reasons.json"
 FORMAT = 1
@@ -68,12 +68,7 @@ class ReasonCodes:
 
 def read(data: bytes) -> ReasonCodes:
     """Return the reasons of a file; raises `IntegrityError` with the fault."""
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise IntegrityError(f"{FILE} is no JSON: {error}") from None
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise IntegrityError(f"{FILE}: expected an object with format {FORMAT}")
+    value = read_object(data, FILE, FORMAT)
     language, reasons = value.get("language"), value.get("reasons")
     if not isinstance(language, str) or not isinstance(reasons, dict):
         raise IntegrityError(f"{FILE}: expected a string at /language, and /reasons")

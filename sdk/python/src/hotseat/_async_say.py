@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from hotseat._closing import AsyncClosing
 from hotseat._core import Core
 from hotseat._events import AsyncEventStream, ServerEvent
 from hotseat._say_request import SayRequest
@@ -20,7 +21,7 @@ Open = Callable[[SayRequest, bytes], Awaitable[Response]]
 """Sends a request; returns once the head of the stream has come."""
 
 
-class AsyncTextStream(AsyncIterator[str]):
+class AsyncTextStream(AsyncIterator[str], AsyncClosing):
     """The pieces of a text as they are written; awaiting it returns the answer.
 
     The request is sent with the first piece that is read. Leaving it early, by `aclose`
@@ -89,14 +90,6 @@ class AsyncTextStream(AsyncIterator[str]):
                 with suppress(HotseatError):
                     await anext(events, None)
             await events.aclose()
-
-    async def __aenter__(self) -> "AsyncTextStream":  # noqa: PYI034
-        """Return the stream; the end of the block closes it."""
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        """Close."""
-        await self.aclose()
 
 
 class AsyncDeviceEvents(AsyncIterator[ServerEvent]):

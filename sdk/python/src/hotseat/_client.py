@@ -7,13 +7,13 @@ import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from types import TracebackType
 from typing import Any
 
 from hotseat import _answer, _inference_request
 from hotseat._address import part
 from hotseat._alias_refresh import AliasRefresher
 from hotseat._batcher import BATCH, WINDOW, Batcher
+from hotseat._closing import Closing
 from hotseat._core import DEADLINE, ClientOptions, Core
 from hotseat._events import EventStream
 from hotseat._inference_request import (
@@ -37,7 +37,9 @@ from hotseat._types import Download, Model, Prediction
 from hotseat.errors import BadInputError, ConfigError, HotseatError
 
 
-class ModelServiceClient(TicketMethods[Ticket], SayMethods[TextStream, TextTicket]):
+class ModelServiceClient(
+    TicketMethods[Ticket], SayMethods[TextStream, TextTicket], Closing
+):
     """A client of a model service. Safe for several threads.
 
     `base_url` defaults to HOTSEAT_URL, else to the address of `hotseat serve`.
@@ -349,19 +351,6 @@ class ModelServiceClient(TicketMethods[Ticket], SayMethods[TextStream, TextTicke
         self._texts.close()
         if self._owner is None:
             self._transport.close()
-
-    def __enter__(self) -> "ModelServiceClient":  # noqa: PYI034 (Self is 3.11)
-        """Return the client; the end of the block closes it."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
     def _submit(self, request: InferenceRequest, value: Any) -> Ticket:
         try:

@@ -3,9 +3,9 @@
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from types import TracebackType
 
 from hotseat import _answer
+from hotseat._closing import AsyncClosing, Closing
 from hotseat._transport import Response
 from hotseat.errors import TransportError
 
@@ -72,7 +72,7 @@ def opened(response: Response) -> Response:
     )
 
 
-class EventStream(Iterator[ServerEvent]):
+class EventStream(Iterator[ServerEvent], Closing):
     """The events of an answer, as they come.
 
     Iterating waits, within the call's deadline, and raises `TransportError` if the
@@ -109,21 +109,8 @@ class EventStream(Iterator[ServerEvent]):
         if self._abort is not None:
             self._abort()
 
-    def __enter__(self) -> "EventStream":  # noqa: PYI034 (Self is 3.11)
-        """Return the stream; the end of the block closes it."""
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
-
-
-class AsyncEventStream(AsyncIterator[ServerEvent]):
+class AsyncEventStream(AsyncIterator[ServerEvent], AsyncClosing):
     """The events of an answer, as they come; see `EventStream`."""
 
     def __init__(self, response: Response) -> None:
@@ -147,11 +134,3 @@ class AsyncEventStream(AsyncIterator[ServerEvent]):
         self._pieces = None
         if close is not None:
             await close()
-
-    async def __aenter__(self) -> "AsyncEventStream":  # noqa: PYI034
-        """Return the stream; the end of the block closes it."""
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        """Close."""
-        await self.aclose()

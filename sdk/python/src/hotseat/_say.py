@@ -3,9 +3,9 @@
 import _thread
 from collections.abc import Iterator
 from contextlib import suppress
-from types import TracebackType
 from typing import TYPE_CHECKING
 
+from hotseat._closing import Closing
 from hotseat._core import Core
 from hotseat._events import EventStream
 from hotseat._say_request import SayRequest
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hotseat._device.text.text_graph import DeviceEvents
 
 
-class TextStream(Iterator[str]):
+class TextStream(Iterator[str], Closing):
     """The pieces of a text as they are written.
 
     The request is sent with the first piece that is read. Iterating waits; `result`
@@ -97,19 +97,6 @@ class TextStream(Iterator[str]):
                 with suppress(HotseatError):
                     next(events, None)
             events.close()
-
-    def __enter__(self) -> "TextStream":  # noqa: PYI034 (Self is 3.11)
-        """Return the stream; the end of the block closes it."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
 
 class ThreadTicket(TextTicket):

@@ -24,6 +24,7 @@ from hotseat._address import part
 from hotseat._async_batcher import AsyncBatcher, AsyncTicket
 from hotseat._async_say import AsyncTextStream, AsyncTextTicket
 from hotseat._batcher import BATCH, WINDOW
+from hotseat._closing import AsyncClosing
 from hotseat._core import DEADLINE, ClientOptions, Core
 from hotseat._effects import Effect, RunJob, SendRequest, Sleep, Steps
 from hotseat._events import AsyncEventStream
@@ -59,7 +60,9 @@ T = TypeVar("T")
 
 
 class AsyncModelServiceClient(
-    TicketMethods[AsyncTicket], SayMethods[AsyncTextStream, AsyncTextTicket]
+    TicketMethods[AsyncTicket],
+    SayMethods[AsyncTextStream, AsyncTextTicket],
+    AsyncClosing,
 ):
     """An asynchronous client with the options of `ModelServiceClient`.
 
@@ -336,14 +339,6 @@ class AsyncModelServiceClient(
             await asyncio.wait([self._follower])
         if self._owner is None:
             await self._transport.aclose()
-
-    async def __aenter__(self) -> "AsyncModelServiceClient":  # noqa: PYI034
-        """Return the client; the end of the block closes it."""
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        """Close."""
-        await self.aclose()
 
     async def _follow(self, models: "OfflineModels", seconds: float) -> None:
         while True:
