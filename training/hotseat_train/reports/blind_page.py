@@ -31,6 +31,20 @@ _SCRIPT = """
 const pairs = document.querySelectorAll("section");
 const key = atob(document.querySelector("main").dataset.key);
 const state = document.querySelector("footer");
+// judgements stay in this browser until all are there: fifty take a while
+const place = "hotseat-blind " + document.title + key + pairs.length +
+  [...pairs].map((pair) => pair.textContent.length).join();
+const judged = JSON.parse(localStorage.getItem(place) ?? "{}");
+// sign test, two-sided: how often chance alone prefers one as often
+function chance(more, less) {
+  let term = 1, sum = 0;
+  const all = more + less;
+  for (let k = 0; k <= all; k += 1) {
+    if (k > 0) term *= (all - k + 1) / k;
+    if (k >= more) sum += term;
+  }
+  return Math.min(1, (2 * sum) / 2 ** all);
+}
 function count() {
   let done = 0, first = 0, second = 0;
   pairs.forEach((pair, at) => {
@@ -44,15 +58,24 @@ function count() {
   state.textContent = done < pairs.length
     ? `${done} of ${pairs.length} judged`
     : `${names[0]}: ${first} preferred. ${names[1]}: ${second}. ` +
-      `No difference: ${done - first - second}.`;
+      `No difference: ${done - first - second}. ` +
+      `By chance alone as uneven: ${(100 * chance(Math.max(first, second), Math.min(first, second))).toFixed(1)} %.`;
+}
+function choose(button) {
+  button.closest("section").querySelectorAll("button").forEach(
+    (each) => each.setAttribute("aria-pressed", each === button));
 }
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
-  button.closest("section").querySelectorAll("button").forEach(
-    (each) => each.setAttribute("aria-pressed", each === button));
+  choose(button);
+  judged[[...pairs].indexOf(button.closest("section"))] = button.dataset.side;
+  localStorage.setItem(place, JSON.stringify(judged));
   count();
 });
+for (const [at, side] of Object.entries(judged)) {
+  choose(pairs[at].querySelector(`[data-side=${side}]`));
+}
 count();
 """
 

@@ -35,7 +35,7 @@ def of(manifest: Manifest, source: str, *, with_perplexity: bool) -> str:
         text = f"The perplexity is of {first['tokens']:,} held-out tokens; "
         lines += ["", text + f"fp32 of the same source: {first['fp32_perplexity']}."]
     else:
-        lines += ["", "The quality of its texts was not measured."]
+        lines += ["", "The perplexity of held-out texts was not measured."]
     if plan.slots:
         names = ", ".join(slot.name for slot in plan.callers_slots)
         lines += ["", f"Games fill the slots of its template: {names}."]

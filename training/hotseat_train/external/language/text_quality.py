@@ -84,9 +84,14 @@ def card_lines(tuning: Tuning, metrics: dict[str, Any]) -> list[str]:
         "version's, to requests held back.",
         "",
     ]
+    credits_of: dict[str, list[str]] = {}
     for source in tuning.learned_from:
         credit = source.credit or "nobody has said whose they are"
-        lines.append(f"- Learned from `{source.name}`: {credit}.")
+        credits_of.setdefault(credit, []).append(f"`{source.name}`")
+    lines += [
+        f"- Learned from {' and '.join(names)}: {credit}."
+        for credit, names in credits_of.items()
+    ]
     for licence in sorted({s.share_alike or "" for s in tuning.learned_from} - {""}):
         lines += [
             "",
