@@ -177,4 +177,4 @@ def _examples(arguments: argparse.Namespace) -> tuple["Parts", str | None, int]:
     if arguments.rows:
         training = training[: arguments.rows]
         validation = validation[: arguments.rows]
-    return Parts(training, validation, test), by and by.name, filtered
+    return Parts(training, validation, test), by.name if by else None, filtered

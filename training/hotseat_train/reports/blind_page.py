@@ -36,14 +36,14 @@ const place = "hotseat-blind " + document.title + key + pairs.length +
   [...pairs].map((pair) => pair.textContent.length).join();
 const judged = JSON.parse(localStorage.getItem(place) ?? "{}");
 // sign test, two-sided: how often chance alone prefers one as often
-function chance(more, less) {
+function chance(one, other) {
   let term = 1, sum = 0;
-  const all = more + less;
+  const all = one + other, more = Math.max(one, other);
   for (let k = 0; k <= all; k += 1) {
     if (k > 0) term *= (all - k + 1) / k;
     if (k >= more) sum += term;
   }
-  return Math.min(1, (2 * sum) / 2 ** all);
+  return `${(100 * Math.min(1, (2 * sum) / 2 ** all)).toFixed(1)} %`;
 }
 function count() {
   let done = 0, first = 0, second = 0;
@@ -59,7 +59,7 @@ function count() {
     ? `${done} of ${pairs.length} judged`
     : `${names[0]}: ${first} preferred. ${names[1]}: ${second}. ` +
       `No difference: ${done - first - second}. ` +
-      `By chance alone as uneven: ${(100 * chance(Math.max(first, second), Math.min(first, second))).toFixed(1)} %.`;
+      `By chance alone as uneven: ${chance(first, second)}.`;
 }
 function choose(button) {
   button.closest("section").querySelectorAll("button").forEach(
