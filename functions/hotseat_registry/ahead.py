@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from hotseat_registry import layout, parallel
 from hotseat_registry.cache import Cache
 from hotseat_registry.errors import RegistryError
-from hotseat_registry.manifest import File
+from hotseat_registry.manifest import MAX_START_FILES, File
 from hotseat_registry.names import Reference
 from hotseat_registry.stores import Store
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from hotseat_registry.trust import Trust
 
 _FILE = re.compile(r"([0-9a-f]{64})((?:\.[a-z]{1,16})?)")
-
-_MOST = 16
-"""Files and signatures of each version that are requested at once."""
 
 T = TypeVar("T")
 
@@ -72,7 +69,7 @@ class Ahead:
 
     def fetch(self, store: Store, cache: Cache, files: Mapping[str, int]) -> None:
         """Fetch files, by digest and suffix, with their sizes in bytes."""
-        first = islice(files.items(), _MOST)
+        first = islice(files.items(), MAX_START_FILES)
         named = [(_FILE.fullmatch(name), size) for name, size in first]
         wanted = [(File(m[1], size), m[2]) for m, size in named if m and size >= 0]
         if sum(file.size for file, _ in wanted) > cache.limit:
@@ -90,7 +87,7 @@ class Ahead:
         """Read the signatures of a version by keys, which their hints name."""
         number = reference.version
         assert number is not None
-        for key in islice(keys, _MOST):
+        for key in islice(keys, MAX_START_FILES):
             place = layout.signature(reference.model, number, key)
             self._signatures.append(_Job(_read(store, place)))
 

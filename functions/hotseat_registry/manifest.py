@@ -25,6 +25,8 @@ from hotseat_registry.steps import Step
 
 FORMAT = 5
 """The newest that this reader knows; a version has the least that says it all."""
+MAX_START_FILES = 16
+"""Files that are requested at once at a start, and signatures."""
 GRAPHS = (".onnx", ".ort")
 SUFFIXES = (*GRAPHS, ".data", ".json", ".md", ".png", ".html")
 """Of the files a version may hold: none of these formats can carry code."""
@@ -153,12 +155,16 @@ class Manifest(JsonDataclass):
         return tuple(dict.fromkeys((*self.signature.files, *steps)))
 
     def start_files(self) -> Mapping[str, int]:
-        """Return what a start of the default variant fetches: digest, suffix, size."""
+        """Return what a start of the default variant fetches: size by digest, suffix.
+
+        At most `MAX_START_FILES`, because every later entry of the ledger repeats them.
+        """
         variant = self.variant(self.default_variant)
         golden = (self.golden,) if self.golden else ()
+        names = (*variant.files, *golden, *self.needed_files)
         return {
             self.files[name].sha256 + PurePosixPath(name).suffix: self.files[name].size
-            for name in (*variant.files, *golden, *self.needed_files)
+            for name in names[:MAX_START_FILES]
         }
 
     def variant(self, name: str) -> Variant:
