@@ -7,7 +7,7 @@ four bytes (the protocol's binary tensor data extension).
 import struct
 from array import array as TypedArray  # noqa: N812 (a class)
 from collections.abc import Sequence
-from math import isfinite, nan, prod
+from math import nan, prod
 from types import NoneType
 from typing import Any, Literal
 
@@ -36,9 +36,6 @@ _CODES = {
     "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q", "FP64": "d",
 }  # fmt: skip
 """Codes of the datatypes that Python's `array` has, too."""
-_FEW = 256
-"""Numbers whose sum of squares is formed."""
-_SUMMED = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 _COUNTED = 0xFFFFFF
 """Elements of a list up to which simdjson's count is exact."""
 _KINDS: dict[str, set[type]] = {
@@ -173,13 +170,6 @@ def to_bytes(array: Array) -> bytes:
 
 def finite(array: Array) -> bool:
     """Whether every number is finite."""
-    # a finite sum of squares has finite terms: for few numbers in half the time
-    if (
-        array.size <= _FEW
-        and array.dtype in _SUMMED
-        and isfinite(np.vdot(array, array))
-    ):
-        return True
     return bool(np.isfinite(array).all())
 
 
