@@ -95,16 +95,19 @@ def test_killed_publishers_leave_no_damage(tmp_path, publish):
     uri = f"file://{tmp_path}/registry"
     registry = open_registry(uri)
     publish(registry)
-    chance = random.Random(1)
+    chance, seconds, known = random.Random(1), 0.03, 1
     for n in range(100):
         process = racer(uri, n, 1000, 1000, tmp_path / "racer")
         process.stdout.readline()  # it is at work
-        time.sleep(chance.random() * 0.03)
+        time.sleep(chance.random() * seconds)
         process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
         process.communicate()
         if n % 10 == 9:
             assert audit(registry).damage == ()
-    numbers = registry.versions("mood")
+            numbers = registry.versions("mood")
+            if len(numbers) < known + 5:  # a busy machine publishes more slowly
+                seconds *= 2
+            known = len(numbers)
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) > 20
 
