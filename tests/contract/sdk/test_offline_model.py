@@ -7,6 +7,7 @@ import time
 import orjson
 import pytest
 
+import hotseat
 from hotseat import (
     BadInputError,
     ConfigError,
@@ -451,6 +452,8 @@ def test_without_the_extra_it_says_what_to_install(client, bring, monkeypatch):
     """A game without onnxruntime is told the pip line."""
     for name in [name for name in sys.modules if name.startswith("hotseat._device")]:
         monkeypatch.delitem(sys.modules, name)
+    # the import binds a new module here, which later tests must not see
+    monkeypatch.setattr(hotseat, "_device", hotseat._device)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ConfigError, match=r"pip install hotseat\[offline\]"):
         bring(client())
