@@ -40,8 +40,8 @@ class Family:
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all installed families."""
-    return tuple(dict.fromkeys(entry_points(group=GROUP).names))
+    """Return the sorted names of all installed families."""
+    return tuple(sorted(entry_points(group=GROUP).names))
 
 
 def find(name: str) -> Family:
