@@ -112,9 +112,14 @@ test-federated: .venv/federated/ready ## federated training: simulated, and betw
 bench-federated: .venv/federated/ready ## federated CONDA beside one place; epsilon 8; membership attacks
 	@.venv/federated/bin/python benchmarks/federated.py $(FEDERATED)
 
-test: $(READY) .venv/clients/ready .venv/models/ready .venv/ocr/ready .venv/libraries/ready .venv/openai/ready .venv/text/ready infra/node_modules/.bin/cdk ## all tests
+ENVIRONMENTS := $(foreach name,clients models ocr libraries openai text,.venv/$(name)/ready) \
+  infra/node_modules/.bin/cdk
+environments: $(READY) $(ENVIRONMENTS) ## what the tests need beside .venv
+
+# two files at a time; the long ones of e2e begin before the trainings
+test: $(READY) $(ENVIRONMENTS) ## all tests
 	@$(MAKE) --no-print-directory unit; unit=$$?; \
-	  $(BIN)/pytest --ignore=tests/unit && exit $$unit
+	  $(BIN)/pytest --ignore=tests/unit -n 2 --dist loadfile --no-loadscope-reorder && exit $$unit
 
 test-typescript: playground ## the TypeScript SDK: types, vectors, faults, a real browser
 	@bash sdk/typescript/test.sh
@@ -160,8 +165,8 @@ all = (for each in $(1); do command -v $$each || exit 1; done)
 # a test and the Debian packages it needs: CI installs them, elsewhere an error names them
 define needs
 $(1) >/dev/null || { [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] \
-  && export DEBIAN_FRONTEND=noninteractive && apt-get update -qq \
-  && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } \
+  && export DEBIAN_FRONTEND=noninteractive && flock /tmp/hotseat-apt.lock sh -c \
+  'apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null'; } \
   || { echo "make $@ needs more: apt-get install $(2)" >&2; exit 1; }
 endef
 
@@ -418,7 +423,14 @@ bench-size: $(READY) ## rows against seconds and memory, beside LightGBM alone (
 bench-workers: $(READY) ## 2 million rows on two workers of a Ray, beside one process
 	@$(BIN)/python benchmarks/size.py --rows 2000000 --alone --workers 2
 
-ci: lint docs playground test test-federated test-without-data test-godot test-unity test-cpp test-lua test-typescript test-packages synth demo ## what CI runs
+# two targets at a time, each printed when it ends; the tests run two at a time themselves
+AFTER := test-federated test-without-data test-godot test-unity test-cpp test-lua \
+  test-typescript test-packages synth demo
+TWO := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
+ci: $(READY) ## what CI runs
+	@$(TWO) lint docs playground environments
+	@$(MAKE) --no-print-directory test
+	@$(TWO) $(AFTER)
 
 clean: ## remove .venv and all generated files
 	rm -rf .venv .hotseat dist

@@ -103,8 +103,26 @@ def main():
                     f"{measure(targets, said):.3f}: {-100 * found[key]:+.2f} % "
                     f"({-100 * high:+.2f} to {-100 * low:+.2f})"
                 )
+    alone_and_among_others(model, dataset.test.inputs)
     chat_second_game.compare(model, dataset.train)
     measured(model)
+
+
+def alone_and_among_others(model, lines):
+    """Print how much a line's probabilities differ in a batch, by int8 rounding."""
+    differences = []
+    for at in range(0, len(lines), 256):
+        some = lines[at : at + 256]
+        for line, beside in zip(some, model.predict(some), strict=True):
+            (own,) = model.predict([line])
+            differences.append(
+                max(abs(own["scores"][k] - v) for k, v in beside["scores"].items())
+            )
+    most, largest = np.quantile(differences, [0.99, 1])
+    print(
+        f"a line alone and among 255 others: 99 % differ by less than {most:.4f}, all "
+        f"by at most {largest:.4f}"
+    )
 
 
 def accuracy(targets, said):

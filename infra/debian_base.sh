@@ -4,9 +4,10 @@
 needs() {
   command -v "$1" >/dev/null && return
   if [ -n "${CI:-}" ] && [ "$(id -u)" = 0 ]; then
-    DEBIAN_FRONTEND=noninteractive apt-get update -qq
-    # shellcheck disable=SC2086 # several packages
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $2 >/dev/null
+    # one at a time: tests in other processes install packages, too
+    export DEBIAN_FRONTEND=noninteractive
+    flock /tmp/hotseat-apt.lock sh -c "apt-get update -qq && apt-get install -y -qq $2" \
+      >/dev/null
   else
     echo "make image needs $1: apt-get install $2" >&2
     exit 1
@@ -16,7 +17,9 @@ needs() {
 debian_base() {
   needs debootstrap debootstrap
   BASE=localhost/hotseat-base:debian
-  podman image exists "$BASE" && return
+  exec 9>/tmp/hotseat-base.lock # it is built once
+  flock 9
+  podman image exists "$BASE" && { exec 9>&-; return; }
   echo "building a base image from Debian packages (once; about two minutes) ..."
   # apt's own mirror of Debian
   mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null \
@@ -29,6 +32,7 @@ debian_base() {
     --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' -c . \
     | podman import --quiet - "$BASE" >/dev/null
   rm -rf "$root"
+  exec 9>&-
 }
 
 # the build uses this machine's pip settings as well

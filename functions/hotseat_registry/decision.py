@@ -1,4 +1,4 @@
-"""How a version decides on a row: operating points, earlier lines of a conversation."""
+"""How a version decides on a row: operating points, scripts, a conversation's lines."""
 
 from collections.abc import Mapping
 
@@ -15,6 +15,37 @@ class OperatingPoint(JsonDataclass):
     """A row is flagged whose score is as high or higher."""
     false_positive_rate: float
     """The share of the neutral validation rows that it flags, as intended."""
+
+
+SCRIPTS: Mapping[str, str] = {
+    "Han": "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff",
+    "Hangul": "\u1100-\u11ff\uac00-\ud7af",
+    "Kana": "\u3040-\u30ff",
+    "Cyrillic": "\u0400-\u052f",
+    "Arabic": "\u0600-\u06ff\u0750-\u077f",
+    "Thai": "\u0e00-\u0e7f",
+    "Devanagari": "\u0900-\u097f",
+}
+"""Characters of scripts, as ranges of a regular expression (unicode.org, Scripts.txt;
+Kana is Hiragana and Katakana)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptDecision(JsonDataclass):
+    """What decides on the rows that hold a character of one script.
+
+    It was chosen on such rows alone: a model of two languages may be calibrated
+    differently in each. A conversation's context does not count for them.
+    """
+
+    operating_points: Mapping[str, OperatingPoint]
+    """By name; the names are the decision's."""
+    offset: float = 0.0
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Read the nested records; raises `IntegrityError`."""
+        set_frozen_field(self, "operating_points", _points(self.operating_points))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +94,16 @@ class Decision(JsonDataclass):
     scale: float = 1.0
     conversation: Conversation | None = None
     """None: a request takes neither context nor history."""
+    scripts: Mapping[str, ScriptDecision] | None = None
+    """By the script's name in `SCRIPTS`, for rows that hold a character of it; of
+    several the first counts. None: all rows are decided on alike."""
+    severity: Mapping[str, int] | None = None
+    """How grave each category is, from 1 for the mildest on; None: it is not rated."""
 
     def __post_init__(self) -> None:
         """Read the nested records; raises `IntegrityError`."""
         set_frozen_field(self, "labels", tuple(self.labels))
-        points = {
-            name: OperatingPoint.from_json(item)
-            if not isinstance(item, OperatingPoint)
-            else item
-            for name, item in self.operating_points.items()
-        }
+        points = _points(self.operating_points)
         set_frozen_field(self, "operating_points", points)
         if isinstance(self.conversation, Mapping):
             set_frozen_field(
@@ -82,3 +113,38 @@ class Decision(JsonDataclass):
             raise IntegrityError(
                 f"decision: the default {self.default!r} is no operating point"
             )
+        for name, value in (self.severity or {}).items():
+            if type(value) is not int or value < 1:
+                raise IntegrityError(
+                    f"decision: the severity of {name!r} is a whole number from 1 on"
+                )
+        if self.scripts is not None:
+            self._read_scripts(self.scripts)
+
+    def _read_scripts(self, scripts: Mapping[str, ScriptDecision]) -> None:
+        found = {
+            name: item
+            if isinstance(item, ScriptDecision)
+            else ScriptDecision.from_json(item)
+            for name, item in scripts.items()
+        }
+        set_frozen_field(self, "scripts", found)
+        for name, item in found.items():
+            if name not in SCRIPTS:
+                raise IntegrityError(
+                    f"decision: the script {name!r} is none of {', '.join(SCRIPTS)}"
+                )
+            if item.operating_points.keys() != self.operating_points.keys():
+                raise IntegrityError(
+                    f"decision: the script {name!r} has other operating points than "
+                    "the rest"
+                )
+
+
+def _points(given: Mapping[str, OperatingPoint]) -> dict[str, OperatingPoint]:
+    return {
+        name: item
+        if isinstance(item, OperatingPoint)
+        else OperatingPoint.from_json(item)
+        for name, item in given.items()
+    }

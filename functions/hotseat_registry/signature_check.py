@@ -122,6 +122,14 @@ def _decision(part: Part, outputs: Mapping[str, Tensor]) -> list[str]:
     texts = [item for item in signature.inputs if item.form == "text"]
     if decision.conversation is not None and len(texts) != 1:
         faults.append("decision: a conversation takes one input of form text")
+    if decision.scripts is not None and len(texts) != 1:
+        faults.append("decision: scripts take one input of form text")
+    missing = set(signature.categories or ()) ^ set(decision.severity or ())
+    if decision.severity is not None and missing:
+        faults.append(
+            "decision: severity rates each category; the difference is "
+            f"{', '.join(sorted(missing))}"
+        )
     return faults
 
 

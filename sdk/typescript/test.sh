@@ -8,8 +8,9 @@ export CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser
 needs() {
   [ -n "$1" ] && return
   if [ -n "${CI:-}" ] && [ "$(id -u)" = 0 ]; then
-    DEBIAN_FRONTEND=noninteractive apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >/dev/null
+    export DEBIAN_FRONTEND=noninteractive
+    flock /tmp/hotseat-apt.lock sh -c "apt-get update -qq && apt-get install -y -qq $2" \
+      >/dev/null
   else
     echo "make test-typescript needs $2: apt-get install $2" >&2
     exit 1

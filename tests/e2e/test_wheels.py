@@ -50,15 +50,19 @@ def test_the_sdk_brings_urllib3_only(python):
 
 
 def test_the_sdk_imports_fast(python):
-    """`import hotseat` is under 100 ms of work, best of five processes.
+    """`import hotseat` is little more work than its one dependency, best of five.
 
     Of work, because others may have the processor meanwhile.
     """
-    code = (
-        "import time; start = time.process_time(); import hotseat; "
-        "print(time.process_time() - start)"
-    )
-    assert min(float(run(python, "-c", code).stdout) for _ in range(5)) < 0.1
+
+    def work(module):
+        code = (
+            f"import time; start = time.process_time(); import {module}; "
+            "print(time.process_time() - start)"
+        )
+        return min(float(run(python, "-c", code).stdout) for _ in range(5))
+
+    assert work("hotseat") < 1.5 * work("urllib3")
 
 
 def test_the_sdks_command_names_the_pip_line(python):

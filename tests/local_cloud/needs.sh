@@ -19,5 +19,5 @@ if [ -z "${CI:-}" ]; then
   [[ $answer = [yY]* ]] || exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+flock /tmp/hotseat-apt.lock sh -c "apt-get update -qq \
+  && apt-get install -y -qq --no-install-recommends ${missing[*]}" >/dev/null

@@ -88,6 +88,11 @@ class Decision(BaseModel):
     score: float = Field(description="Calibrated; with the context, if there is one.")
     threshold: float
     flagged: bool = Field(description="Whether the score reaches the threshold.")
+    script: str | None = Field(
+        None,
+        description="The script whose own threshold and calibration were used; absent "
+        "for all other rows.",
+    )
     context_lines: int | None = Field(
         None, description="So many lines of the context counted; absent without one."
     )
@@ -124,6 +129,11 @@ class Prediction(Explanation):
     )
     category: str | None = Field(
         None, description="classification: the most probable category of a flagged row"
+    )
+    severity: int | None = Field(
+        None,
+        description="classification: how grave the category is, from 1 on, of a "
+        "version that rates its categories",
     )
     decision: Decision | None = Field(
         None, description="classification: of a version with operating points"

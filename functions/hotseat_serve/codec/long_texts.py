@@ -30,6 +30,14 @@ class Expanded(NamedTuple):
     """The parts of each input of the caller; none for a whole input."""
 
 
+def texts_of(signature: Signature, inputs: Sequence[Any]) -> list[str]:
+    """Return each input's text, of the first input of form text; "" without one."""
+    for item in signature.inputs:
+        if item.form == "text":
+            return [_text(item, given) for given in inputs]
+    return [""] * len(inputs)
+
+
 def rule(signature: Signature) -> Input | None:
     """Return the input whose long texts are cut or judged in parts."""
     for item in signature.inputs:
@@ -116,7 +124,7 @@ def _judged(item: Input, text: str, where: str) -> list[Span]:
 
 
 def _parts(text: str, limit: int, where: str) -> Iterator[Span]:
-    """Yield the parts of a text, cut at a space if possible."""
+    """Yield the parts of a text, which overlap, cut at a space if possible."""
     start = count = 0
     while start < len(text):
         end = _end(text, start, limit)
@@ -133,7 +141,20 @@ def _parts(text: str, limit: int, where: str) -> Iterator[Span]:
                     where,
                 )
             yield start, end
-        start = end
+        start = _next(text, start, end) if end < len(text) else end
+
+
+def _next(text: str, start: int, end: int) -> int:
+    """Return where the part after this one begins: up to an eighth before its end.
+
+    So a phrase at a cut stands whole in one of the two. It begins between words where
+    there are spaces.
+    """
+    back = end - (end - start) // 8
+    space = text.find(" ", back, end - 1)
+    if space >= 0:
+        return space + 1
+    return end if text[end - 1] == " " else back
 
 
 def _end(text: str, start: int, limit: int) -> int:

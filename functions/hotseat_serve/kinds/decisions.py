@@ -3,11 +3,18 @@
 Offline models in the SDK for Python do the same; `tests/contract/sdk` compares them.
 """
 
-from collections.abc import Mapping, Sequence
-from math import comb, exp, isnan, log
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from math import comb, exp, fsum, isnan, log
+from typing import Any, NamedTuple
 
-from hotseat_registry.decision import Conversation, Decision, OperatingPoint
+from hotseat_registry.decision import (
+    SCRIPTS,
+    Conversation,
+    Decision,
+    OperatingPoint,
+    ScriptDecision,
+)
 from hotseat_serve.codec.conversations import Conversations
 from hotseat_serve.wording import invalid, listed, quoted
 
@@ -16,10 +23,17 @@ _LEAST = 1e-7
 """Probabilities nearer to 0 or 1 count as this near: float32 has no more digits."""
 
 
-def operating_point(
-    decision: Decision | None, name: str | None
-) -> tuple[str, OperatingPoint] | None:
-    """Return the requested operating point, or the default one, with its name.
+class _Rule(NamedTuple):
+    """What decides on one row."""
+
+    part: Decision | ScriptDecision
+    point: OperatingPoint
+    script: str | None
+    """None: the row has no script of its own rule."""
+
+
+def operating_point(decision: Decision | None, name: str | None) -> str | None:
+    """Return the name of the requested operating point, or the default one.
 
     None without a decision. Raises `Problem` for a name that the version does not have.
     """
@@ -35,48 +49,70 @@ def operating_point(
         )
     if decision is None:
         return None
-    name = name or decision.default
-    return name, points[name]
+    return name or decision.default
 
 
 def decided(
     decision: Decision,
-    chosen: tuple[str, OperatingPoint],
+    name: str,
+    texts: Sequence[str],
     answers: Sequence[Answer],
     earlier: tuple[Conversations, Sequence[Answer]] | None,
 ) -> list[dict[str, Any]]:
-    """Return the answers with their decisions.
+    """Return the answers to the texts with their decisions.
 
-    `earlier` are the earlier lines, and the answers to these lines.
+    `name` is the operating point's; `earlier` are the earlier lines, and the answers to
+    these lines.
     """
-    name, point = chosen
     found = []
     for row, answer in enumerate(answers):
+        rule = _rule(decision, name, texts[row])
         context = history = None
         if earlier is not None and decision.conversation is not None:
             lines, judged = earlier
             if (numbers := lines.context[row]) is not None:
-                context = [log_odds(decision, judged[at]) for at in numbers]
+                # it was learned on the other rows
+                context = [] if rule.script else [judged[at] for at in numbers]
             if (numbers := lines.history[row]) is not None:
-                history = [judged[at] for at in numbers]
-        score = _score(decision, answer, context)
+                history = [(lines.lines[at], judged[at]) for at in numbers]
+        score = _score(decision, rule, answer, context)
         fields: dict[str, Any] = {
             "operating_point": name,
             "score": score,
-            "threshold": point.threshold,
-            "flagged": score >= point.threshold,
+            "threshold": rule.point.threshold,
+            "flagged": score >= rule.point.threshold,
         }
+        if rule.script:
+            fields["script"] = rule.script
         if context is not None:
             fields["context_lines"] = len(context)
         new = {**answer, "decision": fields}
         if history is not None and decision.conversation is not None:
+            lines_of_player = [*history, (texts[row], answer)]
             new["player"] = _player(
-                decision, decision.conversation, point, [*history, answer]
+                decision, decision.conversation, name, lines_of_player
             )
         if category := _category(answer, flagged=fields["flagged"]):
             new["category"] = category
+            if decision.severity is not None:
+                new["severity"] = decision.severity[category]
         found.append(new)
     return found
+
+
+def script_of(scripts: Iterable[str], text: str) -> str | None:
+    """Return the first of the scripts that the text has a character of."""
+    for name in scripts:
+        if re.search(f"[{SCRIPTS[name]}]", text):
+            return name
+    return None
+
+
+def _rule(decision: Decision, name: str, text: str) -> _Rule:
+    scripts = decision.scripts or {}
+    script = script_of(scripts, text)
+    part = scripts[script] if script else decision
+    return _Rule(part, part.operating_points[name], script)
 
 
 def log_odds(decision: Decision, answer: Answer) -> float:
@@ -89,33 +125,40 @@ def log_odds(decision: Decision, answer: Answer) -> float:
 
 
 def _score(
-    decision: Decision, answer: Answer, context: Sequence[float] | None
+    decision: Decision, rule: _Rule, answer: Answer, context: Sequence[Answer] | None
 ) -> float:
-    own, rule = log_odds(decision, answer), decision.conversation
-    if context and rule is not None:
-        return _sigmoid(rule.offset + rule.scale * own + rule.weight * max(context))
-    return _sigmoid(decision.offset + decision.scale * own)
+    own, lines = log_odds(decision, answer), decision.conversation
+    if context and lines is not None:
+        highest = max(log_odds(decision, judged) for judged in context)
+        return _sigmoid(lines.offset + lines.scale * own + lines.weight * highest)
+    return _sigmoid(rule.part.offset + rule.part.scale * own)
 
 
 def _player(
     decision: Decision,
-    rule: Conversation,
-    point: OperatingPoint,
-    answers: Sequence[Answer],
+    conversation: Conversation,
+    name: str,
+    lines: Sequence[tuple[str, Answer]],
 ) -> dict[str, Any]:
     """Return the answer about a player, from the last lines and the present one.
 
     A binomial test: the probability of so many flagged lines, or more, if all were
-    neutral and flagged by mistake at the operating point's rate.
+    neutral and flagged by mistake at the operating point's rate. Where scripts have
+    different rates it is their mean, which does not understate the probability of many
+    flagged lines (Hoeffding 1956).
     """
-    scores = [_score(decision, answer, None) for answer in answers]
-    flagged = sum(score >= point.threshold for score in scores)
-    chance = _at_least(flagged, len(scores), point.false_positive_rate)
+    rules = [_rule(decision, name, text) for text, _ in lines]
+    flagged = sum(
+        _score(decision, rule, answer, None) >= rule.point.threshold
+        for rule, (_, answer) in zip(rules, lines, strict=True)
+    )
+    rate = fsum(rule.point.false_positive_rate for rule in rules) / len(rules)
+    chance = _at_least(flagged, len(rules), rate)
     return {
-        "lines": len(scores),
+        "lines": len(rules),
         "flagged": flagged,
         "probability_if_neutral": chance,
-        "review": flagged > 0 and chance <= rule.review,
+        "review": flagged > 0 and chance <= conversation.review,
     }
 
 

@@ -100,19 +100,20 @@ class LoadedModel:
         from hotseat_serve.kinds import decisions
 
         decision = self.manifest.signature.decision
-        chosen = decisions.operating_point(decision, options.operating_point)
+        name = decisions.operating_point(decision, options.operating_point)
         assert decision is not None
-        assert chosen is not None
+        assert name is not None
+        texts = long_texts.texts_of(self.manifest.signature, inputs)
         rule = decision.conversation
         lines = conversations.separated(rule, inputs, pointers) if rule else None
         if lines is None:
             answers = self._whole(inputs, pointers, options, context)
-            return decisions.decided(decision, chosen, answers, None)
+            return decisions.decided(decision, name, texts, answers, None)
         answers = self._whole(lines.inputs, pointers, options, context)
         earlier = self._in_parts(
             self._whole, lines.lines, lines.pointers, options, context
         )
-        return decisions.decided(decision, chosen, answers, (lines, earlier))
+        return decisions.decided(decision, name, texts, answers, (lines, earlier))
 
     def _whole(
         self,

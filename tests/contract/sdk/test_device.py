@@ -18,7 +18,12 @@ from hotseat._device.graph import Graph
 from hotseat._device.warnings import Warnings
 from hotseat.errors import StatusError, TransportError
 from hotseat_registry import Input, Manifest, Output, Reference, Registry, Signature
-from hotseat_registry.decision import Conversation, Decision, OperatingPoint
+from hotseat_registry.decision import (
+    Conversation,
+    Decision,
+    OperatingPoint,
+    ScriptDecision,
+)
 from hotseat_registry.manifest import Variant
 from hotseat_registry.signature import Field, Level
 from hotseat_registry.testing import MemoryStore
@@ -225,6 +230,15 @@ def talk(path):
         offset=-0.1,
         scale=0.8,
         conversation=rule,
+        scripts={
+            "Han": ScriptDecision(
+                {
+                    "usual": OperatingPoint(0.4, 0.02),
+                    "rare": OperatingPoint(0.9, 0.003),
+                },
+                offset=0.2,
+            )
+        },
     )
     return kind, replace(signature, decision=decision)
 
@@ -413,10 +427,10 @@ FITTING = {
     "parts": st.text("ab !雪", min_size=1, max_size=60).map("x".__add__)
     | st.fixed_dictionaries({"text": st.just("雪 " * 20)}, optional={"texts": scalars}),
     "talk": st.fixed_dictionaries(
-        {"text": st.text("ab !", min_size=1, max_size=30).map("x".__add__)},
+        {"text": st.text("ab !雪", min_size=1, max_size=30).map("x".__add__)},
         optional={
             "context": st.lists(st.text("a !", max_size=30), max_size=5),
-            "history": st.lists(st.text("a !", max_size=30), max_size=5),
+            "history": st.lists(st.text("a !雪", max_size=30), max_size=5),
         },
     ),
 }  # fmt: skip

@@ -15,6 +15,7 @@ from hotseat_train.errors import RunError
 from hotseat_train.pipeline.evaluate import evaluate, write
 from hotseat_train.pipeline.publish import publish
 from hotseat_train.pipeline.train import take, train
+from hotseat_train.tasks import chat_moderation
 
 needs_data = pytest.mark.usefixtures("data_files")
 
@@ -61,11 +62,14 @@ def test_chat_is_split_by_match_and_by_text():
 
 @pytest.fixture(scope="module")
 def small_chat(tmp_path_factory, data_files):
-    """A small real run of the chat: the first rows, taught by nobody."""
+    """A small real run of the chat: the first rows, a small network, no teacher."""
     assert data_files is None
     task = tasks.find("chat-moderation")
     plan = replace(task.plan("adam"), batch_size=32, max_epochs=3, soft=0.0)
-    return train(task, plan, tmp_path_factory.mktemp("chat") / "run", rows=3000)
+    with pytest.MonkeyPatch.context() as patch:
+        small = replace(chat_moderation.SHAPE, hidden=(160, 160), steps=(1, 2))
+        patch.setattr(chat_moderation, "SHAPE", small)
+        yield train(task, plan, tmp_path_factory.mktemp("chat") / "run", rows=3000)
 
 
 @needs_data

@@ -13,13 +13,21 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from hotseat_registry.decision import Conversation, Decision, OperatingPoint
+from hotseat_registry.decision import (
+    Conversation,
+    Decision,
+    OperatingPoint,
+    ScriptDecision,
+)
 from hotseat_serve.kinds.decisions import log_odds
 
 Array = np.ndarray[Any, Any]
 Answers = Sequence[Mapping[str, Any]]
-RATES: Mapping[str, float] = {"one_in_100": 0.01, "one_in_1000": 0.001}
-"""Names of operating points, and the share of neutral rows that each flags."""
+RATES: Mapping[str, float] = {
+    "one_in_100": 0.01, "one_in_1000": 0.001, "one_in_20": 0.05,
+}  # fmt: skip
+"""Names of operating points, the default first, and the share of neutral rows that each
+flags."""
 _DIGITS = 6
 
 
@@ -35,27 +43,44 @@ def choose(
     positive: Array,
     neutral: Array,
     context: Array | None = None,
+    scripts: Mapping[str, Array] | None = None,
 ) -> Decision:
     """Return the decision whose operating points have the rates of `RATES`.
 
     `own` are log odds [rows]; `positive` and `neutral` say which rows count as such.
-    `context` [rows, 3] are rows of conversations: log odds of a line, the highest of
-    its earlier lines, and 1 for a positive line. The context counts only if it lowers
-    the log loss of these rows by more than chance (two standard errors); otherwise its
-    weight is 0, so that calm lines before it excuse none.
+    `scripts` say which rows are of a script; each is calibrated and has its thresholds
+    by itself, and so have all other rows. `context` [rows, 3] are rows of
+    conversations: log odds of a line, the highest of its earlier lines, and 1 for a
+    positive line. The context counts only if it lowers the log loss of these rows by
+    more than chance (two standard errors); otherwise its weight is 0, so that calm
+    lines before it excuse none.
     """
+    rest = np.ones(len(own), bool)
+    found = {}
+    for name, rows in (scripts or {}).items():
+        found[name] = ScriptDecision(*_part(own[rows], positive[rows], neutral[rows]))
+        rest &= ~rows
+    points, offset, scale = _part(own[rest], positive[rest], neutral[rest])
+    conversation = None
+    if context is not None and len(context):
+        conversation = _conversation(context, offset, scale)
+    return Decision(
+        tuple(labels), points, next(iter(points)), offset, scale, conversation,
+        found or None,
+    )  # fmt: skip
+
+
+def _part(
+    own: Array, positive: Array, neutral: Array
+) -> tuple[dict[str, OperatingPoint], float, float]:
+    """Return the operating points, the offset and the scale of some rows."""
     offset, scale = _fitted(own[:, None], positive)
     calibrated = 1 / (1 + np.exp(-(offset + scale * own)))
     points = {
         name: OperatingPoint(threshold(calibrated[neutral], rate), rate)
         for name, rate in RATES.items()
     }
-    conversation = None
-    if context is not None and len(context):
-        conversation = _conversation(context, offset, scale)
-    return Decision(
-        tuple(labels), points, next(iter(points)), offset, scale, conversation
-    )
+    return points, offset, scale
 
 
 def _conversation(rows: Array, offset: float, scale: float) -> Conversation:

@@ -25,6 +25,7 @@ from hotseat_train.external.errors import SourceError, UnclearError
 from hotseat_train.external.pipeline_file import PipelineFile, StepEntry
 from hotseat_train.external.publish import OPEN_S, VARIANT, Prepared, measured
 from hotseat_train.external.version import fetch
+from hotseat_train.onnx_graph import int8_weights
 
 _MAX_ROWS = 8
 """Pictures of one request."""
@@ -213,7 +214,8 @@ def _published(entry: StepEntry, registry: Registry, folder: Path) -> _Part:
         entry.source, flags=entry.flags, threshold=entry.threshold,
         origin=manifest.reference,
     )  # fmt: skip
-    return _Part(step, files, data, "int8" in variant.name)
+    is_int8 = int8_weights.multiplies_integers(version.files[variant.file])
+    return _Part(step, files, data, is_int8)
 
 
 def _inputs(

@@ -27,6 +27,7 @@ from hotseat_train.external.description import Description
 from hotseat_train.external.errors import SourceError, UnclearError
 from hotseat_train.external.overrides import Overrides
 from hotseat_train.machine import cpu
+from hotseat_train.onnx_graph import int8_weights
 
 VARIANT = "original"
 _RANDOM = 16
@@ -106,6 +107,10 @@ def prepare(
         inputs = named(read.inputs, described.signature)
         scores = _scores(session, described.signature, inputs, opened)
     described = description.with_activation(described, scores, overrides.activation)
+    if int8_weights.overflows(cut.graph):
+        described = replace(
+            described, notes=(*described.notes, int8_weights.OVERFLOWING)
+        )
     manifest = Manifest(
         model=model,
         kind=described.kind,
@@ -115,7 +120,8 @@ def prepare(
         golden="golden.json",
         lineage={"source": path.name, "tool": "publish"},
     )
-    manifest = measured(manifest, paths, files, inputs, folder)
+    is_int8 = int8_weights.multiplies_integers(cut.graph)
+    manifest = measured(manifest, paths, files, inputs, folder, is_int8=is_int8)
     files["golden.json"] = folder / "golden.json"
     files |= backgrounds.write(
         manifest.signature, inputs if example is not None else (), folder,

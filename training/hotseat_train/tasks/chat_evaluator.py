@@ -9,11 +9,13 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from hotseat_registry.decision import Decision
+from hotseat_serve.kinds.decisions import script_of
 from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.evaluation import operating_points
 from hotseat_train.evaluation.labelled import SupervisedEvaluator, predict
 from hotseat_train.evaluation.paired_bootstrap import wilson
 from hotseat_train.tasks.chat_conversations import Line, distinct
+from hotseat_train.tasks.chat_labels import SEVERITY
 
 Array = np.ndarray[Any, Any]
 Answers = Sequence[Mapping[str, Any]]
@@ -60,11 +62,13 @@ class ChatEvaluator(SupervisedEvaluator):
         targets = np.array(rows.targets)
         own = operating_points.odds((_TOXIC,), predict(model, rows.inputs))
         toxic = targets == self._dataset.labels.index(_TOXIC)
-        game = np.array([self._language(text) == "en" for text in rows.inputs])
-        neutral = game & (targets == self._dataset.labels.index(_OK))
+        neutral = targets == self._dataset.labels.index(_OK)
         lines = [line for line in self._conversations[0] if line.label in _INTENTS]
         found = _odds_of_lines(model, lines)
-        return operating_points.choose((_TOXIC,), own, toxic, neutral, found)
+        han = np.array([bool(script_of(("Han",), text)) for text in rows.inputs])
+        scripts = {"Han": han} if han.any() and not han.all() else None
+        chosen = operating_points.choose((_TOXIC,), own, toxic, neutral, found, scripts)
+        return replace(chosen, severity=SEVERITY)
 
     def _language(self, text: str) -> str:
         return self._group(text) if self._group is not None else ""
@@ -72,25 +76,28 @@ class ChatEvaluator(SupervisedEvaluator):
     def _points(self, model: LoadedModel, decision: Decision) -> dict[str, Any]:
         """Return what each operating point flags of the test rows, by language."""
         test, labels = self._dataset.test, self._dataset.labels
-        scores = [answer["decision"]["score"] for answer in predict(model, test.inputs)]
-        groups: dict[tuple[str, str], list[float]] = defaultdict(list)
-        for text, target, score in zip(test.inputs, test.targets, scores, strict=True):
-            groups[self._language(text), labels[target]].append(score)
-        return {
-            name: {
-                "threshold": point.threshold,
-                **{
-                    language: {
-                        "flagged_of_ok": _share(groups[language, _OK], point.threshold),
-                        "flagged_of_toxic": _share(
-                            groups[language, _TOXIC], point.threshold
-                        ),
-                    }
-                    for language in sorted({key[0] for key in groups})
-                },
+        languages = [self._language(text) for text in test.inputs]
+        judged = [answer["decision"] for answer in predict(model, test.inputs)]
+        found: dict[str, Any] = {}
+        for name in decision.operating_points:
+            flagged: dict[tuple[str, str], list[bool]] = defaultdict(list)
+            thresholds: dict[str, float] = {}
+            for language, target, row in zip(
+                languages, test.targets, judged, strict=True
+            ):
+                part = (decision.scripts or {}).get(row.get("script"), decision)
+                thresholds[language] = part.operating_points[name].threshold
+                is_flagged = row["score"] >= thresholds[language]
+                flagged[language, labels[target]].append(is_flagged)
+            found[name] = {
+                language: {
+                    "threshold": thresholds[language],
+                    "flagged_of_ok": _share(flagged[language, _OK]),
+                    "flagged_of_toxic": _share(flagged[language, _TOXIC]),
+                }
+                for language in sorted(thresholds)
             }
-            for name, point in decision.operating_points.items()
-        }
+        return found
 
     def _with_context(self, model: LoadedModel, decision: Decision) -> dict[str, Any]:
         """Return what the lines before a line, and a player's other lines, are for."""
@@ -131,15 +138,14 @@ def _odds_of_lines(model: LoadedModel, lines: Sequence[Line]) -> Array:
     )
 
 
-def _share(scores: Sequence[float], threshold: float) -> dict[str, Any]:
-    """Return the share of scores that reach a threshold, with its interval."""
-    if not scores:
+def _share(flagged: Sequence[bool]) -> dict[str, Any]:
+    """Return the share of rows that are flagged, with its interval."""
+    if not flagged:
         return {}
-    hits = sum(score >= threshold for score in scores)
     return {
-        "share": round(hits / len(scores), 4),
-        "interval": [round(bound, 4) for bound in wilson(hits, len(scores))],
-        "rows": len(scores),
+        "share": round(sum(flagged) / len(flagged), 4),
+        "interval": [round(bound, 4) for bound in wilson(sum(flagged), len(flagged))],
+        "rows": len(flagged),
     }
 
 

@@ -9,6 +9,8 @@ LABELS = ("ok", "toxic", "implicit", "report")
 CATEGORIES = ("insult", "threat", "self_harm", "hate", "sexual")
 """Of `toxic`. `self_harm`: telling somebody to harm or kill themselves."""
 TREE = Categories(LABELS, {"toxic": CATEGORIES})
+SEVERITY = {"insult": 1, "sexual": 2, "hate": 2, "threat": 3, "self_harm": 3}
+"""How grave each category is: 3 is what a person should see soon."""
 TOXIC = frozenset(CATEGORIES)
 
 

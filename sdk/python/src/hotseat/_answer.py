@@ -28,6 +28,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "seed": (int, type(None)), "version": (int, type(None)), "variant": _TEXT,
     "request_id": _TEXT, "category": _TEXT, "categories": (dict, type(None)),
     "decision": (dict, type(None)), "player": (dict, type(None)), "matches": _LIST,
+    "severity": (int, type(None)),
 }  # fmt: skip
 """The types of an answer's fields, each of which may be missing."""
 
@@ -93,6 +94,7 @@ def prediction(answer: Mapping[str, Any], latency: float) -> Prediction:
         parts=tuple(answer.get("parts") or ()),
         judged_part=judged if isinstance(judged, Mapping) else None,
         category=answer.get("category"),
+        severity=answer.get("severity"),
         categories=answer.get("categories") or {},
         decision=answer.get("decision"),
         player=answer.get("player"),

@@ -59,11 +59,13 @@ class Prediction:
     characters, and ``of``, the number of parts."""
     category: str | None = None
     """The most probable category of a flagged row, as ``threat``."""
+    severity: int | None = None
+    """How grave the category is, from 1 on, as the version rates it."""
     categories: Mapping[str, float] = field(default_factory=dict)
     """The probability of each category."""
     decision: Mapping[str, Any] | None = None
     """Of a version with operating points: ``operating_point``, ``score``,
-    ``threshold``, ``flagged`` and ``context_lines``."""
+    ``threshold``, ``flagged``, ``script`` and ``context_lines``."""
     player: Mapping[str, Any] | None = None
     """About the player whose ``history`` was given: ``lines``, ``flagged``,
     ``probability_if_neutral`` and ``review``, whether a person should look."""

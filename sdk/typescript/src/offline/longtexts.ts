@@ -103,12 +103,12 @@ function judged(characters: string[], item: Input, size: number, where: string):
   return isBlank(characters, 0, end) ? [] : [[0, end]];
 }
 
-/** The parts of a text, cut between words where there is a space. */
+/** The parts of a text, which overlap, cut between words where there is a space. */
 function* partsOf(
   characters: string[], limit: number, size: number, where: string,
 ): Generator<Span> {
   let count = 0;
-  for (let start = 0, end = 0; start < characters.length; start = end) {
+  for (let start = 0, end = 0; end < characters.length; start = nextOf(characters, start, end)) {
     end = endOf(characters, start, limit);
     if (end < characters.length) {
       const space = characters.lastIndexOf(" ", end - 1);
@@ -121,6 +121,17 @@ function* partsOf(
     }
     yield [start, end];
   }
+}
+
+/**
+ * Where the part after this one begins: up to an eighth before its end, between words
+ * where there are spaces. So a phrase at a cut stands whole in one of the two.
+ */
+function nextOf(characters: string[], start: number, end: number): number {
+  const back = end - Math.floor((end - start) / 8);
+  const space = characters.indexOf(" ", back);
+  if (space >= 0 && space < end - 1) return space + 1;
+  return characters[end - 1] === " " ? end : back;
 }
 
 /** The end of the longest part from `start` within the limit of bytes. */

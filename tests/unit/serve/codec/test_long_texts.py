@@ -1,5 +1,6 @@
 """Many texts in one request, and texts that are too long."""
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -312,6 +313,22 @@ def test_parts_cover_the_text(text):
     for start, end in spans:
         rest[start:end] = " " * (end - start)
     assert not "".join(rest).strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"), [("aa bb " * 30, "bb aa"), ("雪花" * 60, "花雪")]
+)
+def test_a_phrase_at_a_cut_stands_whole_in_one_part(text, phrase):
+    """Parts overlap by up to an eighth, between words where there are spaces."""
+    (item,) = signature("parts").inputs
+    item = replace(item, max_bytes=60)
+    (spans,) = long_texts.expand(item, [text], ["/input"], Warnings()).spans
+    assert len(spans) > 2
+    for (_, end), (start, _) in itertools.pairwise(spans):
+        assert 0 < end - start <= 60 / 8
+    at = -1
+    while (at := text.find(phrase, at + 1)) >= 0:
+        assert any(a <= at and at + len(phrase) <= z for a, z in spans)
 
 
 def test_a_text_of_too_many_parts_is_refused(graph):

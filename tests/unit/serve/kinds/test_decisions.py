@@ -1,7 +1,7 @@
 """Operating points, context and history of a classification of texts."""
 
 from dataclasses import replace
-from math import comb
+from math import comb, exp
 
 import onnx
 import pytest
@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from hotseat_registry import Input, Manifest, Output, Signature, Variant
-from hotseat_registry.decision import Conversation, Decision, OperatingPoint
+from hotseat_registry.decision import (
+    Conversation,
+    Decision,
+    OperatingPoint,
+    ScriptDecision,
+)
 from hotseat_registry.errors import IntegrityError
 from hotseat_serve.kinds.options import Options
 from hotseat_serve.problems import Problem
@@ -191,11 +196,71 @@ def test_answers_are_those_of_one_input_alone(session, inputs):
 
 def test_a_signature_with_a_decision_is_read_from_its_own_json():
     """The manifest carries it."""
-    signature = Signature((), (), labels=("ok", "bad"), decision=DECISION)
-    assert Signature.from_json(signature.to_json()) == signature
+    for decision in (DECISION, SCRIPTS):
+        signature = Signature((), (), labels=("ok", "bad"), decision=decision)
+        assert Signature.from_json(signature.to_json()) == signature
 
 
 def test_a_default_that_is_no_operating_point_is_refused():
     """A version must be able to say which it used."""
     with pytest.raises(IntegrityError, match="usual"):
         Decision(("bad",), POINTS, "usual")
+
+
+HAN = ScriptDecision(
+    {
+        "one_in_100": OperatingPoint(0.9, 0.02),
+        "one_in_1000": OperatingPoint(0.999, 0.002),
+    },
+    offset=1.0,
+)
+SCRIPTS = replace(DECISION, scripts={"Han": HAN}, severity={"mild": 1, "loud": 3})
+
+
+def test_a_script_has_thresholds_and_a_calibration_of_its_own(session):
+    """One Han character decides; the answer says so, and counts no context."""
+    model = loaded(session, decision=SCRIPTS)
+    plain, han, beside = model.predict(
+        ["a!", "好!", {"text": "好!", "context": ["!!!"]}]
+    )
+    assert "script" not in plain["decision"]
+    assert plain["decision"]["flagged"]
+    odds = 2 * 1  # of one exclamation mark
+    assert han["decision"] == {
+        "operating_point": "one_in_100", "script": "Han", "threshold": 0.9,
+        "score": pytest.approx(1 / (1 + exp(-(odds + 1)))), "flagged": True,
+    }  # fmt: skip
+    assert beside["decision"] == {**han["decision"], "context_lines": 0}
+
+
+def test_the_lines_of_a_player_have_the_thresholds_of_their_scripts(session):
+    """And the rate is their mean."""
+    model = loaded(session, decision=SCRIPTS)
+    (answer,) = model.predict([{"text": "a", "history": ["好!", "!", "好"]}])
+    assert (answer["player"]["lines"], answer["player"]["flagged"]) == (4, 2)
+    rate = (2 * 0.01 + 2 * 0.02) / 4
+    want = 1 - (1 - rate) ** 4 - 4 * rate * (1 - rate) ** 3
+    assert answer["player"]["probability_if_neutral"] == pytest.approx(want)
+
+
+def test_a_category_is_rated(session):
+    """As the version says."""
+    loud, mild = loaded(session, decision=SCRIPTS).predict(["!", "a"])
+    assert (loud["category"], loud["severity"]) == ("loud", 3)
+    assert (mild["category"], mild["severity"]) == ("mild", 1)
+    (unrated,) = loaded(session).predict(["!"])
+    assert "severity" not in unrated
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"scripts": {"Chinese": HAN}}, "'Chinese' is none of Han"),
+        ({"scripts": {"Han": ScriptDecision({})}}, "other operating points"),
+        ({"severity": {"mild": 0}}, "whole number from 1"),
+    ],
+)
+def test_wrong_scripts_and_severities_are_refused(more, said):
+    """Before a version is published."""
+    with pytest.raises(IntegrityError, match=said):
+        replace(DECISION, **more)

@@ -3,8 +3,9 @@
 The service's `kinds/decisions` and `codec/conversations` do the same.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from math import comb, exp, isnan, log
+from math import comb, exp, fsum, isnan, log
 from typing import Any, NamedTuple
 
 from hotseat._device.wording import (
@@ -18,6 +19,16 @@ from hotseat._device.wording import (
 
 Json = Mapping[str, Any]
 _LEAST = 1e-7
+_SCRIPTS = {
+    "Han": "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff",
+    "Hangul": "\u1100-\u11ff\uac00-\ud7af",
+    "Kana": "\u3040-\u30ff",
+    "Cyrillic": "\u0400-\u052f",
+    "Arabic": "\u0600-\u06ff\u0750-\u077f",
+    "Thai": "\u0e00-\u0e7f",
+    "Devanagari": "\u0900-\u097f",
+}
+"""The characters of each script that the manifests of `hotseat_registry` may name."""
 _FIELDS = {"context": ("lines", 8), "history": ("history", 32)}
 """Fields of an input, each with the rule's number of lines that count."""
 
@@ -83,21 +94,25 @@ def separated(
 def decided(
     decision: Json,
     name: str,
+    texts: Sequence[str],
     answers: Sequence[Json],
     earlier: Earlier | None,
     judged: Sequence[Json],
 ) -> list[dict[str, Any]]:
-    """Return the answers with their decisions; `judged` answer the earlier lines."""
-    point = decision["operating_points"][name]
+    """Return the texts' answers with their decisions; `judged` answer earlier lines."""
     found = []
     for row, answer in enumerate(answers):
+        script, part = _part(decision, texts[row])
+        point = part["operating_points"][name]
         lines = {
             field: None if earlier is None else earlier.numbers[field][row]
             for field in _FIELDS
         }
         context = lines["context"]
+        if script and context is not None:
+            context = []  # it was learned on the other rows
         odds = [_log_odds(decision, judged[at]) for at in context or ()]
-        score = _score(decision, answer, odds)
+        score = _score(decision, part, answer, odds)
         flagged = score >= point["threshold"]
         fields = {
             "operating_point": name,
@@ -105,18 +120,30 @@ def decided(
             "threshold": point["threshold"],
             "flagged": flagged,
         }
+        if script:
+            fields["script"] = script
         if context is not None:
             fields["context_lines"] = len(context)
         new = {**answer, "decision": fields}
-        if (history := lines["history"]) is not None:
-            new["player"] = _player(
-                decision, point, [*(judged[at] for at in history), answer]
-            )
+        if earlier is not None and (history := lines["history"]) is not None:
+            said = [(earlier.lines[at], judged[at]) for at in history]
+            new["player"] = _player(decision, name, [*said, (texts[row], answer)])
         categories = answer.get("categories") or {}
         if categories and (flagged or sum(categories.values()) > 0.5):
-            new["category"] = max(categories, key=categories.__getitem__)
+            category = max(categories, key=categories.__getitem__)
+            new["category"] = category
+            if severity := decision.get("severity"):
+                new["severity"] = severity[category]
         found.append(new)
     return found
+
+
+def _part(decision: Json, text: str) -> tuple[str | None, Json]:
+    """Return the text's script with what decides on its rows; or None, the rest's."""
+    for name, part in (decision.get("scripts") or {}).items():
+        if re.search(f"[{_SCRIPTS[name]}]", text):
+            return name, part
+    return None, decision
 
 
 def _lines(value: Any, pointer: str) -> list[tuple[str, str]]:
@@ -140,18 +167,26 @@ def _log_odds(decision: Json, answer: Json) -> float:
     return log(total / (1 - total))
 
 
-def _score(decision: Json, answer: Json, context: Sequence[float]) -> float:
+def _score(decision: Json, part: Json, answer: Json, context: Sequence[float]) -> float:
     own, rule = _log_odds(decision, answer), decision.get("conversation")
     if context and rule is not None:
         return _sigmoid(
             rule["offset"] + rule["scale"] * own + rule["weight"] * max(context)
         )
-    return _sigmoid(decision.get("offset", 0.0) + decision.get("scale", 1.0) * own)
+    return _sigmoid(part.get("offset", 0.0) + part.get("scale", 1.0) * own)
 
 
-def _player(decision: Json, point: Json, answers: Sequence[Json]) -> dict[str, Any]:
-    flagged = sum(_score(decision, one, ()) >= point["threshold"] for one in answers)
-    rate, rows = point["false_positive_rate"], len(answers)
+def _player(
+    decision: Json, name: str, lines: Sequence[tuple[str, Json]]
+) -> dict[str, Any]:
+    flagged, rates = 0, []
+    for text, answer in lines:
+        _, part = _part(decision, text)
+        point = part["operating_points"][name]
+        flagged += _score(decision, part, answer, ()) >= point["threshold"]
+        rates.append(point["false_positive_rate"])
+    rows = len(lines)
+    rate = fsum(rates) / rows
     fewer = sum(
         comb(rows, count) * rate**count * (1 - rate) ** (rows - count)
         for count in range(flagged)

@@ -80,7 +80,8 @@ def answer(
                 part = replace(request, inputs=some, pointers=places)
                 judged += _whole(kind, signature, run, part)
         answers = _whole(kind, signature, run, request)
-        answers = decisions.decided(decision, point, answers, earlier, judged)
+        texts = long_texts.texts_of(signature, request.inputs)
+        answers = decisions.decided(decision, point, texts, answers, earlier, judged)
     _without_nan(answers, request)
     return answers
 

@@ -30,6 +30,15 @@ class Expanded:
     """The parts of each original input; empty for a whole text."""
 
 
+def texts_of(signature: Json, inputs: Sequence[Any]) -> list[str]:
+    """Return each input's text, of the first input of form text; "" without one."""
+    items: Sequence[Json] = signature["inputs"]
+    for item in items:
+        if item.get("form") == "text":
+            return [_text(item, row, "")[0] for row in inputs]
+    return [""] * len(inputs)
+
+
 def rule(signature: Json) -> Json | None:
     """Return the input that accepts long texts."""
     items: Sequence[Json] = signature["inputs"]
@@ -118,7 +127,7 @@ def _judged(item: Json, text: str, where: str) -> list[Span]:
 
 
 def _parts(text: str, limit: int, where: str) -> Iterator[Span]:
-    """Yield the parts of a text, cut between words where there is a space."""
+    """Yield the parts of a text, which overlap, cut between words where it can be."""
     start = count = 0
     while start < len(text):
         end = _end(text, start, limit)
@@ -134,7 +143,20 @@ def _parts(text: str, limit: int, where: str) -> Iterator[Span]:
                     where,
                 )
             yield start, end
-        start = end
+        start = _next(text, start, end) if end < len(text) else end
+
+
+def _next(text: str, start: int, end: int) -> int:
+    """Return where the part after this one begins: up to an eighth before its end.
+
+    So a phrase at a cut stands whole in one of the two. It begins between words where
+    there are spaces.
+    """
+    back = end - (end - start) // 8
+    space = text.find(" ", back, end - 1)
+    if space >= 0:
+        return space + 1
+    return end if text[end - 1] == " " else back
 
 
 def _end(text: str, start: int, limit: int) -> int:
