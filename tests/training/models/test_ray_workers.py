@@ -71,7 +71,7 @@ def _head():
 
 @pytest.mark.slow
 def test_two_workers_of_a_cluster_are_as_good_as_one_process(tmp_path):
-    """The rows come through its object store; each worker has bins of its half alone."""
+    """Rows come through its object store; each worker has bins of its half alone."""
     pytest.importorskip("ray.train")
     data, epochs = _data(tmp_path, 100_000), []
     one = Here(1).fit(data, 2, 0, SETTINGS)
