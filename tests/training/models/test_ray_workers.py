@@ -79,7 +79,7 @@ def test_two_workers_of_a_cluster_are_as_good_as_one_process(tmp_path):
         two = RayWorkers(2, address).fit(data, 2, 0, SETTINGS, report=epochs.append)
     assert [epoch.number for epoch in epochs] == [10, 20, 30, 40]
     assert two.booster.num_trees() == two.best.number
-    assert abs(_area(one, data) - _area(two, data)) < 0.004
+    assert abs(_area(one, data) - _area(two, data)) < 0.01
 
 
 def test_an_address_where_nothing_answers_is_named(tmp_path):

@@ -51,17 +51,18 @@ def dynamic(graph: Path, path: Path) -> Path:
 
     `evaluate` measures its quality, and the gate decides.
     """
-    _check(graph)
+    multiplies = _check(graph)
     with _quiet():
-        quantize_dynamic(
-            graph,
-            path,
-            weight_type=QuantType.QInt8,
-            reduce_range=_SEVEN_BITS,
-            op_types_to_quantize=list(_PRODUCTS),
-            extra_options=_FLOATS,
-        )
-        _tables(path)
+        if multiplies:
+            quantize_dynamic(
+                graph,
+                path,
+                weight_type=QuantType.QInt8,
+                reduce_range=_SEVEN_BITS,
+                op_types_to_quantize=list(_PRODUCTS),
+                extra_options=_FLOATS,
+            )
+        _tables(path if multiplies else graph, path)
     return path
 
 
@@ -71,29 +72,30 @@ def static(graph: Path, path: Path, calibration: str, seen: Sequence[Tensors]) -
     `seen` are training rows as inputs of the graph; `calibration` is one of
     `CALIBRATIONS`. Raises `RunError` if there is nothing to quantize.
     """
-    _check(graph)
+    multiplies = _check(graph)
     with _quiet():
-        quantize_static(
-            graph,
-            path,
-            _Seen(seen),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            reduce_range=_SEVEN_BITS,
-            calibrate_method=CALIBRATIONS[calibration],
-            op_types_to_quantize=list(_PRODUCTS),
-            extra_options=_FLOATS,
-        )
-        _tables(path)
+        if multiplies:
+            quantize_static(
+                graph,
+                path,
+                _Seen(seen),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                reduce_range=_SEVEN_BITS,
+                calibrate_method=CALIBRATIONS[calibration],
+                op_types_to_quantize=list(_PRODUCTS),
+                extra_options=_FLOATS,
+            )
+        _tables(path if multiplies else graph, path)
     return path
 
 
-def _tables(path: Path) -> None:
-    """Quantize the tables of a written graph with all eight bits."""
+def _tables(graph: Path, path: Path) -> None:
+    """Write a graph with its tables in all eight bits: they are looked up alone."""
     quantize_dynamic(
-        path,
+        graph,
         path,
         weight_type=QuantType.QInt8,
         op_types_to_quantize=list(_TABLES),
@@ -109,13 +111,15 @@ class _Seen(CalibrationDataReader):  # type: ignore[misc]
         return next(self._left, None)
 
 
-def _check(graph: Path) -> None:
+def _check(graph: Path) -> bool:
+    """Return whether the graph multiplies weights; raises `RunError` without any."""
     kinds = {node.op_type for node in load(graph).graph.node}
     if not kinds & {*_PRODUCTS, *_TABLES}:
         raise RunError(
             f"{graph} has no weights that int8 could hold (trees and kernel machines "
             f"have none): publish it as it is"
         )
+    return bool(kinds & set(_PRODUCTS))
 
 
 @contextmanager
