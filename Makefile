@@ -149,7 +149,7 @@ test-unity: $(READY) .venv/dotnet/ready ## the C# SDK by Debian's Mono, against 
 	@$(BIN)/pytest -m engine tests/engines/test_unity.py tests/engines/test_dotnet_tokens.py
 
 test-cpp: $(READY) ## the C++ SDK by g++ over libcurl, against a running service
-	@$(call needs,command -v g++ && echo '\#include <curl/curl.h>' | g++ -E -x c++ - -o /dev/null,g++ libcurl4-openssl-dev)
+	@$(call needs,command -v g++ && printf '\043include <curl/curl.h>\n' | g++ -E -x c++ - -o /dev/null,g++ libcurl4-openssl-dev)
 	@$(BIN)/pytest -m engine tests/engines/test_cpp.py
 
 test-lua: $(READY) ## the Lua SDK in Lua 5.1 to 5.4 and LuaJIT, against a running service
