@@ -56,7 +56,9 @@ def test_chat_is_split_by_match_and_by_text():
     chinese = [{t for t in side.inputs if task.group(t) == "zh"} for side in sides]
     assert not chinese[0] & chinese[2]
     assert not chinese[0] & chinese[1]
-    assert min(map(len, chinese)) > 0.05 * sum(map(len, chinese))
+    # without the generated rows, which are trained on alone
+    own = [sum(key.startswith("zh ") for key in side.keys) for side in sides]
+    assert min(own) > 0.05 * sum(own)
     assert set(dataset.train.targets) == {0, 1, 2, 3}
 
 
@@ -74,12 +76,13 @@ def small_chat(tmp_path_factory, data_files):
 
 @needs_data
 def test_chat_is_trained_and_measured_by_language(small_chat):
-    """A small run is better than calling every line harmless, obfuscated or not."""
+    """A small run knows most lines, and nearly as many of them obfuscated."""
     metrics = write(small_chat, evaluate(small_chat)).variants[0].metrics
     assert metrics["by"]["en"]["accuracy"] > 0.68
     assert metrics["by"]["zh"]["accuracy"] > 0.6
     assert set(metrics["by"]["zh"]["f1"]) == {"ok", "toxic"}
-    assert metrics["obfuscated"]["by"]["en"]["accuracy"] > 0.66
+    plain = metrics["by"]["en"]["accuracy"]
+    assert metrics["obfuscated"]["by"]["en"]["accuracy"] > plain - 0.1
     assert 0 < metrics["by"]["en"]["recall_at_1_percent"]["toxic"] < 1
 
 
