@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from hotseat_registry.dataclass import dataclass
 from hotseat_registry.errors import IntegrityError
 from hotseat_registry.json_dataclass import JsonDataclass, set_frozen_field
+from hotseat_registry.scripts import SCRIPTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,19 +16,6 @@ class OperatingPoint(JsonDataclass):
     """A row is flagged whose score is as high or higher."""
     false_positive_rate: float
     """The share of the neutral validation rows that it flags, as intended."""
-
-
-SCRIPTS: Mapping[str, str] = {
-    "Han": "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff",
-    "Hangul": "\u1100-\u11ff\uac00-\ud7af",
-    "Kana": "\u3040-\u30ff",
-    "Cyrillic": "\u0400-\u052f",
-    "Arabic": "\u0600-\u06ff\u0750-\u077f",
-    "Thai": "\u0e00-\u0e7f",
-    "Devanagari": "\u0900-\u097f",
-}
-"""Characters of scripts, as ranges of a regular expression (unicode.org, Scripts.txt;
-Kana is Hiragana and Katakana)."""
 
 
 @dataclass(frozen=True, slots=True)

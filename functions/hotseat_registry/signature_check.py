@@ -124,12 +124,12 @@ def _decision(part: Part, outputs: Mapping[str, Tensor]) -> list[str]:
         faults.append("decision: a conversation takes one input of form text")
     if decision.scripts is not None and len(texts) != 1:
         faults.append("decision: scripts take one input of form text")
-    missing = set(signature.categories or ()) ^ set(decision.severity or ())
-    if decision.severity is not None and missing:
-        faults.append(
-            "decision: severity rates each category; the difference is "
-            f"{', '.join(sorted(missing))}"
-        )
+    if decision.severity is not None:
+        rated = set(decision.severity) ^ set(signature.categories or ())
+        faults += [
+            f"decision: severity rates each category and no other: {name!r}"
+            for name in sorted(rated)
+        ]
     return faults
 
 

@@ -1,7 +1,8 @@
 """Modules of the service that the Python SDK carries, rewritten for its own errors.
 
 A text on the device has to be the service's, token by token. So the loop that writes it
-is one source, in ``functions``; a game installs a copy of it without the service.
+is one source, in ``functions``, and so is what cuts and sorts texts that are judged; a
+game installs a copy of them without the service.
 """
 
 import re
@@ -12,8 +13,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TARGET = ROOT / "sdk/python/src/hotseat/_device/shared"
 SOURCES = (
+    "hotseat_registry/scripts.py",
     "hotseat_registry/text_plan.py",
     "hotseat_serve/api/text_answer.py",
+    "hotseat_serve/codec/text_parts.py",
     "hotseat_serve/runtime/decoder.py",
     "hotseat_serve/runtime/text_model.py",
     "hotseat_serve/text/constraint.py",

@@ -4,21 +4,20 @@ Of the parts, the one least likely to be neutral counts. Offline models in the S
 the same; `tests/contract/sdk` compares them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from math import inf, isnan
 from typing import Any, NamedTuple
 
 from hotseat_registry.signature import Input, Signature
 from hotseat_serve.codec.elements import size
 from hotseat_serve.codec.input_warnings import Warnings
+from hotseat_serve.codec.text_parts import Span, end_of, parts
 from hotseat_serve.problems import Problem
 from hotseat_serve.wording import inside, place
 
 MOST_PARTS = 16
 """Parts of one text; a longer text is refused."""
-
-Span = tuple[int, int]
-"""Start and end of a part in its text, in characters."""
 
 
 class Expanded(NamedTuple):
@@ -118,49 +117,17 @@ def _judged(item: Input, text: str, where: str) -> list[Span]:
     """
     limit = item.max_bytes or 0
     if item.too_long == "parts":
-        return list(_parts(text, limit, where))
-    end = _end(text, 0, limit)
+        found = list(islice(parts(text, limit), MOST_PARTS + 1))
+        if len(found) > MOST_PARTS:
+            raise Problem(
+                "too_large",
+                f"the text{place(where)} has {size(text, where)} bytes; the limit "
+                f"is {MOST_PARTS} parts of {limit}",
+                where,
+            )
+        return found
+    end = end_of(text, 0, limit)
     return [(0, end)] if text[:end].strip() else []
-
-
-def _parts(text: str, limit: int, where: str) -> Iterator[Span]:
-    """Yield the parts of a text, which overlap, cut at a space if possible."""
-    start = count = 0
-    while start < len(text):
-        end = _end(text, start, limit)
-        if end < len(text):
-            space = text.rfind(" ", start + (end - start) // 2, end)
-            end = space + 1 if space > 0 else end
-        if text[start:end].strip():
-            count += 1
-            if count > MOST_PARTS:
-                raise Problem(
-                    "too_large",
-                    f"the text{place(where)} has {size(text, where)} bytes; the limit "
-                    f"is {MOST_PARTS} parts of {limit}",
-                    where,
-                )
-            yield start, end
-        start = _next(text, start, end) if end < len(text) else end
-
-
-def _next(text: str, start: int, end: int) -> int:
-    """Return where the part after this one begins: up to an eighth before its end.
-
-    So a phrase at a cut stands whole in one of the two. It begins between words where
-    there are spaces.
-    """
-    back = end - (end - start) // 8
-    space = text.find(" ", back, end - 1)
-    if space >= 0:
-        return space + 1
-    return end if text[end - 1] == " " else back
-
-
-def _end(text: str, start: int, limit: int) -> int:
-    """Return the end of the part from `start`, as far as the bytes allow."""
-    part = text[start : start + limit].encode()[:limit]
-    return start + max(1, len(part.decode("utf-8", "ignore")))
 
 
 def _text(item: Input, given: Any) -> str:

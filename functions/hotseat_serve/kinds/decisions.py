@@ -3,18 +3,17 @@
 Offline models in the SDK for Python do the same; `tests/contract/sdk` compares them.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import comb, exp, fsum, isnan, log
 from typing import Any, NamedTuple
 
 from hotseat_registry.decision import (
-    SCRIPTS,
     Conversation,
     Decision,
     OperatingPoint,
     ScriptDecision,
 )
+from hotseat_registry.scripts import script_of
 from hotseat_serve.codec.conversations import Conversations
 from hotseat_serve.wording import invalid, listed, quoted
 
@@ -98,14 +97,6 @@ def decided(
                 new["severity"] = decision.severity[category]
         found.append(new)
     return found
-
-
-def script_of(scripts: Iterable[str], text: str) -> str | None:
-    """Return the first of the scripts that the text has a character of."""
-    for name in scripts:
-        if re.search(f"[{SCRIPTS[name]}]", text):
-            return name
-    return None
 
 
 def _rule(decision: Decision, name: str, text: str) -> _Rule:

@@ -1,17 +1,22 @@
 """Smaller variants of any graph, from a file and from a published version."""
 
 import csv
+import json
 import re
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from hotseat._cli import main
 from hotseat_registry import Reference, open_registry
+from hotseat_registry.cache import Cache
 from hotseat_serve.runtime.loader import load
 from hotseat_serve.settings import Settings
+from hotseat_train.evaluation import golden_rows
+from hotseat_train.onnx_graph import int8_weights
 
 LABELS = "abcdefgh"
 RNG = np.random.default_rng(0)
@@ -91,6 +96,22 @@ def test_a_version_gets_variants_in_its_next_one(here, tmp_path, capsys):
     answer = loaded.predict([{"x": row} for row in ROWS.tolist()])
     agreed = [one["label"] == right for one, right in zip(answer, RIGHT, strict=True)]
     assert np.mean(agreed) > 0.9
+
+
+@pytest.mark.parametrize("seven_bits", [False, True])
+def test_an_int8_graph_from_elsewhere_is_published_with_what_it_does(here, seven_bits):
+    """Eight bits have a note; both have the tolerance of other processors' sums."""
+    quantize_dynamic(
+        here / "mood.onnx", here / "small.onnx", weight_type=QuantType.QInt8,
+        reduce_range=seven_bits,
+    )  # fmt: skip
+    assert run("publish", "small.onnx", "--labels", ",".join(LABELS)) == 0
+    registry = open_registry(f"file://{here.as_posix()}/registry")
+    manifest = registry.resolve(Reference("small", version=1))
+    assert (int8_weights.OVERFLOWING in manifest.card) is not seven_bits
+    fetched = registry.fetch(manifest, Cache(here / "cache"), ["golden.json"])
+    golden = json.loads(fetched["golden.json"].read_bytes())
+    assert golden["tolerance"]["original"] >= golden_rows.SATURATING
 
 
 def test_without_publish_nothing_changes(here, capsys):

@@ -35,15 +35,16 @@ CALIBRATIONS = {
 """Methods for a range: all values, the least information loss, or 99.99 %."""
 _PRODUCTS = ("MatMul", "Gemm", "Conv")
 _TABLES = ("Gather",)
-_SEVEN_BITS = True
-"""Whether weights that are multiplied keep to seven bits.
-
-Processors without VNNI add the products of 8-bit integers in pairs of 16 bits, which
-overflow with weights of eight bits: answers then differ between machines, and between a
-row alone and in a batch (onnxruntime.ai, "Quantize ONNX models"; ADR 0119).
-"""
 # without it, every tensor's type must be inferred, strings' included
 _FLOATS = {"DefaultTensorType": onnx.TensorProto.FLOAT}
+# weights of seven bits: processors without VNNI add two products in 16 bits, which
+# overflow with eight (onnxruntime.ai, "Quantize ONNX models"; ADR 0119)
+_MULTIPLIED = {
+    "weight_type": QuantType.QInt8,
+    "reduce_range": True,
+    "op_types_to_quantize": list(_PRODUCTS),
+    "extra_options": _FLOATS,
+}
 
 
 def dynamic(graph: Path, path: Path) -> Path:
@@ -54,14 +55,7 @@ def dynamic(graph: Path, path: Path) -> Path:
     multiplies = _check(graph)
     with _quiet():
         if multiplies:
-            quantize_dynamic(
-                graph,
-                path,
-                weight_type=QuantType.QInt8,
-                reduce_range=_SEVEN_BITS,
-                op_types_to_quantize=list(_PRODUCTS),
-                extra_options=_FLOATS,
-            )
+            quantize_dynamic(graph, path, **_MULTIPLIED)
         _tables(path if multiplies else graph, path)
     return path
 
@@ -82,11 +76,8 @@ def static(graph: Path, path: Path, calibration: str, seen: Sequence[Tensors]) -
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
-                reduce_range=_SEVEN_BITS,
                 calibrate_method=CALIBRATIONS[calibration],
-                op_types_to_quantize=list(_PRODUCTS),
-                extra_options=_FLOATS,
+                **_MULTIPLIED,
             )
         _tables(path if multiplies else graph, path)
     return path

@@ -107,7 +107,8 @@ def prepare(
         inputs = named(read.inputs, described.signature)
         scores = _scores(session, described.signature, inputs, opened)
     described = description.with_activation(described, scores, overrides.activation)
-    if int8_weights.overflows(cut.graph):
+    is_int8 = int8_weights.multiplies_integers(cut.graph)
+    if is_int8 and int8_weights.overflows(cut.graph):
         described = replace(
             described, notes=(*described.notes, int8_weights.OVERFLOWING)
         )
@@ -120,7 +121,6 @@ def prepare(
         golden="golden.json",
         lineage={"source": path.name, "tool": "publish"},
     )
-    is_int8 = int8_weights.multiplies_integers(cut.graph)
     manifest = measured(manifest, paths, files, inputs, folder, is_int8=is_int8)
     files["golden.json"] = folder / "golden.json"
     files |= backgrounds.write(

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from hotseat_registry.decision import Decision
-from hotseat_serve.kinds.decisions import script_of
+from hotseat_registry.scripts import script_of
 from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_train.evaluation import operating_points
 from hotseat_train.evaluation.labelled import SupervisedEvaluator, predict

@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from hotseat_registry import Input, Manifest, Output, Signature, Variant
+from hotseat_registry import (
+    Input,
+    Manifest,
+    Output,
+    Signature,
+    Variant,
+    signature_check,
+)
 from hotseat_registry.decision import (
     Conversation,
     Decision,
@@ -250,6 +257,18 @@ def test_a_category_is_rated(session):
     assert (mild["category"], mild["severity"]) == ("mild", 1)
     (unrated,) = loaded(session).predict(["!"])
     assert "severity" not in unrated
+
+
+def test_severity_and_scripts_fit_the_signature(session):
+    """Each category is rated, and one text has a script."""
+    manifest = loaded(session).manifest
+    rated = replace(SCRIPTS, conversation=None, severity={"mild": 1})
+    signature = replace(manifest.signature, inputs=(), decision=rated)
+    wrong = replace(manifest, signature=signature)
+    with pytest.raises(IntegrityError) as caught:
+        signature_check.check(wrong, {}, {})
+    assert "scripts take one input of form text" in str(caught.value)
+    assert "rates each category and no other: 'loud'" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 The service's `kinds/decisions` and `codec/conversations` do the same.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from math import comb, exp, fsum, isnan, log
 from typing import Any, NamedTuple
 
+from hotseat._device.shared.scripts import script_of
 from hotseat._device.wording import (
     bad,
     expected,
@@ -19,16 +19,6 @@ from hotseat._device.wording import (
 
 Json = Mapping[str, Any]
 _LEAST = 1e-7
-_SCRIPTS = {
-    "Han": "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff",
-    "Hangul": "\u1100-\u11ff\uac00-\ud7af",
-    "Kana": "\u3040-\u30ff",
-    "Cyrillic": "\u0400-\u052f",
-    "Arabic": "\u0600-\u06ff\u0750-\u077f",
-    "Thai": "\u0e00-\u0e7f",
-    "Devanagari": "\u0900-\u097f",
-}
-"""The characters of each script that the manifests of `hotseat_registry` may name."""
 _FIELDS = {"context": ("lines", 8), "history": ("history", 32)}
 """Fields of an input, each with the rule's number of lines that count."""
 
@@ -140,10 +130,9 @@ def decided(
 
 def _part(decision: Json, text: str) -> tuple[str | None, Json]:
     """Return the text's script with what decides on its rows; or None, the rest's."""
-    for name, part in (decision.get("scripts") or {}).items():
-        if re.search(f"[{_SCRIPTS[name]}]", text):
-            return name, part
-    return None, decision
+    scripts = decision.get("scripts") or {}
+    name = script_of(scripts, text)
+    return name, scripts[name] if name else decision
 
 
 def _lines(value: Any, pointer: str) -> list[tuple[str, str]]:

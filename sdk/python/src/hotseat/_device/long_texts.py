@@ -3,12 +3,14 @@
 As in the service, the part with the lowest probability of the neutral label decides.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import inf, isnan
 from typing import Any
 
 from hotseat._device.elements import size
+from hotseat._device.shared.text_parts import Span, end_of, parts
 from hotseat._device.warnings import Warnings
 from hotseat._device.wording import inside, is_object, place, too_large
 
@@ -16,8 +18,6 @@ MOST_PARTS = 16
 """Maximum number of parts of a text; a longer text is an error."""
 
 Json = Mapping[str, Any]
-Span = tuple[int, int]
-"""Start and end of a part in its text, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,45 +121,13 @@ def _judged(item: Json, text: str, where: str) -> list[Span]:
     """Return the parts of a long text to read; empty if they contain only spaces."""
     limit = item["max_bytes"]
     if item["too_long"] == "parts":
-        return list(_parts(text, limit, where))
-    end = _end(text, 0, limit)
+        found = list(islice(parts(text, limit), MOST_PARTS + 1))
+        if len(found) > MOST_PARTS:
+            raise too_large(
+                f"the text{place(where)} has {size(text, where)} bytes; the limit "
+                f"is {MOST_PARTS} parts of {limit}",
+                where,
+            )
+        return found
+    end = end_of(text, 0, limit)
     return [(0, end)] if text[:end].strip() else []
-
-
-def _parts(text: str, limit: int, where: str) -> Iterator[Span]:
-    """Yield the parts of a text, which overlap, cut between words where it can be."""
-    start = count = 0
-    while start < len(text):
-        end = _end(text, start, limit)
-        if end < len(text):
-            space = text.rfind(" ", start + (end - start) // 2, end)
-            end = space + 1 if space > 0 else end
-        if text[start:end].strip():
-            count += 1
-            if count > MOST_PARTS:
-                raise too_large(
-                    f"the text{place(where)} has {size(text, where)} bytes; the limit "
-                    f"is {MOST_PARTS} parts of {limit}",
-                    where,
-                )
-            yield start, end
-        start = _next(text, start, end) if end < len(text) else end
-
-
-def _next(text: str, start: int, end: int) -> int:
-    """Return where the part after this one begins: up to an eighth before its end.
-
-    So a phrase at a cut stands whole in one of the two. It begins between words where
-    there are spaces.
-    """
-    back = end - (end - start) // 8
-    space = text.find(" ", back, end - 1)
-    if space >= 0:
-        return space + 1
-    return end if text[end - 1] == " " else back
-
-
-def _end(text: str, start: int, limit: int) -> int:
-    """Return the end of the longest part from `start` within the limit of bytes."""
-    part = text[start : start + limit].encode()[:limit]
-    return start + max(1, len(part.decode("utf-8", "ignore")))
