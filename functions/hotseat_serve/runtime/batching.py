@@ -11,12 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from hotseat_registry.signature import Input
 from hotseat_serve.codec.tensors import Array
 
 CELLS = 1_024
 """Characters of one batch, padding included."""
 PADDING = 256
 """Characters of padding in one batch: about the fixed cost of a run."""
+
+CHARACTERS = 4
+"""Of a token, about."""
 
 Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
@@ -36,16 +40,28 @@ def batches(lengths: Sequence[int]) -> list[Array]:
     return batch_rows
 
 
-def run(name: str, tensors: Mapping[str, Array], one: Run) -> Mapping[str, Array]:
-    """Run texts [rows] in batches; every output has to be [rows, ...].
+def run(
+    items: Sequence[Input], tensors: Mapping[str, Array], one: Run
+) -> Mapping[str, Array]:
+    """Run texts in batches; every output has to be [rows, ...], without tokens.
 
-    `name` is the only input, with the texts.
+    `items` are all inputs: a text [rows], tokens [rows, tokens] of it, or both.
     """
-    texts = tensors[name]
-    parts = batches([len(text) for text in texts])
+    tokens = [item.name for item in items if item.tokens is not None]
+    counts = _token_counts(items, tensors)
+    if tokens and counts is None:
+        return one(tensors)
+    lengths = _lengths(items, tensors, counts)
+    parts = batches(lengths)
     if len(parts) == 1:
         return one(tensors)
-    outputs = [one({name: texts[rows]}) for rows in parts]
+    outputs = []
+    for rows in parts:
+        some = {name: values[rows] for name, values in tensors.items()}
+        for name in tokens:
+            assert counts is not None
+            some[name] = some[name][:, : counts[rows].max()]
+        outputs.append(one(some))
     order = np.concatenate(parts)
     joined_outputs = {}
     for key in outputs[0]:
@@ -53,3 +69,28 @@ def run(name: str, tensors: Mapping[str, Array], one: Run) -> Mapping[str, Array
         joined_outputs[key] = np.empty_like(values)
         joined_outputs[key][order] = values
     return joined_outputs
+
+
+def _token_counts(items: Sequence[Input], tensors: Mapping[str, Array]) -> Array | None:
+    """Return each row's tokens without padding; None where the padding stays.
+
+    It stays without a mask, before a text, and up to a length that the graph demands.
+    """
+    for item in items:
+        if item.tokens is not None and item.tokens.part == "mask":
+            mask = tensors[item.name]
+            if mask.size and mask[:, 0].all() and item.shape[1:] == (-1,):
+                counts: Array = mask.sum(1)
+                return counts
+    return None
+
+
+def _lengths(
+    items: Sequence[Input], tensors: Mapping[str, Array], counts: Array | None
+) -> Sequence[int]:
+    """Return each row's length in characters, or about it."""
+    for item in items:
+        if item.tokens is None:
+            return [len(text) for text in tensors[item.name]]
+    assert counts is not None
+    return [CHARACTERS * int(count) for count in counts]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotseat_registry import Manifest
 from hotseat_registry.dataclass import dataclass, field
-from hotseat_registry.signature import Signature
+from hotseat_registry.signature import Input, Signature
 from hotseat_serve.codec import long_texts
 from hotseat_serve.codec.tensors import Array
 from hotseat_serve.kinds import dispatch
@@ -46,8 +46,8 @@ class LoadedModel:
     """Requests that were of no template's form."""
     files: Mapping[str, Any] = field(default_factory=dict)
     """The opened files of the signature: tokenizers, documents to search."""
-    texts: str | None = None
-    """The name of its only input of texts, set at the first request."""
+    texts: tuple[Input, ...] | None = None
+    """Its inputs, if all are of one text; set at the first request."""
     graph: "VersionFile | None" = None
     """The graph's file, which explanations read."""
     threads: int = 1
@@ -194,10 +194,10 @@ class LoadedModel:
             context.check_deadline()
             return self.session.run(some, outputs, seconds=context.remaining)
 
-        name = self._texts()
-        if name is None or len(tensors[name]) < 2:
+        items = self._texts()
+        if not items or len(tensors[items[0].name]) < 2:
             return self.session.run(tensors, outputs, seconds=context.remaining)
-        return batching.run(name, tensors, one)
+        return batching.run(items, tensors, one)
 
     def check_is_graph(self) -> None:
         """Raise `Problem` for a language model: it has a route of its own.
@@ -211,20 +211,22 @@ class LoadedModel:
                 f"/v1/models/{self.manifest.model}/generate",
             )
 
-    def _texts(self) -> str | None:
-        """Return the only input, if the graph reads each text independently."""
+    def _texts(self) -> tuple[Input, ...]:
+        """Return the inputs, if the graph reads each text independently."""
         if self.texts is None:
             inputs = self.manifest.signature.inputs
+            # another length may be that of the tokens
+            by_token = any(item.tokens for item in inputs)
             rows = all(
-                shape[:1] == (-1,) for _, shape in self.session.output_types.values()
+                shape[:1] == (-1,) and not (by_token and -1 in shape[1:])
+                for _, shape in self.session.output_types.values()
             )
-            alone = len(inputs) == 1 and (inputs[0].form, inputs[0].shape) == (
-                "text",
-                (-1,),
+            texts = len({item.key for item in inputs}) == 1 and all(
+                (item.form, item.shape) in _TEXTS for item in inputs
             )
             is_rowwise = self.manifest.kind in {"classification", "regression"}
-            self.texts = inputs[0].name if alone and rows and is_rowwise else ""
-        return self.texts or None
+            self.texts = inputs if texts and rows and is_rowwise else ()
+        return self.texts
 
     def explain(
         self,
@@ -260,6 +262,10 @@ class LoadedModel:
             row_input, pointer, options or Options(), context or RequestContext()
         )
         return explained
+
+
+_TEXTS = {("text", (-1,)), ("tokens", (-1, -1))}
+"""Forms and shapes of inputs whose rows are padded to the longest."""
 
 
 def one_by_one(signature: Signature) -> bool:
