@@ -1,8 +1,8 @@
 """Make int8 variants: weights and activations as 8-bit integers.
 
-dynamic: the range of the activations is computed at each call. static: it is measured
-on training rows, each output channel of a weight has its own scale, and the graph has
-the form that all runtimes support (QDQ).
+Each output channel of a weight has its own scale. dynamic: the range of the activations
+is computed at each call. static: it is measured on training rows, and the graph has the
+form that all runtimes support (QDQ).
 """
 
 import io
@@ -42,6 +42,7 @@ _FLOATS = {"DefaultTensorType": onnx.TensorProto.FLOAT}
 _MULTIPLIED = {
     "weight_type": QuantType.QInt8,
     "reduce_range": True,
+    "per_channel": True,
     "op_types_to_quantize": list(_PRODUCTS),
     "extra_options": _FLOATS,
 }
@@ -74,7 +75,6 @@ def static(graph: Path, path: Path, calibration: str, seen: Sequence[Tensors]) -
                 path,
                 _Seen(seen),
                 quant_format=QuantFormat.QDQ,
-                per_channel=True,
                 activation_type=QuantType.QUInt8,
                 calibrate_method=CALIBRATIONS[calibration],
                 **_MULTIPLIED,

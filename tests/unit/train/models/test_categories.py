@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from hotseat_train.models.text.categories import Categories
+from hotseat_train.onnx_graph.export import to_onnx
 
 TREE = Categories(("ok", "toxic", "report"), {"toxic": ("insult", "threat")})
 LOGITS = torch.tensor([[0.3, -1.0, 2.0, 0.1], [1.0, 0.0, -40.0, 3.0]])
@@ -15,6 +16,18 @@ def test_a_label_s_probability_is_the_sum_of_its_categories():
     whole, parts = TREE.merged(LOGITS).exp(), LOGITS.softmax(1)
     torch.testing.assert_close(whole.sum(1), torch.ones(2))
     torch.testing.assert_close(whole[:, 1], parts[:, 1] + parts[:, 2])
+
+
+def test_int8_rounds_no_sum_of_categories():
+    """The graph sums them without a product, which a quantizer would replace."""
+
+    class Sums(torch.nn.Module):
+        def forward(self, logits):
+            return TREE.summed(logits.softmax(1))
+
+    torch.testing.assert_close(Sums()(LOGITS), TREE.merged(LOGITS).exp())
+    graph = to_onnx(Sums(), {"logits": LOGITS}, ["scores"]).graph
+    assert not {node.op_type for node in graph.node} & {"MatMul", "Gemm"}
 
 
 def test_a_row_of_a_known_category_has_the_usual_loss():

@@ -42,6 +42,17 @@ class Categories:
         """Return 1 at the outputs of these names, else 0 [outputs]."""
         return torch.tensor([float(name in names) for name in self.outputs])
 
+    def summed(self, probabilities: torch.Tensor) -> torch.Tensor:
+        """Return the labels' probabilities [n, labels] from the categories'.
+
+        They are sums and no product with `membership`, whose int8 would round them.
+        """
+        columns = [
+            [self.outputs.index(name) for name in self.within(label)]
+            for label in self.labels
+        ]
+        return torch.stack([probabilities[:, some].sum(1) for some in columns], 1)
+
     def allowed(
         self, targets: Sequence[int], allowed: Sequence[frozenset[str]]
     ) -> torch.Tensor:

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -123,15 +123,7 @@ class TextNet(nn.Module):
         """
         if self.training:
             return self.logits_of(ids * (torch.rand(ids.shape) > 0.3), _mask(ids))
-        # sorted by length: otherwise most of the work would be padding
-        lengths = (ids[:, :, 0] > 0).sum(1)
-        order = lengths.argsort(stable=True)
-        parts = [
-            self.logits_of(part, _mask(part))
-            for rows in torch.split(order, _MEASURED)
-            for part in [ids[rows, : max(1, int(lengths[rows].max()))]]
-        ]
-        logits = torch.cat(parts)[order.argsort()]
+        logits = by_length((ids[:, :, 0] > 0).sum(1), ids, self._logits)
         if self.wide:
             logits = self.wide(ids[:, :, 0], logits)
         return self.categories.merged(logits)
@@ -139,6 +131,9 @@ class TextNet(nn.Module):
     def stack(self) -> list[Block]:
         """Return the blocks, in order."""
         return [block for block in self.blocks if isinstance(block, Block)]
+
+    def _logits(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.logits_of(ids, _mask(ids))
 
     def logits_of(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Return the categories' logits [n, outputs] of the network alone."""
@@ -158,16 +153,40 @@ class TextNet(nn.Module):
         return logits
 
 
+def by_length(
+    lengths: torch.Tensor,
+    ids: torch.Tensor,
+    logits_of: Callable[[torch.Tensor], torch.Tensor],
+) -> torch.Tensor:
+    """Return the logits of texts [n, length ...], in batches of like `lengths` [n].
+
+    Otherwise most of the work would be padding.
+    """
+    order = lengths.argsort(stable=True)
+    parts = [
+        logits_of(ids[rows, : max(1, int(lengths[rows].max()))])
+        for rows in torch.split(order, _MEASURED)
+    ]
+    return torch.cat(parts)[order.argsort()]
+
+
 def _mask(ids: torch.Tensor) -> torch.Tensor:
     """Return 1 at each character and 0 at padding [n, length, 1]."""
     return (ids[:, :, :1] > 0).float()
+
+
+class Encoder(Protocol):
+    """Turns texts into numbers."""
+
+    def encode(self, texts: Sequence[str]) -> Sequence[Array]:
+        """Return an array [length ...] for each text; 0 is padding."""
 
 
 class TextRows:
     """Encoded texts; in each epoch another share of them is obfuscated."""
 
     def __init__(
-        self, texts: Sequence[str], tokenizer: Tokenizer, obfuscated: float = 0.0
+        self, texts: Sequence[str], tokenizer: Encoder, obfuscated: float = 0.0
     ) -> None:
         self._texts, self._tokenizer, self._share = texts, tokenizer, obfuscated
         self._plain = self._rows = tokenizer.encode(texts)
@@ -197,9 +216,10 @@ class TextRows:
         return np.concatenate([batches.ravel(), order[whole:]])
 
     def take(self, rows: Array) -> tuple[torch.Tensor, ...]:
-        """Return these texts' rows [n, length, 4], padded with 0."""
+        """Return these texts' rows [n, length ...], padded with 0."""
         chosen = [self._rows[i] for i in rows]
-        ids = np.zeros((len(rows), max(map(len, chosen)), LENGTHS), np.int64)
+        longest = max(map(len, chosen))
+        ids = np.zeros((len(rows), longest, *chosen[0].shape[1:]), np.int64)
         for at, row in zip(ids, chosen, strict=True):
             at[: len(row)] = row
         return (torch.from_numpy(ids),)
@@ -339,7 +359,6 @@ class _Serving(nn.Module):
     def __init__(self, net: TextNet) -> None:
         super().__init__()
         self.wide, self.net = net.wide, net
-        self.labels = net.categories.membership
         outputs = net.categories.outputs
         parts = [name for names in net.categories.of_label.values() for name in names]
         self.parts = [outputs.index(name) for name in parts]
@@ -348,6 +367,7 @@ class _Serving(nn.Module):
         probabilities = self.net.logits_of(ids, _mask(ids)).softmax(1)
         if self.wide is not None:
             probabilities = self.wide.averaged(ids[:, :, 0], probabilities)
+        scores = self.net.categories.summed(probabilities)
         if not self.parts:
-            return probabilities @ self.labels
-        return probabilities @ self.labels, probabilities[:, self.parts]
+            return scores
+        return scores, probabilities[:, self.parts]
