@@ -171,8 +171,7 @@ $(1) >/dev/null || { [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] \
 endef
 
 test-without-data: $(READY) ## the tests of data sets, on generated data, as on a machine without them
-	@HOTSEAT_NO_DATA=1 $(BIN)/pytest tests/e2e/test_examples.py \
-	  tests/training/pipeline/test_pretrained.py tests/unit/train/data \
+	@HOTSEAT_NO_DATA=1 $(BIN)/pytest tests/e2e/test_examples.py tests/unit/train/data \
 	  tests/unit/train/tasks tests/unit/train/models/test_levels.py \
 	  tests/training/tasks/test_tasks.py tests/training/models/test_levels.py
 

@@ -2,10 +2,10 @@
 
 The baselines are the usual ones: TF-IDF of runs of one to four characters, for English
 also of one and two words, and logistic regression, a model for each language, trained
-on the very training split that our one model is trained on. All are asked the same test
-rows; what ours gains is given with a 95 % interval of the paired bootstrap. Then come
-the chat of a second game (`chat_second_game`), and what the version's evaluation
-measured: operating points, context, players, behaviour tests, size and time.
+on the very training split that our two models are trained on. All are asked the same
+test rows; what ours gain is given with a 95 % interval of the paired bootstrap. Then
+come the chat of a second game (`chat_second_game`), and what the evaluations measured:
+operating points, context, players, behaviour tests, size and time.
 """
 
 import argparse
@@ -19,15 +19,15 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
-from hotseat_serve.runtime.loaded_model import LoadedModel
-from hotseat_serve.runtime.session import Session
 from hotseat_train import run
 from hotseat_train.evaluation.labelled import predict
 from hotseat_train.evaluation.paired_bootstrap import drops
+from hotseat_train.evaluation.run_model import open_variant
 from hotseat_train.pipeline.train import take
-from hotseat_train.tasks import chat_moderation
+from hotseat_train.tasks import chat_moderation, chat_moderation_large
 
 TASK = chat_moderation.TASK
+TASKS = (TASK, chat_moderation_large.TASK)
 
 
 def baseline(language):
@@ -58,14 +58,16 @@ def rows(split, language):
 def ours(folder, variant):
     """Return an evaluated run's graph as it serves."""
     source = run.Run(folder)
-    return LoadedModel(source.measured(), variant, Session(source.graphs()[variant]))
+    manifest = source.measured()
+    return open_variant(source, manifest, manifest.variant(variant))
 
 
 def measured(model):
     """Print what the evaluation of the version measured."""
     metrics = model.manifest.variant(model.variant).metrics
     print(
-        f"{metrics['bytes'] / 1e6:.2f} MB, {metrics['milliseconds']:.3f} ms a line "
+        f"{model.manifest.model}: {metrics['bytes'] / 1e6:.2f} MB, "
+        f"{metrics['milliseconds']:.3f} ms a line "
         f"one by one, one thread, on {metrics['cpu']}"
     )
     for name in ("operating_points", "context", "players", "behaviour", "obfuscated"):
@@ -76,36 +78,47 @@ def measured(model):
 def main():
     """Compare, language by language, plain and obfuscated."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=Path, help="a run's folder (default: what came "
-                        "along)")  # fmt: skip
+    parser.add_argument("--run", type=Path, help="a run's folder (default: both models "
+                        "that come along)")  # fmt: skip
     parser.add_argument("--variant", default="int8-dynamic")
     given = parser.parse_args()
-    folder = given.run or take(TASK, Path(".hotseat/bench/chat")).folder
+    folders = [given.run] if given.run else [
+        take(task, Path(".hotseat/bench", task.name)).folder for task in TASKS
+    ]  # fmt: skip
     dataset = TASK.dataset()
-    model = ours(folder, given.variant)
-    labels = dataset.labels
-    print(f"{given.variant} of {folder} against linear models, on {cpu.name()}")
+    models = [ours(folder, given.variant) for folder in folders]
+    print(f"{given.variant} against linear models, on {cpu.name()}")
     for language in ("en", "zh"):
-        fitted = baseline(language).fit(*rows(learned(dataset.train), language))
-        texts, targets = rows(dataset.test, language)
-        for kind, asked in (("plain", texts), ("obfuscated", TASK.obfuscated(texts))):
-            plain = fitted.predict(asked)
+        compare(dataset, language, models)
+    for model in models:
+        alone_and_among_others(model, dataset.test.inputs)
+    chat_second_game.compare(models, dataset.train)
+    for model in models:
+        measured(model)
+
+
+def compare(dataset, language, models):
+    """Print accuracy and macro F1 beside those of a linear model."""
+    labels = dataset.labels
+    fitted = baseline(language).fit(*rows(learned(dataset.train), language))
+    texts, targets = rows(dataset.test, language)
+    for kind, asked in (("plain", texts), ("obfuscated", TASK.obfuscated(texts))):
+        plain = fitted.predict(asked)
+        print(f"{language}, {kind}, {len(texts)} rows:")
+        for model in models:
             said = [labels.index(a["label"]) for a in predict(model, asked)]
             found = drops(targets, plain, said, len(labels))
-            print(f"{language}, {kind}, {len(texts)} rows:")
             for name, key, measure in (
                 ("accuracy", "quality_drop", accuracy),
                 ("macro F1", "quality_drop_macro_f1", macro_f1),
-            ):  # fmt: skip
+            ):
                 low, high = found[f"{key}_interval"]
                 print(
-                    f"  {name}: linear {measure(targets, plain):.3f}, ours "
-                    f"{measure(targets, said):.3f}: {-100 * found[key]:+.2f} % "
-                    f"({-100 * high:+.2f} to {-100 * low:+.2f})"
+                    f"  {name}: linear {measure(targets, plain):.3f}, "
+                    f"{model.manifest.model} {measure(targets, said):.3f}: "
+                    f"{-100 * found[key]:+.2f} % ({-100 * high:+.2f} to "
+                    f"{-100 * low:+.2f})"
                 )
-    alone_and_among_others(model, dataset.test.inputs)
-    chat_second_game.compare(model, dataset.train)
-    measured(model)
 
 
 def alone_and_among_others(model, lines):
@@ -120,8 +133,8 @@ def alone_and_among_others(model, lines):
             )
     most, largest = np.quantile(differences, [0.99, 1])
     print(
-        f"a line alone and among 255 others: 99 % differ by less than {most:.4f}, all "
-        f"by at most {largest:.4f}"
+        f"{model.manifest.model}, a line alone and among 255 others: 99 % differ by "
+        f"less than {most:.4f}, all by at most {largest:.4f}"
     )
 
 

@@ -95,47 +95,62 @@ def draws(truth):
         yield rng.integers(len(truth), size=len(truth))
 
 
-def compare(model, train, half=1):
-    """Print our model beside linear models and the word list."""
+def compare(models, train, half=1):
+    """Print our models beside linear models and the word list."""
     taken = rows(train, half)
     if taken is None:
         print("second game: left out, HOTSEAT_DATA has no gametox/most.csv")
         return
     texts, truth = taken
-    answers = predict(model, texts)
-    ours = np.array([answer["scores"]["toxic"] for answer in answers])
+    answers = {model.manifest.model: predict(model, texts) for model in models}
+    scores = {
+        name: np.array([answer["scores"]["toxic"] for answer in given])
+        for name, given in answers.items()
+    }
     generated = {f"more {row.key}" for row in chat_generated.rows()}
     kept = {
         "linear, all rows": lambda _key: True,
         "linear, without generated rows": lambda key: key not in generated,
         "linear, CONDA alone": lambda key: key.startswith("en "),
     }
-    scores = {"ours": ours}
     for name, keep in kept.items():
         scores[name] = linear(train, keep).decision_function(texts)
     scores["word list (LDNOOBW)"] = word_list(texts)
     print(f"second game (GameTox), {len(truth)} texts, {int(truth.sum())} toxic:")
     for name, values in scores.items():
-        areas = [roc_auc_score(truth[at], values[at]) for at in draws(truth)]
-        recalls = [recall(truth[at], values[at]) for at in draws(truth)]
-        leads = [
-            roc_auc_score(truth[at], ours[at]) - area
-            for at, area in zip(draws(truth), areas, strict=True)
+        print(f"  {name}: {_measured(truth, values)}")
+        if name not in answers:
+            for ours in answers:
+                low, high = _lead(truth, scores[ours], values)
+                print(f"    {ours} leads by {low:+.4f} to {high:+.4f}")
+    for model in models:
+        name = model.manifest.model
+        points = model.manifest.signature.decision.operating_points
+        judged = np.array([answer["decision"]["score"] for answer in answers[name]])
+        for point, found in points.items():
+            flagged = judged >= found.threshold
+            print(
+                f"  {name}, {point}: flags {flagged[~truth].mean():.2%} of ok lines, "
+                f"{flagged[truth].mean():.2%} of toxic lines"
+            )
+
+
+def _measured(truth, values):
+    """Return ROC AUC and recall at 1 %, with intervals, as a text."""
+    areas = [roc_auc_score(truth[at], values[at]) for at in draws(truth)]
+    recalls = [recall(truth[at], values[at]) for at in draws(truth)]
+    return f"AUC {roc_auc_score(truth, values):.4f} ({{:.4f}} to {{:.4f}})".format(
+        *interval(areas)
+    ) + f", recall at 1 % {recall(truth, values):.3f} ({{:.3f}} to {{:.3f}})".format(
+        *interval(recalls)
+    )
+
+
+def _lead(truth, ours, theirs):
+    """Return the ends of the interval of the lead in ROC AUC."""
+    return interval(
+        [
+            roc_auc_score(truth[at], ours[at]) - roc_auc_score(truth[at], theirs[at])
+            for at in draws(truth)
         ]
-        lead = "; ours leads by {:+.4f} to {:+.4f}".format(*interval(leads))
-        print(
-            f"  {name}: AUC {roc_auc_score(truth, values):.4f} "
-            "({:.4f} to {:.4f})".format(*interval(areas))
-            + f", recall at 1 % {recall(truth, values):.3f} "
-            "({:.3f} to {:.3f})".format(*interval(recalls))
-            + ("" if name == "ours" else lead)
-        )
-    decision = model.manifest.signature.decision
-    for name, point in decision.operating_points.items():
-        flagged = np.array(
-            [answer["decision"]["score"] >= point.threshold for answer in answers]
-        )
-        print(
-            f"  {name}: flags {flagged[~truth].mean():.2%} of ok lines, "
-            f"{flagged[truth].mean():.2%} of toxic lines"
-        )
+    )

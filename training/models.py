@@ -5,8 +5,8 @@ its card is written to docs/models. With --pages nothing is trained: for each pu
 model a page that compares its variants is written to docs/models/pages. A task
 whose run is there already is not trained again, nor made small twice, so an interrupted
 `make models` goes on where it was; minutes.json beside the runs tells how long each
-took, without what an interruption lost. With --pretrained the two games and the chat
-take their pretrained graphs instead of training for an hour; mario-levels has none, and
+took, without what an interruption lost. With --pretrained the two games and the chats
+take their pretrained graphs instead of training for hours; mario-levels has none, and
 is trained in a minute.
 """
 
@@ -22,9 +22,14 @@ ROOT = Path(__file__).parents[1]
 RUNS = ROOT / ".hotseat/runs/models"
 PAGES = ROOT / "docs/models/pages"
 HOTSEAT = Path(sys.executable).with_name("hotseat")
-FITTED = ("sentiment", "player-churn", "chat-moderation")
+CHAT = ("chat-moderation", "chat-moderation-large")
+FITTED = ("sentiment", "player-churn", *CHAT)
 MADE = ("connect-four", "sokoban-levels", "mario-levels")
-METHOD = {"sentiment": "dynamic", "player-churn": "dynamic"}
+METHOD = {
+    "sentiment": "dynamic",
+    "player-churn": "dynamic",
+    "chat-moderation-large": "dynamic",
+}
 """How each is made smaller, where not by all; of trees there are fewer in any case."""
 MAX_LOSS = {"sokoban-levels": "10%", "mario-levels": "10%"}
 """Where not 0.5%: what a generator loses costs tries and nothing of what is returned,
@@ -59,7 +64,7 @@ def main() -> None:
         limit = "--max-quality-drop", MAX_LOSS.get(name, "0.5%")
         small = run / "small"
         if not small.exists():  # else it was interrupted after this
-            if given.pretrained and name == "chat-moderation":
+            if given.pretrained and name in CHAT:
                 hotseat("evaluate", run)  # it came along as int8
             else:
                 hotseat("quantize", run, "--method", METHOD.get(name, "all"), *limit)
@@ -97,9 +102,11 @@ def write_pages(names: Sequence[str]) -> None:
 
 def _how(name: str, pretrained: bool) -> list[object]:
     """Return how a task is trained."""
-    if pretrained and name in ("chat-moderation", "connect-four", "sokoban-levels"):
+    if pretrained and name in (*CHAT, "connect-four", "sokoban-levels"):
         return ["--pretrained"]
     if name in MADE:
+        return []
+    if name == "chat-moderation-large":
         return []
     return ["--optimizer", "adam", *(["--cv", 5] if name == "player-churn" else [])]
 

@@ -13,6 +13,7 @@
     report.json         curves that `compare` draws: confusion, calibration, ROC
     behaviour.html      behaviour tests by category, with masked errors
     golden.json         the golden rows
+    tokenizer.json      what cuts texts into tokens, of a model with an encoder
     background.json     invented rows that explanations refer to
     reasons.json        codes and texts of reasons, to be edited before publishing
     manifest.json       the manifest to publish, with all metrics
@@ -35,7 +36,7 @@ _FILES = (
     "checkpoint.pt", "pruned.pt", "distilled.pt", "model.onnx", "model.*.onnx",
     "refused.json", "variants.png", "curve.png", "report.json", "behaviour.html",
     "golden.json", "manifest.json", "held_out.parquet", "background.json",
-    "reasons.json",
+    "reasons.json", "tokenizer.json",
 )  # fmt: skip
 """What a run writes, beside its record."""
 

@@ -34,7 +34,8 @@ from hotseat_serve.settings import Settings
 _RED = io.BytesIO()
 PIL.Image.new("RGB", (9, 9), "red").save(_RED, "JPEG")
 RED = base64.b64encode(_RED.getvalue()).decode()
-KINDS = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64}
+KINDS = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64,
+         "BYTES": TensorProto.STRING}  # fmt: skip
 
 
 def graph(path, nodes, inputs, outputs, *weights):
@@ -47,7 +48,7 @@ def graph(path, nodes, inputs, outputs, *weights):
     made = helper.make_graph(
         nodes, "g", *described, [numpy_helper.from_array(a, n) for n, a in weights]
     )
-    opset = [helper.make_opsetid("", 17)]
+    opset = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 2)]
     onnx.save(helper.make_model(made, opset_imports=opset, ir_version=8), path)
 
 
@@ -75,6 +76,33 @@ def texts(path, pooling="mean"):
 def first(path):
     """The same, by its first token."""
     return texts(path, "first")
+
+
+def lines(path):
+    """A text and its tokens in, both of one field; two labels out, parts of texts."""
+    graph(
+        path,
+        [helper.make_node("LabelEncoder", ["text"], ["word"], domain="ai.onnx.ml",
+                          keys_strings=["good", "gg"], values_floats=[1.5, 2.5],
+                          default_float=0.5),
+         helper.make_node("Unsqueeze", ["word", "axis"], ["words"]),
+         helper.make_node("Mul", ["ids", "mask"], ["kept"]),
+         helper.make_node("ReduceSum", ["kept", "axis"], ["sum"]),
+         helper.make_node("Cast", ["sum"], ["tokens"], to=TensorProto.FLOAT),
+         helper.make_node("Concat", ["words", "tokens"], ["logits"], axis=1)],
+        [("text", "BYTES", ["n"]), ("ids", "INT64", ["n", "t"]),
+         ("mask", "INT64", ["n", "t"])],
+        [("logits", "FP32", ["n", 2])],
+        ("axis", np.array([1])),
+    )  # fmt: skip
+    tokens = [Tokens("tokenizer.json", part, max_tokens=6) for part in ("ids", "mask")]
+    scores = Output("logits", "FP32", (-1, 2), role="scores", activation="softmax")
+    return "classification", Signature(
+        (Input("text", "BYTES", (-1,), "text", 12, too_long="parts"),
+         *(Input(one.part, "INT64", (-1, -1), "tokens", tokens=one)
+           for one in tokens)),
+        (scores,), labels=("calm", "rude"), neutral_label="calm",
+    )  # fmt: skip
 
 
 def pictures(path, **more):
@@ -142,7 +170,7 @@ def single(path):
     )  # fmt: skip
 
 
-MAKERS = (texts, first, pictures, photos, sketches, voice, single)
+MAKERS = (texts, first, lines, pictures, photos, sketches, voice, single)
 
 
 def tokenizer(path):
@@ -222,7 +250,7 @@ numbers = st.floats(-100, 100, width=32) | st.none() | st.just("x")
 rows = st.lists(st.lists(numbers, min_size=1, max_size=3), min_size=1, max_size=2)
 words = st.lists(st.sampled_from(["good", "game", "well", "gg", "好"]), max_size=9)
 INPUTS = {
-    **dict.fromkeys(["texts", "first"], words.map(" ".join) | st.integers()
+    **dict.fromkeys(["texts", "first", "lines"], words.map(" ".join) | st.integers()
                     | words.map(lambda some: {"text": " ".join(some)})),
     **dict.fromkeys(["pictures", "photos", "sketches"],
                     images | st.integers() | images.map(lambda i: {"image": i})),
@@ -250,6 +278,7 @@ def test_the_device_answers_as_the_service(pairs, name, data):
     ("name", "given", "key"),
     [
         ("texts", "well good game", "embedding"),
+        ("lines", "well good game", "judged_part"),
         ("pictures", RED, "labels"),
         ("voice", {"samples": [[1, 2]]}, "outputs"),
         ("single", {"x": [1, 2]}, "outputs"),

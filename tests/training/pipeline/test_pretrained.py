@@ -81,4 +81,4 @@ def test_golden_rows_are_nobodys_words(name):
              if isinstance(row["input"], dict)]  # fmt: skip
     said = [text for text in texts if text is not None]
     assert set(said) <= set(tasks.find("chat-moderation").golden)
-    assert bool(said) == (name == "chat-moderation")
+    assert bool(said) == name.startswith("chat-moderation")

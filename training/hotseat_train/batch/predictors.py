@@ -11,9 +11,9 @@ from hotseat_serve.limits import MAX_ROWS
 from hotseat_serve.problems import Problem
 from hotseat_serve.runtime.loaded_model import LoadedModel
 from hotseat_serve.runtime.loader import load
-from hotseat_serve.runtime.session import Session
 from hotseat_serve.settings import Settings
 from hotseat_train.errors import RunError
+from hotseat_train.evaluation.run_model import open_variant
 from hotseat_train.run import Run
 
 Answer = Mapping[str, Any]
@@ -94,8 +94,7 @@ def of_run(run: Run) -> LocalPredictor:
     path = run.folder / variant.file
     if not path.exists():
         raise RunError(f"{path} is missing: hotseat evaluate {run.folder}")
-    session = Session(path, optimized=bool(variant.optimized))
-    return LocalPredictor(LoadedModel(manifest, variant.name, session), str(run.folder))
+    return LocalPredictor(open_variant(run, manifest, variant), str(run.folder))
 
 
 class Service(Protocol):

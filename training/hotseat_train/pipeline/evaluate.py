@@ -11,8 +11,6 @@ from typing import Any
 
 from hotseat_registry import Manifest, Variant
 from hotseat_serve.kinds.background import Background
-from hotseat_serve.runtime.loaded_model import LoadedModel
-from hotseat_serve.runtime.session import Session
 from hotseat_train import run, tasks
 from hotseat_train.compression import graph_optimization
 from hotseat_train.errors import DatasetError
@@ -22,6 +20,7 @@ from hotseat_train.evaluation import (
     quality_gate,
     reason_texts,
 )
+from hotseat_train.evaluation.run_model import open_variant
 from hotseat_train.machine import cpu, features
 from hotseat_train.pipeline.train import PRETRAINED
 from hotseat_train.reports import behaviour_page, model_card, variant_chart
@@ -74,12 +73,7 @@ def evaluate(source: Run, task: Task | None = None) -> Evaluation:
         },
     )
     loaded = {
-        item.name: LoadedModel(
-            manifest,
-            item.name,
-            Session(source.folder / item.file, optimized=bool(item.optimized)),
-        )
-        for item in manifest.variants
+        item.name: open_variant(source, manifest, item) for item in manifest.variants
     }
     quality, curves = evaluator.measure(loaded)
     times = latency_memory.latency(loaded, evaluator.timed)

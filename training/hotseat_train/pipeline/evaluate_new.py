@@ -12,14 +12,13 @@ import numpy as np
 from hotseat_registry import Manifest, Signature
 from hotseat_registry.reading import Reading
 from hotseat_serve.codec import cells
-from hotseat_serve.runtime.loaded_model import LoadedModel
-from hotseat_serve.runtime.session import Session
 from hotseat_train.batch import rows
 from hotseat_train.batch.predictors import LocalPredictor, outcomes
 from hotseat_train.data import table_files
 from hotseat_train.data.dataset import Split
 from hotseat_train.errors import DatasetError
 from hotseat_train.evaluation import labelled, numbers
+from hotseat_train.evaluation.run_model import open_variant
 from hotseat_train.models.tables.number_losses import NumberLoss
 from hotseat_train.pipeline.evaluate import measured
 from hotseat_train.run import Run
@@ -60,10 +59,7 @@ def evaluate(
     inputs, truth, notes = _read(manifest.signature, path, column, text, measure)
     metrics: dict[str, Mapping[str, Any]] = {}
     for variant in manifest.variants:
-        session = Session(
-            source.folder / variant.file, optimized=bool(variant.optimized)
-        )
-        model = LoadedModel(manifest, variant.name, session)
+        model = open_variant(source, manifest, variant)
         found = outcomes(LocalPredictor(model, variant.name), inputs)
         kept = [at for at, item in enumerate(found) if item.error is None]
         if len(kept) < _LEAST:

@@ -62,6 +62,7 @@ def publish(
     names = {name for variant in chosen for name in variant.files} | {
         run.golden.name,
         run.curve.name,
+        *manifest.signature.files,
         *([run.report.name] if run.report.exists() else []),
     }
     files = {name: Path(run.folder, name) for name in sorted(names)}

@@ -24,6 +24,7 @@ from hotseat_train.models.text import char_ngrams, tokenizer
 from hotseat_train.models.text.char_cnn import Shape, TextLearner
 from hotseat_train.models.text.obfuscation import obfuscate
 from hotseat_train.models.text.wide_linear import Shares
+from hotseat_train.optim.gradient_learner import GradientLearner
 from hotseat_train.optim.loop import Plan
 from hotseat_train.run import Run
 from hotseat_train.tasks import (
@@ -154,7 +155,7 @@ class ChatModeration(SupervisedTask):
             raise DatasetError(self.missing)
         return super().train(run, plan, progress, rows)
 
-    def learner(self, train: Split, seed: int) -> TextLearner:
+    def learner(self, train: Split, seed: int) -> GradientLearner:
         """Return an untrained learner with the vocabulary of the texts."""
         vocabulary = tokenizer.build_vocabulary(train.inputs, SHAPE.common)
         return TextLearner(
