@@ -117,9 +117,9 @@ ENVIRONMENTS := $(foreach name,clients models ocr libraries openai text,.venv/$(
 environments: $(READY) $(ENVIRONMENTS) ## what the tests need beside .venv
 
 # two files at a time; the long ones of e2e begin before the trainings
+OTHER_TESTS := $(BIN)/pytest --ignore=tests/unit -n 2 --dist loadfile --no-loadscope-reorder
 test: $(READY) $(ENVIRONMENTS) ## all tests
-	@$(MAKE) --no-print-directory unit; unit=$$?; \
-	  $(BIN)/pytest --ignore=tests/unit -n 2 --dist loadfile --no-loadscope-reorder && exit $$unit
+	@$(MAKE) --no-print-directory unit; unit=$$?; $(OTHER_TESTS) && exit $$unit
 
 test-typescript: playground ## the TypeScript SDK: types, vectors, faults, a real browser
 	@bash sdk/typescript/test.sh
@@ -171,9 +171,9 @@ $(1) >/dev/null || { [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] \
 endef
 
 test-without-data: $(READY) ## the tests of data sets, on generated data, as on a machine without them
-	@HOTSEAT_NO_DATA=1 $(BIN)/pytest tests/e2e/test_examples.py tests/unit/train/data \
-	  tests/unit/train/tasks tests/unit/train/models/test_levels.py \
-	  tests/training/tasks/test_tasks.py tests/training/models/test_levels.py
+	@HOTSEAT_NO_DATA=1 $(BIN)/pytest tests/unit/train/data tests/unit/train/tasks \
+	  tests/unit/train/models/test_levels.py tests/training/tasks/test_tasks.py \
+	  tests/training/models/test_levels.py
 
 fuzz: $(READY) ## hours of odd events, bodies, manifests, heads and graphs
 	@HOTSEAT_FUZZ=long $(BIN)/pytest tests/fuzz
@@ -427,8 +427,8 @@ AFTER := test-federated test-without-data test-godot test-unity test-cpp test-lu
   test-typescript test-packages synth demo
 TWO := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 ci: $(READY) ## what CI runs
-	@$(TWO) lint docs playground environments
-	@$(MAKE) --no-print-directory test
+	@$(TWO) environments lint unit docs playground
+	@$(OTHER_TESTS)
 	@$(TWO) $(AFTER)
 
 clean: ## remove .venv and all generated files
