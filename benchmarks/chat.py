@@ -10,6 +10,8 @@ operating points, context, players, behaviour tests, size and time.
 
 import argparse
 import json
+import statistics
+import time
 from pathlib import Path
 
 import chat_second_game
@@ -27,6 +29,7 @@ from hotseat_train.pipeline.train import take
 from hotseat_train.tasks import chat_moderation, chat_moderation_large
 
 TASK = chat_moderation.TASK
+LINES = ["push " * 8] * 64
 TASKS = (TASK, chat_moderation_large.TASK)
 
 
@@ -94,6 +97,7 @@ def main():
         alone_and_among_others(model, dataset.test.inputs)
     chat_second_game.compare(models, dataset.train)
     for model in models:
+        timed(model)
         measured(model)
 
 
@@ -136,6 +140,25 @@ def alone_and_among_others(model, lines):
         f"{model.manifest.model}, a line alone and among 255 others: 99 % differ by "
         f"less than {most:.4f}, all by at most {largest:.4f}"
     )
+
+
+def timed(model):
+    """Print the time of a line of 10 and of 32 tokens, and of 10 among 64 lines."""
+    alone = [milliseconds(model, ["push " * words]) for words in (8, 30)]
+    print(
+        f"{model.manifest.model}: a line of 8 words {alone[0]:.2f} ms, of 30 words "
+        f"{alone[1]:.2f} ms, of 8 among 64 {milliseconds(model, LINES) / 64:.2f} ms"
+    )
+
+
+def milliseconds(model, lines, times=30):
+    """Return the median time of a request."""
+    found = []
+    for _ in range(times):
+        start = time.perf_counter()
+        model.predict(lines)
+        found.append(time.perf_counter() - start)
+    return 1000 * statistics.median(found)
 
 
 def accuracy(targets, said):

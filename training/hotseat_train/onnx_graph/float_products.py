@@ -11,7 +11,7 @@ def with_float_products(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a model whose products of int8 weights are products of floats; in place.
 
     onnxruntime's dynamic quantizer writes DynamicQuantizeLinear, MatMulInteger, Cast
-    and Mul by both scales for a MatMul. Quantized again, it has the same weights.
+    and Mul by both scales for a MatMul. Quantized again, weights are rounded once more.
     """
     graph = model.graph
     made = {name: node for node in graph.node for name in node.output}

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from hotseat_registry.scripts import script_of
+
 Array = np.ndarray[Any, Any]
 TOKENIZER = "tokenizer.json"
 """The file, in the format of Hugging Face."""
@@ -42,9 +44,5 @@ class WordPieces:
         found = np.zeros(max(words.values()) + 1, np.float32)
         for word, number in words.items():
             is_special = word.startswith("[") and word.endswith("]")
-            found[number] = not is_special and not any(map(_is_han, word))
+            found[number] = not is_special and script_of(("Han",), word) is None
         return found
-
-
-def _is_han(character: str) -> bool:
-    return "\u3400" <= character <= "\u9fff"
